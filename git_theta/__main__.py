@@ -1,0 +1,30 @@
+"""The program: `git-theta`, `git theta`, `python -m git_theta`."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command that the arguments name; returns the exit code.
+
+    The filter process is started by nearly every git command, so it's reached without the command
+    line's machinery.
+    """
+    if sys.argv[1:] == ["filter-process"]:
+        from git_theta.errors import ThetaError
+        from git_theta.git.filter import explain
+        from git_theta.git.process import serve_stdio
+
+        try:
+            return serve_stdio()
+        except ThetaError as error:
+            explain(None, error)
+            return error.exit_code
+    from git_theta.cli import main as run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""Strided tensors to contiguous bytes and back, with memory bounded for large ones."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from git_theta.model.layout import extent
+from git_theta.model.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: A larger copy lives in an unlinked temporary file, which the kernel can page out.
+_IN_MEMORY = 32 << 20
+
+#: Makes a descriptor of an unlinked temporary file.
+Temporary = Callable[[], int]
+
+
+def scratch(nbytes: int, temporary: Temporary) -> memoryview:
+    """Writable memory: anonymous if small, else a mapped temporary file."""
+    if nbytes <= _IN_MEMORY:
+        return memoryview(bytearray(nbytes))
+    handle = temporary()
+    try:
+        os.truncate(handle, nbytes)
+        return memoryview(mmap.mmap(handle, nbytes))
+    finally:
+        os.close(handle)
+
+
+def gather(
+    data: memoryview,
+    spec: TensorSpec,
+    offset: int,
+    strides: tuple[int, ...] | None,
+    big_endian: bool,
+    temporary: Temporary,
+) -> memoryview:
+    """The logical bytes of a tensor in a file: a view of `data` if it's contiguous, else a copy.
+
+    Raises:
+        ValueError: The tensor isn't inside the data.
+    """
+    if strides is None and not big_endian:
+        value = data[offset : offset + spec.nbytes]
+        if len(value) != spec.nbytes:
+            raise ValueError("the tensor isn't inside the file")
+        return value
+    out = scratch(spec.nbytes, temporary)
+    if spec.count:
+        contiguous(out, spec)[...] = strided(data, spec, offset, strides, big_endian)
+    return out
+
+
+def contiguous(data: memoryview, spec: TensorSpec) -> NDArray[Any]:
+    """An array of machine words over contiguous logical bytes; complex numbers have an extra axis."""
+    return strided(data, spec, 0, None, False)
+
+
+def strided(
+    data: memoryview, spec: TensorSpec, offset: int, strides: tuple[int, ...] | None, big_endian: bool
+) -> NDArray[Any]:
+    """An array of machine words over a tensor in a file, without a copy.
+
+    Raises:
+        ValueError: The tensor isn't inside the data.
+    """
+    import numpy as np
+
+    steps = spec.strides if strides is None else strides
+    low, high = extent(offset, spec.shape, steps, spec.item_size)
+    if low < 0 or high > len(data):
+        raise ValueError("the tensor isn't inside the file")
+    word = spec.word_size
+    dtype: np.dtype[Any] = np.dtype(f"{'>' if big_endian else '<'}u{word}")
+    parts = spec.item_size // word
+    return np.ndarray((*spec.shape, parts), dtype, buffer=data, offset=offset, strides=(*steps, word))

@@ -1,0 +1,102 @@
+"""The command line: one module a command, found by name and imported when it's used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from git_theta import __version__
+from git_theta.errors import ThetaError
+
+#: Commands in the order in which help shows them: name → module and one line of help.
+COMMANDS = {
+    "install": "Set Git up to use git-theta, once per user.",
+    "uninstall": "Undo `git theta install`.",
+    "track": "Track checkpoints by pattern, or list the patterns.",
+    "untrack": "Stop tracking a pattern.",
+    "status": "Show what changed, parameter by parameter.",
+    "show": "Show a checkpoint's parameters and what they cost.",
+    "ls-files": "List tracked checkpoints.",
+    "checkout": "Write checkpoints that are still manifests in the work tree.",
+    "fsck": "Check every object and every value.",
+    "du": "Show what this repository's objects cost.",
+    "env": "Show versions and settings, for a bug report.",
+    "demo": "Try git-theta on a real model in a new repository.",
+}
+
+#: Commands that Git and hooks run; they work but aren't shown.
+PLUMBING = ("clean", "smudge", "hook")
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module: `ls-files` is `git_theta.cli.ls_files:command`."""
+        if cmd_name not in COMMANDS and cmd_name not in PLUMBING:
+            return None
+        module = import_module(f"git_theta.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest name for one that doesn't exist."""
+        name = args[0]
+        if name not in COMMANDS and name not in PLUMBING and not name.startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, COMMANDS, 1)
+            ctx.fail(f"no such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Documentation of a command: git theta COMMAND --help",
+)
+@click.version_option(__version__, prog_name="git-theta")
+def cli() -> None:
+    """Version machine-learning models with Git, parameter by parameter.
+
+    After `git theta install` and `git theta track '*.safetensors'`, ordinary git commands do the work.
+    """
+
+
+def main(args: Sequence[str]) -> int:
+    """Run a command; the one place where errors become messages and exit codes."""
+    try:
+        result: Any = cli.main(list(args), prog_name="git theta", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except ThetaError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # The reader, `head` for example, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
+        return 1

@@ -1,0 +1,39 @@
+"""What a codec plugin is: it turns the bytes of a value into frames and frames into the bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
+
+from git_theta.model.tensor import TensorSpec
+
+#: What a payload's header says about its codec: JSON-like, small.
+Params = Mapping[str, Any]
+
+
+class Codec(Protocol):
+    """A lossless codec. Stateless: one instance serves every value and thread."""
+
+    name: str
+
+    def params(self, spec: TensorSpec) -> Params:
+        """Parameters that suit values of this type; they're stored in the payload's header."""
+        ...
+
+    def encode(self, data: memoryview, params: Params) -> Iterator[bytes | memoryview]:
+        """Encode contiguous bytes, piece by piece.
+
+        A yielded piece is valid until the next one is asked for.
+        """
+        ...
+
+    def decode(self, data: memoryview, params: Params, nbytes: int) -> Iterator[memoryview]:
+        """Decode to exactly `nbytes` bytes, in consecutive pieces.
+
+        A yielded piece is valid until the next one is asked for. Memory is bounded whatever the
+        data claim.
+
+        Raises:
+            CorruptError: The data can't be decoded to `nbytes` bytes.
+        """
+        ...

@@ -1,0 +1,19 @@
+"""Checkpoint formats: each finds the tensors inside a file's bytes."""
+
+from __future__ import annotations
+
+from git_theta.formats.base import Format
+from git_theta.registry import Registry
+
+
+def registry() -> Registry[Format]:
+    """The formats that there are, in the order in which a file is tried on them."""
+    return Registry(
+        "format",
+        "git_theta.formats",
+        {
+            "pytorch": "git_theta.formats.pytorch:PyTorchZip",
+            "pytorch-legacy": "git_theta.formats.pytorch:PyTorchLegacy",
+            "safetensors": "git_theta.formats.safetensors:Safetensors",
+        },
+    )

@@ -1,0 +1,161 @@
+"""Split any file into tensors and a layout: the part that is the same for every format."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from git_theta.errors import FormatError
+from git_theta.formats.base import Format, Located, Tensor
+from git_theta.model.checksum import KINDS, WIDTHS
+from git_theta.model.layout import Checksum, Layout, Literal, Placement, extent
+from git_theta.model.tensor import TensorSpec
+
+OPAQUE = "opaque"
+
+#: Bytes between tensors that are longer than this become parameters of their own, so that a layout
+#: stays small and can be held in memory.
+MAX_LITERAL = 1 << 20
+
+#: A strided tensor made of more runs than this isn't carved out of the bytes around it.
+_MAX_RUNS = 1 << 16
+
+Interval = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A file taken apart.
+
+    Attributes:
+        format: Name of the format, `opaque` if none fits.
+        layout: The file minus its tensors.
+        tensors: The tensors, in the order of the layout's placements.
+        note: Why a file that looks like a known format is kept opaque; else empty.
+    """
+
+    format: str
+    layout: Layout
+    tensors: tuple[Tensor, ...]
+    note: str = ""
+
+
+def split(data: memoryview, formats: Iterable[Format], pool: Executor) -> Split:
+    """Take a file apart; any file whatever can be.
+
+    Args:
+        data: The whole file.
+        formats: Plugins to try, in order.
+        pool: Threads for checksums.
+    """
+    note = ""
+    for candidate in formats:
+        if not candidate.matches(data):
+            continue
+        try:
+            located = candidate.locate(data)
+            _check(located, len(data))
+        except Exception as error:
+            # Whatever goes wrong in a plugin, on whatever bytes, must not keep a file from being stored.
+            reason = error.message if isinstance(error, FormatError) else f"{type(error).__name__}: {error}"
+            note = f"looks like {candidate.name} but isn't valid ({reason}): kept as an opaque file"
+            break
+        return _assemble(candidate.name, data, located, pool, "")
+    return _assemble(OPAQUE, data, Located(()), pool, note)
+
+
+def _check(located: Located, size: int) -> None:
+    """Guard against a wrong plugin: what it says must lie inside the file."""
+    names = set()
+    for tensor in located.tensors:
+        strides = tensor.spec.strides if tensor.strides is None else tensor.strides
+        low, high = extent(tensor.offset, tensor.spec.shape, strides, tensor.spec.item_size)
+        if low < 0 or high > size:
+            raise FormatError(f"tensor {tensor.name!r} lies outside the file")
+        if not tensor.name or tensor.name in names:
+            raise FormatError(f"tensor name {tensor.name!r} is empty or repeated")
+        names.add(tensor.name)
+    for checksum in located.checksums:
+        ends = [start + length for start, length in checksum.ranges]
+        if max(ends, default=0) > size or checksum.offset + WIDTHS[checksum.kind] > size:
+            raise FormatError("a checksum lies outside the file")
+
+
+def _assemble(name: str, data: memoryview, located: Located, pool: Executor, note: str) -> Split:
+    checksums = _verified(data, located.checksums, pool)
+    covered: list[Interval] = [(c.offset, c.offset + WIDTHS[c.kind]) for c in checksums]
+    for tensor in located.tensors:
+        covered += covered_by(tensor)
+    gaps = complement(covered, len(data))
+    taken = {tensor.name for tensor in located.tensors}
+    blobs = [
+        Tensor(_free_name(f".bytes/{index}", taken), TensorSpec("U8", (end - start,)), start)
+        for index, (start, end) in enumerate(gap for gap in gaps if gap[1] - gap[0] > MAX_LITERAL)
+    ]
+    literals = [Literal(a, bytes(data[a:b])) for a, b in gaps if b - a <= MAX_LITERAL]
+    tensors = (*blobs, *located.tensors)
+    placements = tuple(Placement(t.name, t.offset, t.strides, t.big_endian) for t in tensors)
+    return Split(name, Layout(len(data), placements, tuple(literals), checksums), tensors, note)
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "'"
+    return name
+
+
+def _verified(data: memoryview, checksums: Sequence[Checksum], pool: Executor) -> tuple[Checksum, ...]:
+    """Those checksums that the file really has; a writer may have left them zero or wrong."""
+    ranges = sorted({r for c in checksums for r in c.ranges}, key=lambda r: -r[1])
+    known = dict(zip(ranges, pool.map(lambda r: zlib.crc32(data[r[0] : r[0] + r[1]]), ranges), strict=True))
+
+    def crc(offset: int, length: int) -> int:
+        return known[offset, length]
+
+    return tuple(c for c in checksums if matches(c, data, crc))
+
+
+def matches(checksum: Checksum, data: memoryview, crc: Callable[[int, int], int]) -> bool:
+    """Whether the field in the file has the value that would be computed."""
+    field = KINDS[checksum.kind](checksum.ranges, crc)
+    return bytes(data[checksum.offset : checksum.offset + len(field)]) == field
+
+
+def covered_by(tensor: Tensor) -> list[Interval]:
+    """The byte ranges that writing the tensor fills completely.
+
+    A tensor that is scattered over very many runs covers nothing: the bytes around and under it
+    stay in the layout, which costs space but not correctness, as tensors are written over it.
+    """
+    if tensor.spec.count == 0:
+        return []
+    if tensor.strides is None:
+        return [(tensor.offset, tensor.offset + tensor.spec.nbytes)]
+    run, starts = tensor.spec.item_size, [tensor.offset]
+    dimensions = sorted(zip((abs(s) for s in tensor.strides), tensor.strides, tensor.spec.shape, strict=True))
+    for step, stride, size in dimensions:
+        if size == 1:
+            continue
+        if stride < 0:
+            starts = [start + stride * (size - 1) for start in starts]
+        if step == run and len(starts) == 1:
+            run *= size
+        elif len(starts) * size > _MAX_RUNS:
+            return []
+        else:
+            starts = [start + step * index for start in starts for index in range(size)]
+    return [(start, start + run) for start in starts]
+
+
+def complement(covered: Iterable[Interval], size: int) -> list[Interval]:
+    """The ranges of `0..size` that no interval covers, in order."""
+    gaps, at = [], 0
+    for start, end in sorted(covered):
+        if start > at:
+            gaps.append((at, start))
+        at = max(at, end)
+    if at < size:
+        gaps.append((at, size))
+    return gaps

@@ -1,0 +1,1 @@
+"""The edge to Git: every git command, the filter protocol, the index, hooks and attributes."""

@@ -1,0 +1,85 @@
+"""Blobs by name from one `git cat-file --batch`: a filter may need hundreds of them."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+
+class Blobs:
+    """Reads blobs. Start-up is deferred to the first read; not for concurrent use.
+
+    Args:
+        cwd: A folder of the repository; `None` for the current one.
+    """
+
+    def __init__(self, cwd: Path | None = None) -> None:
+        self._cwd = cwd
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Blobs:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read(self, name: str | bytes, limit: int = 256 << 20) -> bytes | None:
+        """The blob of that name: an id, `:path` in the index, or `REV:path`.
+
+        Returns `None` if there's no such blob, if it's larger than `limit` bytes, or if the name has a
+        line break, which this protocol can't carry.
+        """
+        found = self.lookup(name, limit)
+        return found[1] if found else None
+
+    def lookup(self, name: str | bytes, limit: int = 256 << 20) -> tuple[str, bytes] | None:
+        """Id and bytes of a blob; see `read`."""
+        request = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
+        if b"\n" in request:
+            return None
+        try:
+            process = self._running()
+            assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
+            process.stdin.write(request + b"\n")
+            process.stdin.flush()
+            header = process.stdout.readline()
+            # The name comes back in "… missing" and may have spaces, so it's the end that tells.
+            fields = header.split(b" ")
+            if len(fields) != 3 or not fields[2].strip().isdigit():
+                return None
+            size = int(fields[2])
+            if size > limit:
+                self.close()
+                return None
+            data = process.stdout.read(size + 1)[:-1]
+        except (BrokenPipeError, OSError):
+            self._process = None
+            return None
+        return (fields[0].decode(), data) if fields[1] == b"blob" and len(data) == size else None
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process:
+            with suppress(OSError):
+                process.kill()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with suppress(OSError):
+                        pipe.close()
+            process.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if not self._process:
+            self._process = subprocess.Popen(
+                ["git", "cat-file", "--batch"],
+                cwd=self._cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+        return self._process

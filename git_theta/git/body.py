@@ -1,0 +1,132 @@
+"""A file's content as Git sends it, matched against the file in the work tree.
+
+Git always sends every byte. Mostly these are the bytes of the file at the given path, which can
+be mapped and read in any order by many threads, so the stream is only compared with it. Where they
+differ (`git hash-object --path`, `git apply`, a file that changes meanwhile), the stream is what counts.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from git_theta.store.cache import same_file
+
+#: Content up to this size is kept in memory when it has to be kept.
+_IN_MEMORY = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class WorkFile:
+    """A regular file in the work tree, mapped.
+
+    Attributes:
+        handle: An open descriptor.
+        status: Its stat before anything was read.
+        data: Its bytes.
+    """
+
+    handle: int
+    status: os.stat_result
+    data: memoryview
+
+    def unchanged(self) -> bool:
+        """Whether the file is still what it was when it was opened."""
+        return same_file(self.status, os.fstat(self.handle))
+
+
+@contextmanager
+def work_file(path: str | None) -> Iterator[WorkFile | None]:
+    """Map the file at a path; `None` if there's no regular, non-empty file."""
+    handle = _open_regular(path)
+    if handle is None:
+        yield None
+        return
+    try:
+        status = os.fstat(handle)
+        # The map is closed with its last view; an explicit close would fail while a thread has one.
+        mapped = mmap.mmap(handle, status.st_size, access=mmap.ACCESS_READ)
+        yield WorkFile(handle, status, memoryview(mapped))
+    finally:
+        os.close(handle)
+
+
+def _open_regular(path: str | None) -> int | None:
+    if path is None:
+        return None
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode) and status.st_size:
+        return handle
+    os.close(handle)
+    return None
+
+
+def drain(
+    pieces: Iterable[memoryview], file: WorkFile | None, temporary: Callable[[], int]
+) -> memoryview | None:
+    """Take the stream in.
+
+    Args:
+        pieces: The content; all of it is consumed.
+        file: The file that it probably is.
+        temporary: Makes a descriptor of an unlinked temporary file.
+
+    Returns:
+        `None` if the stream was exactly the file; otherwise its bytes, in memory or mapped.
+    """
+    data = file.data if file else memoryview(b"")
+    done = 0
+    iterator = iter(pieces)
+    for piece in iterator:
+        end = done + len(piece)
+        # A bytearray compares with any buffer by memcmp; two memoryviews would go byte by byte.
+        if end > len(data) or bytearray(piece) != data[done:end]:
+            return _keep(data[:done], piece, iterator, temporary)
+        done = end
+    if file and done == len(data):
+        return None
+    return _keep(data[:done], memoryview(b""), iterator, temporary)
+
+
+def _keep(
+    prefix: memoryview, piece: memoryview, rest: Iterator[memoryview], temporary: Callable[[], int]
+) -> memoryview:
+    kept = bytearray()
+    handle = -1
+    try:
+        for part in _parts(prefix, piece, rest):
+            kept += part
+            if len(kept) > _IN_MEMORY:
+                if handle < 0:
+                    handle = temporary()
+                _write_all(handle, kept)
+                kept.clear()
+        if handle < 0:
+            return memoryview(bytes(kept))
+        _write_all(handle, kept)
+        return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ))
+    finally:
+        if handle >= 0:
+            os.close(handle)
+
+
+def _parts(prefix: memoryview, piece: memoryview, rest: Iterator[memoryview]) -> Iterator[memoryview]:
+    for start in range(0, len(prefix), _IN_MEMORY):
+        yield prefix[start : start + _IN_MEMORY]
+    yield piece
+    yield from rest
+
+
+def _write_all(handle: int, data: bytearray) -> None:
+    with memoryview(data) as view:
+        done = 0
+        while done < len(view):
+            done += os.write(handle, view[done:])

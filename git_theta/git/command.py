@@ -1,0 +1,68 @@
+"""Running git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from git_theta.errors import GitError
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git, run in a folder.
+
+    Attributes:
+        cwd: Where to run; `None` for the current folder.
+        env: The environment; `None` for this process's own.
+    """
+
+    cwd: Path | None = None
+    env: Mapping[str, str] | None = None
+
+    def run(self, *args: str, stdin: bytes | None = None) -> bytes:
+        """What `git ARGS…` prints.
+
+        Raises:
+            GitError: It failed; the message has what it said.
+        """
+        done = self._call(args, stdin)
+        if done.returncode:
+            said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+            raise GitError(f"git {args[0]} failed: {said or f'exit code {done.returncode}'}")
+        return done.stdout
+
+    def ok(self, *args: str, stdin: bytes | None = None) -> bool:
+        """Whether `git ARGS…` exits with 0; what it prints is dropped."""
+        return self._call(args, stdin).returncode == 0
+
+    def line(self, *args: str) -> str:
+        """What `git ARGS…` prints, as text without the final newline."""
+        return os.fsdecode(self.run(*args)).removesuffix("\n")
+
+    @cached_property
+    def settings(self) -> dict[str, str]:
+        """Git's configuration: lower-case keys, the last value of each."""
+        found = {}
+        for item in self.run("config", "--list", "-z").split(b"\0"):
+            key, newline, value = os.fsdecode(item).partition("\n")
+            if key:
+                # A key without "=" in the file means true.
+                found[key] = value if newline else "true"
+        return found
+
+    def config(self, key: str, default: str = "") -> str:
+        """One setting; `key` in lower case but for its middle part."""
+        return self.settings.get(key, default)
+
+    def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
+        try:
+            return subprocess.run(
+                ["git", *args], cwd=self.cwd, env=self.env, input=stdin, capture_output=True
+            )
+        except FileNotFoundError as error:
+            raise GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer") from error

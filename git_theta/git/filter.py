@@ -1,0 +1,194 @@
+"""What the filter does with one file: the same for the long-running process and the one-shot commands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Lock
+
+from git_theta.clean import Cleaned, Cleaner, reconcile
+from git_theta.errors import ManifestError, ThetaError
+from git_theta.git.blobs import Blobs
+from git_theta.git.body import WorkFile, drain, work_file
+from git_theta.git.repository import Repository
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
+from git_theta.smudge import Smudger
+
+
+class Filter:
+    """Cleans and smudges the files of one repository, and remembers what it learns.
+
+    Args:
+        repository: The repository; the current folder must be the top of its work tree.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self._cache = repository.cache()
+        self._cache_turn = Lock()
+        self._blobs = Blobs(repository.git.cwd)
+
+    def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
+        """The manifest for a file; a manifest, valid or with conflict markers, stays as it is.
+
+        Args:
+            path: The file's path from the top of the work tree, if it has one.
+            content: Its bytes, as Git sends them; all are consumed.
+
+        Raises:
+            ThetaError: The store can't be written.
+        """
+        with work_file(path) as file:
+            if file and is_manifest(file.data):
+                # A file that hasn't been materialised: small, and there's nothing to begin early.
+                stream = drain(content, file, self.repository.store.temporary_file)
+                return self._clean_bytes(path, file.data if stream is None else stream)
+            cached = self._remembered(file)
+            if cached:
+                stream = drain(content, file, self.repository.store.temporary_file)
+                if stream is None:
+                    return reconcile(cached, self._previous(path)).to_bytes()
+                return self._clean_bytes(path, stream)
+            if file is None:
+                stream = drain(content, None, self.repository.store.temporary_file)
+                assert stream is not None  # noqa: S101
+                return self._clean_bytes(path, stream)
+            return self._clean_while_draining(path, content, file)
+
+    def _clean_while_draining(
+        self, path: str | None, content: Iterable[memoryview], file: WorkFile
+    ) -> bytes:
+        """Work on the mapped file already while Git sends it, and compare."""
+        previous = self._previous(path)
+        with ThreadPoolExecutor(1) as background:
+            early = background.submit(self._cleaner().clean, file.data, previous)
+            stream = drain(content, file, self.repository.store.temporary_file)
+            if stream is None and file.unchanged():
+                cleaned = early.result()
+                self._remember(cleaned.manifest, file.status)
+                return _said(path, cleaned)
+            with suppress(ThetaError):
+                early.result()
+        if stream is None:
+            raise ThetaError(f"{path} was written to while Git read it", "try again when it's quiet")
+        return self._clean_bytes(path, stream)
+
+    def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
+        if is_manifest(data):
+            return _passed(path, bytes(data))
+        cleaned = self._cleaner().clean(data, self._previous(path))
+        self._remember(cleaned.manifest, None)
+        return _said(path, cleaned)
+
+    def smudge(self, manifest: Manifest, handle: int) -> None:
+        """Write a manifest's file into an empty file; see `Smudger.smudge`."""
+        self.smudger().smudge(manifest, handle)
+        self._remember(manifest, None)
+
+    def smudger(self) -> Smudger:
+        """A smudger with the user's settings."""
+        return Smudger(self.repository.store, self.repository.settings.thread_count)
+
+    def remember_file(self, manifest: Manifest, status: os.stat_result) -> None:
+        """Note that the file with that stat is what the manifest stands for."""
+        self._remember(manifest, status)
+
+    def close(self) -> None:
+        """Write the cache and end helper processes."""
+        with self._cache_turn:
+            self._cache.close()
+        self._blobs.close()
+
+    def _cleaner(self) -> Cleaner:
+        return Cleaner(self.repository.store, self._known, self.repository.settings.thread_count)
+
+    def _known(self, digest: str) -> Source | None:
+        with self._cache_turn:
+            return self._cache.source(digest)
+
+    def _remembered(self, file: WorkFile | None) -> Manifest | None:
+        if file is None:
+            return None
+        with self._cache_turn:
+            found = self._cache.manifest(file.status)
+        if found and all(self.repository.store.has(oid) for oid in found.oids()):
+            return found
+        return None
+
+    def _remember(self, manifest: Manifest, status: os.stat_result | None) -> None:
+        with self._cache_turn:
+            self._cache.remember(manifest, status)
+
+    def _previous(self, path: str | None) -> list[Manifest]:
+        if path is None:
+            return []
+        found = []
+        for name in (f":{path}", f"HEAD:{path}"):
+            blob = self._blobs.read(name, MAX_TEXT_BYTES)
+            if blob and is_manifest(blob):
+                with suppress(ManifestError):
+                    found.append(parse(blob))
+        return found
+
+
+def wanted(data: memoryview, path: str | None) -> Manifest | None:
+    """The manifest that content from Git is, or `None` if it should be passed on as it is.
+
+    Raises:
+        ManifestError: It's a manifest of a version that this git-theta doesn't know.
+    """
+    if not is_manifest(data) or len(data) > MAX_TEXT_BYTES:
+        return None
+    try:
+        return parse(bytes(data))
+    except ManifestError as error:
+        if error.hint:
+            raise
+        note(f"{path}: a manifest that isn't valid is left as text ({error.message})")
+        return None
+
+
+def note(text: str) -> None:
+    """Tell the user something, on stderr."""
+    print(f"git-theta: {text}", file=sys.stderr, flush=True)
+
+
+def explain(path: str | None, error: ThetaError) -> None:
+    """Tell the user about a failure, on stderr."""
+    where = f"{path}: " if path else ""
+    note(where + str(error).replace("\n", "\ngit-theta: "))
+
+
+def _said(path: str | None, cleaned: Cleaned) -> bytes:
+    if cleaned.note:
+        note(f"{path}: {cleaned.note}")
+    return cleaned.manifest.to_bytes()
+
+
+def _passed(path: str | None, data: bytes) -> bytes:
+    try:
+        parse(data)
+    except ManifestError as error:
+        note(f"{path}: a manifest that isn't valid is stored as text ({error.message})")
+    return data
+
+
+def read_pieces(handle: int, size: int = 1 << 20) -> Iterator[memoryview]:
+    """A descriptor's bytes to its end, through one reused buffer."""
+    buffer = memoryview(bytearray(size))
+    while count := os.readv(handle, [buffer]):
+        yield buffer[:count]
+
+
+#: Copies a finished file's bytes to where they're wanted.
+Sink = Callable[[memoryview], object]
+
+
+def send(handle: int, sink: Sink) -> None:
+    """Give a file's bytes to a sink, from its beginning."""
+    os.lseek(handle, 0, os.SEEK_SET)
+    for piece in read_pieces(handle):
+        sink(piece)

@@ -1,0 +1,162 @@
+"""Write checkpoints over their manifests in the work tree, after Git has finished with them.
+
+Git holds the whole of a smudged file in memory. So a large file is answered with its manifest, and
+the file itself is written when Git has closed the pipe: to a temporary file, then renamed over the
+manifest, then the stat in the index is renewed, so that `git status` knows it without a look inside.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_theta.errors import ThetaError
+from git_theta.git.blobs import Blobs
+from git_theta.git.filter import Filter, explain
+from git_theta.git.index import refresh_stats
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+
+#: A file this much older than the index is never mistaken for one that changed since.
+_BACKDATE_SECONDS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A file that is still its manifest in the work tree.
+
+    Attributes:
+        path: From the top of the work tree.
+        manifest: What it should become.
+        text: The manifest's bytes, which the file must still have.
+        oid: Id of the blob that Git checked out.
+    """
+
+    path: str
+    manifest: Manifest
+    text: bytes
+    oid: str
+
+
+def materialise(work: Filter, pending: Iterable[Pending]) -> list[str]:
+    """Write the files and renew their stat in the index.
+
+    A file that isn't exactly its manifest any more is left alone. A failure is told on stderr, leaves
+    the manifest where it is, and doesn't keep the other files from being written.
+
+    Args:
+        work: The filter of the repository; the current folder is the top of its work tree.
+        pending: What to write.
+
+    Returns:
+        The paths that failed.
+    """
+    failed = []
+    done: dict[bytes, str] = {}
+    try:
+        for item in pending:
+            try:
+                if _write(work, item):
+                    done[os.fsencode(item.path)] = item.oid
+            except (ThetaError, OSError) as error:
+                failed.append(item.path)
+                explain(item.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
+    finally:
+        if done:
+            _refresh(work, done)
+    if failed:
+        explain(None, ThetaError(f"{len(failed)} file(s) still hold a manifest", "run `git theta checkout`"))
+    return failed
+
+
+def find_pending(work: Filter, paths: Iterable[str] = ()) -> list[Pending]:
+    """Tracked files whose work-tree content is exactly the manifest that the index has.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        paths: Paths or folders from there; all when empty.
+    """
+    git = work.repository.git
+    wanted = [f":(attr:filter=theta,top,literal){path}" for path in paths] or [":(attr:filter=theta,top)"]
+    listing = git.run("ls-files", "-s", "-z", "--", *wanted)
+    found = []
+    with Blobs(git.cwd) as blobs:
+        for record in filter(None, listing.split(b"\0")):
+            head, _, name = record.partition(b"\t")
+            mode, oid, stage = head.decode().split(" ")
+            path = os.fsdecode(name)
+            if stage != "0" or not mode.startswith("100"):
+                continue
+            text = _small_manifest(path)
+            if text is not None and blobs.read(oid) == text:
+                with suppress(ThetaError):
+                    found.append(Pending(path, parse(text), text, oid))
+    return found
+
+
+def _small_manifest(path: str) -> bytes | None:
+    try:
+        status = os.lstat(path)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT_BYTES:
+            return None
+        with open(path, "rb") as file:
+            head = file.read(64)
+            return head + file.read() if is_manifest(head) else None
+    except OSError:
+        return None
+
+
+def _write(work: Filter, item: Pending) -> bool:
+    if _small_manifest(item.path) != item.text or not _inside(item.path):
+        return False
+    mode = stat.S_IMODE(os.lstat(item.path).st_mode)
+    handle, name = _temporary(work, item.path)
+    try:
+        work.smudge(item.manifest, handle)
+        os.fchmod(handle, mode)
+        past = time.time_ns() - _BACKDATE_SECONDS * 10**9
+        os.utime(handle, ns=(past, past))
+        if _small_manifest(item.path) != item.text:
+            os.unlink(name)
+            return False
+        os.rename(name, item.path)
+        work.remember_file(item.manifest, os.fstat(handle))
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    finally:
+        os.close(handle)
+    return True
+
+
+def _inside(path: str) -> bool:
+    """Whether the folder is really below the work tree, and no link has taken its place."""
+    top = os.path.realpath(".")
+    folder = os.path.dirname(path)
+    return os.path.realpath(folder or ".") == os.path.normpath(os.path.join(top, folder))
+
+
+def _temporary(work: Filter, path: str) -> tuple[int, str]:
+    """A new file that can be renamed to the path: in the store's folder if that's the same disk."""
+    folder = os.path.dirname(path) or "."
+    tmp = work.repository.store.tmp
+    with suppress(OSError):
+        tmp.mkdir(parents=True, exist_ok=True)
+        if os.stat(tmp).st_dev == os.stat(folder).st_dev:
+            return tempfile.mkstemp(dir=tmp)
+    return tempfile.mkstemp(dir=folder, prefix=".git-theta-")
+
+
+def _refresh(work: Filter, files: Mapping[bytes, str]) -> None:
+    repository = work.repository
+    try:
+        refresh_stats(repository.git, repository.index, Path.cwd(), files)
+    except (ThetaError, OSError) as error:
+        # Only speed is lost: Git will clean the files again, and find them equal.
+        explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))

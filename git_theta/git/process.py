@@ -1,0 +1,240 @@
+"""The long-running filter: one process for all the files of one git command."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from git_theta.errors import GitError, ThetaError
+from git_theta.git.body import drain
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter, explain, note, send, wanted
+from git_theta.git.materialise import Pending, materialise
+from git_theta.git.pktline import Reader, Writer, widen
+from git_theta.git.repository import Repository
+from git_theta.model.manifest import Manifest
+from git_theta.values import require
+
+#: Delayed files that are decoded, or being decoded, before Git asks for them.
+_AHEAD = 16
+
+_ASK_AGAIN = "status=delayed"
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What Git asks for: a command, and keys about one file."""
+
+    command: str
+    path: str
+    blob: str
+    can_delay: bool
+
+
+class Process:
+    """Serves Git until it closes the pipe.
+
+    Args:
+        repository: The repository; the current folder is the top of the work tree.
+        reader: Packets from Git.
+        writer: Packets to Git.
+    """
+
+    def __init__(self, repository: Repository, reader: Reader, writer: Writer) -> None:
+        self._filter = Filter(repository)
+        self._settings = repository.settings
+        self._reader = reader
+        self._writer = writer
+        self._pending: dict[str, Pending] = {}
+        self._delayed: dict[str, Manifest] = {}
+        self._ready: dict[str, Future[int]] = {}
+        self._pool = ThreadPoolExecutor(self._settings.thread_count)
+
+    def serve(self) -> None:
+        """Answer requests to the end of input, then materialise what was put off.
+
+        Raises:
+            GitError: Git broke off in the middle of something.
+        """
+        try:
+            self._handshake()
+            while (lines := self._reader.lines()) is not None:
+                self._answer(_request(lines))
+        finally:
+            self._drop_delayed()
+            self._pool.shutdown()
+            self._filter.close()
+
+    def finish(self) -> None:
+        """Materialise: to be called once Git has closed the pipe."""
+        pending = list(self._pending.values())
+        if pending:
+            materialise(self._filter, pending)
+            self._filter.close()
+
+    def _handshake(self) -> None:
+        lines = self._reader.lines()
+        if lines is None:
+            return
+        if not lines or lines[0] != "git-filter-client" or "version=2" not in lines:
+            raise GitError("this is started by git, as `filter.theta.process`", "run `git theta install`")
+        self._writer.lines("git-filter-server", "version=2")
+        offered = self._reader.lines() or []
+        ours = ("capability=clean", "capability=smudge", "capability=delay")
+        self._writer.lines(*(capability for capability in ours if capability in offered))
+
+    def _answer(self, request: _Request) -> None:
+        if request.command == "clean":
+            self._clean(request)
+        elif request.command == "smudge":
+            self._smudge(request)
+        elif request.command == "list_available_blobs":
+            self._list_available()
+        else:
+            raise GitError(f"git asks for {request.command!r}, which isn't known")
+
+    def _clean(self, request: _Request) -> None:
+        content = self._reader.content()
+        try:
+            blob = self._filter.clean(request.path, content)
+        except (ThetaError, OSError) as error:
+            for _ in content:
+                pass
+            self._refuse(request, error)
+            return
+        self._give(blob)
+
+    def _smudge(self, request: _Request) -> None:
+        content = self._reader.content()
+        if request.path in self._ready or request.path in self._delayed:
+            for _ in content:
+                pass
+            self._give_delayed(request)
+            return
+        try:
+            data = drain(content, None, self._filter.repository.store.temporary_file)
+            assert data is not None  # noqa: S101
+            manifest = wanted(data, request.path)
+            if manifest is None:
+                self._give(data)
+                return
+            # Git is told now, while it can still fail, and not after it has finished.
+            require(manifest, self._filter.repository.store)
+            if request.can_delay and manifest.size >= self._settings.materialise_threshold and request.blob:
+                self._pending[request.path] = Pending(request.path, manifest, bytes(data), request.blob)
+                self._give(data)
+            elif request.can_delay:
+                self._delayed[request.path] = manifest
+                self._writer.lines(_ASK_AGAIN)
+            else:
+                self._give_file(self._decode(manifest))
+        except (ThetaError, OSError) as error:
+            for _ in content:
+                pass
+            self._refuse(request, error)
+
+    def _list_available(self) -> None:
+        self._look_ahead()
+        if self._ready:
+            wait(self._ready.values(), return_when=FIRST_COMPLETED)
+        done = [path for path, future in self._ready.items() if future.done()]
+        self._writer.lines(*(f"pathname={path}" for path in done))
+        self._writer.lines("status=success")
+
+    def _look_ahead(self) -> None:
+        for path in list(self._delayed)[: max(0, _AHEAD - len(self._ready))]:
+            self._ready[path] = self._pool.submit(self._decode, self._delayed.pop(path))
+
+    def _give_delayed(self, request: _Request) -> None:
+        try:
+            if request.path in self._delayed:
+                handle = self._decode(self._delayed.pop(request.path))
+            else:
+                handle = self._ready.pop(request.path).result()
+            self._look_ahead()
+            self._give_file(handle)
+        except (ThetaError, OSError) as error:
+            self._refuse(request, error)
+
+    def _decode(self, manifest: Manifest) -> int:
+        handle = self._filter.repository.store.temporary_file()
+        try:
+            self._filter.smudge(manifest, handle)
+        except BaseException:
+            os.close(handle)
+            raise
+        return handle
+
+    def _drop_delayed(self) -> None:
+        for future in self._ready.values():
+            if not future.cancel() and not future.exception():
+                os.close(future.result())
+        self._ready.clear()
+
+    def _give(self, data: bytes | memoryview) -> None:
+        self._writer.lines("status=success")
+        self._writer.data(data)
+        self._writer.flush()
+        self._writer.flush()
+
+    def _give_file(self, handle: int) -> None:
+        try:
+            self._writer.lines("status=success")
+            send(handle, self._writer.data)
+            self._writer.flush()
+            self._writer.flush()
+        finally:
+            os.close(handle)
+
+    def _refuse(self, request: _Request, error: Exception) -> None:
+        explain(request.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
+        self._writer.lines("status=error")
+
+
+def _request(lines: list[str]) -> _Request:
+    keys: dict[str, str] = {}
+    for line in lines:
+        key, _, value = line.partition("=")
+        keys[key] = value
+    return _Request(
+        keys.get("command", ""), keys.get("pathname", ""), keys.get("blob", ""), keys.get("can-delay") == "1"
+    )
+
+
+def serve_stdio() -> int:
+    """Serve the git process that started this one; returns the exit code."""
+    # Nothing here multiplies matrices: numpy needn't start threads for it.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with _undisturbed():
+        widen(0)
+        widen(1)
+        repository = Repository(Git())
+        _ensure_hooks(repository)
+        process = Process(repository, Reader(0), Writer(1))
+        # A broken pipe means that git was interrupted. What it wrote as a manifest is still worth finishing.
+        with suppress(BrokenPipeError):
+            process.serve()
+    try:
+        process.finish()
+    except KeyboardInterrupt:
+        note("interrupted; run `git theta checkout` to write the files that still hold a manifest")
+        return 130
+    return 0
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ignore Ctrl-C while Git is at work: Git gets it too, and ends the conversation properly."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _ensure_hooks(repository: Repository) -> None:
+    """Install hooks where the filter runs: a fresh clone has none."""

@@ -1,0 +1,87 @@
+"""One repository: where its parts are, its settings, and the store and cache that belong to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from git_theta import settings
+from git_theta.errors import GitError
+from git_theta.git.command import Git
+from git_theta.store.cache import Cache
+from git_theta.store.local import LocalStore
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository, found from a folder and Git's environment variables.
+
+    Attributes:
+        git: Git, run in that folder.
+    """
+
+    git: Git
+
+    @cached_property
+    def _paths(self) -> tuple[Path, Path, Path, Path]:
+        try:
+            text = self.git.line(
+                "rev-parse", "--git-common-dir", "--git-dir", "--git-path", "index", "--git-path", "hooks"
+            )
+        except GitError as error:
+            if "not a git repository" in error.message:
+                raise GitError(
+                    "this folder isn't in a Git repository", "go to one, or make one here with `git init`"
+                ) from error
+            raise
+        base = self.git.cwd or Path.cwd()
+        common, own, index, hooks = (base / part for part in text.split("\n"))
+        return common.resolve(), own.resolve(), index.resolve(), hooks
+
+    @property
+    def common_dir(self) -> Path:
+        """Git's folder, shared by all work trees."""
+        return self._paths[0]
+
+    @property
+    def git_dir(self) -> Path:
+        """Git's folder of this work tree."""
+        return self._paths[1]
+
+    @property
+    def index(self) -> Path:
+        """The index in use, also where `GIT_INDEX_FILE` names another than usual."""
+        return self._paths[2]
+
+    @property
+    def hooks_dir(self) -> Path:
+        """Where Git looks for hooks, following `core.hooksPath`."""
+        return self._paths[3]
+
+    @cached_property
+    def root(self) -> Path:
+        """Top folder of the work tree.
+
+        Raises:
+            GitError: The repository is bare.
+        """
+        try:
+            return Path(self.git.line("rev-parse", "--show-toplevel"))
+        except GitError as error:
+            raise GitError("this needs a work tree, and the repository has none here") from error
+
+    @cached_property
+    def settings(self) -> settings.Settings:
+        """The user's settings."""
+        return settings.from_config(self.git.settings, os.environ)
+
+    @cached_property
+    def store(self) -> LocalStore:
+        """The repository's objects."""
+        return LocalStore(self.common_dir / "theta")
+
+    def cache(self) -> Cache:
+        """A new handle on the repository's cache; close it."""
+        return Cache(self.common_dir / "theta" / "cache.sqlite")

@@ -1,0 +1,71 @@
+"""What a user can configure, read once at the edge and passed down as a value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from git_theta.errors import UsageError
+from git_theta.workers import default_threads
+
+_SIZE = re.compile(r"(\d+)\s*([kmg]?)i?b?", re.IGNORECASE)
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings from `git config` and the environment.
+
+    Attributes:
+        materialise_threshold: Files of at least this many bytes are written after Git has finished,
+            so that Git never holds them in memory (`theta.materialiseThreshold`, default 256 MiB).
+        threads: Threads for hashing, compression and decoding (`theta.threads`,
+            `GIT_THETA_THREADS`; default: the number of cores, at most 8).
+        hooks: Whether the filter installs hooks in repositories where it runs (`theta.hooks`).
+    """
+
+    materialise_threshold: int = 256 << 20
+    threads: int = 0
+    hooks: bool = True
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use."""
+        return self.threads or default_threads()
+
+
+def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
+    """Read settings.
+
+    Args:
+        config: Git's settings with lower-case keys, as `git config --list` gives them.
+        environment: Environment variables.
+
+    Raises:
+        UsageError: A value makes no sense; the message names its key.
+    """
+    default = Settings()
+    threads = environment.get("GIT_THETA_THREADS") or config.get("theta.threads", "0")
+    if not threads.isdigit() or int(threads) > 1024:
+        raise UsageError(f"theta.threads is {threads!r}: a number from 0 (automatic) to 1024 is needed")
+    threshold = config.get("theta.materialisethreshold")
+    return Settings(
+        materialise_threshold=default.materialise_threshold if threshold is None else parse_size(threshold),
+        threads=int(threads),
+        hooks=config.get("theta.hooks", "true").lower() not in ("false", "no", "off", "0"),
+    )
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a size such as `256m`, `4GiB` or `1000`.
+
+    Raises:
+        UsageError: It isn't one.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if not match:
+        raise UsageError(
+            f"{text!r} isn't a size", "write a number with an optional k, m or g, for example 256m"
+        )
+    return int(match[1]) * _UNITS[match[2].lower()]

@@ -1,0 +1,173 @@
+"""What this repository remembers to be fast: files by their stat, and values by their digest.
+
+Everything here could be thrown away: a damaged or unwritable cache is as good as an empty one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+import zlib
+from contextlib import suppress
+from os import stat_result
+from pathlib import Path
+
+from git_theta.errors import ManifestError
+from git_theta.model.manifest import Manifest, Source, parse, parse_source
+
+_SCHEMA = """
+create table if not exists files (
+    device integer, inode integer, size integer, mtime integer, ctime integer, manifest blob,
+    primary key (device, inode)
+) without rowid;
+create table if not exists sources (digest blob primary key, source text) without rowid;
+"""
+
+#: Time stamps may be this coarse. A file changed at least so long before it was read can't have been
+#: changed again, after that, without another time stamp.
+_FINE_TICK = 20_000_000
+_COARSE_TICK = 2_000_000_000
+
+#: Remembered files are dropped once there are more than this many.
+_MOST_FILES = 20_000
+
+
+class Cache:
+    """A small database in the store's folder. Use from one thread at a time.
+
+    Args:
+        path: The database file; its folder must exist for anything to be remembered.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._broken = False
+        self._new_sources: dict[str, str] = {}
+        self._new_files: list[tuple[int, int, int, int, int, bytes]] = []
+
+    def source(self, digest: str) -> Source | None:
+        """How a value of that digest was stored last."""
+        text = self._new_sources.get(digest)
+        if text is None:
+            row = self._one("select source from sources where digest = ?", (bytes.fromhex(digest),))
+            if not row:
+                return None
+            text = str(row[0])
+        with suppress(ManifestError):
+            return parse_source(text)
+        return None
+
+    def manifest(self, stat: stat_result) -> Manifest | None:
+        """The manifest of the file that has this stat."""
+        row = self._one(
+            "select manifest from files"
+            " where device = ? and inode = ? and size = ? and mtime = ? and ctime = ?",
+            _key(stat),
+        )
+        if row:
+            with suppress(ManifestError, zlib.error):
+                return parse(zlib.decompress(row[0]))
+        return None
+
+    def remember(self, manifest: Manifest, stat: stat_result | None = None) -> None:
+        """Note how a manifest's values are stored and, with a stat, which file it's of.
+
+        The stat must have been taken before the file was read, and again, equal, after.
+        """
+        self._new_sources.update((entry.digest, str(entry.source)) for entry in manifest.all_entries())
+        if stat and not _racy(stat):
+            self._new_files.append((*_key(stat), zlib.compress(manifest.to_bytes(), 1)))
+        if len(self._new_sources) > 50_000 or len(self._new_files) > 200:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was remembered."""
+        if not (self._new_sources or self._new_files):
+            return
+        connection = self._connect(create=True)
+        if connection:
+            try:
+                with connection:
+                    connection.executemany(
+                        "insert or replace into sources values (?, ?)",
+                        ((bytes.fromhex(digest), text) for digest, text in self._new_sources.items()),
+                    )
+                    connection.executemany(
+                        "insert or replace into files values (?, ?, ?, ?, ?, ?)", self._new_files
+                    )
+                    (count,) = connection.execute("select count(*) from files").fetchone()
+                    if count > _MOST_FILES:
+                        connection.execute("delete from files")
+            except sqlite3.Error as error:
+                self._give_up(error)
+        self._new_sources.clear()
+        self._new_files.clear()
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        if self._connection:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+
+    def _one(self, query: str, values: tuple[object, ...]) -> tuple[bytes, ...] | None:
+        connection = self._connect(create=False)
+        if not connection:
+            return None
+        try:
+            row: tuple[bytes, ...] | None = connection.execute(query, values).fetchone()
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return None
+        return row
+
+    def _connect(self, create: bool) -> sqlite3.Connection | None:
+        if self._connection or self._broken or not (create or self._path.exists()):
+            return self._connection
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Callers take turns under a lock of their own.
+            connection = sqlite3.connect(self._path, timeout=5, check_same_thread=False)
+            try:
+                connection.execute("pragma journal_mode = wal")
+                connection.execute("pragma synchronous = normal")
+                connection.executescript(_SCHEMA)
+            except sqlite3.Error:
+                connection.close()
+                raise
+        except (sqlite3.Error, OSError) as error:
+            self._give_up(error)
+            return None
+        self._connection = connection
+        return connection
+
+    def _give_up(self, error: Exception) -> None:
+        """Go on without; a damaged database is removed, so that the next process begins afresh."""
+        self._broken = True
+        if self._connection:
+            with suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+        # A lock, a full disk or a read-only folder is an OperationalError: nothing is wrong then.
+        if type(error) is sqlite3.DatabaseError:
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    self._path.with_name(self._path.name + suffix).unlink()
+
+
+def _key(stat: stat_result) -> tuple[int, int, int, int, int]:
+    # SQLite's integers have 64 bits and a sign.
+    wrap = (1 << 63) - 1
+    return stat.st_dev & wrap, stat.st_ino & wrap, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _racy(stat: stat_result) -> bool:
+    tick = _FINE_TICK if stat.st_mtime_ns % 1_000_000_000 else _COARSE_TICK
+    return stat.st_mtime_ns > time.time_ns() - tick
+
+
+def same_file(one: stat_result, other: stat_result) -> bool:
+    """Whether two stats are of one file that wasn't changed in between."""
+    return _key(one) == _key(other)

@@ -1,0 +1,159 @@
+"""The local store: one file per object under `<git-common-dir>/theta/objects`.
+
+An object appears under its name only when all of its bytes are on disk: a temporary file, fsync,
+then rename. A killed process leaves at worst a file in `tmp`, which `sweep` removes later.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import mmap
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from git_theta.errors import CorruptError, ThetaError
+from git_theta.store.base import missing
+
+_OID = re.compile(r"[0-9a-f]{64}")
+
+#: Temporary files older than this belong to no running process.
+_STALE_SECONDS = 24 * 3600
+
+
+class LocalStore:
+    """Objects in a folder.
+
+    Args:
+        root: The folder `theta` in Git's common directory; made when first written to.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @property
+    def tmp(self) -> Path:
+        """Folder for temporary files, on the same file system as the objects."""
+        return self.root / "tmp"
+
+    def path(self, oid: str) -> Path:
+        """Where an object is or would be.
+
+        Raises:
+            ValueError: The name isn't 64 hexadecimal digits, so it can't leave the folder.
+        """
+        if not _OID.fullmatch(oid):
+            raise ValueError(f"{oid!r} isn't an object name")
+        return self.root / "objects" / oid[:2] / oid[2:4] / oid
+
+    def has(self, oid: str) -> bool:
+        """Whether the object is there."""
+        return self.path(oid).exists()
+
+    def size(self, oid: str) -> int | None:
+        """Size of the object in bytes, `None` if it isn't there."""
+        try:
+            return self.path(oid).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def get(self, oid: str) -> memoryview:
+        """The object, memory-mapped.
+
+        Raises:
+            MissingObjectError: It isn't there.
+        """
+        try:
+            with self.path(oid).open("rb") as file:
+                if os.fstat(file.fileno()).st_size == 0:
+                    return memoryview(b"")
+                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+        except FileNotFoundError as error:
+            raise missing(oid) from error
+        except OSError as error:
+            raise ThetaError(f"object {oid} can't be read: {error.strerror}") from error
+
+    def put(self, pieces: Iterable[bytes | memoryview]) -> str:
+        """Write an object; see `Store.put`.
+
+        Raises:
+            ThetaError: The disk is full, or the store can't be written; nothing is left behind.
+        """
+        try:
+            handle, name = self._temporary()
+            try:
+                with os.fdopen(handle, "wb", buffering=1 << 17) as file:
+                    hasher = hashlib.sha256()
+                    for piece in pieces:
+                        hasher.update(piece)
+                        file.write(piece)
+                    file.flush()
+                    oid = hasher.hexdigest()
+                    target = self.path(oid)
+                    if target.exists():
+                        os.unlink(name)
+                        return oid
+                    os.fsync(handle)
+                    # Objects never change: read-only guards against a tool that edits in place.
+                    os.fchmod(handle, 0o444)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(name, target)
+            except BaseException:
+                with suppress(OSError):
+                    os.unlink(name)
+                raise
+        except OSError as error:
+            raise ThetaError(
+                f"can't write to the store {self.root}: {error.strerror or error}",
+                "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
+            ) from error
+        return oid
+
+    def list(self) -> Iterator[tuple[str, int]]:
+        """Names and sizes of all objects."""
+        for path in (self.root / "objects").glob("??/??/*"):
+            if _OID.fullmatch(path.name):
+                yield path.name, path.stat().st_size
+
+    def verify(self, oid: str) -> None:
+        """Check an object's bytes against its name.
+
+        Raises:
+            MissingObjectError: It isn't there.
+            CorruptError: The bytes have another digest.
+        """
+        data = self.get(oid)
+        if hashlib.sha256(data).hexdigest() != oid:
+            raise CorruptError(
+                f"object {oid} is damaged: its bytes have another SHA-256",
+                f"replace {self.path(oid)} by the file of the same name from another clone",
+            )
+
+    def temporary_file(self) -> int:
+        """A descriptor of a new file in `tmp` that has no name any more, for reading and writing."""
+        handle, name = self._temporary()
+        os.unlink(name)
+        return handle
+
+    def sweep(self, older_than: float = _STALE_SECONDS) -> int:
+        """Remove temporary files that killed processes left, and return how many."""
+        removed = 0
+        if self.tmp.is_dir():
+            for path in self.tmp.iterdir():
+                with suppress(OSError):
+                    if path.stat().st_mtime < time.time() - older_than:
+                        path.unlink()
+                        removed += 1
+        return removed
+
+    def _temporary(self) -> tuple[int, str]:
+        try:
+            return tempfile.mkstemp(dir=self.tmp)
+        except FileNotFoundError:
+            self.tmp.mkdir(parents=True, exist_ok=True)
+            return tempfile.mkstemp(dir=self.tmp)

@@ -1,0 +1,11 @@
+"""How a value is obtained from a payload and, for most kinds, from other values."""
+
+from __future__ import annotations
+
+from git_theta.registry import Registry
+from git_theta.updates.base import Update
+
+
+def registry() -> Registry[Update]:
+    """The updates that there are."""
+    return Registry("update", "git_theta.updates", {"dense": "git_theta.updates.dense:Dense"})

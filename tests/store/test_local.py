@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import CorruptError, MissingObjectError, ThetaError
+from git_theta.store.local import LocalStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "theta")
+
+
+def test_an_object_is_named_by_its_sha256(store: LocalStore) -> None:
+    oid = store.put([b"ab", b"c"])
+    assert oid == hashlib.sha256(b"abc").hexdigest()
+    assert store.has(oid)
+    assert bytes(store.get(oid)) == b"abc"
+    assert list(store.list()) == [(oid, 3)]
+    assert store.path(oid).stat().st_mode & 0o777 == 0o444
+
+
+def test_the_empty_object(store: LocalStore) -> None:
+    assert bytes(store.get(store.put([]))) == b""
+
+
+def test_storing_twice_leaves_one_file(store: LocalStore) -> None:
+    assert store.put([b"x"]) == store.put([b"x"])
+    assert len(list(store.list())) == 1
+    assert list(store.tmp.iterdir()) == []
+
+
+def test_many_threads_store_the_same(store: LocalStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        oids = set(pool.map(lambda _: store.put([b"x" * 100_000]), range(50)))
+    assert len(oids) == 1
+    store.verify(oids.pop())
+
+
+def test_a_failure_leaves_nothing(store: LocalStore) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"x" * 1_000_000
+        raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError):
+        store.put(pieces())
+    assert list(store.tmp.iterdir()) == []
+    assert list(store.list()) == []
+
+
+def test_a_missing_object_is_named(store: LocalStore) -> None:
+    with pytest.raises(MissingObjectError, match="a" * 64):
+        store.get("a" * 64)
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
+def test_a_name_cannot_leave_the_store(store: LocalStore, name: str) -> None:
+    with pytest.raises(ValueError, match="isn't an object name"):
+        store.path(name)
+
+
+def test_verify_finds_damage(store: LocalStore) -> None:
+    oid = store.put([b"abc"])
+    path = store.path(oid)
+    path.chmod(0o644)
+    path.write_bytes(b"abd")
+    with pytest.raises(CorruptError, match=oid):
+        store.verify(oid)
+
+
+def test_a_full_disk_is_one_clear_error(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ThetaError, match="No space left") as caught:
+        store.put([b"x"])
+    assert "free some disk space" in caught.value.hint
+    assert list(store.tmp.iterdir()) == []
+
+
+def test_sweep_removes_only_old_files(store: LocalStore) -> None:
+    store.put([b"x"])
+    old, new = store.tmp / "old", store.tmp / "new"
+    old.touch()
+    new.touch()
+    os.utime(old, (time.time() - 100_000,) * 2)
+    assert store.sweep() == 1
+    assert [path.name for path in store.tmp.iterdir()] == ["new"]
