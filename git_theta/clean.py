@@ -109,9 +109,7 @@ class Cleaner:
         self.progress(tensor.spec.nbytes)
         return stored
 
-    def _store(
-        self, value: memoryview, name: str, spec: TensorSpec, sources: Mapping[str, Source]
-    ) -> _Value:
+    def _store(self, value: memoryview, name: str, spec: TensorSpec, sources: Mapping[str, Source]) -> _Value:
         key = digest(value)
         source = sources.get(key) or self._known(key)
         return _Value(name, spec, key, source or self._encode(value, spec, key))

@@ -46,7 +46,7 @@ class Filter:
                 # A file that hasn't been materialised: small, and there's nothing to begin early.
                 stream = drain(content, file, self.repository.store.temporary_file)
                 return self._clean_bytes(path, file.data if stream is None else stream)
-            cached = self._remembered(file)
+            cached = self.remembered(file)
             if cached:
                 stream = drain(content, file, self.repository.store.temporary_file)
                 if stream is None:
@@ -58,9 +58,7 @@ class Filter:
                 return self._clean_bytes(path, stream)
             return self._clean_while_draining(path, content, file)
 
-    def _clean_while_draining(
-        self, path: str | None, content: Iterable[memoryview], file: WorkFile
-    ) -> bytes:
+    def _clean_while_draining(self, path: str | None, content: Iterable[memoryview], file: WorkFile) -> bytes:
         """Work on the mapped file already while Git sends it, and compare."""
         previous = self._previous(path)
         with ThreadPoolExecutor(1) as background:
@@ -83,14 +81,14 @@ class Filter:
         self._remember(cleaned.manifest, None)
         return _said(path, cleaned)
 
-    def smudge(self, manifest: Manifest, handle: int) -> None:
+    def smudge(
+        self, manifest: Manifest, handle: int, progress: Callable[[int], object] = lambda _count: None
+    ) -> None:
         """Write a manifest's file into an empty file; see `Smudger.smudge`."""
-        self.smudger().smudge(manifest, handle)
+        Smudger(self.repository.store, self.repository.settings.thread_count, progress).smudge(
+            manifest, handle
+        )
         self._remember(manifest, None)
-
-    def smudger(self) -> Smudger:
-        """A smudger with the user's settings."""
-        return Smudger(self.repository.store, self.repository.settings.thread_count)
 
     def remember_file(self, manifest: Manifest, status: os.stat_result) -> None:
         """Note that the file with that stat is what the manifest stands for."""
@@ -109,7 +107,8 @@ class Filter:
         with self._cache_turn:
             return self._cache.source(digest)
 
-    def _remembered(self, file: WorkFile | None) -> Manifest | None:
+    def remembered(self, file: WorkFile | None) -> Manifest | None:
+        """The manifest of a file that was read before and hasn't changed since."""
         if file is None:
             return None
         with self._cache_turn:

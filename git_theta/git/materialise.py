@@ -11,7 +11,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,9 @@ class Pending:
     oid: str
 
 
-def materialise(work: Filter, pending: Iterable[Pending]) -> list[str]:
+def materialise(
+    work: Filter, pending: Iterable[Pending], progress: Callable[[int], object] = lambda _count: None
+) -> list[str]:
     """Write the files and renew their stat in the index.
 
     A file that isn't exactly its manifest any more is left alone. A failure is told on stderr, leaves
@@ -52,6 +54,7 @@ def materialise(work: Filter, pending: Iterable[Pending]) -> list[str]:
     Args:
         work: The filter of the repository; the current folder is the top of its work tree.
         pending: What to write.
+        progress: Called with the number of bytes of each finished parameter.
 
     Returns:
         The paths that failed.
@@ -61,7 +64,7 @@ def materialise(work: Filter, pending: Iterable[Pending]) -> list[str]:
     try:
         for item in pending:
             try:
-                if _write(work, item):
+                if _write(work, item, progress):
                     done[os.fsencode(item.path)] = item.oid
             except (ThetaError, OSError) as error:
                 failed.append(item.path)
@@ -111,13 +114,13 @@ def _small_manifest(path: str) -> bytes | None:
         return None
 
 
-def _write(work: Filter, item: Pending) -> bool:
+def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> bool:
     if _small_manifest(item.path) != item.text or not _inside(item.path):
         return False
     mode = stat.S_IMODE(os.lstat(item.path).st_mode)
     handle, name = _temporary(work, item.path)
     try:
-        work.smudge(item.manifest, handle)
+        work.smudge(item.manifest, handle, progress)
         os.fchmod(handle, mode)
         past = time.time_ns() - _BACKDATE_SECONDS * 10**9
         os.utime(handle, ns=(past, past))

@@ -13,6 +13,7 @@ from git_theta.errors import GitError, ThetaError
 from git_theta.git.body import drain
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter, explain, note, send, wanted
+from git_theta.git.hooks import hooks_installed
 from git_theta.git.materialise import Pending, materialise
 from git_theta.git.pktline import Reader, Writer, widen
 from git_theta.git.repository import Repository
@@ -237,4 +238,9 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _ensure_hooks(repository: Repository) -> None:
-    """Install hooks where the filter runs: a fresh clone has none."""
+    """Install hooks where the filter runs: a fresh clone has none. A failure isn't worth a word here."""
+    if repository.settings.hooks and not hooks_installed(repository.hooks_dir):
+        from git_theta.git.install import install_hooks
+
+        with suppress(ThetaError, OSError):
+            install_hooks(repository)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -80,7 +81,16 @@ class Repository:
     @cached_property
     def store(self) -> LocalStore:
         """The repository's objects."""
-        return LocalStore(self.common_dir / "theta")
+        return LocalStore(self.common_dir / "theta", tuple(self._neighbours()))
+
+    def _neighbours(self) -> Iterator[Path]:
+        """Folders of objects of the remotes that are folders on this machine."""
+        for key, url in self.git.settings.items():
+            if key.startswith("remote.") and key.endswith(".url"):
+                path = self.common_dir / Path(url.removeprefix("file://")).expanduser()
+                for folder in (path / ".git" / "theta", path / "theta"):
+                    if (folder / "objects").is_dir() and folder != self.common_dir / "theta":
+                        yield folder
 
     def cache(self) -> Cache:
         """A new handle on the repository's cache; close it."""

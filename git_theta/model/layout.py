@@ -136,9 +136,7 @@ def _whole(value: Any) -> int:
     return value
 
 
-def extent(
-    offset: int, shape: tuple[int, ...], strides: tuple[int, ...], item_size: int
-) -> tuple[int, int]:
+def extent(offset: int, shape: tuple[int, ...], strides: tuple[int, ...], item_size: int) -> tuple[int, int]:
     """First and one-past-last byte that a strided tensor touches; equal for an empty tensor."""
     if 0 in shape:
         return offset, offset

@@ -31,10 +31,13 @@ class LocalStore:
 
     Args:
         root: The folder `theta` in Git's common directory; made when first written to.
+        neighbours: The same folder of repositories on this machine that this one was cloned from. What
+            they have is linked or copied when it's first needed, as `git clone` does with its objects.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, neighbours: tuple[Path, ...] = ()) -> None:
         self.root = root
+        self._neighbours = tuple(LocalStore(path) for path in neighbours)
 
     @property
     def tmp(self) -> Path:
@@ -52,8 +55,8 @@ class LocalStore:
         return self.root / "objects" / oid[:2] / oid[2:4] / oid
 
     def has(self, oid: str) -> bool:
-        """Whether the object is there."""
-        return self.path(oid).exists()
+        """Whether the object is there, or at a neighbour."""
+        return self.path(oid).exists() or any(store.has(oid) for store in self._neighbours)
 
     def size(self, oid: str) -> int | None:
         """Size of the object in bytes, `None` if it isn't there."""
@@ -69,12 +72,11 @@ class LocalStore:
             MissingObjectError: It isn't there.
         """
         try:
-            with self.path(oid).open("rb") as file:
-                if os.fstat(file.fileno()).st_size == 0:
-                    return memoryview(b"")
-                return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-        except FileNotFoundError as error:
-            raise missing(oid) from error
+            try:
+                return _map(self.path(oid))
+            except FileNotFoundError:
+                self._borrow(oid)
+                return _map(self.path(oid))
         except OSError as error:
             raise ThetaError(f"object {oid} can't be read: {error.strerror}") from error
 
@@ -151,9 +153,29 @@ class LocalStore:
                         removed += 1
         return removed
 
+    def _borrow(self, oid: str) -> None:
+        for store in self._neighbours:
+            if store.has(oid):
+                source, target = store.path(oid), self.path(oid)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(OSError):
+                    os.link(source, target)
+                    return
+                if self.put([store.get(oid)]) != oid:
+                    raise CorruptError(f"object {oid} is damaged in {store.root}")
+                return
+        raise missing(oid)
+
     def _temporary(self) -> tuple[int, str]:
         try:
             return tempfile.mkstemp(dir=self.tmp)
         except FileNotFoundError:
             self.tmp.mkdir(parents=True, exist_ok=True)
             return tempfile.mkstemp(dir=self.tmp)
+
+
+def _map(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        if os.fstat(file.fileno()).st_size == 0:
+            return memoryview(b"")
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -1,0 +1,307 @@
+"""What is measured. Each case takes one home per tool and yields rows; tools take turns in every step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchmarks import memory, weights
+from benchmarks.rows import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from benchmarks.sandbox import Home, Repository
+
+    Samples = Mapping[str, Sequence[float]]
+
+MODEL = "model.safetensors"
+ADAPTERS = 200
+_STARTS = 15
+#: 148 layers of BERT's size: 4.3 GB in float32.
+_LARGE_LAYERS = 148
+#: 28 layers: 446 MB in bfloat16.
+_BF16_LAYERS = 28
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the caller asked for.
+
+    Attributes:
+        homes: The tools, git-theta's first.
+        folder: Where generated files go.
+        repeat: Repetitions of every verb.
+        weights: A real checkpoint in place of the generated one, or `None`.
+        models: Real checkpoints whose stored size is measured.
+    """
+
+    homes: tuple[Home, ...]
+    folder: Path
+    repeat: int
+    weights: Path | None = None
+    models: tuple[Path, ...] = ()
+
+    def checkpoint(self, dtype: str = "F32", layers: int = 12) -> Path:
+        """The checkpoint to measure with, generated once."""
+        if self.weights is not None:
+            return self.weights
+        path = self.folder / f"bert-{layers}-{dtype.lower()}.safetensors"
+        if not path.exists():
+            weights.write(path, weights.bert(layers), dtype)
+        return path
+
+
+def verbs(plan: Plan) -> Iterator[Row]:
+    """Add, add again after a small change, status, checkout: 438 MB of float32."""
+    yield from _verbs(plan, plan.checkpoint(), "")
+
+
+def verbs_bf16(plan: Plan) -> Iterator[Row]:
+    """The same verbs on 446 MB of bfloat16."""
+    yield from _verbs(plan, plan.checkpoint("BF16", _BF16_LAYERS), ", bf16")
+
+
+def peaks(plan: Plan) -> Iterator[Row]:
+    """Peak anonymous memory of git and of the filter at 438 MB."""
+    yield from _peaks(plan, plan.checkpoint(), "")
+
+
+def large(plan: Plan) -> Iterator[Row]:
+    """Seconds (once) and peak memory with a 4 GB file."""
+    source = plan.checkpoint(layers=_LARGE_LAYERS)
+    yield from _verbs(Plan(plan.homes, plan.folder, 1), source, ", 4 GB")
+    yield from _peaks(plan, source, ", 4 GB")
+
+
+def sizes(plan: Plan) -> Iterator[Row]:
+    """Stored bytes of a first commit as a share of the file: real checkpoints and their bf16 casts."""
+    for index, model in enumerate(plan.models or (plan.checkpoint(),)):
+        half = plan.folder / f"cast-{index}.safetensors"
+        weights.cast(model, half)
+        real = bool(plan.models)
+        yield _size(plan, model, f"stored size, {model.stem}", 0.835 if real else None)
+        yield _size(plan, half, f"stored size, {model.stem} as bf16", 0.670 if real else None)
+
+
+def startup(plan: Plan) -> Iterator[Row]:
+    """Time of the smallest command, and until the filter process has answered git's greeting."""
+    repositories = _repositories(plan, "startup")
+    versions, filters = defaultdict(list), defaultdict(list)
+    for _ in range(_STARTS):
+        for name, repository in repositories.items():
+            home = repository.home
+            start = time.perf_counter()
+            home.run(*home.tool.version, cwd=repository.path)
+            versions[name].append(time.perf_counter() - start)
+            filters[name].append(_handshake(repository))
+    yield _row("git theta --version", "s", versions, limit=0.15)
+    yield _row("filter process start", "s", filters, limit=0.20)
+    _remove(repositories)
+
+
+def adapters(plan: Plan) -> Iterator[Row]:
+    """One `git add` of two hundred adapters of 1 MB: seconds, and processes that git started for it."""
+    folder = plan.folder / "adapters"
+    folder.mkdir()
+    for index in range(ADAPTERS):
+        weights.write(folder / f"adapter-{index:03}.safetensors", weights.lora(), seed=index)
+    seconds, processes = defaultdict(list), defaultdict(list)
+    for repetition in range(plan.repeat):
+        repositories = _repositories(plan, f"adapters-{repetition}")
+        for name, repository in _in_turn(repositories, repetition):
+            shutil.copytree(folder, repository.path / "adapters")
+            trace = plan.folder / f"trace-{name}-{repetition}"
+            seconds[name].append(repository.timed("add", "adapters", GIT_TRACE=str(trace)))
+            starts = [line for line in trace.read_text().splitlines() if "run_command:" in line]
+            command = repository.home.filter_command()
+            processes[name].append(float(sum(command in line for line in starts)))
+        _remove(repositories)
+    yield _row(f"git add of {ADAPTERS} adapters of 1 MB", "s", seconds, limit=5)
+    yield _row("processes for them", "processes", processes, limit=1)
+
+
+CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
+    "verbs": verbs,
+    "verbs-bf16": verbs_bf16,
+    "memory": peaks,
+    "sizes": sizes,
+    "startup": startup,
+    "adapters": adapters,
+    "large": large,
+}
+
+
+def _verbs(plan: Plan, source: Path, label: str) -> Iterator[Row]:
+    def row(name: str, samples: Samples, limit: float) -> Row:
+        return _row(name + label, "s", samples, limit=limit, relative=True)
+
+    adds: dict[str, list[float]] = defaultdict(list)
+    for repetition in range(plan.repeat):
+        repositories = _repositories(plan, f"first-{repetition}")
+        for name, repository in _in_turn(repositories, repetition):
+            shutil.copyfile(source, repository.path / MODEL)
+            adds[name].append(repository.timed("add", MODEL))
+        if repetition < plan.repeat - 1:
+            _remove(repositories)
+    yield row("first git add", adds, 0.40)
+    for repository in repositories.values():
+        repository.commit()
+
+    def changed(repository: Repository, repetition: int) -> float:
+        weights.change(repository.path / MODEL, seed=repetition)
+        seconds = repository.timed("add", MODEL)
+        repository.commit()
+        return seconds
+
+    def touched(repository: Repository, _repetition: int) -> float:
+        os.utime(repository.path / MODEL)
+        seconds = repository.timed("status")
+        repository.settle()
+        return seconds
+
+    def restored(repository: Repository, _repetition: int) -> float:
+        before = _sha256(repository.path / MODEL)
+        (repository.path / MODEL).unlink()
+        seconds = repository.timed("checkout", "--", MODEL)
+        _expect(repository, before)
+        repository.settle()
+        return seconds
+
+    def switched(repository: Repository, _repetition: int) -> float:
+        after = _sha256(repository.path / MODEL)
+        seconds = repository.timed("checkout", "--quiet", "HEAD~1")
+        if _sha256(repository.path / MODEL) == after:
+            raise RuntimeError(f"{repository.home.tool.name}: the checkpoint didn't change with the commit")
+        repository.settle()
+        seconds += repository.timed("checkout", "--quiet", "main")
+        _expect(repository, after)
+        repository.settle()
+        return seconds / 2
+
+    yield row("git add, 1 of 100 tensors changed", _measure(plan, repositories, changed), 0.20)
+    yield row("git status after touch", _measure(plan, repositories, touched), 0.15)
+    yield row("git checkout of the file", _measure(plan, repositories, restored), 0.45)
+    yield row("git checkout of a commit, 1 of 100 changed", _measure(plan, repositories, switched), 0.45)
+    _remove(repositories)
+
+
+def _peaks(plan: Plan, source: Path, label: str) -> Iterator[Row]:
+    if not memory.available():
+        return
+    repositories = _repositories(plan, "memory")
+    git: dict[str, dict[str, float]] = defaultdict(dict)
+    filters: dict[str, dict[str, float]] = defaultdict(dict)
+
+    def watch(verb: str, *arguments: str) -> None:
+        for name, repository in repositories.items():
+            found = memory.peak(repository, *arguments)
+            git[verb][name], filters[verb][name] = found.git / 1e6, found.filter / 1e6
+
+    for repository in repositories.values():
+        shutil.copyfile(source, repository.path / MODEL)
+    watch("add", "add", MODEL)
+    for repository in repositories.values():
+        repository.commit()
+        os.utime(repository.path / MODEL)
+    watch("status after touch", "status")
+    for repository in repositories.values():
+        repository.settle()
+        (repository.path / MODEL).unlink()
+    watch("checkout", "checkout", "--", MODEL)
+    for verb in git:
+        for who, peak, limit in (("git", git[verb], 50), ("filter", filters[verb], 400)):
+            samples = {name: [value] for name, value in peak.items()}
+            yield _row(f"memory of {who}, {verb}{label}", "MB", samples, limit=limit)
+    _remove(repositories)
+
+
+def _size(plan: Plan, source: Path, name: str, limit: float | None) -> Row:
+    repositories = _repositories(plan, "size")
+    shares = {}
+    for tool, repository in repositories.items():
+        shutil.copyfile(source, repository.path / MODEL)
+        repository.git("add", MODEL)
+        shares[tool] = [repository.stored_bytes() / source.stat().st_size]
+    _remove(repositories)
+    return _row(name, "of file", shares, limit=limit)
+
+
+def _handshake(repository: Repository) -> float:
+    """Seconds from the start of the filter's shell until it has told its capabilities."""
+    start = time.perf_counter()
+    with subprocess.Popen(
+        ["sh", "-c", repository.home.filter_command()],
+        cwd=repository.path,
+        env=repository.home.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        start = time.perf_counter()
+        for lines in (("git-filter-client", "version=2"), ("capability=clean", "capability=smudge")):
+            for line in lines:
+                process.stdin.write(b"%04x%s\n" % (len(line) + 5, line.encode()))
+            process.stdin.write(b"0000")
+            process.stdin.flush()
+            while (size := int(process.stdout.read(4) or b"0", 16)) > 0:
+                process.stdout.read(size - 4)
+        seconds = time.perf_counter() - start
+        process.stdin.close()
+    return seconds
+
+
+def _repositories(plan: Plan, name: str) -> dict[str, Repository]:
+    return {home.tool.name: home.repository(name) for home in plan.homes}
+
+
+def _remove(repositories: Mapping[str, Repository]) -> None:
+    for repository in repositories.values():
+        repository.remove()
+
+
+def _in_turn(repositories: Mapping[str, Repository], repetition: int) -> list[tuple[str, Repository]]:
+    """The tools in an order that alternates, so that neither always goes second."""
+    items = list(repositories.items())
+    return items[::-1] if repetition % 2 else items
+
+
+def _measure(
+    plan: Plan, repositories: Mapping[str, Repository], step: Callable[[Repository, int], float]
+) -> Samples:
+    samples: dict[str, list[float]] = defaultdict(list)
+    for repetition in range(plan.repeat):
+        for name, repository in _in_turn(repositories, repetition):
+            samples[name].append(step(repository, repetition))
+    return samples
+
+
+def _row(
+    name: str, unit: str, samples: Samples, *, limit: float | None = None, relative: bool = False
+) -> Row:
+    """A row of git-theta's samples with those of Git LFS beside them.
+
+    With one tool only, its samples stand alone and a relative limit means nothing.
+    """
+    if len(samples) == 1:
+        (alone,) = samples.values()
+        return Row(name, unit, tuple(alone), limit=None if relative else limit)
+    return Row(name, unit, tuple(samples["theta"]), tuple(samples["lfs"]), limit, relative)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _expect(repository: Repository, digest: str) -> None:
+    if _sha256(repository.path / MODEL) != digest:
+        raise RuntimeError(f"{repository.home.tool.name}: checkout wrote other bytes than were added")

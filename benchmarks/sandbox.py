@@ -1,0 +1,155 @@
+"""Hermetic repositories: each tool has a home, a Git configuration and a PATH of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+PATTERN = "*.safetensors"
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A filter to measure.
+
+    Attributes:
+        name: Also the name of its driver in the Git configuration and of its folder in `.git`.
+        install: Run once per home, as an argument list.
+        track: Run once per repository.
+        version: Prints the version: what start-up costs.
+    """
+
+    name: str
+    install: tuple[str, ...]
+    track: tuple[str, ...]
+    version: tuple[str, ...]
+
+
+THETA = Tool(
+    "theta",
+    (sys.executable, "-m", "git_theta", "install"),
+    ("git", "theta", "track", PATTERN),
+    ("git", "theta", "--version"),
+)
+LFS = Tool(
+    "lfs",
+    ("git", "lfs", "install", "--skip-repo"),
+    ("git", "lfs", "track", PATTERN),
+    ("git", "lfs", "version"),
+)
+TOOLS = {tool.name: tool for tool in (THETA, LFS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """A tool installed for a user that exists only under `root`."""
+
+    tool: Tool
+    root: Path
+
+    @classmethod
+    def create(cls, tool: Tool, root: Path) -> Home:
+        """Install the tool under a new folder."""
+        home = cls(tool, root)
+        (root / "bin").mkdir(parents=True)
+        script = root / "bin" / "git-theta"
+        script.write_text(f"#!{sys.executable}\nfrom git_theta.__main__ import main\nmain()\n")
+        script.chmod(0o755)
+        for key, value in {
+            "user.name": "Benchmark",
+            "user.email": "benchmark@example.org",
+            "init.defaultBranch": "main",
+            "advice.detachedHead": "false",
+            "gc.auto": "0",
+            "maintenance.auto": "false",
+        }.items():
+            home.run("git", "config", "--global", key, value, cwd=root)
+        home.run(*tool.install, cwd=root)
+        return home
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of every command: nothing of the caller's Git settings gets in."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "XDG_"))}
+        return kept | {
+            "HOME": str(self.root),
+            "GIT_CONFIG_GLOBAL": str(self.root / ".gitconfig"),
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_TERMINAL_PROMPT": "0",
+            "LC_ALL": "C",
+            "PATH": f"{self.root / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(_CHECKOUT),
+        }
+
+    def run(self, *command: str, cwd: Path, **env: str) -> str:
+        """Run a command to its end and return what it printed.
+
+        Raises:
+            RuntimeError: It failed; the message has its error output.
+        """
+        done = subprocess.run(
+            command, cwd=cwd, env=self.env | env, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)} failed in {cwd}:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def repository(self, name: str) -> Repository:
+        """A new repository that tracks `PATTERN`, with the attributes committed."""
+        path = self.root / name
+        path.mkdir()
+        repository = Repository(self, path)
+        repository.git("init", "--quiet")
+        self.run(*self.tool.track, cwd=path)
+        repository.git("add", ".gitattributes")
+        repository.git("commit", "--quiet", "--message", "attributes")
+        return repository
+
+    def filter_command(self) -> str:
+        """The shell command of the long-running filter process."""
+        return self.run("git", "config", f"filter.{self.tool.name}.process", cwd=self.root).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository in one tool's hands."""
+
+    home: Home
+    path: Path
+
+    def git(self, *arguments: str, **env: str) -> str:
+        """Run git here."""
+        return self.home.run("git", *arguments, cwd=self.path, **env)
+
+    def timed(self, *arguments: str, **env: str) -> float:
+        """Seconds that a git command takes, once earlier writes have reached the disk."""
+        os.sync()
+        start = time.perf_counter()
+        self.git(*arguments, **env)
+        return time.perf_counter() - start
+
+    def commit(self, message: str = "change") -> None:
+        """Commit what is staged, then let the clock leave the second in which files were written."""
+        self.git("commit", "--quiet", "--message", message)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until no index entry is racy, and let git find that out."""
+        time.sleep(1.1)
+        self.git("status")
+        time.sleep(1.1)
+
+    def stored_bytes(self) -> int:
+        """Bytes of the objects that the tool stored."""
+        folder = self.path / ".git" / self.home.tool.name / "objects"
+        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+    def remove(self) -> None:
+        """Delete the repository."""
+        shutil.rmtree(self.path)

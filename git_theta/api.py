@@ -1,0 +1,199 @@
+"""The Python API: read checkpoints of any version, without touching the work tree."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from git_theta import formats
+from git_theta.arrays import gather
+from git_theta.errors import UsageError
+from git_theta.formats.split import split
+from git_theta.git.command import Git
+from git_theta.git.find import find_manifest
+from git_theta.git.repository import Repository
+from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.store.local import LocalStore
+from git_theta.values import checked
+from git_theta.workers import run_all
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+#: The logical bytes of a parameter, and what they are.
+Value = tuple[bytearray, TensorSpec]
+
+_TORCH = {
+    "BOOL": "bool",
+    "U8": "uint8",
+    "I8": "int8",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+    "U16": "uint16",
+    "I16": "int16",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "U32": "uint32",
+    "I32": "int32",
+    "F32": "float32",
+    "U64": "uint64",
+    "I64": "int64",
+    "F64": "float64",
+    "C32": "complex32",
+    "C64": "complex64",
+    "C128": "complex128",
+}
+
+#: A path as users write it.
+Path_ = str | os.PathLike[str]
+
+
+def manifest(path: Path_, rev: str | None = None) -> Manifest:
+    """The manifest of a checkpoint.
+
+    Args:
+        path: The file, relative to the current folder or absolute.
+        rev: A revision, such as `HEAD~1` or a branch; the index when `None`.
+
+    Raises:
+        UsageError: There's no such version, or the file isn't tracked.
+        GitError: The path isn't in a repository.
+    """
+    folder, name = _located(path)
+    return find_manifest(Git(folder), f":./{name}" if rev is None else f"{rev}:./{name}")
+
+
+def load(
+    path: Path_, rev: str | None = None, params: Iterable[str] | None = None, framework: str = "numpy"
+) -> dict[str, Any]:
+    """The parameters of a checkpoint, by name.
+
+    Every value that comes from the store is checked against its digest. Nothing is unpickled.
+
+    Args:
+        path: The file, relative to the current folder or absolute.
+        rev: A revision, such as `HEAD~1` or a branch; the file in the work tree when `None`.
+        params: Names, or patterns such as `encoder/*`; only these are decoded. All when `None`.
+        framework: `numpy`: arrays, bf16 and fp8 with the dtypes of `ml_dtypes`; or `torch`: tensors.
+
+    Returns:
+        Writable arrays or tensors in the order of their names.
+
+    Raises:
+        UsageError: There's no such version, parameter or framework.
+        MissingObjectError: An object isn't in the store.
+        CorruptError: A stored value is damaged.
+    """
+    if framework not in ("numpy", "torch"):
+        raise UsageError(f"framework {framework!r} isn't known: numpy or torch")
+    make = _numpy if framework == "numpy" else _torch()
+    values = _load_work_file(Path(path), params) if rev is None else None
+    if values is None:
+        values = _load_stored(path, rev, params)
+    return {name: make(*value) for name, value in values.items()}
+
+
+def _located(path: Path_) -> tuple[Path, str]:
+    full = Path(os.path.abspath(path))
+    folder = full.parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder, str(full.relative_to(folder))
+
+
+def _load_work_file(path: Path, params: Iterable[str] | None) -> dict[str, Value] | None:
+    """Arrays from the file itself; `None` if there's only a manifest of it."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'"
+        ) from error
+    if is_manifest(data):
+        return None
+    with ThreadPoolExecutor() as pool:
+        tensors = {tensor.name: tensor for tensor in split(data, formats.registry(), pool).tensors}
+    found = {}
+    for name in sorted(_chosen(tensors, params)):
+        t = tensors[name]
+        value = gather(data, t.spec, t.offset, t.strides, t.big_endian, _temporary)
+        found[name] = bytearray(value), t.spec
+    return found
+
+
+def _temporary() -> int:
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> dict[str, Value]:
+    text = Path(path).read_bytes() if rev is None else None
+    wanted = parse(text) if text is not None else manifest(path, rev)
+    repository = Repository(Git(_located(path)[0]))
+    names = _chosen(wanted.by_name, params)
+
+    def read(name: str) -> Value:
+        return _read_value(wanted, name, repository.store)
+
+    with ThreadPoolExecutor(repository.settings.thread_count) as pool:
+        return dict(zip(names, run_all(pool, read, names), strict=True))
+
+
+def _read_value(wanted: Manifest, name: str, store: LocalStore) -> Value:
+    entry = wanted.by_name[name]
+    value = bytearray(entry.spec.nbytes)
+    at = 0
+    for piece in checked(entry, store):
+        value[at : at + len(piece)] = piece
+        at += len(piece)
+    return value, entry.spec
+
+
+def _chosen(names: Mapping[str, object], params: Iterable[str] | None) -> list[str]:
+    """The names that were asked for, in the order in which they are."""
+    if params is None:
+        return list(names)
+    wanted = [params] if isinstance(params, str) else list(params)
+    for pattern in wanted:
+        if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
+            near = get_close_matches(pattern, names, 3, 0.4) or list(names)[:3]
+            raise UsageError(f"there's no parameter {pattern!r}; near: {', '.join(near)}")
+    return [
+        name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in wanted)
+    ]
+
+
+def _numpy(value: bytearray, spec: TensorSpec) -> NDArray[Any]:
+    import numpy as np
+
+    return np.ndarray(spec.shape, numpy_dtype(spec.dtype), buffer=value)
+
+
+def _torch() -> Callable[[bytearray, TensorSpec], Any]:
+    try:
+        import torch
+    except ImportError as error:
+        raise UsageError("PyTorch isn't installed", "pip install 'git-theta[torch]'") from error
+
+    def tensor(value: bytearray, spec: TensorSpec) -> Any:
+        dtype = getattr(torch, _TORCH[spec.dtype], None)
+        if dtype is None:
+            raise UsageError(f"this PyTorch has no dtype {_TORCH[spec.dtype]}", "pip install -U torch")
+        if not value:
+            return torch.empty(spec.shape, dtype=dtype)
+        return torch.frombuffer(value, dtype=dtype).reshape(spec.shape)
+
+    return tensor

@@ -1,0 +1,47 @@
+"""`git theta checkout`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from git_theta.cli.progress import progress
+from git_theta.cli.render import plural
+from git_theta.errors import ThetaError
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter
+from git_theta.git.materialise import find_pending, materialise
+from git_theta.git.repository import Repository
+
+_EPILOG = """\b
+Examples:
+  git theta checkout
+  git theta checkout models/base.safetensors
+"""
+
+
+@click.command("checkout", epilog=_EPILOG, short_help="Write checkpoints that are still manifests.")
+@click.argument("paths", nargs=-1, type=click.Path())
+def command(paths: tuple[str, ...]) -> None:
+    """Write the checkpoints that the work tree has only the manifests of.
+
+    Git leaves them so if a checkout was killed, or while one of its hooks runs. A file that was changed is
+    never touched; to throw a change away, use `git checkout -- PATH`.
+    """
+    repository = Repository(Git())
+    prefix = repository.git.line("rev-parse", "--show-prefix")
+    wanted = [os.path.normpath(os.path.join(prefix, path)) for path in paths]
+    os.chdir(repository.root)
+    repository = Repository(Git())
+    repository.store.sweep()
+    work = Filter(repository)
+    try:
+        pending = find_pending(work, wanted)
+        with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
+            failed = materialise(work, pending, advance)
+    finally:
+        work.close()
+    if failed:
+        raise ThetaError(f"{plural(len(failed), 'file')} couldn't be written", "see above")
+    click.echo(f"{plural(len(pending), 'file')} written." if pending else "Nothing to do.")

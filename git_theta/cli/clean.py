@@ -1,0 +1,25 @@
+"""`git theta clean`: the one-shot filter, for tools that don't speak the process protocol."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter, read_pieces
+from git_theta.git.pktline import widen
+from git_theta.git.repository import Repository
+
+
+@click.command("clean", hidden=True)
+@click.argument("path", required=False)
+def command(path: str | None) -> None:
+    """Read a checkpoint from stdin and write its manifest to stdout."""
+    widen(0)
+    work = Filter(Repository(Git()))
+    try:
+        text = work.clean(path, read_pieces(0))
+    finally:
+        work.close()
+    sys.stdout.buffer.write(text)

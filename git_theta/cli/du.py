@@ -1,0 +1,60 @@
+"""`git theta du`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from git_theta.cli.render import human_size, print_json, print_table, ratio
+from git_theta.git.command import Git
+from git_theta.git.repository import Repository
+from git_theta.git.usage import usage
+
+_EPILOG = """\b
+Examples:
+  git theta du
+  git theta du main
+"""
+
+
+@click.command("du", epilog=_EPILOG, short_help="Show what this repository's objects cost.")
+@click.argument("revs", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(revs: tuple[str, ...], as_json: bool) -> None:
+    """Show what checkpoints cost: by file, and by the commit that brought each version.
+
+    A payload that several versions share counts for the first of them.
+    """
+    found = usage(Repository(Git()), revs)
+    if as_json:
+        print_json(asdict(found))
+        return
+    print_table(
+        ("file", ">versions", ">size", ">stored", ">ratio"),
+        (
+            (c.name, f"{c.versions:,}", human_size(c.size), human_size(c.stored), ratio(c.stored, c.size))
+            for c in found.files
+        ),
+    )
+    click.echo()
+    print_table(
+        ("revision", "subject", ">versions", ">size", ">stored", ">ratio"),
+        (
+            (
+                c.name[:10] or "index",
+                c.subject[:50],
+                f"{c.versions:,}",
+                human_size(c.size),
+                human_size(c.stored),
+                ratio(c.stored, c.size),
+            )
+            for c in found.revisions
+        ),
+    )
+    click.echo(
+        f"\nAll versions: {human_size(found.size)}, stored {human_size(found.stored)}, "
+        f"ratio {ratio(found.stored, found.size)}"
+    )
+    if found.unreferenced:
+        click.echo(f"Objects that no version names: {human_size(found.unreferenced)}")

@@ -1,0 +1,83 @@
+"""`git theta env`."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import click
+
+from git_theta import __version__
+from git_theta.cli.render import human_size, print_json
+from git_theta.errors import ThetaError
+from git_theta.git import attributes
+from git_theta.git.command import Git
+from git_theta.git.hooks import hook_states
+from git_theta.git.repository import Repository
+
+_PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
+
+
+@click.command("env", short_help="Show versions and settings, for a bug report.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """Show versions, settings and the state of this repository, to paste into a bug report."""
+    found = environment()
+    if as_json:
+        print_json(found)
+        return
+    for section, values in found.items():
+        click.echo(f"[{section}]")
+        for key, value in values.items():
+            click.echo(f"{key} = {value}")
+
+
+def environment() -> dict[str, dict[str, Any]]:
+    """Everything that a bug report needs, by section."""
+    git = Git()
+    found: dict[str, dict[str, Any]] = {
+        "versions": {
+            "git-theta": __version__,
+            "git": git.line("--version").removeprefix("git version "),
+            "python": f"{platform.python_version()} ({sys.executable})",
+            "platform": platform.platform(),
+            **{name: _version(name) for name in _PACKAGES},
+        },
+        "settings": {
+            key: value
+            for key, value in sorted(git.settings.items())
+            if key.startswith(("theta.", "filter.theta."))
+        },
+    }
+    try:
+        found["repository"] = _repository(Repository(git))
+    except ThetaError as error:
+        found["repository"] = {"none": error.message}
+    return found
+
+
+def _repository(repository: Repository) -> dict[str, Any]:
+    objects = list(repository.store.list())
+    found: dict[str, Any] = {
+        "git folder": str(repository.git_dir),
+        "store": str(repository.store.root),
+        "objects": f"{len(objects)} ({human_size(sum(size for _, size in objects))})",
+        "hooks": ", ".join(
+            f"{name}: {state.value}" for name, state in hook_states(repository.hooks_dir).items()
+        ),
+    }
+    if repository.git.line("rev-parse", "--is-inside-work-tree") == "true":
+        files = attributes.attribute_files(repository.root, repository.git)
+        found["tracked"] = ", ".join(
+            pattern for path in files for pattern in attributes.tracked_patterns(attributes.read(path))
+        )
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

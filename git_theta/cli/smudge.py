@@ -1,0 +1,33 @@
+"""`git theta smudge`: the one-shot filter, for tools that don't speak the process protocol."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from git_theta.git.body import drain
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter, read_pieces, send, wanted
+from git_theta.git.repository import Repository
+
+
+@click.command("smudge", hidden=True)
+@click.argument("path", required=False)
+def command(path: str | None) -> None:
+    """Read a manifest from stdin and write the checkpoint to stdout; anything else passes through."""
+    repository = Repository(Git())
+    data = drain(read_pieces(0), None, repository.store.temporary_file)
+    manifest = None if data is None else wanted(data, path)
+    if manifest is None:
+        sys.stdout.buffer.write(data or b"")
+        return
+    handle = repository.store.temporary_file()
+    work = Filter(repository)
+    try:
+        work.smudge(manifest, handle)
+        send(handle, sys.stdout.buffer.write)
+    finally:
+        work.close()
+        os.close(handle)

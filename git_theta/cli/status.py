@@ -1,0 +1,113 @@
+"""`git theta status`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from git_theta.cli.render import plural, print_json, printable
+from git_theta.diff import Diff
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter
+from git_theta.git.repository import Repository
+from git_theta.git.states import FileState, Work, states
+
+#: So many names are shown of what changed.
+_SHOWN = 5
+
+_HINTS = {
+    Work.PENDING: "still a manifest; write it with: git theta checkout",
+    Work.PLAIN: "in Git as a whole file; convert it with: git add --renormalize . && git commit",
+    Work.DELETED: "deleted in the work tree",
+}
+
+
+@click.command("status", short_help="Show what changed, parameter by parameter.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def command(as_json: bool) -> None:
+    """Show each tracked checkpoint: what is staged, and what changed in the work tree since.
+
+    Nothing is stored. A file that was read before and hasn't changed costs no reading.
+    """
+    repository = Repository(Git())
+    os.chdir(repository.root)
+    work = Filter(Repository(Git()))
+    try:
+        found = list(states(work))
+    finally:
+        work.close()
+    if as_json:
+        print_json([_as_json(state) for state in found])
+        return
+    for state in found:
+        _print(state)
+    if not found:
+        click.echo(
+            "No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them"
+        )
+
+
+def _print(state: FileState) -> None:
+    lines = []
+    if state.staged:
+        lines += _describe("staged", state.staged)
+    if state.changes:
+        lines += _describe("modified", state.changes)
+    elif state.work is Work.MODIFIED:
+        lines.append("modified: empty, or no regular file any more")
+    if state.work in _HINTS:
+        lines.append(_HINTS[state.work])
+    if state.missing:
+        lines.append(f"{plural(state.missing, 'object')} missing from the store; see git theta fsck")
+    click.echo(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
+    for line in lines:
+        click.echo(f"    {line}")
+
+
+def _describe(word: str, changes: Diff) -> list[str]:
+    total = changes.unchanged + len(changes.changed) + len(changes.added)
+    parts = []
+    if changes.changed:
+        parts.append(f"{len(changes.changed):,} of {plural(total, 'parameter')} changed")
+    if changes.added:
+        parts.append(f"{len(changes.added):,} added")
+    if changes.removed:
+        parts.append(f"{len(changes.removed):,} removed")
+    if changes.layout:
+        parts.append("the rest of the file changed" if parts else "only metadata or scalars changed")
+    names = [
+        *(f"+ {entry.name}" for entry in changes.added),
+        *(f"- {entry.name}" for entry in changes.removed),
+        *(f"~ {entry.name}" for _, entry in changes.changed),
+    ]
+    lines = [
+        f"{word}: {', '.join(parts)}",
+        *(f"    {printable(name)}" for name in names[:_SHOWN]),
+    ]
+    if len(names) > _SHOWN:
+        lines.append(f"    … and {len(names) - _SHOWN:,} more")
+    return lines
+
+
+def _as_json(state: FileState) -> dict[str, Any]:
+    return {
+        "path": state.path,
+        "work": state.work.name.lower(),
+        "staged": _diff_json(state.staged),
+        "changes": _diff_json(state.changes),
+        "missing_objects": state.missing,
+    }
+
+
+def _diff_json(changes: Diff | None) -> dict[str, Any] | None:
+    if changes is None:
+        return None
+    return {
+        "added": [entry.name for entry in changes.added],
+        "removed": [entry.name for entry in changes.removed],
+        "changed": [entry.name for _, entry in changes.changed],
+        "unchanged": changes.unchanged,
+        "layout": changes.layout,
+    }

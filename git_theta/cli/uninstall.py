@@ -1,0 +1,30 @@
+"""`git theta uninstall`."""
+
+from __future__ import annotations
+
+import click
+
+from git_theta.git.command import Git
+from git_theta.git.hooks import HookState, remove_hooks
+from git_theta.git.install import uninstall
+from git_theta.git.repository import Repository
+
+
+@click.command("uninstall", short_help="Undo `git theta install`.")
+@click.option("--global", "scope", flag_value="--global", default="--global", help="For this user (default).")
+@click.option("--local", "scope", flag_value="--local", help="For this repository.")
+@click.option("--system", "scope", flag_value="--system", help="For every user of this machine.")
+def command(scope: str) -> None:
+    """Remove the filter settings, and the hooks of the repository that you're in.
+
+    Hooks that were there before are put back. Objects and history stay as they are; without the filter,
+    a checkout gives manifests.
+    """
+    git = Git()
+    removed = uninstall(git, scope)
+    place = scope.removeprefix("--")
+    click.echo(f"The {place} settings are removed." if removed else f"There were no {place} settings.")
+    if git.ok("rev-parse", "--git-dir"):
+        for name, state in remove_hooks(Repository(git).hooks_dir).items():
+            if state is not HookState.ABSENT:
+                click.echo(f"hook {name}: {state.value}")

@@ -1,0 +1,34 @@
+"""`git theta untrack`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from git_theta.errors import UsageError
+from git_theta.git import attributes
+from git_theta.git.command import Git
+from git_theta.git.repository import Repository
+
+
+@click.command("untrack", short_help="Stop tracking a pattern.")
+@click.argument("patterns", nargs=-1, required=True)
+def command(patterns: tuple[str, ...]) -> None:
+    """Remove patterns from the .gitattributes of the current folder.
+
+    Files stay as they are in the work tree. `git add --renormalize .` then stores them whole.
+    """
+    _ = Repository(Git()).common_dir
+    path = Path(".gitattributes")
+    text, removed = attributes.untrack(attributes.read(path), patterns)
+    missing = [pattern for pattern in patterns if pattern not in removed]
+    if missing:
+        raise UsageError(
+            f"{', '.join(missing)}: not tracked by the .gitattributes of this folder",
+            "`git theta track` lists what is tracked, and where",
+        )
+    attributes.write(path, text)
+    for pattern in removed:
+        click.echo(f"No longer tracking {pattern}")
+    click.echo("To store such files whole from now on: git add --renormalize . && git commit")

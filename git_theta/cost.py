@@ -1,0 +1,27 @@
+"""Cost: how many bytes of objects manifests need, each counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from git_theta.model.manifest import Entry, Manifest, ObjectRef
+
+#: Size of an object in bytes, `None` if it isn't there.
+SizeOf = Callable[[str], int | None]
+
+
+def entry_bytes(entry: Entry, size_of: SizeOf) -> int:
+    """Bytes of an entry's payloads."""
+    return payload_bytes(entry.source.payloads(), size_of)
+
+
+def manifest_bytes(manifest: Manifest, size_of: SizeOf) -> int:
+    """Bytes of everything that a manifest needs; what several entries share counts once."""
+    return payload_bytes(
+        (ref for entry in manifest.all_entries() for ref in entry.source.payloads()), size_of
+    )
+
+
+def payload_bytes(refs: Iterable[ObjectRef], size_of: SizeOf) -> int:
+    """Bytes of distinct payloads; missing objects count nothing."""
+    return sum((size_of(ref.oid) or 0) if ref.length is None else ref.length for ref in set(refs))

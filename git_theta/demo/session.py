@@ -1,0 +1,126 @@
+"""Commands run for an audience: each is shown as it would be typed, with what it printed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_theta.errors import GitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rich.console import Console
+
+_WIDTH = 110
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A repository and a screen.
+
+    Attributes:
+        directory: Where commands run.
+        console: Where they're shown.
+    """
+
+    directory: Path
+    console: Console
+
+    def say(self, text: str) -> None:
+        """A sentence between the commands."""
+        self.console.print(text, style="bold", markup=False, highlight=False)
+
+    def git(self, *arguments: str, lines: int = 12) -> None:
+        """Run git and show at most this many lines of what it prints.
+
+        Raises:
+            GitError: It failed.
+        """
+        self._show("git", arguments, self._run("git", *arguments), lines)
+
+    def theta(self, *arguments: str, lines: int = 12) -> None:
+        """Run `git theta`, with this very interpreter, and show it.
+
+        Raises:
+            GitError: It failed.
+        """
+        output = self._run(sys.executable, "-m", "git_theta", *arguments)
+        self._show("git theta", arguments, output, lines)
+
+    def ask(self, *arguments: str) -> str:
+        """What git answers, without showing it.
+
+        Raises:
+            GitError: It failed.
+        """
+        return self._run("git", *arguments).strip()
+
+    def has(self, setting: str) -> bool:
+        """Whether Git's configuration has a value for the setting."""
+        done = subprocess.run(
+            ["git", "config", setting],
+            cwd=self.directory,
+            env=_environment(os.environ),
+            capture_output=True,
+            check=False,
+        )
+        return done.returncode == 0 and bool(done.stdout.strip())
+
+    def _run(self, *command: str) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.directory,
+            env=_environment(os.environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        output = done.stdout.decode(errors="replace")
+        if done.returncode:
+            raise GitError(
+                f"`{' '.join(command)}` failed with exit code {done.returncode}:\n{output.strip()}",
+                f"look at the repository in {self.directory}, then try again in an empty folder",
+            )
+        return output
+
+    def _show(self, program: str, arguments: tuple[str, ...], output: str, lines: int) -> None:
+        typed = " ".join([program, *(_quoted(argument) for argument in arguments)])
+        self.console.print(f"$ {typed}", style="cyan", markup=False, highlight=False, soft_wrap=True)
+        printed = output.rstrip("\n").splitlines()
+        shown = [line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in printed[:lines]]
+        if len(printed) > lines:
+            shown.append(f"… {len(printed) - lines} more lines")
+        for line in shown:
+            self.console.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Without variables that point Git at another repository, and with plain output."""
+    kept = {key: value for key, value in environment.items() if key not in _ELSEWHERE}
+    return kept | {"NO_COLOR": "1", "COLUMNS": str(_WIDTH), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
+
+
+#: What `git rev-parse --local-env-vars` lists, as far as it changes where Git works.
+_ELSEWHERE = frozenset(
+    {
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_PREFIX",
+        "GIT_COMMON_DIR",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_CONFIG",
+        "GIT_NAMESPACE",
+    }
+)
+
+
+def _quoted(argument: str) -> str:
+    return f"'{argument}'" if not argument or set(argument) & set(' *?$"') else argument

@@ -1,0 +1,162 @@
+"""The directory of a zip archive: where its members' bytes and checksums are."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from git_theta.errors import FormatError
+
+STORED, DEFLATED = 0, 8
+
+_END = struct.Struct("<4s4H2LH")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+
+_ENCRYPTED, _DESCRIPTOR = 1, 8
+_MAX_COMMENT = 0xFFFF
+_ABSENT_16, _ABSENT_32 = 0xFFFF, 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One member of an archive.
+
+    Attributes:
+        name: Its name.
+        offset: Position of its bytes.
+        size: Size of them once expanded.
+        packed: Size of them in the archive.
+        method: `STORED`, `DEFLATED`, or one that isn't supported.
+        crc: Position of its CRC-32 in the directory.
+        crcs: Positions of all its CRC-32s: that one, and those beside its bytes.
+    """
+
+    name: str
+    offset: int
+    size: int
+    packed: int
+    method: int
+    crc: int
+    crcs: tuple[int, ...]
+
+
+def directory(data: memoryview) -> tuple[int, int]:
+    """Where the central directory begins and ends.
+
+    Raises:
+        FormatError: The archive has no end record, or a wrong one.
+    """
+    tail = max(0, len(data) - _END.size - _MAX_COMMENT)
+    found = bytes(data[tail:]).rfind(b"PK\x05\x06")
+    if found < 0 or tail + found + _END.size > len(data):
+        raise FormatError("the zip archive has no end record")
+    at = tail + found
+    _, _, _, _, entries, size, start, comment = _END.unpack_from(data, at)
+    if at + _END.size + comment != len(data):
+        raise FormatError("the zip archive goes on after its end record")
+    end = at
+    if at >= _LOCATOR_64.size and bytes(data[at - _LOCATOR_64.size :][:4]) == b"PK\x06\x07":
+        _, _, at_64, _ = _LOCATOR_64.unpack_from(data, at - _LOCATOR_64.size)
+        if at_64 + _END_64.size > at or bytes(data[at_64 : at_64 + 4]) != b"PK\x06\x06":
+            raise FormatError("the zip archive's 64-bit end record isn't where it should be")
+        *_, size, start = _END_64.unpack_from(data, at_64)
+        end = at_64
+    elif entries == _ABSENT_16 or _ABSENT_32 in (size, start):
+        raise FormatError("the zip archive lacks its 64-bit end record")
+    if start + size != end:
+        raise FormatError("the zip archive's directory isn't where it should be")
+    return start, end
+
+
+def members(data: memoryview) -> list[Member]:
+    """The members of an archive, in the order of its directory.
+
+    Raises:
+        FormatError: Any record is damaged, or disagrees with another one.
+    """
+    start, end = directory(data)
+    found, at = [], start
+    while at < end:
+        member, at = _member(data, at, end, start)
+        found.append(member)
+    if len({member.name for member in found}) < len(found):
+        raise FormatError("the zip archive has two members of one name")
+    return found
+
+
+def read(data: memoryview, member: Member, limit: int) -> bytes:
+    """The bytes of a member, expanded.
+
+    Raises:
+        FormatError: It's larger than `limit` bytes, damaged, or compressed in an unusual way.
+    """
+    if member.size > limit:
+        raise FormatError(f"{member.name} is too large: {member.size} bytes")
+    packed = data[member.offset : member.offset + member.packed]
+    if member.method == STORED:
+        return bytes(packed)
+    if member.method != DEFLATED:
+        raise FormatError(f"{member.name} is compressed with method {member.method}")
+    try:
+        content = zlib.decompressobj(-15).decompress(packed, member.size + 1)
+    except zlib.error as error:
+        raise FormatError(f"{member.name} is damaged: {error}") from error
+    if len(content) != member.size:
+        raise FormatError(f"{member.name} doesn't have the size that it should have")
+    return content
+
+
+def _member(data: memoryview, at: int, end: int, limit: int) -> tuple[Member, int]:
+    """The member whose directory entry is at `at`, and where the next entry is."""
+    if at + _ENTRY.size > end:
+        raise FormatError("the zip archive's directory is cut off")
+    entry = _ENTRY.unpack_from(data, at)
+    signature, _, _, flags, method, _, _, _, packed, size, n_name, n_extra, n_comment, *_, local = entry
+    after_name = at + _ENTRY.size + n_name
+    following = after_name + n_extra + n_comment
+    if signature != b"PK\x01\x02" or following > end or flags & _ENCRYPTED:
+        raise FormatError("an entry of the zip archive's directory is damaged or encrypted")
+    name = bytes(data[after_name - n_name : after_name])
+    extra = bytes(data[after_name : after_name + n_extra])
+    size, packed, local = _sizes_64(extra, size, packed, local)
+    if local + _LOCAL.size > limit:
+        raise FormatError("a member of the zip archive lies outside it")
+    begin, _, local_flags, local_method, *_, n_local_name, n_local_extra = _LOCAL.unpack_from(data, local)
+    local_name = local + _LOCAL.size
+    offset = local_name + n_local_name + n_local_extra
+    if begin != b"PK\x03\x04" or bytes(data[local_name : local_name + n_local_name]) != name:
+        raise FormatError("a member of the zip archive isn't where its directory says")
+    if local_method != method or offset + packed > limit or (method == STORED and size != packed):
+        raise FormatError("a member of the zip archive disagrees with its directory")
+    crc = at + 16
+    beside = _descriptor(data, offset + packed) if local_flags & _DESCRIPTOR else local + 14
+    crcs = (crc, beside) if beside + 4 <= limit else (crc,)
+    text = name.decode("utf-8", "backslashreplace")
+    return Member(text, offset, size, packed, method, crc, crcs), following
+
+
+def _sizes_64(extra: bytes, *fields: int) -> list[int]:
+    """The fields, in this order, with those that didn't fit replaced from the 64-bit extra field."""
+    if _ABSENT_32 not in fields:
+        return list(fields)
+    at = 0
+    while at + 4 <= len(extra):
+        kind, size = struct.unpack_from("<2H", extra, at)
+        values = extra[at + 4 : at + 4 + size]
+        if kind == 1:
+            wide = iter(struct.unpack(f"<{len(values) // 8}Q", values[: len(values) // 8 * 8]))
+            found = [next(wide, -1) if field == _ABSENT_32 else field for field in fields]
+            if -1 not in found:
+                return found
+            break
+        at += 4 + size
+    raise FormatError("the zip archive lacks the size of a large member")
+
+
+def _descriptor(data: memoryview, at: int) -> int:
+    """Position of the CRC-32 in the descriptor after a member, which may start with a signature."""
+    return at + 4 if bytes(data[at : at + 4]) == b"PK\x07\x08" else at

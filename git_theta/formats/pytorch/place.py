@@ -1,0 +1,90 @@
+"""Turn views of storages into tensors at positions in the file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_theta.errors import FormatError
+from git_theta.formats.base import Tensor
+from git_theta.formats.pytorch.views import View
+from git_theta.model.layout import extent
+from git_theta.model.tensor import TensorSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: Views may look at the same bytes, but not at this many times the file.
+_MAX_OVERLAP = 4
+
+#: A name, a view, and the range of the file that holds its storage: position and size.
+Found = tuple[str, View, tuple[int, int]]
+
+
+def place(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Tensor, ...]:
+    """The tensors that can be cut out of the file, in the given order, under unique names.
+
+    A view that shows an element twice, as `expand` makes, is left out.
+
+    Args:
+        views: Tensors under names that may repeat, with storages that lie inside the file.
+        file_size: Size of the file in bytes.
+        big_endian: Storages hold the most significant byte first.
+
+    Raises:
+        FormatError: A view leaves its storage, or the views are together absurdly large.
+    """
+    tensors: list[Tensor] = []
+    counts: dict[str, int] = {}
+    seen: set[tuple[int, TensorSpec, tuple[int, ...] | None]] = set()
+    room = _MAX_OVERLAP * file_size
+    for name, view, (start, size) in views:
+        try:
+            spec = TensorSpec(view.dtype, view.shape)
+        except ValueError as error:
+            raise FormatError(f"tensor {name!r} is described wrongly: {error}") from error
+        strides = _byte_strides(spec, view.strides)
+        offset = start + view.offset * spec.item_size if spec.count else start
+        low, high = extent(offset, spec.shape, strides or spec.strides, spec.item_size)
+        if low < start or high > start + size:
+            raise FormatError(f"tensor {name!r} goes past its storage")
+        if strides is not None and not _is_injective(spec, strides):
+            continue
+        if (offset, spec, strides) not in seen:
+            seen.add((offset, spec, strides))
+            room -= spec.nbytes
+            if room < 0:
+                raise FormatError("the tensors are together much larger than the file")
+        tensors.append(Tensor(_unique(name, counts), spec, offset, strides, big_endian))
+    return tuple(tensors)
+
+
+def _byte_strides(spec: TensorSpec, strides: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Strides in bytes, `None` if C-contiguous; those of dimensions of one element don't matter."""
+    natural = spec.strides
+    if spec.count == 0:
+        return None
+    sizes = zip(spec.shape, strides, natural, strict=True)
+    found = tuple(step if size == 1 else stride * spec.item_size for size, stride, step in sizes)
+    return None if found == natural else found
+
+
+def _is_injective(spec: TensorSpec, strides: tuple[int, ...]) -> bool:
+    """Whether each dimension steps over all that the smaller ones reach, so that no byte is met twice."""
+    reach = spec.item_size
+    for stride, size in sorted(zip(strides, spec.shape, strict=True)):
+        if size == 1:
+            continue
+        if stride < reach:
+            return False
+        reach += stride * (size - 1)
+    return True
+
+
+def _unique(name: str, counts: dict[str, int]) -> str:
+    """The name, or the name with the first free number."""
+    unique = name
+    while unique in counts:
+        counts[name] += 1
+        unique = f"{name}#{counts[name]}"
+    counts[unique] = 1
+    return unique

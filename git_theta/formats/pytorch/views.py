@@ -1,0 +1,204 @@
+"""The nodes that stand for a tensor: PyTorch's rebuild functions and storages, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from git_theta.errors import FormatError
+from git_theta.formats.pytorch.nodes import Global, Object, PersistentId
+from git_theta.model.tensor import ITEM_SIZE, MAX_DIMENSIONS
+
+#: Storage class → dtype of its elements.
+_STORAGES = {
+    "BoolStorage": "BOOL",
+    "ByteStorage": "U8",
+    "UntypedStorage": "U8",
+    "_UntypedStorage": "U8",
+    "QUInt8Storage": "U8",
+    "CharStorage": "I8",
+    "QInt8Storage": "I8",
+    "ShortStorage": "I16",
+    "IntStorage": "I32",
+    "QInt32Storage": "I32",
+    "LongStorage": "I64",
+    "HalfStorage": "F16",
+    "BFloat16Storage": "BF16",
+    "FloatStorage": "F32",
+    "DoubleStorage": "F64",
+    "ComplexHalfStorage": "C32",
+    "ComplexFloatStorage": "C64",
+    "ComplexDoubleStorage": "C128",
+}
+
+#: Storage classes that hold several elements in a byte: their bytes stay in the layout.
+_PACKED = frozenset(("QUInt4x2Storage", "QUInt2x4Storage"))
+
+#: `torch.dtype` → dtype, for tensors whose storage has no type of its own.
+_DTYPES = {
+    "bool": "BOOL",
+    "uint8": "U8",
+    "uint16": "U16",
+    "uint32": "U32",
+    "uint64": "U64",
+    "int8": "I8",
+    "int16": "I16",
+    "int32": "I32",
+    "int64": "I64",
+    "float16": "F16",
+    "bfloat16": "BF16",
+    "float32": "F32",
+    "float64": "F64",
+    "complex32": "C32",
+    "complex64": "C64",
+    "complex128": "C128",
+    "float8_e4m3fn": "F8_E4M3",
+    "float8_e5m2": "F8_E5M2",
+    "float8_e4m3fnuz": "F8_E4M3FNUZ",
+    "float8_e5m2fnuz": "F8_E5M2FNUZ",
+    "float8_e8m0fnu": "F8_E8M0",
+}
+
+#: Characters of the key of a storage.
+_MAX_KEY = 255
+
+_TYPED = frozenset(("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_qtensor"))
+_FROM_TYPE = frozenset(("_rebuild_from_type", "_rebuild_from_type_v2"))
+_WRAPPERS = frozenset(
+    (
+        "_rebuild_parameter",
+        "_rebuild_parameter_with_state",
+        "_rebuild_device_tensor_from_cpu_tensor",
+        # PyTorch before 0.4 called the classes.
+        "Parameter",
+        "Variable",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """A flat array of elements that tensors are views of.
+
+    Attributes:
+        key: Its name in the file.
+        dtype: Dtype of its elements, or `None` if several share a byte.
+        count: Number of elements; of bytes if several share one.
+        part: For a piece of the storage `key`, as PyTorch once wrote: its first element and its length.
+    """
+
+    key: str
+    dtype: str | None
+    count: int
+    part: tuple[int, int] | None = None
+
+    @property
+    def item_size(self) -> int:
+        """Bytes per element."""
+        return 1 if self.dtype is None else ITEM_SIZE[self.dtype]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole storage, of which it may be a part."""
+        return self.count * self.item_size
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A tensor as a view of a storage; offset and strides count elements."""
+
+    storage: Storage
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def as_storage(node: PersistentId) -> Storage | None:
+    """The storage that a persistent id stands for, or `None` if it's for something else.
+
+    Raises:
+        FormatError: It's a storage, of a kind that isn't known or with senseless numbers.
+    """
+    match node.id:
+        case ("storage", Global(name=name), str(key), _, int(count)):
+            part = None
+        case ("storage", Global(name=name), str(key), _, int(count), None):
+            part = None
+        case ("storage", Global(name=name), str(key), _, int(count), (_, int(first), int(length))):
+            part = (first, length)
+            if min(part) < 0 or first + length > count:
+                raise FormatError("a piece of a storage lies outside it")
+        case ("storage", *_):
+            raise FormatError("a storage is described wrongly")
+        case _:
+            return None
+    if count < 0 or len(key) > _MAX_KEY or (name not in _STORAGES and name not in _PACKED):
+        raise FormatError(f"a storage of a kind that isn't known: {name[:40]}, {key[:40]}")
+    return Storage(key, _STORAGES.get(name), count, part)
+
+
+def as_view(node: Any) -> View | None:
+    """The tensor that a node stands for; `None` if it isn't one or isn't made of plain elements.
+
+    Raises:
+        FormatError: It's a tensor, described wrongly.
+    """
+    if isinstance(node, PersistentId):
+        storage = as_storage(node)
+        if storage is None or storage.dtype is None:
+            return None
+        count = storage.part[1] if storage.part else storage.count
+        return View(storage, storage.dtype, 0, (count,), (1,))
+    if not isinstance(node, Object):
+        return None
+    function, args = _call_of(node)
+    if function in _TYPED and len(args) >= 4:
+        return _view(args, None)
+    if function == "_rebuild_tensor_v3" and len(args) >= 7:
+        return _view(args, args[6])
+    return None
+
+
+def _view(args: tuple[Any, ...], dtype: Any) -> View | None:
+    reference, offset, shape, strides = args[:4]
+    storage = as_storage(reference) if isinstance(reference, PersistentId) else None
+    if storage is None:
+        return None
+    name = storage.dtype if dtype is None else _DTYPES.get(getattr(dtype, "name", ""))
+    if name is None:
+        return None
+    sequences = isinstance(shape, (list, tuple)) and isinstance(strides, (list, tuple))
+    if not sequences or len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
+        raise FormatError("a tensor's shape and strides don't fit")
+    if not all(type(number) is int for number in (offset, *shape, *strides)):
+        raise FormatError("a tensor's shape isn't made of whole numbers")
+    return View(storage, name, offset, tuple(shape), tuple(strides))
+
+
+def _call_of(node: Object) -> tuple[str, tuple[Any, ...]]:
+    """The rebuild function's name and its arguments, seen through that for tensor subclasses."""
+    function, args = _name_of(node.callable), node.args
+    if function in _FROM_TYPE and len(args) >= 3 and isinstance(args[2], tuple):
+        return _name_of(args[0]), args[2]
+    return function, args
+
+
+def _name_of(function: Any) -> str:
+    if isinstance(function, Global) and function.module.startswith("torch"):
+        return function.name
+    return ""
+
+
+def is_wrapper(node: Any) -> bool:
+    """Whether a node only dresses up its first argument, so that they share a name; once is enough."""
+    return _is_wrapped(node) and not _is_wrapped(node.args[0])
+
+
+def _is_wrapped(node: Any) -> bool:
+    return isinstance(node, Object) and bool(node.args) and _name_of(node.callable) in _WRAPPERS
+
+
+def is_subclass(node: Object) -> bool:
+    """Whether a node is a tensor subclass: function, type, arguments, state."""
+    return len(node.args) >= 4 and _name_of(node.callable) in _FROM_TYPE

@@ -1,0 +1,86 @@
+"""What `torch.save` and `torch.jit.save` write since PyTorch 1.6: a zip archive of storages and a pickle."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from git_theta.errors import FormatError
+from git_theta.formats.base import Located
+from git_theta.formats.pytorch.archive import STORED, Member, directory, members, read
+from git_theta.formats.pytorch.inert import read_pickle
+from git_theta.formats.pytorch.place import Found, place
+from git_theta.formats.pytorch.tree import named_views
+from git_theta.model.checksum import WIDTHS
+from git_theta.model.layout import Checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+#: Bytes of a pickle, which may be compressed, and of a directory to look for one in.
+_MAX_PICKLE = 1 << 28
+
+_ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
+
+
+class PyTorchZip:
+    """Zip archives by PyTorch, plain or TorchScript."""
+
+    name = "pytorch"
+
+    def matches(self, data: memoryview) -> bool:
+        """A zip archive whose directory names a `data.pkl` in a folder."""
+        if bytes(data[:4]) != b"PK\x03\x04":
+            return False
+        try:
+            start, end = directory(data)
+        except FormatError:
+            return False
+        return end - start <= _MAX_PICKLE and b"/data.pkl" in bytes(data[start:end])
+
+    def locate(self, data: memoryview) -> Located:
+        """Find the tensors of `data.pkl` and, in TorchScript archives, of `constants.pkl`."""
+        found = members(data)
+        folder = found[0].name.partition("/")[0] if found else ""
+        records = {m.name.removeprefix(f"{folder}/"): m for m in found if m.name.startswith(f"{folder}/")}
+        if "data.pkl" not in records:
+            raise FormatError("the zip archive has no data.pkl: it isn't PyTorch's")
+        big_endian = "byteorder" in records and read(data, records["byteorder"], 16) == b"big"
+        used: set[str] = set()
+        views = chain(
+            _views(data, records, "data", "", used), _views(data, records, "constants", "constants", used)
+        )
+        tensors = place(views, len(data), big_endian)
+        return Located(tensors, _checksums(found, used, records.get(".data/serialization_id")))
+
+
+def _views(
+    data: memoryview, records: Mapping[str, Member], folder: str, prefix: str, used: set[str]
+) -> Iterator[Found]:
+    """The views of one pickle and their storages, which are in the folder of its name."""
+    if f"{folder}.pkl" not in records:
+        return
+    tree = read_pickle(read(data, records[f"{folder}.pkl"], _MAX_PICKLE)).root
+    for name, view in named_views(tree, prefix):
+        storage = view.storage
+        member = records.get(f"{folder}/{storage.key}")
+        if member is None or member.method != STORED or storage.nbytes > member.size:
+            raise FormatError(f"storage {storage.key} is missing, compressed or too short")
+        used.add(member.name)
+        yield name, view, (member.offset, storage.nbytes)
+
+
+def _checksums(found: list[Member], used: set[str], identity: Member | None) -> tuple[Checksum, ...]:
+    """The CRCs of storages, then the id that depends on them, then the CRCs of that."""
+    checksums = [crc for member in found if member.name in used for crc in _crcs(member)]
+    if used and identity is not None and identity.method == STORED and identity.size == _ID_SIZE:
+        earlier = found[: found.index(identity)]
+        fields = tuple((member.crc, 4) for member in earlier if member.size)  # it skips empty ones
+        half = WIDTHS["torch-serialization-id"]
+        checksums.append(Checksum("torch-serialization-id", identity.offset + _ID_SIZE - half, fields))
+        checksums += _crcs(identity)
+    return tuple(checksums)
+
+
+def _crcs(member: Member) -> list[Checksum]:
+    return [Checksum("crc32", at, ((member.offset, member.size),)) for at in member.crcs]

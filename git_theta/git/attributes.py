@@ -1,0 +1,193 @@
+"""Editing .gitattributes: the lines that make Git hand files to git-theta.
+
+Everything works on the file's text, and leaves every other line as it is, byte for byte.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+
+#: What a tracked pattern has. `-text` keeps Git from touching line ends.
+ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
+
+_NAMES = {"filter", "diff", "merge", "text"}
+_LINE = re.compile(r'[ \t]*(?P<pattern>"(?:[^"\\]|\\.)*"|[^\s"#\[][^\s]*)(?P<rest>(?:[ \t].*)?)$')
+_ESCAPES = {"\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+
+
+def track(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
+    """Add patterns.
+
+    A line of the same pattern that gives it to another filter is rewritten; its other attributes stay.
+
+    Args:
+        text: The file, with surrogates for bytes that aren't UTF-8.
+        patterns: As in .gitattributes but not quoted.
+
+    Returns:
+        The new text, and the patterns that weren't tracked before.
+    """
+    added = []
+    for pattern in dict.fromkeys(patterns):
+        if pattern in tracked_patterns(text):
+            continue
+        added.append(pattern)
+        lines = text.splitlines(keepends=True)
+        own = [i for i, line in enumerate(lines) if _pattern_of(line) == pattern]
+        if own:
+            lines[own[-1]] = _with_theta(lines[own[-1]])
+            text = "".join(lines)
+        else:
+            end = "\r\n" if "\r\n" in text else "\n"
+            text += "" if not text or text.endswith("\n") else end
+            text += " ".join((quote(pattern), *ATTRIBUTES)) + end
+    return text, added
+
+
+def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
+    """Remove what `track` added; a line that has other attributes keeps those.
+
+    Returns:
+        The new text, and the patterns that were tracked before.
+    """
+    wanted = set(patterns)
+    kept, removed = [], []
+    for line in text.splitlines(keepends=True):
+        pattern = _pattern_of(line)
+        if pattern in wanted and "filter=theta" in line.split():
+            removed.append(pattern)
+            others = [word for word in _attributes_of(line) if _name(word) not in _NAMES]
+            if not others:
+                continue
+            line = " ".join((quote(pattern), *others)) + _line_end(line)
+        kept.append(line)
+    return "".join(kept), list(dict.fromkeys(removed))
+
+
+def tracked_patterns(text: str) -> list[str]:
+    """The patterns whose last line gives them to git-theta, in the order of the file."""
+    found: dict[str, bool] = {}
+    for line in text.splitlines():
+        pattern = _pattern_of(line)
+        filters = [word for word in _attributes_of(line) if _name(word) == "filter"]
+        if pattern is not None and filters:
+            found[pattern] = filters[-1] == "filter=theta"
+    return [pattern for pattern, is_theta in found.items() if is_theta]
+
+
+def quote(pattern: str) -> str:
+    """A pattern as it's written in the file: in double quotes if it has to be."""
+    plain = re.fullmatch(r'[^\s"#!\[\\\x00-\x1f\x7f][^\s"\\\x00-\x1f\x7f]*', pattern)
+    if plain:
+        return pattern
+    escaped = pattern.replace("\\", "\\\\").replace('"', '\\"')
+    for letter, char in _ESCAPES.items():
+        if letter not in '\\"':
+            escaped = escaped.replace(char, f"\\{letter}")
+    return f'"{escaped}"'
+
+
+def _unquote(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+
+    def replaced(match: re.Match[bytes]) -> bytes:
+        code = match[1]
+        if len(code) == 3:
+            return bytes([int(code, 8) & 0xFF])
+        return os.fsencode(_ESCAPES.get(os.fsdecode(code), os.fsdecode(code)))
+
+    return os.fsdecode(_ESCAPE.sub(replaced, os.fsencode(text[1:-1])))
+
+
+def _pattern_of(line: str) -> str | None:
+    match = _LINE.match(line.rstrip("\r\n"))
+    return _unquote(match["pattern"]) if match else None
+
+
+def _attributes_of(line: str) -> list[str]:
+    match = _LINE.match(line.rstrip("\r\n"))
+    return match["rest"].split() if match else []
+
+
+def _name(word: str) -> str:
+    return word.lstrip("-!").partition("=")[0]
+
+
+def _with_theta(line: str) -> str:
+    pattern = _pattern_of(line) or ""
+    others = [word for word in _attributes_of(line) if _name(word) not in _NAMES]
+    return " ".join((quote(pattern), *ATTRIBUTES, *others)) + _line_end(line)
+
+
+def _line_end(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
+
+
+def read(path: Path) -> str:
+    """The text of an attributes file; empty if there's none.
+
+    Raises:
+        UsageError: It's a symbolic link, which Git doesn't follow.
+    """
+    if path.is_symlink():
+        raise UsageError(f"{path} is a symbolic link, which Git ignores", "replace it by a real file")
+    try:
+        return os.fsdecode(path.read_bytes())
+    except FileNotFoundError:
+        return ""
+
+
+def write(path: Path, text: str) -> None:
+    """Replace an attributes file, all or nothing; its permissions stay."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".gitattributes-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(os.fsencode(text))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
+        os.rename(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def tracked_files(git: Git) -> list[str]:
+    """Files in the index that the attributes give to git-theta, from the top of the work tree."""
+    listing = git.run("ls-files", "-z", "--full-name", "--", ":(attr:filter=theta,top)")
+    return [os.fsdecode(name) for name in listing.split(b"\0") if name]
+
+
+def attribute_files(root: Path, git: Git) -> list[Path]:
+    """Every attributes file that may matter: in the work tree, the repository's own, the user's."""
+    listing = git.run(
+        "ls-files",
+        "-z",
+        "--full-name",
+        "-c",
+        "-o",
+        "--exclude-standard",
+        "--",
+        ":(top,glob)**/.gitattributes",
+    )
+    found = [root / os.fsdecode(name) for name in sorted(set(listing.split(b"\0"))) if name]
+    common = (git.cwd or Path.cwd()) / git.line("rev-parse", "--git-path", "info/attributes")
+    user = git.config("core.attributesfile") or "~/.config/git/attributes"
+    return [path for path in (*found, common, Path(user).expanduser()) if path.is_file()]

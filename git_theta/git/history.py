@@ -1,0 +1,145 @@
+"""Manifests in the index and in history."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from git_theta.errors import ManifestError, UsageError
+from git_theta.git.blobs import Blobs
+from git_theta.git.command import Git
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+
+#: A shorter blob can't be a manifest.
+_LEAST = 150
+
+_COMMIT, _FIELD = "\x01", "\x02"
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A blob that is, or claims to be, a manifest.
+
+    Attributes:
+        path: Where it is, from the top of the work tree.
+        oid: The blob's id.
+        manifest: What it says; `None` if it isn't valid.
+        error: What is wrong with it then.
+    """
+
+    path: str
+    oid: str
+    manifest: Manifest | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit, and the blobs that it brought: (path, blob id)."""
+
+    oid: str
+    subject: str
+    blobs: tuple[tuple[str, str], ...]
+
+
+def in_index(git: Git) -> list[Version]:
+    """Manifests in the index, in the order of their paths."""
+    listing = git.run("ls-files", "-s", "-z", "--full-name", "--", ":(attr:filter=theta,top)")
+    found = []
+    for record in filter(None, listing.split(b"\0")):
+        head, _, name = record.partition(b"\t")
+        mode, oid, stage = head.decode().split(" ")
+        if stage == "0" and mode.startswith("100"):
+            found.append((os.fsdecode(name), oid))
+    return list(_read(git, found))
+
+
+def in_revision(git: Git, rev: str) -> list[Version]:
+    """Manifests in a commit's tree.
+
+    Raises:
+        UsageError: There's no such revision.
+    """
+    check_revision(git, rev)
+    listing = git.run("ls-tree", "-r", "-l", "-z", "--full-tree", rev)
+    found = []
+    for record in filter(None, listing.split(b"\0")):
+        head, _, name = record.partition(b"\t")
+        mode, kind, oid, size = head.decode().split()
+        if kind == "blob" and mode.startswith("100") and _LEAST <= int(size) <= MAX_TEXT_BYTES:
+            found.append((os.fsdecode(name), oid))
+    return list(_read(git, found))
+
+
+def check_revision(git: Git, rev: str) -> None:
+    """Raise UsageError unless the name is of a commit or tree."""
+    if rev.startswith("-") or not git.ok("rev-parse", "-q", "--verify", f"{rev}^{{tree}}"):
+        raise UsageError(f"{rev!r} isn't a revision", "`git log --oneline --all` lists commits")
+
+
+def everywhere(git: Git, revs: Iterable[str] = ()) -> dict[str, Version]:
+    """Every manifest that history, reflogs or the index has, by blob id.
+
+    Args:
+        git: Git in the repository.
+        revs: Only what is reachable from these; all refs, reflogs, stashes and the index when empty.
+    """
+    chosen = list(revs)
+    for rev in chosen:
+        check_revision(git, rev)
+    wanted = chosen or ["--all", "--reflog", "--indexed-objects"]
+    listing = git.run("rev-list", "--objects", "--no-object-names", *wanted, "--")
+    kinds = git.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=listing)
+    candidates = []
+    for line in kinds.decode().splitlines():
+        oid, kind, *size = line.split(" ")
+        if kind == "blob" and _LEAST <= int(size[0]) <= MAX_TEXT_BYTES:
+            candidates.append(("", oid))
+    return {version.oid: version for version in _read(git, candidates)}
+
+
+def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
+    """Commits from the oldest on, each with the blobs that it has and its first parent hasn't."""
+    chosen = list(revs)
+    for rev in chosen:
+        check_revision(git, rev)
+    if not chosen and not git.run("rev-list", "-n1", "--all"):
+        return
+    text = git.run(
+        "log",
+        "--reverse",
+        "--topo-order",
+        "--diff-merges=first-parent",
+        "--root",
+        "--raw",
+        "--no-abbrev",
+        "--no-renames",
+        "-z",
+        f"--format=format:{_COMMIT}%H{_FIELD}%s",
+        *(chosen or ["--all"]),
+        "--",
+    )
+    for chunk in os.fsdecode(text).split(_COMMIT)[1:]:
+        header, _, raw = chunk.partition("\n")
+        oid, _, subject = header.rstrip("\0").partition(_FIELD)
+        fields = raw.split("\0")
+        blobs = []
+        for change, path in zip(fields[::2], fields[1::2], strict=False):
+            if change.startswith(":"):
+                _, _, _, new, status = change.split(" ")
+                if not status.startswith("D"):
+                    blobs.append((path, new))
+        yield Commit(oid, subject, tuple(blobs))
+
+
+def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:
+    with Blobs(git.cwd) as blobs:
+        for path, oid in candidates:
+            text = blobs.read(oid)
+            if text is None or not is_manifest(text):
+                continue
+            try:
+                yield Version(path, oid, parse(text))
+            except ManifestError as error:
+                yield Version(path, oid, None, error.message)

@@ -1,0 +1,113 @@
+"""The settings that make Git run the filter, and commands that still work outside its environment."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import git_theta
+from git_theta.git.command import Git
+from git_theta.git.hooks import HookState, ensure_hooks
+from git_theta.git.repository import Repository
+
+_GONE = (
+    "git-theta isn't where it was installed any more. Install it again (pip install git-theta), "
+    "then run: git theta install"
+)
+
+#: Settings of the filter: key → arguments of git-theta.
+_COMMANDS = {
+    "filter.theta.process": ("filter-process",),
+    "filter.theta.clean": ("clean", "--"),
+    "filter.theta.smudge": ("smudge", "--"),
+}
+
+
+def shell_command(*args: str) -> str:
+    """A shell command that runs git-theta from wherever it was installed.
+
+    Git may be started by an editor or a cron job, with another PATH and other Python variables, so
+    the interpreter is named by its path, and the current folder, which may be a stranger's repository,
+    is kept off Python's. If this installation is gone, another one on PATH is used, and if there's
+    none, a message says how to repair it.
+
+    Args:
+        args: Arguments, quoted for the shell by the caller if they need it.
+    """
+    words = " ".join(args)
+    program = shlex.quote(str(Path(git_theta.__file__).with_name("__main__.py")))
+    python = shlex.quote(sys.executable)
+    return (
+        f"if [ -x {python} ] && [ -f {program} ]; then {_python()} -m git_theta {words}; "
+        f"elif command -v git-theta >/dev/null 2>&1; then git-theta {words}; "
+        f"else echo {shlex.quote(_GONE)} >&2; false; fi"
+    )
+
+
+@cache
+def _python() -> str:
+    """The interpreter with options; `-P` keeps the current folder off the path, `-E` strangers' variables."""
+    python = shlex.quote(sys.executable)
+    isolated = f"{python} -E -P"
+    if sys.flags.ignore_environment and sys.flags.safe_path:
+        return isolated
+    parent = str(Path(git_theta.__file__).parent.parent)
+    probe = subprocess.run(
+        [sys.executable, "-E", "-P", "-c", "import git_theta; print(git_theta.__file__)"],
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+    if probe.returncode == 0 and probe.stdout.strip() == git_theta.__file__:
+        return isolated
+    # A source tree that only PYTHONPATH makes importable.
+    return f"PYTHONPATH={shlex.quote(parent)} {python} -P"
+
+
+def settings() -> dict[str, str]:
+    """The settings to write: Git replaces `%f` by the quoted path."""
+    found = {
+        key: shell_command(*args, *(("%f",) if args[0] in ("clean", "smudge") else ()))
+        for key, args in _COMMANDS.items()
+    }
+    # Without this, Git maps whole files into memory and stores them as they are if the filter fails.
+    return {**found, "filter.theta.required": "true"}
+
+
+def install(git: Git, scope: str) -> dict[str, str]:
+    """Write the settings.
+
+    Args:
+        git: Git in the user's folder.
+        scope: `--global`, `--local`, `--system` or `--worktree`.
+
+    Returns:
+        What was written.
+
+    Raises:
+        GitError: Git can't write them.
+    """
+    written = settings()
+    for key, value in written.items():
+        git.run("config", scope, "--replace-all", key, value)
+    return written
+
+
+def uninstall(git: Git, scope: str) -> bool:
+    """Remove the settings; returns whether there were any."""
+    return git.ok("config", scope, "--remove-section", "filter.theta")
+
+
+def install_hooks(repository: Repository) -> dict[str, HookState]:
+    """Install the hooks of a repository, unless its hooks are kept elsewhere."""
+    own = (repository.common_dir / "hooks").resolve()
+    folder = repository.hooks_dir
+    return ensure_hooks(folder, hook_command(), own_folder=folder.resolve() == own)
+
+
+def hook_command() -> str:
+    """The command for hooks: the same as the filter's, as a function so that arguments can follow."""
+    return "theta() { " + shell_command('"$@"') + "; }; theta"

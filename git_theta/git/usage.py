@@ -1,0 +1,114 @@
+"""What the objects of a repository cost, by file and by revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from git_theta.cost import payload_bytes
+from git_theta.git.history import Commit, commits, everywhere, in_index
+from git_theta.git.repository import Repository
+from git_theta.model.manifest import Manifest, ObjectRef
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one file or one revision costs.
+
+    Attributes:
+        name: The path, or the commit's id; empty for the index.
+        subject: The commit's subject.
+        versions: Versions of checkpoints that it brought.
+        size: Bytes of those files.
+        stored: Bytes of objects that nothing before it needed.
+    """
+
+    name: str
+    subject: str
+    versions: int
+    size: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a repository's objects cost.
+
+    Attributes:
+        files: By path, the costliest first.
+        revisions: By commit, the oldest first; at the end what is only in the index.
+        size: Bytes of all versions, each as a whole file.
+        stored: Bytes of objects that they need.
+        store: Bytes of all objects in the store.
+        unreferenced: Bytes of objects that nothing names any more.
+    """
+
+    files: tuple[Cost, ...]
+    revisions: tuple[Cost, ...]
+    size: int
+    stored: int
+    store: int
+    unreferenced: int
+
+
+def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
+    """Add up what history, from the oldest commit on, and then the index brought.
+
+    Args:
+        repository: The repository.
+        revs: Only the history of these; all refs and the index when empty.
+    """
+    revs = list(revs)
+    manifests = {
+        oid: version.manifest
+        for oid, version in everywhere(repository.git, revs).items()
+        if version.manifest is not None
+    }
+    steps = list(commits(repository.git, revs))
+    if not revs:
+        staged = tuple((version.path, version.oid) for version in in_index(repository.git))
+        steps.append(Commit("", "(index)", staged))
+    counted = _Counted(repository)
+    by_path: dict[str, list[int]] = {}
+    revisions = []
+    for step in steps:
+        versions = size = stored = 0
+        for path, oid in step.blobs:
+            manifest = manifests.get(oid)
+            if manifest is None or oid in counted.blobs:
+                continue
+            new = counted.add(oid, manifest)
+            versions, size, stored = versions + 1, size + manifest.size, stored + new
+            totals = by_path.setdefault(path, [0, 0, 0])
+            for index, amount in enumerate((1, manifest.size, new)):
+                totals[index] += amount
+        if versions:
+            revisions.append(Cost(step.oid, step.subject, versions, size, stored))
+    files = (Cost(path, "", *totals) for path, totals in by_path.items())
+    objects = dict(repository.store.list())
+    named = {oid for manifest in manifests.values() for oid in manifest.oids()}
+    return Usage(
+        files=tuple(sorted(files, key=lambda cost: -cost.stored)),
+        revisions=tuple(revisions),
+        size=sum(cost.size for cost in revisions),
+        stored=sum(cost.stored for cost in revisions),
+        store=sum(objects.values()),
+        unreferenced=sum(size for oid, size in objects.items() if oid not in named),
+    )
+
+
+class _Counted:
+    """Payloads and blobs that were counted already."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.blobs: set[str] = set()
+        self._payloads: set[ObjectRef] = set()
+        self._size_of = repository.store.size
+
+    def add(self, oid: str, manifest: Manifest) -> int:
+        """Count a version; returns the bytes of payloads that are new."""
+        self.blobs.add(oid)
+        refs = {ref for entry in manifest.all_entries() for ref in entry.source.payloads()}
+        new = refs - self._payloads
+        self._payloads |= new
+        return payload_bytes(new, self._size_of)

@@ -1,0 +1,88 @@
+"""Write pickles opcode by opcode, and PyTorch's files around them, so that no test needs PyTorch."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zipfile
+from collections.abc import Mapping
+
+MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+PROTOCOL = b"\x80\x02M\xe9\x03."
+
+
+def text(value: str) -> bytes:
+    data = value.encode()
+    return b"X" + struct.pack("<I", len(data)) + data
+
+
+def number(value: int) -> bytes:
+    data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+    return b"\x8a" + bytes([len(data)]) + data
+
+
+def group(*values: bytes) -> bytes:
+    return b"(" + b"".join(values) + b"t"
+
+
+def numbers(*values: int) -> bytes:
+    return group(*map(number, values))
+
+
+def mapping(pairs: Mapping[str, bytes]) -> bytes:
+    return b"}(" + b"".join(text(key) + value for key, value in pairs.items()) + b"u"
+
+
+def name(module: str, attribute: str) -> bytes:
+    return f"c{module}\n{attribute}\n".encode()
+
+
+def call(module: str, attribute: str, *args: bytes) -> bytes:
+    return name(module, attribute) + group(*args) + b"R"
+
+
+def whole(value: bytes) -> bytes:
+    return b"\x80\x02" + value + b"."
+
+
+def storage(key: str, count: int, kind: str = "FloatStorage", *more: bytes) -> bytes:
+    return group(text("storage"), name("torch", kind), text(key), text("cpu"), number(count), *more) + b"Q"
+
+
+def tensor(
+    held_in: bytes, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0
+) -> bytes:
+    if strides is None:
+        natural, step = [], 1
+        for size in reversed(shape):
+            natural.append(step)
+            step *= max(size, 1)
+        strides = tuple(reversed(natural))
+    hooks = call("collections", "OrderedDict")
+    return call(
+        "torch._utils",
+        "_rebuild_tensor_v2",
+        held_in,
+        number(offset),
+        numbers(*shape),
+        numbers(*strides),
+        b"\x89",
+        hooks,
+    )
+
+
+def archive(records: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    """A zip archive of these records in a folder."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as opened:
+        for key, data in records.items():
+            opened.writestr(f"archive/{key}", data)
+    return file.getvalue()
+
+
+def legacy(tree: bytes, storages: Mapping[str, tuple[int, bytes]], *, little: bool = True) -> bytes:
+    """A file as PyTorch wrote it before 1.6: key → number of elements and their bytes."""
+    system = mapping({"protocol_version": number(1001), "little_endian": b"\x88" if little else b"\x89"})
+    keys = b"](" + b"".join(map(text, storages)) + b"e"
+    body = b"".join(struct.pack("<q", count) + data for count, data in storages.values())
+    return MAGIC + PROTOCOL + whole(system) + whole(tree) + whole(keys) + body
