@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from benchmarks.rows import Row
 
 RESULTS = Path(__file__).parent / "results"
+_BUSY = 0.7
 _DEFAULT = [name for name in CASES if name != "large"]
 
 
@@ -60,6 +61,9 @@ def main(
     Exits with 1 if a target isn't met.
     """
     console = Console()
+    load = os.getloadavg()[0]
+    if load > _BUSY:
+        console.print(f"[yellow]The machine is busy (load {load:.1f}): ratios will be off.[/yellow]")
     chosen = list(cases) or [*_DEFAULT, *(["large"] if large else [])]
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="theta-bench-", dir=directory) as name:
@@ -71,7 +75,7 @@ def main(
             for row in CASES[case](plan):
                 console.print(f"  {row.name}: {_figure(row)}", highlight=False)
                 rows.append(row)
-        environment = _environment(homes[0])
+        environment = _environment(homes[0]) | {"load at start": load}
     console.print(_table(rows, homes))
     output = output or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
     output.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from git_theta.formats.split import split
 from git_theta.git.command import Git
 from git_theta.git.find import find_manifest
 from git_theta.git.repository import Repository
-from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest, is_manifest, parse, sort_key
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.store.local import LocalStore
 from git_theta.values import checked
@@ -127,7 +127,7 @@ def _load_work_file(path: Path, params: Iterable[str] | None) -> dict[str, Value
     with ThreadPoolExecutor() as pool:
         tensors = {tensor.name: tensor for tensor in split(data, formats.registry(), pool).tensors}
     found = {}
-    for name in sorted(_chosen(tensors, params)):
+    for name in _chosen(tensors, params):
         t = tensors[name]
         value = gather(data, t.spec, t.offset, t.strides, t.big_endian, _temporary)
         found[name] = bytearray(value), t.spec
@@ -163,17 +163,17 @@ def _read_value(wanted: Manifest, name: str, store: LocalStore) -> Value:
 
 
 def _chosen(names: Mapping[str, object], params: Iterable[str] | None) -> list[str]:
-    """The names that were asked for, in the order in which they are."""
+    """The names that were asked for, sorted as in a manifest."""
     if params is None:
-        return list(names)
-    wanted = [params] if isinstance(params, str) else list(params)
-    for pattern in wanted:
-        if pattern not in names and not any(fnmatchcase(name, pattern) for name in names):
-            near = get_close_matches(pattern, names, 3, 0.4) or list(names)[:3]
-            raise UsageError(f"there's no parameter {pattern!r}; near: {', '.join(near)}")
-    return [
-        name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in wanted)
-    ]
+        return sorted(names, key=sort_key)
+    found = set()
+    for wanted in [params] if isinstance(params, str) else params:
+        fits = [wanted] if wanted in names else [name for name in names if fnmatchcase(name, wanted)]
+        if not fits:
+            near = get_close_matches(wanted, names, 3, 0.4) or list(names)[:3]
+            raise UsageError(f"there's no parameter {wanted!r}; near: {', '.join(near) or 'none at all'}")
+        found.update(fits)
+    return sorted(found, key=sort_key)
 
 
 def _numpy(value: bytearray, spec: TensorSpec) -> NDArray[Any]:

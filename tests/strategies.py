@@ -34,7 +34,9 @@ def manifests(draw: st.DrawFn) -> Manifest:
     chosen = sorted(draw(st.sets(names, max_size=6)), key=sort_key)
     entries = tuple(Entry(n, draw(specs), draw(digests), draw(sources), draw(extras)) for n in chosen)
     layout = Entry("layout", TensorSpec("U8", (draw(st.integers(0, 9999)),)), draw(digests), draw(sources))
-    header = draw(st.dictionaries(words.map(lambda w: "x-" + w), st.from_regex(r"[!-~]{1,9}", fullmatch=True)))
+    header = draw(
+        st.dictionaries(words.map(lambda w: "x-" + w), st.from_regex(r"[!-~]{1,9}", fullmatch=True))
+    )
     return Manifest(
         draw(words), draw(st.integers(0, 1 << 50)), layout, entries, tuple(sorted(header.items()))
     )

@@ -45,13 +45,17 @@ def imports(path: Path) -> set[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("git_theta"):
             if node.module == "git_theta":
-                found |= {f"git_theta.{alias.name}" for alias in node.names if not alias.name.startswith("__")}
+                found |= {
+                    f"git_theta.{alias.name}" for alias in node.names if not alias.name.startswith("__")
+                }
             else:
                 found.add(node.module)
     return {part(module) for module in found}
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_imports_point_one_way(path: Path) -> None:
     relative = path.relative_to(PACKAGE)
     own = relative.parts[0].removesuffix(".py")

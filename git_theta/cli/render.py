@@ -13,6 +13,9 @@ from git_theta.model.manifest import escape
 if TYPE_CHECKING:
     from rich.console import Console
 
+#: rich takes seconds to lay out a longer table.
+_LONG = 1000
+
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
@@ -41,24 +44,42 @@ def ratio(part: int, whole: int) -> str:
 
 
 def print_json(value: Any) -> None:
-    """JSON for scripts."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """JSON for scripts; all ASCII, as names may have characters that no encoding has."""
+    print(json.dumps(value, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table; columns whose heading begins with `>` are aligned to the right."""
+    body = [tuple(row) for row in rows]
+    if not sys.stdout.isatty() or len(body) > _LONG:
+        _print_plain(columns, body)
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD if sys.stdout.isatty() else None, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(
             column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
         )
-    for row in rows:
+    for row in body:
         table.add_row(*(Text(cell) for cell in row))
     console().print(table)
+
+
+def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned columns, as wide as they need to be."""
+    from rich.cells import cell_len
+
+    lines = [tuple(column.removeprefix(">") for column in columns), *rows]
+    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        cells = []
+        for column, width, cell in zip(columns, widths, line, strict=True):
+            space = " " * (width - cell_len(cell))
+            cells.append(space + cell if column.startswith(">") else cell + space)
+        print("  ".join(cells).rstrip())
 
 
 def printable(text: str) -> str:

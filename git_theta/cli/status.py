@@ -21,6 +21,8 @@ _HINTS = {
     Work.PENDING: "still a manifest; write it with: git theta checkout",
     Work.PLAIN: "in Git as a whole file; convert it with: git add --renormalize . && git commit",
     Work.DELETED: "deleted in the work tree",
+    Work.CONFLICT: "not merged yet; take a side with: git checkout --ours (or --theirs), then git add",
+    Work.SPARSE: "outside the sparse checkout",
 }
 
 
@@ -51,12 +53,14 @@ def command(as_json: bool) -> None:
 
 def _print(state: FileState) -> None:
     lines = []
-    if state.staged:
+    if state.work is Work.REMOVED:
+        lines.append("staged: removed")
+    elif state.staged:
         lines += _describe("staged", state.staged)
     if state.changes:
         lines += _describe("modified", state.changes)
     elif state.work is Work.MODIFIED:
-        lines.append("modified: empty, or no regular file any more")
+        lines.append("modified: empty, a damaged manifest, or no regular file any more")
     if state.work in _HINTS:
         lines.append(_HINTS[state.work])
     if state.missing:
@@ -67,7 +71,9 @@ def _print(state: FileState) -> None:
 
 
 def _describe(word: str, changes: Diff) -> list[str]:
-    total = changes.unchanged + len(changes.changed) + len(changes.added)
+    if not (changes.removed or changes.changed or changes.unchanged):
+        return [f"{word}: new, {plural(len(changes.added), 'parameter')}"]
+    total = changes.unchanged + len(changes.changed) + len(changes.removed)
     parts = []
     if changes.changed:
         parts.append(f"{len(changes.changed):,} of {plural(total, 'parameter')} changed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,7 @@ def run(directory: Path, console: Console) -> None:
         GitError: A command failed.
         CorruptError: A version came back changed.
     """
+    _use_one_thread()
     session = begin(directory, console)
     training, held_out = load_digits()
     base = train(training)
@@ -162,6 +164,16 @@ def summarise(session: Session, versions: list[Version]) -> None:
         f" ({(objects + manifests) / raw:.0%}): {objects:,} of objects, {manifests:,} of manifests."
     )
     session.console.print(f"The repository is yours to play with: {session.directory}", highlight=False)
+
+
+def _use_one_thread() -> None:
+    """Keep BLAS from spinning: on layers this small its threads cost far more than they bring.
+
+    It reads these variables when numpy is first imported.
+    """
+    for library in ("OPENBLAS", "OMP", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    os.environ.setdefault("VECLIB_MAXIMUM_THREADS", "1")
 
 
 def _sha256(path: Path) -> str:

@@ -10,6 +10,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.history import Version, commits, everywhere, in_index
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Entry
+from git_theta.smudge import Smudger
 from git_theta.values import checked
 from git_theta.workers import run_all
 
@@ -110,14 +111,26 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
             return Problem(error.message, *work.places.get(version.oid, ("", "")))
         return None
 
+    def check_layout(version: Version) -> Problem | None:
+        place = work.places.get(version.oid, ("", ""))
+        if version.manifest is None:
+            return Problem(f"the manifest is damaged: {version.error}", *place)
+        try:
+            layout = Smudger(store).layout(version.manifest)
+        except ThetaError as error:
+            return Problem(error.message, *place)
+        if {placement.name for placement in layout.placements} != version.manifest.by_name.keys():
+            return Problem(
+                "the manifest has other parameters than its layout: was it merged as text?", *place
+            )
+        return None
+
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         problems = run_all(pool, check_object, work.objects)
         problems += run_all(pool, check_value, work.values)
-    problems += [
-        Problem(f"the manifest is damaged: {version.error}", *work.places.get(version.oid, ("", "")))
-        for version in work.versions
-        if version.manifest is None
-    ]
+        problems += run_all(pool, check_layout, work.versions)
+    # A damaged layout is found as a value, and again by each version that has it.
+    distinct = {problem.message: problem for problem in reversed(problems) if problem}
     named = {oid for version in work.versions if version.manifest for oid in version.manifest.oids()}
     return Report(
         versions=len(work.versions),
@@ -125,5 +138,5 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
         objects=len(work.objects),
         unreferenced=sum(oid not in named for oid, _ in work.objects),
         swept=store.sweep(),
-        problems=tuple(problem for problem in problems if problem),
+        problems=tuple(reversed(distinct.values())),
     )

@@ -75,6 +75,9 @@ class Filter:
         return self._clean_bytes(path, stream)
 
     def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
+        if not data:
+            # Git takes an empty file whose blob isn't empty for one that it has to look at every time.
+            return b""
         if is_manifest(data):
             return _passed(path, bytes(data))
         cleaned = self._cleaner().clean(data, self._previous(path))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.command import Git
+from git_theta.git.history import check_revision
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 
 
@@ -15,8 +17,8 @@ def find_manifest(git: Git, name: str) -> Manifest:
 
     Args:
         git: Git in the user's folder.
-        name: `PATH` or `:PATH` for the index, `REV:PATH` for a revision. A path is relative to the
-            folder, or in `REV:PATH`, as everywhere in Git, to the top unless it begins with `./`.
+        name: `PATH` for the index, relative to the folder; `REV:PATH` or, for the index again, `:PATH`,
+            where the path is, as everywhere in Git, from the top unless it begins with `./` or `../`.
 
     Raises:
         UsageError: There's no such version, or it isn't a tracked checkpoint.
@@ -27,23 +29,29 @@ def find_manifest(git: Git, name: str) -> Manifest:
             blob = blobs.read(candidate, MAX_TEXT_BYTES)
             if blob is not None:
                 return _parsed(blob, name)
-    _, _, path = name.rpartition(":")
-    if os.path.lexists(os.path.join(git.cwd or ".", path)):
-        raise UsageError(f"{name} isn't in Git in that version", f"add it first: git add -- {path}")
-    raise UsageError(f"there's no {name} in this repository", "`git theta ls-files` lists checkpoints")
+    raise _unknown(git, name)
 
 
 def _candidates(git: Git, name: str) -> list[str]:
     prefix = git.line("rev-parse", "--show-prefix") if _has_tree(git) else ""
+    own = f":{os.path.normpath(os.path.join(prefix, name))}"
     rev, colon, path = name.partition(":")
-    own = os.path.normpath(os.path.join(prefix, name))
-    found = [f":{own}"]
+    if not colon:
+        return [own]
+    if path.startswith(("./", "../")):
+        path = os.path.normpath(os.path.join(prefix, path))
+    # The name of a file may have a colon too.
+    return [f"{rev}:{path}", own]
+
+
+def _unknown(git: Git, name: str) -> UsageError:
+    rev, colon, path = name.partition(":")
+    if os.path.lexists(os.path.join(git.cwd or ".", name)):
+        return UsageError(f"{name} isn't in Git yet", f"add it first: git add -- {shlex.quote(name)}")
     if colon and rev:
-        inside = os.path.normpath(os.path.join(prefix, path)) if path.startswith(("./", "../")) else path
-        found = [f"{rev}:{inside}", *found]
-    elif colon:
-        found = [f":{os.path.normpath(os.path.join(prefix, path))}", f":{path}", *found]
-    return found
+        check_revision(git, rev)
+        return UsageError(f"there's no {path} in {rev}", f"`git theta ls-files {rev}` lists its checkpoints")
+    return UsageError(f"there's no {path or name} in the index", "`git theta ls-files` lists checkpoints")
 
 
 def _has_tree(git: Git) -> bool:

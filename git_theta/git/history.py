@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,8 @@ from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, pars
 #: A shorter blob can't be a manifest.
 _LEAST = 150
 
-_COMMIT, _FIELD = "\x01", "\x02"
+#: What `git log` is told to write before each commit. No path or subject is likely to look like it.
+_COMMIT = re.compile("\x01([0-9a-f]{40,64})\x02")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
     chosen = list(revs)
     for rev in chosen:
         check_revision(git, rev)
-    if not chosen and not git.run("rev-list", "-n1", "--all"):
+    wanted = chosen or ["--all", "--reflog"]
+    if not git.run("rev-list", "-n1", *wanted, "--"):
         return
     text = git.run(
         "log",
@@ -113,16 +116,18 @@ def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
         "--diff-merges=first-parent",
         "--root",
         "--raw",
+        "-z",
         "--no-abbrev",
         "--no-renames",
-        "-z",
-        f"--format=format:{_COMMIT}%H{_FIELD}%s",
-        *(chosen or ["--all"]),
+        # What users may have configured otherwise.
+        *("--no-color", "--no-relative", "--no-show-signature"),
+        "--format=format:%x01%H%x02%s",
+        *wanted,
         "--",
     )
-    for chunk in os.fsdecode(text).split(_COMMIT)[1:]:
-        header, _, raw = chunk.partition("\n")
-        oid, _, subject = header.rstrip("\0").partition(_FIELD)
+    pieces = _COMMIT.split(os.fsdecode(text))
+    for oid, rest in zip(pieces[1::2], pieces[2::2], strict=True):
+        subject, _, raw = rest.partition("\n")
         fields = raw.split("\0")
         blobs = []
         for change, path in zip(fields[::2], fields[1::2], strict=False):
@@ -130,7 +135,7 @@ def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
                 _, _, _, new, status = change.split(" ")
                 if not status.startswith("D"):
                     blobs.append((path, new))
-        yield Commit(oid, subject, tuple(blobs))
+        yield Commit(oid, subject.rstrip("\0"), tuple(blobs))
 
 
 def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:

@@ -14,6 +14,7 @@ first. Here the entry's stat fields are rewritten instead, which is right as lon
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -125,6 +126,11 @@ def refresh_stats(
 
     Args:
         git: Runs git on the same index, so its environment names `index` if that isn't the default one.
+        index: As there.
+        root: As there.
+        files: As there.
+        stats: As there.
+        patience: As there.
     """
     try:
         return patch_stats(index, root, files, stats=stats, patience=patience)
@@ -132,6 +138,19 @@ def refresh_stats(
         return _refresh_split(git, index, root, files, stats, patience)
     except (UnsupportedIndex, CorruptIndex, IndexLocked):
         return set()
+
+
+def quiet_mtime_ns(index: Path) -> int:
+    """The mtime, in ns, for a file that's written now, if git shouldn't reread it because of its age.
+
+    Git rereads a file that isn't older than the index, and the index keeps its mtime through a patch if it
+    must. Two seconds, since many builds of git compare whole seconds, and some file systems keep only even
+    ones.
+    """
+    now = time.time_ns()
+    with contextlib.suppress(OSError):
+        now = min(now, os.stat(index).st_mtime_ns)
+    return now - 2 * 10**9
 
 
 def _refresh_split(

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError
 from git_theta.git.blobs import Blobs
+from git_theta.git.body import work_file
 from git_theta.git.filter import Filter, explain
 from git_theta.git.index import refresh_stats
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
@@ -61,17 +62,20 @@ def materialise(
     """
     failed = []
     done: dict[bytes, str] = {}
+    stats: dict[bytes, os.stat_result] = {}
     try:
         for item in pending:
             try:
-                if _write(work, item, progress):
+                status = _write(work, item, progress)
+                if status:
                     done[os.fsencode(item.path)] = item.oid
+                    stats[os.fsencode(item.path)] = status
             except (ThetaError, OSError) as error:
                 failed.append(item.path)
                 explain(item.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
     finally:
         if done:
-            _refresh(work, done)
+            _refresh(work, done, stats)
     if failed:
         explain(None, ThetaError(f"{len(failed)} file(s) still hold a manifest", "run `git theta checkout`"))
     return failed
@@ -114,9 +118,12 @@ def _small_manifest(path: str) -> bytes | None:
         return None
 
 
-def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> bool:
-    if _small_manifest(item.path) != item.text or not _inside(item.path):
-        return False
+def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> os.stat_result | None:
+    """Write one file; returns its stat, or `None` if there's nothing to do any more."""
+    if not _inside(item.path):
+        return None
+    if _small_manifest(item.path) != item.text:
+        return _written_by_a_hook(work, item)
     mode = stat.S_IMODE(os.lstat(item.path).st_mode)
     handle, name = _temporary(work, item.path)
     try:
@@ -126,16 +133,28 @@ def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> bo
         os.utime(handle, ns=(past, past))
         if _small_manifest(item.path) != item.text:
             os.unlink(name)
-            return False
+            return None
         os.rename(name, item.path)
-        work.remember_file(item.manifest, os.fstat(handle))
+        # A rename changes the ctime, so only now is the stat what the index should have.
+        status = os.fstat(handle)
+        work.remember_file(item.manifest, status)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
         raise
     finally:
         os.close(handle)
-    return True
+    return status
+
+
+def _written_by_a_hook(work: Filter, item: Pending) -> os.stat_result | None:
+    """The stat of a file that is materialised already.
+
+    A hook did it in the middle of a rebase, for example, and renewed the index too; but git went on with
+    the index that it had in memory, and wrote that.
+    """
+    with work_file(item.path) as file:
+        return file.status if file and work.remembered(file) == item.manifest else None
 
 
 def _inside(path: str) -> bool:
@@ -156,10 +175,10 @@ def _temporary(work: Filter, path: str) -> tuple[int, str]:
     return tempfile.mkstemp(dir=folder, prefix=".git-theta-")
 
 
-def _refresh(work: Filter, files: Mapping[bytes, str]) -> None:
+def _refresh(work: Filter, files: Mapping[bytes, str], stats: Mapping[bytes, os.stat_result]) -> None:
     repository = work.repository
     try:
-        refresh_stats(repository.git, repository.index, Path.cwd(), files)
+        refresh_stats(repository.git, repository.index, Path.cwd(), files, stats=stats)
     except (ThetaError, OSError) as error:
         # Only speed is lost: Git will clean the files again, and find them equal.
         explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
 from git_theta.diff import Diff, diff
 from git_theta.errors import ManifestError
 from git_theta.fingerprint import fingerprint
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file
+from git_theta.git.command import Git
 from git_theta.git.filter import Filter
-from git_theta.git.history import in_revision
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
 
@@ -26,6 +26,9 @@ class Work(Enum):
     DELETED = "deleted"
     PENDING = "still a manifest"
     PLAIN = "in Git as a whole file"
+    CONFLICT = "not merged yet"
+    SPARSE = "outside the sparse checkout"
+    REMOVED = "removed from the index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,50 +46,102 @@ class FileState:
     path: str
     staged: Diff | None
     work: Work
-    changes: Diff | None
-    missing: int
+    changes: Diff | None = None
+    missing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """An entry of the index."""
+
+    path: str
+    oid: str
+    merged: bool
+    sparse: bool
 
 
 def states(work: Filter) -> Iterator[FileState]:
-    """The state of every tracked file in the index. The current folder is the top of the work tree."""
+    """The state of every tracked file, in the order of their paths.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+    """
     git = work.repository.git
-    head: dict[str, Manifest | None] = {}
-    if git.ok("rev-parse", "-q", "--verify", "HEAD"):
-        head = {version.path: version.manifest for version in in_revision(git, "HEAD")}
-    listing = git.run("ls-files", "-s", "-z", "--", ":(attr:filter=theta,top)")
-    with Blobs() as blobs:
-        for record in filter(None, listing.split(b"\0")):
-            fields, _, name = record.partition(b"\t")
-            mode, oid, stage = fields.decode().split(" ")
-            if stage != "0" or not mode.startswith("100"):
-                continue
-            path = os.fsdecode(name)
-            manifest = _parsed(blobs.read(oid))
-            if manifest is None:
-                yield FileState(path, None, Work.PLAIN, None, 0)
-                continue
-            staged = diff(head.get(path), manifest)
-            found, changes = _compare(work, path, manifest)
-            missing = sum(not work.repository.store.has(oid) for oid in manifest.oids())
-            yield FileState(path, staged if staged else None, found, changes, missing)
+    indexed = {entry.path: entry for entry in _indexed(git)}
+    before = _staged(git)
+    with Blobs(git.cwd) as blobs:
+        for path in sorted({*indexed, *before}):
+            old = _parsed(blobs.read(before[path])) if before.get(path) else None
+            entry = indexed.get(path)
+            if entry:
+                yield _state(work, entry, blobs.read(entry.oid), old, staged=path in before)
+            elif old and before[path]:
+                yield FileState(path, diff(old, None), Work.REMOVED)
 
 
-def _compare(work: Filter, path: str, manifest: Manifest) -> tuple[Work, Diff | None]:
+def _state(
+    work: Filter, entry: _Indexed, blob: bytes | None, old: Manifest | None, staged: bool
+) -> FileState:
+    if not entry.merged:
+        return FileState(entry.path, None, Work.CONFLICT)
+    manifest = _parsed(blob)
+    if blob is None or manifest is None:
+        return FileState(entry.path, None, Work.PLAIN)
+    if entry.sparse:
+        found, changes = Work.SPARSE, None
+    else:
+        found, changes = _compare(work, entry.path, manifest, blob)
+    change = diff(old, manifest) if staged else None
+    missing = sum(not work.repository.store.has(oid) for oid in manifest.oids())
+    return FileState(entry.path, change or None, found, changes, missing)
+
+
+def _compare(work: Filter, path: str, manifest: Manifest, blob: bytes) -> tuple[Work, Diff | None]:
     with work_file(path) as file:
         if file is None:
-            return (Work.MODIFIED if Path(path).exists() else Work.DELETED), None
+            return (Work.MODIFIED if os.path.lexists(path) else Work.DELETED), None
         if is_manifest(file.data):
-            return Work.PENDING, None
-        threads = work.repository.settings.thread_count
-        now = work.remembered(file) or fingerprint(file.data, threads, work.repository.store.temporary_file)
+            text = bytes(file.data)
+            if text == blob:
+                return Work.PENDING, None
+            other = _parsed(text)
+            return Work.MODIFIED, diff(manifest, other) if other else None
+        now = work.remembered(file)
+        if now is None:
+            threads = work.repository.settings.thread_count
+            now = fingerprint(file.data, threads, work.repository.store.temporary_file)
+            if not diff(manifest, now) and file.unchanged():
+                work.remember_file(manifest, file.status)
     changes = diff(manifest, now)
     return (Work.MODIFIED, changes) if changes else (Work.SAME, None)
 
 
+def _indexed(git: Git) -> Iterator[_Indexed]:
+    """Tracked regular files of the index; of a file with conflicts, its last stage."""
+    listing = git.run("ls-files", "-s", "-t", "-z", "--", ":(attr:filter=theta,top)")
+    for record in filter(None, listing.split(b"\0")):
+        fields, _, name = record.partition(b"\t")
+        tag, mode, oid, stage = fields.decode().split(" ")
+        if mode.startswith("100"):
+            yield _Indexed(os.fsdecode(name), oid, stage == "0", tag == "S")
+
+
+def _staged(git: Git) -> dict[str, str]:
+    """Paths that differ between HEAD and index → HEAD's blob, empty for a file that HEAD hasn't."""
+    head = "HEAD"
+    if not git.ok("rev-parse", "-q", "--verify", "HEAD"):
+        head = git.line("hash-object", "-t", "tree", os.devnull)
+    raw = git.run("diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", head)
+    fields = raw.split(b"\0")
+    found = {}
+    for change, name in zip(fields[::2], fields[1::2], strict=False):
+        _, _, oid, _, _ = change.decode().split(" ")
+        found[os.fsdecode(name)] = oid.strip("0") and oid
+    return found
+
+
 def _parsed(blob: bytes | None) -> Manifest | None:
-    if blob is None or not is_manifest(blob):
-        return None
-    try:
-        return parse(blob)
-    except ManifestError:
-        return None
+    if blob is not None and is_manifest(blob):
+        with suppress(ManifestError):
+            return parse(blob)
+    return None

@@ -19,9 +19,7 @@ def encode(value: bytes, dtype: str) -> bytes:
 
 def decode(data: bytes, dtype: str, nbytes: int) -> bytes:
     plugin = Planes()
-    return b"".join(
-        map(bytes, plugin.decode(memoryview(data), plugin.params(TensorSpec(dtype, ())), nbytes))
-    )
+    return b"".join(map(bytes, plugin.decode(memoryview(data), plugin.params(TensorSpec(dtype, ())), nbytes)))
 
 
 def test_contract() -> None:

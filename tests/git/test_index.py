@@ -21,6 +21,7 @@ from git_theta.git.index import (
     SplitIndex,
     UnsupportedIndex,
     patch_stats,
+    quiet_mtime_ns,
     refresh_stats,
 )
 
@@ -45,10 +46,10 @@ class Repo:
     root: Path
     env: Mapping[str, str]
 
-    def git(self, *args: str, input: bytes | None = None) -> bytes:
+    def git(self, *args: str, stdin: bytes | None = None) -> bytes:
         command = ["git", *args]
         return subprocess.run(
-            command, cwd=self.root, env=self.env, input=input, check=True, capture_output=True
+            command, cwd=self.root, env=self.env, input=stdin, check=True, capture_output=True
         ).stdout
 
     @property
@@ -202,7 +203,7 @@ def test_intent_to_add_stays(repo: Repo) -> None:
 def test_conflict_stages_stay(repo: Repo) -> None:
     blobs = repo.add_manifests(b"a.bin", b"b.bin")
     stages = [f"100644 {blobs[b'a.bin']} {stage}\ta.bin\n" for stage in (1, 2, 3)]
-    repo.git("update-index", "--index-info", input=("0 " + "0" * 40 + "\ta.bin\n" + "".join(stages)).encode())
+    repo.git("update-index", "--index-info", stdin=("0 " + "0" * 40 + "\ta.bin\n" + "".join(stages)).encode())
     repo.materialise(b"a.bin", b"b.bin")
     before = repo.git("ls-files", "-u", "--debug")
     assert patch_stats(repo.index, repo.root, blobs) == {b"b.bin"}
@@ -239,6 +240,20 @@ def test_an_unstaged_change_of_a_racy_file_is_still_seen(repo: Repo) -> None:
     assert repo.status() == [b" M notes.txt"]
 
 
+def test_a_quiet_mtime_needs_no_reread_though_the_index_keeps_its_mtime(repo: Repo) -> None:
+    repo.add_manifests(b"a.bin")
+    repo.write(b"notes.txt", "racy")
+    repo.git("add", "--all")
+    repo.git("commit", "-qm", "both")
+    os.utime(repo.index, (time.time() - 5,) * 2)  # the file takes five seconds to write
+    repo.materialise(b"a.bin")
+    quiet = quiet_mtime_ns(repo.index)
+    os.utime(repo.path(b"a.bin"), ns=(quiet, quiet))
+    assert patch_stats(repo.index, repo.root, repo.blobs(b"a.bin")) == {b"a.bin"}
+    repo.assert_clean()
+    assert time.time_ns() - 10**9 > quiet_mtime_ns(repo.root / "none")
+
+
 def test_many_files(repo: Repo) -> None:
     for number in range(2000):
         repo.write(f"texts/{number % 7}/{number}.txt".encode(), "x", age=30)
@@ -253,15 +268,16 @@ def test_many_files(repo: Repo) -> None:
 @pytest.mark.parametrize("version", [2, 4])
 def test_threaded_index_extensions_stay_valid(repo: Repo, version: int) -> None:
     repo.git("config", "index.threads", "2")
-    empty = repo.git("hash-object", "-w", "--stdin", input=b"").decode().strip()
+    empty = repo.git("hash-object", "-w", "--stdin", stdin=b"").decode().strip()
     lines = [f"100644 {empty}\tempty/{n:05}\n" for n in range(20100)]
-    repo.git("update-index", "--index-version", str(version), "--index-info", input="".join(lines).encode())
+    repo.git("update-index", "--index-version", str(version), "--index-info", stdin="".join(lines).encode())
     for name in (b"a.bin", b"z.bin"):
         repo.write(name, f"model {name!r}\n", age=30)
     repo.git("add", "a.bin", "z.bin")
     blobs = repo.blobs(b"a.bin", b"z.bin")
     data = repo.index.read_bytes()
-    assert b"IEOT" in data and b"EOIE" in data
+    assert b"IEOT" in data
+    assert b"EOIE" in data
     repo.materialise(b"a.bin", b"z.bin")
     assert patch_stats(repo.index, repo.root, blobs) == {b"a.bin", b"z.bin"}
     assert repo.git("diff-files", "--name-only", "--", "*.bin") == b""
@@ -277,7 +293,8 @@ def test_untracked_cache_and_file_monitor(repo: Repo) -> None:
     blobs = repo.add_manifests(*NAMES)
     repo.git("commit", "-qm", "manifests")
     repo.git("status")
-    assert b"FSMN" in repo.index.read_bytes() and b"UNTR" in repo.index.read_bytes()
+    assert b"FSMN" in repo.index.read_bytes()
+    assert b"UNTR" in repo.index.read_bytes()
     repo.materialise(*NAMES)
     assert patch_stats(repo.index, repo.root, blobs) == set(NAMES)
     repo.assert_clean()
@@ -295,7 +312,8 @@ def test_a_skipped_checksum_stays_zeros(repo: Repo) -> None:
     repo.materialise(b"a.bin")
     assert patch_stats(repo.index, repo.root, blobs) == {b"a.bin"}
     assert repo.index.read_bytes().endswith(bytes(20))
-    assert repo.git("diff-files") == b"" and repo.cleaned() == []
+    assert repo.git("diff-files") == b""
+    assert repo.cleaned() == []
 
 
 @pytest.mark.parametrize("size", [2**32 - 1, 2**32, 2**32 + 5, 2**33])
@@ -318,7 +336,8 @@ def test_permissions_and_a_symlinked_index_are_kept(repo: Repo) -> None:
     real.chmod(0o660)
     repo.index.symlink_to(real)
     assert patch_stats(repo.index, repo.root, blobs) == {b"a.bin"}
-    assert repo.index.is_symlink() and real.stat().st_mode & 0o777 == 0o660
+    assert repo.index.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o660
     assert repo.git("diff-files") == b""
 
 
@@ -418,7 +437,8 @@ def test_processes_at_once(repo: Repo) -> None:
     code = (
         "import sys; from pathlib import Path; from git_theta.git.index import patch_stats\n"
         "name, oid = sys.argv[1:]\n"
-        "for _ in range(20): assert patch_stats(Path('.git/index'), Path('.'), {name.encode(): oid}, patience=20)"
+        "for _ in range(20):\n"
+        "    assert patch_stats(Path('.git/index'), Path('.'), {name.encode(): oid}, patience=20)"
     )
     source = str(Path(__file__).parents[2])
     running = [

@@ -119,7 +119,9 @@ def test_order_and_repetition_are_refused() -> None:
             parse(manifest(*names).to_bytes())
 
 
-@pytest.mark.parametrize("data", [b"", b"\xff", b"git-theta manifest ", b"version https://git-lfs", b"\0" * 99])
+@pytest.mark.parametrize(
+    "data", [b"", b"\xff", b"git-theta manifest ", b"version https://git-lfs", b"\0" * 99]
+)
 def test_other_bytes_are_no_manifest(data: bytes) -> None:
     with pytest.raises(ManifestError):
         parse(data)

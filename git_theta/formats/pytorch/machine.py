@@ -1,0 +1,74 @@
+"""The state of a pickle virtual machine, and how it reads its data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import struct
+
+    from git_theta.formats.pytorch.nodes import PersistentId
+
+#: Bytes of one line of a text opcode.
+MAX_LINE = 1 << 20
+
+
+class Machine:
+    """A pickle virtual machine.
+
+    Attributes:
+        data: What holds the pickle.
+        position: Where the next byte is.
+        stack: Values since the last mark.
+        marked: The stacks below each mark.
+        memo: Values that may be asked for again.
+        persistent: Every persistent id so far.
+    """
+
+    __slots__ = ("data", "marked", "memo", "persistent", "position", "stack")
+
+    def __init__(self, data: bytes | memoryview, position: int) -> None:
+        self.data = data
+        self.position = position
+        self.stack: list[Any] = []
+        self.marked: list[list[Any]] = []
+        self.memo: dict[int, Any] = {}
+        self.persistent: list[PersistentId] = []
+
+    def number(self, code: struct.Struct) -> Any:
+        """Read one number."""
+        (value,) = code.unpack_from(self.data, self.position)
+        self.position += code.size
+        return value
+
+    def skip(self, size: int) -> int:
+        """Pass over `size` bytes; where they start."""
+        start = self.position
+        if size < 0 or size > len(self.data) - start:
+            raise ValueError(f"{size} bytes at {start} go past the end")
+        self.position = start + size
+        return start
+
+    def text(self, size: int) -> str:
+        """Read text of `size` bytes."""
+        # A name must be valid text later on; a byte that isn't is written as an escape.
+        start = self.skip(size)
+        return str(self.data[start : start + size], "utf-8", "backslashreplace")
+
+    def line(self) -> str:
+        """Read text up to the end of the line."""
+        width = 256
+        while True:
+            piece = bytes(self.data[self.position : self.position + width])
+            size = piece.find(b"\n")
+            if size >= 0:
+                self.position += size + 1
+                return piece[:size].removesuffix(b"\r").decode("utf-8", "backslashreplace")
+            if len(piece) < width or width > MAX_LINE:
+                raise ValueError(f"the line at {self.position} has no end")
+            width *= 4
+
+    def since_mark(self) -> list[Any]:
+        """Take the last mark away, and the values since then."""
+        values, self.stack = self.stack, self.marked.pop()
+        return values

@@ -1,0 +1,216 @@
+"""Bad input and bad luck: one clear error each, and nothing lost."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.checkpoints import safetensors_bytes
+from tests.conftest import Repo
+from tests.e2e.test_everyday import NAME, A, B, model
+
+
+@pytest.fixture
+def stored(repo: Repo) -> Repo:
+    repo.write(NAME, A)
+    repo.commit("base")
+    return repo
+
+
+def forget(repo: Repo) -> None:
+    (repo.path / NAME).unlink()
+
+
+def damage(repo: Repo, change: Callable[[bytes], bytes]) -> str:
+    """Change an object on disk; returns its name."""
+    path = max(repo.objects, key=lambda path: path.stat().st_size)
+    path.chmod(0o644)
+    path.write_bytes(change(path.read_bytes()))
+    return path.name
+
+
+@pytest.mark.parametrize("threshold", ["1k", "1g"])
+def test_a_missing_object(stored: Repo, threshold: str) -> None:
+    stored.git("config", "theta.materialiseThreshold", threshold)
+    forget(stored)
+    path = stored.objects[0]
+    path.rename(path.with_name("away"))
+    done = stored.run("git", "checkout", "--", NAME, ok=False)
+    assert done.returncode != 0
+    assert path.name in done.stderr
+    assert "parameter" in done.stderr
+    assert not (stored.path / NAME).exists()
+    said = stored.run(sys.executable, "-m", "git_theta", "fsck", ok=False)
+    assert said.returncode == 6
+    assert path.name in said.stderr
+    path.with_name("away").rename(path)
+    stored.git("checkout", "--", NAME)
+    assert stored.read(NAME) == A
+
+
+def flip(data: bytes) -> bytes:
+    return data[:-9] + bytes([data[-9] ^ 4]) + data[-8:]
+
+
+@pytest.mark.parametrize("change", [flip, lambda data: data[:-100], lambda data: b""])
+def test_a_damaged_object(stored: Repo, change: Callable[[bytes], bytes]) -> None:
+    forget(stored)
+    oid = damage(stored, change)
+    done = stored.run("git", "checkout", "--", NAME, ok=False)
+    assert done.returncode != 0
+    assert oid in done.stderr
+    assert "parameter" in done.stderr
+    said = stored.run(sys.executable, "-m", "git_theta", "fsck", ok=False)
+    assert said.returncode == 6
+    assert oid in said.stderr
+    assert NAME in said.stderr
+
+
+def test_a_damaged_object_of_a_large_file_leaves_the_manifest(stored: Repo) -> None:
+    stored.git("config", "theta.materialiseThreshold", "1k")
+    forget(stored)
+    oid = damage(stored, flip)
+    done = stored.run("git", "checkout", "--", NAME, ok=False)
+    assert oid in done.stderr
+    assert "git theta checkout" in done.stderr
+    assert stored.read(NAME).startswith(b"git-theta manifest 1")
+    assert "still a manifest" in stored.theta("status")
+    assert stored.run(sys.executable, "-m", "git_theta", "checkout", ok=False).returncode == 1
+    damage(stored, flip)
+    stored.theta("checkout")
+    assert stored.read(NAME) == A
+    assert stored.status() == ""
+
+
+def test_a_modified_file_is_never_overwritten_by_repair(stored: Repo) -> None:
+    stored.write(NAME, B)
+    assert "Nothing to do" in stored.theta("checkout")
+    assert stored.read(NAME) == B
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        A[:-1],
+        A[:100],
+        (1 << 62).to_bytes(8, "little") + A[8:],
+        A.replace(b'"F32"', b'"F64"', 1),
+        A.replace(b"[64, 64]", b"[-4, 64]", 1),
+        b"PK\x03\x04" + b"\0" * 100,
+        b"\x80\x02cos\nsystem\nX\x04\0\0\0exit\x85R.",
+    ],
+)
+def test_what_is_no_checkpoint_is_kept_as_it_is(repo: Repo, data: bytes) -> None:
+    repo.write(NAME, data)
+    repo.commit()
+    assert "format opaque" in repo.git("cat-file", "-p", f"HEAD:{NAME}")
+    forget(repo)
+    repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == data
+
+
+def test_a_broken_checkpoint_is_noted(repo: Repo) -> None:
+    repo.write(NAME, A[:-1])
+    assert f"git-theta: {NAME}: looks like safetensors but isn't valid" in repo.git("add", NAME)
+
+
+def test_an_absurd_manifest_is_left_as_text(repo: Repo) -> None:
+    text = b"git-theta manifest 1\nformat ../../x\nsize 99999999999999999999\nlayout\n\n../../etc/passwd\n"
+    repo.write(NAME, text)
+    said = repo.git("add", NAME)
+    assert "stored as text" in said
+    repo.git("commit", "-q", "-m", "x")
+    forget(repo)
+    repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == text
+
+
+def test_a_manifest_of_a_newer_version_says_to_upgrade(repo: Repo) -> None:
+    oid = repo.run(
+        "git", "hash-object", "-w", "--stdin", stdin=b"git-theta manifest 99\nfuture\n"
+    ).stdout.strip()
+    repo.git("update-index", "--add", "--cacheinfo", f"100644,{oid},{NAME}")
+    done = repo.run("git", "checkout", "--", NAME, ok=False)
+    assert done.returncode != 0
+    assert "upgrade" in done.stderr
+
+
+def test_a_store_that_cannot_be_written(stored: Repo) -> None:
+    objects = stored.path / ".git" / "theta" / "objects"
+    objects.rename(objects.with_name("away"))
+    objects.write_text("in the way")
+    stored.write(NAME, B)
+    done = stored.run("git", "add", NAME, ok=False)
+    assert done.returncode != 0
+    assert "can't write to the store" in done.stderr
+    objects.unlink()
+    objects.with_name("away").rename(objects)
+    assert stored.read(NAME) == B
+    stored.git("checkout", "--", NAME)
+    assert stored.read(NAME) == A
+
+
+def limited() -> None:
+    """No file may grow beyond 40,000 bytes: what a full disk looks like to a program."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+
+@pytest.mark.parametrize("threshold", ["1k", "1g"])
+def test_a_full_disk(stored: Repo, threshold: str) -> None:
+    stored.git("config", "theta.materialiseThreshold", threshold)
+    stored.write(NAME, model(7, 30))
+    add = subprocess.run(
+        ["git", "add", NAME], cwd=stored.path, capture_output=True, text=True, preexec_fn=limited
+    )
+    assert add.returncode != 0
+    assert "can't write to the store" in add.stderr
+    stored.git("checkout", "--", NAME)
+    forget(stored)
+    checkout = subprocess.run(
+        ["git", "checkout", "--", NAME], cwd=stored.path, capture_output=True, text=True, preexec_fn=limited
+    )
+    assert "can't write the file" in checkout.stderr
+    stored.git("checkout", "--", NAME)
+    stored.theta("checkout")
+    assert stored.read(NAME) == A
+    assert stored.status() == ""
+    assert not list((stored.path / ".git" / "theta" / "tmp").iterdir())
+
+
+def test_a_file_that_is_written_while_git_reads_it(repo: Repo) -> None:
+    """Whatever the outcome, the stored version is one that can be checked out again."""
+    data = safetensors_bytes({"w": np.zeros(3_000_000, "f4")})
+    repo.write(NAME, data)
+    code = (
+        f"import time\nfile = open({NAME!r}, 'r+b')\nfor n in range(400):\n"
+        " file.seek(200 + n * 20_000); file.write(b'x' * 99); file.flush(); time.sleep(0.002)"
+    )
+    writer = subprocess.Popen([sys.executable, "-c", code], cwd=repo.path)
+    for _ in range(5):
+        repo.git("add", NAME, ok=False)
+    writer.wait(30)
+    repo.git("add", NAME)
+    repo.theta("fsck")
+    expected = repo.read(NAME)
+    forget(repo)
+    repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == expected
+
+
+def test_a_link_in_the_way_is_not_followed(stored: Repo) -> None:
+    outside = stored.path.parent / "outside"
+    outside.mkdir()
+    stored.write("d/m.safetensors", B)
+    stored.commit()
+    manifest = stored.git("cat-file", "-p", "HEAD:d/m.safetensors").encode()
+    (stored.path / "d" / "m.safetensors").unlink()
+    (stored.path / "d").rmdir()
+    (outside / "m.safetensors").write_bytes(manifest)
+    (stored.path / "d").symlink_to(outside)
+    stored.theta("checkout", ok=False)
+    assert (outside / "m.safetensors").read_bytes() == manifest
