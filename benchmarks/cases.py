@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -119,10 +120,9 @@ def adapters(plan: Plan) -> Iterator[Row]:
         for name, repository in _in_turn(repositories, repetition):
             shutil.copytree(folder, repository.path / "adapters")
             trace = plan.folder / f"trace-{name}-{repetition}"
-            seconds[name].append(repository.timed("add", "adapters", GIT_TRACE=str(trace)))
-            starts = [line for line in trace.read_text().splitlines() if "run_command:" in line]
-            command = repository.home.filter_command()
-            processes[name].append(float(sum(command in line for line in starts)))
+            seconds[name].append(repository.timed("add", "adapters", GIT_TRACE2_EVENT=str(trace)))
+            repository.stored_bytes()
+            processes[name].append(float(_started(trace)))
         _remove(repositories)
     yield _row(f"git add of {ADAPTERS} adapters of 1 MB", "s", seconds, limit=5)
     yield _row("processes for them", "processes", processes, limit=1)
@@ -149,6 +149,7 @@ def _verbs(plan: Plan, source: Path, label: str) -> Iterator[Row]:
         for name, repository in _in_turn(repositories, repetition):
             shutil.copyfile(source, repository.path / MODEL)
             adds[name].append(repository.timed("add", MODEL))
+            repository.stored_bytes()
         if repetition < plan.repeat - 1:
             _remove(repositories)
     yield row("first git add", adds, 0.40)
@@ -209,6 +210,7 @@ def _peaks(plan: Plan, source: Path, label: str) -> Iterator[Row]:
         shutil.copyfile(source, repository.path / MODEL)
     watch("add", "add", MODEL)
     for repository in repositories.values():
+        repository.stored_bytes()
         repository.commit()
         os.utime(repository.path / MODEL)
     watch("status after touch", "status")
@@ -257,6 +259,20 @@ def _handshake(repository: Repository) -> float:
         seconds = time.perf_counter() - start
         process.stdin.close()
     return seconds
+
+
+def _started(trace: Path) -> int:
+    """How many processes the traced git started itself; `git add` starts none but filters.
+
+    Raises:
+        RuntimeError: None, so no filter ran and nothing was measured.
+    """
+    events = map(json.loads, trace.read_text().splitlines())
+    # The session of a git that another one started has a slash.
+    count = sum(bool(event["event"] == "child_start" and "/" not in event["sid"]) for event in events)
+    if not count:
+        raise RuntimeError("git started no filter: the tool isn't installed, or doesn't track the files")
+    return count
 
 
 def _repositories(plan: Plan, name: str) -> dict[str, Repository]:

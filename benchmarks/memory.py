@@ -31,7 +31,7 @@ def peak(repository: Repository, *arguments: str) -> Peak:
     """Run a git command and watch it: git itself, and the sum over all processes that it starts.
 
     Raises:
-        RuntimeError: The command failed.
+        RuntimeError: The command failed, or no filter was seen.
     """
     command = ["git", *arguments]
     with subprocess.Popen(
@@ -48,6 +48,8 @@ def peak(repository: Repository, *arguments: str) -> Peak:
             time.sleep(_INTERVAL)
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed in {repository.path}")
+    if not git or not rest:
+        raise RuntimeError(f"{' '.join(command)}: git or its filter was never seen running")
     return Peak(git, rest)
 
 

@@ -112,7 +112,7 @@ def _figure(row: Row) -> str:
 
 def _value(samples: tuple[float, ...], unit: str) -> str:
     middle = sorted(samples)[len(samples) // 2]
-    digits = {"s": 3, "of file": 3, "MB": 0, "processes": 0}[unit]
+    digits = {"s": 3, "of file": 3, "MB": 1, "processes": 0}[unit]
     return f"{middle:.{digits}f} {unit}"
 
 

@@ -146,9 +146,16 @@ class Repository:
         time.sleep(1.1)
 
     def stored_bytes(self) -> int:
-        """Bytes of the objects that the tool stored."""
+        """Bytes of the objects that the tool stored.
+
+        Raises:
+            RuntimeError: There are none, so the tool wasn't at work and measures nothing.
+        """
         folder = self.path / ".git" / self.home.tool.name / "objects"
-        return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        stored = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        if not stored:
+            raise RuntimeError(f"{self.home.tool.name} stored nothing in {self.path}")
+        return stored
 
     def remove(self) -> None:
         """Delete the repository."""

@@ -41,10 +41,17 @@ class Cleaned:
 
 @dataclass(frozen=True, slots=True)
 class _Small:
-    """A payload that waits to be packed with others."""
+    """A payload that waits to be packed with others.
+
+    Attributes:
+        digest: Of the value.
+        payload: Its encoded bytes.
+        pack: The lost object that it was part of, if it's stored again; else empty.
+    """
 
     digest: str
     payload: bytes
+    pack: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +118,14 @@ class Cleaner:
 
     def _store(self, value: memoryview, name: str, spec: TensorSpec, sources: Mapping[str, Source]) -> _Value:
         key = digest(value)
-        source = sources.get(key) or self._known(key)
-        return _Value(name, spec, key, source or self._encode(value, spec, key))
+        for source in (sources.get(key), self.known(key)):
+            if source and all(self.store.has(ref.oid) for ref in source.payloads()):
+                return _Value(name, spec, key, source)
+        # Encoding is deterministic, so that a lost object comes back under its name.
+        lost = sources[key].payload if key in sources else None
+        return _Value(name, spec, key, self._encode(value, spec, key, lost.oid if lost else ""))
 
-    def _known(self, key: str) -> Source | None:
-        source = self.known(key)
-        if source and all(self.store.has(ref.oid) for ref in source.payloads()):
-            return source
-        return None
-
-    def _encode(self, value: memoryview, spec: TensorSpec, key: str) -> Source | _Small:
+    def _encode(self, value: memoryview, spec: TensorSpec, key: str, pack: str) -> Source | _Small:
         update = updates.registry().get("dense")
         pieces = update.encode(value, spec)
         head, size = [], 0
@@ -130,21 +135,21 @@ class Cleaner:
             size += len(piece)
             if size >= PACK_BELOW:
                 return Source(update.name, ObjectRef(self.store.put(_chain(head, pieces))))
-        return _Small(key, b"".join(head))
+        return _Small(key, b"".join(head), pack)
 
     def _pack(self, small: Iterable[_Small]) -> dict[str, Source]:
         """Store small payloads together, in the order of their digests: the same set, the same pack."""
-        payloads = sorted({item.digest: item.payload for item in small}.items())
-        packs: list[list[tuple[str, bytes]]] = [[]]
-        size = 0
-        for item in payloads:
-            if size >= _PACK_TARGET:
+        payloads = sorted({(item.pack, item.digest): item.payload for item in small}.items())
+        packs: list[list[tuple[str, bytes]]] = []
+        size, before = 0, ""
+        for (lost, key), payload in payloads:
+            if not packs or size >= _PACK_TARGET or lost != before:
                 packs.append([])
-                size = 0
-            packs[-1].append(item)
-            size += len(item[1])
+                size, before = 0, lost
+            packs[-1].append((key, payload))
+            size += len(payload)
         sources: dict[str, Source] = {}
-        for pack in filter(None, packs):
+        for pack in packs:
             oid = self.store.put(payload for _, payload in pack)
             offset = 0
             for key, payload in pack:

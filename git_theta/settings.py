@@ -53,8 +53,16 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     return Settings(
         materialise_threshold=default.materialise_threshold if threshold is None else parse_size(threshold),
         threads=int(threads),
-        hooks=config.get("theta.hooks", "true").lower() not in ("false", "no", "off", "0"),
+        hooks=_truth("theta.hooks", config.get("theta.hooks", "true")),
     )
+
+
+def _truth(key: str, text: str) -> bool:
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0", ""):
+        return False
+    raise UsageError(f"{key} is {text!r}: true or false is needed")
 
 
 def parse_size(text: str) -> int:

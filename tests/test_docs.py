@@ -6,6 +6,8 @@ import importlib.util
 import re
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -23,13 +25,16 @@ _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def make() -> ModuleType:
+def make() -> Iterator[ModuleType]:
     spec = importlib.util.spec_from_file_location("docs_make", DOCS / "make.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # A dataclass looks its own module up.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    return module
+    yield module
+    del sys.modules[spec.name]
 
 
 def test_generated_pages_are_up_to_date(make: ModuleType) -> None:

@@ -210,3 +210,15 @@ def test_a_manifest_of_another_layout_is_refused(tmp_path: Path) -> None:
     wide = replace(one.entries[0], spec=TensorSpec("F32", (1 << 40,)))
     with pytest.raises(CorruptError, match="fit"):
         smudge(store, replace(one, entries=(wide,)))
+
+
+@pytest.mark.parametrize("count", [50, 400_000])
+def test_cleaning_again_brings_a_lost_object_back(tmp_path: Path, count: int) -> None:
+    store = LocalStore(tmp_path)
+    random = np.random.default_rng(0)
+    data = safetensors_bytes({name: random.standard_normal(count).astype("f4") for name in "abc"})
+    manifest = clean(store, data)
+    for oid, _ in list(store.list()):
+        store.path(oid).unlink()
+    assert clean(store, data, manifest) == manifest
+    assert smudge(store, manifest) == data

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -28,6 +26,9 @@ COMMANDS = {
     "env": "Show versions and settings, for a bug report.",
     "demo": "Try git-theta on a real model in a new repository.",
 }
+
+#: The variable by which a shell asks the program `git-theta` for completions.
+_COMPLETE = "_GIT_THETA_COMPLETE"
 
 #: Commands that Git and hooks run; they work but aren't shown.
 PLUMBING = ("clean", "smudge", "hook")
@@ -82,7 +83,9 @@ def cli() -> None:
 def main(args: Sequence[str]) -> int:
     """Run a command; the one place where errors become messages and exit codes."""
     try:
-        result: Any = cli.main(list(args), prog_name="git theta", standalone_mode=False)
+        result: Any = cli.main(
+            list(args), prog_name="git theta", complete_var=_COMPLETE, standalone_mode=False
+        )
         return result if isinstance(result, int) else 0
     except ThetaError as error:
         click.echo(f"error: {error}", err=True)
@@ -93,10 +96,6 @@ def main(args: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader, `head` for example, has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as error:
         click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
         return 1

@@ -8,7 +8,7 @@ import click
 
 from git_theta.cli.progress import progress
 from git_theta.cli.render import plural
-from git_theta.errors import ThetaError
+from git_theta.errors import ThetaError, UsageError
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
 from git_theta.git.materialise import find_pending, materialise
@@ -37,6 +37,9 @@ def command(paths: tuple[str, ...]) -> None:
     repository.store.sweep()
     work = Filter(repository)
     try:
+        for path, pathspec in zip(paths, wanted, strict=True):
+            if not repository.git.run("ls-files", "--", f":(attr:filter=theta,top,literal){pathspec}"):
+                raise UsageError(f"{path} has no tracked checkpoint", "`git theta ls-files` lists them")
         pending = find_pending(work, wanted)
         with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
             failed = materialise(work, pending, advance)

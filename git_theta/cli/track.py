@@ -35,6 +35,7 @@ def command(patterns: tuple[str, ...], as_json: bool) -> None:
     if not patterns:
         _list(repository, as_json)
         return
+    _ = repository.common_dir  # fails outside a repository, before anything is written
     path = Path(".gitattributes")
     text, added = attributes.track(attributes.read(path), patterns)
     if added:

@@ -19,7 +19,7 @@ from git_theta.git.command import Git
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
 
 _NAMES = {"filter", "diff", "merge", "text"}
-_LINE = re.compile(r'[ \t]*(?P<pattern>"(?:[^"\\]|\\.)*"|[^\s"#\[][^\s]*)(?P<rest>(?:[ \t].*)?)$')
+_LINE = re.compile(r'[ \t]*(?P<pattern>"(?:[^"\\]|\\.)*"|[^ \t\r"#\[][^ \t\r]*)(?P<rest>(?:[ \t].*)?)$')
 _ESCAPES = {"\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 
@@ -35,13 +35,21 @@ def track(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
 
     Returns:
         The new text, and the patterns that weren't tracked before.
+
+    Raises:
+        UsageError: A pattern is empty or negative.
     """
     added = []
     for pattern in dict.fromkeys(patterns):
+        if not pattern or pattern.startswith("!"):
+            raise UsageError(
+                f"{pattern!r} isn't a pattern that Git knows in .gitattributes",
+                "negative patterns don't exist there: use `git theta untrack`",
+            )
         if pattern in tracked_patterns(text):
             continue
         added.append(pattern)
-        lines = text.splitlines(keepends=True)
+        lines = _lines(text)
         own = [i for i, line in enumerate(lines) if _pattern_of(line) == pattern]
         if own:
             lines[own[-1]] = _with_theta(lines[own[-1]])
@@ -61,7 +69,7 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
     """
     wanted = set(patterns)
     kept, removed = [], []
-    for line in text.splitlines(keepends=True):
+    for line in _lines(text):
         pattern = _pattern_of(line)
         if pattern in wanted and "filter=theta" in line.split():
             removed.append(pattern)
@@ -76,7 +84,7 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
 def tracked_patterns(text: str) -> list[str]:
     """The patterns whose last line gives them to git-theta, in the order of the file."""
     found: dict[str, bool] = {}
-    for line in text.splitlines():
+    for line in _lines(text):
         pattern = _pattern_of(line)
         filters = [word for word in _attributes_of(line) if _name(word) == "filter"]
         if pattern is not None and filters:
@@ -107,6 +115,11 @@ def _unquote(text: str) -> str:
         return os.fsencode(_ESCAPES.get(os.fsdecode(code), os.fsdecode(code)))
 
     return os.fsdecode(_ESCAPE.sub(replaced, os.fsencode(text[1:-1])))
+
+
+def _lines(text: str) -> list[str]:
+    """Lines with their ends. Only LF ends one: other separators may be part of a pattern."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def _pattern_of(line: str) -> str | None:

@@ -114,15 +114,14 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
     def check_layout(version: Version) -> Problem | None:
         place = work.places.get(version.oid, ("", ""))
         if version.manifest is None:
-            return Problem(f"the manifest is damaged: {version.error}", *place)
+            return Problem(f"manifest {version.oid} is damaged: {version.error}", *place)
         try:
             layout = Smudger(store).layout(version.manifest)
         except ThetaError as error:
             return Problem(error.message, *place)
         if {placement.name for placement in layout.placements} != version.manifest.by_name.keys():
-            return Problem(
-                "the manifest has other parameters than its layout: was it merged as text?", *place
-            )
+            odd = f"manifest {version.oid} has other parameters than its layout"
+            return Problem(f"{odd}: it was merged or edited as text", *place)
         return None
 
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:

@@ -33,6 +33,10 @@ class Git:
         done = self._call(args, stdin)
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+            if said.startswith("not a git repository"):
+                raise GitError(
+                    "this folder isn't in a Git repository", "go to one, or make one here with `git init`"
+                )
             raise GitError(f"git {args[0]} failed: {said or f'exit code {done.returncode}'}")
         return done.stdout
 

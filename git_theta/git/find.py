@@ -19,6 +19,7 @@ def find_manifest(git: Git, name: str) -> Manifest:
         git: Git in the user's folder.
         name: `PATH` for the index, relative to the folder; `REV:PATH` or, for the index again, `:PATH`,
             where the path is, as everywhere in Git, from the top unless it begins with `./` or `../`.
+            A `:PATH` that isn't there from the top may be relative to the folder, too.
 
     Raises:
         UsageError: There's no such version, or it isn't a tracked checkpoint.
@@ -40,13 +41,14 @@ def _candidates(git: Git, name: str) -> list[str]:
         return [own]
     if path.startswith(("./", "../")):
         path = os.path.normpath(os.path.join(prefix, path))
+    here = [] if rev else [f":{os.path.normpath(os.path.join(prefix, path))}"]
     # The name of a file may have a colon too.
-    return [f"{rev}:{path}", own]
+    return [f"{rev}:{path}", *here, own]
 
 
 def _unknown(git: Git, name: str) -> UsageError:
     rev, colon, path = name.partition(":")
-    if os.path.lexists(os.path.join(git.cwd or ".", name)):
+    if os.path.isfile(os.path.join(git.cwd or ".", name)):
         return UsageError(f"{name} isn't in Git yet", f"add it first: git add -- {shlex.quote(name)}")
     if colon and rev:
         check_revision(git, rev)

@@ -27,16 +27,9 @@ class Repository:
 
     @cached_property
     def _paths(self) -> tuple[Path, Path, Path, Path]:
-        try:
-            text = self.git.line(
-                "rev-parse", "--git-common-dir", "--git-dir", "--git-path", "index", "--git-path", "hooks"
-            )
-        except GitError as error:
-            if "not a git repository" in error.message:
-                raise GitError(
-                    "this folder isn't in a Git repository", "go to one, or make one here with `git init`"
-                ) from error
-            raise
+        text = self.git.line(
+            "rev-parse", "--git-common-dir", "--git-dir", "--git-path", "index", "--git-path", "hooks"
+        )
         base = self.git.cwd or Path.cwd()
         common, own, index, hooks = (base / part for part in text.split("\n"))
         return common.resolve(), own.resolve(), index.resolve(), hooks
@@ -68,10 +61,9 @@ class Repository:
         Raises:
             GitError: The repository is bare.
         """
-        try:
-            return Path(self.git.line("rev-parse", "--show-toplevel"))
-        except GitError as error:
-            raise GitError("this needs a work tree, and the repository has none here") from error
+        if self.git.line("rev-parse", "--is-inside-work-tree") != "true":
+            raise GitError("this needs a work tree, and the repository has none here")
+        return Path(self.git.line("rev-parse", "--show-toplevel"))
 
     @cached_property
     def settings(self) -> settings.Settings:
@@ -85,9 +77,11 @@ class Repository:
 
     def _neighbours(self) -> Iterator[Path]:
         """Folders of objects of the remotes that are folders on this machine."""
+        # Git takes a relative path from the top of the work tree.
+        top = self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir
         for key, url in self.git.settings.items():
             if key.startswith("remote.") and key.endswith(".url"):
-                path = self.common_dir / Path(url.removeprefix("file://")).expanduser()
+                path = top / Path(url.removeprefix("file://")).expanduser()
                 for folder in (path / ".git" / "theta", path / "theta"):
                     if (folder / "objects").is_dir() and folder != self.common_dir / "theta":
                         yield folder

@@ -59,11 +59,11 @@ class LocalStore:
         return self.path(oid).exists() or any(store.has(oid) for store in self._neighbours)
 
     def size(self, oid: str) -> int | None:
-        """Size of the object in bytes, `None` if it isn't there."""
-        try:
+        """Size of the object in bytes, here or at a neighbour; `None` if it isn't there."""
+        with suppress(FileNotFoundError):
             return self.path(oid).stat().st_size
-        except FileNotFoundError:
-            return None
+        sizes = (store.size(oid) for store in self._neighbours)
+        return next((size for size in sizes if size is not None), None)
 
     def get(self, oid: str) -> memoryview:
         """The object, memory-mapped.

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import shutil
+import sys
+
+import pytest
+
+from tests.cli.conftest import FIRST, NAME, SECOND, WEIGHTS, Json
+from tests.conftest import Repo
+
+
+def test_json_has_every_parameter(history: Repo, report: Json) -> None:
+    found = report(history, "show", NAME)
+    assert (found["format"], found["size"]) == ("safetensors", len(SECOND))
+    assert [one["name"] for one in found["parameters"]] == ["big", "small", "steps"]
+    big = found["parameters"][0]
+    assert (big["dtype"], big["shape"], big["size"]) == ("F32", [700, 600], 1_680_000)
+    assert big["update"] == "dense"
+    assert big["source"].startswith("dense(")
+    assert len(big["digest"]) == 64
+    assert set(found["layout"]) == {"digest", "stored"}
+    parts = [found["layout"], *found["parameters"]]
+    assert found["stored"] == sum(part["stored"] for part in parts) < len(SECOND)
+
+
+def test_a_table_is_plain_and_whole_in_a_pipe(repo: Repo) -> None:
+    import numpy as np
+
+    from tests.checkpoints import safetensors_bytes
+
+    long = "layer." * 60 + "重み"
+    repo.write(
+        "m.safetensors", safetensors_bytes({long: np.zeros(3, "f4"), "two words\x1b[31m": np.zeros((), "f4")})
+    )
+    repo.git("add", "-A")
+    text = repo.theta("show", "m.safetensors")
+    assert long in text
+    assert "\x1b" not in text
+    assert "two words%1B[31m" in text
+    assert "scalar" in text
+    assert not any(line != line.rstrip() for line in text.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("order", "names"),
+    [
+        ("name", ["big", "small", "steps"]),
+        ("size", ["big", "small", "steps"]),
+        ("stored", ["big", "small", "steps"]),
+    ],
+)
+def test_order(history: Repo, report: Json, order: str, names: list[str]) -> None:
+    assert [one["name"] for one in report(history, "show", NAME, "--sort", order)["parameters"]] == names
+
+
+def test_versions(history: Repo, report: Json) -> None:
+    def small(version: str) -> str:
+        digest: str = report(history, "show", version)["parameters"][1]["digest"]
+        return digest
+
+    new, old = small(NAME), small(f"HEAD~1:{NAME}")
+    assert new != old
+    assert small(f"HEAD:{NAME}") == small(f":{NAME}") == new
+    folder = Repo(history.path / "my models")
+    base = NAME.rpartition("/")[2]
+    for version in (base, f"./{base}", f":./{base}", f"HEAD:./{base}", f"HEAD:{NAME}", f":{NAME}"):
+        assert report(folder, "show", version)["parameters"][1]["digest"] == new
+
+
+def test_a_linked_work_tree_and_a_bare_repository(history: Repo, report: Json) -> None:
+    history.git("worktree", "add", "-q", "--detach", "../linked", "HEAD~1")
+    assert report(Repo(history.path.parent / "linked"), "show", NAME)["size"] == len(FIRST)
+    bare = history.path.parent / "bare.git"
+    history.git("clone", "-q", "--bare", ".", str(bare))
+    found = report(Repo(bare), "show", f"HEAD:{NAME}")
+    assert len(found["parameters"]) == len(WEIGHTS)
+
+
+def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:
+    for name in ("-n.safetensors", "a:b.safetensors"):
+        repo.write(name, FIRST)
+        repo.git("add", "-A")
+        assert report(repo, "show", "--", name)["size"] == len(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        ("nothing.safetensors", "there's no nothing.safetensors in the index"),
+        (":nothing.safetensors", "there's no nothing.safetensors in the index"),
+        ("HEAD:nothing.safetensors", "there's no nothing.safetensors in HEAD"),
+        ("nowhere:x.safetensors", "'nowhere' isn't a revision"),
+        ("fresh.safetensors", "hint: add it first: git add -- fresh.safetensors"),
+        (".gitattributes", "whole file"),
+        ("", "there's no"),
+        (":", "there's no"),
+        ("HEAD:", "there's no"),
+    ],
+)
+def test_errors(history: Repo, version: str, said: str) -> None:
+    history.write("fresh.safetensors", FIRST)
+    done = history.run(sys.executable, "-m", "git_theta", "show", version, ok=False)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_outside_a_repository(history: Repo) -> None:
+    shutil.rmtree(history.path / ".git")
+    done = history.run(sys.executable, "-m", "git_theta", "show", "x", ok=False)
+    assert done.returncode == 7
+    assert "git init" in done.stderr

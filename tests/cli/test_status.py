@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import FIRST, NAME, SECOND, THIRD, Json
+from tests.conftest import Repo
+
+
+def only(found: list[dict[str, Any]]) -> dict[str, Any]:
+    (state,) = found
+    return state
+
+
+def test_unmodified(history: Repo, report: Json) -> None:
+    assert only(report(history, "status")) == {
+        "path": NAME,
+        "work": "same",
+        "staged": None,
+        "changes": None,
+        "missing_objects": 0,
+    }
+    assert history.theta("status") == f"{NAME}: unmodified\n"
+    assert report(Repo(history.path / "my models"), "status") == report(history, "status")
+
+
+def test_a_change_in_the_work_tree_is_counted_and_not_stored(history: Repo, report: Json) -> None:
+    before = history.objects
+    history.write(NAME, THIRD)
+    state = only(report(history, "status"))
+    assert (state["work"], state["staged"]) == ("modified", None)
+    assert state["changes"] == {
+        "added": ["new"],
+        "removed": [],
+        "changed": [],
+        "unchanged": 3,
+        "layout": True,
+    }
+    history.write(NAME, FIRST)
+    assert only(report(history, "status"))["changes"]["changed"] == ["small"]
+    assert "modified: 1 of 3 parameters changed" in history.theta("status")
+    assert history.objects == before
+
+
+def test_staged(history: Repo, report: Json) -> None:
+    history.write(NAME, THIRD)
+    history.write("other.safetensors", FIRST)
+    history.git("add", "-A")
+    grown, other = report(history, "status")
+    assert (grown["work"], grown["staged"]["added"]) == ("same", ["new"])
+    assert (other["staged"]["added"], other["staged"]["unchanged"]) == (["big", "small", "steps"], 0)
+    assert "staged: new file, 3 added" in history.theta("status")
+
+
+def test_before_the_first_commit(repo: Repo, report: Json) -> None:
+    assert report(repo, "status") == []
+    assert "No tracked checkpoints" in repo.theta("status")
+    repo.write("m.safetensors", FIRST)
+    repo.git("add", "-A")
+    assert len(only(report(repo, "status"))["staged"]["added"]) == 3
+
+
+def test_deleted_and_removed(history: Repo, report: Json) -> None:
+    (history.path / NAME).unlink()
+    assert only(report(history, "status"))["work"] == "deleted"
+    history.git("rm", "-q", "--", NAME)
+    state = only(report(history, "status"))
+    assert (state["work"], state["staged"]["removed"]) == ("removed", ["big", "small", "steps"])
+    assert "staged: removed" in history.theta("status")
+
+
+def test_a_manifest_in_the_work_tree(history: Repo, report: Json) -> None:
+    history.write(NAME, history.run("git", "show", f":{NAME}").stdout.encode())
+    assert only(report(history, "status"))["work"] == "pending"
+    assert "git theta checkout" in history.theta("status")
+    history.write(NAME, history.run("git", "show", f"HEAD~1:{NAME}").stdout.encode())
+    state = only(report(history, "status"))
+    assert (state["work"], state["changes"]["changed"]) == ("modified", ["small"])
+
+
+def test_a_file_from_before_it_was_tracked(history: Repo, report: Json) -> None:
+    history.write(".gitattributes", b"")
+    history.write("old.safetensors", SECOND)
+    history.commit()
+    history.theta("track", "old.safetensors")
+    assert only(report(history, "status"))["work"] == "plain"
+    assert "git add --renormalize" in history.theta("status")
+
+
+def test_missing_objects(history: Repo, report: Json) -> None:
+    for path in history.objects:
+        path.unlink()
+    assert only(report(history, "status"))["missing_objects"] > 0
+    assert "missing" in history.theta("status")
+
+
+def test_a_conflict(history: Repo, report: Json) -> None:
+    history.git("checkout", "-q", "-b", "side", "HEAD~1")
+    history.write(NAME, THIRD)
+    history.commit()
+    stages = [history.git("rev-parse", f"{rev}:{NAME}").strip() for rev in ("HEAD~1", "HEAD", "main")]
+    lines = [f"100644 {oid} {number}\t{NAME}\n" for number, oid in enumerate(stages, start=1)]
+    history.git("rm", "-q", "--cached", "--", NAME)
+    history.run("git", "update-index", "--index-info", stdin="".join(lines).encode())
+    assert only(report(history, "status"))["work"] == "conflict"
+    assert "not merged yet" in history.theta("status")
+
+
+def test_outside_the_sparse_checkout(history: Repo, report: Json) -> None:
+    history.git("update-index", "--skip-worktree", "--", NAME)
+    os.unlink(history.path / NAME)
+    assert only(report(history, "status"))["work"] == "sparse"
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from git_theta.git import states
+    from git_theta.git.command import Git
+    from git_theta.git.filter import Filter
+    from git_theta.git.repository import Repository
+
+    read = []
+
+    def fingerprint(*args: Any) -> Any:
+        read.append(1)
+        return real(*args)
+
+    real = states.fingerprint
+    monkeypatch.setattr(states, "fingerprint", fingerprint)
+    monkeypatch.chdir(history.path)
+    old = (history.path / NAME).stat().st_mtime - 100
+    if touched:
+        os.utime(NAME, (old, old))
+    for _ in range(2):
+        work = Filter(Repository(Git()))
+        assert [state.work for state in states.states(work)] == [states.Work.SAME]
+        work.close()
+    assert len(read) <= 1

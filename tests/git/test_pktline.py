@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from threading import Thread
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from git_theta.errors import GitError
+from git_theta.git.pktline import MAX_DATA, Reader, Writer
+
+
+def reader(data: bytes) -> Iterator[Reader]:
+    """A reader of these bytes; they may be more than a pipe holds."""
+    out, into = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(into, "wb") as file:
+            file.write(data)
+
+    thread = Thread(target=feed)
+    thread.start()
+    yield Reader(out)
+    while os.read(out, 1 << 20):
+        pass
+    thread.join()
+    os.close(out)
+
+
+def written(*content: bytes) -> bytes:
+    out, into = os.pipe()
+    found = bytearray()
+
+    def collect() -> None:
+        while piece := os.read(out, 1 << 20):
+            found.extend(piece)
+
+    thread = Thread(target=collect)
+    thread.start()
+    writer = Writer(into)
+    for data in content:
+        writer.data(data)
+        writer.flush()
+    os.close(into)
+    thread.join()
+    os.close(out)
+    return bytes(found)
+
+
+@given(st.lists(st.binary(max_size=300), max_size=5))
+def test_reading_gives_what_was_written(contents: list[bytes]) -> None:
+    for source in reader(written(*contents)):
+        assert [b"".join(map(bytes, source.content())) for _ in contents] == contents
+        assert source.packet() is None
+
+
+def test_long_content_is_cut_into_packets() -> None:
+    data = os.urandom(5 * MAX_DATA + 7)
+    for source in reader(written(data)):
+        pieces = [bytes(piece) for piece in source.content()]
+        assert b"".join(pieces) == data
+        assert max(map(len, pieces)) == MAX_DATA
+
+
+def test_lines() -> None:
+    for source in reader(b"0008a=b\n0009c=\xc3\xa9\n0000"):
+        assert source.lines() == ["a=b", "c=é"]
+        assert source.lines() is None
+
+
+@pytest.mark.parametrize("data", [b"00", b"zzzz", b"0003", b"0009abc", b"-001x"])
+def test_what_is_no_protocol_is_refused(data: bytes) -> None:
+    for source in reader(data):
+        with pytest.raises(GitError):
+            list(source.content())
+
+
+def test_content_that_breaks_off_is_refused() -> None:
+    for source in reader(b"0005x"):
+        with pytest.raises(GitError, match="broke off"):
+            list(source.content())

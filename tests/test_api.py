@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import git_theta
+from git_theta.errors import CorruptError, GitError, UsageError
+from tests.checkpoints import safetensors_bytes
+from tests.conftest import Repo
+
+ARRAYS = {
+    "encoder/0": np.arange(12, dtype="f4").reshape(3, 4),
+    "encoder/1": np.arange(4, dtype="f4"),
+    "steps": np.array(7),
+    "empty": np.zeros((0, 3), "f4"),
+}
+
+
+@pytest.fixture
+def path(repo: Repo) -> Path:
+    path = repo.write("sub/m.safetensors", safetensors_bytes(ARRAYS))
+    repo.commit()
+    repo.write("sub/m.safetensors", safetensors_bytes({"encoder/0": ARRAYS["encoder/0"] + 1}))
+    repo.commit()
+    return path
+
+
+def test_loads_the_work_file(path: Path) -> None:
+    loaded = git_theta.load(path)
+    assert list(loaded) == ["encoder/0"]
+    assert np.array_equal(loaded["encoder/0"], ARRAYS["encoder/0"] + 1)
+    loaded["encoder/0"][0] = 9
+
+
+def test_loads_any_revision(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.unlink()
+    for name in (path, os.path.relpath(path)):
+        loaded = git_theta.load(name, "HEAD~1")
+        assert loaded.keys() == ARRAYS.keys()
+        for key, array in ARRAYS.items():
+            assert loaded[key].dtype == array.dtype
+            assert loaded[key].shape == array.shape
+            assert np.array_equal(loaded[key], array)
+    monkeypatch.chdir(path.parent)
+    assert list(git_theta.load("m.safetensors", "HEAD")) == ["encoder/0"]
+
+
+def test_loads_what_is_still_a_manifest(path: Path) -> None:
+    path.write_bytes(git_theta.manifest(path, "HEAD~1").to_bytes())
+    assert git_theta.load(path).keys() == ARRAYS.keys()
+
+
+def test_chooses_parameters(path: Path) -> None:
+    assert list(git_theta.load(path, "HEAD~1", ["encoder/*"])) == ["encoder/0", "encoder/1"]
+    assert list(git_theta.load(path, "HEAD~1", ["steps"])) == ["steps"]
+    with pytest.raises(UsageError, match="near: encoder/"):
+        git_theta.load(path, "HEAD~1", ["encodr/0"])
+
+
+def test_manifest(path: Path) -> None:
+    assert list(git_theta.manifest(path).by_name) == ["encoder/0"]
+    assert set(git_theta.manifest(path, "HEAD~1").by_name) == set(ARRAYS)
+
+
+def test_says_what_is_wrong(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        git_theta.load(path, "nonesuch")
+    with pytest.raises(UsageError):
+        git_theta.load(path.with_name("nothing"))
+    with pytest.raises(UsageError):
+        git_theta.load(path, framework="jax")
+    with pytest.raises(GitError):
+        git_theta.manifest(tmp_path / "x")
+
+
+def test_damage_is_never_returned(path: Path, repo: Repo) -> None:
+    for stored in repo.objects:
+        stored.chmod(0o644)
+        stored.write_bytes(bytes(byte ^ 1 for byte in stored.read_bytes()))
+    with pytest.raises(CorruptError):
+        git_theta.load(path, "HEAD~1")
+
+
+def test_torch_tensors(repo: Repo) -> None:
+    torch = pytest.importorskip("torch")
+    state = {
+        "bf16": torch.arange(6).to(torch.bfloat16).reshape(2, 3),
+        "fp8": torch.arange(4).to(torch.float8_e4m3fn),
+        "complex": torch.tensor([1 + 2j, 3]),
+        "bool": torch.tensor([True, False]),
+        "scalar": torch.tensor(3.5),
+        "turned": torch.arange(6.0).reshape(2, 3).t(),
+        "none": torch.empty(0, 2),
+    }
+    torch.save(state, repo.path / "m.pt")
+    repo.commit()
+    for rev in (None, "HEAD"):
+        loaded = git_theta.load(repo.path / "m.pt", rev, framework="torch")
+        assert loaded.keys() == state.keys()
+        for name, tensor in state.items():
+            assert loaded[name].dtype == tensor.dtype
+            assert loaded[name].shape == tensor.shape
+            assert torch.equal(
+                loaded[name].contiguous().view(torch.uint8), tensor.contiguous().view(torch.uint8)
+            ) or (tensor.dim() == 0 and loaded[name].item() == tensor.item())
