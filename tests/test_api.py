@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import json
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import git_theta
-from git_theta.errors import CorruptError, GitError, UsageError
+from git_theta.errors import CorruptError, GitError, MissingObjectError, UsageError
+from git_theta.model.tensor import ITEM_SIZE
 from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
 
@@ -84,6 +88,12 @@ def test_damage_is_never_returned(path: Path, repo: Repo) -> None:
         git_theta.load(path, "HEAD~1")
 
 
+def as_bytes(tensor: Any) -> Any:
+    import torch
+
+    return tensor.contiguous().reshape(-1).view(torch.uint8)
+
+
 def test_torch_tensors(repo: Repo) -> None:
     torch = pytest.importorskip("torch")
     state = {
@@ -103,6 +113,54 @@ def test_torch_tensors(repo: Repo) -> None:
         for name, tensor in state.items():
             assert loaded[name].dtype == tensor.dtype
             assert loaded[name].shape == tensor.shape
-            assert torch.equal(
-                loaded[name].contiguous().view(torch.uint8), tensor.contiguous().view(torch.uint8)
-            ) or (tensor.dim() == 0 and loaded[name].item() == tensor.item())
+            assert torch.equal(as_bytes(loaded[name]), as_bytes(tensor))
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf")
+@pytest.mark.parametrize("dtype", ITEM_SIZE)
+@pytest.mark.parametrize("shape", [(3, 2), (), (0, 4)])
+def test_every_dtype_in_every_framework(repo: Repo, dtype: str, shape: tuple[int, ...]) -> None:
+    torch = pytest.importorskip("torch")
+    size = math.prod(shape) * ITEM_SIZE[dtype]
+    header = json.dumps({"x": {"dtype": dtype, "shape": shape, "data_offsets": [0, size]}}).encode()
+    path = repo.path / "x.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(size))
+    array, tensor = (git_theta.load(path, framework=name)["x"] for name in ("numpy", "torch"))
+    assert array.shape == tuple(tensor.shape) == shape
+    assert array.dtype.itemsize == tensor.element_size() == ITEM_SIZE[dtype]
+    assert array.flags.writeable
+    assert array.flags.c_contiguous
+    assert torch.is_tensor(tensor)
+
+
+def test_patterns_and_names_together(path: Path) -> None:
+    assert list(git_theta.load(path, "HEAD~1", "encoder/1")) == ["encoder/1"]
+    assert list(git_theta.load(path, "HEAD~1", ["steps", "enc*", "encoder/0"])) == [
+        "encoder/0",
+        "encoder/1",
+        "steps",
+    ]
+    assert list(git_theta.load(path, "HEAD~1", [])) == []
+
+
+def test_only_what_is_asked_for_is_decoded(path: Path, repo: Repo) -> None:
+    shown = json.loads(repo.theta("show", "HEAD:sub/m.safetensors", "--json"))
+    for stored in repo.objects:
+        if stored.name in shown["parameters"][0]["source"]:
+            stored.unlink()
+    assert git_theta.load(path, "HEAD~1", "encoder/1")["encoder/1"].tolist() == [0, 1, 2, 3]
+    with pytest.raises(MissingObjectError, match="encoder/0"):
+        git_theta.load(path, "HEAD")
+
+
+def test_without_a_repository(tmp_path: Path) -> None:
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(safetensors_bytes(ARRAYS))
+    assert list(git_theta.load(path)) == sorted(ARRAYS)
+
+
+def test_a_linked_work_tree(path: Path, repo: Repo, tmp_path: Path) -> None:
+    repo.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"), "HEAD~1")
+    linked = tmp_path / "linked" / "sub" / "m.safetensors"
+    assert set(git_theta.manifest(linked).by_name) == set(ARRAYS)
+    assert list(git_theta.load(linked, "main")) == ["encoder/0"]

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from git_theta.cli.render import human_size, print_json, print_table, ratio
+from git_theta.cli.render import human_size, print_json, print_table, printable, ratio
 from git_theta.git.command import Git
 from git_theta.git.repository import Repository
 from git_theta.git.usage import usage
@@ -33,7 +33,13 @@ def command(revs: tuple[str, ...], as_json: bool) -> None:
     print_table(
         ("file", ">versions", ">size", ">stored", ">ratio"),
         (
-            (c.name, f"{c.versions:,}", human_size(c.size), human_size(c.stored), ratio(c.stored, c.size))
+            (
+                printable(c.name),
+                f"{c.versions:,}",
+                human_size(c.size),
+                human_size(c.stored),
+                ratio(c.stored, c.size),
+            )
             for c in found.files
         ),
     )
@@ -43,7 +49,7 @@ def command(revs: tuple[str, ...], as_json: bool) -> None:
         (
             (
                 c.name[:10] or "index",
-                c.subject[:50],
+                printable(c.subject[:50]).replace("%25", "%"),
                 f"{c.versions:,}",
                 human_size(c.size),
                 human_size(c.stored),

@@ -72,7 +72,7 @@ def _print(state: FileState) -> None:
 
 def _describe(word: str, changes: Diff) -> list[str]:
     if not (changes.removed or changes.changed or changes.unchanged):
-        return [f"{word}: new file, {len(changes.added):,} added"]
+        return [f"{word}: new, {plural(len(changes.added), 'parameter')}"]
     total = changes.unchanged + len(changes.changed) + len(changes.removed)
     parts = []
     if changes.changed:

@@ -19,7 +19,6 @@ def find_manifest(git: Git, name: str) -> Manifest:
         git: Git in the user's folder.
         name: `PATH` for the index, relative to the folder; `REV:PATH` or, for the index again, `:PATH`,
             where the path is, as everywhere in Git, from the top unless it begins with `./` or `../`.
-            A `:PATH` that isn't there from the top may be relative to the folder, too.
 
     Raises:
         UsageError: There's no such version, or it isn't a tracked checkpoint.
@@ -41,9 +40,8 @@ def _candidates(git: Git, name: str) -> list[str]:
         return [own]
     if path.startswith(("./", "../")):
         path = os.path.normpath(os.path.join(prefix, path))
-    here = [] if rev else [f":{os.path.normpath(os.path.join(prefix, path))}"]
     # The name of a file may have a colon too.
-    return [f"{rev}:{path}", *here, own]
+    return [f"{rev}:{path}", own]
 
 
 def _unknown(git: Git, name: str) -> UsageError:

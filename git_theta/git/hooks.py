@@ -119,11 +119,22 @@ def _ensure(folder: Path, name: str, text: str) -> HookState:
 
 
 def _link(path: Path, before: Path) -> None:
-    """Give a hook its second name. Unlike a rename, that fails if the name is taken."""
-    if path.is_symlink():
-        before.symlink_to(os.readlink(path))
-    else:
-        os.link(path, before)
+    """Give a hook its second name. Unlike a rename, that fails if another hook has the name."""
+    try:
+        if path.is_symlink():
+            before.symlink_to(os.readlink(path))
+        else:
+            os.link(path, before)
+    except FileExistsError:
+        # Another process is just as far, or one was killed before it went on.
+        if not _are_same(path, before):
+            raise
+
+
+def _are_same(path: Path, before: Path) -> bool:
+    if path.is_symlink() and before.is_symlink():
+        return os.readlink(path) == os.readlink(before)
+    return os.path.samestat(os.lstat(path), os.lstat(before))
 
 
 def _remove(path: Path, before: Path) -> HookState:

@@ -67,3 +67,16 @@ def test_before_the_first_commit(repo: Repo, report: Json) -> None:
     found = report(repo, "du")
     assert (found["files"], found["revisions"], found["store"]) == ([], [], 0)
     assert "All versions" in repo.theta("du")
+
+
+def test_hostile_names_and_subjects(repo: Repo, report: Json) -> None:
+    name = "a\x01\x1b[31m\n.bin"
+    repo.write(name, b"content")
+    repo.commit("100% \x01\x02\x1b[31m")
+    (file,), (revision,) = (report(repo, "du")[key] for key in ("files", "revisions"))
+    assert file["name"] == name
+    assert revision["subject"].startswith("100% \x01")
+    text = repo.theta("du")
+    assert "a%01%1B[31m%0A.bin" in text
+    assert "100% %01" in text
+    assert "\x1b" not in text

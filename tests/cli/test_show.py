@@ -110,3 +110,16 @@ def test_outside_a_repository(history: Repo) -> None:
     done = history.run(sys.executable, "-m", "git_theta", "show", "x", ok=False)
     assert done.returncode == 7
     assert "git init" in done.stderr
+
+
+def test_ten_thousand_parameters_keep_their_columns(repo: Repo) -> None:
+    import numpy as np
+
+    from tests.checkpoints import safetensors_bytes
+
+    arrays = {f"layers.{index}": np.full(index % 5, index, np.int32) for index in range(10_000)}
+    repo.write("m.safetensors", safetensors_bytes(arrays))
+    repo.git("add", "-A")
+    rows = repo.theta("show", "m.safetensors").splitlines()[1:10_001]
+    assert {len(row.split()) for row in rows} == {9}
+    assert len({row.index(" I32 ") for row in rows}) == 1

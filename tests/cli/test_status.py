@@ -51,7 +51,7 @@ def test_staged(history: Repo, report: Json) -> None:
     grown, other = report(history, "status")
     assert (grown["work"], grown["staged"]["added"]) == ("same", ["new"])
     assert (other["staged"]["added"], other["staged"]["unchanged"]) == (["big", "small", "steps"], 0)
-    assert "staged: new file, 3 added" in history.theta("status")
+    assert "staged: new, 3 parameters" in history.theta("status")
 
 
 def test_before_the_first_commit(repo: Repo, report: Json) -> None:

@@ -183,6 +183,13 @@ def test_pre_commit_installed_later(hooks: Path, command: str) -> None:
     assert checkout(hooks) == (0, ["foreign", "pre-commit"])
 
 
+def test_an_installation_that_was_killed_half_way_is_finished(hooks: Path, command: str) -> None:
+    write(hooks / NAME, 'echo foreign >> "$HOOK_LOG"')
+    os.link(hooks / NAME, hooks / f"{NAME}.before-theta")
+    assert ensure_hooks(hooks, command)[NAME] is HookState.CHAINED
+    assert checkout(hooks) == (0, ["foreign", "theta hook post-checkout"])
+
+
 def test_a_circle_of_hooks_ends(hooks: Path, command: str) -> None:
     write(hooks / NAME, '"$(dirname "$0")/post-checkout" "$@"')
     ensure_hooks(hooks, command)
