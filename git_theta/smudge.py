@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from git_theta.arrays import contiguous, gather, scratch, strided
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.model.checksum import KINDS
+from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout, Placement, extent, parse_layout
 from git_theta.model.manifest import Entry, Manifest
@@ -86,6 +86,11 @@ class Smudger:
         layout = parse_layout(b"".join(map(bytes, checked(manifest.layout, self.store))))
         if layout.size != manifest.size:
             raise CorruptError(f"the layout is of a file of {layout.size} bytes, not {manifest.size}")
+        # Otherwise a small manifest could claim a file of any size, all of it holes.
+        pieces = sum(len(piece.data) for piece in layout.literals)
+        fields = sum(WIDTHS.get(checksum.kind, 0) for checksum in layout.checksums)
+        if pieces + fields + sum(entry.spec.nbytes for entry in manifest.entries) < layout.size:
+            raise CorruptError("the layout has gaps")
         return layout
 
     def _write(self, layout: Layout, pieces: list[_Piece], handle: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -83,9 +84,9 @@ def cli() -> None:
 def main(args: Sequence[str]) -> int:
     """Run a command; the one place where errors become messages and exit codes."""
     try:
-        result: Any = cli.main(
-            list(args), prog_name="git theta", complete_var=_COMPLETE, standalone_mode=False
-        )
+        # A script of completions is for one program; with two words it would take those of `git` over.
+        name = "git-theta" if _COMPLETE in os.environ else "git theta"
+        result: Any = cli.main(list(args), prog_name=name, complete_var=_COMPLETE, standalone_mode=False)
         return result if isinstance(result, int) else 0
     except ThetaError as error:
         click.echo(f"error: {error}", err=True)

@@ -6,13 +6,13 @@ import os
 
 import click
 
-from git_theta.cli.progress import progress
 from git_theta.cli.render import plural
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
 from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.repository import Repository
+from git_theta.progress import progress
 
 _EPILOG = """\b
 Examples:

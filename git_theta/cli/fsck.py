@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 import click
 
-from git_theta.cli.progress import progress
 from git_theta.cli.render import plural, print_json, printable
 from git_theta.errors import CorruptError
 from git_theta.git.check import Problem, check, plan
 from git_theta.git.command import Git
 from git_theta.git.repository import Repository
+from git_theta.progress import progress
 
 _EPILOG = """\b
 Examples:

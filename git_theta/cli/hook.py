@@ -15,7 +15,7 @@ from git_theta.git.repository import Repository
 
 @click.command("hook", hidden=True)
 @click.argument("name")
-@click.argument("args", nargs=-1)
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(name: str, args: tuple[str, ...]) -> None:  # noqa: ARG001
     """Write large checkpoints now, so that what runs after this hook sees them. Never fails git."""
     try:
@@ -28,5 +28,5 @@ def command(name: str, args: tuple[str, ...]) -> None:  # noqa: ARG001
             materialise(work, find_pending(work))
         finally:
             work.close()
-    except ThetaError as error:
-        explain(None, error)
+    except (ThetaError, OSError) as error:
+        explain(None, error if isinstance(error, ThetaError) else ThetaError(str(error)))

@@ -29,9 +29,9 @@ def command(scope: str, hooks: bool) -> None:
     (or system) ones. Running it again repairs an installation that was moved.
     """
     git = Git()
-    install(git, scope)
+    written = install(git, scope)
     where = {"--global": "this user", "--local": "this repository", "--system": "this machine"}[scope]
-    click.echo(f"git-theta is set up for {where}.")
+    click.echo(f"git-theta is set up for {where}: {', '.join(written)}.")
     if hooks and git.ok("rev-parse", "--git-dir"):
         _hooks(Repository(git))
     click.echo("Next: git theta track '*.safetensors'")

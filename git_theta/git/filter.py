@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from threading import Lock
 
@@ -15,7 +16,10 @@ from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, drain, work_file
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
+from git_theta.progress import progress
 from git_theta.smudge import Smudger
+
+_CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 
 
 class Filter:
@@ -62,8 +66,10 @@ class Filter:
         """Work on the mapped file already while Git sends it, and compare."""
         previous = self._previous(path)
         with ThreadPoolExecutor(1) as background:
-            early = background.submit(self._cleaner().clean, file.data, previous)
-            stream = drain(content, file, self.repository.store.temporary_file)
+            with progress(f"adding {path}", len(file.data)) as advance:
+                early = background.submit(self._cleaner(advance).clean, file.data, previous)
+                stream = drain(content, file, self.repository.store.temporary_file)
+                wait([early])
             if stream is None and file.unchanged():
                 cleaned = early.result()
                 self._remember(cleaned.manifest, file.status)
@@ -103,8 +109,8 @@ class Filter:
             self._cache.close()
         self._blobs.close()
 
-    def _cleaner(self) -> Cleaner:
-        return Cleaner(self.repository.store, self._known, self.repository.settings.thread_count)
+    def _cleaner(self, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
+        return Cleaner(self.repository.store, self._known, self.repository.settings.thread_count, advance)
 
     def _known(self, digest: str) -> Source | None:
         with self._cache_turn:
@@ -174,6 +180,10 @@ def _passed(path: str | None, data: bytes) -> bytes:
     try:
         parse(data)
     except ManifestError as error:
+        if _CONFLICT.search(data):
+            # An error would be clearer, but it would also end `git diff` in the middle of a merge.
+            note(f"{path}: still in conflict; take a side: git checkout --ours (or --theirs) -- {path}")
+            return data
         note(f"{path}: a manifest that isn't valid is stored as text ({error.message})")
     return data
 

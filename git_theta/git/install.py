@@ -18,15 +18,18 @@ _GONE = (
     "then run: git theta install"
 )
 
+#: Stands for the file's path until the command is complete; no path on disk has a NUL.
+_PATH = "\0"
+
 #: Settings of the filter: key → arguments of git-theta.
 _COMMANDS = {
     "filter.theta.process": ("filter-process",),
-    "filter.theta.clean": ("clean", "--"),
-    "filter.theta.smudge": ("smudge", "--"),
+    "filter.theta.clean": ("clean", "--", _PATH),
+    "filter.theta.smudge": ("smudge", "--", _PATH),
 }
 
 
-def shell_command(*args: str) -> str:
+def shell_command(*args: str, last: bool = False) -> str:
     """A shell command that runs git-theta from wherever it was installed.
 
     Git may be started by an editor or a cron job, with another PATH and other Python variables, so
@@ -36,13 +39,15 @@ def shell_command(*args: str) -> str:
 
     Args:
         args: Arguments, quoted for the shell by the caller if they need it.
+        last: Whether the shell does nothing afterwards. Then git-theta takes its place, and a git that is
+            interrupted waits for git-theta itself, not for a shell that has already gone.
     """
-    words = " ".join(args)
+    words, run = " ".join(args), "exec " if last else ""
     program = shlex.quote(str(Path(git_theta.__file__).with_name("__main__.py")))
     python = shlex.quote(sys.executable)
     return (
-        f"if [ -x {python} ] && [ -f {program} ]; then {_python()} -m git_theta {words}; "
-        f"elif command -v git-theta >/dev/null 2>&1; then git-theta {words}; "
+        f"if [ -x {python} ] && [ -f {program} ]; then {run}{_python()} -m git_theta {words}; "
+        f"elif command -v git-theta >/dev/null 2>&1; then {run}git-theta {words}; "
         f"else echo {shlex.quote(_GONE)} >&2; false; fi"
     )
 
@@ -64,15 +69,15 @@ def _python() -> str:
     if probe.returncode == 0 and probe.stdout.strip() == git_theta.__file__:
         return isolated
     # A source tree that only PYTHONPATH makes importable.
-    return f"PYTHONPATH={shlex.quote(parent)} {python} -P"
+    return f"env PYTHONPATH={shlex.quote(parent)} {python} -P"
 
 
 def settings() -> dict[str, str]:
-    """The settings to write: Git replaces `%f` by the quoted path."""
-    found = {
-        key: shell_command(*args, *(("%f",) if args[0] in ("clean", "smudge") else ()))
-        for key, args in _COMMANDS.items()
-    }
+    """The settings to write."""
+    found = {key: shell_command(*args, last=True) for key, args in _COMMANDS.items()}
+    for key in ("filter.theta.clean", "filter.theta.smudge"):
+        # Git replaces `%f` by the quoted path, and `%%`, here only, by `%`.
+        found[key] = found[key].replace("%", "%%").replace(_PATH, "%f")
     # Without this, Git maps whole files into memory and stores them as they are if the filter fails.
     return {**found, "filter.theta.required": "true"}
 
@@ -97,8 +102,15 @@ def install(git: Git, scope: str) -> dict[str, str]:
 
 
 def uninstall(git: Git, scope: str) -> bool:
-    """Remove the settings; returns whether there were any."""
-    return git.ok("config", scope, "--remove-section", "filter.theta")
+    """Remove the settings; returns whether there were any.
+
+    Raises:
+        GitError: Git can't read or write them.
+    """
+    if not any(key.startswith(b"filter.theta.") for key in git.run("config", scope, "--list", "-z").split(b"\0")):
+        return False
+    git.run("config", scope, "--remove-section", "filter.theta")
+    return True
 
 
 def install_hooks(repository: Repository) -> dict[str, HookState]:

@@ -18,6 +18,7 @@ from git_theta.git.materialise import Pending, materialise
 from git_theta.git.pktline import Reader, Writer, widen
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Manifest
+from git_theta.progress import progress
 from git_theta.values import require
 
 #: Delayed files that are decoded, or being decoded, before Git asks for them.
@@ -74,7 +75,8 @@ class Process:
         """Materialise: to be called once Git has closed the pipe."""
         pending = list(self._pending.values())
         if pending:
-            materialise(self._filter, pending)
+            with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
+                materialise(self._filter, pending, advance)
             self._filter.close()
 
     def _handshake(self) -> None:
