@@ -65,25 +65,29 @@ def main(
     if load > _BUSY:
         console.print(f"[yellow]The machine is busy (load {load:.1f}): ratios will be off.[/yellow]")
     chosen = list(cases) or [*_DEFAULT, *(["large"] if large else [])]
+    output = output or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    output.parent.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="theta-bench-", dir=directory) as name:
         folder = Path(name)
         homes = tuple(Home.create(TOOLS[tool], folder / tool) for tool in tools or TOOLS)
+        environment = _environment(homes[0]) | {"load at start": load}
         plan = Plan(homes, folder, repeat, weights, models)
         for case in chosen:
             console.print(f"[bold]{case}[/bold]: {(CASES[case].__doc__ or '').strip()}")
             for row in CASES[case](plan):
                 console.print(f"  {row.name}: {_figure(row)}", highlight=False)
                 rows.append(row)
-        environment = _environment(homes[0]) | {"load at start": load}
+                # After each row, so that a run that is stopped keeps what it has.
+                _save(output, rows, environment)
     console.print(_table(rows, homes))
-    output = output or RESULTS / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(
-        json.dumps({"environment": environment, "rows": [row.to_json() for row in rows]}, indent=2) + "\n"
-    )
     console.print(f"written to {output}", highlight=False)
     sys.exit(1 if any(row.met is False for row in rows) else 0)
+
+
+def _save(output: Path, rows: list[Row], environment: dict[str, object]) -> None:
+    report = {"environment": environment, "rows": [row.to_json() for row in rows]}
+    output.write_text(json.dumps(report, indent=2) + "\n")
 
 
 def _table(rows: list[Row], homes: tuple[Home, ...]) -> Table:

@@ -68,6 +68,7 @@ class Smudger:
         """
         layout = self.layout(manifest)
         pieces = _match(manifest, layout)
+        _check_full(manifest, layout)
         try:
             self._write(layout, pieces, handle)
         except OSError as error:
@@ -86,11 +87,6 @@ class Smudger:
         layout = parse_layout(b"".join(map(bytes, checked(manifest.layout, self.store))))
         if layout.size != manifest.size:
             raise CorruptError(f"the layout is of a file of {layout.size} bytes, not {manifest.size}")
-        # Otherwise a small manifest could claim a file of any size, all of it holes.
-        pieces = sum(len(piece.data) for piece in layout.literals)
-        fields = sum(WIDTHS.get(checksum.kind, 0) for checksum in layout.checksums)
-        if pieces + fields + sum(entry.spec.nbytes for entry in manifest.entries) < layout.size:
-            raise CorruptError("the layout has gaps")
         return layout
 
     def _write(self, layout: Layout, pieces: list[_Piece], handle: int) -> None:
@@ -165,6 +161,14 @@ def _match(manifest: Manifest, layout: Layout) -> list[_Piece]:
         if low < 0 or high > layout.size:
             raise CorruptError(f"parameter {piece.entry.name!r} doesn't fit into its place in the file")
     return pieces
+
+
+def _check_full(manifest: Manifest, layout: Layout) -> None:
+    """Otherwise a small manifest could claim a file of any size, all of it holes."""
+    literals = sum(len(literal.data) for literal in layout.literals)
+    fields = sum(WIDTHS.get(checksum.kind, 0) for checksum in layout.checksums)
+    if literals + fields + sum(entry.spec.nbytes for entry in manifest.entries) < layout.size:
+        raise CorruptError("the layout has gaps")
 
 
 def _without_twins(pieces: list[_Piece]) -> list[_Piece]:

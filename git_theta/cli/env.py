@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -45,16 +46,25 @@ def environment() -> dict[str, dict[str, Any]]:
             "platform": platform.platform(),
             **{name: _version(name) for name in _PACKAGES},
         },
-        "settings": {
-            key: value
-            for key, value in sorted(git.settings.items())
-            if key.startswith(("theta.", "filter.theta."))
-        },
+        "settings": _settings(git),
     }
     try:
         found["repository"] = _repository(Repository(git))
     except ThetaError as error:
         found["repository"] = {"none": error.message}
+    return found
+
+
+def _settings(git: Git) -> dict[str, str]:
+    """Settings of git-theta, and the file that each comes from."""
+    wanted = r"^(theta|filter\.theta)\."
+    if not git.ok("config", "--get-regexp", wanted):
+        return {}
+    fields = os.fsdecode(git.run("config", "--show-origin", "-z", "--get-regexp", wanted)).split("\0")
+    found = {}
+    for origin, item in zip(fields[::2], fields[1::2], strict=False):
+        key, _, value = item.partition("\n")
+        found[key] = f"{value or 'true'} ({origin.removeprefix('file:')})"
     return found
 
 

@@ -13,7 +13,7 @@ from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.repository import Repository
 
 
-@click.command("hook", hidden=True)
+@click.command("hook", hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(name: str, args: tuple[str, ...]) -> None:  # noqa: ARG001

@@ -19,7 +19,13 @@ from git_theta.git.command import Git
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
 
 _NAMES = {"filter", "diff", "merge", "text"}
-_LINE = re.compile(r'[ \t]*(?P<pattern>"(?:[^"\\]|\\.)*"|[^ \t\r"#\[][^ \t\r]*)(?P<rest>(?:[ \t].*)?)$')
+#: What would change a manifest on its way, or undo a part of ours: binary means -diff -merge -text.
+_HARMFUL = {"binary", "crlf", "eol", "ident", "working-tree-encoding"}
+_MACRO = "[attr]"
+_MAX_PATTERN_BYTES = 1900  # Git ignores lines of 2048 bytes or more
+_LINE = re.compile(
+    r'[ \t]*(?P<pattern>"(?:[^"\\]|\\.)*"|(?!\[attr\])[^ \t\r"#][^ \t\r]*)(?P<rest>(?:[ \t].*)?)$'
+)
 _ESCAPES = {"\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 
@@ -27,30 +33,28 @@ _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 def track(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
     """Add patterns.
 
-    A line of the same pattern that gives it to another filter is rewritten; its other attributes stay.
+    A line of the same pattern that gives it to another filter, or to ours with attributes missing, is
+    rewritten; attributes that do no harm stay. Patterns are relative to the folder of the file, so that a
+    pattern given in a subfolder belongs to that folder's .gitattributes.
 
     Args:
         text: The file, with surrogates for bytes that aren't UTF-8.
         patterns: As in .gitattributes but not quoted.
 
     Returns:
-        The new text, and the patterns that weren't tracked before.
+        The new text, and the patterns that weren't tracked before, or not with all of `ATTRIBUTES`.
 
     Raises:
-        UsageError: A pattern is empty or negative.
+        UsageError: A pattern that Git would ignore or take for something else.
     """
     added = []
     for pattern in dict.fromkeys(patterns):
-        if not pattern or pattern.startswith("!"):
-            raise UsageError(
-                f"{pattern!r} isn't a pattern that Git knows in .gitattributes",
-                "negative patterns don't exist there: use `git theta untrack`",
-            )
-        if pattern in tracked_patterns(text):
-            continue
-        added.append(pattern)
+        _check(pattern)
         lines = _lines(text)
         own = [i for i, line in enumerate(lines) if _pattern_of(line) == pattern]
+        if pattern in tracked_patterns(text) and any(_is_complete(lines[i]) for i in own):
+            continue
+        added.append(pattern)
         if own:
             lines[own[-1]] = _with_theta(lines[own[-1]])
             text = "".join(lines)
@@ -117,6 +121,28 @@ def _unquote(text: str) -> str:
     return os.fsdecode(_ESCAPE.sub(replaced, os.fsencode(text[1:-1])))
 
 
+def _check(pattern: str) -> None:
+    if not pattern or pattern.startswith("!"):
+        raise UsageError(
+            f"{pattern!r} isn't a pattern that Git knows in .gitattributes",
+            "negative patterns don't exist there: use `git theta untrack`",
+        )
+    if pattern.endswith("/"):
+        raise UsageError(
+            f"{pattern!r} matches no file: Git has no attributes for folders",
+            f"track what is in it: {pattern}**",
+        )
+    if pattern.startswith(_MACRO):
+        raise UsageError(f"{pattern!r} defines a macro in .gitattributes", f"write it as \\{pattern}")
+    if "\0" in pattern or len(os.fsencode(quote(pattern))) > _MAX_PATTERN_BYTES:
+        raise UsageError(f"the pattern {pattern[:40]!r}… is too long for Git, or has a zero byte in it")
+
+
+def _is_complete(line: str) -> bool:
+    words = _attributes_of(line)
+    return {word for word in words if _name(word) in _NAMES | _HARMFUL} == set(ATTRIBUTES)
+
+
 def _lines(text: str) -> list[str]:
     """Lines with their ends. Only LF ends one: other separators may be part of a pattern."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
@@ -138,7 +164,7 @@ def _name(word: str) -> str:
 
 def _with_theta(line: str) -> str:
     pattern = _pattern_of(line) or ""
-    others = [word for word in _attributes_of(line) if _name(word) not in _NAMES]
+    others = [word for word in _attributes_of(line) if _name(word) not in _NAMES | _HARMFUL]
     return " ".join((quote(pattern), *ATTRIBUTES, *others)) + _line_end(line)
 
 
@@ -201,6 +227,9 @@ def attribute_files(root: Path, git: Git) -> list[Path]:
         ":(top,glob)**/.gitattributes",
     )
     found = [root / os.fsdecode(name) for name in sorted(set(listing.split(b"\0"))) if name]
-    common = (git.cwd or Path.cwd()) / git.line("rev-parse", "--git-path", "info/attributes")
-    user = git.config("core.attributesfile") or "~/.config/git/attributes"
-    return [path for path in (*found, common, Path(user).expanduser()) if path.is_file()]
+    in_tree = [path for path in found if path.is_file() and not path.is_symlink()]
+    own = (git.cwd or Path.cwd()) / git.line("rev-parse", "--git-path", "info/attributes")
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    user = Path(git.config("core.attributesfile") or settings / "git" / "attributes").expanduser()
+    # Git follows links to these two, though not to those in the work tree.
+    return [*in_tree, *(path.resolve() for path in (own, user) if path.is_file())]

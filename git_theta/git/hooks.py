@@ -109,7 +109,7 @@ def _ensure(folder: Path, name: str, text: str) -> HookState:
         foreign = os.path.lexists(path) and _MARK not in present
         if foreign:
             if not present or _ASKS_ITS_NAME.search(present):
-                return HookState.FAILED
+                raise FileExistsError(path)
             _link(path, before)
         _write(path, text)
     except OSError:

@@ -105,12 +105,14 @@ def uninstall(git: Git, scope: str) -> bool:
     """Remove the settings; returns whether there were any.
 
     Raises:
-        GitError: Git can't read or write them.
+        GitError: Git can't write them, or there's no repository whose settings they could be.
     """
-    if not any(key.startswith(b"filter.theta.") for key in git.run("config", scope, "--list", "-z").split(b"\0")):
-        return False
-    git.run("config", scope, "--remove-section", "filter.theta")
-    return True
+    if git.ok("config", scope, "--get-regexp", r"^filter\.theta\."):
+        git.run("config", scope, "--remove-section", "filter.theta")
+        return True
+    if scope == "--local":
+        git.run("rev-parse", "--git-dir")
+    return False
 
 
 def install_hooks(repository: Repository) -> dict[str, HookState]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,11 +19,8 @@ from git_theta.errors import ThetaError
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file
 from git_theta.git.filter import Filter, explain
-from git_theta.git.index import refresh_stats
+from git_theta.git.index import quiet_mtime_ns, refresh_stats
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
-
-#: A file this much older than the index is never mistaken for one that changed since.
-_BACKDATE_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,7 @@ def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> os
     try:
         work.smudge(item.manifest, handle, progress)
         os.fchmod(handle, mode)
-        past = time.time_ns() - _BACKDATE_SECONDS * 10**9
+        past = quiet_mtime_ns(work.repository.index)
         os.utime(handle, ns=(past, past))
         if _small_manifest(item.path) != item.text:
             os.unlink(name)

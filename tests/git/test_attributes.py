@@ -9,11 +9,19 @@ from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
 from git_theta.git import attributes
+from git_theta.git.command import Git
 
 THETA = "filter=theta diff=theta merge=theta -text"
 patterns = st.text(
     st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), min_size=1
-).filter(lambda text: not text.startswith("!") and text.strip() == text and not text.endswith("/"))
+).filter(
+    lambda text: (
+        not text.startswith("!")
+        and text.strip() == text
+        and not text.endswith("/")
+        and not text.startswith("[attr]")
+    )
+)
 
 
 def test_adds_a_line_and_keeps_the_rest() -> None:
@@ -51,8 +59,73 @@ def test_untrack_undoes_track(chosen: list[str], before: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("*.pt binary lockable", " lockable"),
+        ("*.pt filter=theta", ""),
+        ("*.pt filter=theta diff=theta merge=theta -text binary", ""),
+        ("*.pt -filter text eol=crlf working-tree-encoding=UTF-16 ident x=y", " x=y"),
+    ],
+)
+def test_attributes_that_harm_are_replaced(line: str, kept: str) -> None:
+    text = f"*.pt {THETA}{kept}\n"
+    assert attributes.track(f"{line}\n", ["*.pt"]) == (text, ["*.pt"])
+    assert attributes.track(text, ["*.pt"]) == (text, [])
+
+
+def test_a_pattern_that_starts_with_a_bracket_is_not_a_macro() -> None:
+    text, _ = attributes.track("[ab].pt filter=lfs\n[attr]m filter=lfs\n", ["[ab].pt"])
+    assert attributes.tracked_patterns(text) == ["[ab].pt"]
+    assert text.splitlines()[1:] == ["[attr]m filter=lfs"]
+
+
+@pytest.mark.parametrize("pattern", ["", "!x.pt", "models/", "[attr]x", "x\0", "x" * 2000])
+def test_patterns_that_git_would_not_take(pattern: str) -> None:
+    with pytest.raises(UsageError):
+        attributes.track("", [pattern])
+
+
+def test_bytes_that_are_not_utf8_stay(tmp_path: Path) -> None:
+    path = tmp_path / ".gitattributes"
+    before = b"caf\xe9 text\r\n\x0c\x1c*.c text\n\n# end"
+    path.write_bytes(before)
+    attributes.write(path, attributes.track(attributes.read(path), ["*.pt"])[0])
+    assert path.read_bytes() == before + f"\r\n*.pt {THETA}\r\n".encode()
+
+
+def test_finds_every_attributes_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "repo"
+    subprocess.run(["git", "init", "-q", str(root)], check=True)
+    real = tmp_path / "dotfiles" / "attributes"
+    files = [root / ".gitattributes", root / "a b" / "ü" / ".gitattributes", real]
+    for file in (*files, root / ".git" / "info" / "attributes"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"*.pt {THETA}\n")
+    (tmp_path / "xdg" / "git").mkdir(parents=True)
+    (tmp_path / "xdg" / "git" / "attributes").symlink_to(real)
+    (root / "linked").mkdir()
+    (root / "linked" / ".gitattributes").symlink_to(real)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    found = attributes.attribute_files(root, Git(root))
+    assert found == [*files[:2], root / ".git" / "info" / "attributes", real]
+    assert [attributes.tracked_patterns(attributes.read(path)) for path in found] == [["*.pt"]] * 4
+
+
+@pytest.mark.parametrize(
     "name",
-    ["plain.pt", "with space.pt", "-dash.pt", "#hash.pt", 'quo"te.pt', "ünï.pt", "tab\there.pt", "[x].pt"],
+    [
+        "plain.pt",
+        "with space.pt",
+        "-dash.pt",
+        "#hash.pt",
+        'quo"te.pt',
+        "ünï.pt",
+        "tab\there.pt",
+        "[x].pt",
+        "new\nline.pt",
+        "\x0b\x01.pt",
+        "bell\a.pt",
+    ],
 )
 def test_git_reads_what_is_written(tmp_path: Path, name: str) -> None:
     pattern = name.replace("[", "\\[")
