@@ -92,11 +92,7 @@ class Smudger:
     def _write(self, layout: Layout, pieces: list[_Piece], handle: int) -> None:
         distinct = _without_twins(pieces)
         overlapping = _overlap(distinct)
-        if any(piece.place.strides is not None or piece.place.big_endian for piece in distinct):
-            # Scattered writes go through a map, where a full disk would be a signal, not an error.
-            _allocate(handle, layout.size)
-        else:
-            os.ftruncate(handle, layout.size)
+        _allocate(handle, layout.size)
         for literal in layout.literals:
             _write_at(handle, literal.data, literal.offset)
         if overlapping:
@@ -233,6 +229,11 @@ def _holds_any(piece: tuple[int, int], sorted_or_not: list[int]) -> bool:
 
 
 def _allocate(handle: int, size: int) -> None:
+    """Make room for the file first.
+
+    A full disk is then found before anything is done, and not in a write through a map, where it would
+    be a signal. Also, ext4 flushes a file that is renamed over another one if its blocks aren't allocated.
+    """
     os.ftruncate(handle, size)
     if size and hasattr(os, "posix_fallocate"):
         try:

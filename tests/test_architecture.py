@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "git_theta"
 
 #: Layers from the bottom; a module may import from its own layer's entry or from those before it.
 LAYERS = [
-    {"errors", "progress", "workers"},
+    {"errors", "memory", "progress", "workers"},
     {"settings", "registry"},
     {"model"},
     {"arrays", "cost"},

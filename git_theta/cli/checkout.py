@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import click
 
@@ -31,7 +32,7 @@ def command(paths: tuple[str, ...]) -> None:
     """
     repository = Repository(Git())
     prefix = repository.git.line("rev-parse", "--show-prefix")
-    wanted = [os.path.normpath(os.path.join(prefix, path)) for path in paths]
+    wanted = [_from_top(prefix, path) for path in paths]
     os.chdir(repository.root)
     repository = Repository(Git())
     repository.store.sweep()
@@ -40,6 +41,10 @@ def command(paths: tuple[str, ...]) -> None:
         for path, pathspec in zip(paths, wanted, strict=True):
             if not repository.git.run("ls-files", "--", f":(attr:filter=theta,top,literal){pathspec}"):
                 raise UsageError(f"{path} has no tracked checkpoint", "`git theta ls-files` lists them")
+            if pathspec and not os.path.lexists(pathspec):
+                raise UsageError(
+                    f"{path} isn't in the work tree", f"get it back with: git checkout -- {shlex.quote(path)}"
+                )
         pending = find_pending(work, wanted)
         with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
             failed = materialise(work, pending, advance)
@@ -48,3 +53,9 @@ def command(paths: tuple[str, ...]) -> None:
     if failed:
         raise ThetaError(f"{plural(len(failed), 'file')} couldn't be written", "see above")
     click.echo(f"{plural(len(pending), 'file')} written." if pending else "Nothing to do.")
+
+
+def _from_top(prefix: str, path: str) -> str:
+    """A path for a literal pathspec; the top itself is empty there, since Git finds nothing for a dot."""
+    found = os.path.normpath(os.path.join(prefix, path))
+    return "" if found == "." else found

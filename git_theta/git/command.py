@@ -64,9 +64,9 @@ class Git:
         return self.settings.get(key, default)
 
     def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
+        # Messages are matched, so they must not be translated.
+        env = {**(os.environ if self.env is None else self.env), "LC_ALL": "C"}
         try:
-            return subprocess.run(
-                ["git", *args], cwd=self.cwd, env=self.env, input=stdin, capture_output=True
-            )
+            return subprocess.run(["git", *args], cwd=self.cwd, env=env, input=stdin, capture_output=True)
         except FileNotFoundError as error:
             raise GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer") from error

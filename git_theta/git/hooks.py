@@ -1,7 +1,8 @@
 """Hooks that write large checkpoints as early as Git lets us: after a checkout, a merge, a rewrite.
 
-A hook of someone else's is never overwritten: it's renamed to `NAME.before-theta`, and ours runs it. Where
-pre-commit has the hook, ours is `NAME.legacy`, which pre-commit runs, and puts back when it's uninstalled.
+A hook of someone else's is never overwritten: it's renamed to `NAME.before-theta`, and ours runs it when the
+files are written. Where pre-commit has the hook, ours is `NAME.legacy`, which pre-commit runs, and puts back
+when it's uninstalled.
 A folder of hooks that isn't the repository's own (core.hooksPath: husky, a team's shared hooks) is never
 touched.
 """
@@ -31,7 +32,7 @@ class HookState(Enum):
 
     CURRENT = "was there already"
     INSTALLED = "installed"
-    CHAINED = "installed; the hook that was there runs first"
+    CHAINED = "installed; it runs the hook that was there"
     REMOVED = "removed"
     ABSENT = "not installed"
     MANUAL = "core.hooksPath is set: add the line yourself"
@@ -39,10 +40,10 @@ class HookState(Enum):
 
 
 def script(name: str, command: str) -> str:
-    """A hook's text.
+    """A hook's text: write the checkpoints, then run the hook that was here before, with its input.
 
-    Whatever happens to git-theta, it exits with what the hook that was there before says, or with 0. Only
-    that one gets the standard input. A variable stops a circle, should that hook lead back to this one.
+    Where there's no other hook, nobody waits for the files, and the filter writes them when git ends: that's
+    cheaper. A variable stops a circle, should the other hook lead back to this one.
 
     Args:
         name: The hook.
@@ -51,11 +52,11 @@ def script(name: str, command: str) -> str:
     return f"""#!/bin/sh
 {_MARK.decode()} `git theta uninstall` removes it and puts back the hook that was here before.
 [ "$GIT_THETA_HOOK" = {name} ] && exit 0
-status=0
 before="${{0%/*}}/{name}{_BEFORE}"
-if [ -x "$before" ]; then GIT_THETA_HOOK={name} "$before" "$@" || status=$?; fi
+[ -x "$before" ] || [ "${{0##*/}}" != {name} ] || exit 0
 {command} hook {name} "$@" </dev/null || echo "git-theta: the hook {name} failed; run: git theta checkout" >&2
-exit $status
+[ -x "$before" ] || exit 0
+GIT_THETA_HOOK={name} exec "$before" "$@"
 """
 
 

@@ -17,6 +17,7 @@ from git_theta.git.hooks import hooks_installed
 from git_theta.git.materialise import Pending, materialise
 from git_theta.git.pktline import Reader, Writer, widen
 from git_theta.git.repository import Repository
+from git_theta.memory import keep_memory
 from git_theta.model.manifest import Manifest
 from git_theta.progress import progress
 from git_theta.values import require
@@ -212,6 +213,7 @@ def serve_stdio() -> int:
     """Serve the git process that started this one; returns the exit code."""
     # Nothing here multiplies matrices: numpy needn't start threads for it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_memory()
     with _undisturbed():
         widen(0)
         widen(1)

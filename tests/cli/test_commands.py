@@ -178,7 +178,7 @@ def test_install_and_uninstall(tmp_path: Path) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho mine\n")
     hook.chmod(0o755)
-    assert "runs first" in repo.theta("install", "--local")
+    assert "it runs the hook that was there" in repo.theta("install", "--local")
     repo.theta("install", "--local")
     settings = repo.git("config", "--local", "--list")
     assert settings.count("filter.theta.process=") == 1

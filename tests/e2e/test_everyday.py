@@ -423,3 +423,25 @@ def test_a_killed_filter_loses_nothing(repo: Repo, killed: str) -> None:
     repo.theta("checkout")
     assert repo.read(NAME) == (second if killed == "add" else first)
     assert "error" not in repo.theta("fsck")
+
+
+def test_another_hook_finds_the_files_written(repo: Repo) -> None:
+    """Ours runs before it, also where a rebase goes on with the index that it has in memory."""
+    hook = repo.path / ".git" / "hooks" / "post-checkout"
+    hook.unlink(missing_ok=True)
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\nhead -c 8 {NAME} > .git/seen\n")
+    hook.chmod(0o755)
+    repo.theta("install", "--local")
+    repo.git("config", "theta.materialiseThreshold", "1k")
+    repo.write(NAME, A)
+    repo.commit()
+    repo.write(NAME, B)
+    repo.commit()
+    repo.git("checkout", "-q", "-b", "text", "HEAD~1")
+    assert repo.read(".git/seen") == A[:8]
+    repo.write("notes.txt", b"x")
+    repo.commit()
+    repo.git("rebase", "-q", "main")
+    assert repo.read(".git/seen") == B[:8]
+    assert is_clean(repo, B)

@@ -1,0 +1,87 @@
+"""`git theta checkout` repairs what was left as a manifest, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from tests.checkpoints import safetensors_bytes
+from tests.conftest import Repo
+
+A = safetensors_bytes({"w": np.arange(600, dtype=np.float32)})
+NAMES = ("top.safetensors", "sub dir/größe.safetensors", "sub dir/-dash.safetensors")
+
+
+@pytest.fixture
+def left(repo: Repo) -> Repo:
+    """Checkpoints that are manifests in the work tree, as a killed filter leaves them."""
+    for name in NAMES:
+        repo.write(name, A)
+    repo.commit()
+    for name in NAMES:
+        repo.write(name, repo.git("cat-file", "-p", f":{name}").encode())
+    return repo
+
+
+def written(repo: Repo) -> set[str]:
+    return {name for name in NAMES if repo.read(name) == A}
+
+
+def test_everything_also_from_a_folder_below(left: Repo) -> None:
+    assert "3 files written" in Repo(left.path / "sub dir").theta("checkout")
+    assert written(left) == set(NAMES)
+    assert left.status() == ""
+
+
+@pytest.mark.parametrize(
+    ("below", "path", "expected"),
+    [
+        (".", "top.safetensors", {NAMES[0]}),
+        (".", "sub dir", set(NAMES[1:])),
+        (".", ".", set(NAMES)),
+        ("sub dir", ".", set(NAMES[1:])),
+        ("sub dir", "größe.safetensors", {NAMES[1]}),
+        ("sub dir", "-dash.safetensors", {NAMES[2]}),
+        ("sub dir", "../top.safetensors", {NAMES[0]}),
+    ],
+)
+def test_paths_are_relative_to_where_the_user_is(
+    left: Repo, below: str, path: str, expected: set[str]
+) -> None:
+    Repo(left.path / below).theta("checkout", "--", path)
+    assert written(left) == expected
+
+
+def test_a_deleted_file_says_how_it_comes_back(left: Repo) -> None:
+    (left.path / NAMES[1]).unlink()
+    below = Repo(left.path / "sub dir")
+    done = below.run(sys.executable, "-m", "git_theta", "checkout", "größe.safetensors", ok=False)
+    assert done.returncode == 2
+    assert "git checkout -- 'größe.safetensors'" in done.stderr
+    below.git("checkout", "--", "größe.safetensors")
+    assert left.read(NAMES[1]) == A
+
+
+def test_a_modified_file_is_kept(left: Repo) -> None:
+    left.write(NAMES[0], b"work in progress")
+    left.theta("checkout", NAMES[0])
+    assert left.read(NAMES[0]) == b"work in progress"
+
+
+@pytest.mark.parametrize("path", ["nonesuch", ".gitattributes", "../elsewhere", "*.safetensors"])
+def test_what_is_no_checkpoint(left: Repo, path: str) -> None:
+    done = left.run(sys.executable, "-m", "git_theta", "checkout", path, ok=False)
+    assert done.returncode in (2, 7)
+    assert "Traceback" not in done.stderr
+    assert written(left) == set()
+
+
+def test_a_missing_object_fails_and_leaves_the_others_alone(left: Repo) -> None:
+    for path in left.objects:
+        path.unlink()
+    done = left.run(sys.executable, "-m", "git_theta", "checkout", ok=False)
+    assert done.returncode == 1
+    assert "3 files couldn't be written" in done.stderr
+    assert written(left) == set()
