@@ -23,5 +23,5 @@ def manifest_bytes(manifest: Manifest, size_of: SizeOf) -> int:
 
 
 def payload_bytes(refs: Iterable[ObjectRef], size_of: SizeOf) -> int:
-    """Bytes of distinct payloads; missing objects count nothing."""
+    """Bytes of distinct payloads; a whole object that is missing counts nothing, as its size is unknown."""
     return sum((size_of(ref.oid) or 0) if ref.length is None else ref.length for ref in set(refs))

@@ -43,10 +43,6 @@ class Registry(Generic[T]):
                 self._load_external(name)
         return self._loaded[name]
 
-    def builtin_names(self) -> tuple[str, ...]:
-        """Names of the built-in plugins, in the order of their registration."""
-        return tuple(self._builtins)
-
     def external_names(self) -> tuple[str, ...]:
         """Names that installed packages offer, sorted."""
         from importlib.metadata import entry_points

@@ -71,6 +71,9 @@ class Smudger:
         _check_full(manifest, layout)
         try:
             self._write(layout, pieces, handle)
+        except (ValueError, OverflowError) as error:
+            # Positions and checksums come from the layout, which someone may have made up.
+            raise CorruptError(f"the layout makes no sense: {error}") from error
         except OSError as error:
             hint = "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
             raise ThetaError(f"can't write the file: {error.strerror or error}", hint) from error
@@ -165,6 +168,9 @@ def _check_full(manifest: Manifest, layout: Layout) -> None:
     fields = sum(WIDTHS.get(checksum.kind, 0) for checksum in layout.checksums)
     if literals + fields + sum(entry.spec.nbytes for entry in manifest.entries) < layout.size:
         raise CorruptError("the layout has gaps")
+    for checksum in layout.checksums:
+        if checksum.offset + WIDTHS.get(checksum.kind, 0) > layout.size:
+            raise CorruptError("the layout has a checksum outside its file")
 
 
 def _without_twins(pieces: list[_Piece]) -> list[_Piece]:

@@ -14,12 +14,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from git_theta.clean import Cleaner, reconcile
-from git_theta.errors import CorruptError, MissingObjectError
+from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.formats.base import Located, Tensor
-from git_theta.model.manifest import Manifest, parse
+from git_theta.model.digest import digest
+from git_theta.model.layout import Checksum, Placement
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, parse
 from git_theta.model.tensor import TensorSpec
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
+from git_theta.updates.dense import Dense
 from tests.checkpoints import safetensors_bytes
 from tests.strategies import broken, safetensors
 
@@ -222,3 +225,32 @@ def test_cleaning_again_brings_a_lost_object_back(tmp_path: Path, count: int) ->
         store.path(oid).unlink()
     assert clean(store, data, manifest) == manifest
     assert smudge(store, manifest) == data
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        {"checksums": (Checksum("crc32", 0, ()),)},
+        {"checksums": (Checksum("crc32", 0, ((0, 1), (1, 1))),)},
+        {"checksums": (Checksum("crc32", 1 << 63, ((0, 1),)),)},
+        {"checksums": (Checksum("crc32", 7000, ((0, 1),)),)},
+        {"checksums": (Checksum("nonesuch", 0, ((0, 1),)),)},
+        {"checksums": (Checksum("torch-serialization-id", 0, ((0, 1),)),)},
+        {"placements": (Placement("w", 0, (1, 2, 3)),)},
+        {"placements": (Placement("w", 0, (1 << 62,)),)},
+        {"placements": (Placement("w", 1 << 63),)},
+        {"placements": ()},
+        {"size": 1 << 49},
+    ],
+)
+def test_a_hostile_layout_is_one_clear_error(tmp_path: Path, hostile: dict[str, object]) -> None:
+    """Its digest is right, so it's read; what it says is checked all the same."""
+    store = LocalStore(tmp_path)
+    manifest = clean(store, safetensors_bytes({"w": np.arange(9, dtype="f4")}))
+    layout = replace(Smudger(store).layout(manifest), **hostile)  # type: ignore[arg-type]
+    data = layout.to_bytes()
+    spec = TensorSpec("U8", (len(data),))
+    oid = store.put(Dense().encode(memoryview(data), spec))
+    entry = Entry("layout", spec, digest(data), Source("dense", ObjectRef(oid)))
+    with pytest.raises(ThetaError):
+        smudge(store, replace(manifest, layout=entry, size=layout.size))

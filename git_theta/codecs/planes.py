@@ -115,10 +115,11 @@ class Planes:
 def _checked(params: Params) -> tuple[int, bool, list[int]]:
     word, is_float, planes = params.get("word"), params.get("float"), params.get("planes")
     if (
-        word not in _FLOAT_PLANES
+        not isinstance(word, int)
+        or word not in _FLOAT_PLANES
         or not isinstance(is_float, bool)
         or not isinstance(planes, list)
-        or not all(width in _FLOAT_PLANES for width in planes)
+        or not all(isinstance(width, int) and width in _FLOAT_PLANES for width in planes)
         or sum(planes) != word
     ):
         raise CorruptError(f"the payload's planes make no sense: {dict(params)!r:.200}")
