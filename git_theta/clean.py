@@ -13,6 +13,7 @@ from git_theta.formats.split import split
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
+from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.workers import run_all
 
@@ -95,37 +96,46 @@ class Cleaner:
         sources: dict[str, Source] = {}
         for manifest in reversed(earlier):
             sources.update((entry.digest, entry.source) for entry in manifest.all_entries())
-        with ThreadPoolExecutor(self.threads) as pool:
-            parts = split(data, formats.registry(), pool)
-            tensors = sorted(parts.tensors, key=lambda tensor: -tensor.spec.nbytes)
-            values = run_all(pool, lambda tensor: self._store_tensor(data, tensor, sources), tensors)
-        layout_bytes = memoryview(parts.layout.to_bytes())
-        layout_spec = TensorSpec("U8", (len(layout_bytes),))
-        values.append(self._store(layout_bytes, "layout", layout_spec, sources))
-        packed = self._pack(value.stored for value in values if isinstance(value.stored, _Small))
+        with Batch(self.store) as batch:
+            with ThreadPoolExecutor(self.threads) as pool:
+                parts = split(data, formats.registry(), pool)
+                tensors = sorted(parts.tensors, key=lambda tensor: -tensor.spec.nbytes)
+                values = run_all(
+                    pool, lambda tensor: self._store_tensor(data, tensor, sources, batch), tensors
+                )
+            layout_bytes = memoryview(parts.layout.to_bytes())
+            layout_spec = TensorSpec("U8", (len(layout_bytes),))
+            values.append(self._store(layout_bytes, "layout", layout_spec, sources, batch))
+            packed = _pack((value.stored for value in values if isinstance(value.stored, _Small)), batch)
         *entries, layout = (_entry(value, packed) for value in values)
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(parts.format, len(data), layout, tuple(entries))
         return Cleaned(reconcile(manifest, earlier), parts.note)
 
-    def _store_tensor(self, data: memoryview, tensor: Tensor, sources: Mapping[str, Source]) -> _Value:
+    def _store_tensor(
+        self, data: memoryview, tensor: Tensor, sources: Mapping[str, Source], batch: Batch
+    ) -> _Value:
         value = gather(
             data, tensor.spec, tensor.offset, tensor.strides, tensor.big_endian, self.store.temporary_file
         )
-        stored = self._store(value, tensor.name, tensor.spec, sources)
+        stored = self._store(value, tensor.name, tensor.spec, sources, batch)
         self.progress(tensor.spec.nbytes)
         return stored
 
-    def _store(self, value: memoryview, name: str, spec: TensorSpec, sources: Mapping[str, Source]) -> _Value:
+    def _store(
+        self, value: memoryview, name: str, spec: TensorSpec, sources: Mapping[str, Source], batch: Batch
+    ) -> _Value:
         key = digest(value)
         for source in (sources.get(key), self.known(key)):
             if source and all(self.store.has(ref.oid) for ref in source.payloads()):
                 return _Value(name, spec, key, source)
         # Encoding is deterministic, so that a lost object comes back under its name.
         lost = sources[key].payload if key in sources else None
-        return _Value(name, spec, key, self._encode(value, spec, key, lost.oid if lost else ""))
+        return _Value(name, spec, key, self._encode(value, spec, key, lost.oid if lost else "", batch))
 
-    def _encode(self, value: memoryview, spec: TensorSpec, key: str, pack: str) -> Source | _Small:
+    def _encode(
+        self, value: memoryview, spec: TensorSpec, key: str, pack: str, batch: Batch
+    ) -> Source | _Small:
         update = updates.registry().get("dense")
         pieces = update.encode(value, spec)
         head, size = [], 0
@@ -134,30 +144,8 @@ class Cleaner:
             head.append(bytes(piece))
             size += len(piece)
             if size >= PACK_BELOW:
-                return Source(update.name, ObjectRef(self.store.put(_chain(head, pieces))))
+                return Source(update.name, ObjectRef(batch.put(_chain(head, pieces))))
         return _Small(key, b"".join(head), pack)
-
-    def _pack(self, small: Iterable[_Small]) -> dict[str, Source]:
-        """Store small payloads together, in the order of their digests: the same set, the same pack."""
-        payloads = sorted({(item.pack, item.digest): item.payload for item in small}.items())
-        packs: list[list[tuple[str, bytes]]] = []
-        size, before = 0, ""
-        for (lost, key), payload in payloads:
-            if not packs or size >= _PACK_TARGET or lost != before:
-                packs.append([])
-                size, before = 0, lost
-            packs[-1].append((key, payload))
-            size += len(payload)
-        sources: dict[str, Source] = {}
-        for pack in packs:
-            oid = self.store.put(payload for _, payload in pack)
-            offset = 0
-            for key, payload in pack:
-                whole = len(pack) == 1
-                ref = ObjectRef(oid) if whole else ObjectRef(oid, offset, len(payload))
-                sources[key] = Source("dense", ref)
-                offset += len(payload)
-        return sources
 
 
 def reconcile(manifest: Manifest, previous: Iterable[Manifest]) -> Manifest:
@@ -183,6 +171,29 @@ def same_content(one: Manifest, other: Manifest) -> bool:
             for a, b in zip(one.entries, other.entries, strict=True)
         )
     )
+
+
+def _pack(small: Iterable[_Small], batch: Batch) -> dict[str, Source]:
+    """Store small payloads together, in the order of their digests: the same set, the same pack."""
+    payloads = sorted({(item.pack, item.digest): item.payload for item in small}.items())
+    packs: list[list[tuple[str, bytes]]] = []
+    size, before = 0, ""
+    for (lost, key), payload in payloads:
+        if not packs or size >= _PACK_TARGET or lost != before:
+            packs.append([])
+            size, before = 0, lost
+        packs[-1].append((key, payload))
+        size += len(payload)
+    sources: dict[str, Source] = {}
+    for pack in packs:
+        oid = batch.put(payload for _, payload in pack)
+        offset = 0
+        for key, payload in pack:
+            whole = len(pack) == 1
+            ref = ObjectRef(oid) if whole else ObjectRef(oid, offset, len(payload))
+            sources[key] = Source("dense", ref)
+            offset += len(payload)
+    return sources
 
 
 def _entry(value: _Value, packed: Mapping[str, Source]) -> Entry:

@@ -14,6 +14,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from git_theta.errors import ThetaError
+from git_theta.git.pktline import Content
+from git_theta.git.sender import Sender, sender_of
 from git_theta.store.cache import same_file
 
 #: Content up to this size is kept in memory when it has to be kept.
@@ -81,7 +84,15 @@ def drain(
 
     Returns:
         `None` if the stream was exactly the file; otherwise its bytes, in memory or mapped.
+
+    Raises:
+        ThetaError: The file changed meanwhile, and the stream is gone.
     """
+    if file and isinstance(pieces, Content):
+        sender = sender_of(file.status)
+        if sender:
+            _skip(pieces, file, sender)
+            return None
     data = file.data if file else memoryview(b"")
     done = 0
     iterator = iter(pieces)
@@ -94,6 +105,12 @@ def drain(
     if file and done == len(data):
         return None
     return _keep(data[:done], memoryview(b""), iterator, temporary)
+
+
+def _skip(content: Content, file: WorkFile, sender: Sender) -> None:
+    size = len(file.data)
+    if content.skip() != size or sender.position() != size:
+        raise ThetaError("the file was written to while Git read it", "try again when it's quiet")
 
 
 def _keep(

@@ -59,12 +59,49 @@ class Reader:
         self._start = start + length
         return self._view[start + 4 : start + length]
 
-    def content(self) -> Iterator[memoryview]:
-        """Packets up to the next flush; each is valid until the next is asked for."""
-        while packet := self.packet():
-            yield packet
-        if packet is None:
-            raise GitError("git's filter protocol broke off in a file")
+    def content(self) -> Content:
+        """Packets up to the next flush."""
+        return Content(self)
+
+    def skip_packets(self, sink: int) -> int:
+        """Throw the packets up to the next flush away, without copying them; returns the bytes they held.
+
+        Args:
+            sink: A descriptor of the null device.
+        """
+        total = 0
+        while self._start < self._end:
+            packet = self.packet()
+            if packet is None:
+                raise _broken_off()
+            if not packet:
+                return total
+            total += len(packet)
+        while length := self._length():
+            left = length - 4
+            total += left
+            while left:
+                moved = os.splice(self._handle, sink, left)
+                if not moved:
+                    raise _broken_off()
+                left -= moved
+        return total
+
+    def _length(self) -> int:
+        """The next packet's length, past the buffer; 0 for a flush."""
+        head = b""
+        while len(head) < 4:
+            more = os.read(self._handle, 4 - len(head))
+            if not more:
+                raise _broken_off()
+            head += more
+        try:
+            length = int(head, 16)
+        except ValueError as error:
+            raise GitError("this isn't git's filter protocol") from error
+        if 0 < length < 4:
+            raise GitError("git's filter protocol has a packet of an impossible length")
+        return length
 
     def lines(self) -> list[str] | None:
         """Text lines up to the next flush; `None` at the end of input."""
@@ -88,6 +125,40 @@ class Reader:
                 return False
             self._end += got
         return True
+
+
+class Content:
+    """A file's packets: to be read once, or skipped."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._ended = False
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """What is left; each packet is valid until the next is asked for."""
+        while not self._ended:
+            packet = self._reader.packet()
+            if packet is None:
+                raise _broken_off()
+            if packet:
+                yield packet
+            else:
+                self._ended = True
+
+    def skip(self) -> int:
+        """Throw what is left away; returns how many bytes it was."""
+        if self._ended:
+            return 0
+        self._ended = True
+        sink = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            return self._reader.skip_packets(sink)
+        finally:
+            os.close(sink)
+
+
+def _broken_off() -> GitError:
+    return GitError("git's filter protocol broke off in a file")
 
 
 class Writer:

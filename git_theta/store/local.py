@@ -14,7 +14,8 @@ import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import CorruptError, ThetaError
@@ -24,6 +25,21 @@ _OID = re.compile(r"[0-9a-f]{64}")
 
 #: Temporary files older than this belong to no running process.
 _STALE_SECONDS = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An object whose bytes are in a temporary file.
+
+    Attributes:
+        oid: Its name.
+        handle: The file's descriptor.
+        name: The file's path.
+    """
+
+    oid: str
+    handle: int
+    name: str
 
 
 class LocalStore:
@@ -86,35 +102,46 @@ class LocalStore:
         Raises:
             ThetaError: The disk is full, or the store can't be written; nothing is left behind.
         """
-        try:
+        written = self.write(pieces)
+        self.settle(written)
+        return written.oid
+
+    def write(self, pieces: Iterable[bytes | memoryview]) -> Written:
+        """Write an object's bytes without waiting for the disk; it's there once it's settled.
+
+        Raises:
+            ThetaError: As for `put`.
+        """
+        with _told(self.root):
             handle, name = self._temporary()
             try:
-                with os.fdopen(handle, "wb", buffering=1 << 17) as file:
+                with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
                     hasher = hashlib.sha256()
                     for piece in pieces:
                         hasher.update(piece)
                         file.write(piece)
-                    file.flush()
-                    oid = hasher.hexdigest()
-                    target = self.path(oid)
-                    if target.exists():
-                        os.unlink(name)
-                        return oid
-                    os.fsync(handle)
-                    # Objects never change: read-only guards against a tool that edits in place.
-                    os.fchmod(handle, 0o444)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(name, target)
+                return Written(hasher.hexdigest(), handle, name)
             except BaseException:
-                with suppress(OSError):
-                    os.unlink(name)
+                _discard(handle, name)
                 raise
-        except OSError as error:
-            raise ThetaError(
-                f"can't write to the store {self.root}: {error.strerror or error}",
-                "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
-            ) from error
-        return oid
+
+    def settle(self, written: Written) -> None:
+        """Make a written object durable, and give it its name. To be called once.
+
+        Raises:
+            ThetaError: As for `put`.
+        """
+        target = self.path(written.oid)
+        with _told(self.root):
+            try:
+                if not target.exists():
+                    os.fsync(written.handle)
+                    # Objects never change: read-only guards against a tool that edits in place.
+                    os.fchmod(written.handle, 0o444)
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    os.rename(written.name, target)
+            finally:
+                _discard(written.handle, written.name)
 
     def list(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects."""
@@ -172,6 +199,23 @@ class LocalStore:
         except FileNotFoundError:
             self.tmp.mkdir(parents=True, exist_ok=True)
             return tempfile.mkstemp(dir=self.tmp)
+
+
+@contextmanager
+def _told(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ThetaError(
+            f"can't write to the store {root}: {error.strerror or error}",
+            "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
+        ) from error
+
+
+def _discard(handle: int, name: str) -> None:
+    os.close(handle)
+    with suppress(OSError):
+        os.unlink(name)
 
 
 def _map(path: Path) -> memoryview:

@@ -81,3 +81,29 @@ def test_content_that_breaks_off_is_refused() -> None:
     for source in reader(b"0005x"):
         with pytest.raises(GitError, match="broke off"):
             list(source.content())
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=4), st.data())
+def test_skipping_is_reading_without_looking(contents: list[bytes], data: st.DataObject) -> None:
+    for source in reader(written(*contents)):
+        for whole in contents:
+            content = source.content()
+            if data.draw(st.booleans()):
+                assert content.skip() == len(whole)
+                assert content.skip() == 0
+            else:
+                assert b"".join(map(bytes, content)) == whole
+            assert list(content) == []
+
+
+def test_content_longer_than_the_buffer_is_skipped() -> None:
+    for source in reader(written(bytes(3 << 20), b"next")):
+        assert source.content().skip() == 3 << 20
+        assert b"".join(map(bytes, source.content())) == b"next"
+
+
+@pytest.mark.parametrize("cut", [1, 4, 5, 3000])
+def test_skipping_content_that_breaks_off_is_refused(cut: int) -> None:
+    for source in reader(written(bytes(5000))[:-cut]):
+        with pytest.raises(GitError):
+            source.content().skip()

@@ -1,0 +1,55 @@
+"""Batch: many objects, each settled on disk in the background while the next is being made."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
+from types import TracebackType
+
+from git_theta.store.local import LocalStore
+
+#: Objects that wait for the disk at once: each keeps a file open and its pages dirty.
+_WAITING = 32
+
+
+class Batch:
+    """Puts objects into a store from many threads; leaving the context waits for the disk.
+
+    An fsync mostly waits. Doing it on threads of its own leaves the cores to compression.
+
+    Args:
+        store: Where the objects go.
+    """
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._pool = ThreadPoolExecutor(2)
+        self._waiting: deque[Future[None]] = deque()
+        self._turn = Lock()
+
+    def put(self, pieces: Iterable[bytes | memoryview]) -> str:
+        """Write an object and return its name; it's there when the context has ended.
+
+        Raises:
+            ThetaError: The store can't be written: this object, or one before it.
+        """
+        written = self._store.write(pieces)
+        with self._turn:
+            self._waiting.append(self._pool.submit(self._store.settle, written))
+            oldest = self._waiting.popleft() if len(self._waiting) > _WAITING else None
+        if oldest:
+            oldest.result()
+        return written.oid
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+        if error is None:
+            for settled in self._waiting:
+                settled.result()

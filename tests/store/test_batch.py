@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import ThetaError
+from git_theta.store.batch import Batch
+from git_theta.store.local import LocalStore
+
+
+def test_everything_is_there_at_the_end(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    values = [os.urandom(1000 + n) for n in range(100)]
+    with Batch(store) as batch, ThreadPoolExecutor(4) as pool:
+        oids = list(pool.map(lambda value: batch.put([value[:500], value[500:]]), values))
+    assert [bytes(store.get(oid)) for oid in oids] == values
+    assert list(store.tmp.iterdir()) == []
+
+
+def test_equal_objects_are_one(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with Batch(store) as batch:
+        assert len({batch.put([b"same"]) for _ in range(50)}) == 1
+    assert len(list(store.list())) == 1
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_a_full_disk_is_told_and_nothing_is_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = LocalStore(tmp_path)
+    before = len(os.listdir("/dev/fd"))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ThetaError, match="free some disk space"), Batch(store) as batch:
+        for n in range(count):
+            batch.put([b"%d" % n])
+    assert list(store.list()) == []
+    assert list(store.tmp.iterdir()) == []
+    assert len(os.listdir("/dev/fd")) == before
