@@ -38,9 +38,14 @@ def test_a_full_disk_is_told_and_nothing_is_left_behind(
     store = LocalStore(tmp_path)
     before = len(os.listdir("/dev/fd"))
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ThetaError, match="free some disk space"), Batch(store) as batch:
-        for n in range(count):
-            batch.put([b"%d" % n])
+
+    def put_all() -> None:
+        with Batch(store) as batch:
+            for n in range(count):
+                batch.put([b"%d" % n])
+
+    with pytest.raises(ThetaError, match="free some disk space"):
+        put_all()
     assert list(store.list()) == []
     assert list(store.tmp.iterdir()) == []
     assert len(os.listdir("/dev/fd")) == before
