@@ -12,7 +12,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks import memory, weights
+from benchmarks import deltas, memory, weights
+from benchmarks.pairs import pairs
 from benchmarks.rows import Row
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Plan:
         repeat: Repetitions of every verb.
         weights: A real checkpoint in place of the generated one, or `None`.
         models: Real checkpoints whose stored size is measured.
+        families: A folder of fine-tunes of one base, or `None`.
+        published: A folder of published models, or `None`.
     """
 
     homes: tuple[Home, ...]
@@ -49,6 +52,8 @@ class Plan:
     repeat: int
     weights: Path | None = None
     models: tuple[Path, ...] = ()
+    families: Path | None = None
+    published: Path | None = None
 
     def checkpoint(self, dtype: str = "F32", layers: int = 12) -> Path:
         """The checkpoint to measure with, generated once."""
@@ -92,6 +97,13 @@ def sizes(plan: Plan) -> Iterator[Row]:
         yield _size(plan, half, f"stored size, {model.stem} as bf16", 0.670 if real else None)
 
 
+def versions(plan: Plan) -> Iterator[Row]:
+    """What a new version costs when the old one is stored, beside other schemes. Without Git."""
+    base = plan.families / "base" / MODEL if plan.families else plan.checkpoint()
+    for pair in pairs(base, plan.families, plan.published, plan.folder):
+        yield deltas.measure(pair, plan.folder)
+
+
 def startup(plan: Plan) -> Iterator[Row]:
     """Time of the smallest command, and until the filter process has answered git's greeting."""
     repositories = _repositories(plan, "startup")
@@ -133,6 +145,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "verbs-bf16": verbs_bf16,
     "memory": peaks,
     "sizes": sizes,
+    "deltas": versions,
     "startup": startup,
     "adapters": adapters,
     "large": large,

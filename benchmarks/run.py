@@ -20,6 +20,7 @@ if __package__ in {None, ""}:
 
 from typing import TYPE_CHECKING
 
+from benchmarks import deltas
 from benchmarks.cases import CASES, Plan
 from benchmarks.sandbox import TOOLS, Home
 
@@ -43,6 +44,17 @@ _DEFAULT = [name for name in CASES if name != "large"]
     type=click.Path(path_type=Path, exists=True),
     help="A real float32 file for the stored sizes; repeatable.",
 )
+@click.option(
+    "--families",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of fine-tunes of one base, for the deltas.",
+)
+@click.option(
+    "--models",
+    "published",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder of published models, for the deltas.",
+)
 @click.option("--directory", type=click.Path(path_type=Path, file_okay=False), help="For temporary files.")
 @click.option("--tool", "tools", multiple=True, type=click.Choice(list(TOOLS)), help="Only this tool.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="The JSON file.")
@@ -52,6 +64,8 @@ def main(
     repeat: int,
     weights: Path | None,
     models: tuple[Path, ...],
+    families: Path | None,
+    published: Path | None,
     directory: Path | None,
     tools: tuple[str, ...],
     output: Path | None,
@@ -72,7 +86,7 @@ def main(
         folder = Path(name)
         homes = tuple(Home.create(TOOLS[tool], folder / tool) for tool in tools or TOOLS)
         environment = _environment(homes[0]) | {"load at start": load}
-        plan = Plan(homes, folder, repeat, weights, models)
+        plan = Plan(homes, folder, repeat, weights, models, families, published)
         for case in chosen:
             console.print(f"[bold]{case}[/bold]: {(CASES[case].__doc__ or '').strip()}")
             for row in CASES[case](plan):
@@ -80,7 +94,14 @@ def main(
                 rows.append(row)
                 # After each row, so that a run that is stopped keeps what it has.
                 _save(output, rows, environment)
-    console.print(_table(rows, homes))
+    shares = [row for row in rows if isinstance(row, deltas.Share)]
+    others = [row for row in rows if not isinstance(row, deltas.Share)]
+    if others:
+        console.print(_table(others, homes))
+    if shares:
+        # Piped, a console has 80 columns: too few for so many figures.
+        Console(width=max(console.width, deltas.WIDTH)).print(deltas.table(shares))
+        console.print(*deltas.notes(shares), sep="\n", highlight=False, soft_wrap=True)
     console.print(f"written to {output}", highlight=False)
     sys.exit(1 if any(row.met is False for row in rows) else 0)
 
@@ -116,7 +137,7 @@ def _figure(row: Row) -> str:
 
 def _value(samples: tuple[float, ...], unit: str) -> str:
     middle = sorted(samples)[len(samples) // 2]
-    digits = {"s": 3, "of file": 3, "MB": 1, "processes": 0}[unit]
+    digits = {"s": 3, "of file": 3, deltas.UNIT: 3, "MB": 1, "processes": 0}[unit]
     return f"{middle:.{digits}f} {unit}"
 
 

@@ -13,6 +13,13 @@ _SIZE = re.compile(r"(\d+)\s*([kmg]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
+#: The default of `Settings.depth`.
+DEPTH = 3
+
+#: A manifest can't hold deeper chains.
+MOST_DEPTH = 32
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Settings from `git config` and the environment.
@@ -23,11 +30,17 @@ class Settings:
         threads: Threads for hashing, compression and decoding (`theta.threads`,
             `GIT_THETA_THREADS`; default: the number of cores, at most 8).
         hooks: Whether the filter installs hooks in repositories where it runs (`theta.hooks`).
+        update: Which updates a changed parameter may be stored as: `auto`, `dense`, or names with commas
+            between (`theta.update`; for some paths, the attribute `theta-update`).
+        depth: The most updates that may stand on each other, the dense value at the bottom included
+            (`theta.maxDepth`). A deeper chain is smaller and slower to check out.
     """
 
     materialise_threshold: int = 256 << 20
     threads: int = 0
     hooks: bool = True
+    update: str = "auto"
+    depth: int = DEPTH
 
     @property
     def thread_count(self) -> int:
@@ -49,11 +62,16 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     threads = environment.get("GIT_THETA_THREADS") or config.get("theta.threads", "0")
     if not threads.isdigit() or int(threads) > 1024:
         raise UsageError(f"theta.threads is {threads!r}: a number from 0 (automatic) to 1024 is needed")
+    depth = config.get("theta.maxdepth", str(DEPTH))
+    if not depth.isdigit() or not 1 <= int(depth) <= MOST_DEPTH:
+        raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {MOST_DEPTH} is needed")
     threshold = config.get("theta.materialisethreshold")
     return Settings(
         materialise_threshold=default.materialise_threshold if threshold is None else parse_size(threshold),
         threads=int(threads),
         hooks=_truth("theta.hooks", config.get("theta.hooks", "true")),
+        update=config.get("theta.update", default.update),
+        depth=int(depth),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from blake3 import blake3
 
@@ -74,8 +75,12 @@ def evaluate(source: Source, nbytes: int, store: Store) -> Pieces:
     except ThetaError as error:
         raise CorruptError(error.message, error.hint) from error
     payload = _payload(source.payload, store) if source.payload else None
-    inputs = [evaluate(part, nbytes, store) for part in source.inputs]
+    inputs = [partial(_input, part, store) for part in source.inputs]
     return update.decode(payload, inputs, nbytes)
+
+
+def _input(source: Source, store: Store, nbytes: int) -> Pieces:
+    return evaluate(source, nbytes, store)
 
 
 def _payload(ref: ObjectRef, store: Store) -> memoryview:

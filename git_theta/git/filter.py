@@ -5,19 +5,27 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from threading import Lock
 
+from git_theta.choose import allowed
 from git_theta.clean import Cleaned, Cleaner, reconcile
 from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, drain, work_file
+from git_theta.git.history import in_index
+from git_theta.git.path_updates import PathUpdates
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
 from git_theta.smudge import Smudger
+
+#: Checkpoints that a new file is compared with: those just added, and those of the index.
+_RECENT = 8
+_MOST_TRACKED = 64
 
 _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 
@@ -34,6 +42,9 @@ class Filter:
         self._cache = repository.cache()
         self._cache_turn = Lock()
         self._blobs = Blobs(repository.git.cwd)
+        self._path_updates = PathUpdates(repository.git.cwd)
+        self._recent: deque[Manifest] = deque(maxlen=_RECENT)
+        self._tracked: list[Manifest] | None = None
 
     def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         """The manifest for a file; a manifest, valid or with conflict markers, stays as it is.
@@ -67,7 +78,7 @@ class Filter:
         previous = self._previous(path)
         with ThreadPoolExecutor(1) as background:
             with progress(f"adding {path}", len(file.data)) as advance:
-                early = background.submit(self._cleaner(advance).clean, file.data, previous)
+                early = background.submit(self._cleaner(path, advance).clean, file.data, previous)
                 stream = drain(content, file, self.repository.store.temporary_file)
                 wait([early])
             if stream is None and file.unchanged():
@@ -86,7 +97,7 @@ class Filter:
             return b""
         if is_manifest(data):
             return _passed(path, bytes(data))
-        cleaned = self._cleaner().clean(data, self._previous(path))
+        cleaned = self._cleaner(path).clean(data, self._previous(path))
         self._remember(cleaned.manifest, None)
         return _said(path, cleaned)
 
@@ -108,9 +119,27 @@ class Filter:
         with self._cache_turn:
             self._cache.close()
         self._blobs.close()
+        self._path_updates.close()
 
-    def _cleaner(self, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
-        return Cleaner(self.repository.store, self._known, self.repository.settings.thread_count, advance)
+    def _cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
+        settings = self.repository.settings
+        update = (path and self._path_updates.get(path)) or settings.update
+        return Cleaner(
+            self.repository.store,
+            known=self._known,
+            threads=settings.thread_count,
+            progress=advance,
+            updates=allowed(update),
+            depth=settings.depth,
+            candidates=self._candidates,
+        )
+
+    def _candidates(self) -> list[Manifest]:
+        """Checkpoints that a new one may have been made from: those of this command, and of the index."""
+        if self._tracked is None:
+            found = in_index(self.repository.git)[:_MOST_TRACKED]
+            self._tracked = [version.manifest for version in found if version.manifest]
+        return [*reversed(self._recent), *self._tracked]
 
     def _known(self, digest: str) -> Source | None:
         with self._cache_turn:
@@ -127,6 +156,7 @@ class Filter:
         return None
 
     def _remember(self, manifest: Manifest, status: os.stat_result | None) -> None:
+        self._recent.append(manifest)
         with self._cache_turn:
             self._cache.remember(manifest, status)
 
@@ -134,7 +164,8 @@ class Filter:
         if path is None:
             return []
         found = []
-        for name in (f":{path}", f"HEAD:{path}"):
+        # In a merge the other side's version may be the closest.
+        for name in (f":{path}", f"HEAD:{path}", f"MERGE_HEAD:{path}"):
             blob = self._blobs.read(name, MAX_TEXT_BYTES)
             if blob and is_manifest(blob):
                 with suppress(ManifestError):

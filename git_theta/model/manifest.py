@@ -7,6 +7,7 @@ would write isn't a manifest, so that equal manifests are always equal blobs.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,6 +71,11 @@ class Source:
         parts = [str(self.payload) if self.payload else "-", *map(str, self.inputs)]
         return f"{self.update}({','.join(parts)})"
 
+    @property
+    def depth(self) -> int:
+        """How many updates stand on each other, this one included."""
+        return 1 + max((source.depth for source in self.inputs), default=0)
+
     def payloads(self) -> Iterator[ObjectRef]:
         """Every payload in the tree, this source's own first."""
         if self.payload:
@@ -125,6 +131,11 @@ class Manifest:
     def by_name(self) -> dict[str, Entry]:
         """The parameters by name."""
         return {entry.name: entry for entry in self.entries}
+
+    @cached_property
+    def spec_counts(self) -> Counter[TensorSpec]:
+        """How many parameters there are of each dtype and shape."""
+        return Counter(entry.spec for entry in self.entries)
 
     def all_entries(self) -> Iterator[Entry]:
         """The layout, then the parameters."""

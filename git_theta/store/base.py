@@ -30,6 +30,15 @@ class Store(Protocol):
         """Store an object made of pieces, durably, and return its name. Storing it again is free of harm."""
         ...
 
+    def verify(self, oid: str) -> None:
+        """Check an object's bytes against its name.
+
+        Raises:
+            CorruptError: They're others.
+            MissingObjectError: The object isn't there.
+        """
+        ...
+
     def list(self) -> Iterator[tuple[str, int]]:
         """Names and sizes in bytes of all objects, in no particular order."""
         ...

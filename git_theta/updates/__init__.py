@@ -8,4 +8,16 @@ from git_theta.updates.base import Update
 
 def registry() -> Registry[Update]:
     """The updates that there are."""
-    return Registry("update", "git_theta.updates", {"dense": "git_theta.updates.dense:Dense"})
+    return Registry(
+        "update",
+        "git_theta.updates",
+        {
+            "dense": "git_theta.updates.dense:Dense",
+            "delta": "git_theta.updates.delta:Delta",
+            "sparse": "git_theta.updates.sparse:Sparse",
+            "low-rank": "git_theta.updates.low_rank:LowRank",
+            "rows": "git_theta.updates.rows:Rows",
+            "ia3": "git_theta.updates.ia3:Ia3",
+            "quantized": "git_theta.updates.quantized:Quantized",
+        },
+    )

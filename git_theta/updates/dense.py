@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from git_theta import codecs
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Pieces
+from git_theta.updates.base import SAMPLE, Input, Payload, Pieces, Sample
 from git_theta.updates.payload import pack_header, unpack
 
 _CODEC = "planes"
@@ -21,14 +21,20 @@ class Dense:
     def __init__(self) -> None:
         self._codecs = codecs.registry()
 
-    def encode(self, value: memoryview, spec: TensorSpec) -> Iterator[bytes | memoryview]:
+    def estimate(self, sample: Sample) -> float:
+        """The expected share of the value's bytes, by coding the sample."""
+        codec = self._codecs.get(_CODEC)
+        data = sample.value[:SAMPLE].data.cast("B")
+        return sum(map(len, codec.encode(data, codec.params(sample.spec)))) / len(data)
+
+    def encode(self, value: memoryview, spec: TensorSpec) -> Payload:
         """Header, then the codec's frames."""
         codec = self._codecs.get(_CODEC)
         params = codec.params(spec)
         yield pack_header({"update": self.name, "codec": _CODEC, "params": params, "nbytes": len(value)})
         yield from codec.encode(value, params)
 
-    def decode(self, payload: memoryview | None, inputs: Sequence[Pieces], nbytes: int) -> Pieces:
+    def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The codec's output."""
         if payload is None or inputs:
             raise CorruptError("a dense value has a payload and no inputs")

@@ -9,15 +9,23 @@ from typing import Any
 import msgpack
 
 from git_theta.errors import CorruptError
+from git_theta.model.tensor import TensorSpec
 
 _LENGTH = struct.Struct("<I")
 _MAX_HEADER = 1 << 20
 
+Header = Mapping[str, Any]
 
-def pack_header(header: Mapping[str, Any]) -> bytes:
+
+def pack_header(header: Header) -> bytes:
     """The bytes that begin a payload."""
     packed: bytes = msgpack.packb(dict(header))
     return _LENGTH.pack(len(packed)) + packed
+
+
+def typed_header(update: str, spec: TensorSpec, **more: Any) -> bytes:
+    """The bytes that begin a payload whose header has the value's dtype and shape."""
+    return pack_header({"update": update, "dtype": spec.dtype, "shape": list(spec.shape), **more})
 
 
 def unpack(payload: memoryview) -> tuple[dict[str, Any], memoryview]:
@@ -36,3 +44,28 @@ def unpack(payload: memoryview) -> tuple[dict[str, Any], memoryview]:
     if not isinstance(header, dict):
         raise CorruptError("the payload has no valid header: it isn't a map")
     return header, payload[4 + length :]
+
+
+def unpack_typed(
+    update: str, payload: memoryview | None, nbytes: int
+) -> tuple[TensorSpec, dict[str, Any], memoryview]:
+    """The value's type, the header and the body of a payload that `typed_header` begins.
+
+    Raises:
+        CorruptError: There's none, or it's of another update or of a value of another size.
+    """
+    if payload is None:
+        raise CorruptError(f"an update of kind {update!r} has a payload")
+    header, body = unpack(payload)
+    if header.get("update") != update:
+        raise CorruptError(f"the payload isn't of an update of kind {update!r}")
+    shape = header.get("shape")
+    try:
+        if not isinstance(shape, list) or not all(type(size) is int for size in shape):
+            raise ValueError("no shape")
+        spec = TensorSpec(str(header.get("dtype")), tuple(shape))
+    except (ValueError, OverflowError) as error:
+        raise CorruptError(f"the payload's header makes no sense: {error}") from error
+    if spec.nbytes != nbytes:
+        raise CorruptError(f"the payload is of a value of {spec.nbytes} bytes, not {nbytes}")
+    return spec, header, body

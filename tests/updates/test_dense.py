@@ -10,7 +10,7 @@ from git_theta.updates.dense import Dense
 
 
 def test_contract() -> None:
-    contracts.check_update(Dense())
+    contracts.check_dense(Dense())
 
 
 @given(st.binary(max_size=200))

@@ -1,0 +1,98 @@
+"""Residual: what a prediction leaves to be said about a value, chunk by chunk.
+
+The differences of ordered integers are put into the order of the prediction's exponents, which the
+decoder knows, and then, segment by segment, into byte planes. A chunk begins with a `u32`: 0 if it was
+predicted exactly, and nothing follows; else 1.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_theta.codecs.frames import LENGTH, Reader, Writer, general, literals_only
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates.base import Payload
+from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
+
+if TYPE_CHECKING:
+    from git_theta.updates.base import Words
+
+#: Bytes of a segment: small, as the statistics change with the exponent. Half or twice as much is worse.
+_SEGMENT = 1 << 16
+
+_WINDOW_LOG = 17
+_SAME, _OTHER = LENGTH.pack(0), LENGTH.pack(1)
+
+
+class ResidualWriter:
+    """Residuals of one value.
+
+    Args:
+        spec: Of the value; only the dtype matters.
+        most: Words in the largest chunk.
+    """
+
+    def __init__(self, spec: TensorSpec, most: int) -> None:
+        self._dtype = spec.dtype
+        self._floats = is_ordered(spec)
+        compressor = literals_only(_WINDOW_LOG) if self._floats else general()
+        self._segment = _SEGMENT // spec.word_size
+        self._writer = Writer((1,) * spec.word_size, min(most, self._segment), compressor, pack=True)
+
+    def frames(self, value: Words, prediction: Words) -> Payload:
+        """The residual of a chunk."""
+        import numpy as np
+
+        if np.array_equal(value, prediction):
+            yield _SAME
+            return
+        yield _OTHER
+        steps = difference(value, prediction, self._floats)
+        order = by_exponent(prediction, self._dtype)
+        if order is not None:
+            steps = steps[order]
+        for start in range(0, len(steps), self._segment):
+            yield from self._writer.frames(steps[start : start + self._segment])
+
+
+class ResidualReader:
+    """Values from residuals.
+
+    Args:
+        data: The frames.
+        spec: Of the value.
+    """
+
+    def __init__(self, data: memoryview, spec: TensorSpec) -> None:
+        self._dtype = spec.dtype
+        self._floats = is_ordered(spec)
+        self._segment = _SEGMENT // spec.word_size
+        self._reader = Reader(data)
+
+    def apply(self, prediction: Words) -> Words:
+        """The value of the chunk that this was predicted for.
+
+        Raises:
+            CorruptError: The frames can't be read.
+        """
+        import numpy as np
+
+        if not self._reader.number():
+            return prediction
+        steps = np.zeros_like(prediction)
+        for start in range(0, len(steps), self._segment):
+            self._reader.read(steps[start : start + self._segment])
+        order = by_exponent(prediction, self._dtype)
+        if order is not None:
+            placed = np.empty_like(steps)
+            placed[order] = steps
+            steps = placed
+        return advance(prediction, steps, self._floats)
+
+    def end(self) -> None:
+        """Check that everything was read.
+
+        Raises:
+            CorruptError: There's more.
+        """
+        self._reader.end()

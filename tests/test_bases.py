@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from git_theta.bases import Named, match, overlap, usable
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
+from git_theta.model.tensor import TensorSpec
+
+SQUARE = TensorSpec("F32", (8, 8))
+VECTOR = TensorSpec("F32", (8,))
+DENSE = Source("dense", ObjectRef("0" * 64))
+
+
+def manifest(**specs: TensorSpec) -> Manifest:
+    names = sorted((name.replace("__", "."), spec) for name, spec in specs.items())
+    entries = tuple(
+        Entry(name, spec, f"{number:064x}", DENSE)
+        for number, (name, spec) in enumerate(sorted(names, key=lambda pair: sort_key(pair[0])))
+    )
+    return Manifest("safetensors", 1, Entry("layout", TensorSpec("U8", (0,)), "f" * 64, DENSE), entries)
+
+
+def matched(wanted: dict[str, TensorSpec], old: Manifest) -> dict[str, str]:
+    found = match([Named(name, spec) for name, spec in wanted.items()], old)
+    return {name: entry.name for name, entry in found.items()}
+
+
+def test_the_same_name_counts_first() -> None:
+    old = manifest(a__weight=SQUARE, b__weight=SQUARE)
+    assert matched({"b.weight": SQUARE, "a.weight": SQUARE}, old) == {
+        "a.weight": "a.weight",
+        "b.weight": "b.weight",
+    }
+
+
+def test_a_prefix_is_seen_through() -> None:
+    old = manifest(a__0__weight=SQUARE, a__1__weight=SQUARE, a__0__bias=VECTOR)
+    wanted = {
+        "model/module.a.1.weight": SQUARE,
+        "model/module.a.0.weight": SQUARE,
+        "model/module.a.0.bias": VECTOR,
+    }
+    assert matched(wanted, old) == {name: name.removeprefix("model/module.") for name in wanted}
+
+
+def test_a_strong_likeness_goes_first() -> None:
+    old = manifest(x__1__weight=SQUARE, y__1__weight=SQUARE)
+    assert matched({"z.weight": SQUARE, "p.y.1.weight": SQUARE}, old) == {
+        "p.y.1.weight": "y.1.weight",
+        "z.weight": "x.1.weight",
+    }
+
+
+def test_another_shape_is_no_base_but_for_the_number_of_rows() -> None:
+    old = manifest(a=SQUARE, b=VECTOR, c=SQUARE, d=SQUARE)
+    wanted = {
+        "a": TensorSpec("F32", (10, 8)),
+        "b": TensorSpec("F32", (9,)),
+        "c": TensorSpec("F32", (8, 9)),
+        "d": TensorSpec("BF16", (8, 8)),
+    }
+    assert matched(wanted, old) == {"a": "a"}
+
+
+def test_overlap_is_a_share_of_bytes() -> None:
+    old = manifest(a=SQUARE, b=VECTOR)
+    assert overlap([Named("x", SQUARE), Named("y", VECTOR)], old) == 1
+    assert overlap([Named("x", SQUARE), Named("y", SQUARE)], old) == 0.5
+    assert overlap([], old) == 0
+
+
+def chain(depth: int) -> Source:
+    source = DENSE
+    for number in range(1, depth):
+        source = Source("delta", ObjectRef(f"{number:064x}"), (source,))
+    return source
+
+
+def test_chains_are_bounded_by_depth() -> None:
+    def sources(depth: int, most: int) -> list[int]:
+        return [source.depth for source in usable(chain(depth), 1000, most, lambda _oid: 10)]
+
+    assert sources(1, 1) == []
+    assert sources(1, 2) == [1]
+    assert sources(2, 2) == [1]
+    assert sources(2, 3) == [2]
+    assert sources(3, 3) == [2, 1]
+    assert sources(6, 4) == [3, 1]
+
+
+def test_chains_are_bounded_by_bytes() -> None:
+    heavy = usable(chain(4), 1000, 32, lambda _oid: 900)
+    assert [source.depth for source in heavy] == [2, 1]
+    assert [source.depth for source in usable(chain(4), 1000, 32, lambda _oid: 100)] == [4]

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from git_theta.errors import CorruptError, UsageError
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates.rows import Rows, Run, align
+from tests.updates.weights import base, joined, trained
+
+WIDTH = 8
+contents = st.lists(st.integers(0, 30), min_size=1, max_size=40)
+
+
+def matrix(rows: list[int]) -> tuple[bytes, TensorSpec]:
+    """A matrix whose rows are equal where the numbers are."""
+    data = b"".join(trained(TensorSpec("F32", (WIDTH,)), seed) for seed in rows)
+    return data, TensorSpec("F32", (len(rows), WIDTH))
+
+
+def runs_of(new: list[int], old: list[int]) -> list[Run]:
+    (value, spec), (before, before_spec) = matrix(new), matrix(old)
+    return align(memoryview(value), spec, base(before)(len(before)), before_spec)
+
+
+@given(contents, contents)
+def test_any_matrix_comes_back(new: list[int], old: list[int]) -> None:
+    (value, spec), (before, _) = matrix(new), matrix(old)
+    runs = runs_of(new, old)
+    payload = joined(Rows().encode(memoryview(value), spec, len(before), runs))
+    aligned = joined(Rows().decode(memoryview(payload), [base(before, step=13)], len(value)))
+    assert len(aligned) == len(value)
+    covered = {row for _, start, count in runs for row in range(start, start + count)}
+    ours, theirs = np.frombuffer(value).reshape(len(new), -1), np.frombuffer(aligned).reshape(len(new), -1)
+    for row in set(range(len(new))) - covered:
+        assert (ours[row] == theirs[row]).all()
+
+
+def test_a_vocabulary_grows() -> None:
+    assert runs_of([*range(100), 200, 201], list(range(100))) == [(0, 0, 100)]
+
+
+def test_rows_come_in_the_middle() -> None:
+    new = [*range(50), 200, 201, *range(50, 100)]
+    assert runs_of(new, list(range(100))) == [(0, 0, 50), (50, 52, 50)]
+
+
+def test_a_vocabulary_is_trimmed() -> None:
+    new = [*range(10, 40), *range(60, 90)]
+    assert runs_of(new, list(range(100))) == [(10, 0, 30), (60, 30, 30)]
+
+
+def test_rows_that_changed_stay_in_their_run() -> None:
+    old = list(range(100))
+    new = [500 if row in {20, 21, 60} else row for row in old]
+    assert runs_of([*new, 200], old) == [(0, 0, 100)]
+
+
+def test_equal_rows_are_no_anchors() -> None:
+    assert runs_of([7] * 30, [7] * 20) == [(0, 0, 20)]
+
+
+@given(st.binary(max_size=200))
+def test_junk_is_refused(junk: bytes) -> None:
+    with pytest.raises((CorruptError, UsageError)):
+        list(Rows().decode(memoryview(junk), [base(bytes(8))], 8))
+
+
+@pytest.mark.parametrize(
+    "runs",
+    [[(0, 0, 0)], [(0, 5, 3), (5, 0, 3)], [(5, 0, 3), (0, 5, 3)], [(0, 0, 41)], [(30, 0, 20)], [(-1, 0, 2)]],
+)
+def test_made_up_runs_are_refused(runs: list[Run]) -> None:
+    (value, spec), (before, _) = matrix(list(range(40))), matrix(list(range(40)))
+    payload = joined(Rows().encode(memoryview(value), spec, len(before), runs))
+    with pytest.raises(CorruptError):
+        list(Rows().decode(memoryview(payload), [base(before)], len(value)))
