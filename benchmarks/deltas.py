@@ -176,8 +176,9 @@ def _clean(
     """The file's manifest, and seconds; what the old version has is known wherever that is."""
     sources = {entry.digest: entry.source for entry in old.all_entries()} if old else {}
     find: Callable[[str], Source | None] = sources.get
-    cleaner = Cleaner(store=store, known=find, threads=default_threads())
-    previous = [old] if old and not elsewhere else []
+    others = [old] if old else []
+    cleaner = Cleaner(store=store, known=find, threads=default_threads(), candidates=lambda: others)
+    previous = [] if elsewhere else others
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         os.sync()
         start = time.perf_counter()

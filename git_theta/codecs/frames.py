@@ -1,8 +1,10 @@
 """Frames: one chunk of machine words as byte planes, each compressed or raw.
 
-A plane is the same bytes of every word: the highest first. In a frame stand a `u32` and a number of
-bytes, which are the lowest 29 bits of it. The top bit says that the bytes are raw and not a zstd frame, the
-two bits below it that small numbers are packed two or four to a byte. A plane of zeros has no bytes.
+A plane is the same bytes of every word, the highest first. A *plain* frame is a `u32`, whose top bit means
+raw and whose other bits are the length, and that many bytes. A *packed* frame is for numbers that are mostly
+small: its head is a number of 7 bits a byte (LEB128), made of the length, a bit for raw, and two bits that
+say whether two or four numbers share a byte; a plane of zeros is a head of zero; the zstd frames have no
+magic number.
 """
 
 from __future__ import annotations
@@ -24,41 +26,21 @@ if TYPE_CHECKING:
 #: Values are coded in chunks of this many bytes.
 CHUNK = 1 << 20
 
-LENGTH = struct.Struct("<I")
+_LENGTH = struct.Struct("<I")
 _RAW = 1 << 31
-_PAIRS = 1 << 29
-_QUADS = 2 << 29
-_SIZE = (1 << 29) - 1
+
+#: The lowest bits of a packed frame's head: 2 for pairs, 3 for quads; the next bit is for raw.
+_PAIRS, _QUADS, _PACKED_RAW = 2, 3, 4
 
 #: A plane is worth compressing if this many bytes from its middle shrink below this share.
 _SAMPLE = 8192
 _WORTH = 0.97
 
+#: By whether the frames are packed.
+_FORMATS = (zstandard.FORMAT_ZSTD1, zstandard.FORMAT_ZSTD1_MAGICLESS)
+
 #: A longer zstd window than this is never needed for a plane, and never accepted.
 _MAX_WINDOW = 8 << 20
-
-
-def literals_only(window_log: int) -> zstandard.ZstdCompressor:
-    """A compressor that finds hardly any matches, and so reaches the order-0 entropy of skewed bytes fast.
-
-    Args:
-        window_log: Also bounds the blocks, each of which has its own statistics: 17 is the usual 128 KiB.
-    """
-    parameters = zstandard.ZstdCompressionParameters(
-        strategy=zstandard.STRATEGY_FAST,
-        window_log=window_log,
-        chain_log=6,
-        hash_log=6,
-        search_log=1,
-        min_match=7,
-        write_content_size=False,
-    )
-    return zstandard.ZstdCompressor(compression_params=parameters)
-
-
-def general() -> zstandard.ZstdCompressor:
-    """A compressor for bytes that repeat: integers, text."""
-    return zstandard.ZstdCompressor(level=3, write_content_size=False)
 
 
 class Writer:
@@ -67,20 +49,18 @@ class Writer:
     Args:
         widths: Widths of the planes in bytes, from the top of the word.
         most: Words in the largest chunk.
-        compressor: For the planes that are worth it.
-        pack: Pack small numbers: an entropy coder that spends at least a bit on each byte then gets closer to
-            what skewed ones are worth. All planes must be bytes.
+        literals: Whether the planes have skewed bytes that hardly repeat: those of floats. The compressor
+            then finds few matches, and reaches the order-0 entropy fast.
+        packed: Whether to write packed frames; all planes must then be bytes.
     """
 
-    def __init__(
-        self, widths: Sequence[int], most: int, compressor: zstandard.ZstdCompressor, *, pack: bool = False
-    ) -> None:
+    def __init__(self, widths: Sequence[int], most: int, *, literals: bool, packed: bool = False) -> None:
         import numpy as np
 
         self._widths = tuple(widths)
-        self._pack = pack
         self._planes = {width: np.empty(most, f"<u{width}") for width in widths}
-        self._compressor = compressor
+        self._packed = packed
+        self._compressor = _compressor(literals, packed)
 
     def frames(self, chunk: Words) -> Iterator[bytes | memoryview]:
         """The planes of a chunk; each piece is valid until the next is asked for."""
@@ -92,20 +72,39 @@ class Writer:
             plane = self._planes[width][: len(chunk)]
             # A strided view is the fastest way to pick a part of each word, where the part is aligned.
             np.copyto(plane, chunk.view(plane.dtype)[high // width :: word // width])
-            flag = 0
-            if self._pack:
-                plane, flag = _packed(plane)
-            data = plane.data.cast("B")
-            if not len(data):
-                yield LENGTH.pack(0)
-                continue
-            packed = self._compressor.compress(data) if _worth(self._compressor, data) else b""
-            if packed and len(packed) < len(data):
-                yield LENGTH.pack(len(packed) | flag)
-                yield packed
+            if self._packed:
+                yield from self._pack(plane)
             else:
-                yield LENGTH.pack(len(data) | flag | _RAW)
-                yield data
+                data = plane.data.cast("B")
+                coded = self._compress(data)
+                yield _LENGTH.pack(len(data) | _RAW if coded is None else len(coded))
+                yield data if coded is None else coded
+
+    def _pack(self, plane: Words) -> Iterator[bytes | memoryview]:
+        plane, many = _packed(plane)
+        if not len(plane):
+            yield number(0)
+            return
+        data = plane.data.cast("B")
+        coded = self._compress(data)
+        yield number((len(data) << 3 | _PACKED_RAW if coded is None else len(coded) << 3) | many)
+        yield data if coded is None else coded
+
+    def _compress(self, data: memoryview) -> bytes | None:
+        if not _worth(self._compressor, data):
+            return None
+        coded = self._compressor.compress(data)
+        return coded if len(coded) < len(data) else None
+
+
+def number(value: int) -> bytes:
+    """A number of 7 bits a byte, the lowest first; all but the last byte have their top bit set."""
+    coded = bytearray()
+    while value > 0x7F:
+        coded.append(value & 0x7F | 0x80)
+        value >>= 7
+    coded.append(value)
+    return bytes(coded)
 
 
 class Reader:
@@ -113,18 +112,20 @@ class Reader:
 
     Args:
         data: The frames.
+        packed: Whether they're packed.
     """
 
-    def __init__(self, data: memoryview) -> None:
+    def __init__(self, data: memoryview, *, packed: bool = False) -> None:
         self._data = data
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW)
+        self._packed = packed
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=_FORMATS[packed])
         self._at = 0
 
-    def read(self, chunk: Words, widths: Sequence[int] | None = None) -> int:
-        """Fill a chunk with the next planes; returns how many of them were zeros.
+    def read(self, chunk: Words, widths: Sequence[int] | None = None) -> None:
+        """Fill a chunk with the next planes.
 
         Args:
-            chunk: Where they go. It must be zero already: planes of zeros aren't touched.
+            chunk: Where they go. For packed frames it must be zero already: planes of zeros aren't touched.
             widths: As they were written; `None` if each is a byte.
 
         Raises:
@@ -133,28 +134,30 @@ class Reader:
         import numpy as np
 
         word = high = chunk.dtype.itemsize
-        zeros = 0
         for width in widths or (1,) * word:
             high -= width
-            plane = self._plane(len(chunk) * width)
-            if plane is None:
-                zeros += 1
-            else:
+            size = len(chunk) * width
+            plane = self._packed_plane(size) if self._packed else self._plain_plane(size)
+            if plane is not None:
                 part = chunk.view(f"<u{width}")[high // width :: word // width]
                 part[...] = np.frombuffer(plane, part.dtype)
-        return zeros
 
     def number(self) -> int:
-        """The next `u32`.
+        """The next number; see the function of that name.
 
         Raises:
             CorruptError: There's none.
         """
-        if self._at + 4 > len(self._data):
-            raise CorruptError("the payload ends early")
-        (number,) = LENGTH.unpack_from(self._data, self._at)
-        self._at += 4
-        return int(number)
+        value = 0
+        for place in range(5):
+            if self._at >= len(self._data):
+                break
+            byte = self._data[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << 7 * place
+            if byte < 0x80:
+                return value
+        raise CorruptError("the payload ends early")
 
     def end(self) -> None:
         """Check that everything was read.
@@ -165,31 +168,61 @@ class Reader:
         if self._at != len(self._data):
             raise CorruptError(f"{len(self._data) - self._at} bytes follow the last chunk")
 
-    def _plane(self, size: int) -> bytes | memoryview | None:
-        """The bytes of a plane; `None` for zeros."""
-        number = self.number()
-        if not number:
+    def _plain_plane(self, size: int) -> bytes | memoryview:
+        if self._at + 4 > len(self._data):
+            raise CorruptError("the payload ends early")
+        (length,) = _LENGTH.unpack_from(self._data, self._at)
+        self._at += 4
+        return self._bytes(length & ~_RAW, size, bool(length & _RAW))
+
+    def _packed_plane(self, size: int) -> bytes | memoryview | None:
+        head = self.number()
+        if not head:
             return None
-        raw, pairs, quads, length = number & _RAW, number & _PAIRS, number & _QUADS, number & _SIZE
+        many = {0: 1, _PAIRS: 2, _QUADS: 4}.get(head & 3, 0)
+        if not many:
+            raise CorruptError("the payload has a plane of an unknown kind")
+        plane = self._bytes(head >> 3, -(-size // many), bool(head & _PACKED_RAW))
+        return plane if many == 1 else _unpacked(plane, size, many)
+
+    def _bytes(self, length: int, size: int, raw: bool) -> bytes | memoryview:
+        """The next bytes, and what they decompress to: `size` bytes."""
         piece = self._data[self._at : self._at + length]
-        full, size = size, -(-size // (2 if pairs else 4 if quads else 1))
-        if len(piece) < length or (raw and length != size) or (pairs and quads):
+        if len(piece) < length or (raw and length != size):
             raise CorruptError("the payload ends early")
         self._at += length
         if raw:
-            plane: bytes | memoryview = piece
-        else:
-            try:
-                plane = self._decompressor.decompress(piece, max_output_size=size)
-            except zstandard.ZstdError as error:
-                raise CorruptError(f"the payload can't be decompressed: {error}") from error
-            if len(plane) != size:
-                raise CorruptError("the payload decompresses to a wrong size")
-        return _unpacked(plane, full, 2 if pairs else 4) if pairs or quads else plane
+            return piece
+        try:
+            plane = self._decompressor.decompress(piece, max_output_size=size)
+        except zstandard.ZstdError as error:
+            raise CorruptError(f"the payload can't be decompressed: {error}") from error
+        if len(plane) != size:
+            raise CorruptError("the payload decompresses to a wrong size")
+        return plane
+
+
+def _compressor(literals: bool, packed: bool) -> zstandard.ZstdCompressor:
+    options: dict[str, int] = {"write_content_size": False, "format": _FORMATS[packed]}
+    if literals:
+        options |= {"strategy": zstandard.STRATEGY_FAST, "window_log": 17, "chain_log": 6, "hash_log": 6}
+        options |= {"search_log": 1, "min_match": 7}
+        parameters = zstandard.ZstdCompressionParameters(**options)
+    else:
+        parameters = zstandard.ZstdCompressionParameters.from_level(3, **options)
+    return zstandard.ZstdCompressor(compression_params=parameters)
+
+
+def _worth(compressor: zstandard.ZstdCompressor, plane: memoryview) -> bool:
+    if len(plane) <= 4 * _SAMPLE:
+        return True
+    middle = (len(plane) - _SAMPLE) // 2
+    pieces = (plane[:_SAMPLE], plane[middle : middle + _SAMPLE], plane[-_SAMPLE:])
+    return any(len(compressor.compress(piece)) < _WORTH * _SAMPLE for piece in pieces)
 
 
 def _packed(plane: Words) -> tuple[Words, int]:
-    """A plane of bytes with as many numbers to a byte as fit, and the flag for it; nothing for zeros."""
+    """A plane of bytes with as many numbers to a byte as fit, and which; nothing for zeros."""
     import numpy as np
 
     largest = int(plane.max(initial=0))
@@ -210,18 +243,9 @@ def _unpacked(plane: bytes | memoryview, size: int, many: int) -> memoryview:
     import numpy as np
 
     wide = np.frombuffer(plane, np.uint8).astype(f"<u{many}")
-    spread = (
-        (wide | wide << 4) & 0x0F0F
-        if many == 2
-        else (wide | wide << 6 | wide << 12 | wide << 18) & 0x03030303
-    )
+    if many == 2:
+        spread = (wide | wide << 4) & 0x0F0F
+    else:
+        spread = (wide | wide << 6 | wide << 12 | wide << 18) & 0x03030303
     plain: memoryview = spread.data.cast("B")
     return plain[:size]
-
-
-def _worth(compressor: zstandard.ZstdCompressor, plane: memoryview) -> bool:
-    if len(plane) <= 4 * _SAMPLE:
-        return True
-    middle = (len(plane) - _SAMPLE) // 2
-    pieces = (plane[:_SAMPLE], plane[middle : middle + _SAMPLE], plane[-_SAMPLE:])
-    return any(len(compressor.compress(piece)) < _WORTH * _SAMPLE for piece in pieces)

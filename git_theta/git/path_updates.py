@@ -33,7 +33,7 @@ class PathUpdates:
             answer = b""
             # Path, attribute and value, each ended by a zero byte.
             while answer.count(b"\0") < 3:
-                more = process.stdout.read1()
+                more = os.read(process.stdout.fileno(), 1 << 16)
                 if not more:
                     return None
                 answer += more

@@ -1,15 +1,15 @@
 """Residual: what a prediction leaves to be said about a value, chunk by chunk.
 
 The differences of ordered integers are put into the order of the prediction's exponents, which the
-decoder knows, and then, segment by segment, into byte planes. A chunk begins with a `u32`: 0 if it was
-predicted exactly, and nothing follows; else 1.
+decoder knows, and then, segment by segment, into packed byte planes. A chunk begins with a number: 0 if it
+was predicted exactly, and nothing follows; else 1.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.frames import LENGTH, Reader, Writer, general, literals_only
+from git_theta.codecs.frames import Reader, Writer, number
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Payload
 from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 #: Bytes of a segment: small, as the statistics change with the exponent. Half or twice as much is worse.
 _SEGMENT = 1 << 16
 
-_WINDOW_LOG = 17
-_SAME, _OTHER = LENGTH.pack(0), LENGTH.pack(1)
+_SAME, _OTHER = number(0), number(1)
 
 
 class ResidualWriter:
@@ -35,9 +34,10 @@ class ResidualWriter:
     def __init__(self, spec: TensorSpec, most: int) -> None:
         self._dtype = spec.dtype
         self._floats = is_ordered(spec)
-        compressor = literals_only(_WINDOW_LOG) if self._floats else general()
         self._segment = _SEGMENT // spec.word_size
-        self._writer = Writer((1,) * spec.word_size, min(most, self._segment), compressor, pack=True)
+        widths = (1,) * spec.word_size
+        most = min(most, self._segment)
+        self._writer = Writer(widths, most, literals=self._floats, packed=True)
 
     def frames(self, value: Words, prediction: Words) -> Payload:
         """The residual of a chunk."""
@@ -67,7 +67,7 @@ class ResidualReader:
         self._dtype = spec.dtype
         self._floats = is_ordered(spec)
         self._segment = _SEGMENT // spec.word_size
-        self._reader = Reader(data)
+        self._reader = Reader(data, packed=True)
 
     def apply(self, prediction: Words) -> Words:
         """The value of the chunk that this was predicted for.

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.frames import LENGTH, Reader, Writer, general, literals_only
+from git_theta.codecs.frames import Reader, Writer, number
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Payload, Pieces, Sample, UnsuitableError, only
@@ -25,9 +25,6 @@ _CHUNK = 16 << 20
 
 #: Above this share of changed words, other updates do better.
 _MOST = 0.1
-
-#: Set in a chunk's count of places if the words themselves are stored, and not their differences.
-_ITSELF = 1 << 31
 
 _INDEX = "<u4"
 
@@ -68,11 +65,11 @@ class Sparse:
 
         base = only(inputs, self.name)
         spec, _, body = unpack_typed(self.name, payload, nbytes)
-        reader = Reader(body)
+        reader = Reader(body, packed=True)
         for chunk in chunks(base(nbytes), _CHUNK, nbytes):
             words = np.frombuffer(chunk, f"<u{spec.word_size}").copy()
-            count = reader.number()
-            itself, count = bool(count & _ITSELF), count & ~_ITSELF
+            head = reader.number()
+            itself, count = head & 1, head >> 1
             if count > len(words):
                 raise CorruptError("more words change than there are")
             if count:
@@ -92,15 +89,15 @@ def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSp
     import numpy as np
 
     if not len(places):
-        yield LENGTH.pack(0)
+        yield number(0)
         return
     floats = is_ordered(spec)
-    planes = Writer((1,) * spec.word_size, len(places), literals_only(17) if floats else general(), pack=True)
+    planes = Writer((1,) * spec.word_size, len(places), literals=floats, packed=True)
     # Pruned weights are all zero, fine-tuned ones are close to what they were: whichever is shorter.
     itself = b"".join(map(bytes, planes.frames(after)))
     steps = b"".join(map(bytes, planes.frames(difference(after, before, floats))))
     shorter = len(itself) < len(steps)
-    yield LENGTH.pack(len(places) | (_ITSELF if shorter else 0))
+    yield number(len(places) << 1 | shorter)
     gaps = np.diff(places, prepend=0).astype(_INDEX)
-    yield from Writer((1, 1, 1, 1), len(gaps), general(), pack=True).frames(gaps)
+    yield from Writer((1, 1, 1, 1), len(gaps), literals=False, packed=True).frames(gaps)
     yield itself if shorter else steps
