@@ -18,6 +18,7 @@ COMMANDS = {
     "uninstall": "Undo `git theta install`.",
     "track": "Track checkpoints by pattern, or list the patterns.",
     "untrack": "Stop tracking a pattern.",
+    "add": "Add a checkpoint as updates that you give.",
     "status": "Show what changed, parameter by parameter.",
     "show": "Show a checkpoint's parameters and what they cost.",
     "ls-files": "List tracked checkpoints.",

@@ -78,7 +78,7 @@ class Filter:
         previous = self._previous(path)
         with ThreadPoolExecutor(1) as background:
             with progress(f"adding {path}", len(file.data)) as advance:
-                early = background.submit(self._cleaner(path, advance).clean, file.data, previous)
+                early = background.submit(self.cleaner(path, advance).clean, file.data, previous)
                 stream = drain(content, file, self.repository.store.temporary_file)
                 wait([early])
             if stream is None and file.unchanged():
@@ -97,7 +97,7 @@ class Filter:
             return b""
         if is_manifest(data):
             return _passed(path, bytes(data))
-        cleaned = self._cleaner(path).clean(data, self._previous(path))
+        cleaned = self.cleaner(path).clean(data, self._previous(path))
         self._remember(cleaned.manifest, None)
         return _said(path, cleaned)
 
@@ -121,7 +121,8 @@ class Filter:
         self._blobs.close()
         self._path_updates.close()
 
-    def _cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
+    def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
+        """What stores the file at a path, as the settings and the path's attributes say."""
         settings = self.repository.settings
         update = (path and self._path_updates.get(path)) or settings.update
         return Cleaner(

@@ -1,0 +1,104 @@
+"""`git theta add`."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+import click
+
+from git_theta.cli.render import human_size, plural, ratio
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter
+from git_theta.git.repository import Repository
+from git_theta.git.sideload import requantize, sideload
+from git_theta.sideload.given import KINDS
+
+_QUANTIZED = "quantized"
+
+_EPILOG = """\b
+Examples:
+  git theta add model.safetensors --update-type low-rank --update-data my-lora/
+  git theta add model.safetensors --update-type sparse --update-data change.safetensors
+  git theta add model.safetensors --update-type quantized
+"""
+
+
+@click.command("add", epilog=_EPILOG, short_help="Add a checkpoint as updates that you give.")
+@click.argument("model", type=click.Path())
+@click.option(
+    "--update-type",
+    "kind",
+    required=True,
+    type=click.Choice([*KINDS, _QUANTIZED]),
+    help="What the updates are.",
+)
+@click.option(
+    "--update-data",
+    "data",
+    type=click.Path(path_type=Path),
+    help="A checkpoint file with the updates, or a folder that PEFT saved a LoRA or IA3 adapter in.",
+)
+@click.option(
+    "--epsilon",
+    type=float,
+    metavar="NUMBER",
+    help="For quantized: the error bound; values move in steps of 2*ln(1+epsilon). The default is 1e-4.",
+)
+def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> None:
+    """Store exactly the updates that you give, and nothing more.
+
+    The updates apply to the version of MODEL that is staged, or else committed. The result is written to
+    the work tree and staged. If the work tree has a changed MODEL already, for example with an adapter
+    merged, that's what is staged, bit for bit; the updates then say how it came about.
+
+    A file of updates names its tensors after MODEL's parameters. For low-rank, NAME/R and NAME/C: their
+    matrix product is added. For ia3, NAME/ia3: multiplied, with numpy's broadcasting. For sparse, NAME/data,
+    NAME/indices, NAME/indptr and NAME/shape: a matrix in compressed sparse rows, which is added. For dense,
+    NAME: the new value.
+
+    The type quantized is lossy and needs no data: what changed in the work tree is rounded to
+    whole steps from the previous version, and MODEL is overwritten by the result.
+    """
+    if (data is None) != (kind == _QUANTIZED):
+        needs = "needs no" if data else "needs"
+        raise UsageError(f"an update of type {kind} {needs} --update-data")
+    if epsilon is not None and kind != _QUANTIZED:
+        raise UsageError("--epsilon is for --update-type quantized")
+    if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
+        raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
+    source = data.absolute() if data else None
+    git = Git()
+    path = _from_top(git, model)
+    os.chdir(Repository(git).root)
+    repository = Repository(Git())
+    work = Filter(repository)
+    try:
+        if source:
+            outcome = sideload(work, path, kind, source)
+        else:
+            outcome = requantize(work, path, 1e-4 if epsilon is None else epsilon)
+    finally:
+        work.close()
+    if not outcome.changed:
+        click.echo("Nothing changed.")
+        return
+    share = ratio(outcome.stored, outcome.size)
+    click.echo(
+        f"{plural(outcome.changed, 'parameter')} changed: "
+        f"{human_size(outcome.size)} stored as {human_size(outcome.stored)} ({share})."
+    )
+    click.echo(f"{model} is {'written and staged' if outcome.written else 'staged as it is'}.")
+
+
+def _from_top(git: Git, model: str) -> str:
+    """The path from the top of the work tree, without following a link at its end."""
+    folder, name = os.path.split(os.path.abspath(model))
+    path = os.path.relpath(
+        os.path.join(os.path.realpath(folder), name), os.path.realpath(Repository(git).root)
+    )
+    if path.startswith(".."):
+        raise UsageError(f"{model} is outside this repository's work tree")
+    return path

@@ -1,0 +1,101 @@
+"""Stage a manifest and write its file, so that work tree, index and cache agree."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from git_theta.git.filter import Filter
+from git_theta.git.index import quiet_mtime_ns, refresh_stats
+from git_theta.model.manifest import Manifest
+
+
+def stage(work: Filter, path: str, mode: str, manifest: Manifest, status: os.stat_result) -> None:
+    """Put a manifest into the index for a file that has its content already.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        path: From there.
+        mode: As in the index, for example `100644`.
+        manifest: What the file stands for.
+        status: The file's stat, taken before it was read, and equal after.
+
+    Raises:
+        GitError: The index is locked, for example.
+    """
+    oid = _put(work, manifest)
+    _point(work, path, mode, oid)
+    _settle(work, path, oid, manifest, status)
+
+
+def write_and_stage(
+    work: Filter,
+    path: str,
+    mode: str,
+    manifest: Manifest,
+    before: str,
+    unchanged: Callable[[], object],
+    progress: Callable[[int], object] = lambda _count: None,
+) -> None:
+    """Replace a file by what a manifest stands for, and put that into the index.
+
+    Both or neither: whatever can fail is done before the file is replaced.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        path: From there.
+        mode: As in the index.
+        manifest: Its objects are in the store.
+        before: Id of the blob that the index has.
+        unchanged: Called last; raises if the file may not be replaced any more.
+        progress: Called with the number of bytes of each finished parameter.
+
+    Raises:
+        ThetaError: The file can't be made, or the index is locked.
+    """
+    handle, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".git-theta-")
+    try:
+        work.smudge(manifest, handle, progress)
+        os.fchmod(handle, stat.S_IMODE(os.stat(path).st_mode))
+        past = quiet_mtime_ns(work.repository.index)
+        os.utime(handle, ns=(past, past))
+        os.fsync(handle)
+        oid = _put(work, manifest)
+        unchanged()
+        _point(work, path, mode, oid)
+        try:
+            os.rename(name, path)
+        except BaseException:
+            _point(work, path, mode, before)
+            raise
+        # A rename changes the ctime, so only now is the stat what the index should have.
+        status = os.fstat(handle)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+    finally:
+        os.close(handle)
+    _settle(work, path, oid, manifest, status)
+
+
+def _put(work: Filter, manifest: Manifest) -> str:
+    oid = work.repository.git.run("hash-object", "-w", "--stdin", stdin=manifest.to_bytes())
+    return oid.decode().strip()
+
+
+def _point(work: Filter, path: str, mode: str, oid: str) -> None:
+    line = f"{mode} {oid} 0\t".encode() + os.fsencode(path) + b"\0"
+    work.repository.git.run("update-index", "-z", "--index-info", stdin=line)
+
+
+def _settle(work: Filter, path: str, oid: str, manifest: Manifest, status: os.stat_result) -> None:
+    """Git needn't read the file again."""
+    work.remember_file(manifest, status)
+    name = os.fsencode(path)
+    repository = work.repository
+    refresh_stats(repository.git, repository.index, Path.cwd(), {name: oid}, stats={name: status})

@@ -1,0 +1,74 @@
+"""Names: which parameter of a checkpoint a name in update data means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from git_theta.errors import UsageError
+
+
+class Names:
+    """The names of a checkpoint's parameters, found by what others call them.
+
+    Args:
+        names: All of them.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = tuple(names)
+        self._plain: dict[str, list[str]] = {}
+        self._by_end: dict[str, list[str]] = {}
+        for name in self._names:
+            self._plain.setdefault(_plain(name), []).append(name)
+            self._by_end.setdefault(_end(name), []).append(name)
+
+    def find(self, wanted: str) -> str | None:
+        """The parameter that is meant, if there's one.
+
+        A checkpoint may have a prefix before its names (`model.`, `state_dict/`), and so may the data:
+        where the names aren't equal, one must end with the other.
+
+        Raises:
+            UsageError: Several fit equally well.
+        """
+        if wanted in self._names:
+            return wanted
+        plain = _plain(wanted)
+        found = self._plain.get(plain, [])
+        if not found:
+            likely = self._by_end.get(_end(wanted), []) if "." in plain else self._names
+            found = [name for name in likely if _plain(name).endswith(f".{plain}")]
+        if not found:
+            # The longest end of the name that the checkpoint has; one word alone says too little.
+            words = plain.split(".")
+            ends = (self._plain.get(".".join(words[start:]), []) for start in range(1, len(words) - 1))
+            found = next(filter(None, ends), [])
+        if len(found) > 1:
+            listed = ", ".join(map(repr, found[:3])) + (", …" if len(found) > 3 else "")
+            raise UsageError(f"{wanted!r} in the update data could be any of {listed}", "use the whole name")
+        return found[0] if found else None
+
+    def get(self, wanted: str) -> str:
+        """As `find`, for a name that must be there.
+
+        Raises:
+            UsageError: It isn't, or it's ambiguous; the message has the nearest names.
+        """
+        found = self.find(wanted)
+        if found is None:
+            near = get_close_matches(wanted, self._names, 3, 0.4) or list(self._names[:3])
+            raise UsageError(
+                f"the checkpoint has no parameter {wanted!r}",
+                f"near: {', '.join(near) or 'it has none at all'}",
+            )
+        return found
+
+
+def _end(name: str) -> str:
+    """The last two words."""
+    return ".".join(_plain(name).split(".")[-2:])
+
+
+def _plain(name: str) -> str:
+    return name.replace("/", ".")

@@ -1,0 +1,268 @@
+"""Adapters as the PEFT library saves them: what each does to the parameters when it's merged."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from git_theta.errors import UsageError
+from git_theta.model.tensor import TensorSpec
+from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
+from git_theta.sideload.names import Names
+from git_theta.sideload.update_data import read_tensors
+
+CONFIG = "adapter_config.json"
+_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+#: The kind of update that an adapter is, by its `peft_type`.
+_KINDS = {"LORA": "low-rank", "IA3": "ia3"}
+
+_PREFIX = "base_model.model."
+
+#: Settings under which merging means something else than adding a product.
+_VARIANTS = (
+    "use_dora",
+    "use_qalora",
+    "use_bdlora",
+    "target_parameters",
+    "layer_replication",
+    "trainable_token_indices",
+    "alora_invocation_tokens",
+    "arrow_config",
+    "kasa_config",
+    "monteclora_config",
+)
+
+#: Initialisations that leave the base as it is. The others subtract from it, so that what was trained
+#: doesn't belong to the checkpoint itself.
+_KEEPS_BASE = (None, True, False, "gaussian", "orthogonal", "eva")
+
+# An adapter's own name may stand in a key, as older versions of PEFT wrote it.
+_LORA = re.compile(r"(?P<module>.+)\.lora_(?P<part>A|B)(?:\.(?!weight$|bias$)\w+)?\.(?P<what>weight|bias)")
+_LORA_EMBEDDING = re.compile(r"(?P<module>.+)\.lora_embedding_(?P<part>A|B)(?:\.\w+)?")
+_IA3 = re.compile(r"(?P<module>.+)\.ia3_l(?:\.\w+)?")
+_SAVED = ".modules_to_save."
+
+#: What the tensors of other variants have in their names.
+_STRANGE = re.compile(r"\.(lora_|ia3_|token_adapter\.|original_module\.)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Adapter:
+    """An adapter's settings, and the checkpoint that it's for."""
+
+    config: Mapping[str, Any]
+    names: Names
+    specs: Mapping[str, TensorSpec]
+
+    def scale(self, module: str, rank: int) -> float:
+        """What the product of a module's factors is multiplied by.
+
+        Raises:
+            UsageError: The factors don't have the rank that the settings say.
+        """
+        expected = self._setting("rank_pattern", module, "r")
+        alpha = self._setting("alpha_pattern", module, "lora_alpha")
+        if expected != rank or rank < 1:
+            raise UsageError(f"the adapter's factors of {module!r} have rank {rank}, not {expected:g}")
+        return alpha / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
+
+    def _setting(self, patterns: str, module: str, default: str) -> float:
+        value = self.config.get(default, 8)
+        for pattern, found in (self.config.get(patterns) or {}).items():
+            if _matches(rf"(.*\.)?({pattern})$", module):
+                value = found
+                break
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise UsageError(f"the adapter's {CONFIG} has {default} {value!r}", "it must be a number")
+        return value
+
+    @property
+    def flipped(self) -> bool:
+        """Whether weights are stored as inputs by outputs."""
+        return bool(self.config.get("fan_in_fan_out"))
+
+    def is_feedforward(self, module: str) -> bool:
+        """Whether IA3 scales a module's inputs rather than its outputs."""
+        listed = self.config.get("feedforward_modules") or ()
+        if isinstance(listed, str):
+            return _matches(rf"(?:{listed})\Z", module)
+        return any(module.endswith(str(name)) for name in listed)
+
+
+def is_adapter(path: Path) -> bool:
+    """Whether a path is a folder that PEFT saved an adapter in."""
+    return (path / CONFIG).is_file()
+
+
+def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> dict[str, tuple[Given, ...]]:
+    """What an adapter does to each parameter, in the order in which it's done.
+
+    Args:
+        folder: Has `adapter_config.json` and `adapter_model.safetensors` or `adapter_model.bin`.
+        kind: The kind of update that the user named.
+        specs: The checkpoint's parameters.
+
+    Raises:
+        UsageError: The folder has no such adapter, or it doesn't fit the checkpoint.
+    """
+    adapter = _Adapter(_config(folder, kind), Names(specs), specs)
+    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    if weights is None:
+        raise UsageError(f"{folder} has no {' or '.join(_WEIGHTS)}")
+    found: dict[str, tuple[Given, ...]] = {}
+    factors: dict[str, dict[str, Array]] = {}
+    for name, array in read_tensors(weights).items():
+        key = name.removeprefix(_PREFIX)
+        lora = _LORA.fullmatch(key)
+        embedding = _LORA_EMBEDDING.fullmatch(key)
+        vector = _IA3.fullmatch(key)
+        if lora and kind == "low-rank":
+            factors.setdefault(_module(lora), {})[lora["part"] + lora["what"]] = array
+        elif embedding and kind == "low-rank":
+            factors.setdefault(_module(embedding), {})[f"embedding {embedding['part']}"] = array
+        elif vector and kind == "ia3":
+            found.update(_ia3(adapter, _module(vector), array))
+        elif _STRANGE.search(key):
+            raise UsageError(f"the adapter has {name!r}, which git-theta can't merge", _HINT)
+        else:
+            found[_replaced(adapter, key)] = (DenseGiven(array),)
+    for module, parts in factors.items():
+        for target, given in _lora(adapter, module, parts).items():
+            # PEFT saves adapted embeddings along with their factors.
+            found[target] = (*found.get(target, ()), given)
+    if not found:
+        raise UsageError(f"the adapter {weights} has no tensors")
+    return found
+
+
+_HINT = "merge it with PEFT, save the model over the file, and use plain `git add`"
+
+
+def _config(folder: Path, kind: str) -> dict[str, Any]:
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{folder / CONFIG} can't be read: {error}") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{folder / CONFIG} isn't a map of settings")
+    found = _KINDS.get(str(config.get("peft_type")))
+    if found is None:
+        raise UsageError(f"the adapter is of type {config.get('peft_type')!r}, not LORA or IA3", _HINT)
+    if found != kind:
+        raise UsageError(f"the adapter is of type {config['peft_type']}", f"use --update-type {found}")
+    variants = [name for name in _VARIANTS if config.get(name)]
+    if variants:
+        raise UsageError(f"the adapter uses {', '.join(variants)}, which git-theta can't merge", _HINT)
+    start = config.get("init_lora_weights")
+    if start not in _KEEPS_BASE:
+        raise UsageError(f"the adapter was initialised by {start!r}, which changes the base", _HINT)
+    return config
+
+
+def _replaced(adapter: _Adapter, key: str) -> str:
+    """The parameter that a tensor under its own name replaces."""
+    module, saved, rest = key.replace(".base_layer.", ".").partition(_SAVED)
+    if saved:
+        # The adapter's own name may come next.
+        shorter = f"{module}.{rest.partition('.')[2]}"
+        return adapter.names.find(f"{module}.{rest}") or adapter.names.get(shorter)
+    return adapter.names.get(module)
+
+
+def _bias(target: str, specs: Mapping[str, TensorSpec]) -> str | None:
+    """The bias beside a weight."""
+    name = f"{target.removesuffix('weight')}bias"
+    return name if name in specs else None
+
+
+def _module(match: re.Match[str]) -> str:
+    return match["module"].replace(".base_layer", "")
+
+
+def _matches(pattern: str, module: str) -> bool:
+    try:
+        return re.match(pattern, module) is not None
+    except re.error as error:
+        raise UsageError(f"the adapter's {CONFIG} has a pattern that isn't one: {error}") from error
+
+
+def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[str, Given]:
+    if {"embedding A", "embedding B"} == parts.keys():
+        down, up, flipped = parts["embedding A"], parts["embedding B"], True
+    elif {"Aweight", "Bweight"} <= parts.keys() and not {"Abias"} & parts.keys():
+        down, up, flipped = parts["Aweight"], parts["Bweight"], adapter.flipped
+    else:
+        lacking = "B" if any("A" in part for part in parts) else "A"
+        raise UsageError(f"the adapter's factors of {module!r} aren't a pair: it lacks lora_{lacking}")
+    target = adapter.names.get(f"{module}.weight")
+    if min(len(down.spec.shape), len(up.spec.shape)) < 2 or 0 in down.spec.shape + up.spec.shape:
+        raise UsageError(f"the adapter's factors of {module!r} have shapes that aren't those of matrices")
+    scale = adapter.scale(module, down.spec.shape[0])
+    found: dict[str, Given] = {target: _product(down, up, scale, flipped, adapter.specs[target], module)}
+    if "Bbias" in parts:
+        import numpy as np
+
+        bias = _bias(target, adapter.specs)
+        numbers = parts["Bbias"].numbers().reshape(-1) * scale
+        if bias is None or adapter.specs[bias].count != len(numbers):
+            raise UsageError(f"the adapter has a bias for {module!r}, and the checkpoint hasn't", _HINT)
+        found[bias] = SparseGiven(np.arange(len(numbers)), numbers)
+    return found
+
+
+def _product(
+    down: Array, up: Array, scale: float, flipped: bool, spec: TensorSpec, module: str
+) -> LowRankGiven:
+    """The factors of `up @ down` in the orientation that the parameter has.
+
+    A convolution's kernel is a matrix too, by its outputs, if `up` is a convolution of size one.
+    """
+    dtype = down.spec.dtype if down.spec.dtype == up.spec.dtype else "F64"
+    down, up = (array.as_dtype(dtype) for array in (down, up))
+    outs, rank, *ones = up.spec.shape
+    _, *ins = down.spec.shape
+    if down.spec.shape[0] == rank and set(ones) <= {1}:
+        straight, across = (outs, *ins), (*ins, outs)
+        up, down = up.reshaped(outs, rank), down.reshaped(rank, math.prod(ins))
+        # PEFT corrects a wrong flag module by module, so a shape that fits only one way decides.
+        if spec.shape == straight and not (flipped and straight == across):
+            return LowRankGiven(up, down, scale)
+        if spec.shape == across and len(ins) == 1:
+            return LowRankGiven(down.transposed(), up.transposed(), scale)
+    raise UsageError(
+        f"the adapter's factors of {module!r} have shapes {list(down.spec.shape)} and {list(up.spec.shape)}, "
+        f"which don't fit the parameter's {list(spec.shape)}",
+        _HINT,
+    )
+
+
+def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Given, ...]]:
+    target = adapter.names.get(f"{module}.weight")
+    spec, count = adapter.specs[target], vector.spec.count
+    inputs = adapter.is_feedforward(module)
+    shape = vector.spec.shape
+    if len(shape) == 2 and len(spec.shape) == 2:
+        # Inputs by outputs: the other dimension. A shape that fits only one way decides, as for LoRA.
+        flip = adapter.flipped if spec.shape[0] == spec.shape[1] else count != spec.shape[int(inputs)]
+        dimension = int(inputs != flip)
+    else:
+        dimension = int(inputs)
+    if len(spec.shape) < 2 or len(shape) != len(spec.shape) or count != spec.shape[dimension]:
+        raise UsageError(
+            f"the adapter's vector of {module!r} has shape {list(shape)}, "
+            f"which doesn't fit the parameter's {list(spec.shape)}",
+            _HINT,
+        )
+    broadcast = [1] * len(spec.shape)
+    broadcast[dimension] = count
+    found: dict[str, tuple[Given, ...]] = {target: (Ia3Given(vector.reshaped(*broadcast)),)}
+    bias = None if inputs else _bias(target, adapter.specs)
+    if bias is not None and adapter.specs[bias].count == count:
+        found[bias] = (Ia3Given(vector.reshaped(*adapter.specs[bias].shape)),)
+    return found

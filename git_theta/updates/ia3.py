@@ -1,0 +1,141 @@
+"""IA3: a base times a vector that is broadcast against it, and if asked for the exact residual."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from git_theta import codecs
+from git_theta.codecs.frames import CHUNK
+from git_theta.errors import CorruptError
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates.base import Input, Payload, Pieces, only
+from git_theta.updates.chunks import chunks
+from git_theta.updates.payload import typed_header, unpack_typed
+from git_theta.updates.residual import ResidualReader, ResidualWriter
+from git_theta.updates.rounding import ARITHMETIC, round_to, widen
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from git_theta.updates.base import Words
+
+_CODEC = "planes"
+
+
+class Ia3:
+    """A value whose rows or columns are another one's, each times a number."""
+
+    name = "ia3"
+
+    def __init__(self) -> None:
+        self._codecs = codecs.registry()
+
+    def encode_with(
+        self,
+        value: memoryview | None,
+        spec: TensorSpec,
+        base: Input,
+        vector: memoryview,
+        vector_spec: TensorSpec,
+    ) -> Payload:
+        """The payload for a given vector.
+
+        Args:
+            value: The value, to be given back exactly; `None` if it's whatever the product gives.
+            spec: Its dtype, one of `ARITHMETIC`, and shape.
+            base: The bytes of the base.
+            vector: C-contiguous elements.
+            vector_spec: Their dtype, one of `ARITHMETIC`, and a shape that numpy broadcasts to that of
+                the value.
+        """
+        import numpy as np
+
+        codec = self._codecs.get(_CODEC)
+        encoded = b"".join(map(bytes, codec.encode(vector, codec.params(vector_spec))))
+        yield typed_header(
+            self.name,
+            spec,
+            vector=[vector_spec.dtype, *vector_spec.shape],
+            codec=_CODEC,
+            size=len(encoded),
+            residual=value is not None,
+        )
+        yield encoded
+        if value is None:
+            return
+        writer = ResidualWriter(spec, _block(spec) // spec.word_size)
+        at = 0
+        for prediction in _products(base, spec, vector, vector_spec):
+            size = prediction.nbytes
+            yield from writer.frames(np.frombuffer(value[at : at + size], prediction.dtype), prediction)
+            at += size
+
+    def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
+        """Block by block: the product, and the residual."""
+        base = only(inputs, self.name)
+        spec, header, body = unpack_typed(self.name, payload, nbytes)
+        vector_spec, size = _vector_spec(header.get("vector")), header.get("size")
+        if (
+            vector_spec is None
+            or not {spec.dtype, vector_spec.dtype} <= set(ARITHMETIC)
+            or not broadcasts(vector_spec.shape, spec.shape)
+            or type(size) is not int
+            or not 0 <= size <= len(body)
+        ):
+            raise CorruptError("the payload's vector makes no sense")
+        codec = self._codecs.get(str(header.get("codec")))
+        decoded = codec.decode(body[:size], codec.params(vector_spec), vector_spec.nbytes)
+        vector = memoryview(b"".join(map(bytes, decoded)))
+        reader = ResidualReader(body[size:], spec)
+        for prediction in _products(base, spec, vector, vector_spec):
+            value = reader.apply(prediction) if header.get("residual") else prediction
+            yield value.data.cast("B")
+        reader.end()
+
+
+def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
+    """Whether numpy's rules broadcast one shape to exactly another."""
+    return len(shape) <= len(target) and all(
+        size in (1, wanted) for size, wanted in zip(reversed(shape), reversed(target), strict=False)
+    )
+
+
+def _products(base: Input, spec: TensorSpec, vector: memoryview, vector_spec: TensorSpec) -> Iterator[Words]:
+    """The base times the vector in float64, rounded once; block of rows by block of rows."""
+    import numpy as np
+
+    rest = spec.shape[1:]
+    factors = _aligned(vector, vector_spec, len(rest) + 1)
+    row = 0
+    for chunk in chunks(base(spec.nbytes), _block(spec), spec.nbytes):
+        numbers = widen(np.frombuffer(chunk, f"<u{spec.word_size}"), spec.dtype).reshape(-1, *rest)
+        here = factors if len(factors) == 1 else factors[row : row + len(numbers)]
+        row += len(numbers)
+        with np.errstate(over="ignore", invalid="ignore"):
+            product = numbers * here
+        yield round_to(product.reshape(-1), spec.dtype)
+
+
+def _aligned(vector: memoryview, spec: TensorSpec, dimensions: int) -> NDArray[np.float64]:
+    """The vector's numbers with as many dimensions as the value, those of size one in front."""
+    import numpy as np
+
+    numbers = widen(np.frombuffer(vector, f"<u{spec.item_size}"), spec.dtype)
+    return numbers.reshape((1,) * (dimensions - len(spec.shape)) + spec.shape)
+
+
+def _block(spec: TensorSpec) -> int:
+    """Bytes of a block: whole rows, about a chunk."""
+    row = spec.nbytes // max(1, (spec.shape or (1,))[0])
+    return max(1, CHUNK // max(row, 1)) * max(row, 1)
+
+
+def _vector_spec(field: Any) -> TensorSpec | None:
+    if not isinstance(field, list) or not field or not all(type(size) is int for size in field[1:]):
+        return None
+    try:
+        return TensorSpec(str(field[0]), tuple(field[1:]))
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,337 @@
+"""`git theta add`: what the user gives is what's stored, and work tree, index and history agree on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.checkpoints import safetensors_bytes
+from tests.conftest import Repo
+from tests.formats.pickled import archive, mapping, storage, tensor, whole
+
+Arrays = dict[str, NDArray[Any]]
+
+NAME = "m.safetensors"
+RANDOM = np.random.default_rng(11)
+
+
+def normal(*shape: int) -> NDArray[np.float32]:
+    return RANDOM.standard_normal(shape).astype("f4")
+
+
+BASE: Arrays = {
+    "layer.0.weight": normal(96, 128),
+    "layer.0.bias": normal(96),
+    "layer.1.weight": normal(96, 128),
+    "step": np.arange(3),
+}
+LEFT, RIGHT = normal(96, 2), normal(2, 128)
+SPARSE: Arrays = {
+    "layer.1.weight/data": np.array([1, 2], "f4"),
+    "layer.1.weight/indices": np.array([7, 100]),
+    "layer.1.weight/indptr": np.array([0, 1, 2, *[2] * 94]),
+    "layer.1.weight/shape": np.array([96, 128]),
+}
+DATA: dict[str, Arrays] = {
+    "low-rank": {"layer.0.weight/R": LEFT, "layer.0.weight/C": RIGHT},
+    "ia3": {"layer.0.weight/ia3": normal(96, 1), "layer.0.bias/ia3": normal(96)},
+    "sparse": SPARSE,
+    "dense": {"layer.1.weight": normal(96, 128)},
+}
+
+
+@pytest.fixture
+def based(repo: Repo) -> Repo:
+    """BASE is committed."""
+    repo.write(NAME, safetensors_bytes(BASE))
+    repo.commit("base")
+    return repo
+
+
+def side(repo: Repo, arrays: Arrays) -> str:
+    """A file of updates outside the repository."""
+    path = repo.path.parent / "updates.safetensors"
+    path.write_bytes(safetensors_bytes(arrays))
+    return str(path)
+
+
+def add(repo: Repo, kind: str, arrays: Arrays, name: str = NAME, ok: bool = True) -> str:
+    return repo.theta("add", name, "--update-type", kind, "--update-data", side(repo, arrays), ok=ok)
+
+
+def sources(repo: Repo, name: str = NAME) -> dict[str, str]:
+    """Parameter → its source, as the index has it."""
+    lines = repo.git("cat-file", "-p", f":{name}").partition("\n\n")[2].splitlines()
+    return {line.split(" ")[0]: line.split(" ")[4] for line in lines}
+
+
+def arrays_of(data: bytes) -> Arrays:
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    found = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        dtype = {"F32": "<f4", "I64": "<i8"}[entry["dtype"]]
+        found[name] = np.frombuffer(data[8 + size + start : 8 + size + end], dtype).reshape(entry["shape"])
+    return found
+
+
+def check_agreement(repo: Repo, name: str = NAME) -> None:
+    """Index, work tree and what a checkout gives are the same, and Git knows without a look."""
+    assert repo.git("diff-files", "--name-only") == ""
+    assert repo.git("diff-index", "--cached", "--name-only", "HEAD") == f"{name}\n"
+    data, blob = repo.read(name), repo.git("rev-parse", f":{name}")
+    (repo.path / ".git" / "theta" / "cache.sqlite").unlink()
+    os.utime(repo.path / name)
+    repo.git("add", name)
+    assert repo.git("rev-parse", f":{name}") == blob
+    repo.git("commit", "-q", "-m", "side-loaded")
+    (repo.path / name).unlink()
+    repo.git("checkout", "--", name)
+    assert repo.read(name) == data
+    assert repo.status() == ""
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_the_result_is_written_and_staged(based: Repo, kind: str) -> None:
+    before = sources(based)
+    based.path.joinpath(NAME).chmod(0o640)
+    assert "is written and staged" in add(based, kind, DATA[kind])
+    assert based.path.joinpath(NAME).stat().st_mode & 0o777 == 0o640
+    given = {name.rpartition("/")[0] or name for name in DATA[kind]}
+    for name, source in sources(based).items():
+        if name not in given:
+            assert source == before[name]
+        elif kind != "dense":
+            assert source.startswith(f"{kind}(")
+            assert source.endswith(f",{before[name]})")
+    found = arrays_of(based.read(NAME))
+    expected = {name: value.copy() for name, value in BASE.items()}
+    if kind == "low-rank":
+        expected["layer.0.weight"] += LEFT @ RIGHT
+    elif kind == "ia3":
+        for name in given:
+            expected[name] *= DATA[kind][f"{name}/ia3"]
+    elif kind == "sparse":
+        expected["layer.1.weight"][0, 7] += 1
+        expected["layer.1.weight"][1, 100] += 2
+    else:
+        expected["layer.1.weight"] = DATA[kind]["layer.1.weight"]
+    for name, value in expected.items():
+        assert np.allclose(found[name], value, rtol=1e-6, atol=1e-6), name
+    check_agreement(based)
+
+
+@pytest.mark.parametrize("kind", ["low-rank", "ia3"])
+def test_a_merged_file_is_kept_exactly(based: Repo, kind: str) -> None:
+    merged = {name: value.copy() for name, value in BASE.items()}
+    if kind == "low-rank":
+        merged["layer.0.weight"] += LEFT @ RIGHT
+    else:
+        for name in ("layer.0.weight", "layer.0.bias"):
+            merged[name] *= DATA[kind][f"{name}/ia3"]
+    merged["layer.0.weight"][3, 4] = np.nan
+    merged["step"] += 1
+    data = safetensors_bytes(merged, {"by": "hand"})
+    based.write(NAME, data)
+    assert "is staged as it is" in add(based, kind, DATA[kind])
+    assert based.read(NAME) == data
+    assert sources(based)["layer.0.weight"].startswith(f"{kind}(")
+    check_agreement(based)
+
+
+def test_data_that_has_nothing_to_do_with_the_change(based: Repo) -> None:
+    changed = BASE | {"layer.0.weight": normal(96, 128)}
+    based.write(NAME, safetensors_bytes(changed))
+    add(based, "low-rank", DATA["low-rank"])
+    assert sources(based)["layer.0.weight"].startswith("dense(")
+    check_agreement(based)
+
+
+def test_quantized(based: Repo) -> None:
+    changed = {name: value + 1e-3 * normal(*value.shape) for name, value in BASE.items() if name != "step"}
+    changed |= {"step": BASE["step"] + 1, "new": normal(5), "layer.0.bias": np.full(96, np.nan, "f4")}
+    changed = {name: value.astype(BASE.get(name, changed["new"]).dtype) for name, value in changed.items()}
+    based.write(NAME, safetensors_bytes(changed))
+    assert "written and staged" in based.theta("add", NAME, "--update-type", "quantized", "--epsilon", "1e-3")
+    found = arrays_of(based.read(NAME))
+    assert found.keys() == changed.keys()
+    for name, value in changed.items():
+        if name.endswith(".weight"):
+            assert sources(based)[name].startswith("quantized(")
+            assert 5e-4 < np.abs(found[name] - value).max() <= 1.001e-3
+        else:
+            assert np.array_equal(found[name], value, equal_nan=value.dtype.kind == "f")
+    check_agreement(based)
+
+
+def test_quantized_again_and_again(based: Repo) -> None:
+    for _ in range(3):
+        value = arrays_of(based.read(NAME))
+        value["layer.0.weight"] = value["layer.0.weight"] + 1e-3 * normal(96, 128)
+        based.write(NAME, safetensors_bytes(value))
+        based.theta("add", NAME, "--update-type", "quantized")
+        based.git("commit", "-q", "-m", "step")
+    assert sources(based)["layer.0.weight"].count("quantized(") == 3
+    assert "Nothing changed" in based.theta("add", NAME, "--update-type", "quantized")
+    assert based.status() == ""
+
+
+def test_an_adapter_from_another_folder(based: Repo) -> None:
+    based.write("deep/er/a, b.safetensors", safetensors_bytes({f"model.{k}": v for k, v in BASE.items()}))
+    based.commit("second")
+    folder = based.path.parent / "adapter"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2, "lora_alpha": 2}')
+    pair = {"A": RIGHT, "B": LEFT}
+    weights = {f"base_model.model.layer.0.lora_{part}.weight": value for part, value in pair.items()}
+    (folder / "adapter_model.safetensors").write_bytes(safetensors_bytes(weights))
+    Repo(based.path / "deep").theta(
+        "add", "er/a, b.safetensors", "--update-type", "low-rank", "--update-data", "../../adapter"
+    )
+    assert sources(based, "deep/er/a, b.safetensors")["model.layer.0.weight"].startswith("low-rank(")
+    assert based.git("diff-files", "--name-only") == ""
+    assert "M  " in based.status()
+
+
+def test_tied_parameters_stay_tied(repo: Repo) -> None:
+    leaf = tensor(storage("0", 12), (3, 4))
+    tree = mapping({"a": leaf + b"q\x01", "b": b"h\x01"})
+    values = np.arange(12, dtype="f4")
+    records = {"data.pkl": whole(tree), "byteorder": b"little", "data/0": values.tobytes(), "version": b"3\n"}
+    repo.write("m.pt", archive(records))
+    repo.commit("base")
+    add(repo, "ia3", {"a/ia3": np.full(4, 2, "f4")}, "m.pt")
+    assert (2 * values).tobytes() in repo.read("m.pt")
+    assert len(set(sources(repo, "m.pt").values())) == 1
+    check_agreement(repo, "m.pt")
+
+
+def test_a_file_that_is_still_a_manifest(based: Repo) -> None:
+    based.write(NAME, based.git("cat-file", "-p", f":{NAME}").encode())
+    add(based, "ia3", DATA["ia3"])
+    assert arrays_of(based.read(NAME)).keys() == BASE.keys()
+    check_agreement(based)
+
+
+def test_a_file_that_only_head_has(based: Repo) -> None:
+    based.git("rm", "-q", "--cached", NAME)
+    add(based, "ia3", DATA["ia3"])
+    check_agreement(based)
+
+
+def test_what_is_staged_is_the_base(based: Repo) -> None:
+    add(based, "ia3", DATA["ia3"])
+    once = sources(based)["layer.0.bias"]
+    add(based, "ia3", DATA["ia3"])
+    assert sources(based)["layer.0.bias"].endswith(f",{once})")
+    check_agreement(based)
+
+
+def test_nothing_to_do(based: Repo) -> None:
+    assert "Nothing changed" in add(based, "ia3", {"layer.0.bias/ia3": np.ones((), "f4")})
+    assert based.status() == ""
+
+
+def refuse(repo: Repo, *args: str, name: str = NAME) -> str:
+    """The message of a command that must fail and change nothing."""
+    path = repo.path / name
+    before = path.read_bytes() if path.exists() else None
+    index = repo.git("ls-files", "-s")
+    done = repo.run(sys.executable, "-m", "git_theta", "add", name, *args, ok=False)
+    out = done.stderr
+    assert done.returncode in range(1, 8)
+    assert out.startswith("error: ")
+    assert out.count("error: ") == 1
+    assert (path.read_bytes() if path.exists() else None) == before
+    assert repo.git("ls-files", "-s") == index
+    assert not list(repo.path.rglob(".git-theta-*"))
+    return out
+
+
+def test_bad_data_changes_nothing(based: Repo) -> None:
+    bad = side(based, {"layer.0.weight/R": LEFT})
+    assert "lacks 'layer.0.weight/C'" in refuse(based, "--update-type", "low-rank", "--update-data", bad)
+    assert "can't be read" in refuse(based, "--update-type", "dense", "--update-data", "nowhere")
+    assert "adapter_config.json" in refuse(based, "--update-type", "low-rank", "--update-data", ".")
+
+
+def test_options_that_do_not_go_together(based: Repo) -> None:
+    data = side(based, DATA["ia3"])
+    assert "needs --update-data" in refuse(based, "--update-type", "ia3")
+    assert "needs no" in refuse(based, "--update-type", "quantized", "--update-data", data)
+    assert "--epsilon is for" in refuse(
+        based, "--update-type", "ia3", "--update-data", data, "--epsilon", "1"
+    )
+    for epsilon in ("0", "-1", "nan", "inf"):
+        assert "positive" in refuse(based, "--update-type", "quantized", "--epsilon", epsilon)
+
+
+def test_files_without_a_version(based: Repo) -> None:
+    based.write("new.safetensors", safetensors_bytes(BASE))
+    based.write("plain.txt", b"hello")
+    data = ("--update-type", "ia3", "--update-data", side(based, DATA["ia3"]))
+    assert "git add -- new.safetensors" in refuse(based, *data, name="new.safetensors")
+    assert "git theta track plain.txt" in refuse(based, *data, name="plain.txt")
+    assert "no previous version" in refuse(based, *data, name="nowhere.safetensors")
+    assert "outside this repository" in refuse(based, *data, name="../updates.safetensors")
+    based.git("add", "-N", "new.safetensors")
+    assert "git add -- new.safetensors" in refuse(based, *data, name="new.safetensors")
+    (based.path / NAME).unlink()
+    assert f"git checkout -- {NAME}" in refuse(based, *data)
+
+
+def test_a_conflict(based: Repo) -> None:
+    data = ("--update-type", "ia3", "--update-data", side(based, DATA["ia3"]))
+    based.git("checkout", "-q", "-b", "other")
+    for branch, factor in (("other", 2), ("main", 3)):
+        based.git("checkout", "-q", branch)
+        based.write(NAME, safetensors_bytes(BASE | {"layer.0.bias": factor * BASE["layer.0.bias"]}))
+        based.commit(branch)
+    based.git("merge", "other", ok=False)
+    assert based.status() == f"UU {NAME}\n"
+    assert "in conflict" in refuse(based, *data)
+
+
+def test_a_lost_object(based: Repo) -> None:
+    index = based.git("ls-files", "-s")
+    for path in based.objects:
+        path.unlink()
+    # Nothing else may run before: `git status` would bring the objects back from the work tree.
+    message = add(based, "ia3", DATA["ia3"], ok=False)
+    assert "isn't in this repository's store" in message
+    assert based.read(NAME) == safetensors_bytes(BASE)
+    assert based.git("ls-files", "-s") == index
+
+
+def test_a_damaged_object(based: Repo) -> None:
+    for path in based.objects:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2 :: 97] = bytes(len(data[len(data) // 2 :: 97]))
+        path.chmod(0o644)
+        path.write_bytes(data)
+    refuse(based, "--update-type", "ia3", "--update-data", side(based, DATA["ia3"]))
+
+
+def test_an_index_that_is_locked(based: Repo) -> None:
+    lock = based.path / ".git" / "index.lock"
+    lock.touch()
+    out = refuse(based, "--update-type", "ia3", "--update-data", side(based, DATA["ia3"]))
+    assert "index.lock" in out
+    lock.unlink()
+
+
+def test_a_link_is_not_followed(based: Repo, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere.safetensors"
+    (based.path / NAME).rename(target)
+    (based.path / NAME).symlink_to(target)
+    data = target.read_bytes()
+    refuse(based, "--update-type", "ia3", "--update-data", side(based, DATA["ia3"]))
+    assert target.read_bytes() == data

@@ -1,0 +1,113 @@
+"""Against PEFT itself: merging an adapter here gives what `merge_and_unload` gives there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.sideload.helpers import sideloaded, ulps
+
+peft = pytest.importorskip("peft")
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Small(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """One layer of each type that adapters are put on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed = torch.nn.Embedding(19, 16)
+        self.up = torch.nn.Linear(16, 24)
+        self.square = torch.nn.Linear(24, 24)
+        self.turned = transformers.pytorch_utils.Conv1D(24, 24)
+        self.wide = transformers.pytorch_utils.Conv1D(40, 24)
+        self.conv = torch.nn.Conv2d(8, 12, 3)
+        self.point = torch.nn.Conv2d(12, 6, 1)
+        self.head = torch.nn.Linear(40, 3)
+
+
+def config(kind: str, **settings: Any) -> Any:
+    if kind == "ia3":
+        return peft.IA3Config(**settings)
+    return peft.LoraConfig(r=4, lora_alpha=9, **settings)
+
+
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "linear": ("lora", {"target_modules": ["up", "square"]}),
+    "rslora": ("lora", {"target_modules": ["up"], "use_rslora": True}),
+    "patterns": (
+        "lora",
+        {
+            "target_modules": ["up", "square", "conv"],
+            "rank_pattern": {"up": 2, "^conv": 3},
+            "alpha_pattern": {"squ.re": 5},
+        },
+    ),
+    "turned": ("lora", {"target_modules": ["turned", "wide"], "fan_in_fan_out": True}),
+    "embedding": ("lora", {"target_modules": ["embed", "up"]}),
+    "convolutions": ("lora", {"target_modules": ["conv", "point"]}),
+    "saved": ("lora", {"target_modules": ["up"], "modules_to_save": ["head"]}),
+    "biases": ("lora", {"target_modules": ["up"], "bias": "all"}),
+    "lora bias": ("lora", {"target_modules": ["up"], "lora_bias": True}),
+    "ia3": ("ia3", {"target_modules": ["up", "square"], "feedforward_modules": ["square"]}),
+    "ia3 turned": (
+        "ia3",
+        {"target_modules": ["turned", "wide"], "feedforward_modules": ["turned"], "fan_in_fan_out": True},
+    ),
+    "ia3 turned out": (
+        "ia3",
+        {"target_modules": ["turned"], "feedforward_modules": [], "fan_in_fan_out": True},
+    ),
+    "ia3 convolutions": ("ia3", {"target_modules": ["conv", "point"], "feedforward_modules": ["point"]}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("safe", [True, False])
+def test_what_peft_merges(case: str, safe: bool, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    kind, settings = CASES[case]
+    model = Small()
+    before = arrays(model)
+    adapted = peft.get_peft_model(model, config(kind, **settings))
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter += 0.1 * torch.randn_like(parameter)
+    adapted.save_pretrained(tmp_path / "adapter")
+    if not safe:
+        weights = tmp_path / "adapter" / "adapter_model.safetensors"
+        from safetensors.torch import load_file
+
+        torch.save(load_file(weights), weights.with_suffix(".bin"))
+        weights.unlink()
+    after = arrays(adapted.merge_and_unload())
+    assert after.keys() == before.keys()
+    found = sideloaded(before, tmp_path / "adapter", "ia3" if kind == "ia3" else "low-rank", tmp_path)
+    assert found.keys() == {name for name in after if not np.array_equal(after[name], before[name])}
+    for name, value in found.items():
+        near = np.abs(value - after[name]).max() <= 2 * np.spacing(np.abs(after[name]).max())
+        assert near, (name, ulps(value, after[name]))
+
+
+@pytest.mark.parametrize("settings", [{"use_dora": True}, {"init_lora_weights": "pissa"}])
+def test_what_cannot_be_merged(settings: dict[str, Any], tmp_path: Path) -> None:
+    from git_theta.errors import UsageError
+
+    model = Small()
+    before = arrays(model)
+    adapted = peft.get_peft_model(model, config("lora", target_modules=["up"], **settings))
+    adapted.save_pretrained(tmp_path / "adapter")
+    with pytest.raises(UsageError, match="adapter"):
+        sideloaded(before, tmp_path / "adapter", "low-rank", tmp_path)
+
+
+def arrays(model: Any) -> dict[str, NDArray[Any]]:
+    return {name: value.detach().numpy().copy() for name, value in model.state_dict().items()}

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import lzma
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+from git_theta.errors import CorruptError
+from git_theta.model.tensor import ITEM_SIZE, TensorSpec
+from git_theta.updates.base import UnsuitableError
+from git_theta.updates.quantized import Quantized, step_of
+from git_theta.updates.rounding import ARITHMETIC, round_to, widen
+from tests.updates.test_ia3 import inputs
+
+STEP = step_of(1e-4)
+
+
+def encoded(value: bytes, spec: TensorSpec, base: bytes, step: float = STEP) -> bytes:
+    return b"".join(map(bytes, Quantized().encode_with(memoryview(value), spec, inputs(base), step)))
+
+
+def decoded(payload: bytes, base: bytes) -> bytes:
+    return b"".join(map(bytes, Quantized().decode(memoryview(payload), [inputs(base)], len(base))))
+
+
+@pytest.mark.parametrize("dtype", ARITHMETIC)
+@pytest.mark.parametrize("shape", [(0,), (), (3,), (5, 7), (300_001,)])
+def test_it_gives_whole_steps(dtype: str, shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(1)
+    spec = TensorSpec(dtype, shape)
+    base = round_to(random.standard_normal(spec.count), dtype)
+    value = round_to(widen(base, dtype) + 1e-3 * random.standard_normal(spec.count), dtype)
+    before, after = widen(base, dtype), widen(value, dtype)
+    steps = np.floor((after - before) / STEP + 0.5)
+    expected = np.where(steps == 0, before, before + steps * STEP)
+    payload = encoded(value.tobytes(), spec, base.tobytes())
+    assert decoded(payload, base.tobytes()) == round_to(expected, dtype).tobytes()
+
+
+@given(
+    hnp.arrays("<f4", 9, elements=st.floats(-1e3, 1e3, width=32)),
+    hnp.arrays("<f4", 9, elements=st.floats(-1e3, 1e3, width=32)),
+)
+def test_the_error_is_bounded(value: NDArray[np.float32], base: NDArray[np.float32]) -> None:
+    payload = encoded(value.tobytes(), TensorSpec("F32", (9,)), base.tobytes())
+    found = np.frombuffer(decoded(payload, base.tobytes()), "<f4")
+    rounding = np.spacing(np.abs(found)).astype("f8")
+    assert (np.abs(found.astype("f8") - value) <= STEP / 2 + rounding).all()
+
+
+def test_what_does_not_move_keeps_its_bytes() -> None:
+    base = np.array([-0.0, 0.0, 1e-40, 3.0], "<f4").tobytes()
+    assert decoded(encoded(base, TensorSpec("F32", (4,)), base), base) == base
+
+
+def test_a_fine_tune_costs_less_than_with_lzma() -> None:
+    random = np.random.default_rng(1)
+    base = random.standard_normal(200_000).astype("<f4")
+    value = (base + 1e-4 * random.standard_normal(len(base))).astype("<f4")
+    steps = np.floor((value.astype("f8") - base) / STEP + 0.5).astype("<i8")
+    payload = encoded(value.tobytes(), TensorSpec("F32", base.shape), base.tobytes())
+    assert len(payload) < len(lzma.compress(steps.tobytes()))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e30])
+def test_what_it_cannot_express(odd: float) -> None:
+    base = np.zeros(3, "<f4")
+    value = np.array([0, odd, 0], "<f4")
+    for one, other in ((value, base), (base, value)):
+        with pytest.raises(UnsuitableError):
+            encoded(one.tobytes(), TensorSpec("F32", (3,)), other.tobytes())
+
+
+@pytest.mark.parametrize("dtype", sorted(set(ITEM_SIZE) - set(ARITHMETIC)))
+def test_other_dtypes(dtype: str) -> None:
+    spec = TensorSpec(dtype, (4,))
+    with pytest.raises(UnsuitableError):
+        encoded(bytes(spec.nbytes), spec, bytes(spec.nbytes))
+
+
+def test_damage_is_noticed() -> None:
+    base = np.zeros(40, "<f4").tobytes()
+    value = np.linspace(-1, 1, 40).astype("<f4").tobytes()
+    payload = encoded(value, TensorSpec("F32", (40,)), base)
+    for cut in range(len(payload)):
+        with pytest.raises(CorruptError):
+            decoded(payload[:cut], base)
+    with pytest.raises(CorruptError):
+        decoded(payload + b"\0", base)
