@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from git_theta.cost import SizeOf, payload_bytes
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.settings import DEEPEST
 
 _SEPARATORS = re.compile(r"[./]")
 
@@ -60,29 +61,29 @@ def overlap(wanted: Sequence[Named], manifest: Manifest) -> float:
     return shared / max(1, sum(item.spec.nbytes for item in wanted))
 
 
-def usable(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> list[Source]:
-    """What an update may be put on: the source, and the first one of its chain.
+def usable(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> list[tuple[Source, bool]]:
+    """What an update may be put on: the source and the beginning of its chain, and for each if it's deep.
 
-    The beginning of a chain is farther away, but an update of it starts a new, short chain. A chain that is
-    as long as it may be is left where it was still shorter.
+    The beginning is farther away, but keeps the chain short. What already is as deep as it should be is for
+    updates that are much cheaper than on the beginning: an adapter that was merged into a fine-tuned model.
 
     Args:
         source: Of the base.
         nbytes: Size of the value.
-        depth: The most updates that may stand on each other.
+        depth: How many updates should stand on each other at most.
         size_of: Sizes of objects.
     """
     if depth < 2:
         return []
     near = source
     while near.inputs and (
-        near.depth >= depth or payload_bytes(near.payloads(), size_of) > _MOST_ENCODED * nbytes
+        near.depth >= DEEPEST * depth or payload_bytes(near.payloads(), size_of) > _MOST_ENCODED * nbytes
     ):
         near = near.inputs[0]
     first = near
     while first.inputs:
         first = first.inputs[0]
-    return [near] if near is source or near == first else [near, first]
+    return [(part, part.depth >= depth) for part in dict.fromkeys((near, first))]
 
 
 def _compatible(one: TensorSpec, other: TensorSpec) -> bool:

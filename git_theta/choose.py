@@ -44,6 +44,10 @@ def allowed(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in found if name != Dense.name))
 
 
+#: What an update on a deep base is expected to cost counts so many times.
+_DEEP = 2.0
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A way to store a value.
@@ -67,22 +71,24 @@ class Base:
         spec: Its dtype and shape.
         source: How it's obtained.
         pieces: Gives its bytes, checked.
+        deep: Whether it's at the end of a chain that should only become longer if that saves much.
     """
 
     spec: TensorSpec
     source: Source
     pieces: Callable[[], Pieces]
+    deep: bool = False
 
 
-def base_of(entry: Entry, source: Source, store: Store) -> Base:
+def base_of(entry: Entry, source: Source, store: Store, deep: bool = False) -> Base:
     """The base that an entry is, or the beginning of its chain if `source` is that.
 
     Reading it fails with a CorruptError rather than give bytes that nobody could check: an update of
     damaged bytes would be lost once they're repaired.
     """
     if source == entry.source:
-        return Base(entry.spec, source, partial(checked, entry, store))
-    return Base(entry.spec, source, partial(_verified, source, entry.spec.nbytes, store))
+        return Base(entry.spec, source, partial(checked, entry, store), deep)
+    return Base(entry.spec, source, partial(_verified, source, entry.spec.nbytes, store), deep)
 
 
 def dense(value: memoryview, spec: TensorSpec) -> Choice:
@@ -114,9 +120,12 @@ def choices(
     for base in bases:
         try:
             if base.spec == spec:
-                found += _on(value, spec, base.pieces, base.source, names)
+                on_base = _on(value, spec, base.pieces, base.source, names)
             elif "rows" in names:
-                found += _on_rows(value, spec, base, names)
+                on_base = _on_rows(value, spec, base, names)
+            else:
+                continue
+            found += [(estimate * (_DEEP if base.deep else 1), choice) for estimate, choice in on_base]
         except (CorruptError, MissingObjectError):
             continue
     yield from (choice for _, choice in sorted(found, key=lambda pair: pair[0]))

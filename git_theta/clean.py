@@ -29,6 +29,9 @@ PACK_BELOW = 1 << 20
 #: A pack is closed when it has reached this many bytes.
 _PACK_TARGET = 32 << 20
 
+#: Small tensors are worked on by one thread until they have this many bytes together.
+_TASK = 1 << 18
+
 #: Finds a source for a value by its digest, among everything that was ever stored here.
 Known = Callable[[str], Source | None]
 
@@ -107,7 +110,7 @@ class Cleaner:
         threads: How many tensors to work on at once.
         progress: Called with the number of bytes of each finished tensor.
         updates: Names of the updates that may be chosen; dense always may.
-        depth: The most updates that may stand on each other.
+        depth: How many updates should stand on each other at most; see `bases.usable`.
         candidates: Asked only for a file that has no previous version.
     """
 
@@ -147,7 +150,8 @@ class Cleaner:
                     self.progress(tensor.spec.nbytes)
                     return stored
 
-                values = run_all(pool, store_tensor, tensors)
+                groups = run_all(pool, lambda group: list(map(store_tensor, group)), _groups(tensors))
+                values = [value for group in groups for value in group]
             layout_bytes = memoryview(parts.layout.to_bytes())
             layout_spec = TensorSpec("U8", (len(layout_bytes),))
             values.append(self._store(layout_bytes, "layout", layout_spec, sources, (), batch))
@@ -212,9 +216,9 @@ class Cleaner:
                 pack = lost.payload.oid if lost.payload else ""
                 return _Value(name, spec, key, self._write(again, key, pack, batch))
         usable_bases = [
-            base_of(entry, source, self.store)
+            base_of(entry, source, self.store, deep)
             for entry in bases
-            for source in usable(entry.source, entry.spec.nbytes, self.depth, self.store.size)
+            for source, deep in usable(entry.source, entry.spec.nbytes, self.depth, self.store.size)
             if self._has(source)
         ]
         for choice in choices(value, spec, usable_bases, self.updates):
@@ -274,6 +278,19 @@ def same_content(one: Manifest, other: Manifest) -> bool:
             for a, b in zip(one.entries, other.entries, strict=True)
         )
     )
+
+
+def _groups(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
+    """Tensors in groups that are worth a task each: there may be thousands of tiny ones."""
+    groups: list[list[Tensor]] = []
+    size = _TASK
+    for tensor in tensors:
+        if size >= _TASK:
+            groups.append([])
+            size = 0
+        groups[-1].append(tensor)
+        size += tensor.spec.nbytes
+    return groups
 
 
 def _entry(value: _Value, packed: Mapping[_Small, ObjectRef]) -> Entry:

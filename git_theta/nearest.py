@@ -16,7 +16,7 @@ ValueOf = Callable[[str], memoryview]
 _OVERLAP = 0.5
 
 #: So many checkpoints are compared by value, on so many parameters.
-_COMPARED = 8
+_COMPARED = 6
 _PARAMETERS = 3
 
 #: Parameters of these sizes are compared, if there are any: large enough to tell, cheap to read.
@@ -24,6 +24,9 @@ _TELLING = range(16 << 10, 16 << 20)
 
 #: A checkpoint is related if its deltas are expected to cost at most this share of dense values.
 _RELATED = 0.95
+
+#: Where the first parameter costs as much as this, the others aren't looked at.
+_STRANGE = 0.99
 
 
 def nearest(
@@ -45,15 +48,17 @@ def nearest(
 
 
 def _cost(wanted: Sequence[Named], value_of: ValueOf, manifest: Manifest, store: Store) -> float:
-    """The mean likeness of some parameters, spread over the file."""
+    """The mean likeness of some parameters, spread over the file; of the first, if that has none."""
     matched = match(wanted, manifest)
     same = [item for item in wanted if item.name in matched and matched[item.name].spec == item.spec]
     telling = [item for item in same if item.spec.nbytes in _TELLING] or same
     picked = telling[:: max(1, len(telling) // _PARAMETERS)][:_PARAMETERS]
     if not picked:
         return 1.0
-    found = []
+    found: list[float] = []
     for item in picked:
         entry = matched[item.name]
         found.append(likeness(value_of(item.name), item.spec, base_of(entry, entry.source, store)))
+        if found[0] >= _STRANGE:
+            break
     return sum(found) / len(found)

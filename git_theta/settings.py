@@ -14,10 +14,13 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 #: The default of `Settings.depth`.
-DEPTH = 3
+DEPTH = 2
 
-#: A manifest can't hold deeper chains.
+#: No chain is deeper, whatever made it.
 MOST_DEPTH = 32
+
+#: A chain may get so many times deeper than `Settings.depth` by updates that save much by it.
+DEEPEST = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class Settings:
         hooks: Whether the filter installs hooks in repositories where it runs (`theta.hooks`).
         update: Which updates a changed parameter may be stored as: `auto`, `dense`, or names with commas
             between (`theta.update`; for some paths, the attribute `theta-update`).
-        depth: The most updates that may stand on each other, the dense value at the bottom included
-            (`theta.maxDepth`). A deeper chain is smaller and slower to check out.
+        depth: How many updates should stand on each other, the dense value at the bottom included
+            (`theta.maxDepth`). Deeper chains are smaller, and slower to check out. Updates that save
+            much by it may make them up to four times as deep.
     """
 
     materialise_threshold: int = 256 << 20
@@ -63,8 +67,9 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     if not threads.isdigit() or int(threads) > 1024:
         raise UsageError(f"theta.threads is {threads!r}: a number from 0 (automatic) to 1024 is needed")
     depth = config.get("theta.maxdepth", str(DEPTH))
-    if not depth.isdigit() or not 1 <= int(depth) <= MOST_DEPTH:
-        raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {MOST_DEPTH} is needed")
+    if not depth.isdigit() or not 1 <= int(depth) <= MOST_DEPTH // DEEPEST:
+        most = MOST_DEPTH // DEEPEST
+        raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {most} is needed")
     threshold = config.get("theta.materialisethreshold")
     return Settings(
         materialise_threshold=default.materialise_threshold if threshold is None else parse_size(threshold),

@@ -144,11 +144,14 @@ def test_patterns_and_names_together(path: Path) -> None:
 
 
 def test_only_what_is_asked_for_is_decoded(path: Path, repo: Repo) -> None:
+    repo.git("config", "theta.update", "dense")
+    path.write_bytes(safetensors_bytes({"encoder/0": ARRAYS["encoder/0"] + 2}))
+    repo.commit()
     shown = json.loads(repo.theta("show", "HEAD:sub/m.safetensors", "--json"))
     for stored in repo.objects:
         if stored.name in shown["parameters"][0]["source"]:
             stored.unlink()
-    assert git_theta.load(path, "HEAD~1", "encoder/1")["encoder/1"].tolist() == [0, 1, 2, 3]
+    assert git_theta.load(path, "HEAD~2", "encoder/1")["encoder/1"].tolist() == [0, 1, 2, 3]
     with pytest.raises(MissingObjectError, match="encoder/0"):
         git_theta.load(path, "HEAD")
 

@@ -75,18 +75,18 @@ def chain(depth: int) -> Source:
 
 
 def test_chains_are_bounded_by_depth() -> None:
-    def sources(depth: int, most: int) -> list[int]:
-        return [source.depth for source in usable(chain(depth), 1000, most, lambda _oid: 10)]
+    def found(depth: int, most: int) -> list[tuple[int, bool]]:
+        return [(source.depth, deep) for source, deep in usable(chain(depth), 1000, most, lambda _oid: 10)]
 
-    assert sources(1, 1) == []
-    assert sources(1, 2) == [1]
-    assert sources(2, 2) == [1]
-    assert sources(2, 3) == [2]
-    assert sources(3, 3) == [2, 1]
-    assert sources(6, 4) == [3, 1]
+    assert found(1, 1) == []
+    assert found(1, 2) == [(1, False)]
+    assert found(2, 2) == [(2, True), (1, False)]
+    assert found(2, 3) == [(2, False), (1, False)]
+    assert found(7, 2) == [(7, True), (1, False)]
+    assert found(20, 2) == [(7, True), (1, False)]
 
 
 def test_chains_are_bounded_by_bytes() -> None:
-    heavy = usable(chain(4), 1000, 32, lambda _oid: 900)
-    assert [source.depth for source in heavy] == [2, 1]
-    assert [source.depth for source in usable(chain(4), 1000, 32, lambda _oid: 100)] == [4]
+    heavy = usable(chain(4), 1000, 12, lambda _oid: 900)
+    assert [source.depth for source, _ in heavy] == [2, 1]
+    assert [source.depth for source, _ in usable(chain(4), 1000, 12, lambda _oid: 100)] == [4, 1]

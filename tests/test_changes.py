@@ -140,8 +140,19 @@ def test_chains_stay_short(models: Models, depth: int) -> None:
     for step in range(8):
         value = tuned(value, SPEC, 1e-5, seed=step)
         manifest = models.add({"a": array(value)}, manifest, depth=depth)
-        assert manifest.entries[0].source.depth <= depth
+        assert manifest.entries[0].source.depth <= depth, "fine-tunes of fine-tunes aren't worth a deep chain"
         assert (manifest.entries[0].source.depth == 1) == (depth == 1)
+
+
+def test_an_adapter_on_a_fine_tune_is_worth_a_deeper_chain(models: Models) -> None:
+    value = trained(SPEC)
+    base = models.add({"a": array(value)})
+    value = tuned(value, SPEC, 1e-4)
+    fine_tune = models.add({"a": array(value)}, base)
+    merge = models.add({"a": array(merged(value, SPEC, 2))}, fine_tune)
+    source = merge.entries[0].source
+    assert source.update == "low-rank"
+    assert source.inputs == (fine_tune.entries[0].source,)
 
 
 def test_dense_can_be_asked_for(models: Models) -> None:

@@ -17,7 +17,7 @@ from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.settings import MOST_DEPTH
+from git_theta.settings import DEPTH, MOST_DEPTH
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
@@ -233,8 +233,8 @@ def _chosen(entry: Entry, value: memoryview, store: LocalStore, sparse: bool) ->
     if after.digest == entry.digest:
         return Draft(entry)
     spec = entry.spec
-    usable_sources = usable(entry.source, spec.nbytes, MOST_DEPTH, store.size)
-    bases = [base_of(entry, source, store) for source in usable_sources]
+    sources = usable(entry.source, spec.nbytes, DEPTH, store.size)
+    bases = [base_of(entry, source, store, deep) for source, deep in sources]
     ways = choices(value, spec, bases, [name for name in AUTOMATIC if name != "rows"])
     if sparse:
         ways = chain((_sparse(value, spec, base) for base in bases[:1]), ways)
