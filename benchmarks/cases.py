@@ -75,6 +75,41 @@ def verbs_bf16(plan: Plan) -> Iterator[Row]:
     yield from _verbs(plan, plan.checkpoint("BF16", _BF16_LAYERS), ", bf16")
 
 
+def tuned(plan: Plan) -> Iterator[Row]:
+    """Add a fully fine-tuned model of 438 MB, and check a delta out beside a whole value."""
+    adds: dict[str, list[float]] = defaultdict(list)
+    whole, delta, ratios, peak = [], [], [], 0.0
+    for repetition in range(plan.repeat):
+        repositories = _repositories(plan, f"tuned-{repetition}")
+        for name, repository in _in_turn(repositories, repetition):
+            path = repository.path / MODEL
+            shutil.copyfile(plan.checkpoint(), path)
+            repository.git("add", MODEL)
+            repository.commit()
+            weights.tune(path, seed=repetition)
+            os.sync()
+            adds[name].append(repository.timed("add", MODEL))
+            repository.commit()
+            if name != "theta":
+                continue
+            after = _sha256(path)
+            for rev, samples in (("HEAD~1", whole), ("HEAD", delta)):
+                path.unlink()
+                samples.append(repository.timed("checkout", "--quiet", rev, "--", MODEL))
+            _expect(repository, after)
+            ratios.append(delta[-1] / whole[-1])
+            if memory.available() and not repetition:
+                weights.tune(path, seed=99)
+                peak = memory.peak(repository, "add", MODEL).filter / 1e6
+        _remove(repositories)
+    yield _row("git add, every tensor changed", "s", adds, limit=0.8, relative=True)
+    yield Row("git checkout, whole values", "s", tuple(whole))
+    yield Row("git checkout, deltas", "s", tuple(delta))
+    yield Row("checkout of deltas, in times of whole values", "times", tuple(ratios), limit=3)
+    if peak:
+        yield Row("memory of filter, every tensor changed", "MB", (peak,), limit=600)
+
+
 def peaks(plan: Plan) -> Iterator[Row]:
     """Peak anonymous memory of git and of the filter at 438 MB."""
     yield from _peaks(plan, plan.checkpoint(), "")
@@ -143,6 +178,7 @@ def adapters(plan: Plan) -> Iterator[Row]:
 CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "verbs": verbs,
     "verbs-bf16": verbs_bf16,
+    "tuned": tuned,
     "memory": peaks,
     "sizes": sizes,
     "deltas": versions,

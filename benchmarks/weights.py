@@ -107,6 +107,21 @@ def change(path: Path, share: float = 0.01, seed: int = 0) -> list[str]:
     return chosen
 
 
+def tune(path: Path, seed: int = 0) -> None:
+    """Perturb every tensor in place, as an epoch of fine-tuning does."""
+    import numpy as np
+
+    header, start = read_header(path)
+    rng = np.random.default_rng(seed + 1)
+    with path.open("r+b") as file:
+        for field in header.values():
+            begin, to = (start + offset for offset in field["data_offsets"])
+            file.seek(begin)
+            piece = file.read(to - begin)
+            file.seek(begin)
+            file.write(_perturbed(piece, field["dtype"], rng))
+
+
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
     """The tensors of a safetensors file, and the position where their bytes begin."""
     with path.open("rb") as file:
