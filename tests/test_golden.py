@@ -16,7 +16,7 @@ FILES = sorted(path.name.removesuffix(".manifest") for path in FOLDER.glob("*.ma
 
 
 def test_there_are_some() -> None:
-    assert {"plain.safetensors", "training.pt", "legacy.pt", "opaque.bin"} <= set(FILES)
+    assert {"plain.safetensors", "changed.safetensors", "training.pt", "legacy.pt", "opaque.bin"} <= set(FILES)
 
 
 @pytest.fixture
