@@ -13,7 +13,7 @@ from git_theta.errors import CorruptError, MissingObjectError, UsageError
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
-from git_theta.updates.base import Automatic, Input, Payload, Pieces, Sample
+from git_theta.updates.base import SAMPLE, Automatic, Input, Payload, Pieces, Sample
 from git_theta.updates.chunks import chunks
 from git_theta.updates.dense import Dense
 from git_theta.updates.rows import Rows, align
@@ -25,6 +25,9 @@ AUTOMATIC = ("delta", "sparse", "low-rank", "rows")
 #: An update is only taken if it's expected to need at most this share of the dense value: less isn't
 #: worth what decoding a chain costs.
 _WORTH = 0.95
+
+#: What an update on a deep base is expected to cost counts so many times.
+_DEEP = 2.0
 
 
 def allowed(text: str) -> tuple[str, ...]:
@@ -42,10 +45,6 @@ def allowed(text: str) -> tuple[str, ...]:
         else:
             raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")
     return tuple(dict.fromkeys(name for name in found if name != Dense.name))
-
-
-#: What an update on a deep base is expected to cost counts so many times.
-_DEEP = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +144,7 @@ def likeness(value: memoryview, spec: TensorSpec, base: Base) -> float:
 
 
 def sample(value: memoryview, spec: TensorSpec, base: Pieces) -> Sample | None:
-    """The first chunk that differs, at most; `None` if all are equal."""
+    """At most a chunk, from about where the first difference is; `None` if there's none."""
     import numpy as np
 
     word = f"<u{spec.word_size}"
@@ -154,8 +153,9 @@ def sample(value: memoryview, spec: TensorSpec, base: Pieces) -> Sample | None:
         before = np.frombuffer(chunk, word)
         after = np.frombuffer(value[at : at + len(chunk)], word)
         if not np.array_equal(before, after):
-            whole = len(chunk) == len(value)
-            return Sample(spec, after, before.copy(), at // spec.word_size, whole)
+            first = min(int(np.argmax(before != after)), max(0, len(after) - SAMPLE))
+            whole = len(chunk) == len(value) and not first
+            return Sample(spec, after[first:], before[first:].copy(), at // spec.word_size + first, whole)
         at += len(chunk)
     return None
 
@@ -189,7 +189,7 @@ def _on_rows(
 ) -> list[tuple[float, Choice]]:
     """Choices on a base with another number of rows."""
     runs = align(value, spec, base.pieces(), base.spec)
-    if not runs:
+    if 2 * sum(count for _, _, count in runs) < spec.shape[0]:
         return []
     rows = Rows()
     payload = b"".join(map(bytes, rows.encode(value, spec, base.spec.nbytes, runs)))
