@@ -16,6 +16,7 @@ import click
 
 from git_theta import __version__, errors
 from git_theta.cli import COMMANDS, cli
+from git_theta.settings import DEEPEST, DEPTH
 
 DOCS = Path(__file__).parent
 
@@ -41,6 +42,16 @@ SETTINGS = {
         "Threads for hashing, compression and decoding. 0, the default, means one a core, at most 8."
     ),
     "theta.hooks": "Whether the filter installs hooks where they're missing. The default is true.",
+    "theta.update": (
+        "Which updates a changed parameter may be stored as. `auto`, the default, means delta, sparse, "
+        "low-rank and rows; `dense` means none; otherwise names with commas between. For some files, the "
+        "attribute `theta-update` says it instead: see `git theta track --update`."
+    ),
+    "theta.maxDepth": (
+        f"How many updates should stand on each other, the dense value at the bottom included. The default "
+        f"is {DEPTH}. Deeper chains are smaller, and slower to check out. Updates that save much by it may "
+        f"make them up to {DEEPEST} times as deep."
+    ),
 }
 
 VARIABLES = {"GIT_THETA_THREADS": "As `theta.threads`, and stronger."}

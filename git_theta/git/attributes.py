@@ -14,6 +14,7 @@ from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
+from git_theta.git.path_updates import ATTRIBUTE
 
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
@@ -22,7 +23,7 @@ _NAMES = {"filter", "diff", "merge", "text"}
 #: What would change a manifest on its way, or undo a part of ours: binary means -diff -merge -text.
 _HARMFUL = {"binary", "crlf", "eol", "ident", "working-tree-encoding"}
 _MACRO = "[attr]"
-_MAX_PATTERN_BYTES = 1900  # Git ignores lines of 2048 bytes or more
+_MAX_BYTES = 1900  # Git ignores lines of 2048 bytes or more
 _LINE = re.compile(
     r'[ \t]*(?P<pattern>"(?:[^"\\]|\\.)*"|(?!\[attr\])[^ \t\r"#][^ \t\r]*)(?P<rest>(?:[ \t].*)?)$'
 )
@@ -30,7 +31,7 @@ _ESCAPES = {"\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 
 
-def track(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
+def track(text: str, patterns: Iterable[str], update: str | None = None) -> tuple[str, list[str]]:
     """Add patterns.
 
     A line of the same pattern that gives it to another filter, or to ours with attributes missing, is
@@ -40,28 +41,33 @@ def track(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
     Args:
         text: The file, with surrogates for bytes that aren't UTF-8.
         patterns: As in .gitattributes but not quoted.
+        update: What the attribute `theta-update` shall be; `None` leaves it as it is.
 
     Returns:
-        The new text, and the patterns that weren't tracked before, or not with all of `ATTRIBUTES`.
+        The new text, and the patterns that weren't tracked before, or not with all of `ATTRIBUTES`, or had
+        another update.
 
     Raises:
         UsageError: A pattern that Git would ignore or take for something else.
     """
     added = []
     for pattern in dict.fromkeys(patterns):
-        _check(pattern)
+        _check(pattern, update or "")
         lines = _lines(text)
         own = [i for i, line in enumerate(lines) if _pattern_of(line) == pattern]
-        if pattern in tracked_patterns(text) and any(_is_complete(lines[i]) for i in own):
+        complete = pattern in tracked_patterns(text) and any(_is_complete(lines[i]) for i in own)
+        if complete and update in (None, update_of(text, pattern)):
             continue
         added.append(pattern)
-        if own:
-            lines[own[-1]] = _with_theta(lines[own[-1]])
-            text = "".join(lines)
-        else:
+        if not own:
             end = "\r\n" if "\r\n" in text else "\n"
             text += "" if not text or text.endswith("\n") else end
-            text += " ".join((quote(pattern), *ATTRIBUTES)) + end
+            lines, own = [*_lines(text), quote(pattern) + end], [len(_lines(text))]
+        if not complete:
+            lines[own[-1]] = _with_theta(lines[own[-1]])
+        if update:
+            lines[own[-1]] = _with_update(lines[own[-1]], update)
+        text = "".join(lines)
     return text, added
 
 
@@ -77,7 +83,7 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
         pattern = _pattern_of(line)
         if pattern in wanted and "filter=theta" in line.split():
             removed.append(pattern)
-            others = [word for word in _attributes_of(line) if _name(word) not in _NAMES]
+            others = [word for word in _attributes_of(line) if _name(word) not in {*_NAMES, ATTRIBUTE}]
             if not others:
                 continue
             line = " ".join((quote(pattern), *others)) + _line_end(line)
@@ -94,6 +100,13 @@ def tracked_patterns(text: str) -> list[str]:
         if pattern is not None and filters:
             found[pattern] = filters[-1] == "filter=theta"
     return [pattern for pattern, is_theta in found.items() if is_theta]
+
+
+def update_of(text: str, pattern: str) -> str | None:
+    """What the lines of a pattern say about `theta-update`; `None` if they give it no value."""
+    own = (line for line in _lines(text) if _pattern_of(line) == pattern)
+    words = [word for line in own for word in _attributes_of(line) if _name(word) == ATTRIBUTE]
+    return (words[-1].partition("=")[2] or None) if words else None
 
 
 def quote(pattern: str) -> str:
@@ -121,7 +134,7 @@ def _unquote(text: str) -> str:
     return os.fsdecode(_ESCAPE.sub(replaced, os.fsencode(text[1:-1])))
 
 
-def _check(pattern: str) -> None:
+def _check(pattern: str, update: str) -> None:
     if not pattern or pattern.startswith("!"):
         raise UsageError(
             f"{pattern!r} isn't a pattern that Git knows in .gitattributes",
@@ -134,7 +147,7 @@ def _check(pattern: str) -> None:
         )
     if pattern.startswith(_MACRO):
         raise UsageError(f"{pattern!r} defines a macro in .gitattributes", f"write it as \\{pattern}")
-    if "\0" in pattern or len(os.fsencode(quote(pattern))) > _MAX_PATTERN_BYTES:
+    if "\0" in pattern or len(os.fsencode(quote(pattern) + update)) > _MAX_BYTES:
         raise UsageError(f"the pattern {pattern[:40]!r}… is too long for Git, or has a zero byte in it")
 
 
@@ -166,6 +179,11 @@ def _with_theta(line: str) -> str:
     pattern = _pattern_of(line) or ""
     others = [word for word in _attributes_of(line) if _name(word) not in _NAMES | _HARMFUL]
     return " ".join((quote(pattern), *ATTRIBUTES, *others)) + _line_end(line)
+
+
+def _with_update(line: str, update: str) -> str:
+    others = [word for word in _attributes_of(line) if _name(word) != ATTRIBUTE]
+    return " ".join((quote(_pattern_of(line) or ""), *others, f"{ATTRIBUTE}={update}")) + _line_end(line)
 
 
 def _line_end(line: str) -> str:

@@ -13,11 +13,11 @@ from threading import Lock
 
 from git_theta.choose import allowed
 from git_theta.clean import Cleaned, Cleaner, reconcile
-from git_theta.errors import ManifestError, ThetaError
+from git_theta.errors import ManifestError, ThetaError, UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, drain, work_file
 from git_theta.git.history import in_index
-from git_theta.git.path_updates import PathUpdates
+from git_theta.git.path_updates import ATTRIBUTE, PathUpdates
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
@@ -124,16 +124,23 @@ class Filter:
     def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
         """What stores the file at a path, as the settings and the path's attributes say."""
         settings = self.repository.settings
-        update = (path and self._path_updates.get(path)) or settings.update
         return Cleaner(
             self.repository.store,
             known=self._known,
             threads=settings.thread_count,
             progress=advance,
-            updates=allowed(update),
+            updates=self._allowed(path),
             depth=settings.depth,
             candidates=self._candidates,
         )
+
+    def _allowed(self, path: str | None) -> tuple[str, ...]:
+        attribute = self._path_updates.get(path) if path else None
+        where = f"the attribute {ATTRIBUTE} of {path}" if attribute else "theta.update"
+        try:
+            return allowed(attribute or self.repository.settings.update)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", error.hint) from error
 
     def _candidates(self) -> list[Manifest]:
         """Checkpoints that a new one may have been made from: those of this command, and of the index."""

@@ -44,6 +44,51 @@ def test_untrack_removes_what_track_added() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"*.pt {THETA} theta-update=dense\n"),
+        (f"*.pt {THETA}\n", f"*.pt {THETA} theta-update=dense\n"),
+        (f"*.pt theta-update=auto {THETA} x=y\r\n", f"*.pt {THETA} x=y theta-update=dense\r\n"),
+        ("*.pt filter=lfs theta-update=auto", f"*.pt {THETA} theta-update=dense"),
+        (f"*.pt {THETA}\n*.pt theta-update=auto\n", f"*.pt {THETA}\n*.pt theta-update=dense\n"),
+        (f"*.pt {THETA} -theta-update\n", f"*.pt {THETA} theta-update=dense\n"),
+    ],
+)
+def test_an_update_is_written_once(before: str, after: str) -> None:
+    text, added = attributes.track(before, ["*.pt"], "dense")
+    assert (text, added) == (after, ["*.pt"])
+    assert attributes.update_of(text, "*.pt") == "dense"
+    assert attributes.track(text, ["*.pt"], "dense") == (text, [])
+    assert attributes.track(text, ["*.pt"]) == (text, [])
+
+
+def test_untrack_removes_an_update_with_the_rest() -> None:
+    text = f"*.bin theta-update=dense\n*.pt {THETA} theta-update=dense\n*.pth {THETA} x theta-update=dense\n"
+    kept = "*.bin theta-update=dense\n*.pth x\n"
+    assert attributes.untrack(text, ["*.bin", "*.pt", "*.pth"]) == (kept, ["*.pt", "*.pth"])
+
+
+@pytest.mark.parametrize(
+    ("text", "update"),
+    [
+        (f"*.pt {THETA}\n", None),
+        (f"*.pt {THETA} theta-update\n", None),
+        (f"*.pt {THETA} theta-update=a theta-update=b\n", "b"),
+        (f"*.pt {THETA} theta-update=a\n*.pt -theta-update\n", None),
+        (f"*.bin {THETA} theta-update=a\n", None),
+    ],
+)
+def test_the_last_update_counts(text: str, update: str | None) -> None:
+    assert attributes.update_of(text, "*.pt") == update
+
+
+def test_an_update_counts_for_the_length_of_a_line() -> None:
+    assert attributes.track("", ["x" * 1800], "delta")[1]
+    with pytest.raises(UsageError, match="too long"):
+        attributes.track("", ["x" * 1800], "delta," * 40)
+
+
 def test_the_last_line_counts() -> None:
     text = f"*.pt {THETA}\n*.pt filter=lfs\n*.bin {THETA}\n[attr]x filter=theta\n"
     assert attributes.tracked_patterns(text) == ["*.bin"]
