@@ -1,0 +1,91 @@
+"""Manifests by the ids of their blobs, for commands that read many versions of a file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from itertools import pairwise
+from types import TracebackType
+
+from git_theta.errors import ManifestError
+from git_theta.git.blobs import Blobs
+from git_theta.git.command import Git
+from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, is_manifest, parse
+
+#: So many manifests are kept; histories are walked from version to version.
+_KEPT = 8
+
+#: About so many lines of manifests are kept: versions of a file have most of them in common.
+_LINES = 1 << 17
+
+_MARKERS = re.compile(rb"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+
+
+class Manifests:
+    """Reads manifests by the ids of their blobs, through one process, and keeps the last few.
+
+    Args:
+        git: Git in the repository.
+    """
+
+    def __init__(self, git: Git) -> None:
+        self._blobs = Blobs(git.cwd)
+        self._kept: dict[str, Manifest] = {}
+        self._problems: dict[str, str] = {}
+        self._entries: dict[bytes, Entry] = {}
+
+    def __enter__(self) -> Manifests:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._blobs.close()
+
+    def get(self, oid: str) -> Manifest | None:
+        """The manifest that a blob is; `None` if it isn't a valid one, and `problem` says why."""
+        if oid in self._problems:
+            return None
+        found = self._kept.pop(oid, None) or self._read(oid)
+        if found:
+            self._kept[oid] = found
+            if len(self._kept) > _KEPT:
+                del self._kept[next(iter(self._kept))]
+        return found
+
+    def problem(self, oid: str) -> str:
+        """What is wrong with a blob for which `get` gave nothing."""
+        return self._problems.get(oid, "")
+
+    def _read(self, oid: str) -> Manifest | None:
+        text = self._blobs.read(oid, MAX_TEXT_BYTES)
+        if text is not None and is_manifest(text):
+            try:
+                return self._parse(text)
+            except ManifestError as error:
+                problem = f"the manifest is damaged: {error.message}"
+        else:
+            problem = "in Git as a whole file" if text is not None else "Git can't read it as a manifest"
+        if text is not None and len(text) < MAX_TEXT_BYTES and _MARKERS.search(text[: 1 << 20]):
+            problem = "the manifest has conflict markers"
+        self._problems[oid] = problem
+        return None
+
+    def _parse(self, text: bytes) -> Manifest:
+        """As `parse`, which needs to read only those lines that no version before had."""
+        head, gap, body = text.partition(b"\n\n")
+        lines = body.split(b"\n")
+        last = lines.pop()
+        names = [line.partition(b" ")[0] for line in lines]
+        if last or any(low >= high for low, high in pairwise(names)):
+            return parse(text)
+        fresh = [line for line in lines if line not in self._entries]
+        try:
+            found = parse(head + gap + b"".join(line + b"\n" for line in fresh))
+        except ManifestError:
+            # That knows the number of the line.
+            return parse(text)
+        if len(self._entries) > _LINES:
+            self._entries = {line: self._entries[line] for line in lines if line in self._entries}
+        self._entries.update(zip(fresh, found.entries, strict=True))
+        return replace(found, entries=tuple(map(self._entries.__getitem__, lines)))
