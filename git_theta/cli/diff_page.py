@@ -1,0 +1,50 @@
+"""`git theta diff --html`: the page, from what was compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from git_theta.git.command import Git
+from git_theta.report.change import Change
+
+
+def write_page(changes: Iterable[Change], path: str, sides: tuple[str, str], threads: int) -> None:
+    """Write changes as a page of HTML, with histograms where there are statistics.
+
+    Args:
+        changes: Of each file.
+        path: The page's file.
+        sides: What's compared; see `side_names`.
+        threads: How many parameters to read at once.
+
+    Raises:
+        UsageError: The file can't be written.
+    """
+    from git_theta.report.histograms import distributions
+    from git_theta.report.html import page, write
+
+    found = list(changes)
+    title = " → ".join(sides) if all(sides) else "Changed parameters"
+    spread = [distributions(change, threads) for change in found]
+    write(page(found, title=title, revisions=sides, distributions=spread), path)
+
+
+def side_names(git: Git, revs: Sequence[str], *, cached: bool) -> tuple[str, str]:
+    """What is compared: revisions with what they are right now, the index, the work tree.
+
+    Args:
+        git: Git in the repository.
+        revs: At most two revisions.
+        cached: Whether it's the index rather than the work tree.
+    """
+    names = [_with_id(git, rev) for rev in revs]
+    if len(names) == 2:
+        return names[0], names[1]
+    if cached:
+        return names[0] if names else "HEAD", "index"
+    return names[0] if names else "index", "work tree"
+
+
+def _with_id(git: Git, rev: str) -> str:
+    short = git.line("rev-parse", "--short", rev)
+    return short if rev.startswith(short) else f"{rev} ({short})"

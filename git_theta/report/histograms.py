@@ -1,0 +1,117 @@
+"""How the differences of the most changed parameters are distributed: counts over bins around zero."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from git_theta.diff import Pair
+from git_theta.errors import CorruptError, ThetaError
+from git_theta.report.change import Change
+from git_theta.report.distance import Distance, blocks, numbers
+from git_theta.report.side import Reader
+from git_theta.workers import run_all
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: So many parameters get a histogram.
+MOST = 12
+
+#: Odd, so that the middle one is around zero.
+BINS = 61
+
+#: The outermost bins end at so many root mean squares of what changed, unless nothing is that far out.
+_REACH = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How often each difference, new - old, occurs among the elements that differ.
+
+    Elements that aren't finite, before or after, aren't counted. Both parts of a complex number are.
+
+    Attributes:
+        name: The parameter's new name.
+        reach: The bins have the same width and go from `-reach` to `reach`.
+        counts: Of each bin.
+        below: Differences less than `-reach`.
+        above: Those greater than `reach`.
+        same: Elements that don't differ.
+    """
+
+    name: str
+    reach: float
+    counts: tuple[int, ...]
+    below: int
+    above: int
+    same: int
+
+
+def distributions(change: Change, threads: int, most: int = MOST) -> tuple[Distribution, ...]:
+    """Distributions for the parameters of the largest relative change, the largest first.
+
+    Those that can't be read any more, or have no relative change, are left out. Needs the statistics.
+
+    Args:
+        change: With statistics in `measured`.
+        threads: How many parameters to read at once.
+        most: How many parameters.
+    """
+    old, new = change.old.reader, change.new.reader
+    if old is None or new is None:
+        return ()
+    chosen = _most_changed(change, most)
+
+    def one(item: tuple[Pair, Distance]) -> Distribution | None:
+        try:
+            return _distribution(item[0], item[1], old, new)
+        except ThetaError:
+            return None
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return tuple(found for found in run_all(pool, one, chosen) if found)
+
+
+def _most_changed(change: Change, most: int) -> list[tuple[Pair, Distance]]:
+    known = []
+    for pair in change.diff.changed:
+        result = change.measured.get(pair[1].name)
+        if isinstance(result, Distance) and result.relative and math.isfinite(result.largest):
+            known.append((pair, result, result.relative))
+    known.sort(key=lambda item: -item[2])
+    return [(pair, result) for pair, result, _ in known[:most]]
+
+
+def _distribution(pair: Pair, sums: Distance, old: Reader, new: Reader) -> Distribution:
+    import numpy as np
+
+    before, after = pair
+    reach = min(sums.largest, _REACH * math.sqrt(sums.squares / max(1, sums.changed)))
+    edges = np.linspace(-reach, reach, BINS + 1)
+    counts = np.zeros(BINS, np.int64)
+    below = above = 0
+    pairs = zip_longest(blocks(old.value(before), before.spec), blocks(new.value(after), after.spec))
+    for one, other in pairs:
+        if one is None or other is None:
+            raise CorruptError("the values have different lengths")
+        steps = _steps(numbers(one, before.spec), numbers(other, after.spec))
+        counts += np.histogram(steps, edges)[0]
+        below += int(np.count_nonzero(steps < -reach))
+        above += int(np.count_nonzero(steps > reach))
+    same = sums.count - sums.changed
+    return Distribution(after.name, reach, tuple(map(int, counts)), below, above, same)
+
+
+def _steps(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Finite differences that aren't zero."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        steps = (new - old).ravel()
+    found: NDArray[np.float64] = steps[np.isfinite(steps) & (steps != 0)]
+    return found

@@ -1,0 +1,251 @@
+"""The page: what each part of it shows, put into templates."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from importlib.resources import files
+from itertools import zip_longest
+from operator import add
+from typing import TYPE_CHECKING
+
+from git_theta import __version__
+from git_theta.report.change import Change, Kind
+from git_theta.report.distance import Distance
+from git_theta.report.histograms import Distribution
+from git_theta.report.html.charts import HEIGHT as CHART_HEIGHT
+from git_theta.report.html.charts import WIDTH as CHART_WIDTH
+from git_theta.report.html.charts import Chart, chart
+from git_theta.report.html.heat import LEVELS, HeatMap, heat_map
+from git_theta.report.html.storage import WIDTH as BAR_WIDTH
+from git_theta.report.html.storage import Bar, Part, bars, parts
+from git_theta.report.html.table import Table, table
+from git_theta.report.html.words import name_text, percent
+from git_theta.report.scalars import ScalarChange
+from git_theta.report.side import Side
+from git_theta.report.words import human_size, plural, printable
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+#: So many rows the tables of a page have together.
+MOST_ROWS = 5000
+
+#: Each file has so many, even if there are many files.
+_FEWEST_ROWS = 50
+
+_MOST_VALUES = 500
+
+#: Values that became NaN are worth so many names.
+_NAMED = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    label: str
+    text: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    label: str
+    revision: str
+    path: str
+    format: str
+    size: str
+    parameters: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    name: str
+    kind: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """Everything about one file."""
+
+    path: str
+    sides: tuple[_Side, ...]
+    facts: tuple[_Fact, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    heat: HeatMap | None
+    charts: tuple[Chart, ...]
+    parts: tuple[Part, ...]
+    bars: tuple[Bar, ...]
+    values: tuple[_Value, ...]
+    more_values: int
+    table: Table
+
+
+def page(
+    changes: Sequence[Change],
+    *,
+    title: str = "Changed parameters",
+    revisions: tuple[str, str] = ("", ""),
+    distributions: Sequence[Sequence[Distribution]] = (),
+) -> str:
+    """A page of HTML that shows changes. The same arguments give the same page.
+
+    It refers to nothing outside of itself, and a browser is told to load nothing and to run no script but
+    its own. Needs jinja2.
+
+    Args:
+        changes: Of each file; statistics are shown where they have them.
+        title: Of the page, as text.
+        revisions: What the old and the new version are called, such as `HEAD~1` and `work tree`.
+        distributions: Histograms for each file, in the order of `changes`; may be fewer.
+    """
+    import jinja2
+    from markupsafe import Markup
+
+    most = max(_FEWEST_ROWS, MOST_ROWS // max(1, len(changes)))
+    pairs = zip_longest(changes, distributions[: len(changes)], fillvalue=())
+    sections = [_section(change, revisions, found, most) for change, found in pairs]  # type: ignore[arg-type]
+    templates = files(__package__) / "templates"
+    text = {name: (templates / name).read_text(encoding="utf-8") for name in _TEMPLATES}
+    environment = jinja2.Environment(
+        loader=jinja2.DictLoader(text),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(size=human_size, plural=plural, breakable=_breakable)
+    style, script = text["style.css"], text["script.js"]
+    return environment.get_template("page.html").render(
+        title=printable(title),
+        sections=sections,
+        version=__version__,
+        policy="; ".join(_policy(style, script)),
+        style=Markup(style),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        levels=range(LEVELS),
+        bar_width=BAR_WIDTH,
+        chart_width=CHART_WIDTH,
+        chart_height=CHART_HEIGHT,
+    )
+
+
+_TEMPLATES = ("page.html", "file.html", "style.css", "script.js")
+
+
+def _breakable(text: str) -> Markup:
+    """Text that may be broken after the dots of names, and the slashes."""
+    from markupsafe import Markup, escape
+
+    chance = Markup("<wbr>")
+    return escape(text).replace(".", "." + chance).replace("/", "/" + chance)
+
+
+def _policy(style: str, script: str) -> Iterator[str]:
+    """What a browser may do: apply this style and run this script, known by their digests."""
+    yield "default-src 'none'"
+    for what, text in (("style-src", style), ("script-src", script)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        yield f"{what} 'sha256-{digest}'"
+    yield "base-uri 'none'"
+    yield "form-action 'none'"
+
+
+def _section(
+    change: Change, revisions: tuple[str, str], distributions: Sequence[Distribution], most: int
+) -> _Section:
+    broken = bool(change.old.problem or change.new.problem)
+    found = () if broken else parts(change)
+    values = change.scalars or ()
+    return _Section(
+        path=name_text(change.old.path if change.new.absent else change.new.path),
+        sides=(_side("Before", revisions[0], change.old), _side("After", revisions[1], change.new)),
+        facts=() if broken else tuple(_facts(change)),
+        warnings=tuple(_warnings(change)),
+        notes=tuple(_notes(change)),
+        heat=heat_map(change),
+        charts=tuple(map(chart, distributions)),
+        parts=found,
+        bars=bars(change, found),
+        values=tuple(_value(value) for value in values[:_MOST_VALUES]),
+        more_values=max(0, len(values) - _MOST_VALUES),
+        table=table(change, most),
+    )
+
+
+def _side(label: str, revision: str, side: Side) -> _Side:
+    manifest = side.manifest
+    return _Side(
+        label,
+        name_text(revision),
+        name_text(side.path),
+        printable(manifest.format) if manifest else "",
+        f"{human_size(manifest.size)} ({manifest.size:,} bytes)" if manifest else "",
+        f"{len(manifest.entries):,}" if manifest else "",
+        printable(side.problem) or ("not there" if side.absent else ""),
+    )
+
+
+def _facts(change: Change) -> Iterator[_Fact]:
+    counts = dict.fromkeys(Kind, 0)
+    for row in change.rows:
+        counts[row.kind] += 1
+    for kind in (Kind.MODIFIED, Kind.ADDED, Kind.REMOVED, Kind.RENAMED, Kind.RETYPED, Kind.RESHAPED):
+        yield _Fact(kind.value, f"{counts[kind]:,}", quiet=not counts[kind])
+    yield _Fact("unchanged", f"{change.diff.unchanged:,}", quiet=True)
+    unaffected = (Kind.RENAMED, Kind.REMOVED)
+    changed = sum(row.nbytes for row in change.rows if row.kind not in unaffected)
+    yield _Fact("of values changed", human_size(changed))
+    if change.stored is not None:
+        yield _Fact("newly stored", human_size(change.stored))
+    sums = _sums(change)
+    if sums.relative is not None:
+        yield _Fact("relative change", percent(sums.relative))
+
+
+def _sums(change: Change) -> Distance:
+    known = [result for result in change.measured.values() if isinstance(result, Distance)]
+    return reduce(add, known, Distance())
+
+
+def _warnings(change: Change) -> Iterator[str]:
+    broken = {
+        name: result.broken
+        for name, result in change.measured.items()
+        if isinstance(result, Distance) and result.broken
+    }
+    if broken:
+        some = sorted(broken, key=lambda name: -broken[name])[:_NAMED]
+        names = ", ".join(map(name_text, some)) + (", …" if len(broken) > len(some) else "")
+        yield f"{plural(sum(broken.values()), 'element')} became NaN or infinite, in {names}."
+    if change.missing:
+        yield f"{plural(change.missing, 'object')} not here; what they take isn't counted."
+
+
+def _notes(change: Change) -> Iterator[str]:
+    old, new = change.old, change.new
+    if old.mode and new.mode and old.mode != new.mode:
+        yield f"The mode changed from {old.mode} to {new.mode}."
+    problems = [result for result in change.measured.values() if isinstance(result, str)]
+    if problems:
+        reason = printable(problems[0].splitlines()[0])
+        yield f"No figures for {plural(len(problems), 'changed parameter')}: {reason}."
+    if change.diff.changed and not change.measured:
+        yield "The values weren't read, so how far they moved isn't known (--stat-values)."
+    if change.scalars_problem:
+        yield f"What changed besides parameters isn't known: {printable(change.scalars_problem)}."
+    elif change.diff.layout and change.diff.same_parameters and not change.scalars:
+        known = change.scalars is not None
+        what = "The order of parameters or the bytes between them" if known else "The rest of the file"
+        yield f"{what} changed."
+
+
+def _value(value: ScalarChange) -> _Value:
+    kind = "added" if value.old is None else "removed" if value.new is None else "changed"
+    return _Value(name_text(value.name), kind, printable(value.old or ""), printable(value.new or ""))

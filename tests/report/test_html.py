@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import re
+from dataclasses import dataclass, field, replace
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.tensor import TensorSpec
+from git_theta.report.change import Change, change
+from git_theta.report.distance import Distance
+from git_theta.report.histograms import Distribution
+from git_theta.report.html import page
+from git_theta.report.html.heat import heat_map
+from git_theta.report.html.page import MOST_ROWS
+from git_theta.report.html.storage import WIDTH, bars, parts
+from git_theta.report.html.table import table
+from git_theta.report.scalars import ScalarChange
+from git_theta.report.side import Side
+from tests.report.test_lines import A, B, C, compared, entry, manifest
+from tests.strategies import manifests
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}\x00\u202e"
+
+_VOID = {"meta", "img", "input", "br", "wbr", "link"}
+
+
+@dataclass
+class Read(HTMLParser):
+    """What a page consists of."""
+
+    tags: list[str] = field(default_factory=list)
+    attributes: list[tuple[str, str, str]] = field(default_factory=list)
+    text: str = ""
+    open: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"style", "script"} & set(self.open):
+            self.text += data
+
+
+def read(text: str) -> Read:
+    found = Read()
+    found.feed(text)
+    found.close()
+    assert found.open == []
+    return found
+
+
+def tuned(count: int, *, figures: bool = True) -> Change:
+    """Layers, each of which changed more than the one before."""
+    names = [f"encoder.layer.{i}.{part}.weight" for i in range(count) for part in ("key", "value")]
+    old = manifest(*(entry(name) for name in names), entry("head.bias"))
+    made = compared(old, manifest(*(entry(name, B) for name in names), entry("head.bias")))
+    if not figures:
+        return made
+    measured = {
+        name: Distance(6, 3, (index + 1) ** 2 / count**2, 4.0, 4.0, 3.9, 0.5)
+        for index, name in enumerate(names)
+    }
+    return replace(made, measured=dict(measured))
+
+
+def rows(text: str) -> list[str]:
+    """Names in the table of parameters, in their order."""
+    return [
+        name.replace("<wbr>", "")
+        for name in re.findall(r"<th scope=row class=name[^>]*>(.*?)</th>", text.split('class="rows"')[-1])
+    ]
+
+
+def test_is_one_valid_page_that_refers_to_nothing() -> None:
+    text = page([tuned(12)], title="base → tuned", revisions=("HEAD~1", "work tree"))
+    found = read(text)
+    assert text.startswith("<!doctype html>")
+    assert not re.search(r"https?:|//[a-z]|url\(|@import", text)
+    assert not {"link", "img", "iframe", "object", "form", "base"} & set(found.tags)
+    assert not [name for _, name, _ in found.attributes if name == "src" or name.startswith("on")]
+    # The policy allows no style but the sheet's.
+    assert not [name for _, name, _ in found.attributes if name == "style"]
+    for said in ("base → tuned", "HEAD~1", "work tree", "safetensors", "1 KB (1,000 bytes)"):
+        assert said in found.text
+
+
+def test_the_policy_names_the_style_and_the_script() -> None:
+    text = page([tuned(2)])
+    (policy,) = [value for _, name, value in read(text).attributes if value.startswith("default-src")]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    for tag in ("style", "script"):
+        (body,) = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(body.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_counts() -> None:
+    old = manifest(entry("a", A), entry("b", C), entry("n.0.x"), entry("n.1.x"), entry("s"))
+    wide = TensorSpec("F32", (3, 3))
+    new = manifest(
+        entry("a", B), entry("c", C), entry("d", B), entry("n.0.x"), entry("n.1.x"), entry("s", B, spec=wide)
+    )
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page([compared(old, new)])))
+    assert facts == {
+        "modified": "1",
+        "added": "1",
+        "removed": "0",
+        "renamed": "1",
+        "retyped": "0",
+        "reshaped": "1",
+        "unchanged": "2",
+        "of values changed": "84 B",
+        "newly stored": "10 B",
+    }
+
+
+def test_names_are_text() -> None:
+    old = Side(HOSTILE, manifest(entry(HOSTILE), entry("a")), mode="100644", stored=True)
+    new = replace(old, manifest=manifest(entry(HOSTILE, B), entry(HOSTILE + "2"), entry("a", B)))
+    made = change(old, new, lambda _oid: 1, lambda _ref: None)
+    made = replace(
+        made,
+        scalars=(ScalarChange(HOSTILE, HOSTILE, None),),
+        measured={HOSTILE: Distance(6, 6, 1.0, 1.0, 1.0, 1.0, 1.0, broken=6), "a": HOSTILE},
+    )
+    spread = Distribution(HOSTILE, 1.0, (1, 2, 1), 0, 0, 0)
+    text = page([made, made], title=HOSTILE, revisions=(HOSTILE, HOSTILE), distributions=[[spread]])
+    found = read(text)
+    assert "img" not in found.tags
+    assert found.tags.count("script") == 1
+    assert not [name for _, name, _ in found.attributes if name.startswith("on")]
+    assert "</script><img src=x onerror=alert(1)>" in found.text
+    assert "{{ 7 * 7 }}" in found.text
+    assert "\x00" not in text
+    assert "\u202e" not in text
+
+
+@given(manifests(), manifests())
+@settings(max_examples=25, deadline=None)
+def test_any_two_versions_make_a_page(one: Manifest, other: Manifest) -> None:
+    text = page([compared(one, other), compared(None, one), compared(one, None, stored=False)])
+    text.encode()
+    assert set(read(text).tags) >= {"html", "h1", "table"}
+
+
+def test_everything_but_a_checkpoint() -> None:
+    broken = Side("a.pt", problem="a manifest in conflict; take a side")
+    found = change(broken, broken, lambda _oid: None, lambda _ref: None)
+    text = read(page([found])).text
+    assert "a manifest in conflict; take a side" in text
+    assert "modified" not in text
+    assert "No checkpoint changed." in read(page([])).text
+
+
+def test_without_figures() -> None:
+    text = page([tuned(3, figures=False)])
+    found = read(text)
+    assert "The values weren't read" in found.text
+    assert 'data-key="relative"' not in text
+    assert "newly stored bytes, of those of the values:" in found.text
+    assert "Distribution" not in found.text
+    unstored = compared(manifest(entry("a")), manifest(entry("a", B)), stored=False)
+    text = page([unstored])
+    assert 'data-key="stored"' not in text
+    assert "newly stored" not in text.lower()
+
+
+def test_why_there_are_no_figures() -> None:
+    made = replace(tuned(2), measured=dict.fromkeys(tuned(2).measured, "object is missing\nhint: fetch"))
+    assert "No figures for 4 changed parameters: object is missing." in read(page([made])).text
+
+
+def test_values_that_broke_are_told() -> None:
+    made = tuned(2)
+    name, sums = next(iter(made.measured.items()))
+    assert isinstance(sums, Distance)
+    text = read(page([replace(made, measured={**made.measured, name: replace(sums, broken=3)})])).text
+    assert f"3 elements became NaN or infinite, in {name}." in text
+
+
+def test_both_themes_and_paper() -> None:
+    text = page([])
+    assert "color-scheme: light dark" in text
+    assert "@media screen and (prefers-color-scheme: dark)" in text
+    assert "@media print" in text
+
+
+def _luminance(colour: str) -> float:
+    colour = colour if len(colour) == 7 else "#" + "".join(2 * digit for digit in colour[1:])
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return sum(share * part for share, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def _contrast(one: str, other: str) -> float:
+    low, high = sorted((_luminance(one), _luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_colours_can_be_read_and_told_apart(theme: int) -> None:
+    style = page([]).split("@media screen")[theme]
+    colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]+);", style))
+    for ink in ("text", "faint", "accent"):
+        assert _contrast(colours[ink], colours["page"]) >= 4.5
+        assert _contrast(colours[ink], colours["raised"]) >= 4.5
+    assert _contrast(colours["bad"], colours["bad-page"]) >= 4.5
+    levels = [_luminance(colours[f"level{index}"]) for index in range(10)]
+    # Their order shows in grey, too.
+    assert levels == sorted(levels, reverse=theme == 0)
+    for index in range(10):
+        assert _contrast(colours[f"level{index}"], colours[f"ink{index}"]) >= 4.5
+
+
+# The table
+
+
+def test_the_most_changed_come_first() -> None:
+    text = page([tuned(3)])
+    assert rows(text)[0] == "encoder.layer.2.value.weight"
+    assert rows(text)[-1] == "encoder.layer.0.key.weight"
+    assert 'data-key="relative" class="num"' in text
+    assert 'aria-sort="descending">Relative' in text
+    text = page([tuned(12, figures=False)])
+    assert rows(text)[:1] + rows(text)[-1:] == ["encoder.layer.0.key.weight", "encoder.layer.11.value.weight"]
+
+
+def test_fifty_thousand_parameters() -> None:
+    made = tuned(25_000)
+    text = page([made])
+    assert len(text) < 16 << 20
+    assert len(rows(text)) == MOST_ROWS
+    assert "The 5,000 of 50,000 that changed most" in text
+    rest = text[text.index("<pre") : text.index("</pre>")].split("\n")
+    assert len(rest) == 1 + 50_000 - MOST_ROWS
+    assert rest[-1].startswith("encoder.layer.0.key.weight\tmodified\tF32\t2x3\t24 B\t")
+
+
+def test_files_share_the_rows() -> None:
+    made = tuned(400)
+    text = page([made] * 10)
+    assert text.count("The 500 of 800 that changed most") == 10
+    assert text.count('<li><a href="#file-') == 10
+
+
+def test_a_long_name_is_cut_in_the_middle() -> None:
+    name = "begin" + "x" * 5000 + "end"
+    text = page([compared(manifest(entry(name)), manifest(entry(name, B)))])
+    (shown,) = rows(text)
+    assert shown.startswith("beginxx")
+    assert shown.endswith("xxend")
+    assert len(shown) <= 240
+
+
+def test_numbers_that_arent_finite_sort() -> None:
+    made = tuned(1)
+    huge = Distance(6, 6, math.inf, 1.0, math.inf, math.nan, math.inf)
+    cells = table(replace(made, measured=dict.fromkeys(made.measured, huge)), 9).rows[0]
+    assert [cell.key for cell in cells[-4:]] == ["", "Infinity", "", "1"]
+
+
+# The heat map
+
+
+def test_layers_are_columns() -> None:
+    found = heat_map(tuned(12))
+    assert found
+    stack, others = found.grids
+    assert stack.stack == "encoder.layer"
+    assert stack.columns == tuple(map(str, range(12)))
+    assert [row.shared + row.name for row in stack.rows] == ["key.weight", "value.weight"]
+    levels = [int(cell.style.removeprefix("level")) for cell in stack.rows[0].cells]
+    assert levels == sorted(levels)
+    assert (levels[0], stack.rows[1].cells[-1].style) == (0, "level9")
+    assert [(row.name, row.cells[0].style) for row in others.rows] == [("head.bias", "same")]
+
+
+def test_too_many_layers_share_columns() -> None:
+    found = heat_map(tuned(1000))
+    assert found
+    assert len(found.grids[0].columns) <= 96
+    assert found.grids[0].columns[0] == "0-10"
+    assert found.grids[0].columns[-1].endswith("999")
+
+
+def test_a_number_that_never_varies_is_no_layer() -> None:
+    names = [f"0.model.{i}.w" for i in range(3)]
+    found = heat_map(
+        compared(manifest(*map(entry, names)), manifest(*(entry(name, B) for name in names)), stored=False)
+    )
+    assert found
+    (grid,) = found.grids
+    assert (grid.stack, grid.columns) == ("0.model", ("0", "1", "2"))
+    assert found.measure == "changed bytes, of all"
+
+
+def test_many_experts_share_a_row() -> None:
+    names = [f"layers.{i}.experts.{e}.up.weight" for i in range(3) for e in range(64)]
+    new = [entry(name, B if ".5." in name else A) for name in names]
+    found = heat_map(compared(manifest(*map(entry, names)), manifest(*new)))
+    assert found
+    (row,) = found.grids[0].rows
+    assert row.name == "experts.*.up.weight"
+    assert row.cells[0].hint.startswith("1 of 64 modified, 1.54 KB: ")
+
+
+def test_what_has_no_magnitude_has_a_sign() -> None:
+    old = manifest(entry("a"), entry("b", C), entry("z.0"), entry("z.1"))
+    new = manifest(entry("c", C), entry("d", B), entry("z.0"), entry("z.1", B))
+    found = heat_map(replace(compared(old, new), measured={"z.1": "object is missing"}))
+    assert found
+    signs = {row.name: row.cells[-1].text for grid in found.grids for row in grid.rows}
+    assert signs == {"(value)": "•", "a": "\N{MINUS SIGN}", "c": "→", "d": "+"}
+
+
+# Storage
+
+
+def test_parts_add_up() -> None:
+    delta = Source("delta", ObjectRef(B, 5, 7), (Source("dense", ObjectRef(A, 0, 10)),))
+    old = manifest(entry("a"), entry("b", C), entry("same"))
+    new = manifest(entry("a", B, delta), entry("c", C), entry("same"), layout=B)
+    made = compared(old, new)
+    found = parts(made)
+    assert [(part.label, part.count, part.raw, part.stored) for part in found] == [
+        ("unchanged", 1, 24, 0),
+        ("stored before", 1, 24, 0),
+        ("delta", 1, 24, 7),
+        ("rest of the file", None, 928, 9),
+    ]
+    file, stored = bars(made, found)
+    assert (file.total, stored.total) == (1000, 16)
+    for bar in (file, stored):
+        assert sum(part.width for part in bar.slices) <= WIDTH + 0.1
+
+
+@given(st.lists(st.integers(0, 1 << 40), min_size=1, max_size=20))
+def test_bars_stay_in_the_picture(sizes: list[int]) -> None:
+    specs = [TensorSpec("U8", (size,)) for size in sizes]
+    entries = [
+        Entry(f"p{i}", spec, B, Source(f"u{i}", ObjectRef(f"{i:064x}", 0, spec.nbytes)))
+        for i, spec in enumerate(specs)
+    ]
+    made = compared(None, manifest(*entries))
+    for bar in bars(made, parts(made)):
+        assert all(part.x + part.width <= WIDTH + 0.1 for part in bar.slices)
