@@ -8,8 +8,8 @@ import sys
 def main() -> int:
     """Run the command that the arguments name; returns the exit code.
 
-    The filter process is started by nearly every git command, so it's reached without the command
-    line's machinery.
+    The filter process is started by nearly every git command, and the diff driver for every file that
+    `git diff` shows, so they're reached without the command line's machinery.
     """
     if sys.argv[1:] == ["filter-process"]:
         from git_theta.errors import ThetaError
@@ -21,6 +21,10 @@ def main() -> int:
         except ThetaError as error:
             explain(None, error)
             return error.exit_code
+    if sys.argv[1:2] == ["diff-driver"]:
+        from git_theta.git.driver import serve
+
+        return serve(sys.argv[2:])
     from git_theta.cli import main as run
 
     return run(sys.argv[1:])

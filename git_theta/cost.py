@@ -22,6 +22,12 @@ def manifest_bytes(manifest: Manifest, size_of: SizeOf) -> int:
     )
 
 
+def added_payloads(old: Manifest | None, new: Manifest) -> set[ObjectRef]:
+    """Payloads that a version needs and the one before it doesn't name, its layout's included."""
+    known = {ref for entry in old.all_entries() for ref in entry.source.payloads()} if old else set()
+    return {ref for entry in new.all_entries() for ref in entry.source.payloads()} - known
+
+
 def payload_bytes(refs: Iterable[ObjectRef], size_of: SizeOf) -> int:
     """Bytes of distinct payloads; a whole object that is missing counts nothing, as its size is unknown."""
     return sum((size_of(ref.oid) or 0) if ref.length is None else ref.length for ref in set(refs))

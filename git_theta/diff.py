@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from git_theta.model.manifest import Entry, Manifest
+
+#: The same parameter, or value, in the old and in the new version.
+Pair = tuple[Entry, Entry]
+
+#: Beyond so many possible pairs of one value, names are put in an order and paired in it.
+_MOST_PAIRS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,21 +20,61 @@ class Diff:
     """What changed between two versions of a checkpoint.
 
     Attributes:
-        added: Parameters that only the new version has.
-        removed: Parameters that only the old version has.
+        added: Parameters whose names only the new version has.
+        removed: Parameters whose names only the old version has.
         changed: Pairs (old, new) of parameters whose value, dtype or shape differs.
         unchanged: How many parameters are the same.
         layout: Whether the rest of the file changed: metadata, scalars, the order of things.
+        renamed: Those of `removed` whose very value is among `added`, with what they're called there.
+        format: The old and the new format, if they differ.
     """
 
     added: tuple[Entry, ...]
     removed: tuple[Entry, ...]
-    changed: tuple[tuple[Entry, Entry], ...]
+    changed: tuple[Pair, ...]
     unchanged: int
     layout: bool
+    renamed: tuple[Pair, ...] = ()
+    format: tuple[str, str] | None = None
 
     def __bool__(self) -> bool:
         return bool(self.added or self.removed or self.changed or self.layout)
+
+    @property
+    def same_parameters(self) -> bool:
+        """Whether every parameter is in both versions, with the same value."""
+        return not (self.added or self.removed or self.changed)
+
+    @property
+    def modified(self) -> tuple[Pair, ...]:
+        """Those of `changed` that have other values, of the same dtype and shape."""
+        return tuple((old, new) for old, new in self.changed if old.spec == new.spec)
+
+    @property
+    def retyped(self) -> tuple[Pair, ...]:
+        """Those of `changed` that have another dtype, whatever else changed."""
+        return tuple((old, new) for old, new in self.changed if old.spec.dtype != new.spec.dtype)
+
+    @property
+    def reshaped(self) -> tuple[Pair, ...]:
+        """Those of `changed` that have another shape and the same dtype."""
+        return tuple(
+            (old, new)
+            for old, new in self.changed
+            if old.spec.dtype == new.spec.dtype and old.spec.shape != new.spec.shape
+        )
+
+    @property
+    def appeared(self) -> tuple[Entry, ...]:
+        """Those of `added` that aren't an old value under a new name."""
+        known = {new.name for _, new in self.renamed}
+        return tuple(entry for entry in self.added if entry.name not in known)
+
+    @property
+    def vanished(self) -> tuple[Entry, ...]:
+        """Those of `removed` whose value has no new name."""
+        known = {old.name for old, _ in self.renamed}
+        return tuple(entry for entry in self.removed if entry.name not in known)
 
 
 def diff(old: Manifest | None, new: Manifest | None) -> Diff:
@@ -35,10 +83,49 @@ def diff(old: Manifest | None, new: Manifest | None) -> Diff:
     after = new.by_name if new else {}
     both = [(before[name], entry) for name, entry in after.items() if name in before]
     changed = tuple((a, b) for a, b in both if (a.digest, a.spec) != (b.digest, b.spec))
+    added = tuple(entry for name, entry in after.items() if name not in before)
+    removed = tuple(entry for name, entry in before.items() if name not in after)
     return Diff(
-        added=tuple(entry for name, entry in after.items() if name not in before),
-        removed=tuple(entry for name, entry in before.items() if name not in after),
+        added=added,
+        removed=removed,
         changed=changed,
         unchanged=len(both) - len(changed),
         layout=(old.layout.digest if old else None) != (new.layout.digest if new else None),
+        renamed=tuple(_renamed(removed, added)),
+        format=(old.format, new.format) if old and new and old.format != new.format else None,
     )
+
+
+def _renamed(removed: Iterable[Entry], added: Iterable[Entry]) -> Iterator[Pair]:
+    """Pairs of the same value. Of several with one value, those whose names end alike belong together."""
+    found: dict[object, tuple[list[Entry], list[Entry]]] = {}
+    for side, entries in enumerate((removed, added)):
+        for entry in entries:
+            if entry.spec.count:
+                found.setdefault((entry.digest, entry.spec), ([], []))[side].append(entry)
+    for olds, news in found.values():
+        yield from _paired(olds, news)
+
+
+def _paired(olds: list[Entry], news: list[Entry]) -> Iterator[Pair]:
+    """Pair entries, those first whose names have the longest common end."""
+    if len(olds) * len(news) > _MOST_PAIRS:
+        yield from zip(sorted(olds, key=_reversed), sorted(news, key=_reversed), strict=False)
+        return
+    candidates = [(old, new) for old in olds for new in news]
+    candidates.sort(key=_common_end, reverse=True)
+    taken: set[str] = set()
+    for old, new in candidates:
+        if not {f"old {old.name}", f"new {new.name}"} & taken:
+            taken |= {f"old {old.name}", f"new {new.name}"}
+            yield old, new
+
+
+def _common_end(pair: Pair) -> int:
+    """How many last characters two names share."""
+    ends = zip(*map(_reversed, pair), strict=False)
+    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], ends))
+
+
+def _reversed(entry: Entry) -> str:
+    return entry.name[::-1]

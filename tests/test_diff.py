@@ -6,6 +6,7 @@ from hypothesis import given
 
 from git_theta.diff import diff
 from git_theta.model.manifest import Manifest
+from git_theta.model.tensor import TensorSpec
 from tests.model.test_manifest import B, manifest
 from tests.strategies import manifests
 
@@ -39,3 +40,45 @@ def test_tells_what_changed() -> None:
     assert found.layout
     assert diff(None, old).added == old.entries
     assert diff(old, None).removed == old.entries
+
+
+def test_kinds_of_changes() -> None:
+    old = manifest("a", "b", "c", "d")
+    kinds = [
+        replace(old.entries[0], digest=B),
+        replace(old.entries[1], spec=TensorSpec("F16", (2, 3))),
+        replace(old.entries[2], spec=TensorSpec("F32", (3, 2))),
+        old.entries[3],
+    ]
+    found = diff(old, replace(old, entries=tuple(kinds)))
+    assert [entry.name for entry, _ in found.modified] == ["a"]
+    assert [entry.name for entry, _ in found.retyped] == ["b"]
+    assert [entry.name for entry, _ in found.reshaped] == ["c"]
+    assert (len(found.changed), found.unchanged) == (3, 1)
+
+
+def test_a_value_under_another_name_is_renamed() -> None:
+    old = manifest("a.weight", "b.weight", "gone")
+    new = manifest("model.a.weight", "model.b.weight")
+    found = diff(old, new)
+    renamed = sorted((one.name, other.name) for one, other in found.renamed)
+    assert renamed == [("a.weight", "model.a.weight"), ("b.weight", "model.b.weight")]
+    assert [entry.name for entry in found.vanished] == ["gone"]
+    assert found.appeared == ()
+    assert (len(found.added), len(found.removed)) == (2, 3)
+
+
+def test_another_format_with_the_same_values() -> None:
+    old = manifest("a")
+    found = diff(old, replace(old, format="pytorch", layout=replace(old.layout, digest=B)))
+    assert found.same_parameters
+    assert found.format == ("safetensors", "pytorch")
+    assert found
+
+
+@given(manifests(), manifests())
+def test_every_parameter_is_in_one_place(one: Manifest, other: Manifest) -> None:
+    found = diff(one, other)
+    assert len(found.modified) + len(found.retyped) + len(found.reshaped) == len(found.changed)
+    assert len(found.appeared) + len(found.renamed) == len(found.added)
+    assert len(found.vanished) + len(found.renamed) == len(found.removed)

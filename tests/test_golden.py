@@ -16,7 +16,8 @@ FILES = sorted(path.name.removesuffix(".manifest") for path in FOLDER.glob("*.ma
 
 
 def test_there_are_some() -> None:
-    assert {"plain.safetensors", "changed.safetensors", "training.pt", "legacy.pt", "opaque.bin"} <= set(FILES)
+    kinds = {"plain.safetensors", "changed.safetensors", "training.pt", "legacy.pt", "opaque.bin"}
+    assert kinds <= set(FILES)
 
 
 @pytest.fixture

@@ -20,7 +20,10 @@ COMMANDS = {
     "untrack": "Stop tracking a pattern.",
     "add": "Add a checkpoint as updates that you give.",
     "status": "Show what changed, parameter by parameter.",
+    "diff": "Show what changed between versions, by parameter.",
     "show": "Show a checkpoint's parameters and what they cost.",
+    "log": "Show which commits changed which parameters.",
+    "blame": "Show which commit last changed each parameter.",
     "ls-files": "List tracked checkpoints.",
     "checkout": "Write checkpoints that are still manifests in the work tree.",
     "fsck": "Check every object and every value.",
@@ -33,7 +36,7 @@ COMMANDS = {
 _COMPLETE = "_GIT_THETA_COMPLETE"
 
 #: Commands that Git and hooks run; they work but aren't shown.
-PLUMBING = ("clean", "smudge", "hook")
+PLUMBING = ("clean", "smudge", "hook", "diff-driver")
 
 
 class LazyGroup(click.Group):

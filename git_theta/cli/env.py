@@ -57,7 +57,7 @@ def environment() -> dict[str, dict[str, Any]]:
 
 def _settings(git: Git) -> dict[str, str]:
     """Settings of git-theta, and the file that each comes from."""
-    wanted = r"^(theta|filter\.theta)\."
+    wanted = r"^(theta|filter\.theta|diff\.theta)\."
     if not git.ok("config", "--get-regexp", wanted):
         return {}
     fields = os.fsdecode(git.run("config", "--show-origin", "-z", "--get-regexp", wanted)).split("\0")

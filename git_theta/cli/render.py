@@ -8,15 +8,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from git_theta.model.manifest import escape
+from git_theta.report.words import human_size, plural, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+__all__ = ["console", "human_size", "plural", "print_json", "print_table", "printable", "ratio"]
+
 #: rich takes seconds to lay out a longer table.
 _LONG = 1000
-
-_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -26,16 +26,6 @@ def console(*, stderr: bool = False) -> Console:
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or os.environ.get("COLUMNS") else 10_000
     return Console(stderr=stderr, width=width, highlight=False, soft_wrap=width is not None)
-
-
-def human_size(count: int) -> str:
-    """A size in decimal units, as file managers show it: `90.9 MB`."""
-    size = float(count)
-    for unit in _UNITS:
-        if size < 999.5 or unit == _UNITS[-1]:
-            return f"{count} B" if unit == "B" else f"{size:.3g} {unit}"
-        size /= 1000
-    raise AssertionError
 
 
 def ratio(part: int, whole: int) -> str:
@@ -80,13 +70,3 @@ def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             space = " " * (width - cell_len(cell))
             cells.append(space + cell if column.startswith(">") else cell + space)
         print("  ".join(cells).rstrip())
-
-
-def printable(text: str) -> str:
-    """Text from a file, safe for a terminal: control and invisible characters are escaped."""
-    return escape(text).replace("%20", " ")
-
-
-def plural(count: int, thing: str) -> str:
-    """`1 file`, `2 files`."""
-    return f"{count:,} {thing}" + ("" if count == 1 else "s")

@@ -2,38 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import click
 
+from git_theta.cli.pick import entry_of
 from git_theta.cli.render import human_size, plural, print_json, print_table, printable, ratio
-from git_theta.cost import entry_bytes, manifest_bytes
+from git_theta.cli.value_report import report
+from git_theta.cost import SizeOf, entry_bytes, manifest_bytes, payload_bytes
+from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.find import find_manifest
 from git_theta.git.repository import Repository
+from git_theta.model.manifest import Entry, Source
+
+#: Longer chains aren't told in full.
+_TOLD = 3
 
 _EPILOG = """\b
 Examples:
   git theta show model.safetensors           as it is in the index
   git theta show HEAD~1:models/base.pt       in a commit, path from the top
   git theta show main:./base.pt --sort size  path from this folder
+  git theta show base.pt --param head.bias    statistics of one parameter
 """
 
 
 @click.command("show", epilog=_EPILOG, short_help="Show a checkpoint's parameters and what they cost.")
 @click.argument("version", metavar="[REV:]PATH")
 @click.option(
-    "--sort", type=click.Choice(["name", "size", "stored"]), default="name", help="Order of the rows."
+    "--sort",
+    type=click.Choice(["name", "size", "own", "stored"]),
+    default="name",
+    help="Order of the rows.",
 )
+@click.option("--param", "name", metavar="NAME", help="Show statistics of the values of one parameter.")
+@click.option("--values", is_flag=True, help="With --param, show the values instead; a long one is abridged.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(version: str, sort: str, as_json: bool) -> None:
-    """Show every parameter: dtype, shape, how it's stored, what that costs, and its digest."""
+def command(version: str, sort: str, name: str | None, values: bool, as_json: bool) -> None:
+    """Show every parameter: dtype, shape, how it's stored, what that costs, and its digest.
+
+    A parameter may be an update of another value, such as `delta of dense`. The column "own" says what that
+    update takes, "stored" what it takes with everything that it stands on.
+    """
     repository = Repository(Git())
     manifest = find_manifest(repository.git, version)
+    if name is not None:
+        report(entry_of(manifest, name, version), repository.store, values=values, as_json=as_json)
+        return
+    if values:
+        raise UsageError("--values is for one parameter", "name it: --param NAME")
     size_of = repository.store.size
-    entries = [(entry, entry_bytes(entry, size_of)) for entry in manifest.entries]
-    if sort == "size":
-        entries.sort(key=lambda pair: -pair[0].spec.nbytes)
-    elif sort == "stored":
-        entries.sort(key=lambda pair: -pair[1])
+    rows = [_row(entry, size_of) for entry in manifest.entries]
+    if sort != "name":
+        rows.sort(
+            key=lambda row: -{"size": row.entry.spec.nbytes, "own": row.own, "stored": row.stored}[sort]
+        )
     stored = manifest_bytes(manifest, size_of)
     if as_json:
         print_json(
@@ -42,38 +67,91 @@ def command(version: str, sort: str, as_json: bool) -> None:
                 "size": manifest.size,
                 "stored": stored,
                 "layout": {"digest": manifest.layout.digest, "stored": entry_bytes(manifest.layout, size_of)},
-                "parameters": [
-                    {
-                        "name": entry.name,
-                        "dtype": entry.spec.dtype,
-                        "shape": list(entry.spec.shape),
-                        "size": entry.spec.nbytes,
-                        "update": entry.source.update,
-                        "source": str(entry.source),
-                        "stored": cost,
-                        "digest": entry.digest,
-                    }
-                    for entry, cost in entries
-                ],
+                "parameters": [_json(row) for row in rows],
             }
         )
         return
     print_table(
-        ("parameter", "dtype", "shape", "update", ">size", ">stored", "digest"),
-        (
-            (
-                printable(entry.name),
-                entry.spec.dtype,
-                "x".join(map(str, entry.spec.shape)) or "scalar",
-                entry.source.update,
-                human_size(entry.spec.nbytes),
-                human_size(cost),
-                entry.digest[:12],
-            )
-            for entry, cost in entries
-        ),
+        ("parameter", "dtype", "shape", "update", ">size", ">own", ">stored", "digest"), map(_cells, rows)
     )
     click.echo(
-        f"\n{plural(len(entries), 'parameter')}, {manifest.format}: {human_size(manifest.size)}, "
+        f"\n{plural(len(rows), 'parameter')}, {manifest.format}: {human_size(manifest.size)}, "
         f"stored {human_size(stored)}, ratio {ratio(stored, manifest.size)}"
+    )
+    updates = [row.entry.source for row in rows if row.entry.source.inputs]
+    if updates:
+        below = {ref for source in updates for part in source.inputs for ref in part.payloads()}
+        own = {ref for source in updates for ref in source.payloads()} - below
+        count = "1 of them is an update" if len(updates) == 1 else f"{len(updates):,} of them are updates"
+        click.echo(
+            f"{count}: {human_size(payload_bytes(own, size_of))}, "
+            f"on values that take {human_size(payload_bytes(below, size_of))}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A parameter and what it costs.
+
+    Attributes:
+        entry: The parameter.
+        chain: Names of the updates that stand on each other, the last one first.
+        own: Bytes of the first one's payload.
+        stored: Bytes of all payloads.
+    """
+
+    entry: Entry
+    chain: list[str]
+    own: int
+    stored: int
+
+
+def _row(entry: Entry, size_of: SizeOf) -> _Row:
+    own = payload_bytes([entry.source.payload] if entry.source.payload else [], size_of)
+    return _Row(entry, _chain(entry.source), own, entry_bytes(entry, size_of))
+
+
+def _chain(source: Source) -> list[str]:
+    """The longest way down; of several such, the first."""
+    names = [source.update]
+    while source.inputs:
+        source = max(source.inputs, key=lambda part: part.depth)
+        names.append(source.update)
+    return names
+
+
+def told(chain: list[str]) -> str:
+    """A chain in words: `delta of dense`; the middle of a long one is only counted."""
+    if len(chain) <= _TOLD:
+        return " of ".join(chain)
+    return f"{chain[0]} of {len(chain) - 2} more of {chain[-1]}"
+
+
+def _json(row: _Row) -> dict[str, Any]:
+    entry = row.entry
+    return {
+        "name": entry.name,
+        "dtype": entry.spec.dtype,
+        "shape": list(entry.spec.shape),
+        "size": entry.spec.nbytes,
+        "update": entry.source.update,
+        "chain": row.chain,
+        "source": str(entry.source),
+        "own": row.own,
+        "stored": row.stored,
+        "digest": entry.digest,
+    }
+
+
+def _cells(row: _Row) -> tuple[str, ...]:
+    spec = row.entry.spec
+    return (
+        printable(row.entry.name),
+        spec.dtype,
+        "x".join(map(str, spec.shape)) or "scalar",
+        told(row.chain),
+        human_size(spec.nbytes),
+        human_size(row.own),
+        human_size(row.stored),
+        row.entry.digest[:12],
     )

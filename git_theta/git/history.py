@@ -74,9 +74,14 @@ def in_revision(git: Git, rev: str) -> list[Version]:
     return list(_read(git, found))
 
 
+def is_revision(git: Git, name: str) -> bool:
+    """Whether the name is of a commit or tree."""
+    return not name.startswith("-") and git.ok("rev-parse", "-q", "--verify", f"{name}^{{tree}}")
+
+
 def check_revision(git: Git, rev: str) -> None:
     """Raise UsageError unless the name is of a commit or tree."""
-    if rev.startswith("-") or not git.ok("rev-parse", "-q", "--verify", f"{rev}^{{tree}}"):
+    if not is_revision(git, rev):
         raise UsageError(f"{rev!r} isn't a revision", "`git log --oneline --all` lists commits")
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import git_theta
 from git_theta.git.command import Git
+from git_theta.git.diff_files import DRIVER
 from git_theta.git.hooks import HookState, ensure_hooks
 from git_theta.git.repository import Repository
 
@@ -78,8 +79,14 @@ def settings() -> dict[str, str]:
     for key in ("filter.theta.clean", "filter.theta.smudge"):
         # Git replaces `%f` by the quoted path, and `%%`, here only, by `%`.
         found[key] = found[key].replace("%", "%%").replace(_PATH, "%f")
+    found[DRIVER] = _driver_command()
     # Without this, Git maps whole files into memory and stores them as they are if the filter fails.
     return {**found, "filter.theta.required": "true"}
+
+
+def _driver_command() -> str:
+    """Git appends the arguments; a failure would end `git diff`, so there's none."""
+    return "theta() { " + shell_command('"$@"') + " || :; }; theta diff-driver"
 
 
 def install(git: Git, scope: str) -> dict[str, str]:
@@ -107,12 +114,17 @@ def uninstall(git: Git, scope: str) -> bool:
     Raises:
         GitError: Git can't write them, or there's no repository whose settings they could be.
     """
+    found = False
+    if git.ok("config", scope, "--get-all", DRIVER):
+        # There may be other settings of the driver, which are the user's.
+        git.run("config", scope, "--unset-all", DRIVER)
+        found = True
     if git.ok("config", scope, "--get-regexp", r"^filter\.theta\."):
         git.run("config", scope, "--remove-section", "filter.theta")
-        return True
-    if scope == "--local":
+        found = True
+    if not found and scope == "--local":
         git.run("rev-parse", "--git-dir")
-    return False
+    return found
 
 
 def install_hooks(repository: Repository) -> dict[str, HookState]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from git_theta.errors import GitError, ThetaError
 from git_theta.git.body import drain
 from git_theta.git.command import Git
+from git_theta.git.diff_files import DiffDriver
 from git_theta.git.filter import Filter, explain, note, send, wanted
 from git_theta.git.hooks import hooks_installed
 from git_theta.git.materialise import Pending, materialise
@@ -36,6 +37,7 @@ class _Request:
     path: str
     blob: str
     can_delay: bool
+    treeish: bool
 
 
 class Process:
@@ -56,6 +58,7 @@ class Process:
         self._delayed: dict[str, Manifest] = {}
         self._ready: dict[str, Future[int]] = {}
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
+        self._diff_driver = DiffDriver(repository.git)
 
     def serve(self) -> None:
         """Answer requests to the end of input, then materialise what was put off.
@@ -122,7 +125,7 @@ class Process:
         try:
             data = drain(content, None, self._filter.repository.store.temporary_file)
             assert data is not None  # noqa: S101
-            manifest = wanted(data, request.path)
+            manifest = None if self._is_for_the_driver(request) else wanted(data, request.path)
             if manifest is None:
                 self._give(data)
                 return
@@ -140,6 +143,15 @@ class Process:
             for _ in content:
                 pass
             self._refuse(request, error)
+
+    def _is_for_the_driver(self, request: _Request) -> bool:
+        """Whether Git wants the file only to hand it to our diff driver, which needs no more than this.
+
+        Git says a blob and nothing else then. Other commands say no more, so in any doubt the answer is no.
+        """
+        if request.can_delay or request.treeish or not request.blob:
+            return False
+        return self._diff_driver.reads(request.path)
 
     def _list_available(self) -> None:
         self._look_ahead()
@@ -205,7 +217,11 @@ def _request(lines: list[str]) -> _Request:
         key, _, value = line.partition("=")
         keys[key] = value
     return _Request(
-        keys.get("command", ""), keys.get("pathname", ""), keys.get("blob", ""), keys.get("can-delay") == "1"
+        keys.get("command", ""),
+        keys.get("pathname", ""),
+        keys.get("blob", ""),
+        keys.get("can-delay") == "1",
+        "treeish" in keys,
     )
 
 

@@ -61,7 +61,7 @@ def test_completion(repo: Repo) -> None:
 def test_track_lists_and_untracks(repo: Repo) -> None:
     assert "Tracking models/*.gguf" in repo.theta("track", "models/*.gguf")
     listed = json.loads(repo.theta("track", "--json"))
-    assert {"pattern": "models/*.gguf", "source": ".gitattributes"} in listed
+    assert {"pattern": "models/*.gguf", "source": ".gitattributes", "update": None} in listed
     repo.theta("untrack", "models/*.gguf")
     assert "gguf" not in repo.theta("track")
     assert "not tracked" in repo.theta("untrack", "models/*.gguf", ok=False)

@@ -2,11 +2,18 @@ from __future__ import annotations
 
 import shutil
 import sys
+from typing import Any
 
+import numpy as np
 import pytest
 
+from git_theta.cli.render import human_size
+from git_theta.cli.show import told
+from git_theta.model.tensor import TensorSpec
+from tests.checkpoints import safetensors_bytes
 from tests.cli.conftest import FIRST, NAME, SECOND, WEIGHTS, Json
 from tests.conftest import Repo
+from tests.updates.weights import trained, tuned
 
 
 def test_json_has_every_parameter(history: Repo, report: Json) -> None:
@@ -24,10 +31,6 @@ def test_json_has_every_parameter(history: Repo, report: Json) -> None:
 
 
 def test_a_table_is_plain_and_whole_in_a_pipe(repo: Repo) -> None:
-    import numpy as np
-
-    from tests.checkpoints import safetensors_bytes
-
     long = "layer." * 60 + "重み"
     repo.write(
         "m.safetensors", safetensors_bytes({long: np.zeros(3, "f4"), "two words\x1b[31m": np.zeros((), "f4")})
@@ -76,6 +79,47 @@ def test_a_linked_work_tree_and_a_bare_repository(history: Repo, report: Json) -
     assert len(found["parameters"]) == len(WEIGHTS)
 
 
+def test_updates_are_told_from_what_they_stand_on(repo: Repo, report: Json) -> None:
+    spec = TensorSpec("F32", (200, 300))
+    value = trained(spec)
+    for data in (value, tuned(value, spec)):
+        arrays = {"still": np.arange(9000.0), "w": np.frombuffer(data, "<f4").reshape(spec.shape)}
+        repo.write("m.safetensors", safetensors_bytes(arrays))
+        repo.commit()
+
+    def shown(revision: str) -> tuple[dict[str, Any], str]:
+        version = f"{revision}:m.safetensors"
+        return report(repo, "show", version)["parameters"][1], repo.theta("show", version)
+
+    first, text = shown("HEAD~1")
+    assert first["chain"] == ["dense"]
+    assert first["own"] == first["stored"]
+    assert "of them" not in text
+    second, text = shown("HEAD")
+    assert second["chain"] == ["delta", "dense"]
+    assert second["own"] + first["own"] == second["stored"]
+    assert " delta of dense " in text
+    own, below = human_size(second["own"]), human_size(first["own"])
+    assert f"\n1 of them is an update: {own}, on values that take {below}\n" in text
+    by_own, by_stored = (
+        [row["name"] for row in report(repo, "show", "m.safetensors", "--sort", key)["parameters"]]
+        for key in ("own", "stored")
+    )
+    assert (by_own, by_stored) == (["w", "still"], ["w", "still"])
+
+
+@pytest.mark.parametrize(
+    ("chain", "words"),
+    [
+        ("dense", "dense"),
+        ("sparse delta dense", "sparse of delta of dense"),
+        ("sparse delta rows delta dense", "sparse of 3 more of dense"),
+    ],
+)
+def test_a_long_chain_is_cut_short(chain: str, words: str) -> None:
+    assert told(chain.split()) == words
+
+
 def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:
     for name in ("-n.safetensors", "a:b.safetensors"):
         repo.write(name, FIRST)
@@ -113,13 +157,9 @@ def test_outside_a_repository(history: Repo) -> None:
 
 
 def test_ten_thousand_parameters_keep_their_columns(repo: Repo) -> None:
-    import numpy as np
-
-    from tests.checkpoints import safetensors_bytes
-
     arrays = {f"layers.{index}": np.full(index % 5, index, np.int32) for index in range(10_000)}
     repo.write("m.safetensors", safetensors_bytes(arrays))
     repo.git("add", "-A")
     rows = repo.theta("show", "m.safetensors").splitlines()[1:10_001]
-    assert {len(row.split()) for row in rows} == {9}
+    assert {len(row.split()) for row in rows} == {11}
     assert len({row.index(" I32 ") for row in rows}) == 1

@@ -132,6 +132,7 @@ def test_settings_stay_on_one_line() -> None:
         "filter.theta.process",
         "filter.theta.clean",
         "filter.theta.smudge",
+        "diff.theta.command",
         "filter.theta.required",
     ]
     assert not any("\n" in value or "\0" in value for value in found.values())
@@ -144,6 +145,13 @@ def test_uninstall_says_what_it_found(bare: Repo, tmp_path: Path) -> None:
     outside = Repo(tmp_path)
     done = outside.run(sys.executable, "-m", "git_theta", "uninstall", "--local", ok=False)
     assert done.returncode == 7
+
+
+def test_uninstall_leaves_what_a_user_set_for_the_driver(bare: Repo) -> None:
+    bare.theta("install", "--local")
+    bare.git("config", "diff.theta.xfuncname", "x")
+    bare.theta("uninstall", "--local")
+    assert bare.git("config", "--local", "--get-regexp", "theta") == "diff.theta.xfuncname x\n"
 
 
 def test_uninstall_without_permission_is_an_error(bare: Repo) -> None:

@@ -52,7 +52,7 @@ def named_views(root: Any, prefix: str = "") -> Iterator[tuple[str, View]]:
             kind = type(node)
             if kind in _PLAIN:
                 continue
-            path = _join(parent, key)
+            path = join(parent, key)
             view = as_view(node) if kind in _TENSORS else None
             if view is not None:
                 tensors += 1
@@ -63,13 +63,18 @@ def named_views(root: Any, prefix: str = "") -> Iterator[tuple[str, View]]:
             first = id(node) not in visited
             visited.add(id(node))
             if first or is_wrapper(node):
-                pending.append((path, _edges(node, first, view is not None)))
+                pending.append((path, children(node, first, view is not None)))
                 break
         else:
             pending.pop()
 
 
-def _join(parent: str, key: str | None) -> str:
+def join(parent: str, key: str | None) -> str:
+    """The name of a child.
+
+    Raises:
+        FormatError: It's too long.
+    """
     if key is None:
         return parent
     path = f"{parent}/{key}" if parent else key
@@ -78,7 +83,14 @@ def _join(parent: str, key: str | None) -> str:
     return path
 
 
-def _edges(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
+def children(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
+    """The children of a node.
+
+    Args:
+        node: Any node.
+        first: Whether it's met for the first time; later, only what it dresses up is a child.
+        is_tensor: Whether it's a tensor, whose own description isn't among the children.
+    """
     if isinstance(node, Dict):
         yield from _pairs(node.pairs)
     elif isinstance(node, (list, tuple)):

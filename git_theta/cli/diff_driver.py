@@ -1,0 +1,14 @@
+"""`git theta diff-driver`: what `git diff` runs for a checkpoint."""
+
+from __future__ import annotations
+
+import click
+
+from git_theta.git.driver import serve
+
+
+@click.command("diff-driver", hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def command(args: tuple[str, ...]) -> int:
+    """Show what changed in one file; the arguments are those that Git passes."""
+    return serve(args)

@@ -1,0 +1,74 @@
+"""The plain values in PyTorch's files: numbers, texts and truths, under the path of their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from git_theta.errors import FormatError
+from git_theta.formats.pytorch.archive import members, read
+from git_theta.formats.pytorch.inert import read_pickle
+from git_theta.formats.pytorch.tree import children, join
+from git_theta.formats.pytorch.views import as_view
+
+#: Steps through the tree, and bytes of a pickle, as bounds on time.
+_MAX_STEPS = 2_000_000
+_MAX_PICKLE = 1 << 26
+
+_SHOWN = frozenset((bool, int, float, str, type(None)))
+
+
+def zipped_leaves(data: memoryview) -> Iterator[tuple[str, str]]:
+    """The values of a zip archive's `data.pkl`, each as the text that Python would show.
+
+    Raises:
+        FormatError: The file is damaged.
+    """
+    found = [member for member in members(data) if member.name.endswith("/data.pkl")]
+    if not found:
+        raise FormatError("the zip archive has no data.pkl")
+    return leaves(read_pickle(read(data, found[0], _MAX_PICKLE)).root)
+
+
+def legacy_leaves(data: memoryview) -> Iterator[tuple[str, str]]:
+    """The values of a file from before PyTorch 1.6.
+
+    Raises:
+        FormatError: The file is damaged.
+    """
+    at = 0
+    for _ in range(3):
+        at = read_pickle(data, at).end
+    return leaves(read_pickle(data, at).root)
+
+
+def leaves(root: Any) -> Iterator[tuple[str, str]]:
+    """Plain values below `root`, depth first; what a tensor is made of isn't among them.
+
+    A container that is reached by several paths is looked at on the first one.
+
+    Raises:
+        FormatError: There's too much of everything.
+    """
+    visited: set[int] = set()
+    taken = 0
+    pending: list[tuple[str, Iterator[tuple[str | None, Any]]]] = [("", iter([(None, root)]))]
+    while pending:
+        parent, steps = pending[-1]
+        for key, node in steps:
+            taken += 1
+            if taken > _MAX_STEPS:
+                raise FormatError(f"more than {_MAX_STEPS} objects")
+            path = join(parent, key)
+            if type(node) in _SHOWN:
+                # Positional arguments have no key, and mean nothing to a reader.
+                if key is not None:
+                    yield path, repr(node)
+                continue
+            if id(node) in visited or as_view(node) is not None:
+                continue
+            visited.add(id(node))
+            pending.append((path, children(node, True, False)))
+            break
+        else:
+            pending.pop()

@@ -1,0 +1,62 @@
+"""The colours that Git is set to show differences in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+from git_theta.errors import GitError
+from git_theta.git.command import Git
+from git_theta.report.lines import Line
+
+_RESET = "\x1b[m"
+
+#: Style → Git's setting, and the escape sequence that is its default.
+_STYLES = {
+    "head": ("color.diff.meta", "\x1b[1m"),
+    "new": ("color.diff.new", "\x1b[32m"),
+    "old": ("color.diff.old", "\x1b[31m"),
+    "changed": ("color.diff.frag", "\x1b[36m"),
+    "faint": ("color.diff.context", ""),
+}
+
+_NEVER = ("never", "false", "no", "off", "0", "")
+
+
+def palette(git: Git, *, terminal: bool, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Escape sequences by style; empty if there's to be no colour.
+
+    Args:
+        git: Git in the user's folder.
+        terminal: Whether the output goes to a terminal.
+        environment: Environment variables; Git says there whether it runs a pager.
+    """
+    wanted = git.config("color.diff", git.config("color.ui", "auto")).lower()
+    if wanted in _NEVER:
+        return {}
+    if wanted != "always":
+        paged = environment.get("GIT_PAGER_IN_USE") in ("1", "true")
+        paged = paged and git.config("color.pager", "true").lower() not in _NEVER
+        if not (terminal or paged) or environment.get("TERM", "dumb") == "dumb":
+            return {}
+    return {style: _sequence(git, key, default) for style, (key, default) in _STYLES.items()}
+
+
+def _sequence(git: Git, key: str, default: str) -> str:
+    if key in git.settings:
+        with suppress(GitError):
+            return git.line("config", "--get-color", key)
+    return default
+
+
+def painted(lines: Iterable[Line], colours: Mapping[str, str]) -> bytes:
+    """Lines as bytes for the output: UTF-8, whatever the locale says, as Git's own output."""
+    text = "".join(
+        "".join(_paint(piece, colours.get(style, "")) for style, piece in line) + "\n" for line in lines
+    )
+    return text.encode("utf-8", "backslashreplace")
+
+
+def _paint(text: str, sequence: str) -> str:
+    return f"{sequence}{text}{_RESET}" if sequence and text else text

@@ -1,0 +1,97 @@
+"""The diff driver: what `git diff` runs for a checkpoint, as `diff.theta.command`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from git_theta.errors import GitError, ThetaError
+from git_theta.git.caller import is_difftool
+from git_theta.git.colour import painted, palette
+from git_theta.git.command import Git
+from git_theta.git.repository import Repository
+from git_theta.git.sides import Sides
+from git_theta.memory import keep_memory
+from git_theta.report.lines import Line, lines
+from git_theta.report.side import Side
+from git_theta.report.words import printable
+
+#: What Git passes: a path, and of each side a file, a blob's id and a mode; for a renamed file, also the
+#: new path and Git's words about it.
+_ARGUMENTS = (7, 9)
+
+
+def serve(args: Sequence[str]) -> int:
+    """Show what changed in one file.
+
+    Args:
+        args: As Git passes them.
+
+    Returns:
+        The exit code, which is 0 if anything goes wrong here: with another, Git would show none of the
+        files that follow.
+    """
+    if is_difftool(os.environ):
+        # Git prefers this driver to the tool; the tool is what the user wants to see.
+        tool = os.environ["GIT_EXTERNAL_DIFF"]
+        os.execvp("sh", ["sh", "-c", f'{tool} "$@"', tool, *args])  # noqa: S606
+    keep_memory()
+    path = printable(args[0]) if args else "git-theta"
+    try:
+        _write(_described(args))
+    except BrokenPipeError:
+        # The pager was closed. What is still buffered has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except ThetaError as error:
+        _write([(("head", f"{path}:"), ("", f" {_one_line(error)}"))])
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        # Whatever it is, it concerns this file only.
+        _write([(("head", f"{path}:"), ("", f" can't be compared: {printable(repr(error))}"))])
+    return 0
+
+
+def _described(args: Sequence[str]) -> list[Line]:
+    if len(args) == 1:
+        return [(("head", f"{printable(args[0])}:"), ("", " not merged yet"))]
+    if len(args) not in _ARGUMENTS:
+        raise ThetaError("git passes unusual arguments to diff.theta.command", "run `git theta install`")
+    sides = Sides(_repository())
+    try:
+        old = _side(sides, args[0], *args[1:4])
+        new = _side(sides, args[7] if len(args) > 7 else args[0], *args[4:7])
+        return list(lines(sides.compare(old, new)))
+    finally:
+        sides.close()
+
+
+def _side(sides: Sides, path: str, name: str, oid: str, mode: str) -> Side:
+    if name == os.devnull:
+        return Side(path)
+    if oid.strip("0"):
+        return sides.blob(path, oid, mode, copy=name)
+    return sides.file(name, path, mode)
+
+
+def _repository() -> Repository | None:
+    """The repository; `None` for `git diff --no-index` outside of one."""
+    repository = Repository(Git())
+    with suppress(GitError):
+        _ = repository.common_dir
+        return repository
+    return None
+
+
+def _write(found: Sequence[Line]) -> None:
+    colours: dict[str, str] = {}
+    with suppress(GitError):
+        colours = palette(Git(), terminal=os.isatty(1))
+    sys.stdout.buffer.write(painted(found, colours))
+    sys.stdout.buffer.flush()
+
+
+def _one_line(error: ThetaError) -> str:
+    return printable(error.message + (f" ({error.hint})" if error.hint else ""))

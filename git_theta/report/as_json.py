@@ -1,0 +1,78 @@
+"""A change as plain data, for scripts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from git_theta.model.manifest import Entry
+from git_theta.report.change import Change, Row
+from git_theta.report.distance import Distance
+from git_theta.report.side import Side
+
+
+def change_json(change: Change) -> dict[str, Any]:
+    """A change as dictionaries and lists; every parameter has its own entry."""
+    found = change.diff
+    return {
+        "path": change.old.path if change.new.absent else change.new.path,
+        "old": _side(change.old),
+        "new": _side(change.new),
+        "unchanged": found.unchanged,
+        "layout": found.layout,
+        "stored": change.stored,
+        "missing_objects": change.missing,
+        "parameters": [_row(row, change) for row in change.rows],
+        "values": None
+        if change.scalars is None
+        else [{"name": value.name, "old": value.old, "new": value.new} for value in change.scalars],
+    }
+
+
+def _side(side: Side) -> dict[str, Any] | None:
+    if side.absent:
+        return None
+    manifest = side.manifest
+    return {
+        "path": side.path,
+        "mode": side.mode or None,
+        "format": manifest and manifest.format,
+        "size": manifest and manifest.size,
+        "problem": side.problem or None,
+    }
+
+
+def _row(row: Row, change: Change) -> dict[str, Any]:
+    made = {
+        "name": row.names[-1],
+        "change": row.kind.value,
+        "old": _entry(row.old),
+        "new": _entry(row.new),
+        "update": row.update or None,
+        "stored": row.stored,
+    }
+    result = change.measured.get(row.names[-1]) if row.old and row.new else None
+    if isinstance(result, Distance):
+        made["statistics"] = {
+            "norm": result.norm,
+            "relative": result.relative,
+            "largest": result.largest,
+            "cosine": result.cosine,
+            "changed": result.changed,
+            "count": result.count,
+            "broken": result.broken,
+        }
+    elif result:
+        made["statistics"] = {"problem": result}
+    return made
+
+
+def _entry(entry: Entry | None) -> dict[str, Any] | None:
+    if entry is None:
+        return None
+    return {
+        "name": entry.name,
+        "dtype": entry.spec.dtype,
+        "shape": list(entry.spec.shape),
+        "size": entry.spec.nbytes,
+        "digest": entry.digest,
+    }

@@ -1,0 +1,148 @@
+"""A change of one file: what `diff` says, what it costs, and what else can be known cheaply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from git_theta.cost import added_payloads, payload_bytes
+from git_theta.diff import Diff, diff
+from git_theta.errors import ThetaError
+from git_theta.model.manifest import Entry, ObjectRef
+from git_theta.report.distance import Distance
+from git_theta.report.scalars import ScalarChange, scalar_changes
+from git_theta.report.side import Side
+
+
+class Kind(Enum):
+    """What happened to a parameter; the values are the words of the JSON form."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    MODIFIED = "modified"
+    RETYPED = "retyped"
+    RESHAPED = "reshaped"
+    RENAMED = "renamed"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One parameter that isn't as it was.
+
+    Attributes:
+        kind: What happened.
+        old: Before; `None` if it was added.
+        new: After; `None` if it was removed.
+        update: How the new value is stored, such as `delta` or `low-rank 8`; empty if nothing of it is new.
+        stored: Bytes of payloads that only the new version needs; `None` if nobody knows.
+    """
+
+    kind: Kind
+    old: Entry | None
+    new: Entry | None
+    update: str = ""
+    stored: int | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its name; of a renamed one, the old and the new."""
+        entries = (self.old, self.new) if self.kind is Kind.RENAMED else (self.new or self.old,)
+        return tuple(entry.name for entry in entries if entry)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the value, the new one if there is one."""
+        entry = self.new or self.old
+        return entry.spec.nbytes if entry else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What changed in one file.
+
+    Attributes:
+        old: Before.
+        new: After.
+        diff: By the digests; empty if one of the sides has a problem.
+        rows: One for each parameter that isn't as it was.
+        stored: Bytes that only the new version needs; `None` if it isn't stored.
+        missing: How many objects of those aren't here, so that their bytes aren't counted.
+        scalars: What changed besides parameters; `None` if that isn't known.
+        scalars_problem: Why it isn't known; empty if the format has nothing to tell.
+        measured: Statistics by the name of a changed parameter, or why there are none; empty if nobody
+            asked.
+    """
+
+    old: Side
+    new: Side
+    diff: Diff
+    rows: tuple[Row, ...]
+    stored: int | None
+    missing: int = 0
+    scalars: tuple[ScalarChange, ...] | None = None
+    scalars_problem: str = ""
+    measured: dict[str, Distance | str] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        old, new = self.old, self.new
+        if self.diff or old.problem or new.problem:
+            return True
+        return (old.absent, old.path, old.mode) != (new.absent, new.path, new.mode)
+
+
+#: Size of an object, `None` if it isn't there.
+SizeOf = Callable[[str], int | None]
+
+#: The rank that a payload's header has, if it has one.
+RankOf = Callable[[ObjectRef], int | None]
+
+
+def change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Change:
+    """Compare two sides. Tensors aren't read; the layouts are, where they differ.
+
+    Args:
+        old: Before.
+        new: After.
+        size_of: As in `git_theta.cost`.
+        rank_of: Reads a low-rank payload's header.
+    """
+    if old.problem or new.problem:
+        return Change(old, new, diff(None, None), (), None)
+    found = diff(old.manifest, new.manifest)
+    fresh: set[ObjectRef] | None = None
+    stored, missing = None, 0
+    if new.stored and new.manifest and (old.absent or old.stored):
+        fresh = added_payloads(old.manifest, new.manifest)
+        missing = sum(size_of(oid) is None for oid in {ref.oid for ref in fresh})
+        stored = payload_bytes(fresh, size_of)
+    rows = tuple(_priced(row, fresh, size_of, rank_of) for row in _rows(found))
+    made = Change(old, new, found, rows, stored, missing)
+    if not found.layout or old.reader is None or new.reader is None:
+        return made
+    try:
+        return replace(made, scalars=scalar_changes(old, new))
+    except ThetaError as error:
+        return replace(made, scalars_problem=error.message)
+
+
+def _rows(found: Diff) -> Iterator[Row]:
+    yield from (Row(Kind.REMOVED, entry, None) for entry in found.vanished)
+    yield from (Row(Kind.ADDED, None, entry) for entry in found.appeared)
+    yield from (Row(Kind.RENAMED, *pair) for pair in found.renamed)
+    yield from (Row(Kind.RETYPED, *pair) for pair in found.retyped)
+    yield from (Row(Kind.RESHAPED, *pair) for pair in found.reshaped)
+    yield from (Row(Kind.MODIFIED, *pair) for pair in found.modified)
+
+
+def _priced(row: Row, fresh: set[ObjectRef] | None, size_of: SizeOf, rank_of: RankOf) -> Row:
+    """With what it costs; `fresh` is what only the new version needs."""
+    if fresh is None or row.new is None:
+        return row
+    source = row.new.source
+    stored = payload_bytes((ref for ref in source.payloads() if ref in fresh), size_of)
+    if source.payload not in fresh or source.payload is None:
+        return replace(row, stored=stored)
+    rank = rank_of(source.payload) if source.update == "low-rank" else None
+    update = source.update if rank is None else f"{source.update} {rank}"
+    return replace(row, update=update, stored=stored)

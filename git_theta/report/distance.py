@@ -1,0 +1,199 @@
+"""How far values moved: sums over all elements, in float64, from which the figures follow."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, Any
+
+from git_theta.diff import Pair
+from git_theta.errors import CorruptError, ThetaError
+from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.report.side import Reader
+from git_theta.updates.chunks import chunks
+from git_theta.updates.rounding import ARITHMETIC, widen
+from git_theta.workers import run_all
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Elements that are looked at together, per thread: a few MiB as float64.
+_CHUNK = 1 << 18
+
+#: The dtype of each of the two parts of a complex number.
+_PARTS = {"C32": "F16", "C64": "F32", "C128": "F64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """Sums over the elements of one or more changed parameters; they can be added.
+
+    Elements that aren't finite, before or after, are counted and in no sum. A complex number counts as a
+    vector of two.
+
+    Attributes:
+        count: Elements.
+        changed: Elements that differ.
+        squares: Sum of the squares of differences.
+        old_squares: Sum of the squares of old values.
+        new_squares: Sum of the squares of new values.
+        products: Sum of the products of old and new values.
+        largest: The largest absolute difference.
+        broken: Elements that are NaN or infinite now and weren't.
+    """
+
+    count: int = 0
+    changed: int = 0
+    squares: float = 0.0
+    old_squares: float = 0.0
+    new_squares: float = 0.0
+    products: float = 0.0
+    largest: float = 0.0
+    broken: int = 0
+
+    def __add__(self, other: Distance) -> Distance:
+        return Distance(
+            self.count + other.count,
+            self.changed + other.changed,
+            self.squares + other.squares,
+            self.old_squares + other.old_squares,
+            self.new_squares + other.new_squares,
+            self.products + other.products,
+            max(self.largest, other.largest),
+            self.broken + other.broken,
+        )
+
+    @property
+    def norm(self) -> float:
+        """The Euclidean norm of the difference."""
+        return math.sqrt(self.squares)
+
+    @property
+    def relative(self) -> float | None:
+        """That norm as a share of the norm of the old value; `None` where that's zero or beyond float64."""
+        if not self.old_squares or not math.isfinite(self.squares + self.old_squares):
+            return None
+        return math.sqrt(self.squares) / math.sqrt(self.old_squares)
+
+    @property
+    def cosine(self) -> float | None:
+        """The cosine of the angle between old and new value; `None` where it has none."""
+        if not self.old_squares or not self.new_squares or not math.isfinite(self.products):
+            return None
+        if not self.squares:
+            return 1.0
+        cosine = self.products / math.sqrt(self.old_squares) / math.sqrt(self.new_squares)
+        return max(-1.0, min(1.0, cosine))
+
+    @property
+    def share(self) -> float:
+        """The share of elements that differ."""
+        return self.changed / self.count if self.count else 0.0
+
+
+def measure(pairs: tuple[Pair, ...], old: Reader, new: Reader, threads: int) -> dict[str, Distance | str]:
+    """Statistics of changed parameters by name, or the reason why there are none.
+
+    Args:
+        pairs: Old and new entries.
+        old: Reads the old values.
+        new: Reads the new ones.
+        threads: How many parameters to read at once.
+    """
+
+    def one(pair: Pair) -> Distance | str:
+        before, after = pair
+        if before.spec.shape != after.spec.shape:
+            return "another shape"
+        try:
+            olds, news = blocks(old.value(before), before.spec), blocks(new.value(after), after.spec)
+            return _measured(olds, news, before.spec, after.spec)
+        except ThetaError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        found = run_all(pool, one, pairs)
+    return {new_entry.name: result for (_, new_entry), result in zip(pairs, found, strict=True)}
+
+
+def blocks(pieces: Iterator[memoryview], spec: TensorSpec) -> Iterator[memoryview]:
+    """The bytes of a value in blocks of whole elements, as many in each for every dtype."""
+    return chunks(pieces, _CHUNK * spec.item_size, spec.nbytes)
+
+
+def _measured(
+    olds: Iterator[memoryview], news: Iterator[memoryview], old: TensorSpec, new: TensorSpec
+) -> Distance:
+    total = Distance()
+    for before, after in zip_longest(olds, news):
+        if before is None or after is None:
+            raise CorruptError("the values have different lengths")
+        total += _of_block(numbers(before, old), numbers(after, new), _same(before, after, old, new))
+    return total
+
+
+def _same(
+    before: memoryview, after: memoryview, old: TensorSpec, new: TensorSpec
+) -> NDArray[np.bool_] | None:
+    """Which elements have the same bytes; `None` where the dtypes differ, and numbers have to tell."""
+    import numpy as np
+
+    if old.dtype != new.dtype:
+        return None
+    one, other = (
+        np.frombuffer(data, f"u{old.word_size}").reshape(-1, old.item_size // old.word_size)
+        for data in (before, after)
+    )
+    same: NDArray[np.bool_] = (one == other).all(axis=1)
+    return same
+
+
+def _of_block(old: NDArray[np.float64], new: NDArray[np.float64], same: NDArray[np.bool_] | None) -> Distance:
+    """Sums of a block: arrays of elements, and the parts of each."""
+    import numpy as np
+
+    count = len(old)
+    if same is None:
+        # Two NaNs are no change of the value, even if they're of different dtypes.
+        same = np.all((old == new) | (np.isnan(old) & np.isnan(new)), axis=1)
+    changed = count - int(np.count_nonzero(same))
+    old_finite, new_finite = np.isfinite(old).all(axis=1), np.isfinite(new).all(axis=1)
+    broken = int(np.count_nonzero(old_finite & ~new_finite))
+    finite = old_finite & new_finite
+    if not finite.all():
+        old, new = old[finite], new[finite]
+    # Squares of very large doubles are infinite, and say so.
+    with np.errstate(over="ignore", invalid="ignore"):
+        step = new - old
+        sizes = np.hypot(step[:, 0], step[:, 1]) if step.shape[1] == 2 else np.abs(step)
+        return Distance(
+            count,
+            changed,
+            float(np.einsum("ij,ij->", step, step)),
+            float(np.einsum("ij,ij->", old, old)),
+            float(np.einsum("ij,ij->", new, new)),
+            float(np.einsum("ij,ij->", old, new)),
+            float(sizes.max(initial=0.0)),
+            broken,
+        )
+
+
+def numbers(data: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
+    """The elements as float64, one row each: one column, or two for complex numbers.
+
+    Integers beyond 2**53 are rounded.
+    """
+    import numpy as np
+
+    dtype = _PARTS.get(spec.dtype, spec.dtype)
+    numbers: NDArray[Any]
+    if dtype in ARITHMETIC:
+        numbers = widen(np.frombuffer(data, f"<u{TensorSpec(dtype, ()).item_size}"), dtype)
+    else:
+        with np.errstate(invalid="ignore"):
+            numbers = np.frombuffer(data, numpy_dtype(dtype)).astype(np.float64)
+    return numbers.reshape(-1, 2 if spec.dtype in _PARTS else 1)

@@ -1,0 +1,109 @@
+"""Fold names that differ only in numbers: `layer.0.bias`, `layer.1.bias` → `layer.{0-1}.bias`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+#: A part of a name that is a number; parts are joined by `.` or `/`.
+_NUMBER = re.compile(r"(?<![^./])(0|[1-9][0-9]{0,8})(?![^./])")
+
+#: A list of numbers with more gaps is cut.
+_MOST_RUNS = 8
+
+#: A box: for each number in a name, the values that it takes.
+_Box = tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded(Generic[T]):
+    """Things whose names are the same but for numbers, which take all the combinations of some values.
+
+    Attributes:
+        names: The folded names; for things of several names, in the same order.
+        items: The things, in the order in which they came.
+    """
+
+    names: tuple[str, ...]
+    items: tuple[T, ...]
+
+
+def fold(items: Iterable[tuple[Sequence[str], Hashable, T]]) -> list[Folded[T]]:
+    """Fold things by their names.
+
+    Args:
+        items: The names of a thing, what else it must share with those that it's folded with, and the
+            thing. Where a thing has several names, they fold only if they have the same numbers.
+
+    Returns:
+        Folded things, in the order of their first names, where numbers count as numbers.
+    """
+    groups: dict[Hashable, dict[tuple[int, ...], list[T]]] = {}
+    for names, shared, item in items:
+        templates, numbers = _take_apart(names)
+        groups.setdefault((templates, shared), {}).setdefault(numbers, []).append(item)
+    found: list[tuple[object, Folded[T]]] = []
+    for key, members in groups.items():
+        assert isinstance(key, tuple)  # noqa: S101
+        for box, points in _boxes(list(members)):
+            names = tuple(_written(template, box) for template in key[0])
+            first = _written(key[0][0], tuple(values[:1] for values in box))
+            things = tuple(item for point in points for item in members[point])
+            found.append((natural(first), Folded(names, things)))
+    found.sort(key=lambda pair: pair[0])  # type: ignore[arg-type, return-value]
+    return [folded for _, folded in found]
+
+
+def natural(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
+    """A key that sorts names part by part, numbers by size."""
+    parts = re.split(r"[./]", name)
+    return tuple((int(part), "") if _NUMBER.fullmatch(part) else (1 << 40, part) for part in parts), name
+
+
+def _take_apart(names: Sequence[str]) -> tuple[tuple[tuple[str, ...], ...], tuple[int, ...]]:
+    """Texts between numbers, and the numbers; no numbers where the names differ in them."""
+    pieces = [_NUMBER.split(name) for name in names]
+    numbers = pieces[0][1::2]
+    if any(other[1::2] != numbers for other in pieces[1:]):
+        return tuple((name,) for name in names), ()
+    return tuple(tuple(part[::2]) for part in pieces), tuple(map(int, numbers))
+
+
+def _boxes(points: Iterable[tuple[int, ...]]) -> list[tuple[_Box, list[tuple[int, ...]]]]:
+    """Cover distinct points exactly by boxes: axis by axis, those that agree in the rest are joined."""
+    found: list[tuple[_Box, list[tuple[int, ...]]]]
+    found = [(tuple((value,) for value in point), [point]) for point in points]
+    for axis in reversed(range(len(found[0][0]))):
+        joined: dict[_Box, tuple[list[int], list[tuple[int, ...]]]] = {}
+        for box, inside in found:
+            values, all_inside = joined.setdefault(box[:axis] + box[axis + 1 :], ([], []))
+            values.extend(box[axis])
+            all_inside.extend(inside)
+        found = [
+            ((*rest[:axis], tuple(sorted(values)), *rest[axis:]), inside)
+            for rest, (values, inside) in joined.items()
+        ]
+    return found
+
+
+def _written(template: Sequence[str], box: _Box) -> str:
+    text = template[0]
+    for values, after in zip(box, template[1:], strict=False):
+        text += (str(values[0]) if len(values) == 1 else f"{{{_ranges(values)}}}") + after
+    return text
+
+
+def _ranges(values: Sequence[int]) -> str:
+    """Sorted numbers: `0-11`, `0,2,5-7`; of very many runs only the first and the last."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    texts = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
+    return ",".join(texts if len(texts) <= _MOST_RUNS else [*texts[:2], "…", texts[-1]])

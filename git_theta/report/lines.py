@@ -1,0 +1,208 @@
+"""A change as lines of text whose pieces have styles: for a terminal, a pager or a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from operator import add
+
+from git_theta.report.change import Change, Kind, Row
+from git_theta.report.distance import Distance
+from git_theta.report.fold import Folded, fold
+from git_theta.report.scalars import ScalarChange
+from git_theta.report.words import human_size, plural, printable, shape_text, type_text
+
+#: A piece of a line: its style, and its text. Styles are `head`, `new`, `old`, `changed`, `faint` and ``.
+Span = tuple[str, str]
+Line = tuple[Span, ...]
+
+#: So many lines of parameters are shown of a file, and so many of what isn't a parameter.
+SHOWN = 60
+_SHOWN_SCALARS = 20
+
+#: A name is followed by columns up to this width; beyond it, they just follow.
+_WIDEST = 64
+
+_SIGNS = {
+    Kind.ADDED: ("+", "new"),
+    Kind.REMOVED: ("-", "old"),
+    Kind.MODIFIED: ("~", "changed"),
+    Kind.RETYPED: ("~", "changed"),
+    Kind.RESHAPED: ("~", "changed"),
+    Kind.RENAMED: (">", "changed"),
+}
+
+
+def lines(change: Change, limit: int | None = SHOWN) -> Iterator[Line]:
+    """What changed in a file.
+
+    Args:
+        change: The change.
+        limit: The most lines of parameters; `None` for all of them.
+    """
+    yield (("head", f"{_title(change)}:"), ("", f" {_summary(change)}"))
+    yield from _circumstances(change)
+    folded = fold((row.names, (row.kind, _types(row)), row) for row in change.rows)
+    shown = folded if limit is None or len(folded) <= limit + 1 else folded[:limit]
+    yield from _groups(shown, change.measured)
+    if len(shown) < len(folded):
+        rest = sum(len(group.items) for group in folded[len(shown) :])
+        yield (("faint", f"    … and {plural(rest, 'more parameter')}"),)
+    yield from _rest(change)
+
+
+def plain(found: Iterable[Line]) -> list[str]:
+    """Lines without styles."""
+    return ["".join(text for _, text in line) for line in found]
+
+
+def _title(change: Change) -> str:
+    old, new = change.old.path, change.new.path
+    if old == new or change.old.absent or change.new.absent:
+        return printable(old if change.new.absent else new)
+    return f"{printable(old)} -> {printable(new)}"
+
+
+def _summary(change: Change) -> str:
+    old, new, found = change.old, change.new, change.diff
+    if old.problem or new.problem:
+        problems = [
+            f"the {which} version is {side.problem}"
+            for which, side in (("old", old), ("new", new))
+            if side.problem
+        ]
+        return "; ".join(dict.fromkeys(problems))
+    if old.manifest is None and new.manifest is None:
+        return "in neither version"
+    if new.manifest is None:
+        return f"deleted, {plural(len(found.removed), 'parameter')}"
+    size = human_size(new.manifest.size)
+    if old.manifest is None:
+        return f"new, {plural(len(found.added), 'parameter')}, {_cost(change, size)}"
+    return f"{_counts(change)}; {_cost(change, size)}"
+
+
+def _counts(change: Change) -> str:
+    found = change.diff
+    total = len(change.old.manifest.entries) if change.old.manifest else 0
+    parts = []
+    if found.changed:
+        parts.append(f"{len(found.changed):,} of {plural(total, 'parameter')} changed")
+    for count, word in (
+        (len(found.renamed), "renamed"),
+        (len(found.appeared), "added"),
+        (len(found.vanished), "removed"),
+    ):
+        if count:
+            parts.append(f"{count:,} {word}" if parts else f"{plural(count, 'parameter')} {word}")
+    return ", ".join(parts) or "no parameter changed"
+
+
+def _cost(change: Change, size: str) -> str:
+    """What the new version takes: new bytes in the store, if it's there, of the size of the file."""
+    if change.stored is None:
+        return size
+    more = f", without {plural(change.missing, 'object')} not here" if change.missing else ""
+    return f"{human_size(change.stored)} stored for {size}{more}"
+
+
+def _circumstances(change: Change) -> Iterator[Line]:
+    old, new = change.old, change.new
+    if old.mode and new.mode and old.mode != new.mode:
+        yield (("faint", f"    mode {old.mode} -> {new.mode}"),)
+    if change.diff.format:
+        before, after = change.diff.format
+        yield (("faint", f"    format {before} -> {after}"),)
+
+
+def _types(row: Row) -> tuple[object, object]:
+    return row.old and row.old.spec, row.new and row.new.spec
+
+
+def _groups(groups: list[Folded[Row]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+    names = [" -> ".join(map(printable, group.names)) for group in groups]
+    types = [_type(group.items[0]) for group in groups]
+    name_width = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
+    type_width = max(map(len, types), default=0)
+    for name, kind, group in zip(names, types, groups, strict=True):
+        sign, style = _SIGNS[group.items[0].kind]
+        facts = "  ".join(filter(None, [kind.ljust(type_width), *_facts(group.items)]))
+        space = " " * max(2, name_width - len(name) + 2)
+        yield ((style, f"    {sign} {name}"), ("faint", f"{space}{facts.rstrip()}"))
+        yield from _statistics(group.items, measured)
+
+
+def _type(row: Row) -> str:
+    if row.old and row.new and row.kind is not Kind.RENAMED:
+        return type_text(row.old.spec, row.new.spec)
+    entry = row.new or row.old
+    return f"{entry.spec.dtype} {shape_text(entry.spec)}" if entry else ""
+
+
+def _facts(rows: tuple[Row, ...]) -> Iterator[str]:
+    """How many, how they're stored, and for how many bytes."""
+    kind = rows[0].kind
+    yield f"x{len(rows)}" if len(rows) > 1 else ""
+    if kind in (Kind.RENAMED, Kind.REMOVED):
+        return
+    yield ", ".join(dict.fromkeys(row.update for row in rows if row.update))
+    size = human_size(sum(row.nbytes for row in rows))
+    known = [row.stored for row in rows if row.stored is not None]
+    yield f"{human_size(sum(known))} of {size}" if len(known) == len(rows) else size
+
+
+def _statistics(rows: tuple[Row, ...], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+    results = [measured[row.new.name] for row in rows if row.new and row.new.name in measured]
+    known = [result for result in results if isinstance(result, Distance)]
+    if known:
+        yield (("", f"        {_figures(reduce(add, known))}"),)
+    problems = [result for result in results if isinstance(result, str)]
+    if problems:
+        which = f" for {len(problems)} of them" if known else ""
+        first, *hints = problems[0].split("\n")
+        yield (("old", f"        no figures{which}: {printable(first)}"),)
+        yield from ((("faint", f"        {printable(hint)}"),) for hint in hints)
+
+
+def _figures(sums: Distance) -> str:
+    parts = [f"change {sums.norm:.4g}"]
+    if sums.relative is not None:
+        parts[0] += f" ({_percent(sums.relative)} of the old norm)"
+    parts.append(f"largest {sums.largest:.4g}")
+    if sums.cosine is not None:
+        parts.append(f"cosine {sums.cosine:.8g}")
+    parts.append(f"{_percent(sums.share)} of elements")
+    if sums.broken:
+        parts.append(f"{sums.broken:,} now NaN or infinite")
+    return ", ".join(parts)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g}%"
+
+
+def _rest(change: Change) -> Iterator[Line]:
+    """What changed besides parameters."""
+    if change.scalars_problem:
+        yield (("faint", f"    the rest of the file changed ({printable(change.scalars_problem)})"),)
+        return
+    for scalar in (change.scalars or ())[:_SHOWN_SCALARS]:
+        yield _scalar(scalar)
+    more = len(change.scalars or ()) - _SHOWN_SCALARS
+    if more > 0:
+        yield (("faint", f"    … and {plural(more, 'more value')} that aren't tensors"),)
+    both = change.old.manifest and change.new.manifest
+    if both and change.diff.layout and change.diff.same_parameters and not change.scalars:
+        known = change.scalars is not None
+        what = "the order of parameters or the bytes between them" if known else "the rest of the file"
+        yield (("faint", f"    {what} changed"),)
+
+
+def _scalar(scalar: ScalarChange) -> Line:
+    name = printable(scalar.name)
+    old, new = (text and printable(text) for text in (scalar.old, scalar.new))
+    if old is None:
+        return (("new", f"    + {name}: {new}"),)
+    if new is None:
+        return (("old", f"    - {name}: {old}"),)
+    return (("changed", f"    ~ {name}:"), ("", f" {old} -> {new}"))

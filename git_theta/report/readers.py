@@ -1,0 +1,84 @@
+"""Readers of the two places where a version can be: the store, and a file."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+
+from git_theta import formats
+from git_theta.arrays import gather
+from git_theta.errors import ThetaError
+from git_theta.formats.base import Tensor
+from git_theta.formats.split import split
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.smudge import Smudger
+from git_theta.store.local import LocalStore
+from git_theta.values import checked
+
+
+class StoredReader:
+    """A version whose values are in the store.
+
+    Args:
+        manifest: The version.
+        store: Where its objects are.
+    """
+
+    def __init__(self, manifest: Manifest, store: LocalStore) -> None:
+        self._manifest = manifest
+        self._store = store
+
+    def value(self, entry: Entry) -> Iterator[memoryview]:
+        """See `Reader.value`."""
+        return checked(entry, self._store)
+
+    def skeleton(self) -> memoryview:
+        """The literals of the layout in a file that has holes for everything else."""
+        layout = Smudger(self._store).layout(self._manifest)
+        if not layout.size:
+            return memoryview(b"")
+        handle = self._store.temporary_file()
+        try:
+            os.truncate(handle, layout.size)
+            data = memoryview(mmap.mmap(handle, layout.size))
+        except (OSError, ValueError, OverflowError) as error:
+            raise ThetaError(f"no room for the layout: {error}") from error
+        finally:
+            os.close(handle)
+        for literal in layout.literals:
+            data[literal.offset : literal.offset + len(literal.data)] = literal.data
+        return data
+
+
+class FileReader:
+    """A version that is a file.
+
+    Args:
+        data: Its bytes, usually a memory map.
+        temporary: Makes a descriptor of an unlinked temporary file.
+    """
+
+    def __init__(self, data: memoryview, temporary: Callable[[], int]) -> None:
+        self._data = data
+        self._temporary = temporary
+
+    @cached_property
+    def _tensors(self) -> dict[str, Tensor]:
+        with ThreadPoolExecutor(1) as pool:
+            return {tensor.name: tensor for tensor in split(self._data, formats.registry(), pool).tensors}
+
+    def value(self, entry: Entry) -> Iterator[memoryview]:
+        """See `Reader.value`."""
+        t = self._tensors.get(entry.name)
+        if t is None or t.spec != entry.spec:
+            raise ThetaError(
+                f"parameter {entry.name!r} isn't in the file any more", "try again when it's quiet"
+            )
+        yield gather(self._data, t.spec, t.offset, t.strides, t.big_endian, self._temporary)
+
+    def skeleton(self) -> memoryview:
+        """The file itself."""
+        return self._data

@@ -1,0 +1,59 @@
+"""What changed in a checkpoint besides its parameters: metadata, the epoch, the learning rate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from git_theta.errors import FormatError
+from git_theta.formats.scalars import scalars
+from git_theta.report.side import Side
+
+#: Texts of longer values are cut.
+_LONGEST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarChange:
+    """A value that isn't a tensor.
+
+    Attributes:
+        name: Its path of keys, joined by `/`.
+        old: Its text before; `None` if it wasn't there.
+        new: Its text after; `None` if it's gone.
+    """
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+def scalar_changes(old: Side, new: Side) -> tuple[ScalarChange, ...] | None:
+    """The values that differ, by name; `None` if one of the formats has none to tell.
+
+    Raises:
+        ThetaError: A layout can't be read: its object is missing or damaged.
+    """
+    before, after = _read(old), _read(new)
+    if before is None or after is None:
+        return None
+    names = sorted({*before, *after})
+    return tuple(
+        ScalarChange(name, _cut(before.get(name)), _cut(after.get(name)))
+        for name in names
+        if before.get(name) != after.get(name)
+    )
+
+
+def _read(side: Side) -> dict[str, str] | None:
+    if side.manifest is None or side.reader is None:
+        return None
+    try:
+        return scalars(side.manifest.format, side.reader.skeleton)
+    except FormatError:
+        return None
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or len(text) <= _LONGEST:
+        return text
+    return text[: _LONGEST - 1] + "…"

@@ -1,0 +1,40 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+from git_theta.model.manifest import escape
+from git_theta.model.tensor import TensorSpec
+
+_UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
+
+
+def human_size(count: int) -> str:
+    """A size in decimal units, as file managers show it: `90.9 MB`."""
+    size = float(count)
+    for unit in _UNITS:
+        if size < 999.5 or unit == _UNITS[-1]:
+            return f"{count} B" if unit == "B" else f"{size:.3g} {unit}"
+        size /= 1000
+    raise AssertionError
+
+
+def plural(count: int, thing: str) -> str:
+    """`1 file`, `2 files`."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def printable(text: str) -> str:
+    """Text from a file, safe for a terminal: control and invisible characters are escaped."""
+    return escape(text).replace("%20", " ")
+
+
+def shape_text(spec: TensorSpec) -> str:
+    """`768x768`, or `scalar`."""
+    return "x".join(map(str, spec.shape)) or "scalar"
+
+
+def type_text(old: TensorSpec, new: TensorSpec) -> str:
+    """Dtype and shape, with an arrow where one of them changed: `F32 -> BF16 768x768`."""
+    dtype = old.dtype if old.dtype == new.dtype else f"{old.dtype} -> {new.dtype}"
+    before, after = shape_text(old), shape_text(new)
+    return f"{dtype} {before}" if before == after else f"{dtype} {before} -> {after}"

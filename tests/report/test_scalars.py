@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+import struct
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from git_theta.errors import FormatError
+from git_theta.formats.scalars import scalars
+from tests.formats.pickled import archive, call, legacy, mapping, number, storage, tensor, text, whole
+from tests.strategies import broken
+
+TREE = mapping(
+    {
+        "model": mapping({"w": tensor(storage("0", 1), (1,))}),
+        "epoch": number(3),
+        "lr": b"G" + struct.pack(">d", 0.001),
+        "arch": text("resnet"),
+        "done": b"\x88",
+        "groups": b"](" + mapping({"decay": number(0)}) + b"e",
+        "args": call("argparse", "Namespace") + mapping({"seed": number(7)}) + b"b",
+    }
+)
+LEAVES = {
+    "epoch": "3",
+    "lr": "0.001",
+    "arch": "'resnet'",
+    "done": "True",
+    "groups/0/decay": "0",
+    "args/seed": "7",
+}
+ONE = struct.pack("<f", 1)
+ZIPPED = archive({"data.pkl": whole(TREE), "data/0": ONE})
+
+
+def read(name: str, data: bytes) -> dict[str, str] | None:
+    return scalars(name, lambda: memoryview(data))
+
+
+def test_pytorch() -> None:
+    assert read("pytorch", ZIPPED) == LEAVES
+    assert read("pytorch-legacy", legacy(TREE, {"0": (1, ONE)})) == LEAVES
+
+
+def test_safetensors() -> None:
+    header = json.dumps({"__metadata__": {"epoch": "3", "format": "pt"}}).encode()
+    data = struct.pack("<Q", len(header)) + header
+    assert read("safetensors", data) == {"__metadata__/epoch": "'3'", "__metadata__/format": "'pt'"}
+    with pytest.raises(FormatError):
+        read("safetensors", b"\x05" + bytes(12))
+
+
+def test_a_format_that_isnt_known_is_never_read() -> None:
+    assert scalars("opaque", lambda: pytest.fail("read")) is None
+
+
+@given(broken(st.just(ZIPPED)))
+def test_a_damaged_file_is_one_error(data: bytes) -> None:
+    with suppress(FormatError):
+        read("pytorch", data)
