@@ -13,7 +13,7 @@ from git_theta.errors import CorruptError, MissingObjectError, UsageError
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
-from git_theta.updates.base import SAMPLE, Automatic, Input, Payload, Pieces, Sample
+from git_theta.updates.base import Automatic, Input, Payload, Pieces, Sample
 from git_theta.updates.chunks import chunks
 from git_theta.updates.dense import Dense
 from git_theta.updates.rows import Rows, align
@@ -144,7 +144,7 @@ def likeness(value: memoryview, spec: TensorSpec, base: Base) -> float:
 
 
 def sample(value: memoryview, spec: TensorSpec, base: Pieces) -> Sample | None:
-    """At most a chunk, from about where the first difference is; `None` if there's none."""
+    """The first chunk that differs; `None` if none does."""
     import numpy as np
 
     word = f"<u{spec.word_size}"
@@ -153,9 +153,8 @@ def sample(value: memoryview, spec: TensorSpec, base: Pieces) -> Sample | None:
         before = np.frombuffer(chunk, word)
         after = np.frombuffer(value[at : at + len(chunk)], word)
         if not np.array_equal(before, after):
-            first = min(int(np.argmax(before != after)), max(0, len(after) - SAMPLE))
-            whole = len(chunk) == len(value) and not first
-            return Sample(spec, after[first:], before[first:].copy(), at // spec.word_size + first, whole)
+            whole = len(chunk) == len(value)
+            return Sample(spec, after, before.copy(), at // spec.word_size, whole)
         at += len(chunk)
     return None
 

@@ -96,6 +96,16 @@ def test_each_change_is_stored_as_what_it_is(models: Models) -> None:
     assert cost["grown"] < 0.05
 
 
+def test_a_stretch_that_changed_costs_the_stretch(models: Models) -> None:
+    spec = TensorSpec("F32", (1024, 1024))
+    old = trained(spec)
+    new = bytearray(old)
+    new[1_000_000:1_300_000] = trained(TensorSpec("F32", (75_000,)), 9)
+    first = models.add({"a": array(old, spec.shape)})
+    second = models.add({"a": array(bytes(new), spec.shape)}, first)
+    assert models.share(second.entries[0], first) < 0.1
+
+
 def test_a_grown_and_tuned_vocabulary_is_both(models: Models) -> None:
     old = trained(SPEC)
     first = models.add({"words": array(old)})

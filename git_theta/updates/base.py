@@ -25,8 +25,9 @@ Payload = Iterator[bytes | memoryview]
 Input = Callable[[int], Pieces]
 
 
-#: Words of a sample that are enough for an estimate by trial.
-SAMPLE = 1 << 16
+#: Words of a sample that are enough for an estimate by trial, and in how many places they're taken.
+_ENOUGH = 1 << 16
+_PLACES = 8
 
 
 class Update(Protocol):
@@ -65,6 +66,20 @@ class Sample:
     base: Words
     start: int
     whole: bool
+
+    def part(self) -> tuple[Words, Words]:
+        """Enough of value and base for an estimate by trial, from places all over the sample."""
+        return _spread(self.value), _spread(self.base)
+
+
+def _spread(words: Words) -> Words:
+    import numpy as np
+
+    if len(words) <= _ENOUGH:
+        return words
+    size = _ENOUGH // _PLACES
+    starts = np.linspace(0, len(words) - size, _PLACES).astype(int)
+    return np.concatenate([words[start : start + size] for start in starts])
 
 
 class Automatic(Update, Protocol):

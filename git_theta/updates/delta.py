@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import SAMPLE, Input, Payload, Pieces, Sample, only
+from git_theta.updates.base import Input, Payload, Pieces, Sample, only
 from git_theta.updates.chunks import chunks
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
@@ -19,7 +19,7 @@ class Delta:
 
     def estimate(self, sample: Sample) -> float | None:
         """By coding the sample."""
-        value, base = sample.value[:SAMPLE], sample.base[:SAMPLE]
+        value, base = sample.part()
         size = sum(map(len, ResidualWriter(sample.spec, len(value)).frames(value, base)))
         return size / value.nbytes
 

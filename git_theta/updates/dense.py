@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from git_theta import codecs
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import SAMPLE, Input, Payload, Pieces, Sample
+from git_theta.updates.base import Input, Payload, Pieces, Sample
 from git_theta.updates.payload import pack_header, unpack
 
 _CODEC = "planes"
@@ -24,7 +24,7 @@ class Dense:
     def estimate(self, sample: Sample) -> float:
         """The expected share of the value's bytes, by coding the sample."""
         codec = self._codecs.get(_CODEC)
-        data = sample.value[:SAMPLE].data.cast("B")
+        data = sample.part()[0].data.cast("B")
         return sum(map(len, codec.encode(data, codec.params(sample.spec)))) / len(data)
 
     def encode(self, value: memoryview, spec: TensorSpec) -> Payload:
