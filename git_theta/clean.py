@@ -32,6 +32,9 @@ _PACK_TARGET = 32 << 20
 #: Small tensors are worked on by one thread until they have this many bytes together.
 _TASK = 1 << 18
 
+#: Values of fewer bytes are stored dense: there may be thousands, and headers are most of what they cost.
+_LEAST = 64
+
 #: Finds a source for a value by its digest, among everything that was ever stored here.
 Known = Callable[[str], Source | None]
 
@@ -181,7 +184,7 @@ class Cleaner:
         """What each tensor may be an update of."""
         if not any(name != "dense" for name in self.updates):
             return {}
-        wanted = [Named(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes]
+        wanted = [Named(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _LEAST]
         if not earlier:
             by_name = {tensor.name: tensor for tensor in tensors}
             earlier = nearest(
