@@ -39,6 +39,9 @@ _WORTH = 0.97
 #: By whether the frames are packed.
 _FORMATS = (zstandard.FORMAT_ZSTD1, zstandard.FORMAT_ZSTD1_MAGICLESS)
 
+#: The bits of a zstd frame's descriptor, which follows the magic number, that say that its size is given.
+_SIZED = 0xE0
+
 #: A longer zstd window than this is never needed for a plane, and never accepted.
 _MAX_WINDOW = 8 << 20
 
@@ -119,6 +122,7 @@ class Reader:
         self._data = data
         self._packed = packed
         self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=_FORMATS[packed])
+        self._descriptor = 0 if packed else 4
         self._at = 0
 
     def read(self, chunk: Words, widths: Sequence[int] | None = None) -> None:
@@ -193,9 +197,13 @@ class Reader:
         self._at += length
         if raw:
             return piece
+        descriptor = piece[: self._descriptor + 1]
+        if len(descriptor) <= self._descriptor or descriptor[-1] & _SIZED:
+            # The library would allocate whatever a frame claims to hold.
+            raise CorruptError("the payload can't be decompressed: a frame claims a size of its own")
         try:
             plane = self._decompressor.decompress(piece, max_output_size=size)
-        except zstandard.ZstdError as error:
+        except (zstandard.ZstdError, MemoryError) as error:
             raise CorruptError(f"the payload can't be decompressed: {error}") from error
         if len(plane) != size:
             raise CorruptError("the payload decompresses to a wrong size")

@@ -36,6 +36,15 @@ def test_small_numbers_are_packed() -> None:
         assert len(frames) < len(words) * bits / 8 + 20
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_frame_that_claims_a_size_is_refused(packed: bool) -> None:
+    claim = b"\xe0" + (1 << 60).to_bytes(8, "little") + bytes(30)
+    frame = claim if packed else b"\x28\xb5\x2f\xfd" + claim
+    head = number(len(frame) << 3) if packed else len(frame).to_bytes(4, "little")
+    with pytest.raises(CorruptError, match="claims a size"):
+        Reader(memoryview(head + frame), packed=packed).read(np.zeros(64, np.uint8))
+
+
 @given(st.integers(0, 1 << 34))
 def test_numbers_come_back(value: int) -> None:
     assert Reader(memoryview(number(value)), packed=True).number() == value
