@@ -6,19 +6,18 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 import click
 
 from git_theta.cli.diff_page import side_names, write_page
 from git_theta.cli.render import print_json
-from git_theta.errors import GitError, UsageError
+from git_theta.errors import UsageError
 from git_theta.git.colour import painted, palette
 from git_theta.git.command import Git
 from git_theta.git.compare import Changed, changed, names_revision, revisions
 from git_theta.git.find import find_manifest
-from git_theta.git.repository import Repository
+from git_theta.git.repository import Repository, current
 from git_theta.git.sides import Sides
 from git_theta.report.as_json import change_json
 from git_theta.report.change import Change
@@ -85,7 +84,7 @@ def command(
             raise UsageError("--html and --json are different outputs", "leave one of them out")
         # Comparing with the work tree goes to its top.
         html = os.path.abspath(html)
-    repository = _repository()
+    repository = current()
     names = ("", "")
     if no_index or (paths is None and _are_versions(repository, words)):
         versions = [*words, *(paths or ())]
@@ -112,14 +111,6 @@ def command(
             _print(painted(lines(change, None if everything else SHOWN), colours))
     finally:
         sides.close()
-
-
-def _repository() -> Repository | None:
-    repository = Repository(Git())
-    with suppress(GitError):
-        _ = repository.common_dir
-        return repository
-    return None
 
 
 def _print(text: bytes) -> None:

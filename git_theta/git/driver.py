@@ -11,7 +11,7 @@ from git_theta.errors import GitError, ThetaError
 from git_theta.git.caller import is_difftool
 from git_theta.git.colour import painted, palette
 from git_theta.git.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository import current
 from git_theta.git.sides import Sides
 from git_theta.memory import keep_memory
 from git_theta.report.lines import Line, lines
@@ -59,7 +59,7 @@ def _described(args: Sequence[str]) -> list[Line]:
         return [(("head", f"{printable(args[0])}:"), ("", " not merged yet"))]
     if len(args) not in _ARGUMENTS:
         raise ThetaError("git passes unusual arguments to diff.theta.command", "run `git theta install`")
-    sides = Sides(_repository())
+    sides = Sides(current())
     try:
         old = _side(sides, args[0], *args[1:4])
         new = _side(sides, args[7] if len(args) > 7 else args[0], *args[4:7])
@@ -74,15 +74,6 @@ def _side(sides: Sides, path: str, name: str, oid: str, mode: str) -> Side:
     if oid.strip("0"):
         return sides.blob(path, oid, mode, copy=name)
     return sides.file(name, path, mode)
-
-
-def _repository() -> Repository | None:
-    """The repository; `None` for `git diff --no-index` outside of one."""
-    repository = Repository(Git())
-    with suppress(GitError):
-        _ = repository.common_dir
-        return repository
-    return None
 
 
 def _write(found: Sequence[Line]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -89,3 +90,12 @@ class Repository:
     def cache(self) -> Cache:
         """A new handle on the repository's cache; close it."""
         return Cache(self.common_dir / "theta" / "cache.sqlite")
+
+
+def current() -> Repository | None:
+    """The repository of the current folder; `None` outside of one."""
+    repository = Repository(Git())
+    with suppress(GitError):
+        _ = repository.common_dir
+        return repository
+    return None
