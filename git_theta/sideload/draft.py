@@ -11,9 +11,9 @@ from git_theta import updates
 from git_theta.arrays import scratch
 from git_theta.bases import usable
 from git_theta.choose import AUTOMATIC, Base, Choice, base_of, choices, dense
-from git_theta.clean import PACK_BELOW
 from git_theta.codecs.frames import CHUNK
 from git_theta.errors import UsageError
+from git_theta.keep import PACK_BELOW
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec

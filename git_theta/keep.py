@@ -1,0 +1,214 @@
+"""Keep: a value → objects in the store, in the cheapest way, and the entry that says where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from git_theta.bases import usable
+from git_theta.choose import AUTOMATIC, Choice, base_of, choices, dense, repeated
+from git_theta.errors import CorruptError, MissingObjectError
+from git_theta.model.digest import digest
+from git_theta.model.manifest import Entry, ObjectRef, Source
+from git_theta.model.tensor import TensorSpec
+from git_theta.settings import DEPTH
+from git_theta.store.batch import Batch
+from git_theta.store.local import LocalStore
+from git_theta.updates.base import Payload, UnsuitableError
+
+#: A payload of at least this many bytes is an object of its own; smaller ones share a pack.
+PACK_BELOW = 1 << 20
+
+#: A pack is closed when it has reached this many bytes.
+_PACK_TARGET = 32 << 20
+
+#: Finds a source for a value by its digest, among everything that was ever stored here.
+Known = Callable[[str], Source | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Small:
+    """A payload that waits to be packed with others.
+
+    Attributes:
+        digest: Of the value; empty for a payload that many values share.
+        payload: Its encoded bytes.
+        pack: The lost object that it was part of, if it's stored again; else empty.
+    """
+
+    digest: str
+    payload: bytes
+    pack: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A source whose payloads may still have to be packed."""
+
+    update: str
+    payload: ObjectRef | _Small
+    inputs: tuple[Source | _Draft, ...]
+
+    def small(self) -> Iterator[_Small]:
+        """The payloads to pack."""
+        if isinstance(self.payload, _Small):
+            yield self.payload
+        for part in self.inputs:
+            if isinstance(part, _Draft):
+                yield from part.small()
+
+    def source(self, packed: Mapping[_Small, ObjectRef]) -> Source:
+        """The source, once everything is packed."""
+        payload = packed[self.payload] if isinstance(self.payload, _Small) else self.payload
+        inputs = (part.source(packed) if isinstance(part, _Draft) else part for part in self.inputs)
+        return Source(self.update, payload, tuple(inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A value on its way into a manifest; `settle` makes entries of many at once.
+
+    Attributes:
+        name: Of the parameter.
+        spec: Its dtype and shape.
+        digest: Of its bytes.
+        stored: Where it is, or will be.
+    """
+
+    name: str
+    spec: TensorSpec
+    digest: str
+    stored: Source | _Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Everything that storing values needs.
+
+    Attributes:
+        store: Where objects are.
+        batch: Puts them there.
+        sources: Where values of known digests are, by preference.
+        known: Looks a digest up in everything stored so far.
+        updates: Names of the updates that may be chosen; dense always may.
+        depth: How many updates should stand on each other at most; see `bases.usable`.
+    """
+
+    store: LocalStore
+    batch: Batch
+    sources: Mapping[str, Source]
+    known: Known = lambda _digest: None
+    updates: Sequence[str] = AUTOMATIC
+    depth: int = DEPTH
+
+    def keep(self, name: str, spec: TensorSpec, value: memoryview, bases: Sequence[Entry] = ()) -> Kept:
+        """Store a value, unless it's there already.
+
+        Args:
+            name: The parameter.
+            spec: Its dtype and shape.
+            value: Its logical bytes.
+            bases: What it may be an update of.
+
+        Raises:
+            ThetaError: The store can't be written.
+        """
+        key = digest(value)
+        for source in (self.sources.get(key), self.known(key)):
+            if source and self.has(source):
+                return Kept(name, spec, key, source)
+        lost = self.sources.get(key)
+        if lost:
+            # Encoding is deterministic, so that a lost object comes back under its name.
+            again = self._again(value, spec, lost)
+            if again:
+                pack = lost.payload.oid if lost.payload else ""
+                return Kept(name, spec, key, self._write(again, key, pack))
+        usable_bases = [
+            base_of(entry, source, self.store, deep)
+            for entry in bases
+            for source, deep in usable(entry.source, entry.spec.nbytes, self.depth, self.store.size)
+            if self.has(source)
+        ]
+        for choice in choices(value, spec, usable_bases, self.updates):
+            try:
+                return Kept(name, spec, key, self._write(choice, key, ""))
+            except (UnsuitableError, CorruptError, MissingObjectError):
+                # A base that turns out to be damaged is no reason to fail: the value is at hand.
+                continue
+        raise AssertionError("dense is always possible")
+
+    def has(self, source: Source) -> bool:
+        """Whether every object of a source is there."""
+        return all(self.store.has(ref.oid) for ref in source.payloads())
+
+    def _again(self, value: memoryview, spec: TensorSpec, lost: Source) -> Choice | None:
+        """The choice that was made before, if it can be made again."""
+        if lost.update == "dense":
+            return dense(value, spec)
+        if all(self.has(part) for part in lost.inputs):
+            return repeated(value, spec, lost, self.store)
+        return None
+
+    def _write(self, choice: Choice, key: str, pack: str) -> _Draft:
+        inputs = tuple(
+            self._write(part, key, "") if isinstance(part, Choice) else part for part in choice.inputs
+        )
+        pieces = choice.payload()
+        head, size = [], 0
+        for piece in pieces:
+            # The piece's buffer is reused by the next one.
+            head.append(bytes(piece))
+            size += len(piece)
+            if size >= PACK_BELOW:
+                return _Draft(choice.update, ObjectRef(self.batch.put(_chain(head, pieces))), inputs)
+        return _Draft(choice.update, _Small(key, b"".join(head), pack), inputs)
+
+
+def derived(
+    name: str, spec: TensorSpec, digest: str, update: str, payload: bytes, inputs: tuple[Source, ...]
+) -> Kept:
+    """A value that a small payload makes of other values; equal payloads of one batch are stored once."""
+    return Kept(name, spec, digest, _Draft(update, _Small("", payload, ""), inputs))
+
+
+def settle(values: Iterable[Kept], batch: Batch) -> list[Entry]:
+    """Pack the small payloads, and say where every value is, in the given order."""
+    kept = list(values)
+    drafts = (value.stored for value in kept if isinstance(value.stored, _Draft))
+    packed = _pack((small for draft in drafts for small in draft.small()), batch)
+    return [
+        Entry(
+            value.name,
+            value.spec,
+            value.digest,
+            value.stored.source(packed) if isinstance(value.stored, _Draft) else value.stored,
+        )
+        for value in kept
+    ]
+
+
+def _pack(small: Iterable[_Small], batch: Batch) -> dict[_Small, ObjectRef]:
+    """Store small payloads together, in the order of their digests: the same set, the same pack."""
+    packs: list[list[_Small]] = []
+    size, before = 0, ""
+    for item in sorted(set(small), key=lambda item: (item.pack, item.digest, item.payload)):
+        if not packs or size >= _PACK_TARGET or item.pack != before:
+            packs.append([])
+            size, before = 0, item.pack
+        packs[-1].append(item)
+        size += len(item.payload)
+    places: dict[_Small, ObjectRef] = {}
+    for pack in packs:
+        oid = batch.put(item.payload for item in pack)
+        offset = 0
+        for item in pack:
+            whole = len(pack) == 1
+            places[item] = ObjectRef(oid) if whole else ObjectRef(oid, offset, len(item.payload))
+            offset += len(item.payload)
+    return places
+
+
+def _chain(head: list[bytes], rest: Payload) -> Payload:
+    yield from head
+    yield from rest
