@@ -19,10 +19,7 @@ from git_theta.nearest import nearest
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.workers import run_all
-
-#: Small tensors are worked on by one thread until they have this many bytes together.
-_TASK = 1 << 18
+from git_theta.workers import run_grouped
 
 #: Values of fewer bytes are stored dense: there may be thousands, and headers are most of what they cost.
 _LEAST = 64
@@ -94,10 +91,9 @@ class Cleaner:
                     self.progress(tensor.spec.nbytes)
                     return kept
 
-                groups = run_all(pool, lambda group: list(map(keep_tensor, group)), _groups(tensors))
+                values = run_grouped(pool, keep_tensor, tensors, lambda tensor: tensor.spec.nbytes)
             layout_bytes = memoryview(parts.layout.to_bytes())
             layout = keeper.keep("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
-            values = [value for group in groups for value in group]
             *entries, layout_entry = settle([*values, layout], batch)
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(parts.format, len(data), layout_entry, tuple(entries))
@@ -153,16 +149,3 @@ def same_content(one: Manifest, other: Manifest) -> bool:
             for a, b in zip(one.entries, other.entries, strict=True)
         )
     )
-
-
-def _groups(tensors: Iterable[Tensor]) -> list[list[Tensor]]:
-    """Tensors in groups that are worth a task each: there may be thousands of tiny ones."""
-    groups: list[list[Tensor]] = []
-    size = _TASK
-    for tensor in tensors:
-        if size >= _TASK:
-            groups.append([])
-            size = 0
-        groups[-1].append(tensor)
-        size += tensor.spec.nbytes
-    return groups

@@ -6,19 +6,21 @@ import errno
 import mmap
 import os
 import zlib
-from collections.abc import Callable, Iterable
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from git_theta.arrays import contiguous, gather, scratch, strided
 from git_theta.errors import CorruptError, ThetaError
+from git_theta.formats.split import STRETCH
 from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout, Placement, extent, parse_layout
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.store.local import LocalStore
 from git_theta.values import checked
-from git_theta.workers import run_all
+from git_theta.workers import run_grouped
 
 #: A larger layout isn't read: literals are bounded when a file is split.
 _MAX_LAYOUT = 1 << 30
@@ -92,6 +94,44 @@ class Smudger:
             raise CorruptError(f"the layout is of a file of {layout.size} bytes, not {manifest.size}")
         return layout
 
+    def skeleton(self, manifest: Manifest) -> memoryview:
+        """A file with all that isn't parameters: literals and stretches; the rest are holes.
+
+        Raises:
+            ThetaError: As for `layout`; or there's no room.
+        """
+        layout = self.layout(manifest)
+        if not layout.size:
+            return memoryview(b"")
+        handle = self.store.temporary_file()
+        try:
+            os.truncate(handle, layout.size)
+            data = memoryview(mmap.mmap(handle, layout.size))
+        except (OSError, ValueError, OverflowError) as error:
+            raise ThetaError(f"no room for the layout: {error}") from error
+        finally:
+            os.close(handle)
+        for literal in layout.literals:
+            data[literal.offset : literal.offset + len(literal.data)] = literal.data
+        for piece in _match(manifest, layout):
+            if piece.entry.name.startswith(STRETCH) and piece.place.strides is None:
+                at = piece.place.offset
+                for chunk in checked(piece.entry, self.store):
+                    data[at : at + len(chunk)] = chunk
+                    at += len(chunk)
+        return data
+
+    def overlaps(self, manifest: Manifest) -> bool:
+        """Whether parameters share memory in a way that only writing them can check.
+
+        Raises:
+            CorruptError: Layout and parameters don't fit, or tied parameters differ.
+        """
+        layout = self.layout(manifest)
+        pieces = _match(manifest, layout)
+        _check_full(manifest, layout)
+        return _overlap(_without_twins(pieces))
+
     def _write(self, layout: Layout, pieces: list[_Piece], handle: int) -> None:
         distinct = _without_twins(pieces)
         overlapping = _overlap(distinct)
@@ -104,7 +144,12 @@ class Smudger:
         with ThreadPoolExecutor(self.threads) as pool:
             if not overlapping:
                 largest_first = sorted(distinct, key=lambda piece: -piece.entry.spec.nbytes)
-                run_all(pool, lambda piece: self._write_piece(piece, handle, layout.size), largest_first)
+                run_grouped(
+                    pool,
+                    lambda piece: self._write_piece(piece, handle, layout.size),
+                    largest_first,
+                    lambda piece: piece.entry.spec.nbytes,
+                )
             if layout.checksums:
                 _write_checksums(layout.checksums, handle, layout.size, pool)
         if overlapping:
@@ -114,12 +159,12 @@ class Smudger:
         entry, place = piece.entry, piece.place
         if place.strides is None and not place.big_endian:
             at = place.offset
-            for chunk in checked(entry, self.store):
+            for chunk in self._value(entry):
                 at += _write_at(handle, chunk, at)
         elif entry.spec.count:
             value = scratch(entry.spec.nbytes, self.store.temporary_file)
             at = 0
-            for chunk in checked(entry, self.store):
+            for chunk in self._value(entry):
                 value[at : at + len(chunk)] = chunk
                 at += len(chunk)
             with mmap.mmap(handle, size) as file, memoryview(file) as target:
@@ -127,6 +172,11 @@ class Smudger:
                 array[...] = contiguous(value, entry.spec)
                 del array
         self.progress(entry.spec.nbytes)
+
+    def _value(self, entry: Entry) -> Iterator[memoryview]:
+        """The bytes of a parameter, checked; a merge may just have computed them."""
+        spare = self.store.spares.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
+        return checked(entry, self.store) if spare is None else iter((spare,))
 
     def _recheck(self, pieces: Iterable[_Piece], handle: int, size: int) -> None:
         """Parameters that share bytes must agree about them; a merge can make them disagree."""
@@ -211,11 +261,11 @@ def _write_checksums(
             with data[piece[0] : piece[0] + piece[1]] as view:
                 return zlib.crc32(view)
 
-        fields = [checksum.offset for checksum in checksums]
+        fields = sorted(checksum.offset for checksum in checksums)
         ranges = {piece for checksum in checksums for piece in checksum.ranges}
         # A range with a checksum inside is measured when its turn comes, after that was written.
         settled = sorted((r for r in ranges if not _holds_any(r, fields)), key=lambda r: -r[1])
-        known = dict(zip(settled, run_all(pool, measure, settled), strict=True))
+        known = dict(zip(settled, run_grouped(pool, measure, settled, lambda piece: piece[1]), strict=True))
 
         def crc(offset: int, length: int) -> int:
             found = known.get((offset, length))
@@ -229,9 +279,11 @@ def _write_checksums(
             _write_at(handle, KINDS[checksum.kind](checksum.ranges, crc), checksum.offset)
 
 
-def _holds_any(piece: tuple[int, int], sorted_or_not: list[int]) -> bool:
+def _holds_any(piece: tuple[int, int], positions: Sequence[int]) -> bool:
+    """Whether any of the sorted positions is in the range."""
     start, length = piece
-    return any(start <= at < start + length for at in sorted_or_not)
+    at = bisect_left(positions, start)
+    return at < len(positions) and positions[at] < start + length
 
 
 def _allocate(handle: int, size: int) -> None:

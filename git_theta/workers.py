@@ -13,6 +13,9 @@ R = TypeVar("R")
 #: More threads than this gain nothing: the disk or the pipe is the limit by then.
 _MOST = 8
 
+#: Small items are worked on by one thread until they have this many bytes together.
+_GROUP = 1 << 18
+
 
 def default_threads() -> int:
     """The number of cores that this process may use, within reason."""
@@ -37,3 +40,27 @@ def run_all(pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T]
         if not future.cancelled() and future.exception():
             future.result()
     return [future.result() for future in futures]
+
+
+def run_grouped(
+    pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T], size_of: Callable[[T], int]
+) -> list[R]:
+    """As `run_all`, but small items share a future: there may be thousands of tiny ones.
+
+    Args:
+        pool: The threads.
+        task: What to do with each item.
+        items: The largest ones first, best.
+        size_of: Bytes of an item that its task works on.
+    """
+    groups: list[list[T]] = []
+    size = _GROUP
+    for item in items:
+        if size >= _GROUP:
+            groups.append([])
+            size = 0
+        groups[-1].append(item)
+        size += size_of(item)
+    return [
+        result for results in run_all(pool, lambda group: [*map(task, group)], groups) for result in results
+    ]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -37,20 +35,7 @@ class StoredReader:
 
     def skeleton(self) -> memoryview:
         """The literals of the layout in a file that has holes for everything else."""
-        layout = Smudger(self._store).layout(self._manifest)
-        if not layout.size:
-            return memoryview(b"")
-        handle = self._store.temporary_file()
-        try:
-            os.truncate(handle, layout.size)
-            data = memoryview(mmap.mmap(handle, layout.size))
-        except (OSError, ValueError, OverflowError) as error:
-            raise ThetaError(f"no room for the layout: {error}") from error
-        finally:
-            os.close(handle)
-        for literal in layout.literals:
-            data[literal.offset : literal.offset + len(literal.data)] = literal.data
-        return data
+        return Smudger(self._store).skeleton(self._manifest)
 
 
 class FileReader:
