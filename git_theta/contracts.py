@@ -10,17 +10,24 @@ Each check raises AssertionError with a message that says which rule is broken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from git_theta import choose
 from git_theta.codecs.base import Codec
-from git_theta.errors import CorruptError, FormatError
+from git_theta.errors import CorruptError, FormatError, UsageError
 from git_theta.formats.base import Format
 from git_theta.formats.split import split
+from git_theta.merges import options
+from git_theta.merges.base import Strategy
+from git_theta.merges.combine import Combined, combine
+from git_theta.merges.leaves import temporary_file
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec
 from git_theta.updates.base import Automatic, Input, Pieces, UnsuitableError, Update
 from git_theta.updates.dense import Dense
+from git_theta.updates.recipe import Recipe
 
 #: Byte strings that no format may choke on.
 _JUNK = (b"", b"\0", b"PK\x03\x04", b"\x80\x02.", b"{}", bytes(64), b"\xff" * 4096)
@@ -146,6 +153,93 @@ def _check_decode(plugin: Update, payload: bytes, value: bytes, inputs: list[Inp
         raise AssertionError(f"{plugin.name} accepts a damaged payload")
 
 
+def check_strategy(plugin: Strategy) -> None:
+    """Check a merge strategy with its default options, on floats of several types.
+
+    Rules: its options are a frozen dataclass whose defaults can be written as text; the same models give
+    the same value, of the same shape; equal models, with an equal base, give that value but for rounding; a
+    recipe gives exactly the value; a wrong number of weights is a UsageError.
+    """
+    assert plugin.name, "a merge strategy has a name"
+    chosen = _default_options(plugin)
+    for spec in (TensorSpec(dtype, shape) for dtype in ("F32", "BF16", "F16", "F64") for shape in _SHAPES):
+        values = [_weights(spec, seed) for seed in range(3)]
+        models, base = values[: min(2, plugin.most or 2)], values[2]
+        merged = _merged(plugin, chosen, spec, models, base)
+        assert merged == _merged(plugin, chosen, spec, models, base), (
+            f"{plugin.name} gives two values for the same models"
+        )
+        equal = _merged(plugin, chosen, spec, [base] * len(models), base)
+        assert _nearly(equal, base, spec), f"{plugin.name} changes models that are equal ({spec})"
+    if hasattr(chosen, "weights"):
+        spec = TensorSpec("F32", (3,))
+        try:
+            wrong = dataclasses.replace(chosen, weights=(1.0,) * 7)
+            _merged(plugin, wrong, spec, [_weights(spec, seed) for seed in range(2)], _weights(spec, 2))
+        except UsageError:
+            return
+        raise AssertionError(f"{plugin.name} accepts seven weights for two models")
+
+
+def _default_options(plugin: Strategy) -> Any:
+    assert dataclasses.is_dataclass(plugin.options), f"{plugin.name}: its options aren't a dataclass"
+    default = plugin.options()
+    for field in dataclasses.fields(plugin.options):
+        try:
+            setattr(default, field.name, None)
+        except dataclasses.FrozenInstanceError:
+            continue
+        raise AssertionError(f"{plugin.name}: its options can be changed")
+    texts = {option.name: option.default for option in options.describe(plugin)}
+    assert options.parse(plugin, texts) == default, f"{plugin.name}: its defaults can't be written as text"
+    return default
+
+
+def _merged(plugin: Strategy, chosen: Any, spec: TensorSpec, models: Sequence[bytes], base: bytes) -> bytes:
+    inputs = [_input(value) for value in (*models, base)]
+    beside = [(spec, _input(_weights(spec, seed, positive=True))) for seed in range(len(models))]
+    result = combine(plugin, chosen, "w", spec, inputs[:-1], inputs[-1], beside, temporary_file)
+    value = b"".join(map(bytes, result.value()))
+    assert len(value) == spec.nbytes, f"{plugin.name} gives {len(value)} bytes for {spec}"
+    assert value == b"".join(map(bytes, result.value())), f"{plugin.name}: its value can be read only once"
+    _check_recipe(plugin, result, value, inputs)
+    return value
+
+
+def _check_recipe(plugin: Strategy, result: Combined, value: bytes, inputs: Sequence[Input]) -> None:
+    recipe = result.recipe()
+    if recipe is None or result.has_nan:
+        return
+    payload, places = recipe
+    decoded = Recipe().decode(memoryview(payload), [inputs[place] for place in places], len(value))
+    assert b"".join(map(bytes, decoded)) == value, f"{plugin.name}: its recipe gives another value"
+
+
+def _input(value: bytes) -> Input:
+    return lambda _nbytes: (memoryview(value)[at : at + 100_003] for at in range(0, len(value), 100_003))
+
+
+def _weights(spec: TensorSpec, seed: int, *, positive: bool = False) -> bytes:
+    import numpy as np
+
+    from git_theta.updates.rounding import round_to
+
+    numbers = np.random.default_rng([seed, spec.count]).normal(0, 0.02, spec.count)
+    return round_to(np.abs(numbers) if positive else numbers, spec.dtype).tobytes()
+
+
+def _nearly(one: bytes, other: bytes, spec: TensorSpec) -> bool:
+    """Whether values are the same but for one rounding, and for what float64 loses in a sum."""
+    import numpy as np
+
+    from git_theta.updates.rounding import widen
+
+    word = f"<u{spec.word_size}"
+    first, second = (widen(np.frombuffer(value, word), spec.dtype) for value in (one, other))
+    steps = {"F32": 2.0**-23, "F16": 2.0**-10, "BF16": 2.0**-7, "F64": 2.0**-40}
+    return bool(np.all(np.abs(first - second) <= steps[spec.dtype] * np.abs(second) + 1e-15))
+
+
 def _bases(value: bytes, spec: TensorSpec) -> Iterable[bytes]:
     from random import Random
 
@@ -173,4 +267,4 @@ def _specs() -> Iterable[TensorSpec]:
     return (TensorSpec(dtype, shape) for dtype in ITEM_SIZE for shape in _SHAPES)
 
 
-__all__ = ["check_codec", "check_dense", "check_format", "check_update", "sample_value"]
+__all__ = ["check_codec", "check_dense", "check_format", "check_strategy", "check_update", "sample_value"]

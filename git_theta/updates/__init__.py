@@ -19,5 +19,6 @@ def registry() -> Registry[Update]:
             "rows": "git_theta.updates.rows:Rows",
             "ia3": "git_theta.updates.ia3:Ia3",
             "quantized": "git_theta.updates.quantized:Quantized",
+            "recipe": "git_theta.updates.recipe:Recipe",
         },
     )

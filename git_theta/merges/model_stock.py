@@ -1,0 +1,70 @@
+"""Model Stock: from the merge base towards the average, as far as the models' changes agree in direction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from git_theta.merges.angles import Angles, angles, angles_along
+from git_theta.merges.base import Case
+from git_theta.merges.consensus import task_vectors, times, total
+from git_theta.merges.numbers import Numbers, whole
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: A denominator below this has no reliable quotient.
+SINGULAR = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStockOptions:
+    """Of `model-stock`.
+
+    Attributes:
+        filter_wise: Whether each row (what lies along the last axis) has its own angle, and so goes its own
+            way towards the average.
+    """
+
+    filter_wise: bool = False
+
+
+class ModelStock:
+    """The estimate of where the centre of many fine-tunes is, from the angles between a few.
+
+    Jang et al., "Model Stock: all we need is just a few fine-tuned models", ECCV 2024,
+    https://arxiv.org/abs/2403.19522.
+    """
+
+    name = "model-stock"
+    options = ModelStockOptions
+    needs_base = True
+    most: int | None = None
+
+    def merge(self, case: Case, options: ModelStockOptions) -> Numbers:
+        """The merged numbers."""
+        base, deltas = task_vectors(case)
+        if len(deltas) < 2:
+            return case.models[0]
+        mean = total(deltas) / len(deltas)
+        if not options.filter_wise:
+            return base + times(float(_ratio(angles(deltas))), mean)
+        import numpy as np
+
+        arrays = [np.atleast_1d(delta.array()) for delta in deltas]
+        # The arrays are ours, and may be larger than memory; the angles are all that was needed of them.
+        arrays[0][...] = _ratio(angles_along(-1, arrays))[..., None]
+        return base + whole(arrays[0].reshape(base.shape), base) * mean
+
+
+def _ratio(found: Angles) -> NDArray[np.float64] | Any:
+    """How far to go from the base to the average: 0 if the changes are orthogonal, 1 if they're parallel."""
+    import numpy as np
+
+    count = len(found.norms)
+    with np.errstate(all="ignore"):
+        cosine = np.mean([found.cosines[i, j] for i, j in combinations(range(count), 2)], axis=0)
+        denominator = 1 + (count - 1) * cosine
+        return np.where(np.abs(denominator) < SINGULAR, 0.0, count * cosine / denominator)

@@ -1,0 +1,37 @@
+"""NearSwap: take theirs where the two are near, and go a fixed step towards it elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from git_theta.merges.base import Case
+from git_theta.merges.numbers import Numbers, where
+
+
+@dataclass(frozen=True, slots=True)
+class NearSwapOptions:
+    """Of `nearswap`.
+
+    Attributes:
+        t: The most that an element of ours moves towards theirs.
+    """
+
+    t: float = 1e-4
+
+
+class NearSwap:
+    """Ours, each element moved by at most `t` towards theirs.
+
+    From the model QuartetAnemoi-70B by alchemonaut, and from mergekit.
+    """
+
+    name = "nearswap"
+    options = NearSwapOptions
+    needs_base = False
+    most: int | None = 2
+
+    def merge(self, case: Case, options: NearSwapOptions) -> Numbers:
+        """The merged numbers."""
+        ours, theirs = case.models
+        difference = theirs - ours
+        return where(abs(difference) <= options.t, theirs, ours + max(options.t, 0.0) * difference.sign())

@@ -1,0 +1,168 @@
+"""Rules: which strategy merges which parameters of which files. The last rule that matches counts."""
+
+from __future__ import annotations
+
+import math
+import shlex
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from git_theta.errors import UsageError
+
+_EVERY = ("*",)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A strategy, and what it's for.
+
+    Attributes:
+        strategy: Its name.
+        options: Its options as texts, sorted by name.
+        parameters: Globs of parameters' names; `*` also matches `/`.
+        paths: Globs of files; one without `/` is for the last part of a path.
+    """
+
+    strategy: str
+    options: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[str, ...] = _EVERY
+    paths: tuple[str, ...] = _EVERY
+
+    def is_for(self, name: str) -> bool:
+        """Whether it's for a parameter of that name."""
+        return any(fnmatchcase(name, glob) for glob in self.parameters)
+
+    def is_for_path(self, path: str) -> bool:
+        """Whether it's for a file at that path from the top of the work tree."""
+        return any(
+            fnmatchcase(path if "/" in glob else path.rpartition("/")[2], glob.removeprefix("/"))
+            for glob in self.paths
+        )
+
+    def __str__(self) -> str:
+        """The text that `parse` reads."""
+        words = [self.strategy, *(f"{key}={value}" for key, value in self.options)]
+        words += [f"parameters={glob}" for glob in self.parameters if self.parameters != _EVERY]
+        words += [f"path={glob}" for glob in self.paths if self.paths != _EVERY]
+        return shlex.join(words)
+
+
+#: What holds where nothing else is said.
+DEFAULT = Rule("average")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Rules in order; a later one takes precedence.
+
+    Attributes:
+        rules: For parameters that are merged.
+        otherwise: For what would be in conflict by those.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    otherwise: tuple[Rule, ...] = ()
+
+    def to_try(self, name: str) -> Iterator[Rule]:
+        """The rules for a parameter: one, and maybe another one where that leads to a conflict."""
+        yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), DEFAULT)
+        yield from (rule for rule in reversed(self.otherwise) if rule.is_for(name))
+
+    def of(self, path: str) -> Rules:
+        """Those for one file."""
+        rules, otherwise = (
+            tuple(rule for rule in some if rule.is_for_path(path)) for some in (self.rules, self.otherwise)
+        )
+        return Rules(rules, otherwise)
+
+
+def parse(text: str) -> Rule:
+    """A rule from one line: `STRATEGY [OPTION=VALUE]… [parameters=GLOB]… [path=GLOB]…`.
+
+    Words are as in a shell, so that a glob may have spaces in quotes.
+
+    Raises:
+        UsageError: It isn't one.
+    """
+    try:
+        strategy, *words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} isn't a merge rule", "write: STRATEGY [OPTION=VALUE]…") from error
+    pairs = [word.partition("=") for word in words]
+    for word, (key, sign, value) in zip(words, pairs, strict=True):
+        if not (key and sign and value):
+            raise UsageError(f"{word!r} in the merge rule {text!r} isn't OPTION=VALUE")
+    options = {k: v for k, _, v in pairs if k not in ("parameters", "path")}
+    return Rule(
+        strategy,
+        tuple(sorted(options.items())),
+        tuple(v for k, _, v in pairs if k == "parameters") or _EVERY,
+        tuple(v for k, _, v in pairs if k == "path") or _EVERY,
+    )
+
+
+def parse_lines(text: str) -> tuple[Rule, ...]:
+    """Rules with `;` or line ends between them.
+
+    Raises:
+        UsageError: One isn't a rule.
+    """
+    lines = (line.strip() for line in text.replace(";", "\n").split("\n"))
+    return tuple(parse(line) for line in lines if line)
+
+
+def parse_toml(data: bytes, where: str) -> tuple[Rule, ...]:
+    """The rules of a `.theta/config.toml`: its `[[merge]]` tables, in order.
+
+    Args:
+        data: The file.
+        where: What to call it in errors.
+
+    Raises:
+        UsageError: It isn't valid.
+    """
+    try:
+        tables = tomllib.loads(data.decode("utf-8")).get("merge", [])
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{where} isn't valid TOML: {error}") from error
+    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
+        raise UsageError(f"{where}: rules are written as [[merge]] tables")
+    return tuple(_from_table(table, f"{where}: rule {number}") for number, table in enumerate(tables, 1))
+
+
+def _from_table(table: Mapping[str, Any], where: str) -> Rule:
+    unknown = sorted(table.keys() - {"strategy", "options", "parameters", "path"})
+    if unknown:
+        raise UsageError(
+            f"{where} has an unknown key {unknown[0]!r}", "known: strategy, options, parameters, path"
+        )
+    strategy, options = table.get("strategy"), table.get("options", {})
+    if not isinstance(strategy, str) or not isinstance(options, dict):
+        raise UsageError(f"{where} needs a strategy, and options as a table")
+    texts = tuple(sorted((key, _text(value, f"{where}, option {key}")) for key, value in options.items()))
+    return Rule(
+        strategy,
+        texts,
+        _globs(table.get("parameters"), f"{where}, parameters"),
+        _globs(table.get("path"), f"{where}, path"),
+    )
+
+
+def _globs(value: Any, where: str) -> tuple[str, ...]:
+    found = _EVERY if value is None else (value,) if isinstance(value, str) else value
+    if not isinstance(found, (list, tuple)) or not found or not all(isinstance(g, str) and g for g in found):
+        raise UsageError(f"{where}: a glob or a list of globs is needed")
+    return tuple(found)
+
+
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, list):
+        return ",".join(_text(item, where) for item in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return str(value)
+    raise UsageError(f"{where}: a number, a text, true or false, or a list of numbers is needed")

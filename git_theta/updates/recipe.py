@@ -1,0 +1,80 @@
+"""Recipe: a value that a program computes from others, such as the average of two models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from git_theta.codecs.frames import CHUNK
+from git_theta.errors import CorruptError
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates.base import Input, Pieces
+from git_theta.updates.chunks import chunks
+from git_theta.updates.payload import pack_header, unpack
+from git_theta.updates.program import Program, evaluate
+from git_theta.updates.rounding import COMPUTABLE, round_to, widen
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Recipe:
+    """A value whose elements are computed from those of others of the same dtype and shape.
+
+    The payload doesn't have the shape: all parameters that were merged in one way share it.
+    """
+
+    name = "recipe"
+
+    def encode_with(self, program: Program, dtype: str) -> bytes:
+        """The payload.
+
+        Args:
+            program: Its inputs are numbered in the order of the source's.
+            dtype: Of the value and the inputs, one of `COMPUTABLE`.
+        """
+        return pack_header({"update": self.name, "dtype": dtype, "program": program.field()})
+
+    def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
+        """Block by block: the program's numbers, rounded once."""
+        if payload is None:
+            raise CorruptError(f"an update of kind {self.name!r} has a payload")
+        header, body = unpack(payload)
+        dtype = header.get("dtype")
+        if header.get("update") != self.name or dtype not in COMPUTABLE or len(body):
+            raise CorruptError("the payload isn't of a recipe")
+        program = Program.parse(header.get("program"))
+        if program.inputs != len(inputs):
+            raise CorruptError(f"the payload's program has {program.inputs} inputs, not {len(inputs)}")
+        count, rest = divmod(nbytes, TensorSpec(dtype, ()).item_size)
+        if rest:
+            raise CorruptError(f"the payload is of values of {dtype}, not of {nbytes} bytes")
+        count *= TensorSpec(dtype, ()).item_size // TensorSpec(dtype, ()).word_size
+        block = program.block
+        streams = [blocks(each, dtype, nbytes, block) for each in inputs]
+        for numbers in evaluate(program, streams, count, block):
+            yield round_to(numbers, dtype).data.cast("B")
+
+
+def blocks(read: Input, dtype: str, nbytes: int, size: int) -> Iterator[NDArray[np.float64]]:
+    """The numbers of a value, flat, a few at a time but for the last; valid until the next is asked for.
+
+    Args:
+        read: Gives the value's bytes.
+        dtype: One of `COMPUTABLE`.
+        nbytes: Of the value.
+        size: Of a block, in numbers; a power of two below 2^17.
+
+    Raises:
+        CorruptError: The value has another size.
+    """
+    import numpy as np
+
+    word = TensorSpec(dtype, ()).word_size
+    out = np.empty(min(size, nbytes // word))
+    for chunk in chunks(read(nbytes), CHUNK, nbytes):
+        words = np.frombuffer(chunk, f"<u{word}")
+        for at in range(0, len(words), size):
+            block = words[at : at + size]
+            yield widen(block, dtype, out[: len(block)])

@@ -1,0 +1,69 @@
+"""What the tests of strategies share: merging plain arrays, and arrays to merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from git_theta.merges import registry
+from git_theta.merges.base import Case
+from git_theta.merges.numbers import Numbers, given
+
+Array = np.ndarray[Any, Any]
+
+#: Numbers of which squares, and sums of a few, are exact in float64: laws can then hold to the last bit.
+exact = st.integers(-1024, 1024).map(lambda number: number / 256)
+
+#: Any numbers of fp32's, but none so small that their squares vanish.
+floats = st.floats(-1e6, 1e6, width=32).map(lambda number: number if abs(number) > 1e-6 else 0.0)
+
+
+def vectors(count: int, elements: st.SearchStrategy[float] = floats) -> st.SearchStrategy[list[Array]]:
+    """Models of one shape, up to two dimensions."""
+    shapes = arrays.array_shapes(min_dims=0, max_dims=2, max_side=6)
+    return shapes.flatmap(
+        lambda shape: st.lists(
+            arrays.arrays(np.float64, shape, elements=elements), min_size=count, max_size=count
+        )
+    )
+
+
+def expression(name: str, models: Sequence[Array], base: Array | None = None, **options: Any) -> Numbers:
+    """The result of a strategy before it's computed."""
+    beside = tuple(given(np.asarray(each, float)) for each in options.pop("beside", ()))
+    parameter = options.pop("parameter", "weight")
+    strategy = registry().get(name)
+    case = Case(
+        parameter,
+        tuple(given(np.asarray(model, float)) for model in models),
+        None if base is None else given(np.asarray(base, float)),
+        beside,
+    )
+    return strategy.merge(case, replace(strategy.options(), **options))
+
+
+def merge(name: str, models: Sequence[Array], base: Array | None = None, **options: Any) -> Array:
+    """The result of a strategy; `beside` and `parameter` are of the case, all others are its options."""
+    return expression(name, models, base, **options).array()
+
+
+def is_recipe(result: Numbers, *known: Array) -> bool:
+    """Whether a result is made of these arrays alone."""
+    _, leaves = result.program()
+    return all(any(leaf._array is array for array in known) for leaf in leaves)
+
+
+def close(one: Array, other: Array, scale: float | None = None) -> bool:
+    """Equal but for roundings of float64, of numbers as large as these or as `scale`."""
+    largest = max(np.abs(one).max(initial=0), np.abs(other).max(initial=0), scale or 0)
+    return bool(np.abs(one - other).max(initial=0) <= 1e-12 * largest)
+
+
+def size(models: Sequence[Array]) -> float:
+    """The largest absolute value."""
+    return float(max(np.abs(model).max(initial=0) for model in models))

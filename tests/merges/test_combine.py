@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from git_theta.errors import UsageError
+from git_theta.merges.average import Average
+from git_theta.merges.base import Case
+from git_theta.merges.combine import Combined, combine
+from git_theta.merges.leaves import temporary_file
+from git_theta.merges.linear import TaskArithmetic
+from git_theta.merges.numbers import Numbers, whole
+from git_theta.merges.options import NoOptions
+from git_theta.merges.take import Base, Ours, Theirs
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates.base import Input
+from git_theta.updates.recipe import Recipe
+
+
+class Given:
+    """A strategy that is a function."""
+
+    name = "given"
+    options = NoOptions
+    needs_base = False
+    most: int | None = 3
+
+    def __init__(self, function: Callable[[Case], Numbers]) -> None:
+        self._function = function
+
+    def merge(self, case: Case, options: Any) -> Numbers:
+        return self._function(case)
+
+
+def value(data: bytes) -> Input:
+    return lambda _nbytes: (memoryview(data)[at : at + 1001] for at in range(0, len(data), 1001))
+
+
+def merged(
+    strategy: Any,
+    models: Sequence[NDArray[Any]],
+    base: NDArray[Any] | None = None,
+    beside: Sequence[NDArray[Any]] = (),
+    dtype: str = "F32",
+) -> Combined:
+    shape = models[0].shape
+    return combine(
+        strategy,
+        strategy.options(),
+        "w",
+        TensorSpec(dtype, shape),
+        [value(each.tobytes()) for each in models],
+        None if base is None else value(base.tobytes()),
+        [(TensorSpec("F32", each.shape), value(each.tobytes())) for each in beside],
+        temporary_file,
+    )
+
+
+def read(result: Combined) -> bytes:
+    return b"".join(map(bytes, result.value()))
+
+
+def normal(seed: int, *shape: int) -> NDArray[Any]:
+    return np.random.default_rng(seed).normal(size=shape or 50_001).astype("f4")
+
+
+def test_a_recipe_gives_the_value() -> None:
+    arrays = [normal(0), normal(1), normal(2)]
+    result = merged(TaskArithmetic(), arrays[:2], arrays[2])
+    assert result.has_nan is None
+    expected = read(result)
+    assert result.has_nan is False
+    assert read(result) == expected
+    recipe = result.recipe()
+    assert recipe is not None
+    payload, places = recipe
+    assert sorted(places) == [0, 1, 2]
+    inputs = [value(arrays[place].tobytes()) for place in places]
+    assert b"".join(map(bytes, Recipe().decode(memoryview(payload), inputs, len(expected)))) == expected
+
+
+def test_parameters_of_a_merge_share_a_payload() -> None:
+    one = merged(Average(), [normal(0, 3), normal(1, 3)]).recipe()
+    assert one == merged(Average(), [normal(2, 4, 5), normal(3, 4, 5)]).recipe()
+
+
+def test_inputs_that_do_not_count_are_left_out() -> None:
+    result = merged(Given(lambda case: case.models[2] * 2), [normal(0), normal(1), normal(2)], normal(3))
+    recipe = result.recipe()
+    assert recipe is not None
+    assert recipe[1] == (2,)
+
+
+def test_the_value_of_one_side_is_known_as_such() -> None:
+    arrays = [normal(0), normal(1), normal(2)]
+    for place, strategy in enumerate([Ours(), Theirs(), Base()]):
+        result = merged(strategy, arrays[:2], arrays[2])
+        assert result.same_as() == place
+        assert read(result) == arrays[place].tobytes()
+    assert merged(Average(), arrays[:2]).same_as() is None
+
+
+def test_arrays_of_ones_own_and_files_beside_must_be_stored() -> None:
+    models = [normal(0, 5), normal(1, 5)]
+    own = merged(Given(lambda case: whole(np.arange(5.0), case.models[0]) + case.models[0]), models)
+    assert own.recipe() is None
+    assert read(own) == (np.arange(5) + models[0].astype("f8")).astype("f4").tobytes()
+    beside = merged(Given(lambda case: case.models[0] * case.beside[1]), models, beside=models)
+    assert beside.recipe() is None
+    assert beside.same_as() is None
+    assert read(beside) == (models[0].astype("f8") * models[1]).astype("f4").tobytes()
+
+
+def test_a_mask_becomes_numbers() -> None:
+    result = merged(Given(lambda case: case.models[0] > 0), [normal(0, 50)])
+    assert read(result) == (normal(0, 50) > 0).astype("f4").tobytes()
+    assert result.recipe() is not None
+
+
+def test_a_program_that_is_too_long_is_not_stored() -> None:
+    def grow(case: Case) -> Numbers:
+        result = case.models[0]
+        for step in range(10_001):
+            result = result + (step + 0.5)
+        return result
+
+    assert merged(Given(grow), [normal(0, 2)]).recipe() is None
+
+
+@pytest.mark.parametrize("place", [0, 49_999])
+def test_nans_are_noticed(place: int) -> None:
+    array = normal(0)
+    array[place] = np.inf
+    result = merged(Given(lambda case: case.models[0] - case.models[0]), [array])
+    read(result)
+    assert result.has_nan
+    kept = merged(Given(lambda case: case.models[0] + 0), [array])
+    read(kept)
+    assert kept.has_nan is False
+
+
+def test_a_nan_in_the_place_of_infinity_is_noticed() -> None:
+    words = np.full(3, 0x7E, np.uint8)
+    result = merged(Given(lambda case: case.models[0] * 2), [words], dtype="F8_E4M3")
+    assert set(read(result)) == {0x7F}
+    assert result.has_nan
+
+
+def test_nothing_is_merged_to_nothing() -> None:
+    result = merged(Average(), [normal(0, 0, 3), normal(0, 0, 3)])
+    assert read(result) == b""
+    assert result.has_nan is False
+
+
+def test_what_cannot_be_merged_is_refused() -> None:
+    models = [normal(0, 5), normal(1, 5)]
+    with pytest.raises(UsageError, match="I32"):
+        merged(Average(), models, dtype="I32")
+    with pytest.raises(UsageError, match="base"):
+        merged(TaskArithmetic(), models)
+    with pytest.raises(UsageError, match="3 models at most"):
+        merged(Given(lambda case: case.models[0]), [*models, *models])
+    with pytest.raises(UsageError, match="shape"):
+        merged(Given(lambda case: dataclasses.replace(case.models[0], shape=(4,))), models)

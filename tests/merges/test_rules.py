@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from git_theta.errors import UsageError
+from git_theta.merges.rules import DEFAULT, Rule, Rules, parse, parse_lines, parse_toml
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
+keys = st.from_regex(r"[a-z][a-z-]*", fullmatch=True).filter(lambda key: key not in ("parameters", "path"))
+globs = st.just(("*",)) | st.lists(words, min_size=1, max_size=3).map(tuple)
+rules = st.builds(
+    Rule,
+    st.from_regex(r"[a-z][a-z-]*", fullmatch=True),
+    st.dictionaries(keys, words, max_size=3).map(lambda each: tuple(sorted(each.items()))),
+    globs,
+    globs,
+)
+
+
+@given(rules)
+def test_a_rule_is_read_as_it_is_written(rule: Rule) -> None:
+    assert parse(str(rule)) == rule
+
+
+def test_lines() -> None:
+    found = parse_lines(" ours ;\n; ties density=0.3 'parameters=a b' path=x/*\n")
+    assert found == (Rule("ours"), Rule("ties", (("density", "0.3"),), ("a b",), ("x/*",)))
+    assert parse_lines("") == ()
+
+
+@pytest.mark.parametrize("text", ["", "  ", "ties density", "ties =1", "ties density=", "ties 'open"])
+def test_what_is_not_a_rule(text: str) -> None:
+    with pytest.raises(UsageError, match="isn't"):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    ("glob", "path", "matches"),
+    [
+        ("*", "a/b.pt", True),
+        ("*.pt", "a/b.pt", True),
+        ("b.pt", "a/b.pt", True),
+        ("a/*.pt", "a/b.pt", True),
+        ("a/*.pt", "x/a/b.pt", False),
+        ("/b.pt", "b.pt", True),
+        ("/b.pt", "a/b.pt", False),
+        ("B.pt", "b.pt", False),
+    ],
+)
+def test_paths(glob: str, path: str, matches: bool) -> None:
+    assert Rule("ours", paths=("nonesuch", glob)).is_for_path(path) is matches
+
+
+def test_parameters() -> None:
+    rule = Rule("ours", parameters=("encoder.*", "[xy]"))
+    assert [rule.is_for(name) for name in ("encoder.0/w", "x", "z", "Encoder.0")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_last_that_matches_counts_then_the_others() -> None:
+    first, second, third = Rule("ours"), Rule("ties", parameters=("a*",)), Rule("slerp", parameters=("ab",))
+    assert list(Rules((first, second, third)).to_try("ab")) == [third]
+    assert list(Rules((first, second, third)).to_try("a")) == [second]
+    assert list(Rules((second,)).to_try("b")) == [DEFAULT]
+    assert list(Rules((second,), (first, third)).to_try("ab")) == [second, third, first]
+    there = Rules((Rule("ours", paths=("x.pt",)), first), (Rule("ties", paths=("y.pt",)),))
+    assert there.of("x.pt") == Rules(there.rules)
+    assert there.of("y.pt") == Rules((first,), there.otherwise)
+
+
+def test_toml() -> None:
+    found = parse_toml(
+        b"""
+        other = 1
+        [[merge]]
+        strategy = "ties"
+        parameters = ["*.weight", "*.bias"]
+        path = "big.pt"
+        [merge.options]
+        weights = [0.3, 1]
+        density = 0.25
+        normalize = false
+        seed = 3
+        [[merge]]
+        strategy = "ours"
+        """,
+        "file",
+    )
+    options = (("density", "0.25"), ("normalize", "false"), ("seed", "3"), ("weights", "0.3,1"))
+    assert found == (Rule("ties", options, ("*.weight", "*.bias"), ("big.pt",)), Rule("ours"))
+    assert parse_toml(b"", "file") == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"\xff", "isn't valid TOML"),
+        (b"merge = 1", "[[merge]] tables"),
+        (b"merge = [1]", "[[merge]] tables"),
+        (b"[[merge]]\nstrategy = 'ours'\nparam = 'x'", "unknown key 'param'"),
+        (b"[[merge]]\n", "rule 1 needs a strategy"),
+        (b"[[merge]]\nstrategy = 'ours'\noptions = 1", "options as a table"),
+        (b"[[merge]]\nstrategy = 'ours'\npath = []", "path: a glob"),
+        (b"[[merge]]\nstrategy = 'ours'\nparameters = [1]", "parameters: a glob"),
+        (b"[[merge]]\nstrategy = 'ours'\noptions = {t = nan}", "option t: a number"),
+        (b"[[merge]]\nstrategy = 'ours'\noptions = {t = {}}", "option t: a number"),
+    ],
+)
+def test_toml_that_makes_no_sense(text: bytes, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_toml(text, "file")
+    assert caught.value.message.startswith("file")
+    assert said in caught.value.message
