@@ -6,10 +6,12 @@ into a layout and parameters, and joining them again, is the same for every form
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from git_theta.model.layout import Checksum
+from git_theta.errors import ThetaError
+from git_theta.model.layout import Checksum, Layout
 from git_theta.model.tensor import TensorSpec
 
 
@@ -58,5 +60,69 @@ class Format(Protocol):
         Raises:
             FormatError: The file is damaged or isn't of this format after all. The caller then
                 keeps it as an opaque file, so that nothing is ever lost.
+        """
+        ...
+
+
+class ComposeError(ThetaError):
+    """Versions of a file can't be merged into one of the same format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a file, without the values of its parameters.
+
+    Attributes:
+        layout: Where everything is.
+        skeleton: The file with its literals and its stretches, which are those parameters whose names begin
+            with `git_theta.formats.split.STRETCH`. Other bytes may be anything.
+    """
+
+    layout: Layout
+    skeleton: memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A new file without the values of its parameters.
+
+    Attributes:
+        data: The file: bytes of tensors and computed fields may be anything.
+        conflicts: Names of the values that two sides changed to different things, in order. Where the
+            caller had no preference, the file has that of the first side.
+    """
+
+    data: memoryview
+    conflicts: tuple[str, ...] = ()
+
+
+#: Answers which side's value to take for a name that's in conflict: an index, or `None` for no preference.
+Prefer = Callable[[str], int | None]
+
+
+@runtime_checkable
+class Composer(Protocol):
+    """A format that can merge versions of a file and write the result."""
+
+    def compose(
+        self,
+        base: Version | None,
+        sides: Sequence[Version],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
+    ) -> Draft:
+        """Write a new file that has the wanted tensors, and everything else merged from all sides.
+
+        What only one side changed is as on that side. The file's tensors are checked by the caller.
+
+        Args:
+            base: What the sides have in common.
+            sides: What to merge, ours first; two or more.
+            wanted: Every tensor of the new file. A spec is that of the tensor on one of the sides.
+            prefer: See `Prefer`.
+
+        Raises:
+            ComposeError: It can't be done.
+            FormatError: A version is damaged.
         """
         ...

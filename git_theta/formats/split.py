@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -18,6 +18,9 @@ OPAQUE = "opaque"
 #: Bytes between tensors that are longer than this become parameters of their own, so that a layout
 #: stays small and can be held in memory.
 MAX_LITERAL = 1 << 20
+
+#: How the names of such parameters begin.
+STRETCH = ".bytes/"
 
 #: A strided tensor made of more runs than this isn't carved out of the bytes around it.
 _MAX_RUNS = 1 << 16
@@ -57,17 +60,17 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor) -> Split:
             continue
         try:
             located = candidate.locate(data)
-            _check(located, len(data))
+            check(located, len(data))
         except Exception as error:
             # Whatever goes wrong in a plugin, on whatever bytes, must not keep a file from being stored.
             reason = error.message if isinstance(error, FormatError) else f"{type(error).__name__}: {error}"
             note = f"looks like {candidate.name} but isn't valid ({reason}): kept as an opaque file"
             break
-        return _assemble(candidate.name, data, located, pool, "")
-    return _assemble(OPAQUE, data, Located(()), pool, note)
+        return assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
+    return assemble(OPAQUE, data, Located(()), note)
 
 
-def _check(located: Located, size: int) -> None:
+def check(located: Located, size: int) -> None:
     """Guard against a wrong plugin: what it says must lie inside the file."""
     names = set()
     for tensor in located.tensors:
@@ -84,23 +87,35 @@ def _check(located: Located, size: int) -> None:
             raise FormatError("a checksum lies outside the file")
 
 
-def _assemble(name: str, data: memoryview, located: Located, pool: Executor, note: str) -> Split:
-    checksums = _verified(data, located.checksums, pool)
-    covered: list[Interval] = [(c.offset, c.offset + WIDTHS[c.kind]) for c in checksums]
-    for tensor in located.tensors:
-        runs = covered_by(tensor)
-        # What isn't counted as covered stays in the layout: that costs space, but never memory.
-        covered += runs if len(covered) + len(runs) < _MAX_RUNS_IN_ALL else []
-    gaps = complement(covered, len(data))
+def assemble(name: str, data: memoryview, located: Located, note: str = "") -> Split:
+    """Make a layout of what's located and of the bytes around it.
+
+    Args:
+        name: Of the format.
+        data: The file; bytes of tensors and checksums may be missing.
+        located: What's in it, with checksums that are right.
+        note: See `Split`.
+    """
+    gaps = uncovered(located, len(data))
     taken = {tensor.name for tensor in located.tensors}
     blobs = [
-        Tensor(_free_name(f".bytes/{index}", taken), TensorSpec("U8", (end - start,)), start)
+        Tensor(_free_name(f"{STRETCH}{index}", taken), TensorSpec("U8", (end - start,)), start)
         for index, (start, end) in enumerate(gap for gap in gaps if gap[1] - gap[0] > MAX_LITERAL)
     ]
     literals = [Literal(a, bytes(data[a:b])) for a, b in gaps if b - a <= MAX_LITERAL]
     tensors = (*blobs, *located.tensors)
     placements = tuple(Placement(t.name, t.offset, t.strides, t.big_endian) for t in tensors)
-    return Split(name, Layout(len(data), placements, tuple(literals), checksums), tensors, note)
+    return Split(name, Layout(len(data), placements, tuple(literals), located.checksums), tensors, note)
+
+
+def uncovered(located: Located, size: int) -> list[Interval]:
+    """The bytes of a file that are neither a tensor's nor computed, in order."""
+    covered: list[Interval] = [(c.offset, c.offset + WIDTHS[c.kind]) for c in located.checksums]
+    for tensor in located.tensors:
+        runs = covered_by(tensor)
+        # What isn't counted as covered stays in the layout: that costs space, but never memory.
+        covered += runs if len(covered) + len(runs) < _MAX_RUNS_IN_ALL else []
+    return complement(covered, size)
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -109,8 +124,9 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def _verified(data: memoryview, checksums: Sequence[Checksum], pool: Executor) -> tuple[Checksum, ...]:
+def _verified(data: memoryview, located: Located, pool: Executor) -> tuple[Checksum, ...]:
     """Those checksums that the file really has; a writer may have left them zero or wrong."""
+    checksums = located.checksums
     ranges = sorted({r for c in checksums for r in c.ranges}, key=lambda r: -r[1])
     known = dict(zip(ranges, pool.map(lambda r: zlib.crc32(data[r[0] : r[0] + r[1]]), ranges), strict=True))
 

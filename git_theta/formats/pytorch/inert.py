@@ -30,7 +30,7 @@ def read_pickle(data: bytes | memoryview, start: int = 0) -> Pickled:
             opcode = data[machine.position]
             machine.position += 1
             if opcode == STOP:
-                return Pickled(machine.stack.pop(), machine.persistent, machine.position)
+                return Pickled(machine.stack.pop(), machine.persistent, machine.position, machine.exact)
             opcodes[opcode](machine)
     except FormatError:
         raise

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
 from git_theta.formats.pytorch.inert import read_pickle
-from git_theta.formats.pytorch.nodes import Dict, PersistentId
+from git_theta.formats.pytorch.nodes import Dict, PersistentId, Pickled
 from git_theta.formats.pytorch.place import place
 from git_theta.formats.pytorch.tree import named_views
 from git_theta.formats.pytorch.views import Storage, as_storage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from git_theta.formats.base import Draft, Prefer, Version
+    from git_theta.model.tensor import TensorSpec
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -20,7 +27,7 @@ _PROTOCOL = 1001
 _TEXT = b"L%dL\n." % _MAGIC
 _BINARY = b"\x8a\x0a" + _MAGIC.to_bytes(10, "little") + b"."
 
-_COUNT = struct.Struct("<q")
+COUNT = struct.Struct("<q")
 
 
 class PyTorchLegacy:
@@ -35,19 +42,59 @@ class PyTorchLegacy:
 
     def locate(self, data: memoryview) -> Located:
         """Find the tensors; storages follow the pickles in the order of their keys."""
-        magic = read_pickle(data)
-        protocol = read_pickle(data, magic.end)
-        system = read_pickle(data, protocol.end)
-        tree = read_pickle(data, system.end)
-        keys = read_pickle(data, tree.end)
-        if magic.root != _MAGIC or protocol.root != _PROTOCOL:
-            raise FormatError("the file isn't of a version of PyTorch that's known")
-        starts = _starts(data, keys.end, _keys(keys.root), _storages(tree.persistent))
+        found = read_legacy(data)
         views = (
-            (name, view, _range(view.storage, starts[view.storage.key]))
-            for name, view in named_views(tree.root)
+            (name, view, _range(view.storage, found.starts[view.storage.key]))
+            for name, view in named_views(found.tree.root)
         )
-        return Located(place(views, len(data), not _little_endian(system.root)))
+        return Located(place(views, len(data), found.big_endian))
+
+    def compose(
+        self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
+    ) -> Draft:
+        """Merge the trees of the pickles, and write a new file with what the first side says of itself."""
+        from git_theta.formats.pytorch.compose_legacy import compose
+
+        located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
+        return compose(base, sides, located, wanted, prefer)
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """What a file of this kind consists of.
+
+    Attributes:
+        head: What the pickles before that of the content hold.
+        tree: The pickle of the content.
+        storages: key → storage.
+        starts: key → position of the storage's first element.
+        big_endian: Storages hold the most significant byte first.
+    """
+
+    head: tuple[Any, ...]
+    tree: Pickled
+    storages: dict[str, Storage]
+    starts: dict[str, int]
+    big_endian: bool
+
+
+def read_legacy(data: memoryview) -> Legacy:
+    """Take a file apart.
+
+    Raises:
+        FormatError: It's damaged.
+    """
+    magic = read_pickle(data)
+    protocol = read_pickle(data, magic.end)
+    system = read_pickle(data, protocol.end)
+    tree = read_pickle(data, system.end)
+    keys = read_pickle(data, tree.end)
+    if magic.root != _MAGIC or protocol.root != _PROTOCOL:
+        raise FormatError("the file isn't of a version of PyTorch that's known")
+    storages = _storages(tree.persistent)
+    starts = _starts(data, keys.end, _keys(keys.root), storages)
+    head = (magic.root, protocol.root, system.root)
+    return Legacy(head, tree, storages, starts, not _little_endian(system.root))
 
 
 def _keys(root: Any) -> list[str]:
@@ -73,10 +120,10 @@ def _starts(data: memoryview, at: int, keys: list[str], storages: dict[str, Stor
         storage = storages.get(key)
         if storage is None or key in starts:
             raise FormatError(f"storage {key} is of no tensor, or there twice")
-        if at + _COUNT.size > len(data):
+        if at + COUNT.size > len(data):
             raise FormatError("the file is cut off")
-        (count,) = _COUNT.unpack_from(data, at)
-        starts[key] = at + _COUNT.size
+        (count,) = COUNT.unpack_from(data, at)
+        starts[key] = at + COUNT.size
         if count != storage.count:
             raise FormatError(f"storage {key} has {count} elements instead of {storage.count}")
         at = starts[key] + storage.nbytes

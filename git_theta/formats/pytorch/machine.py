@@ -23,9 +23,10 @@ class Machine:
         marked: The stacks below each mark.
         memo: Values that may be asked for again.
         persistent: Every persistent id so far.
+        exact: Whether nodes tell all that the pickle said so far.
     """
 
-    __slots__ = ("data", "marked", "memo", "persistent", "position", "stack")
+    __slots__ = ("data", "exact", "marked", "memo", "persistent", "position", "stack")
 
     def __init__(self, data: bytes | memoryview, position: int) -> None:
         self.data = data
@@ -34,6 +35,7 @@ class Machine:
         self.marked: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
         self.persistent: list[PersistentId] = []
+        self.exact = True
 
     def number(self, code: struct.Struct) -> Any:
         """Read one number."""
@@ -53,7 +55,7 @@ class Machine:
         """Read text of `size` bytes."""
         # A name must be valid text later on; a byte that isn't is written as an escape.
         start = self.skip(size)
-        return str(self.data[start : start + size], "utf-8", "backslashreplace")
+        return self._decoded(self.data[start : start + size])
 
     def line(self) -> str:
         """Read text up to the end of the line."""
@@ -63,10 +65,17 @@ class Machine:
             size = piece.find(b"\n")
             if size >= 0:
                 self.position += size + 1
-                return piece[:size].removesuffix(b"\r").decode("utf-8", "backslashreplace")
+                return self._decoded(piece[:size].removesuffix(b"\r"))
             if len(piece) < width or width > MAX_LINE:
                 raise ValueError(f"the line at {self.position} has no end")
             width *= 4
+
+    def _decoded(self, data: bytes | memoryview) -> str:
+        try:
+            return str(data, "utf-8")
+        except UnicodeDecodeError:
+            self.exact = False
+            return str(data, "utf-8", "backslashreplace")
 
     def since_mark(self) -> list[Any]:
         """Take the last mark away, and the values since then."""

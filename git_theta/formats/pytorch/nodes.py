@@ -49,6 +49,7 @@ class Object:
         state: What would then be given to `__setstate__`, or `None`.
         items: What would then be appended or added to it.
         pairs: Its keyword arguments, and what would then be set by key.
+        new: Whether `__new__` of the callable would be called instead of itself.
     """
 
     callable: Any
@@ -56,6 +57,7 @@ class Object:
     state: Any = None
     items: list[Any] | None = None
     pairs: list[tuple[Any, Any]] | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +68,10 @@ class Pickled:
         root: The pickled value: scalars, strings, `list`, `tuple` and nodes.
         persistent: Every persistent id, in the order of the pickle.
         end: Position just after the pickle.
+        exact: Whether the nodes tell all that the pickle says, so that one could write it again.
     """
 
     root: Any
     persistent: list[PersistentId]
     end: int
+    exact: bool = True

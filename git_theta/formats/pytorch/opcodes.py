@@ -101,8 +101,14 @@ def _integer_line(m: Machine) -> int | bool:
     return text == "01" if text in ("00", "01") else int(text.removesuffix("L") or "0")
 
 
-def _string_line(m: Machine) -> str:
+def _unicode_line(m: Machine) -> str:
     text = m.line()
+    m.exact = m.exact and "\\" not in text  # an escape, which is left as it is
+    return text
+
+
+def _string_line(m: Machine) -> str:
+    text = _unicode_line(m)
     if len(text) < 2 or text[0] != text[-1] or text[0] not in "'\"":
         raise ValueError("a string without quotes")
     return text[1:-1]
@@ -178,7 +184,13 @@ def _call(m: Machine) -> None:
     m.stack.append(Object(function, _arguments(args)))
 
 
+def _create(m: Machine) -> None:
+    args, function = m.stack.pop(), m.stack.pop()
+    m.stack.append(Object(function, _arguments(args), new=True))
+
+
 def _call_with_keywords(m: Machine) -> None:
+    m.exact = False  # keywords end up among the keys that are set later
     keywords, args, function = m.stack.pop(), m.stack.pop(), m.stack.pop()
     if not isinstance(keywords, Dict):
         raise ValueError("keyword arguments that aren't a dictionary")
@@ -195,13 +207,26 @@ def _build(m: Machine) -> None:
     state, target = m.stack.pop(), m.stack[-1]
     if not isinstance(target, Object):
         raise ValueError("a state for something that has none")
+    m.exact = m.exact and target.state is None
     target.state = state
 
 
 def _instance(m: Machine) -> None:
+    m.exact = False  # classes of Python 2, made in a way of their own
     found = Global(m.line(), m.line())
     args = tuple(m.since_mark())
     m.stack.append(Object(found, args))
+
+
+def _marked_instance(m: Machine) -> None:
+    m.exact = False
+    values = m.since_mark()
+    m.stack.append(Object(values[0], tuple(values[1:])))
+
+
+def _byte_array(m: Machine) -> None:
+    m.exact = False  # told from bytes nowhere
+    m.stack.append(_bytes("<Q")(m))
 
 
 def _stack_global(m: Machine) -> None:
@@ -263,14 +288,14 @@ _STEPS: dict[bytes, Step] = {
     b"S": _push(_string_line),
     b"T": _push(_text("<i")),
     b"U": _push(_text("<B")),
-    b"V": _push(lambda m: m.line()),
+    b"V": _push(_unicode_line),
     b"X": _push(_text("<I")),
     b"\x8c": _push(_text("<B")),
     b"\x8d": _push(_text("<Q")),
     b"B": _push(_bytes("<I")),
     b"C": _push(_bytes("<B")),
     b"\x8e": _push(_bytes("<Q")),
-    b"\x96": _push(_bytes("<Q")),
+    b"\x96": _byte_array,
     # Containers.
     b")": _new(tuple),
     b"\x85": _tuple(1),
@@ -292,9 +317,9 @@ _STEPS: dict[bytes, Step] = {
     b"c": _push(lambda m: Global(m.line(), m.line())),
     b"\x93": _stack_global,
     b"R": _call,
-    b"\x81": _call,
+    b"\x81": _create,
     b"\x92": _call_with_keywords,
-    b"o": _marked(lambda values: Object(values[0], tuple(values[1:]))),
+    b"o": _marked_instance,
     b"i": _instance,
     b"b": _build,
     b"P": _persistent(lambda m: m.line()),

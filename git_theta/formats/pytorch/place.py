@@ -11,7 +11,7 @@ from git_theta.model.layout import extent
 from git_theta.model.tensor import TensorSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 #: Views may look at the same bytes, but not at this many times the file.
 _MAX_OVERLAP = 4
@@ -33,7 +33,11 @@ def place(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Ten
     Raises:
         FormatError: A view leaves its storage, or the views are together absurdly large.
     """
-    tensors: list[Tensor] = []
+    return tuple(tensor for tensor in place_each(views, file_size, big_endian) if tensor is not None)
+
+
+def place_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Iterator[Tensor | None]:
+    """One answer for each view, `None` for those that are left out; see `place`."""
     counts: dict[str, int] = {}
     seen: set[tuple[int, TensorSpec, tuple[int, ...] | None]] = set()
     room = _MAX_OVERLAP * file_size
@@ -48,14 +52,14 @@ def place(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Ten
         if low < start or high > start + size:
             raise FormatError(f"tensor {name!r} goes past its storage")
         if strides is not None and not _is_injective(spec, strides):
+            yield None
             continue
         if (offset, spec, strides) not in seen:
             seen.add((offset, spec, strides))
             room -= spec.nbytes
             if room < 0:
                 raise FormatError("the tensors are together much larger than the file")
-        tensors.append(Tensor(_unique(name, counts), spec, offset, strides, big_endian))
-    return tuple(tensors)
+        yield Tensor(_unique(name, counts), spec, offset, strides, big_endian)
 
 
 def _byte_strides(spec: TensorSpec, strides: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -20,7 +20,7 @@ _MAX_NAME = 4096
 _MAX_NAMES = 1 << 26
 
 #: What a pickled `nn.Module` keeps its parts in.
-_MODULE_PARTS = frozenset(("_parameters", "_buffers", "_modules"))
+MODULE_PARTS = frozenset(("_parameters", "_buffers", "_modules"))
 
 #: Nodes that hold nothing, and those that may be tensors.
 _PLAIN = frozenset((type(None), bool, int, float, str, Bytes, Global))
@@ -31,7 +31,12 @@ Edge = tuple[str | None, Any]
 
 
 def named_views(root: Any, prefix: str = "") -> Iterator[tuple[str, View]]:
-    """Every tensor below `root`, depth first, under its path of keys joined by `/`.
+    """Every tensor below `root` under its name, see `named_nodes`."""
+    return ((name, view) for name, _, view in named_nodes(root, prefix))
+
+
+def named_nodes(root: Any, prefix: str = "") -> Iterator[tuple[str, Any, View]]:
+    """Every tensor below `root`, its node too, depth first, under its path of keys joined by `/`.
 
     A container that is reached by several paths is looked at on the first one; a tensor that is
     reached by several gets a name for each. A tensor at the root is called `tensor`.
@@ -59,7 +64,7 @@ def named_views(root: Any, prefix: str = "") -> Iterator[tuple[str, View]]:
                 characters += len(path)
                 if tensors > _MAX_TENSORS or characters > _MAX_NAMES:
                     raise FormatError("too many tensors")
-                yield path or "tensor", view
+                yield path or "tensor", node, view
             first = id(node) not in visited
             visited.add(id(node))
             if first or is_wrapper(node):
@@ -110,7 +115,7 @@ def _parts(node: Object, is_tensor: bool) -> Iterator[Edge]:
         if not is_tensor:
             yield None, node.args[2]
         yield from _state(node.args[3])
-    elif _is_dict(node):
+    elif is_listed_dict(node):
         yield from _listed_pairs(node.args[0])
     elif not is_tensor:
         yield from _items(node.args)
@@ -119,7 +124,7 @@ def _parts(node: Object, is_tensor: bool) -> Iterator[Edge]:
     yield from _pairs(node.pairs or [])
 
 
-def _is_dict(node: Object) -> bool:
+def is_listed_dict(node: Object) -> bool:
     """Whether it's a dictionary that was made of a list of pairs, as Python 2 did."""
     made_by = node.callable.name if isinstance(node.callable, Global) else ""
     return made_by in ("OrderedDict", "dict") and len(node.args) == 1 and isinstance(node.args[0], list)
@@ -132,7 +137,7 @@ def _state(state: Any) -> Iterator[Edge]:
             yield None, part
             continue
         for key, value in _pairs(part.pairs):
-            yield (None if key in _MODULE_PARTS else key), value
+            yield (None if key in MODULE_PARTS else key), value
 
 
 def _items(items: list[Any] | tuple[Any, ...]) -> Iterator[Edge]:
@@ -143,14 +148,14 @@ def _items(items: list[Any] | tuple[Any, ...]) -> Iterator[Edge]:
 def _listed_pairs(pairs: list[Any]) -> Iterator[Edge]:
     for index, pair in enumerate(pairs):
         if isinstance(pair, (list, tuple)) and len(pair) == 2:
-            yield _key(pair[0], index), pair[1]
+            yield key_name(pair[0], index), pair[1]
 
 
 def _pairs(pairs: list[tuple[Any, Any]]) -> Iterator[Edge]:
     for index, (key, value) in enumerate(pairs):
-        yield _key(key, index), value
+        yield key_name(key, index), value
 
 
-def _key(key: Any, index: int) -> str:
+def key_name(key: Any, index: int) -> str:
     """A key as part of a name; one that isn't a plain value is named by its position."""
     return str(key) if key is None or isinstance(key, (str, int, float)) else str(index)

@@ -15,10 +15,13 @@ from git_theta.model.checksum import WIDTHS
 from git_theta.model.layout import Checksum
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from git_theta.formats.base import Draft, Prefer, Version
+    from git_theta.model.tensor import TensorSpec
 
 #: Bytes of a pickle, which may be compressed, and of a directory to look for one in.
-_MAX_PICKLE = 1 << 28
+MAX_PICKLE = 1 << 28
 
 _ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
 
@@ -36,22 +39,46 @@ class PyTorchZip:
             start, end = directory(data)
         except FormatError:
             return False
-        return end - start <= _MAX_PICKLE and b"/data.pkl" in bytes(data[start:end])
+        return end - start <= MAX_PICKLE and b"/data.pkl" in bytes(data[start:end])
 
     def locate(self, data: memoryview) -> Located:
         """Find the tensors of `data.pkl` and, in TorchScript archives, of `constants.pkl`."""
-        found = members(data)
-        folder = found[0].name.partition("/")[0] if found else ""
-        records = {m.name.removeprefix(f"{folder}/"): m for m in found if m.name.startswith(f"{folder}/")}
-        if "data.pkl" not in records:
-            raise FormatError("the zip archive has no data.pkl: it isn't PyTorch's")
-        big_endian = "byteorder" in records and read(data, records["byteorder"], 16) == b"big"
+        found, _, records = read_records(data)
+        big_endian = is_big_endian(data, records)
         used: set[str] = set()
         views = chain(
             _views(data, records, "data", "", used), _views(data, records, "constants", "constants", used)
         )
         tensors = place(views, len(data), big_endian)
         return Located(tensors, _checksums(found, used, records.get(".data/serialization_id")))
+
+    def compose(
+        self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
+    ) -> Draft:
+        """Merge the trees of `data.pkl`, and write a new archive."""
+        from git_theta.formats.pytorch.compose_zipped import compose
+
+        located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
+        return compose(base, sides, located, wanted, prefer)
+
+
+def read_records(data: memoryview) -> tuple[list[Member], str, dict[str, Member]]:
+    """The members of an archive, its folder, and the members in it by the rest of their names.
+
+    Raises:
+        FormatError: It's damaged or isn't PyTorch's.
+    """
+    found = members(data)
+    folder = found[0].name.partition("/")[0] if found else ""
+    records = {m.name.removeprefix(f"{folder}/"): m for m in found if m.name.startswith(f"{folder}/")}
+    if "data.pkl" not in records:
+        raise FormatError("the zip archive has no data.pkl: it isn't PyTorch's")
+    return found, folder, records
+
+
+def is_big_endian(data: memoryview, records: Mapping[str, Member]) -> bool:
+    """Whether storages hold the most significant byte first."""
+    return "byteorder" in records and read(data, records["byteorder"], 16) == b"big"
 
 
 def _views(
@@ -60,7 +87,7 @@ def _views(
     """The views of one pickle and their storages, which are in the folder of its name."""
     if f"{folder}.pkl" not in records:
         return
-    tree = read_pickle(read(data, records[f"{folder}.pkl"], _MAX_PICKLE)).root
+    tree = read_pickle(read(data, records[f"{folder}.pkl"], MAX_PICKLE)).root
     for name, view in named_views(tree, prefix):
         storage = view.storage
         member = records.get(f"{folder}/{storage.key}")

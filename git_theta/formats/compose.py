@@ -1,0 +1,107 @@
+"""Merge the rest of a checkpoint: everything that isn't a parameter's value, and where the values go.
+
+A format drafts the new file without values. The layout is then made of the draft as of any other file, so
+that it's the one that splitting the finished file gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from git_theta import formats
+from git_theta.errors import FormatError, ThetaError
+from git_theta.formats.base import ComposeError, Composer, Draft, Format, Prefer, Version
+from git_theta.formats.split import OPAQUE, STRETCH, assemble, check
+from git_theta.model.layout import Layout
+from git_theta.model.tensor import TensorSpec
+
+#: Names in a message.
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A merged file without values.
+
+    Attributes:
+        layout: Where everything is. It places the wanted parameters and the stretches.
+        conflicts: Names of values that aren't tensors, as `git_theta.formats.scalars` gives them, that two
+            sides changed to different things. The layout has those of the first side.
+        stretches: Bytes between tensors that are too long for a layout, by the name that they have as a
+            parameter of dtype `U8`. They're new: the caller must store them.
+    """
+
+    layout: Layout
+    conflicts: tuple[str, ...]
+    stretches: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def compose(
+    name: str,
+    base: Version | None,
+    sides: Sequence[Version],
+    wanted: Mapping[str, TensorSpec],
+    prefer: Prefer = lambda _name: None,
+) -> Composed:
+    """Merge what isn't a parameter's value.
+
+    Args:
+        name: Of the format that all versions have.
+        base: What the sides have in common, `None` if nothing.
+        sides: What to merge, ours first.
+        wanted: The parameters of the merged file. Stretches of the sides may be among them: they're left out,
+            as the new file has its own.
+        prefer: The index of the side whose value to take for the given name if it's in conflict.
+
+    Raises:
+        ComposeError: The format can't do that, or there's no place for a parameter, or there's too much of
+            everything.
+    """
+    try:
+        plugin = None if name == OPAQUE else formats.registry().get(name)
+        if not isinstance(plugin, Composer):
+            raise ComposeError(f"there's no way to merge files of the format {name!r}", "take one side")
+        tensors = _without_stretches(wanted, plugin, sides)
+        return _finish(plugin, plugin.compose(base, sides, tensors, prefer), tensors)
+    except FormatError as error:
+        raise ComposeError(f"the file's structure can't be merged: {error.message}") from error
+    except ThetaError:
+        raise
+    except Exception as error:
+        # Versions come from anywhere; what's wrong with them mustn't stop the merge of everything else.
+        reason = f"{type(error).__name__}: {error}"
+        raise ComposeError(f"the file's structure can't be merged: {reason}") from error
+
+
+def _without_stretches(
+    wanted: Mapping[str, TensorSpec], plugin: Format, sides: Sequence[Version]
+) -> dict[str, TensorSpec]:
+    odd = {name for name in wanted if name.startswith(STRETCH)}
+    if odd:
+        for side in sides:
+            odd -= {tensor.name for tensor in plugin.locate(side.skeleton).tensors}
+    return {name: spec for name, spec in wanted.items() if name not in odd}
+
+
+def _finish(plugin: Format, draft: Draft, wanted: Mapping[str, TensorSpec]) -> Composed:
+    located = plugin.locate(draft.data)
+    check(located, len(draft.data))
+    found = {tensor.name: tensor.spec for tensor in located.tensors}
+    wrong = [name for name in sorted(found.keys() | wanted.keys()) if found.get(name) != wanted.get(name)]
+    if wrong:
+        names = ", ".join(map(repr, wrong[:_SHOWN])) + (", …" if len(wrong) > _SHOWN else "")
+        raise ComposeError(
+            f"the merged structure has no place for parameters, or has others: {names}",
+            "take the file of one side, or the side's choice for all of these parameters",
+        )
+    parts = assemble(plugin.name, draft.data, located)
+    stretches = {
+        tensor.name: bytes(draft.data[tensor.offset : tensor.offset + tensor.spec.nbytes])
+        for tensor in parts.tensors
+        if tensor.name not in found
+    }
+    return Composed(parts.layout, draft.conflicts, stretches)
+
+
+__all__ = ["ComposeError", "Composed", "Version", "compose"]

@@ -1,0 +1,51 @@
+"""Merge what `torch.save` wrote before PyTorch 1.6."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from git_theta.formats.base import ComposeError, Draft, Located, Prefer, Version
+from git_theta.formats.blank import blank
+from git_theta.formats.pytorch.legacy import COUNT, read_legacy
+from git_theta.formats.pytorch.merge import TreeMerge
+from git_theta.formats.pytorch.pickler import write_pickle
+from git_theta.formats.pytorch.source import Source, source
+
+if TYPE_CHECKING:
+    from git_theta.model.tensor import TensorSpec
+
+
+def compose(
+    base: Version | None,
+    sides: Sequence[Version],
+    located: Sequence[Located],
+    wanted: Mapping[str, TensorSpec],
+    prefer: Prefer,
+) -> Draft:
+    """See `git_theta.formats.base.Composer`; `located` is what's in the sides and in the base."""
+    versions = (*sides, *((base,) if base else ()))
+    sources = [_source(version.skeleton, found) for version, found in zip(versions, located, strict=True)]
+    if len({one.big_endian for one in sources[: len(sides)]}) > 1:
+        raise ComposeError("the sides were written on machines of different byte orders")
+    trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
+    tree = trees.root()
+    slots = list(trees.slots)
+    pickles = (*read_legacy(sides[0].skeleton).head, tree, [slot.new for slot in slots])
+    head = b"".join(map(write_pickle, pickles))
+    data = blank(len(head) + sum(COUNT.size + slot.nbytes for slot in slots))
+    data[: len(head)] = head
+    at = len(head)
+    for slot in slots:
+        start = slot.source.storages[slot.old][0]
+        data[at : at + COUNT.size] = slot.source.data[start - COUNT.size : start]
+        at += COUNT.size
+        slot.fill(data[at : at + slot.nbytes])
+        at += slot.nbytes
+    return Draft(data, trees.rule.conflicts)
+
+
+def _source(data: memoryview, located: Located) -> Source:
+    found = read_legacy(data)
+    storages = {key: (start, found.storages[key].nbytes) for key, start in found.starts.items()}
+    return source(found.tree, data, data, located, storages, found.big_endian)

@@ -1,0 +1,107 @@
+"""Merge PyTorch's zip archives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from git_theta.formats.base import ComposeError, Draft, Located, Prefer, Version
+from git_theta.formats.pytorch.archive import Member, read
+from git_theta.formats.pytorch.inert import read_pickle
+from git_theta.formats.pytorch.merge import TreeMerge
+from git_theta.formats.pytorch.pickler import write_pickle
+from git_theta.formats.pytorch.source import Source, source
+from git_theta.formats.pytorch.writer import Record, write_archive
+from git_theta.formats.pytorch.zipped import MAX_PICKLE, is_big_endian, read_records
+from git_theta.formats.threeway import Rule, merged_order
+
+if TYPE_CHECKING:
+    from git_theta.model.tensor import TensorSpec
+
+#: Records about the archive itself, which are as in the first side's.
+_OWN = frozenset(("version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"))
+
+#: What only TorchScript archives have.
+_PROGRAM = ("code/", "constants", "ts_code/", "mobile_debug_handles", "bytecode")
+
+_PICKLE, _STORAGES = "data.pkl", "data/"
+
+#: Bytes of a record of another kind.
+_MAX_RECORD = 1 << 26
+
+_ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 20
+
+
+def compose(
+    base: Version | None,
+    sides: Sequence[Version],
+    located: Sequence[Located],
+    wanted: Mapping[str, TensorSpec],
+    prefer: Prefer,
+) -> Draft:
+    """See `git_theta.formats.base.Composer`; `located` is what's in the sides and in the base."""
+    versions = (*sides, *((base,) if base else ()))
+    archives = [read_records(version.skeleton)[2] for version in versions]
+    if any(name.startswith(_PROGRAM) for archive in archives for name in archive):
+        raise ComposeError("TorchScript archives hold a program, which can't be merged")
+    sources = [
+        _source(version.skeleton, found, archive)
+        for version, found, archive in zip(versions, located, archives, strict=True)
+    ]
+    if len({one.big_endian for one in sources[: len(sides)]}) > 1:
+        raise ComposeError("the sides were written on machines of different byte orders")
+    trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
+    pickle = write_pickle(trees.root())
+    slots: list[Record] = [(_STORAGES + slot.new, slot) for slot in trees.slots]
+    others = [_others(version.skeleton, archive) for version, archive in zip(versions, archives, strict=True)]
+    kept = _merged(trees.rule, others[len(sides)] if base else {}, others[: len(sides)])
+    records: list[Record] = []
+    for name in merged_order(kept, _names(archives[0])):
+        if name == _STORAGES:
+            records += slots
+        elif name == _PICKLE or name in kept:
+            records.append((name, pickle if name == _PICKLE else kept[name]))
+    folder = read_records(sides[0].skeleton)[1]
+    return Draft(write_archive(folder, records, _alignment(kept)), trees.rule.conflicts)
+
+
+def _source(data: memoryview, located: Located, archive: Mapping[str, Member]) -> Source:
+    pickle = read(data, archive[_PICKLE], MAX_PICKLE)
+    storages = {
+        name.removeprefix(_STORAGES): (member.offset, member.size)
+        for name, member in archive.items()
+        if name.startswith(_STORAGES) and member.packed == member.size
+    }
+    return source(read_pickle(pickle), pickle, data, located, storages, is_big_endian(data, archive))
+
+
+def _names(archive: Mapping[str, Member]) -> list[str]:
+    """The order of an archive's records, in which all storages are one, after the pickle if there's none."""
+    names = [_STORAGES if name.startswith(_STORAGES) else name for name in archive]
+    return list(dict.fromkeys(names if _STORAGES in names else [_PICKLE, _STORAGES, *names]))
+
+
+def _others(data: memoryview, archive: Mapping[str, Member]) -> dict[str, bytes]:
+    """The records that are neither the pickle nor storages."""
+    return {
+        name: read(data, member, _MAX_RECORD)
+        for name, member in archive.items()
+        if name != _PICKLE and not name.startswith(_STORAGES)
+    }
+
+
+def _merged(rule: Rule, base: Mapping[str, bytes], sides: Sequence[Mapping[str, bytes]]) -> dict[str, bytes]:
+    merged = {}
+    for name in merged_order(*sides):
+        values = [side.get(name) for side in sides]
+        chosen = 0 if name in _OWN else rule.choose(name, base.get(name), values)
+        content = values[chosen]
+        if content is not None:
+            merged[name] = content
+    return merged
+
+
+def _alignment(records: Mapping[str, bytes]) -> int:
+    text = records.get(".storage_alignment", b"")
+    found = int(text) if text.isdigit() and len(text) < 10 else _ALIGNMENT
+    return found if 0 < found <= _MAX_ALIGNMENT and found & (found - 1) == 0 else _ALIGNMENT

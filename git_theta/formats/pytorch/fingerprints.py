@@ -1,0 +1,106 @@
+"""Compare trees of inert nodes: equal trees get equal numbers, in whichever version they are."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Hashable
+from typing import Any
+
+from git_theta.formats.base import ComposeError
+from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
+from git_theta.formats.pytorch.source import Source, tensor_in
+from git_theta.formats.pytorch.views import as_storage
+
+#: Levels of a tree. Each costs a few of Python's own.
+MAX_DEPTH = 100
+
+#: Nodes in all versions together.
+_MAX_NODES = 6_000_000
+
+
+class Fingerprints:
+    """The numbers of trees. The nodes must live as long as this does."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self._known: dict[int, tuple[int, bool]] = {}
+        self._open: dict[int, int] = {}
+        self._prints: dict[tuple[int, str], bytes] = {}
+        self._nodes = 0
+
+    def of(self, side: Source, node: Any) -> int:
+        """The number of a tree: values, structure, and bytes that aren't tensors', but no storages' keys.
+
+        Raises:
+            ComposeError: The tree is too deep or too large, or refers to something outside of the file.
+        """
+        return self._of(side, node, 0)[0]
+
+    def has_tensors(self, side: Source, node: Any) -> bool:
+        """Whether a tensor is in a tree."""
+        return self._of(side, node, 0)[1]
+
+    def _of(self, side: Source, node: Any, depth: int) -> tuple[int, bool]:
+        held = isinstance(node, (list, tuple, Dict, Object, PersistentId, Bytes))
+        if held and id(node) in self._known:
+            return self._known[id(node)]
+        if held and id(node) in self._open:
+            # It contains itself: what counts is how many levels up.
+            return self._number(("above", depth - self._open[id(node)])), False
+        self._nodes += 1
+        if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
+            raise ComposeError("the file's structure is too deep or too large to be merged")
+        if held:
+            self._open[id(node)] = depth
+        label, parts = _label(node), _parts(node)
+        below = [self._of(side, part, depth + 1) for part in parts]
+        if isinstance(node, Bytes):
+            label = bytes(side.pickle[node.offset : node.offset + node.size])
+        elif isinstance(node, PersistentId):
+            label = self._print(side, node)
+        content = (type(node), label, *(number for number, _ in below))
+        found = self._number(content), any(tensors for _, tensors in below) or tensor_in(node) is not None
+        if held:
+            self._known[id(node)] = found
+            del self._open[id(node)]
+        return found
+
+    def _number(self, content: Hashable) -> int:
+        return self._numbers.setdefault(content, len(self._numbers))
+
+    def _print(self, side: Source, node: PersistentId) -> bytes:
+        storage = as_storage(node)
+        if storage is None or storage.key not in side.storages:
+            raise ComposeError("the file refers to something outside of it that isn't a storage")
+        key = id(side), storage.key
+        if key not in self._prints:
+            self._prints[key] = side.print_of(storage.key)
+        return self._prints[key]
+
+
+def _label(node: Any) -> Hashable:
+    """What tells a node from others besides its parts."""
+    match node:
+        case float():
+            return struct.pack("<d", node)  # numbers that aren't numbers are equal here
+        case None | bool() | int() | str():
+            return node
+        case Global(module=module, name=name):
+            return module, name
+        case Object(items=items, pairs=pairs, new=new, args=args):
+            return new, len(args), -1 if items is None else len(items), -1 if pairs is None else len(pairs)
+    return None
+
+
+def _parts(node: Any) -> list[Any]:
+    match node:
+        case list() | tuple():
+            return list(node)
+        case Dict(pairs=pairs):
+            return [part for pair in pairs for part in pair]
+        case Object():
+            listed = [part for pair in node.pairs or () for part in pair]
+            return [node.callable, node.state, *node.args, *(node.items or ()), *listed]
+        case PersistentId(id=(_, kind, _, *rest)):
+            return [kind, *rest]
+    return []

@@ -1,0 +1,247 @@
+"""Merge the trees of several versions into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+from git_theta.formats.base import ComposeError, Prefer
+from git_theta.formats.pytorch import parts
+from git_theta.formats.pytorch.fingerprints import Fingerprints
+from git_theta.formats.pytorch.nodes import Dict, Global, Object
+from git_theta.formats.pytorch.slots import Slots
+from git_theta.formats.pytorch.source import Source, Spot, tensor_in
+from git_theta.formats.pytorch.tree import is_listed_dict
+from git_theta.formats.pytorch.views import is_subclass
+from git_theta.formats.threeway import Rule, merged_order, only_change
+from git_theta.model.tensor import TensorSpec
+
+#: Steps through the trees.
+_MAX_STEPS = 4_000_000
+
+#: What isn't a part of the merged tree.
+_ABSENT: Any = object()
+
+_SETS = frozenset(("set", "frozenset"))
+
+#: The base has this index.
+_BASE = -1
+
+
+class TreeMerge:
+    """Merge trees by the rule that what only one side changed is as on that side.
+
+    Below, `spots` are what the sides have at one place, those that have something there, ours first.
+
+    Args:
+        base: What the sides have in common.
+        sides: What to merge.
+        wanted: The tensors that the merged tree has, and no others.
+        prefer: See `git_theta.formats.base.Prefer`.
+    """
+
+    def __init__(
+        self, base: Source | None, sides: Sequence[Source], wanted: Mapping[str, TensorSpec], prefer: Prefer
+    ) -> None:
+        self._base = base
+        self._sides = sides
+        self._wanted = wanted
+        self._prints = Fingerprints()
+        self._merged: dict[tuple[int, ...], Any] = {}
+        self._steps = 0
+        self.rule = Rule(prefer)
+        self.slots = Slots(sides)
+
+    def root(self) -> Any:
+        """The merged tree, in which byte strings are `bytes` and storages have the keys of `slots`.
+
+        Raises:
+            ComposeError: There's nothing left, or there's too much.
+            FormatError: A tensor is described wrongly.
+        """
+        base = Spot(_BASE, "", self._base.root) if self._base else None
+        spots = [Spot(index, "", side.root) for index, side in enumerate(self._sides)]
+        # Looks at all of them first: nothing below has to fear depth or size.
+        self._value(base)
+        for spot in spots:
+            self._value(spot)
+        merged = self._node(base, spots)
+        if merged is _ABSENT:
+            raise ComposeError("nothing would be left of the file")
+        self.slots.check()
+        return merged
+
+    def _source(self, spot: Spot) -> Source:
+        return self._base if self._base and spot.side == _BASE else self._sides[spot.side]
+
+    def _value(self, spot: Spot | None) -> int | None:
+        """The number of a tree, `None` where there's none."""
+        return self._prints.of(self._source(spot), spot.node) if spot else None
+
+    def _has_tensors(self, spot: Spot) -> bool:
+        return self._prints.has_tensors(self._source(spot), spot.node)
+
+    def _take(self, spot: Spot) -> Any:
+        names = self._source(spot).names_below(spot) if self._has_tensors(spot) else ()
+        return self.slots.take(spot.side, spot.node, names)
+
+    # Places.
+
+    def _entry(self, base: Spot | None, found: Sequence[Spot | None], sides: Sequence[int]) -> Any:
+        """What's merged at a key that some of the sides may lack."""
+        spots = [spot for spot in found if spot]
+        if any(map(self._has_tensors, spots)) and len(spots) < len(found):
+            # Those who merged the parameters have decided.
+            wanted = (name in self._wanted for spot in spots for name in self._source(spot).names_below(spot))
+            return self._node(base, spots) if any(wanted) else _ABSENT
+        if not base or len(spots) == len(found):
+            return self._node(base, spots)
+        values = [self._value(spot) for spot in found]
+        chosen = found[self.rule.choose(spots[0].path, self._value(base), values, sides)]
+        return self._node(None, [chosen]) if chosen else _ABSENT
+
+    def _node(self, base: Spot | None, spots: list[Spot]) -> Any:
+        self._steps += 1
+        if self._steps > _MAX_STEPS:
+            raise ComposeError(f"more than {_MAX_STEPS} objects can't be merged")
+        if any(tensor_in(spot.node) is not None for spot in spots):
+            return self._tensor(base, spots)
+        kinds = {self._kind(spot) for spot in spots}
+        if len(kinds) > 1 or kinds == {None}:
+            return self._as_a_whole(base, spots)
+        if base and self._kind(base) not in kinds:
+            base = None
+        identity = (id(base.node) if base else 0, *(x for spot in spots for x in (spot.side, id(spot.node))))
+        if identity not in self._merged:
+            self._merged[identity] = self._container(identity, base, spots)
+        return self._merged[identity]
+
+    def _as_a_whole(self, base: Spot | None, spots: list[Spot]) -> Any:
+        """The node of the side that changed it, without tensors that aren't wanted."""
+        chosen = spots[0]
+        if len(spots) > 1:
+            values = [self._value(spot) for spot in spots]
+            sides = [spot.side for spot in spots]
+            chosen = spots[self.rule.choose(chosen.path or ".", self._value(base), values, sides)]
+        if tensor_in(chosen.node) is not None or self._kind(chosen) is None:
+            return self._take(chosen)
+        return self._node(None, [chosen])
+
+    # Tensors.
+
+    def _tensor(self, base: Spot | None, spots: list[Spot]) -> Any:
+        """The tensor as the side that changed its structure has it, if that's of the wanted shape."""
+        names = {spot.side: self._source(spot).name_at(spot) for spot in spots}
+        name = next(filter(None, names.values()), None)
+        if name is None:
+            return self._as_a_whole(base, spots)
+        if name not in self._wanted:
+            others = [spot for spot in spots if tensor_in(spot.node) is None]
+            return self._node(None, others) if others else _ABSENT
+        spec = self._wanted[name]
+        fitting = [
+            spot for spot in spots if names[spot.side] == name and self._source(spot).specs[name] == spec
+        ]
+        if not fitting:
+            raise ComposeError(f"no side has a parameter {name!r} of the dtype and shape that it's merged to")
+        old = self._structure(base) if base else None
+        return self._take(fitting[only_change(old, list(map(self._structure, fitting))) or 0])
+
+    def _structure(self, spot: Spot) -> Hashable:
+        """What a tensor is like, and which others share its storage."""
+        side = self._source(spot)
+        name = side.name_at(spot)
+        return self._value(spot), side.sharing[side.storage_of[name]] if name else ()
+
+    # Containers.
+
+    def _kind(self, spot: Spot) -> Hashable:
+        """Nodes of one kind are merged part by part; those of no kind as a whole."""
+        node = spot.node
+        if isinstance(node, Dict):
+            return Dict
+        if isinstance(node, (list, tuple)):
+            return type(node), len(node)
+        if not isinstance(node, Object) or is_subclass(node):
+            return None
+        if isinstance(node.callable, Global) and node.callable.name in _SETS:
+            return None
+        args = () if is_listed_dict(node) else node.args
+        side = self._source(spot)
+        made_of = len(args) if self._prints.has_tensors(side, args) else self._prints.of(side, args)
+        items = None if node.items is None else len(node.items)
+        return self._prints.of(side, node.callable), node.new, len(args), made_of, items
+
+    def _container(self, identity: tuple[int, ...], base: Spot | None, spots: list[Spot]) -> Any:
+        """A new container, which can be met again while it's filled."""
+        sample = spots[0].node
+        if isinstance(sample, tuple):
+            return tuple(self._items(parts.items, base, spots))
+        if isinstance(sample, list):
+            values: list[Any] = []
+            self._merged[identity] = values
+            values += self._items(parts.items, base, spots)
+            return values
+        if isinstance(sample, Dict):
+            made = Dict([])
+            self._merged[identity] = made
+            made.pairs += self._pairs(parts.pairs, base, spots)
+            return made
+        return self._object(identity, base, spots)
+
+    def _object(self, identity: tuple[int, ...], base: Spot | None, spots: list[Spot]) -> Any:
+        sample: Object = spots[0].node
+        args = self._items(parts.arguments, base, spots)
+        if len(args) < len(parts.arguments(spots[0])):
+            return _ABSENT
+        made = Object(self.slots.take(spots[0].side, sample.callable), tuple(args), new=sample.new)
+        self._merged[identity] = made
+        if sample.items is not None:
+            made.items = self._items(parts.added_items, base, spots)
+        made.pairs = self._pairs(parts.added_pairs, base, spots) or None
+        made.state = self._state(parts.state(base) if base else None, list(map(parts.state, spots)))
+        return made
+
+    def _items(self, of: Callable[[Spot], list[Spot]], base: Spot | None, spots: list[Spot]) -> list[Any]:
+        """Parts by position; those that aren't wanted are left out."""
+        old = of(base) if base else []
+        merged = []
+        for at, found in enumerate(zip(*map(of, spots), strict=True)):
+            merged.append(self._node(old[at] if old else None, list(found)))
+        return [part for part in merged if part is not _ABSENT]
+
+    def _pairs(
+        self, of: Callable[[Spot], list[parts.Pair]], base: Spot | None, spots: list[Spot]
+    ) -> list[tuple[Any, Any]]:
+        """Parts by key; keys are compared by their values."""
+        old = self._by_key(of(base), base) if base else {}
+        new = [self._by_key(of(spot), spot) for spot in spots]
+        sides = [spot.side for spot in spots]
+        merged = []
+        for number in merged_order(*new):
+            found = [pairs.get(number) for pairs in new]
+            before = old.get(number)
+            value = self._entry(before and before[1], [pair and pair[1] for pair in found], sides)
+            if value is not _ABSENT:
+                key, spot = next(filter(None, found))
+                merged.append((self.slots.take(spot.side, key), value))
+        return merged
+
+    def _by_key(self, pairs: list[parts.Pair], spot: Spot) -> dict[int, parts.Pair]:
+        return {self._prints.of(self._source(spot), pair[0]): pair for pair in pairs}
+
+    def _state(self, base: Spot | None, spots: list[Spot]) -> Any:
+        nodes = [spot.node for spot in (*spots, *((base,) if base else ()))]
+        if all(isinstance(node, Dict) for node in nodes):
+            return Dict(self._pairs(parts.attributes, base, spots))
+        if all(map(parts.is_slotted, nodes)):
+            old = parts.halves(base) if base else (None, None)
+            new = zip(*map(parts.halves, spots), strict=True)
+            return tuple([self._state(half, list(found)) for half, found in zip(old, new, strict=True)])
+        if len(spots) > 1 and not any(map(self._has_tensors, spots)):
+            values = [self._value(spot) for spot in spots]
+            sides = [spot.side for spot in spots]
+            chosen = self.rule.choose(spots[0].path or ".", self._value(base), values, sides)
+            return self._state(None, [spots[chosen]])
+        merged = self._node(base, spots)
+        return None if merged is _ABSENT else merged

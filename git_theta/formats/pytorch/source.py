@@ -1,0 +1,148 @@
+"""One version of a PyTorch file as the merge sees it: a tree of inert nodes, and storages."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from git_theta.formats.base import ComposeError, Located
+from git_theta.formats.pytorch.nodes import Object, Pickled
+from git_theta.formats.pytorch.place import place_each
+from git_theta.formats.pytorch.tree import named_nodes
+from git_theta.formats.pytorch.views import View, as_view, is_wrapper
+from git_theta.formats.split import Interval, uncovered
+from git_theta.model.tensor import TensorSpec
+
+
+class Spot(NamedTuple):
+    """A node at a place in the tree of a version.
+
+    Attributes:
+        side: Index of the version; that of the base doesn't matter.
+        path: By which names of tensors at or below it begin.
+        node: What's there.
+    """
+
+    side: int
+    path: str
+    node: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A version.
+
+    Attributes:
+        root: The pickled value.
+        pickle: What its byte strings lie in.
+        data: The file; bytes of tensors may be anything.
+        storages: key → where it is in the file: position and size in bytes.
+        known: The ranges of the file that aren't tensors' bytes, in order.
+        big_endian: Storages hold the most significant byte first.
+        names: Path and identity of the node of a tensor → the name that it has.
+        specs: name → dtype and shape.
+        storage_of: name → key of its storage.
+        sharing: Key of a storage → the names of all tensors in it.
+    """
+
+    root: Any
+    pickle: bytes | memoryview
+    data: memoryview
+    storages: Mapping[str, Interval]
+    known: list[Interval]
+    big_endian: bool
+    names: Mapping[tuple[str, int], str]
+    specs: Mapping[str, TensorSpec]
+    storage_of: Mapping[str, str]
+    sharing: Mapping[str, tuple[str, ...]]
+
+    def name_at(self, spot: Spot) -> str | None:
+        """The name of the tensor at a place."""
+        return self.names.get((spot.path or "tensor", id(tensor_in(spot.node))))
+
+    def known_in(self, key: str) -> Iterable[tuple[int, memoryview]]:
+        """The bytes of a storage that aren't tensors', with their positions in the storage."""
+        start, size = self.storages[key]
+        index = max(0, bisect_right(self.known, (start, start)) - 1)
+        while index < len(self.known) and self.known[index][0] < start + size:
+            low, high = max(self.known[index][0], start), min(self.known[index][1], start + size)
+            if low < high:
+                yield low - start, self.data[low:high]
+            index += 1
+
+    def print_of(self, key: str) -> bytes:
+        """A digest of those bytes."""
+        found = hashlib.blake2b(digest_size=16)
+        for at, piece in self.known_in(key):
+            found.update(at.to_bytes(8, "little") + piece.nbytes.to_bytes(8, "little"))
+            found.update(piece)
+        return found.digest()
+
+    def names_below(self, spot: Spot) -> Iterable[str]:
+        """The names of the tensors at and below a place."""
+        for found, node, _ in named_nodes(spot.node, spot.path):
+            name = self.names.get((found, id(node)))
+            if name is not None:
+                yield name
+
+
+def source(
+    tree: Pickled,
+    pickle: bytes | memoryview,
+    data: memoryview,
+    located: Located,
+    storages: Mapping[str, Interval],
+    big_endian: bool,
+) -> Source:
+    """A version of its parts.
+
+    Args:
+        tree: The pickle, read.
+        pickle: What it was read from.
+        data: The file.
+        located: What its format finds in it.
+        storages: key → position and size in bytes.
+        big_endian: Storages hold the most significant byte first.
+
+    Raises:
+        ComposeError: Its pickle says more than the tree does.
+    """
+    if not tree.exact:
+        raise ComposeError("the file's pickle has parts that can't be written again")
+    found = list(named_nodes(tree.root))
+    placed = place_each(
+        ((name, view, _range(view, storages)) for name, _, view in found), len(data), big_endian
+    )
+    names: dict[tuple[str, int], str] = {}
+    specs: dict[str, TensorSpec] = {}
+    storage_of: dict[str, str] = {}
+    lists: dict[str, list[str]] = {}
+    for (path, node, view), tensor in zip(found, placed, strict=True):
+        if tensor is not None:
+            names.setdefault((path, id(node)), tensor.name)
+            specs[tensor.name] = tensor.spec
+            storage_of[tensor.name] = view.storage.key
+            lists.setdefault(view.storage.key, []).append(tensor.name)
+    sharing = {key: tuple(sorted(group)) for key, group in lists.items()}
+    known = uncovered(located, len(data))
+    return Source(tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing)
+
+
+def _range(view: View, storages: Mapping[str, Interval]) -> Interval:
+    storage = view.storage
+    start, size = storages[storage.key]
+    if storage.part is None:
+        return start, size
+    first, count = storage.part
+    return start + first * storage.item_size, count * storage.item_size
+
+
+def tensor_in(node: Any) -> Any:
+    """The node of the tensor that a node is or dresses up, `None` if it's something else."""
+    if as_view(node) is not None:
+        return node
+    inner = node.args[0] if isinstance(node, Object) and is_wrapper(node) else None
+    return inner if as_view(inner) is not None else None

@@ -1,0 +1,146 @@
+"""Lay out a zip archive as PyTorch does: stored records at aligned positions."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from git_theta.formats.base import ComposeError
+from git_theta.formats.blank import blank
+from git_theta.formats.pytorch.slots import Slot
+
+#: A name and its bytes, or the storage that they're of.
+Record = tuple[str, bytes | Slot]
+
+_LOCAL = struct.Struct("<4s5H3L2H")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_END_64 = struct.Struct("<4sQ2H2L4Q")
+_LOCATOR_64 = struct.Struct("<4sLQL")
+_END = struct.Struct("<4s4H2LH")
+_DESCRIPTOR = struct.Struct("<4s3L")
+_DESCRIPTOR_64 = struct.Struct("<4sL2Q")
+
+_UTF_8, _DESCRIBED = 1 << 11, 1 << 3
+_MANY_16, _MANY_32 = 0xFFFF, 0xFFFFFFFF
+_MAX_NAME = 1 << 12
+
+#: PyTorch fills up with these, in an extra field of its own.
+_FIELD, _FILLER = b"FB", b"Z"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a record is: its header, its bytes and its descriptor."""
+
+    name: bytes
+    header: int
+    content: int
+    size: int
+
+    @property
+    def is_wide(self) -> bool:
+        return self.header >= _MANY_32 or self.size >= _MANY_32
+
+    @property
+    def flags(self) -> int:
+        return _UTF_8 | (_DESCRIBED if self.size else 0)
+
+    @property
+    def end(self) -> int:
+        if not self.size:
+            return self.content
+        return self.content + self.size + (_DESCRIPTOR_64 if self.is_wide else _DESCRIPTOR).size
+
+    @property
+    def wide_field(self) -> bytes:
+        """The 64-bit extra field: only those numbers that don't fit elsewhere."""
+        if not self.is_wide:
+            return b""
+        sizes = (self.size, self.size) if self.size >= _MANY_32 else ()
+        numbers = (*sizes, *((self.header,) if self.header >= _MANY_32 else ()))
+        return struct.pack(f"<2H{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
+
+
+def write_archive(folder: str, records: Sequence[Record], alignment: int) -> memoryview:
+    """A file of these records. The bytes and checksums of storages that are tensors' are missing.
+
+    Args:
+        folder: What their names begin with.
+        records: In the order in which they're written.
+        alignment: What positions of their bytes are multiples of.
+
+    Raises:
+        ComposeError: A name is too long, or there's no room.
+    """
+    places, at = [], 0
+    for name, content in records:
+        size = content.nbytes if isinstance(content, Slot) else len(content)
+        places.append(_place(f"{folder}/{name}".encode(), at, size, alignment))
+        at = places[-1].end
+    entries = [len(place.name) + len(place.wide_field) + _ENTRY.size for place in places]
+    end = at + sum(entries)
+    data = blank(end + _END_64.size + _LOCATOR_64.size + _END.size)
+    for place, (_, content) in zip(places, records, strict=True):
+        _write_record(data, place, content)
+    for place, (_, content), size in zip(places, records, entries, strict=True):
+        data[at : at + size] = _entry(place, content)
+        at += size
+    data[end:] = _end(end - sum(entries), end, len(places))
+    return data
+
+
+def _place(name: bytes, at: int, size: int, alignment: int) -> _Place:
+    if len(name) > _MAX_NAME:
+        raise ComposeError("the name of a record is too long")
+    wide = len(_Place(name, at, 0, size).wide_field)
+    begin = at + _LOCAL.size + len(name) + wide + 4
+    return _Place(name, at, -(-begin // alignment) * alignment, size)
+
+
+def _write_record(data: memoryview, place: _Place, content: bytes | Slot) -> None:
+    extra = place.wide_field
+    filler = place.content - place.header - _LOCAL.size - len(place.name) - len(extra) - 4
+    extra += _FIELD + struct.pack("<H", filler) + _FILLER * filler
+    head = _LOCAL.pack(b"PK\x03\x04", 0, place.flags, 0, 0, 0, 0, 0, 0, len(place.name), len(extra))
+    data[place.header : place.content] = head + place.name + extra
+    end = place.content + place.size
+    if isinstance(content, Slot):
+        content.fill(data[place.content : end])
+    else:
+        data[place.content : end] = content
+    if place.size:
+        form = _DESCRIPTOR_64 if place.is_wide else _DESCRIPTOR
+        data[end : place.end] = form.pack(b"PK\x07\x08", _crc(content), place.size, place.size)
+
+
+def _entry(place: _Place, content: bytes | Slot) -> bytes:
+    extra = place.wide_field
+    size = min(place.size, _MANY_32)
+    numbers = (
+        _crc(content),
+        size,
+        size,
+        len(place.name),
+        len(extra),
+        0,
+        0,
+        0,
+        0,
+        min(place.header, _MANY_32),
+    )
+    return _ENTRY.pack(b"PK\x01\x02", 0, 0, place.flags, 0, 0, 0, *numbers) + place.name + extra
+
+
+def _crc(content: bytes | Slot) -> int:
+    return content.crc() if isinstance(content, Slot) else zlib.crc32(content)
+
+
+def _end(start: int, end: int, count: int) -> bytes:
+    size = end - start
+    wide = _END_64.pack(b"PK\x06\x06", _END_64.size - 12, 0x31E, 45, 0, 0, count, count, size, start)
+    locator = _LOCATOR_64.pack(b"PK\x06\x07", 0, end, 1)
+    few = min(count, _MANY_16)
+    numbers = (few, few, min(size, _MANY_32), min(start, _MANY_32), 0)
+    return wide + locator + _END.pack(b"PK\x05\x06", 0, 0, *numbers)

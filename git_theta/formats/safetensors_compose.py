@@ -1,0 +1,114 @@
+"""Merge the headers of safetensors files and lay the tensors out anew, back to back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from git_theta.errors import FormatError
+from git_theta.formats.base import ComposeError, Draft, Prefer, Version
+from git_theta.formats.blank import blank
+from git_theta.formats.safetensors import MAX_HEADER, read_header
+from git_theta.formats.threeway import Rule, merged_order, only_change
+from git_theta.model.tensor import TensorSpec
+
+_METADATA = "__metadata__"
+
+#: In which order the format's own library writes tensors: by dtype, then by name.
+_DTYPES = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16")
+_BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
+_RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
+
+Header = Mapping[str, Any]
+
+
+def compose(
+    base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
+) -> Draft:
+    """See `git_theta.formats.base.Composer`."""
+    rule = Rule(prefer)
+    headers = [read_header(side.skeleton) for side in sides]
+    old = read_header(base.skeleton) if base else {}
+    metadata = _metadata(rule, old, headers)
+    described = {name: _described(name, spec, old, headers) for name, spec in wanted.items()}
+    at = 0
+    for name in _order(headers, described):
+        end = at + wanted[name].nbytes
+        described[name] |= {"data_offsets": [at, end]}
+        at = end
+    merged = {_METADATA: metadata} if metadata is not None else {}
+    for name in merged_order(*headers):
+        if name in described:
+            merged[name] = described[name]
+    text = _text(merged)
+    data = blank(8 + len(text) + at)
+    data[:8] = len(text).to_bytes(8, "little")
+    data[8 : 8 + len(text)] = text
+    return Draft(data, rule.conflicts)
+
+
+def _metadata(rule: Rule, base: Header, sides: Sequence[Header]) -> dict[str, Any] | None:
+    """The merged metadata, `None` if there's none."""
+    old = _given(base)
+    given = [_given(side) for side in sides]
+    merged = {}
+    for key in merged_order(*(side or {} for side in given)):
+        texts = [_value(side, key) for side in given]
+        side = given[rule.choose(f"{_METADATA}/{key}", _value(old, key), texts)]
+        if side and key in side:
+            merged[key] = side[key]
+    # It may be there and empty.
+    there = given[only_change(old is None, [side is None for side in given]) or 0]
+    return merged if merged or there is not None else None
+
+
+def _given(header: Header) -> dict[str, Any] | None:
+    found = header.get(_METADATA)
+    if found is not None and not isinstance(found, dict):
+        raise FormatError(f"{_METADATA} isn't a dictionary")
+    return found
+
+
+def _value(metadata: Mapping[str, Any] | None, key: str) -> str | None:
+    return json.dumps(metadata[key]) if metadata and key in metadata else None
+
+
+def _described(name: str, spec: TensorSpec, base: Header, sides: Sequence[Header]) -> dict[str, Any]:
+    """What a header says of a tensor, from the first side that has it with this spec."""
+    for header in (*sides, base):
+        entry = header.get(name)
+        if entry and (entry["dtype"], entry["shape"]) == (spec.dtype, list(spec.shape)):
+            return dict(entry)
+    raise ComposeError(f"no side has a parameter {name!r} of dtype {spec.dtype} and shape {list(spec.shape)}")
+
+
+def _order(sides: Sequence[Header], described: Mapping[str, Any]) -> list[str]:
+    """The order of the tensors' bytes: the library's, if the first side is in that, else the first side's."""
+    orders = [_by_offset(header) for header in sides]
+    if orders[0] == sorted(orders[0], key=lambda name: _library_key(name, sides[0][name])):
+        return sorted(described, key=lambda name: _library_key(name, described[name]))
+    return [name for name in merged_order(*orders, described) if name in described]
+
+
+def _by_offset(header: Header) -> list[str]:
+    return sorted(_tensors(header), key=lambda name: tuple(header[name]["data_offsets"]))
+
+
+def _tensors(header: Header) -> Iterable[str]:
+    return (name for name in header if name != _METADATA)
+
+
+def _library_key(name: str, entry: Mapping[str, Any]) -> tuple[int, bytes]:
+    return _RANK.get(entry["dtype"], len(_RANK)), name.encode("utf-8", "surrogatepass")
+
+
+def _text(header: Header) -> bytes:
+    """The header as bytes, filled up so that the tensors are aligned."""
+    try:
+        text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        text = json.dumps(header, separators=(",", ":")).encode()
+    if len(text) + 8 > MAX_HEADER:
+        raise ComposeError(f"the merged header would have more than {MAX_HEADER} bytes")
+    return text + b" " * (-len(text) % 8)

@@ -1,0 +1,88 @@
+"""The rule of three-way merges for one value, and for the order of keys; for any number of sides."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from typing import TypeVar
+
+from git_theta.formats.base import Prefer
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Rule:
+    """Decide which side's value stands, and remember the conflicts.
+
+    Args:
+        prefer: Asked about conflicts.
+    """
+
+    def __init__(self, prefer: Prefer) -> None:
+        self._prefer = prefer
+        self._conflicts: dict[str, None] = {}
+
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """Names that nobody decided about, in order."""
+        return tuple(self._conflicts)
+
+    def choose(
+        self, name: str, base: Hashable, values: Sequence[Hashable], sides: Sequence[int] | None = None
+    ) -> int:
+        """The index of the value that stands: one that was changed, if any was.
+
+        Args:
+            name: What to call it if it's in conflict.
+            base: The value that the sides started from.
+            values: Those of the sides, ours first. Anything that's compared by `==`.
+            sides: Which sides these are, if not all.
+        """
+        found = only_change(base, values)
+        if found is not None:
+            return found
+        preferred = self._prefer(name)
+        known = range(len(values)) if sides is None else sides
+        if preferred in known:
+            return known.index(preferred)
+        self._conflicts[name] = None
+        return 0
+
+
+def only_change(base: Hashable, sides: Sequence[Hashable]) -> int | None:
+    """The first side that has the only value that isn't the base's; 0 if there's none, `None` if several."""
+    changed = [index for index, value in enumerate(sides) if value != base]
+    if not changed:
+        return 0
+    first = sides[changed[0]]
+    return changed[0] if all(sides[index] == first for index in changed) else None
+
+
+def merged_order(first: Iterable[K], *others: Iterable[K]) -> list[K]:
+    """All keys, once: in the order of the first, each other one after that which it follows at home.
+
+    Where two sides add keys in one place, the first side's are before the others'.
+    """
+    order = list(dict.fromkeys(first))
+    for other in others:
+        order = _with_additions(order, list(dict.fromkeys(other)))
+    return order
+
+
+def _with_additions(order: list[K], other: list[K]) -> list[K]:
+    known = set(order)
+    following: dict[K | None, list[K]] = {}
+    anchor: K | None = None
+    for key in other:
+        if key in known:
+            anchor = key
+        else:
+            following.setdefault(anchor, []).append(key)
+    shared = known.intersection(other)
+    merged: list[K] = []
+    waiting = following.get(None, [])
+    for key in order:
+        if key in shared:
+            merged += waiting
+            waiting = following.get(key, [])
+        merged.append(key)
+    return merged + waiting
