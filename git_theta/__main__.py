@@ -8,8 +8,8 @@ import sys
 def main() -> int:
     """Run the command that the arguments name; returns the exit code.
 
-    The filter process is started by nearly every git command, and the diff driver for every file that
-    `git diff` shows, so they're reached without the command line's machinery.
+    The filter process is started by nearly every git command, and the diff and merge drivers for every
+    file, so they're reached without the command line's machinery.
     """
     if sys.argv[1:] == ["filter-process"]:
         from git_theta.errors import ThetaError
@@ -25,6 +25,10 @@ def main() -> int:
         from git_theta.git.driver import serve
 
         return serve(sys.argv[2:])
+    if sys.argv[1:2] == ["merge-driver"]:
+        from git_theta.git.merge_driver import serve as merge
+
+        return merge(sys.argv[2:])
     from git_theta.cli import main as run
 
     return run(sys.argv[1:])

@@ -24,6 +24,9 @@ COMMANDS = {
     "show": "Show a checkpoint's parameters and what they cost.",
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",
+    "merge": "Merge branches, with a strategy for the models.",
+    "resolve": "Settle a checkpoint that is in conflict.",
+    "merge-tool": "Decide interactively about a checkpoint in conflict.",
     "ls-files": "List tracked checkpoints.",
     "checkout": "Write checkpoints that are still manifests in the work tree.",
     "fsck": "Check every object and every value.",
@@ -36,7 +39,7 @@ COMMANDS = {
 _COMPLETE = "_GIT_THETA_COMPLETE"
 
 #: Commands that Git and hooks run; they work but aren't shown.
-PLUMBING = ("clean", "smudge", "hook", "diff-driver")
+PLUMBING = ("clean", "smudge", "hook", "diff-driver", "merge-driver")
 
 
 class LazyGroup(click.Group):

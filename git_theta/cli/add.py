@@ -12,6 +12,7 @@ from git_theta.cli.render import human_size, plural, ratio
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
+from git_theta.git.paths import from_top
 from git_theta.git.repository import Repository
 from git_theta.git.sideload import requantize, sideload
 from git_theta.sideload.given import KINDS
@@ -71,7 +72,7 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
     source = data.absolute() if data else None
     git = Git()
-    path = _from_top(git, model)
+    path = from_top(git, model)
     os.chdir(Repository(git).root)
     repository = Repository(Git())
     work = Filter(repository)
@@ -91,14 +92,3 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
         f"{human_size(outcome.size)} stored as {human_size(outcome.stored)} ({share})."
     )
     click.echo(f"{model} is {'written and staged' if outcome.written else 'staged as it is'}.")
-
-
-def _from_top(git: Git, model: str) -> str:
-    """The path from the top of the work tree, without following a link at its end."""
-    folder, name = os.path.split(os.path.abspath(model))
-    path = os.path.relpath(
-        os.path.join(os.path.realpath(folder), name), os.path.realpath(Repository(git).root)
-    )
-    if path.startswith(".."):
-        raise UsageError(f"{model} is outside this repository's work tree")
-    return path

@@ -13,15 +13,17 @@ from git_theta.git.command import Git
 from git_theta.git.filter import Filter
 from git_theta.git.repository import Repository
 from git_theta.git.states import FileState, Work, states
+from git_theta.report.merged import named
 
 #: So many names are shown of what changed.
 _SHOWN = 5
+_CONFLICTS = 20
 
 _HINTS = {
     Work.PENDING: "still a manifest; write it with: git theta checkout",
     Work.PLAIN: "in Git as a whole file; convert it with: git add --renormalize . && git commit",
     Work.DELETED: "deleted in the work tree",
-    Work.CONFLICT: "not merged yet; take a side with: git checkout --ours (or --theirs), then git add",
+    Work.CONFLICT: "in conflict; settle it with: git theta resolve",
     Work.SPARSE: "outside the sparse checkout",
 }
 
@@ -63,6 +65,9 @@ def _print(state: FileState) -> None:
         lines.append("modified: empty, a damaged manifest, or no regular file any more")
     if state.work in _HINTS:
         lines.append(_HINTS[state.work])
+    lines += [f"    {named(conflict)}: {conflict.reason}" for conflict in state.conflicts[:_CONFLICTS]]
+    if len(state.conflicts) > _CONFLICTS:
+        lines.append(f"    … and {len(state.conflicts) - _CONFLICTS:,} more")
     if state.missing:
         lines.append(f"{plural(state.missing, 'object')} missing from the store; see git theta fsck")
     click.echo(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
@@ -104,6 +109,7 @@ def _as_json(state: FileState) -> dict[str, Any]:
         "staged": _diff_json(state.staged),
         "changes": _diff_json(state.changes),
         "missing_objects": state.missing,
+        "conflicts": [{"name": conflict.name, "reason": conflict.reason} for conflict in state.conflicts],
     }
 
 

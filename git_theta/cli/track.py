@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -13,7 +15,9 @@ from git_theta.errors import UsageError
 from git_theta.git import attributes
 from git_theta.git.blobs import Blobs
 from git_theta.git.command import Git
-from git_theta.git.path_updates import ATTRIBUTE
+from git_theta.git.merge_rules import ATTRIBUTE as MERGE
+from git_theta.git.merge_rules import check, from_attribute
+from git_theta.git.path_updates import ATTRIBUTE as UPDATE
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import is_manifest
 
@@ -21,6 +25,7 @@ _EPILOG = """\b
 Examples:
   git theta track '*.safetensors' '*.pt'
   git theta track --update dense 'optimizer*.pt'
+  git theta track --merge ties,density=0.3 '*.safetensors'
   git theta track                          list what is tracked
 """
 
@@ -32,8 +37,15 @@ Examples:
     metavar="SPEC",
     help="What changed parameters may be stored as: auto, dense, or names of updates with commas between.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of {pattern, source, update}.")
-def command(patterns: tuple[str, ...], update: str | None, as_json: bool) -> None:
+@click.option(
+    "--merge",
+    metavar="SPEC",
+    help="How merges combine parameters: a strategy, and options with commas between.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON: a list of {pattern, source, update, merge}."
+)
+def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as_json: bool) -> None:
     """Write patterns to the .gitattributes of the current folder.
 
     Quote the patterns, or your shell replaces them by file names. Without patterns, lists those that
@@ -41,24 +53,32 @@ def command(patterns: tuple[str, ...], update: str | None, as_json: bool) -> Non
 
     With --update, the attribute `theta-update` is written too. For these files it replaces the setting
     `theta.update`. It says how versions are stored from now on; earlier ones stay as they are.
+
+    With --merge, the attribute `theta-merge` is written: for example ties,density=0.3, with a colon between
+    several numbers of one option. It's for merges from now on. `git theta merge --list` lists strategies.
     """
     git = Git()
     repository = Repository(git)
+    values = {}
     if update is not None:
-        update = _checked(update)
-        if not patterns:
-            raise UsageError("--update needs a pattern", "quote it: git theta track --update dense '*.pt'")
+        values[UPDATE] = _checked_update(update)
+    if merge is not None:
+        values[MERGE] = _checked_merge(merge)
+    if values and not patterns:
+        raise UsageError(
+            "--update and --merge need a pattern", "quote it: git theta track --update dense '*.pt'"
+        )
     if not patterns:
         _list(repository, as_json)
         return
     _ = repository.common_dir  # fails outside a repository, before anything is written
     path = Path(".gitattributes")
-    text, added = attributes.track(attributes.read(path), patterns, update)
+    text, added = attributes.track(attributes.read(path), patterns, values)
     if added:
         attributes.write(path, text)
     for pattern in patterns:
-        said = _with_update(pattern, attributes.update_of(text, pattern))
-        click.echo(f"{'Tracking' if pattern in added else 'Already tracked:'} {said}")
+        said = "Tracking" if pattern in added else "Already tracked:"
+        click.echo(f"{said} {_with_values(pattern, _values(text, pattern))}")
     if not git.config("filter.theta.process"):
         click.echo("Git isn't set up for git-theta yet. Run: git theta install")
     _explain_conversion(git)
@@ -66,21 +86,44 @@ def command(patterns: tuple[str, ...], update: str | None, as_json: bool) -> Non
         click.echo("Commit the change: git add .gitattributes")
 
 
-def _checked(update: str) -> str:
+def _checked_update(text: str) -> str:
     """A list of updates as it's written in an attribute, which ends at a space.
 
     Raises:
         UsageError: A name isn't known.
     """
-    allowed(update)
-    names = [word.strip() for word in update.split(",")]
-    if not all(names):
-        raise UsageError(f"--update {update!r} isn't a list of updates", "write auto, dense, or delta,sparse")
-    return ",".join(names)
+    allowed(text)
+    return _closed_up(text) or _refuse("--update", text, "a list of updates", "auto, dense, or delta,sparse")
 
 
-def _with_update(pattern: str, update: str | None) -> str:
-    return pattern if update is None else f"{pattern} {ATTRIBUTE}={update}"
+def _checked_merge(text: str) -> str:
+    """A strategy with options as it's written in an attribute.
+
+    Raises:
+        UsageError: There's no such strategy, or it has no such options.
+    """
+    written = _closed_up(text) or _refuse("--merge", text, "a strategy with options", "ties,density=0.3")
+    check(from_attribute(written))
+    return written
+
+
+def _closed_up(text: str) -> str:
+    """Words with nothing but commas between them; empty if one is missing, or has a space in it."""
+    words = [word.strip() for word in text.split(",")]
+    return "" if any(word.split() != [word] for word in words) else ",".join(words)
+
+
+def _refuse(option: str, text: str, what: str, example: str) -> NoReturn:
+    raise UsageError(f"{option} {text!r} isn't {what}", f"write {example}")
+
+
+def _values(text: str, pattern: str) -> dict[str, str]:
+    found = {name: attributes.value_of(text, pattern, name) for name in attributes.OWN}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _with_values(pattern: str, values: Mapping[str, str]) -> str:
+    return " ".join((pattern, *(f"{name}={value}" for name, value in values.items())))
 
 
 def _list(repository: Repository, as_json: bool) -> None:
@@ -89,17 +132,25 @@ def _list(repository: Repository, as_json: bool) -> None:
         for path in attributes.attribute_files(repository.root, repository.git)
     )
     found = [
-        (pattern, source, attributes.update_of(text, pattern))
+        (pattern, source, _values(text, pattern))
         for text, source in texts
         for pattern in attributes.tracked_patterns(text)
     ]
     if as_json:
         print_json(
-            [{"pattern": pattern, "source": source, "update": update} for pattern, source, update in found]
+            [
+                {
+                    "pattern": pattern,
+                    "source": source,
+                    "update": values.get(UPDATE),
+                    "merge": values.get(MERGE),
+                }
+                for pattern, source, values in found
+            ]
         )
         return
-    for pattern, source, update in found:
-        click.echo(f"{_with_update(pattern, update)} ({source})")
+    for pattern, source, values in found:
+        click.echo(f"{_with_values(pattern, values)} ({source})")
     if not found:
         click.echo("Nothing is tracked. For example: git theta track '*.safetensors'")
 

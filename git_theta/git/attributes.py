@@ -8,16 +8,20 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
-from git_theta.git.path_updates import ATTRIBUTE
+from git_theta.git.merge_rules import ATTRIBUTE as MERGE
+from git_theta.git.path_updates import ATTRIBUTE as UPDATE
 
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
+
+#: Attributes of ours that a tracked pattern may have besides.
+OWN = (UPDATE, MERGE)
 
 _NAMES = {"filter", "diff", "merge", "text"}
 #: What would change a manifest on its way, or undo a part of ours: binary means -diff -merge -text.
@@ -31,7 +35,9 @@ _ESCAPES = {"\\": "\\", '"': '"', "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 
 
-def track(text: str, patterns: Iterable[str], update: str | None = None) -> tuple[str, list[str]]:
+def track(
+    text: str, patterns: Iterable[str], values: Mapping[str, str] | None = None
+) -> tuple[str, list[str]]:
     """Add patterns.
 
     A line of the same pattern that gives it to another filter, or to ours with attributes missing, is
@@ -41,22 +47,23 @@ def track(text: str, patterns: Iterable[str], update: str | None = None) -> tupl
     Args:
         text: The file, with surrogates for bytes that aren't UTF-8.
         patterns: As in .gitattributes but not quoted.
-        update: What the attribute `theta-update` shall be; `None` leaves it as it is.
+        values: What attributes of `OWN` shall be; those that aren't in it stay as they are.
 
     Returns:
         The new text, and the patterns that weren't tracked before, or not with all of `ATTRIBUTES`, or had
-        another update.
+        other values.
 
     Raises:
         UsageError: A pattern that Git would ignore or take for something else.
     """
+    wanted = dict(values or {})
     added = []
     for pattern in dict.fromkeys(patterns):
-        _check(pattern, update or "")
+        _check(pattern, wanted)
         lines = _lines(text)
         own = [i for i, line in enumerate(lines) if _pattern_of(line) == pattern]
         complete = pattern in tracked_patterns(text) and any(_is_complete(lines[i]) for i in own)
-        if complete and update in (None, update_of(text, pattern)):
+        if complete and all(value_of(text, pattern, name) == value for name, value in wanted.items()):
             continue
         added.append(pattern)
         if not own:
@@ -65,8 +72,7 @@ def track(text: str, patterns: Iterable[str], update: str | None = None) -> tupl
             lines, own = [*_lines(text), quote(pattern) + end], [len(_lines(text))]
         if not complete:
             lines[own[-1]] = _with_theta(lines[own[-1]])
-        if update:
-            lines[own[-1]] = _with_update(lines[own[-1]], update)
+        lines[own[-1]] = _with_values(lines[own[-1]], wanted)
         text = "".join(lines)
     return text, added
 
@@ -83,7 +89,7 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
         pattern = _pattern_of(line)
         if pattern in wanted and "filter=theta" in line.split():
             removed.append(pattern)
-            others = [word for word in _attributes_of(line) if _name(word) not in {*_NAMES, ATTRIBUTE}]
+            others = [word for word in _attributes_of(line) if _name(word) not in {*_NAMES, *OWN}]
             if not others:
                 continue
             line = " ".join((quote(pattern), *others)) + _line_end(line)
@@ -102,10 +108,10 @@ def tracked_patterns(text: str) -> list[str]:
     return [pattern for pattern, is_theta in found.items() if is_theta]
 
 
-def update_of(text: str, pattern: str) -> str | None:
-    """What the lines of a pattern say about `theta-update`; `None` if they give it no value."""
+def value_of(text: str, pattern: str, attribute: str) -> str | None:
+    """What the lines of a pattern say about an attribute; `None` if they give it no value."""
     own = (line for line in _lines(text) if _pattern_of(line) == pattern)
-    words = [word for line in own for word in _attributes_of(line) if _name(word) == ATTRIBUTE]
+    words = [word for line in own for word in _attributes_of(line) if _name(word) == attribute]
     return (words[-1].partition("=")[2] or None) if words else None
 
 
@@ -134,7 +140,7 @@ def _unquote(text: str) -> str:
     return os.fsdecode(_ESCAPE.sub(replaced, os.fsencode(text[1:-1])))
 
 
-def _check(pattern: str, update: str) -> None:
+def _check(pattern: str, values: Mapping[str, str]) -> None:
     if not pattern or pattern.startswith("!"):
         raise UsageError(
             f"{pattern!r} isn't a pattern that Git knows in .gitattributes",
@@ -147,7 +153,8 @@ def _check(pattern: str, update: str) -> None:
         )
     if pattern.startswith(_MACRO):
         raise UsageError(f"{pattern!r} defines a macro in .gitattributes", f"write it as \\{pattern}")
-    if "\0" in pattern or len(os.fsencode(quote(pattern) + update)) > _MAX_BYTES:
+    written = quote(pattern) + "".join(f" {name}={value}" for name, value in values.items())
+    if "\0" in pattern or len(os.fsencode(written)) > _MAX_BYTES:
         raise UsageError(f"the pattern {pattern[:40]!r}… is too long for Git, or has a zero byte in it")
 
 
@@ -181,9 +188,12 @@ def _with_theta(line: str) -> str:
     return " ".join((quote(pattern), *ATTRIBUTES, *others)) + _line_end(line)
 
 
-def _with_update(line: str, update: str) -> str:
-    others = [word for word in _attributes_of(line) if _name(word) != ATTRIBUTE]
-    return " ".join((quote(_pattern_of(line) or ""), *others, f"{ATTRIBUTE}={update}")) + _line_end(line)
+def _with_values(line: str, values: Mapping[str, str]) -> str:
+    if not values:
+        return line
+    others = [word for word in _attributes_of(line) if _name(word) not in values]
+    own = (f"{name}={value}" for name, value in values.items())
+    return " ".join((quote(_pattern_of(line) or ""), *others, *own)) + _line_end(line)
 
 
 def _line_end(line: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +29,13 @@ _SHOW = frozenset(
     )
 )
 
+#: Commands that stage what is in the work tree, because the user says so.
+_ADD = frozenset(("add", "commit", "stage"))
+
+#: Commands with the option -X, and how it's spelt where its value is a word of its own.
+_MERGE = frozenset(("am", "cherry-pick", "merge", "merge-tree", "pull", "rebase", "revert"))
+_OPTION = frozenset(("-X", "--strategy-option"))
+
 #: Git's own options before the command: those that the next word belongs to, and those that stand alone.
 _WITH_WORD = frozenset(
     ("-C", "-c", "--attr-source", "--config-env", "--git-dir", "--namespace", "--super-prefix", "--work-tree")
@@ -43,17 +50,52 @@ _ALONE = frozenset(
 
 def only_shows() -> bool:
     """Whether git runs a command that shows differences; false where that isn't certain."""
+    return _command() in _SHOW
+
+
+def adds() -> bool:
+    """Whether git runs a command that stages files of the work tree; false where that isn't certain."""
+    return _command() in _ADD
+
+
+def favoured() -> str:
+    """The side that `-X ours` or `-X theirs` of a merge, a rebase and so on names; else empty.
+
+    Git tells its merge drivers nothing about it.
+    """
+    found = ""
+    for words, exact in _gits():
+        if not exact or subcommand(words) not in _MERGE:
+            continue
+        for word, following in zip(words, [*words[1:], ""], strict=True):
+            value = following if word in _OPTION else ""
+            for prefix in ("-X", "--strategy-option="):
+                if word.startswith(prefix) and word != prefix:
+                    value = word.removeprefix(prefix)
+            found = value if value in ("ours", "theirs") else found
+        return found
+    return found
+
+
+def _command() -> str:
+    """The subcommand of the nearest git above this process; empty where that isn't certain."""
+    for words, exact in _gits():
+        return subcommand(words, exact=exact)
+    return ""
+
+
+def _gits() -> Iterator[tuple[list[str], bool]]:
+    """The arguments of the git processes that led to this one, the nearest first, and if they're exact."""
     process = os.getppid()
     with suppress(OSError, ValueError, IndexError, subprocess.SubprocessError):
         for _ in range(_GENERATIONS):
             parent, words, exact = _look_up(process)
             name = os.path.basename(words[0])
             if name == "git":
-                return subcommand(words, exact=exact) in _SHOW
-            if name.startswith("git"):
-                return False
+                yield words, exact
+            elif name.startswith("git"):
+                return
             process = parent
-    return False
 
 
 def subcommand(words: Sequence[str], *, exact: bool = True) -> str:

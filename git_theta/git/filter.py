@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from git_theta.choose import allowed
 from git_theta.clean import Cleaned, Cleaner, reconcile
@@ -22,6 +23,9 @@ from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
 from git_theta.smudge import Smudger
+
+if TYPE_CHECKING:
+    from git_theta.merging import Merger
 
 #: Checkpoints that a new file is compared with: those just added, and those of the index.
 _RECENT = 8
@@ -54,8 +58,18 @@ class Filter:
             content: Its bytes, as Git sends them; all are consumed.
 
         Raises:
-            ThetaError: The store can't be written.
+            ThetaError: The store can't be written; or the user stages a file that is in conflict as the merge
+                left it.
         """
+        blob = self._clean_content(path, content)
+        # This runs for every file that is added, so the usual case costs no more than a look for a folder.
+        if path is not None and (self.repository.git_dir / "theta" / "conflicts").is_dir():
+            from git_theta.git.unresolved import refuse_unresolved
+
+            refuse_unresolved(self.repository, path, blob)
+        return blob
+
+    def _clean_content(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         with work_file(path) as file:
             if file and is_manifest(file.data):
                 # A file that hasn't been materialised: small, and there's nothing to begin early.
@@ -132,6 +146,22 @@ class Filter:
             updates=self._allowed(path),
             depth=settings.depth,
             candidates=self._candidates,
+        )
+
+    def merger(self, path: str, advance: Callable[[int], object] = lambda _count: None) -> Merger:
+        """What merges versions of the file at a path."""
+        from git_theta.git.beside import Beside
+        from git_theta.merging import Merger
+
+        settings = self.repository.settings
+        return Merger(
+            self.repository.store,
+            known=self._known,
+            threads=settings.thread_count,
+            progress=advance,
+            updates=self._allowed(path),
+            depth=settings.depth,
+            beside=Beside(self.repository),
         )
 
     def _allowed(self, path: str | None) -> tuple[str, ...]:
@@ -221,7 +251,7 @@ def _passed(path: str | None, data: bytes) -> bytes:
     except ManifestError as error:
         if _CONFLICT.search(data):
             # An error would be clearer, but it would also end `git diff` in the middle of a merge.
-            note(f"{path}: still in conflict; take a side: git checkout --ours (or --theirs) -- {path}")
+            note(f"{path}: still in conflict; settle it: git theta resolve {path}")
             return data
         note(f"{path}: a manifest that isn't valid is stored as text ({error.message})")
     return data

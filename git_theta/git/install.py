@@ -22,6 +22,12 @@ _GONE = (
 #: Stands for the file's path until the command is complete; no path on disk has a NUL.
 _PATH = "\0"
 
+MERGE_DRIVER = "merge.theta.driver"
+MERGE_TOOL = "mergetool.theta.cmd"
+
+#: What Git replaces by files with base, ours and theirs, and by the path; a character stands for `%`.
+_VERSIONS = ("\1O", "\1A", "\1B", "\1P")
+
 #: Settings of the filter: key → arguments of git-theta.
 _COMMANDS = {
     "filter.theta.process": ("filter-process",),
@@ -80,6 +86,14 @@ def settings() -> dict[str, str]:
         # Git replaces `%f` by the quoted path, and `%%`, here only, by `%`.
         found[key] = found[key].replace("%", "%%").replace(_PATH, "%f")
     found[DRIVER] = _driver_command()
+    merge = shell_command("merge-driver", *_VERSIONS, last=True)
+    found[MERGE_DRIVER] = merge.replace("%", "%%").replace("\1", "%")
+    found["merge.theta.name"] = "merge checkpoints parameter by parameter"
+    # In a criss-cross merge the merge bases are merged first. That base may as well be an older one.
+    found["merge.theta.recursive"] = "binary"
+    # The shell, and not Git, replaces the variable.
+    found[MERGE_TOOL] = shell_command("merge-tool", "--", '"$MERGED"')
+    found["mergetool.theta.trustExitCode"] = "true"
     # Without this, Git maps whole files into memory and stores them as they are if the filter fails.
     return {**found, "filter.theta.required": "true"}
 
@@ -119,9 +133,10 @@ def uninstall(git: Git, scope: str) -> bool:
         # There may be other settings of the driver, which are the user's.
         git.run("config", scope, "--unset-all", DRIVER)
         found = True
-    if git.ok("config", scope, "--get-regexp", r"^filter\.theta\."):
-        git.run("config", scope, "--remove-section", "filter.theta")
-        found = True
+    for section in ("filter", "merge", "mergetool"):
+        if git.ok("config", scope, "--get-regexp", rf"^{section}\.theta\."):
+            git.run("config", scope, "--remove-section", f"{section}.theta")
+            found = True
     if not found and scope == "--local":
         git.run("rev-parse", "--git-dir")
     return found

@@ -20,7 +20,7 @@ from git_theta.formats.split import split
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, work_file
 from git_theta.git.filter import Filter
-from git_theta.git.stage import stage, write_and_stage
+from git_theta.git.stage import index_line, stage, write_and_stage
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
 from git_theta.sideload.draft import Draft, apply, check, quantize, store_all
@@ -277,7 +277,13 @@ def _write(work: Filter, path: str, before: _Version, manifest: Manifest, file: 
     if manifest != before.manifest or file is None or is_manifest(file.data):
         with progress(f"writing {path}", manifest.size) as advance:
             write_and_stage(
-                work, path, before.mode, manifest, before.oid, partial(_check_unchanged, path, file), advance
+                work,
+                path,
+                before.mode,
+                manifest,
+                index_line(path, before.mode, before.oid),
+                partial(_check_unchanged, path, file),
+                advance,
             )
     return _outcome(work, before.manifest, manifest, written=manifest != before.manifest)
 

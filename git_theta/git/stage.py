@@ -37,7 +37,7 @@ def write_and_stage(
     path: str,
     mode: str,
     manifest: Manifest,
-    before: str,
+    before: bytes,
     unchanged: Callable[[], object],
     progress: Callable[[int], object] = lambda _count: None,
 ) -> None:
@@ -50,7 +50,7 @@ def write_and_stage(
         path: From there.
         mode: As in the index.
         manifest: Its objects are in the store.
-        before: Id of the blob that the index has.
+        before: What the index has, as `git update-index -z --index-info` reads it.
         unchanged: Called last; raises if the file may not be replaced any more.
         progress: Called with the number of bytes of each finished parameter.
 
@@ -70,7 +70,7 @@ def write_and_stage(
         try:
             os.rename(name, path)
         except BaseException:
-            _point(work, path, mode, before)
+            work.repository.git.run("update-index", "-z", "--index-info", stdin=before)
             raise
         # A rename changes the ctime, so only now is the stat what the index should have.
         status = os.fstat(handle)
@@ -89,8 +89,13 @@ def _put(work: Filter, manifest: Manifest) -> str:
 
 
 def _point(work: Filter, path: str, mode: str, oid: str) -> None:
-    line = f"{mode} {oid} 0\t".encode() + os.fsencode(path) + b"\0"
+    line = index_line(path, mode, oid)
     work.repository.git.run("update-index", "-z", "--index-info", stdin=line)
+
+
+def index_line(path: str, mode: str, oid: str, stage: int = 0) -> bytes:
+    """An entry of the index as `git update-index -z --index-info` reads it."""
+    return f"{mode} {oid} {stage}\t".encode() + os.fsencode(path) + b"\0"
 
 
 def _settle(work: Filter, path: str, oid: str, manifest: Manifest, status: os.stat_result) -> None:

@@ -11,10 +11,12 @@ from enum import Enum
 from git_theta.diff import Diff, diff
 from git_theta.errors import ManifestError
 from git_theta.fingerprint import fingerprint
+from git_theta.git import conflicts
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
+from git_theta.merge import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
 
@@ -41,6 +43,7 @@ class FileState:
         work: What the work tree has.
         changes: What the work tree changed since the index; `None` for nothing, or unknown.
         missing: How many objects of the index's version aren't in the store.
+        conflicts: What is to be decided about a file in conflict; empty if that isn't known.
     """
 
     path: str
@@ -48,6 +51,7 @@ class FileState:
     work: Work
     changes: Diff | None = None
     missing: int = 0
+    conflicts: tuple[Conflict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ def _state(
     work: Filter, entry: _Indexed, blob: bytes | None, old: Manifest | None, staged: bool
 ) -> FileState:
     if not entry.merged:
-        return FileState(entry.path, None, Work.CONFLICT)
+        record = conflicts.current(work.repository, entry.path)
+        return FileState(entry.path, None, Work.CONFLICT, conflicts=record.conflicts if record else ())
     manifest = _parsed(blob)
     if blob is None or manifest is None:
         return FileState(entry.path, None, Work.PLAIN)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.store.base import missing
+from git_theta.store.spare import Spares
 
 _OID = re.compile(r"[0-9a-f]{64}")
 
@@ -59,6 +60,11 @@ class LocalStore:
     def tmp(self) -> Path:
         """Folder for temporary files, on the same file system as the objects."""
         return self.root / "tmp"
+
+    @property
+    def spares(self) -> Spares:
+        """Values that were just computed."""
+        return Spares(self.tmp / "values")
 
     def path(self, oid: str) -> Path:
         """Where an object is or would be.

@@ -31,7 +31,8 @@ def test_an_unknown_command_suggests_the_nearest(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    "args", [["track"], ["status"], ["ls-files"], ["show", "x"], ["fsck"], ["du"], ["checkout"]]
+    "args",
+    [["track"], ["status"], ["ls-files"], ["show", "x"], ["fsck"], ["du"], ["checkout"], ["merge", "x"]],
 )
 def test_outside_a_repository(tmp_path: Path, args: list[str]) -> None:
     done = Repo(tmp_path).run(sys.executable, "-m", "git_theta", *args, ok=False)
@@ -61,7 +62,7 @@ def test_completion(repo: Repo) -> None:
 def test_track_lists_and_untracks(repo: Repo) -> None:
     assert "Tracking models/*.gguf" in repo.theta("track", "models/*.gguf")
     listed = json.loads(repo.theta("track", "--json"))
-    assert {"pattern": "models/*.gguf", "source": ".gitattributes", "update": None} in listed
+    assert {"pattern": "models/*.gguf", "source": ".gitattributes", "update": None, "merge": None} in listed
     repo.theta("untrack", "models/*.gguf")
     assert "gguf" not in repo.theta("track")
     assert "not tracked" in repo.theta("untrack", "models/*.gguf", ok=False)

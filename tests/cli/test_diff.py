@@ -168,7 +168,7 @@ def test_a_conflict(history: Repo) -> None:
     history.git("checkout", "-q", "-b", "side", "HEAD~1")
     history.write(NAME, safetensors_bytes({**WEIGHTS, "small": WEIGHTS["small"] - 1}))
     history.commit()
-    history.git("merge", "main", ok=False)
+    history.git("merge", "-s", "resolve", "main", ok=False)
     assert "in conflict; take a side" in history.theta("diff")
     (change,) = diff(history)
     assert change["old"]["problem"]

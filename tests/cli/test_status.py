@@ -21,6 +21,7 @@ def test_unmodified(history: Repo, report: Json) -> None:
         "staged": None,
         "changes": None,
         "missing_objects": 0,
+        "conflicts": [],
     }
     assert history.theta("status") == f"{NAME}: unmodified\n"
     assert report(Repo(history.path / "my models"), "status") == report(history, "status")
@@ -105,7 +106,7 @@ def test_a_conflict(history: Repo, report: Json) -> None:
     history.git("rm", "-q", "--cached", "--", NAME)
     history.run("git", "update-index", "--index-info", stdin="".join(lines).encode())
     assert only(report(history, "status"))["work"] == "conflict"
-    assert "not merged yet" in history.theta("status")
+    assert "in conflict; settle it with" in history.theta("status")
 
 
 def test_outside_the_sparse_checkout(history: Repo, report: Json) -> None:

@@ -30,6 +30,20 @@ def test_an_update_is_written_listed_replaced_and_removed(repo: Repo, report: Js
     assert "opt" not in repo.read(".gitattributes").decode()
 
 
+def test_a_strategy_is_written_listed_replaced_and_removed(repo: Repo, report: Json) -> None:
+    said = repo.theta("track", "--merge", "ties, density=0.3,weights=1:2", "a*.pt")
+    assert "Tracking a*.pt theta-merge=ties,density=0.3,weights=1:2\n" in said
+    repo.theta("track", "--update", "dense", "a*.pt")
+    written = "theta-update=dense theta-merge=ties,density=0.3,weights=1:2"
+    assert f"a*.pt {written} (.gitattributes)\n" in repo.theta("track")
+    repo.theta("track", "--merge", "average", "a*.pt")
+    assert line(repo, "a*.pt") == f"a*.pt {THETA} theta-update=dense theta-merge=average"
+    listed = {row["pattern"]: row["merge"] for row in report(repo, "track")}
+    assert listed == {"*.safetensors": None, "*.pt": None, "*.bin": None, "a*.pt": "average"}
+    repo.theta("untrack", "a*.pt")
+    assert "theta-merge" not in repo.read(".gitattributes").decode()
+
+
 def test_a_tracked_pattern_gets_an_update(repo: Repo) -> None:
     repo.theta("track", "--update", "auto", "*.pt", "*.safetensors")
     for pattern in ("*.pt", "*.safetensors"):
@@ -44,7 +58,15 @@ def test_a_tracked_pattern_gets_an_update(repo: Repo) -> None:
         (["--update", "delta,ia3", "*.x"], "never chooses 'ia3'"),
         (["--update", "", "*.x"], "isn't a list of updates"),
         (["--update", "delta,,", "*.x"], "isn't a list of updates"),
-        (["--update", "dense"], "needs a pattern"),
+        (["--update", "dense"], "need a pattern"),
+        (["--merge", "ties"], "need a pattern"),
+        (["--merge", "nonesuch", "*.x"], "there's no merge strategy called 'nonesuch'"),
+        (["--merge", "ties,depth=1", "*.x"], "'ties' has no option 'depth'"),
+        (["--merge", "ties,density=much", "*.x"], "isn't a list of numbers"),
+        (["--merge", "ties,density", "*.x"], "isn't OPTION=VALUE"),
+        (["--merge", "ties density=0.3", "*.x"], "isn't a strategy with options"),
+        (["--merge", "ties,,", "*.x"], "isn't a strategy with options"),
+        (["--merge", "", "*.x"], "isn't a strategy with options"),
     ],
 )
 def test_a_senseless_update_changes_nothing(repo: Repo, args: list[str], said: str) -> None:

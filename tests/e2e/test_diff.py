@@ -241,7 +241,7 @@ def test_a_conflict_doesnt_end_the_diff(history: Repo) -> None:
     history.write(NAME, safetensors_bytes({**LAYERS, "layer.1.weight": LAYERS["layer.1.weight"] - 1}))
     history.write("zzz.txt", b"one\n")
     history.commit("side")
-    history.git("merge", "main", ok=False)
+    history.git("merge", "-s", "resolve", "main", ok=False)
     history.write("zzz.txt", b"two\n")
     assert "+two" in history.git("diff")
     assert f"{NAME}: not merged yet" in history.git("diff", "--cached")

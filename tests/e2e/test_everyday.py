@@ -117,9 +117,9 @@ def test_merges(history: Repo) -> None:
     assert is_clean(history, B)
 
 
-def test_a_conflict_is_left_as_text_and_aborts_cleanly(history: Repo) -> None:
-    said = history.git("merge", "other", ok=False)
-    assert "CONFLICT" in said
+def test_a_strategy_without_drivers_leaves_text_and_aborts_cleanly(history: Repo) -> None:
+    said = history.git("merge", "-s", "resolve", "other", ok=False)
+    assert "content conflict" in said
     assert b"<<<<<<<" in history.read(NAME)
     history.git("merge", "--abort")
     assert is_clean(history, B)

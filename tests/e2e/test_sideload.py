@@ -295,7 +295,7 @@ def test_a_conflict(based: Repo) -> None:
         based.git("checkout", "-q", branch)
         based.write(NAME, safetensors_bytes(BASE | {"layer.0.bias": factor * BASE["layer.0.bias"]}))
         based.commit(branch)
-    based.git("merge", "other", ok=False)
+    based.git("-c", "merge.theta.driver=false", "merge", "other", ok=False)
     assert based.status() == f"UU {NAME}\n"
     assert "in conflict" in refuse(based, *data)
 

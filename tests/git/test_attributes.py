@@ -12,6 +12,8 @@ from git_theta.git import attributes
 from git_theta.git.command import Git
 
 THETA = "filter=theta diff=theta merge=theta -text"
+DENSE = {"theta-update": "dense"}
+BOTH = {"theta-update": "dense", "theta-merge": "ties"}
 patterns = st.text(
     st.characters(codec="utf-8", exclude_characters="\0", exclude_categories=["Cs"]), min_size=1
 ).filter(
@@ -56,10 +58,10 @@ def test_untrack_removes_what_track_added() -> None:
     ],
 )
 def test_an_update_is_written_once(before: str, after: str) -> None:
-    text, added = attributes.track(before, ["*.pt"], "dense")
+    text, added = attributes.track(before, ["*.pt"], DENSE)
     assert (text, added) == (after, ["*.pt"])
-    assert attributes.update_of(text, "*.pt") == "dense"
-    assert attributes.track(text, ["*.pt"], "dense") == (text, [])
+    assert attributes.value_of(text, "*.pt", "theta-update") == "dense"
+    assert attributes.track(text, ["*.pt"], DENSE) == (text, [])
     assert attributes.track(text, ["*.pt"]) == (text, [])
 
 
@@ -67,6 +69,17 @@ def test_untrack_removes_an_update_with_the_rest() -> None:
     text = f"*.bin theta-update=dense\n*.pt {THETA} theta-update=dense\n*.pth {THETA} x theta-update=dense\n"
     kept = "*.bin theta-update=dense\n*.pth x\n"
     assert attributes.untrack(text, ["*.bin", "*.pt", "*.pth"]) == (kept, ["*.pt", "*.pth"])
+
+
+def test_two_values_are_written_and_removed() -> None:
+    text, _ = attributes.track("", ["*.pt"], BOTH)
+    assert text == f"*.pt {THETA} theta-update=dense theta-merge=ties\n"
+    assert attributes.track(text, ["*.pt"], BOTH) == (text, [])
+    assert attributes.track(text, ["*.pt"], DENSE) == (text, [])
+    changed, added = attributes.track(text, ["*.pt"], {"theta-merge": "slerp,t=0.2"})
+    assert changed == f"*.pt {THETA} theta-update=dense theta-merge=slerp,t=0.2\n"
+    assert added == ["*.pt"]
+    assert attributes.untrack(changed, ["*.pt"]) == ("", ["*.pt"])
 
 
 @pytest.mark.parametrize(
@@ -80,13 +93,13 @@ def test_untrack_removes_an_update_with_the_rest() -> None:
     ],
 )
 def test_the_last_update_counts(text: str, update: str | None) -> None:
-    assert attributes.update_of(text, "*.pt") == update
+    assert attributes.value_of(text, "*.pt", "theta-update") == update
 
 
 def test_an_update_counts_for_the_length_of_a_line() -> None:
-    assert attributes.track("", ["x" * 1800], "delta")[1]
+    assert attributes.track("", ["x" * 1800], {"theta-update": "delta"})[1]
     with pytest.raises(UsageError, match="too long"):
-        attributes.track("", ["x" * 1800], "delta," * 40)
+        attributes.track("", ["x" * 1800], {"theta-update": "delta," * 40})
 
 
 def test_the_last_line_counts() -> None:

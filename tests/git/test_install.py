@@ -133,6 +133,11 @@ def test_settings_stay_on_one_line() -> None:
         "filter.theta.clean",
         "filter.theta.smudge",
         "diff.theta.command",
+        "merge.theta.driver",
+        "merge.theta.name",
+        "merge.theta.recursive",
+        "mergetool.theta.cmd",
+        "mergetool.theta.trustExitCode",
         "filter.theta.required",
     ]
     assert not any("\n" in value or "\0" in value for value in found.values())
@@ -145,6 +150,15 @@ def test_uninstall_says_what_it_found(bare: Repo, tmp_path: Path) -> None:
     outside = Repo(tmp_path)
     done = outside.run(sys.executable, "-m", "git_theta", "uninstall", "--local", ok=False)
     assert done.returncode == 7
+
+
+def test_the_merge_tool_is_installed_and_removed(bare: Repo) -> None:
+    bare.theta("install", "--local")
+    assert '"$MERGED"' in bare.git("config", "--local", "mergetool.theta.cmd")
+    assert bare.git("config", "--local", "mergetool.theta.trustExitCode") == "true\n"
+    bare.git("config", "--local", "mergetool.other.cmd", "x")
+    bare.theta("uninstall", "--local")
+    assert bare.git("config", "--local", "--get-regexp", "^mergetool") == "mergetool.other.cmd x\n"
 
 
 def test_uninstall_leaves_what_a_user_set_for_the_driver(bare: Repo) -> None:

@@ -1,0 +1,114 @@
+"""`git theta merge`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from git_theta import merges
+from git_theta.cli.render import print_json
+from git_theta.cli.rule import rule_of
+from git_theta.errors import UsageError
+from git_theta.git.merge_command import Wishes, merge
+from git_theta.merges.options import describe
+
+_EPILOG = """\b
+Examples:
+  git theta merge -s ties --set density=0.3 fine-tune
+  git theta merge -s average --set weights=0.5,0.3,0.2 one two      all at once
+  git theta merge -s theirs --param 'classifier.*' fine-tune
+  git theta merge --list                   the strategies and their options
+"""
+
+
+@click.command("merge", epilog=_EPILOG, short_help="Merge branches, with a strategy for the models.")
+@click.argument("branches", nargs=-1)
+@click.option("-s", "--strategy", help="How to merge what several sides changed: average, ties, ours, …")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
+@click.option(
+    "--param", "parameters", multiple=True, metavar="GLOB", help="Use the strategy for these parameters only."
+)
+@click.option("-m", "--message", "messages", multiple=True, metavar="TEXT", help="The commit's message.")
+@click.option("--no-edit", is_flag=True, help="Take the message as it is; open no editor.")
+@click.option("--no-commit", is_flag=True, help="Merge one branch, and stop before the commit.")
+@click.option("--no-ff", is_flag=True, help="Make a commit even where HEAD could simply be moved.")
+@click.option("--ff-only", is_flag=True, help="Only move HEAD, and fail where that isn't enough.")
+@click.option("--allow-unrelated-histories", "unrelated", is_flag=True, help="As in git merge.")
+@click.option("--list", "as_list", is_flag=True, help="List the strategies and their options.")
+@click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
+def command(
+    branches: tuple[str, ...],
+    strategy: str | None,
+    settings: tuple[str, ...],
+    parameters: tuple[str, ...],
+    messages: tuple[str, ...],
+    no_edit: bool,
+    no_commit: bool,
+    no_ff: bool,
+    ff_only: bool,
+    unrelated: bool,
+    as_list: bool,
+    as_json: bool,
+) -> int:
+    """Merge branches into the current one.
+
+    Parameters that only one side changed are taken from it. Those that several sides changed are merged by
+    the strategy; without -s, by the rules of the repository, or else by `average`.
+
+    One branch is merged by `git merge`, and conflicts are settled by `git theta resolve`.
+
+    Several branches become one commit with all of them as parents, and every model is merged from all sides
+    at once. A conflict, in any file, stops that, and nothing has changed.
+    """
+    if as_list:
+        _list(as_json)
+        return 0
+    if as_json:
+        raise UsageError("--json is for --list")
+    if not branches:
+        raise UsageError("which branch is to be merged?", "git theta merge BRANCH…")
+    if no_ff and ff_only:
+        raise UsageError("--no-ff and --ff-only exclude each other")
+    wishes = Wishes(
+        rule=rule_of(strategy, settings, parameters),
+        messages=messages,
+        commit=not no_commit,
+        fast_forward=True if ff_only else False if no_ff else None,
+        unrelated=unrelated,
+        edit=not no_edit,
+    )
+    return merge(branches, wishes)
+
+
+def _list(as_json: bool) -> None:
+    found = list(_strategies())
+    if as_json:
+        print_json(found)
+        return
+    width = max(len(option["name"]) + len(option["default"]) for row in found for option in row["options"])
+    for row in found:
+        click.echo(f"{row['name']}: {row['summary']}")
+        for option in row["options"]:
+            click.echo(f"  {option['name'] + '=' + option['default']:<{width + 1}}  {option['meaning']}")
+
+
+def _strategies() -> Iterator[dict[str, Any]]:
+    for strategy in merges.registry():
+        yield {
+            "name": strategy.name,
+            "summary": (inspect.getdoc(type(strategy)) or "").partition("\n")[0],
+            "needs_base": strategy.needs_base,
+            "most": strategy.most,
+            "options": [
+                {
+                    "name": option.name,
+                    "kind": option.kind,
+                    "default": option.default,
+                    "meaning": option.meaning,
+                }
+                for option in describe(strategy)
+            ],
+        }

@@ -1,0 +1,14 @@
+"""`git theta merge-driver`: what `git merge` runs for a checkpoint that both sides changed."""
+
+from __future__ import annotations
+
+import click
+
+from git_theta.git.merge_driver import serve
+
+
+@click.command("merge-driver", hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("args", nargs=-1, type=click.UNPROCESSED)
+def command(args: tuple[str, ...]) -> int:
+    """Merge one file; the arguments are those of `merge.theta.driver`."""
+    return serve(args)

@@ -1,0 +1,47 @@
+"""`git theta merge-tool`."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter
+from git_theta.git.merge_tool import decide, only_conflict, painter
+from git_theta.git.paths import from_top
+from git_theta.git.repository import Repository
+from git_theta.git.resolve import sides
+from git_theta.git.terminal import read_line
+
+_EPILOG = """\b
+Examples:
+  git theta merge-tool                          the checkpoint that is in conflict
+  git theta merge-tool model.safetensors        one of several
+  git mergetool --tool=theta                    all of them, one after the other
+  git config theta.merge ask                    ask during every merge
+"""
+
+
+@click.command(
+    "merge-tool", epilog=_EPILOG, short_help="Decide interactively about a checkpoint in conflict."
+)
+@click.argument("path", type=click.Path(), required=False)
+def command(path: str | None) -> int:
+    """See what both sides did to each group of parameters, and choose what becomes of it.
+
+    You type choices such as `2 ties density=0.3`, `embeddings.* theirs` or `all average`. `help` shows the
+    other commands. `write` merges, writes the file and stages it; `quit` leaves everything as it was.
+
+    The exit code is 0 if the file was written and staged.
+    """
+    repository = Repository(Git())
+    name = only_conflict(repository) if path is None else from_top(repository.git, path)
+    os.chdir(repository.root)
+    work = Filter(Repository(Git()))
+    try:
+        say = painter(work.repository, terminal=sys.stdout.isatty())
+        return 0 if decide(work, sides(work, name), read_line, say) else 1
+    finally:
+        work.close()

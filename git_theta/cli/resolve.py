@@ -1,0 +1,85 @@
+"""`git theta resolve`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from git_theta.cli.render import plural, printable
+from git_theta.cli.rule import rule_of
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter
+from git_theta.git.paths import from_top
+from git_theta.git.repository import Repository
+from git_theta.git.resolve import resolve, sides, write_versions
+from git_theta.report.merged import named, summary
+
+#: So many conflicts are listed.
+_SHOWN = 20
+
+_EPILOG = """\b
+Examples:
+  git theta resolve model.safetensors                       what is to be decided
+  git theta resolve model.safetensors -s theirs             for all of that, take theirs
+  git theta resolve model.safetensors -s ours --param 'embeddings.*'
+  git theta resolve model.safetensors -s ties --set density=0.3 --param '*.weight'
+  git theta resolve model.safetensors --versions            write all three, to merge by hand
+"""
+
+
+@click.command("resolve", epilog=_EPILOG, short_help="Settle a checkpoint that is in conflict.")
+@click.argument("model", type=click.Path())
+@click.option("-s", "--strategy", help="How to decide: ours, theirs, base, average, ties, …")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
+@click.option(
+    "--param",
+    "parameters",
+    multiple=True,
+    metavar="GLOB",
+    help="Use the strategy for these parameters, in conflict or not; else it's for all that is in conflict.",
+)
+@click.option(
+    "--versions", is_flag=True, help="Write base, ours and theirs beside the file, for a merge by hand."
+)
+def command(
+    model: str, strategy: str | None, settings: tuple[str, ...], parameters: tuple[str, ...], versions: bool
+) -> int:
+    """Decide what a merge couldn't, and stage the merged checkpoint.
+
+    After a conflict, the work tree has ours as a valid checkpoint. Each use of this command adds a decision.
+    When all is decided, the merged file is written and staged; then commit as usual.
+
+    What else can be done: take a side as a whole with `git checkout --theirs -- MODEL` and `git add MODEL`,
+    or overwrite MODEL by a file of your own and `git add` it, or `git merge --abort`.
+    """
+    rule = rule_of(strategy, settings, parameters)
+    if versions and rule:
+        raise UsageError("--versions decides nothing, so it goes without a strategy")
+    git = Git()
+    path = from_top(git, model)
+    os.chdir(Repository(git).root)
+    work = Filter(Repository(Git()))
+    try:
+        found = sides(work, path)
+        if versions:
+            for name in write_versions(work, found):
+                click.echo(f"Wrote {printable(name)}")
+            click.echo(f"Overwrite {printable(path)} by your result, then: git add")
+            return 0
+        decisions = [rule] if rule else []
+        rules, otherwise = (decisions, []) if parameters else ([], decisions)
+        merged = resolve(work, found, rules, otherwise)
+    finally:
+        work.close()
+    if merged.manifest is not None:
+        click.echo(f"{printable(path)}: {summary(merged)}")
+        click.echo("Written and staged.")
+        return 0
+    click.echo(f"{printable(path)}: {plural(len(merged.conflicts), 'conflict')} left")
+    for conflict in merged.conflicts[:_SHOWN]:
+        click.echo(f"  {named(conflict)}: {conflict.reason}")
+    if len(merged.conflicts) > _SHOWN:
+        click.echo(f"  and {len(merged.conflicts) - _SHOWN:,} more")
+    return 1

@@ -1,0 +1,37 @@
+"""Merge rules as options of commands: `-s STRATEGY --set KEY=VALUE --param GLOB`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from git_theta.errors import UsageError
+from git_theta.git.merge_rules import check
+from git_theta.merges.rules import Rule
+
+
+def rule_of(strategy: str | None, settings: Sequence[str], parameters: Sequence[str] = ()) -> Rule | None:
+    """The rule that options of a command make; `None` without a strategy.
+
+    Args:
+        strategy: Its name.
+        settings: Its options, each `KEY=VALUE`.
+        parameters: Globs; none for all parameters.
+
+    Raises:
+        UsageError: They make no sense.
+    """
+    if not strategy:
+        if settings or parameters:
+            raise UsageError("--set and --param need a strategy", "for example: -s ties")
+        return None
+    options = {}
+    for setting in settings:
+        key, sign, value = setting.partition("=")
+        if not (key and sign and value):
+            raise UsageError(f"--set {setting!r} isn't KEY=VALUE")
+        if key in options:
+            raise UsageError(f"--set {key} is given twice")
+        options[key] = value
+    rule = Rule(strategy, tuple(sorted(options.items())), tuple(parameters) or ("*",))
+    check(rule)
+    return rule

@@ -1,0 +1,109 @@
+"""Files beside the models that merge strategies read, such as the Fisher information of each."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Lock
+from typing import Protocol
+
+from git_theta import formats
+from git_theta.arrays import gather
+from git_theta.errors import UsageError
+from git_theta.formats.base import Tensor
+from git_theta.formats.split import OPAQUE, split
+from git_theta.git.blobs import Blobs
+from git_theta.git.body import work_file
+from git_theta.git.repository import Repository
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.tensor import TensorSpec
+from git_theta.store.local import LocalStore
+from git_theta.updates.base import Input, Pieces
+from git_theta.values import checked
+
+
+class _Parameters(Protocol):
+    """Parameters of a checkpoint; by name, `None` for one that it doesn't have."""
+
+    def get(self, name: str) -> tuple[TensorSpec, Input] | None: ...
+
+
+class Beside:
+    """Reads parameters of any checkpoint: of the file in the work tree, or of HEAD if it isn't there.
+
+    Each file is opened once, and read as far as its parameters are asked for. Threads may share it.
+
+    Args:
+        repository: The current folder is the top of its work tree.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._files: dict[str, _Parameters] = {}
+        self._turn = Lock()
+
+    def __call__(self, path: str, name: str) -> tuple[TensorSpec, Input]:
+        """The type of a parameter, and its bytes.
+
+        Args:
+            path: The file, from the top of the work tree.
+            name: The parameter.
+
+        Raises:
+            UsageError: There's no such checkpoint, or it doesn't have the parameter.
+        """
+        with self._turn:
+            file = self._files.get(path) or self._files.setdefault(path, self._open(path))
+        found = file.get(name)
+        if found is None:
+            raise UsageError(
+                f"{path} has no parameter {name!r}", "it needs those of the model, by the same names"
+            )
+        return found
+
+    def _open(self, path: str) -> _Parameters:
+        with work_file(os.path.realpath(path)) as file:
+            data = file.data if file else None
+        if data is not None and not is_manifest(data):
+            return _InFile(path, data, self._repository.store)
+        text = bytes(data) if data is not None else self._committed(path)
+        return _InStore(parse(text), self._repository.store)
+
+    def _committed(self, path: str) -> bytes:
+        with Blobs(self._repository.git.cwd) as blobs:
+            text = blobs.read(f"HEAD:{os.path.normpath(path)}", MAX_TEXT_BYTES)
+        if text is None or not is_manifest(text):
+            raise UsageError(
+                f"{path} isn't a file in the work tree, nor a tracked checkpoint in HEAD",
+                "name it from the top of the work tree",
+            )
+        return text
+
+
+class _InFile:
+    def __init__(self, path: str, data: memoryview, store: LocalStore) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            found = split(data, formats.registry(), pool)
+        if found.format == OPAQUE:
+            raise UsageError(f"{path} isn't a checkpoint of a format that has parameters", found.note)
+        self._tensors = {tensor.name: tensor for tensor in found.tensors}
+        self._data = data
+        self._store = store
+
+    def get(self, name: str) -> tuple[TensorSpec, Input] | None:
+        tensor = self._tensors.get(name)
+        return (tensor.spec, partial(self._value, tensor)) if tensor else None
+
+    def _value(self, t: Tensor, _nbytes: int) -> Pieces:
+        yield gather(self._data, t.spec, t.offset, t.strides, t.big_endian, self._store.temporary_file)
+
+
+class _InStore:
+    def __init__(self, manifest: Manifest, store: LocalStore) -> None:
+        self._entries = manifest.by_name
+        self._store = store
+
+    def get(self, name: str) -> tuple[TensorSpec, Input] | None:
+        entry = self._entries.get(name)
+        return (entry.spec, lambda _nbytes: checked(entry, self._store)) if entry else None

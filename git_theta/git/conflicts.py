@@ -1,0 +1,135 @@
+"""Conflicts: what's still to be decided about files in conflict, kept in Git's folder of the work tree.
+
+Git's index has the versions. A record adds which parameters are unresolved and what was decided so
+far. It counts as long as the index has the versions that it's about.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+from git_theta.git.command import Git
+from git_theta.git.repository import Repository
+from git_theta.merge import Conflict
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The versions that the index has of a file in conflict: ids of blobs, empty where there's none.
+
+    Attributes:
+        base: Stage 1.
+        ours: Stage 2.
+        theirs: Stage 3.
+        mode: Of ours, or else of theirs.
+    """
+
+    base: str
+    ours: str
+    theirs: str
+    mode: str = "100644"
+
+    @property
+    def ids(self) -> tuple[str, str, str]:
+        """Of base, ours and theirs."""
+        return self.base, self.ours, self.theirs
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A file in conflict.
+
+    Attributes:
+        path: From the top of the work tree.
+        ids: Of the blobs that base, ours and theirs are; empty where there's none.
+        conflicts: What is unresolved.
+        rules: What was decided, as texts of rules.
+        fallback: What was decided for everything that's in conflict otherwise.
+    """
+
+    path: str
+    ids: tuple[str, str, str]
+    conflicts: tuple[Conflict, ...]
+    rules: tuple[str, ...] = ()
+    fallback: tuple[str, ...] = ()
+
+
+def stages(git: Git, path: str) -> Stages | None:
+    """What the index has of a file in conflict; `None` if it isn't in conflict."""
+    found = {}
+    mode = ""
+    for record in git.run("ls-files", "-u", "-z", "--", f":(top,literal){path}").split(b"\0"):
+        fields, _, name = record.partition(b"\t")
+        if record and os.fsdecode(name) == path:
+            bits, oid, stage = fields.decode().split(" ")
+            found[stage] = oid
+            mode = bits if stage == "2" or not mode or (stage == "3" and "2" not in found) else mode
+    if not found:
+        return None
+    return Stages(found.get("1", ""), found.get("2", ""), found.get("3", ""), mode)
+
+
+def read(repository: Repository, path: str) -> Record | None:
+    """The record of a file; `None` if there's none that can be read."""
+    try:
+        data = json.loads(_place(repository, path).read_bytes())
+        if data["version"] != _VERSION or data["path"] != path:
+            return None
+        base, ours, theirs = map(str, data["ids"])
+        return Record(
+            path,
+            (base, ours, theirs),
+            tuple(Conflict(str(item["name"]), str(item["reason"])) for item in data["conflicts"]),
+            tuple(map(str, data["rules"])),
+            tuple(map(str, data["fallback"])),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def current(repository: Repository, path: str) -> Record | None:
+    """The record of a file that is in conflict now, between the versions that the record is about.
+
+    A record that isn't about these any more is removed.
+    """
+    record = read(repository, path)
+    if record is None:
+        return None
+    now = stages(repository.git, path)
+    if now is None or (now.ours, now.theirs) != record.ids[1:]:
+        forget(repository, path)
+        return None
+    return record
+
+
+def write(repository: Repository, record: Record) -> None:
+    """Keep a record, in place of the one that there was."""
+    place = _place(repository, record.path)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=place.parent)
+    try:
+        with os.fdopen(handle, "w") as file:
+            json.dump({"version": _VERSION, **asdict(record)}, file, indent=1)
+        os.replace(name, place)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def forget(repository: Repository, path: str) -> None:
+    """Remove the record of a file, if there's one."""
+    _place(repository, path).unlink(missing_ok=True)
+
+
+def _place(repository: Repository, path: str) -> Path:
+    key = blake2b(os.fsencode(path), digest_size=16).hexdigest()
+    return repository.git_dir / "theta" / "conflicts" / f"{key}.json"

@@ -1,0 +1,88 @@
+"""Contested checkpoints: those that more than one side of a merge changed, to different content."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from git_theta.git.command import Git
+
+#: Modes of files, executable or not; links and submodules are Git's business.
+_REGULAR = ("100644", "100755")
+
+
+@dataclass(frozen=True, slots=True)
+class Contested:
+    """A checkpoint that the sides of a merge have differently.
+
+    Attributes:
+        path: From the top of the work tree.
+        mode: Of the first side that has it.
+        base: The merge base's blob; empty if it isn't there.
+        sides: Each side's blob; empty where it isn't there.
+    """
+
+    path: str
+    mode: str
+    base: str
+    sides: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    mode: str
+    oid: str
+
+
+def contested(git: Git, base: str | None, sides: Sequence[str]) -> list[Contested]:
+    """The checkpoints that must be merged, because Git couldn't tell by equality.
+
+    One that a side removed or moved isn't among them: Git sees to that.
+
+    Args:
+        git: Git in the repository, at the top of its work tree.
+        base: A commit; `None` if there's none, which counts as one without files.
+        sides: Commits.
+    """
+    start = base or git.run("hash-object", "-t", "tree", "--stdin", stdin=b"").decode().strip()
+    changes = [dict(_changes(git, start, side)) for side in sides]
+    paths = sorted({path for change in changes for path in change})
+    found = [each for path in paths if (each := _contested(path, changes))]
+    ours = _merged_by_us(git, [each.path for each in found])
+    return [each for each in found if each.path in ours]
+
+
+def _contested(path: str, changes: Sequence[Mapping[str, tuple[_Version, _Version]]]) -> Contested | None:
+    pairs = [change.get(path) for change in changes]
+    before = next(pair[0] for pair in pairs if pair)
+    after = [pair[1] if pair else before for pair in pairs]
+    changed = [version for version, pair in zip(after, pairs, strict=True) if pair]
+    there = [version for version in (before, *after) if version.oid]
+    if len({version.oid for version in changed}) < 2 or not all(version.oid for version in changed):
+        return None
+    if any(version.mode not in _REGULAR for version in there):
+        return None
+    mode = next(version.mode for version in after if version.oid)
+    return Contested(path, mode, before.oid, tuple(version.oid for version in after))
+
+
+def _changes(git: Git, old: str, new: str) -> Iterator[tuple[str, tuple[_Version, _Version]]]:
+    """Path → version before and after; the id is empty where it isn't there."""
+    listing = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
+    fields = listing.split(b"\0")
+    for head, path in zip(fields[::2], fields[1::2], strict=False):
+        modes, oids = head.decode().removeprefix(":").split(" ")[:2], head.decode().split(" ")[2:4]
+        before, after = (
+            _Version(mode, oid if oid.strip("0") else "") for mode, oid in zip(modes, oids, strict=True)
+        )
+        yield os.fsdecode(path), (before, after)
+
+
+def _merged_by_us(git: Git, paths: Sequence[str]) -> set[str]:
+    """Those whose attributes name our merge driver."""
+    if not paths:
+        return set()
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    fields = git.run("check-attr", "-z", "--stdin", "merge", stdin=names).split(b"\0")
+    return {os.fsdecode(p) for p, v in zip(fields[::3], fields[2::3], strict=False) if v == b"theta"}

@@ -1,0 +1,125 @@
+"""What `git theta merge` does: Git's own merge with a rule for the models, or a merge of several branches."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from git_theta.errors import GitError, UsageError
+from git_theta.git import octopus
+from git_theta.git.command import Git
+from git_theta.git.filter import note
+from git_theta.git.install import MERGE_DRIVER
+from git_theta.git.merge_rules import VARIABLE, asks
+from git_theta.git.repository import Repository
+from git_theta.merge import LAYOUT
+from git_theta.merges.rules import Rule
+from git_theta.report.merged import summary
+from git_theta.report.words import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants of a merge.
+
+    Attributes:
+        rule: For the models, before all others; `None` to leave it to the settings.
+        messages: Paragraphs of the commit's message; none to let Git write it.
+        commit: Whether to commit; only one branch can be merged without.
+        fast_forward: `True` for nothing but that, `False` for a commit in any case; `None` as is usual.
+        unrelated: Whether branches without a common commit may be merged.
+        edit: Whether an editor may open for the message.
+    """
+
+    rule: Rule | None = None
+    messages: tuple[str, ...] = ()
+    commit: bool = True
+    fast_forward: bool | None = None
+    unrelated: bool = False
+    edit: bool = True
+
+
+def merge(branches: Sequence[str], wishes: Wishes) -> int:
+    """Merge branches into the current one.
+
+    Args:
+        branches: One or more, as the user named them.
+        wishes: How.
+
+    Returns:
+        The exit code: git's, where git does it.
+
+    Raises:
+        ThetaError: It can't be done, or several branches are in conflict; nothing has changed then.
+    """
+    git = Git()
+    _ = Repository(git).root  # fails where there's no work tree
+    if not git.config(MERGE_DRIVER):
+        raise GitError("Git isn't set up to merge checkpoints", "run `git theta install`")
+    rules = _with_rule(os.environ.get(VARIABLE, ""), wishes.rule)
+    if len(branches) == 1:
+        return _one(branches[0], rules, wishes)
+    parents = octopus.independent(git, branches)
+    if len(parents.branches) < 2:
+        # What's left of them may be nothing; then any of them makes git say so.
+        return _one(next(iter(parents.branches), branches[0]), rules, wishes)
+    return _several(git, parents, rules, wishes)
+
+
+def _with_rule(rules: str, rule: Rule | None) -> str:
+    """The text of rules with one more at the end, which is the one that counts."""
+    if rule is None:
+        return rules
+    if set(str(rule)) & {";", "\n"}:
+        raise UsageError(f"a rule can't have a semicolon or a line break in it: {rule}")
+    return f"{rules};{rule}" if rules else str(rule)
+
+
+def _one(branch: str, rules: str, wishes: Wishes) -> int:
+    words = [
+        "git",
+        *_not_asking(wishes.rule),
+        "merge",
+        *(word for text in wishes.messages for word in ("-m", text)),
+    ]
+    words += [] if wishes.commit else ["--no-commit"]
+    words += [] if wishes.edit else ["--no-edit"]
+    words += {None: [], True: ["--ff-only"], False: ["--no-ff"]}[wishes.fast_forward]
+    words += ["--allow-unrelated-histories"] if wishes.unrelated else []
+    return subprocess.call([*words, "--", branch], env={**os.environ, VARIABLE: rules})
+
+
+def _not_asking(rule: Rule | None) -> list[str]:
+    """Options by which Git's merge asks nothing if a rule has the answers already."""
+    answered = rule is not None and all(map(rule.is_for, ("", LAYOUT))) and asks(Repository(Git()))
+    return ["-c", "theta.merge="] if answered else []
+
+
+def _several(git: Git, parents: octopus.Parents, rules: str, wishes: Wishes) -> int:
+    if not wishes.commit:
+        raise UsageError("--no-commit isn't for several branches", "merge one after the other")
+    if wishes.fast_forward:
+        raise UsageError(f"{len(parents.branches)} branches can't be merged by a fast-forward")
+    os.chdir(Repository(git).root)
+    repository = Repository(Git())
+    made = octopus.merge(
+        repository,
+        parents,
+        rules,
+        "\n\n".join(wishes.messages),
+        unrelated=wishes.unrelated,
+        head_too=wishes.fast_forward is False,
+    )
+    action = " ".join(("merge", *parents.branches))
+    # Git moves the work tree and the index along, and refuses where that would overwrite something.
+    code = subprocess.call(
+        ["git", "merge", "--ff-only", "--quiet", made.commit],
+        env={**os.environ, "GIT_REFLOG_ACTION": action},
+    )
+    if code == 0:
+        for path, merged in made.models.items():
+            note(f"{printable(path)}: {summary(merged)}")
+        print(f"Merged {len(parents.branches)} branches: {git.line('rev-parse', '--short', made.commit)}")
+    return code

@@ -1,0 +1,170 @@
+"""The merge tool's desk: a file in conflict in this repository, or one that `git merge` asks about."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from git_theta.errors import ThetaError
+from git_theta.git.filter import Filter
+from git_theta.git.merge_rules import check
+from git_theta.git.remember import remember
+from git_theta.merges.rules import Rule, Rules
+from git_theta.mergetool.desk import Preview
+from git_theta.merging import Merged, Merger
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.progress import progress
+from git_theta.report.merged import named
+from git_theta.report.readers import StoredReader
+from git_theta.report.scalars import ScalarChange, scalar_changes
+from git_theta.report.side import Side
+from git_theta.store.local import LocalStore
+from git_theta.values import checked
+
+_OURS = Rule("ours")
+
+
+class Scratch(LocalStore):
+    """A store on top of another one, which is only read.
+
+    Args:
+        root: The folder of this one.
+        below: The other one.
+    """
+
+    def __init__(self, root: Path, below: LocalStore) -> None:
+        super().__init__(root)
+        self.below = below
+
+    def has(self, oid: str) -> bool:
+        """Whether either has the object."""
+        return self.path(oid).exists() or self.below.has(oid)
+
+    def size(self, oid: str) -> int | None:
+        """The object's size in either."""
+        own = super().size(oid)
+        return self.below.size(oid) if own is None else own
+
+    def get(self, oid: str) -> memoryview:
+        """The object from either; see `LocalStore.get`."""
+        return super().get(oid) if self.path(oid).exists() else self.below.get(oid)
+
+
+@contextmanager
+def scratch(store: LocalStore) -> Iterator[Scratch]:
+    """A store on top of a repository's, which is gone when the context ends.
+
+    Raises:
+        ThetaError: The repository's can't be written to.
+    """
+    try:
+        store.tmp.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=store.tmp, prefix="preview-")
+    except OSError as error:
+        raise ThetaError(f"can't write to the store {store.root}: {error.strerror}") from error
+    with folder:
+        yield Scratch(Path(folder.name), store)
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryDesk:
+    """See `git_theta.mergetool.desk.Desk`.
+
+    Attributes:
+        work: The filter; the current folder is the top of the work tree.
+        store: Where previews go.
+        path: The file, from the top.
+        base: The merge base; `None` if there's none.
+        sides: Ours and theirs.
+        rules: What holds without the session's choices.
+        places: Where rules can be kept.
+        finish: Writes the file with the session's choices; returns what to tell the user.
+    """
+
+    work: Filter
+    store: Scratch
+    path: str
+    base: Manifest | None
+    sides: tuple[Manifest, Manifest]
+    rules: Rules
+    places: Mapping[str, str]
+    finish: Callable[[Sequence[Rule]], str] = field(default=lambda _rules: "")
+
+    @property
+    def threads(self) -> int:
+        """How many parameters to work on at once."""
+        return self.work.repository.settings.thread_count
+
+    def check(self, rule: Rule) -> None:
+        """See `Desk.check`."""
+        check(rule)
+
+    def plan(self, rules: Sequence[Rule]) -> Merged:
+        """See `Desk.plan`."""
+        return self._merger().plan(self.base, self.sides, self._with(rules))
+
+    def value(self, entry: Entry) -> Iterator[memoryview]:
+        """See `Desk.value`."""
+        return checked(entry, self.store)
+
+    def others(self) -> Mapping[str, str]:
+        """See `Desk.others`."""
+        if self.base is None:
+            return {}
+        try:
+            ours, theirs = (self._changes(side) for side in self.sides)
+        except ThetaError:
+            return {}
+        return {
+            name: f"{_text(ours[name].old)} -> ours {_text(ours[name].new)}, theirs {_text(theirs[name].new)}"
+            for name in ours
+            if name in theirs
+        }
+
+    def preview(self, rules: Sequence[Rule]) -> Preview:
+        """See `Desk.preview`."""
+        own = self._with(rules)
+        with progress(f"merging {self.path}", self.sides[0].size) as advance:
+            merged = self._merger(advance).merge(
+                self.base, self.sides, Rules(own.rules, (_OURS, *own.otherwise))
+            )
+        if merged.manifest is None:
+            raise failure(merged)
+        oids = {ref.oid for entry in merged.manifest.all_entries() for ref in entry.source.payloads()}
+        new = (self.store.size(oid) or 0 for oid in oids if not self.store.below.has(oid))
+        return Preview(merged, sum(new))
+
+    def write(self, rules: Sequence[Rule]) -> str:
+        """See `Desk.write`."""
+        return self.finish(rules)
+
+    def remember(self, rules: Sequence[Rule], place: str) -> str:
+        """See `Desk.remember`."""
+        return remember(self.work.repository, self.path, rules, place)
+
+    def _with(self, rules: Sequence[Rule]) -> Rules:
+        return Rules((*self.rules.rules, *rules), self.rules.otherwise)
+
+    def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
+        return replace(self.work.merger(self.path, advance), store=self.store)
+
+    def _changes(self, side: Manifest) -> dict[str, ScalarChange]:
+        old, new = (
+            Side(self.path, manifest, StoredReader(manifest, self.store))
+            for manifest in (self.base, side)
+            if manifest
+        )
+        return {change.name: change for change in scalar_changes(old, new) or ()}
+
+
+def failure(merged: Merged) -> ThetaError:
+    """What stands in the way of a merge, as an error."""
+    first = merged.conflicts[0]
+    return ThetaError(f"{named(first)}: {first.reason}")
+
+
+def _text(value: str | None) -> str:
+    return "nothing" if value is None else value

@@ -1,0 +1,118 @@
+"""The merge driver: what Git runs for a checkpoint that both sides changed, as `merge.theta.driver`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from git_theta.errors import GitError, ManifestError, ThetaError, UsageError
+from git_theta.git.at_hand import at_hand
+from git_theta.git.body import work_file
+from git_theta.git.caller import favoured
+from git_theta.git.command import Git
+from git_theta.git.conflicts import Record, write
+from git_theta.git.filter import Filter, explain, note
+from git_theta.git.merge_rules import asks, merge_rules
+from git_theta.git.repository import Repository
+from git_theta.memory import keep_memory
+from git_theta.merge import Conflict
+from git_theta.merges.rules import Rule, Rules
+from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.progress import progress
+from git_theta.report.merged import conflict_lines, summary
+from git_theta.report.words import printable
+
+_CONFLICT = 1
+
+
+def serve(args: Sequence[str]) -> int:
+    """Merge one file.
+
+    Args:
+        args: As `merge.theta.driver` has them: files with the base's, ours' and theirs' version, and the
+            path. Ours' file gets the result.
+
+    Returns:
+        0 if the file was merged, else 1; ours' file is as it was then. Another code could end the command.
+    """
+    keep_memory()
+    path = args[3] if len(args) == 4 else None
+    try:
+        if path is None:
+            raise GitError("git passes unusual arguments to merge.theta.driver", "run `git theta install`")
+        return _merge(path, *args[:3])
+    except ThetaError as error:
+        explain(path, error)
+    except KeyboardInterrupt:
+        note("interrupted")
+    except Exception as error:
+        # Any other exit than 0 or 1 could abort a rebase in the middle.
+        note(f"{path}: can't be merged: {printable(repr(error))}")
+    return _CONFLICT
+
+
+def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
+    texts = [Path(name).read_bytes() for name in (base_file, ours_file, theirs_file)]
+    repository = Repository(Git())
+    work = Filter(repository)
+    try:
+        rules = merge_rules(repository, path)
+        side = favoured()
+        if side:
+            rules = replace(rules, rules=(*rules.rules, Rule(side)))
+        base, ours, theirs = (manifest_of(work, path, text) for text in texts)
+        if ours is None or theirs is None:
+            raise UsageError(f"{path} is empty on one side")
+        if not side and asks(repository):
+            chosen = _ask(work, path, base, ours, theirs, rules)
+            if chosen is None:
+                _leave(repository, path, texts, [Conflict("", "nothing was decided")])
+                return _CONFLICT
+            rules = chosen
+        with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
+            merger = replace(work.merger(path, advance), at_hand=at_hand(work, file, ours))
+            merged = merger.merge(base, [ours, theirs], rules)
+        if merged.manifest is None:
+            _leave(repository, path, texts, merged.conflicts)
+            return _CONFLICT
+        Path(ours_file).write_bytes(merged.manifest.to_bytes())
+    finally:
+        work.close()
+    note(f"{printable(path)}: {summary(merged)}")
+    return 0
+
+
+def _ask(
+    work: Filter, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
+) -> Rules | None:
+    """See `git_theta.git.merge_tool.ask`, which needs modules that few merges need."""
+    from git_theta.git.merge_tool import ask
+
+    return ask(work, path, base, ours, theirs, rules)
+
+
+def manifest_of(work: Filter, path: str, text: bytes) -> Manifest | None:
+    """The manifest that a version is; one is made of a file that Git has as a whole; `None` for an empty one.
+
+    Raises:
+        ManifestError: It's a damaged manifest.
+    """
+    if not text:
+        return None
+    if is_manifest(text):
+        try:
+            return parse(text)
+        except ManifestError as error:
+            raise ManifestError(f"one side isn't a valid manifest: {error.message}", error.hint) from error
+    return work.cleaner(path).clean(memoryview(text)).manifest
+
+
+def _leave(repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]) -> None:
+    """Leave ours in place, and say what is to be decided."""
+    ids = [repository.git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in texts]
+    with suppress(OSError):
+        write(repository, Record(path, (ids[0] if texts[0] else "", ids[1], ids[2]), tuple(conflicts)))
+    for line in conflict_lines(path, conflicts):
+        note(line)

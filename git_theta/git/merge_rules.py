@@ -1,0 +1,105 @@
+"""Merge rules of a repository: what attributes, a tracked file, git config and the environment say.
+
+Each of these takes precedence over those before it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from git_theta import merges
+from git_theta.errors import UsageError
+from git_theta.git.blobs import Blobs
+from git_theta.git.repository import Repository
+from git_theta.merges.options import parse as parse_options
+from git_theta.merges.rules import Rule, Rules, parse, parse_lines, parse_toml
+
+#: The attribute for a whole file: a strategy and options with commas between, `ties,density=0.3`.
+ATTRIBUTE = "theta-merge"
+
+#: The tracked file.
+CONFIG = ".theta/config.toml"
+
+#: Rules for one command.
+VARIABLE = "GIT_THETA_MERGE"
+
+#: What `theta.merge` is to be asked on a terminal, and no strategy's name.
+ASK = "ask"
+
+_UNSET = {"unspecified", "unset", "set", ""}
+_MAX_CONFIG = 1 << 20
+
+
+def merge_rules(repository: Repository, path: str, environment: Mapping[str, str] = os.environ) -> Rules:
+    """The rules for a file, checked.
+
+    Args:
+        repository: The current folder is the top of its work tree, or it's bare.
+        path: The file, from the top.
+        environment: Environment variables.
+
+    Raises:
+        UsageError: A rule isn't valid; the message says where it stands.
+    """
+    places: list[tuple[str, Callable[[], tuple[Rule, ...]]]] = [
+        (f"the attribute {ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
+        (CONFIG, partial(_tracked, repository)),
+        ("git config theta.merge", partial(_configured, repository)),
+        (VARIABLE, partial(parse_lines, environment.get(VARIABLE, ""))),
+    ]
+    found: list[Rule] = []
+    for where, read in places:
+        try:
+            rules = read()
+            for rule in rules:
+                check(rule)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", error.hint) from error
+        found += rules
+    return Rules(tuple(found)).of(path)
+
+
+def asks(repository: Repository) -> bool:
+    """Whether merges should ask on the terminal what to do."""
+    return repository.git.config("theta.merge") == ASK
+
+
+def check(rule: Rule) -> None:
+    """Check that a rule's strategy exists and has its options.
+
+    Raises:
+        UsageError: It doesn't.
+    """
+    options = {key: value for key, value in rule.options if key != "files"}
+    parse_options(merges.registry().get(rule.strategy), options)
+
+
+def from_attribute(text: str) -> Rule:
+    """The rule that an attribute's value is."""
+    return parse(text.replace(",", " ").replace(":", ","))
+
+
+def _attribute(repository: Repository, path: str) -> tuple[Rule, ...]:
+    fields = repository.git.run("check-attr", "-z", ATTRIBUTE, "--", path).split(b"\0")
+    value = os.fsdecode(fields[2]) if len(fields) > 2 else ""
+    return () if value in _UNSET else (from_attribute(value),)
+
+
+def _tracked(repository: Repository) -> tuple[Rule, ...]:
+    """The work tree's file; where there's no work tree, HEAD's."""
+    if os.path.lexists(CONFIG):
+        with open(CONFIG, "rb") as file:
+            return parse_toml(file.read(_MAX_CONFIG), CONFIG)
+    with Blobs(repository.git.cwd) as blobs:
+        data = blobs.read(f"HEAD:{CONFIG}", _MAX_CONFIG)
+    return parse_toml(data, CONFIG) if data else ()
+
+
+def _configured(repository: Repository) -> tuple[Rule, ...]:
+    general = repository.git.config("theta.merge")
+    texts = [] if general in ("", ASK) else [general]
+    if "theta.mergerule" in repository.git.settings:
+        texts += repository.git.line("config", "--get-all", "theta.mergerule").split("\n")
+    return tuple(parse(text) for text in texts if text.strip())

@@ -1,0 +1,114 @@
+"""The merge tool in a repository: which file, what to write, and asking in the middle of a `git merge`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+
+from git_theta.errors import GitError
+from git_theta.git import conflicts
+from git_theta.git.colour import painted, palette
+from git_theta.git.filter import Filter
+from git_theta.git.merge_desk import RepositoryDesk, failure, scratch
+from git_theta.git.remember import IN_FILE, IN_GIT
+from git_theta.git.repository import Repository
+from git_theta.git.resolve import Sides, decided, resolve
+from git_theta.git.terminal import on_terminal, read_line, show
+from git_theta.merges.rules import Rule, Rules
+from git_theta.mergetool.session import Ask, Say, Session
+from git_theta.model.manifest import Manifest
+from git_theta.report.lines import Line
+from git_theta.report.merged import summary
+
+__all__ = ["ask", "decide", "only_conflict", "painter"]
+
+
+def only_conflict(repository: Repository) -> str:
+    """The one tracked checkpoint in conflict, from the top of the work tree.
+
+    Raises:
+        GitError: There's none, or there are several.
+    """
+    git = repository.git
+    listed = git.run("ls-files", "-u", "-z", "--full-name", ":/").split(b"\0")
+    paths = list(dict.fromkeys(record.partition(b"\t")[2] for record in listed if record))
+    fields = git.run("check-attr", "-z", "--stdin", "filter", stdin=b"".join(path + b"\0" for path in paths))
+    values = fields.split(b"\0")
+    found = [
+        os.fsdecode(path) for path, value in zip(values[::3], values[2::3], strict=False) if value == b"theta"
+    ]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise GitError("no checkpoint is in conflict", "see what is: git status")
+    raise GitError(f"{len(found)} checkpoints are in conflict: {', '.join(found[:5])}", "name one of them")
+
+
+def decide(work: Filter, versions: Sides, ask: Ask, say: Say) -> bool:
+    """Let the user decide about a file in conflict; returns whether it's written and staged.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        versions: The file.
+        ask: Asks for a line.
+        say: Shows lines.
+
+    Raises:
+        ThetaError: The file can't be looked at.
+    """
+
+    def finish(rules: Sequence[Rule]) -> str:
+        before = conflicts.read(work.repository, versions.path)
+        merged = resolve(work, versions, rules, ())
+        if merged.manifest is None:
+            # As long as the session goes on, its choices are nowhere else.
+            if before:
+                conflicts.write(work.repository, before)
+            else:
+                conflicts.forget(work.repository, versions.path)
+            raise failure(merged)
+        return f"{summary(merged)}\nWritten and staged."
+
+    rules = decided(work, versions, (), ())
+    places = {**IN_FILE, **IN_GIT}
+    with scratch(work.repository.store) as store:
+        sides = (versions.ours, versions.theirs)
+        desk = RepositoryDesk(work, store, versions.path, versions.base, sides, rules, places, finish)
+        return Session(desk, ask, say).run() is not None
+
+
+def ask(
+    work: Filter, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
+) -> Rules | None:
+    """Ask the user, in the middle of a git command, how to merge a file.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        path: The file, from there.
+        base: The merge base; `None` if there's none.
+        ours: Our version.
+        theirs: Their version.
+        rules: What holds if nothing is chosen.
+
+    Returns:
+        Rules to merge by: those given if there's no terminal, or nothing to decide; `None` if the user quits.
+    """
+    with on_terminal() as there:
+        if not there:
+            return rules
+        with scratch(work.repository.store) as store:
+            desk = RepositoryDesk(work, store, path, base, (ours, theirs), rules, IN_GIT)
+            session = Session(desk, read_line, painter(work.repository, terminal=True))
+            chosen = session.run() if session.undecided else ()
+    return None if chosen is None else replace(rules, rules=(*rules.rules, *chosen))
+
+
+def painter(repository: Repository, *, terminal: bool) -> Say:
+    """Shows lines on stdout, in the colours that Git is set to on a terminal."""
+    colours = palette(repository.git, terminal=terminal)
+
+    def say(lines: Sequence[Line]) -> None:
+        show(painted(lines, colours))
+
+    return say  # type: ignore[return-value]

@@ -1,0 +1,100 @@
+"""Merging commits by Git, two by two, without a work tree and without an index."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from git_theta.errors import GitError
+from git_theta.git.command import Git
+from git_theta.git.stage import index_line
+from git_theta.report.words import plural, printable
+
+#: The first Git whose `merge-tree` does real merges.
+_NEEDED = (2, 38)
+
+_HELPER = "helper of git theta merge"
+
+
+def check_version(git: Git) -> None:
+    """Check that Git can do it.
+
+    Raises:
+        GitError: It's too old.
+    """
+    said = git.line("--version")
+    found = re.search(r"(\d+)\.(\d+)", said)
+    if found is None or (int(found[1]), int(found[2])) < _NEEDED:
+        needed = ".".join(map(str, _NEEDED))
+        raise GitError(
+            f"a merge of several branches needs git {needed} or newer, and this is {said}",
+            "or merge one branch after the other",
+        )
+
+
+def with_files(git: Git, commit: str, files: Mapping[str, tuple[str, str]]) -> str:
+    """A commit on top of another one that has some files differently.
+
+    Args:
+        git: Git in the repository.
+        commit: The other one; also the result if there are no such files.
+        files: Path → mode and blob.
+    """
+    if not files:
+        return commit
+    with tempfile.TemporaryDirectory() as folder:
+        inside = Git(git.cwd, {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")})
+        inside.run("read-tree", commit)
+        lines = b"".join(index_line(path, mode, oid) for path, (mode, oid) in files.items())
+        inside.run("update-index", "-z", "--index-info", stdin=lines)
+        tree = inside.line("write-tree")
+    return commit_tree(git, tree, [commit], _HELPER)
+
+
+def merge_trees(git: Git, commits: Sequence[str], *, unrelated: bool) -> str:
+    """The tree that Git merges commits to, the first two first.
+
+    Models must be merged already: one that Git would have to look into is a conflict.
+
+    Args:
+        git: Git in the repository.
+        commits: Two or more.
+        unrelated: Whether they may have no commit in common.
+
+    Raises:
+        GitError: There are conflicts; the message names the files.
+    """
+    merged, *others = commits
+    tree = git.line("rev-parse", f"{merged}^{{tree}}")
+    for commit in others:
+        tree = _merge_two(git, merged, commit, unrelated=unrelated)
+        merged = commit_tree(git, tree, [merged, commit], _HELPER)
+    return tree
+
+
+def commit_tree(git: Git, tree: str, parents: Sequence[str], message: str, *options: str) -> str:
+    """A new commit's id."""
+    words = [word for parent in parents for word in ("-p", parent)]
+    return git.run("commit-tree", tree, *words, *options, stdin=os.fsencode(message)).decode().strip()
+
+
+def _merge_two(git: Git, one: str, other: str, *, unrelated: bool) -> str:
+    words = ["git", "-c", "merge.theta.driver=false", "merge-tree", "--write-tree", "-z", "--name-only"]
+    words += ["--no-messages", *(["--allow-unrelated-histories"] if unrelated else []), one, other]
+    # The exit code says more than whether it worked.
+    done = subprocess.run(words, cwd=git.cwd, env={**os.environ, "LC_ALL": "C"}, capture_output=True)
+    if done.returncode not in (0, 1):
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        raise GitError(f"git merge-tree failed: {said}")
+    tree, *files = (os.fsdecode(part) for part in done.stdout.rstrip(b"\0\n").split(b"\0"))
+    if done.returncode:
+        names = "".join(f"\n  {printable(name)}" for name in dict.fromkeys(files))
+        raise GitError(
+            f"{plural(len(set(files)), 'file')} in conflict; nothing has changed{names}",
+            "merge one branch after the other, and settle the conflicts of each",
+        )
+    return tree

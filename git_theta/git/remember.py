@@ -1,0 +1,108 @@
+"""Remember: write merge rules for one file where `merge_rules` finds them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from git_theta.errors import GitError, UsageError
+from git_theta.git.merge_rules import CONFIG
+from git_theta.git.repository import Repository
+from git_theta.merges.rules import Rule, parse_toml
+from git_theta.mergetool.items import escaped
+
+#: What to answer → where rules are kept then.
+IN_FILE: Final = {"c": f"{CONFIG}, for all who use this repository"}
+IN_GIT: Final = {"g": "git config theta.mergeRule, for you in this clone"}
+
+_EVERY = ("*",)
+
+
+def remember(repository: Repository, path: str, rules: Sequence[Rule], place: str) -> str:
+    """Keep rules for a file.
+
+    Args:
+        repository: The current folder is the top of its work tree.
+        path: The file, from the top.
+        rules: Without paths.
+        place: A key of `IN_FILE` or `IN_GIT`.
+
+    Returns:
+        What to tell the user.
+
+    Raises:
+        UsageError: The tracked file isn't valid, or can't have such names.
+        GitError: Something can't be written.
+    """
+    # With a slash, the pattern is for this path and not for the name in any folder.
+    own = tuple(replace(rule, paths=(f"/{escaped(path)}",)) for rule in rules)
+    if place in IN_GIT:
+        for rule in own:
+            repository.git.run("config", "--local", "--add", "theta.mergeRule", str(rule))
+        return "Added to git config theta.mergeRule."
+    if os.path.islink(CONFIG) or os.path.islink(os.path.dirname(CONFIG)):
+        raise UsageError(f"{CONFIG} is a link; nothing is written")
+    return _add(Path(CONFIG), own)
+
+
+def _add(file: Path, rules: tuple[Rule, ...]) -> str:
+    try:
+        old = file.read_bytes() if file.exists() else b""
+        if parse_toml(old, CONFIG)[-len(rules) :] == rules:
+            return f"{CONFIG} has these rules already."
+        gap = b"" if not old else b"\n" if old.endswith(b"\n") else b"\n\n"
+        new = old + gap + "\n".join(map(_table, rules)).encode()
+        if parse_toml(new, CONFIG)[-len(rules) :] != rules:
+            raise UsageError(f"the rules can't be written to {CONFIG}", "add them by hand")
+        file.parent.mkdir(exist_ok=True)
+        _replace(file, new)
+    except UnicodeEncodeError as error:
+        raise UsageError(f"a name can't be written to {CONFIG}", "keep it in git config") from error
+    except OSError as error:
+        raise GitError(f"{CONFIG} can't be written: {error.strerror}") from error
+    return f"Added to {CONFIG}. Commit it for everyone to have it."
+
+
+def _replace(file: Path, data: bytes) -> None:
+    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
+    handle, name = tempfile.mkstemp(dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+            os.fchmod(out.fileno(), mode)
+        os.replace(name, file)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _table(rule: Rule) -> str:
+    return "\n".join(["[[merge]]", *_lines(rule)]) + "\n"
+
+
+def _lines(rule: Rule) -> Iterator[str]:
+    yield f"path = {_text(rule.paths[0])}"
+    if rule.parameters != _EVERY:
+        yield f"parameters = [{', '.join(map(_text, rule.parameters))}]"
+    yield f"strategy = {_text(rule.strategy)}"
+    if rule.options:
+        pairs = ", ".join(f"{_text(key)} = {_text(value)}" for key, value in rule.options)
+        yield f"options = {{ {pairs} }}"
+
+
+def _text(text: str) -> str:
+    """A string of TOML: as in JSON, but for one character."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,198 @@
+"""Resolve: settle a checkpoint that is in conflict, from the versions that the index has of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_theta.clean import same_content
+from git_theta.errors import GitError, ThetaError, UsageError
+from git_theta.fingerprint import fingerprint
+from git_theta.git import conflicts
+from git_theta.git.blobs import Blobs
+from git_theta.git.body import WorkFile, work_file
+from git_theta.git.conflicts import Record, Stages
+from git_theta.git.filter import Filter
+from git_theta.git.merge_driver import manifest_of
+from git_theta.git.merge_rules import merge_rules
+from git_theta.git.stage import index_line, write_and_stage
+from git_theta.merges.rules import Rule, Rules, parse
+from git_theta.merging import Merged
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
+from git_theta.progress import progress
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """A file in conflict.
+
+    Attributes:
+        path: From the top of the work tree.
+        stages: What the index has.
+        base: The merge base; `None` if both sides added the file.
+        ours: Our version.
+        theirs: Their version.
+        record: What was decided so far.
+    """
+
+    path: str
+    stages: Stages
+    base: Manifest | None
+    ours: Manifest
+    theirs: Manifest
+    record: Record
+
+    @property
+    def versions(self) -> dict[str, Manifest]:
+        """The versions by the names that people call them."""
+        base = {"base": self.base} if self.base else {}
+        return {**base, "ours": self.ours, "theirs": self.theirs}
+
+
+def sides(work: Filter, path: str) -> Sides:
+    """The versions of a file in conflict.
+
+    Raises:
+        GitError: It isn't in conflict, or a side has no such file.
+    """
+    repository = work.repository
+    stages = conflicts.stages(repository.git, path)
+    if stages is None:
+        raise GitError(f"{path} isn't in conflict", "see which are: git status")
+    quoted = shlex.quote(path)
+    if not stages.ours or not stages.theirs:
+        raise GitError(
+            f"{path} was removed on one side", f"keep it: git add {quoted}; or remove it: git rm {quoted}"
+        )
+    found = []
+    with Blobs(repository.git.cwd) as blobs:
+        for oid in stages.ids:
+            text = blobs.read(oid, MAX_TEXT_BYTES) if oid else b""
+            if text is None:
+                raise GitError(f"the versions of {path} can't be read")
+            found.append(manifest_of(work, path, text))
+    base, ours, theirs = found
+    if ours is None or theirs is None:
+        raise GitError(f"{path} is empty on one side", f"take the other: git checkout --ours -- {quoted}")
+    record = conflicts.current(repository, path) or Record(path, stages.ids, ())
+    return Sides(path, stages, base, ours, theirs, record)
+
+
+def decided(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Rules:
+    """The rules for a file: those of the repository, those decided so far, and new ones."""
+    general = merge_rules(work.repository, versions.path)
+    record = versions.record
+    return Rules(
+        (*general.rules, *map(parse, record.rules), *rules), (*map(parse, record.fallback), *otherwise)
+    )
+
+
+def resolve(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Merged:
+    """Merge again with more rules. Without conflicts, the result is written and staged.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        versions: The file.
+        rules: For parameters that they name.
+        otherwise: For what would be in conflict without them.
+
+    Raises:
+        ThetaError: The file can't be merged or written; nothing has changed then.
+    """
+    path, repository = versions.path, work.repository
+    with work_file(path) as file:
+        _check_ours(work, versions, file)
+        with progress(f"merging {path}", versions.ours.size) as advance:
+            merged = work.merger(path, advance).merge(
+                versions.base, [versions.ours, versions.theirs], decided(work, versions, rules, otherwise)
+            )
+        if merged.manifest is None:
+            conflicts.write(
+                repository,
+                Record(
+                    path,
+                    versions.stages.ids,
+                    merged.conflicts,
+                    (*versions.record.rules, *map(str, rules)),
+                    (*versions.record.fallback, *map(str, otherwise)),
+                ),
+            )
+            return merged
+        put(work, versions, merged.manifest, file)
+    return merged
+
+
+def put(work: Filter, versions: Sides, manifest: Manifest, file: WorkFile | None) -> None:
+    """Write a merged version over ours in the work tree, and stage it.
+
+    Raises:
+        ThetaError: The file can't be written, or it was written to meanwhile.
+    """
+    path, mode = versions.path, versions.stages.mode
+
+    def unchanged() -> None:
+        if file is None or not file.unchanged():
+            raise ThetaError(f"{path} was written to meanwhile", "try again when it's quiet")
+
+    with progress(f"writing {path}", manifest.size) as advance:
+        write_and_stage(work, path, mode, manifest, _staged(versions), unchanged, advance)
+    conflicts.forget(work.repository, path)
+
+
+def write_versions(work: Filter, versions: Sides) -> list[str]:
+    """Write each version beside the file, for a merge by hand; returns the new files.
+
+    Raises:
+        GitError: There's a file of that name.
+        ThetaError: A version can't be written.
+    """
+    stem, suffix = os.path.splitext(versions.path)
+    names = {f"{stem}.{name}{suffix}": manifest for name, manifest in versions.versions.items()}
+    taken = [name for name in names if os.path.lexists(name)]
+    if taken:
+        raise GitError(f"{taken[0]} exists already", "move it away first")
+    for name, manifest in names.items():
+        temporary = Path(f"{name}.part")
+        try:
+            with temporary.open("xb+") as out:
+                work.smudge(manifest, out.fileno())
+            temporary.rename(name)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return list(names)
+
+
+def _check_ours(work: Filter, versions: Sides, file: WorkFile | None) -> None:
+    """Only ours may be replaced: anything else in the work tree is somebody's work."""
+    path = versions.path
+    quoted = shlex.quote(path)
+    if file is None:
+        raise UsageError(
+            f"{path} isn't a file in the work tree", f"get it back: git checkout --ours -- {quoted}"
+        )
+    if is_manifest(file.data):
+        if bytes(file.data) == versions.ours.to_bytes():
+            return
+    else:
+        repository = work.repository
+        now = work.remembered(file) or fingerprint(
+            file.data, repository.settings.thread_count, repository.store.temporary_file
+        )
+        if same_content(now, versions.ours):
+            return
+    raise UsageError(
+        f"{path} in the work tree isn't ours as the merge left it",
+        f"use what is there: git add {quoted}; or get ours back: git checkout --ours -- {quoted}",
+    )
+
+
+def _staged(versions: Sides) -> bytes:
+    """What the index has, to put it back."""
+    path, stages = versions.path, versions.stages
+    removal = index_line(path, "0", "0" * len(stages.ours))
+    return removal + b"".join(
+        index_line(path, stages.mode, oid, number) for number, oid in enumerate(stages.ids, 1) if oid
+    )

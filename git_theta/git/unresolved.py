@@ -1,0 +1,50 @@
+"""Unresolved: keep `git add` from settling a conflict that nobody has looked at."""
+
+from __future__ import annotations
+
+import shlex
+
+from git_theta.clean import same_content
+from git_theta.errors import GitError, ManifestError
+from git_theta.git import conflicts
+from git_theta.git.blobs import Blobs
+from git_theta.git.caller import adds
+from git_theta.git.repository import Repository
+from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest, parse
+
+
+def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
+    """Fail if the user stages ours, as a merge with conflicts left it in the work tree.
+
+    Git has no other sign of a binary file that is unresolved. What was really changed may be staged.
+
+    Args:
+        repository: The repository.
+        path: The file, from the top of the work tree.
+        blob: What would be staged.
+
+    Raises:
+        GitError: It's ours, and there are conflicts.
+    """
+    if not adds():
+        return
+    record = conflicts.current(repository, path)
+    if record is None:
+        return
+    with Blobs(repository.git.cwd) as blobs:
+        ours = blobs.read(record.ids[1], MAX_TEXT_BYTES)
+    if ours is not None and (ours == blob or _same(ours, blob)):
+        quoted = shlex.quote(path)
+        raise GitError(
+            f"{path} is in conflict, and the work tree has it as it was before the merge",
+            f"to decide: git theta resolve {quoted}; to keep ours: git theta resolve {quoted} -s ours",
+        )
+
+
+def _same(one: bytes, other: bytes) -> bool:
+    if not is_manifest(one) or not is_manifest(other):
+        return False
+    try:
+        return same_content(parse(one), parse(other))
+    except ManifestError:
+        return False

@@ -1,0 +1,1 @@
+"""Deciding interactively what becomes of a checkpoint that two sides changed."""

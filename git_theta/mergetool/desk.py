@@ -1,0 +1,87 @@
+"""The desk: what a session needs of the file in conflict and its repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from git_theta.merges.rules import Rule
+from git_theta.merging import Merged
+from git_theta.model.manifest import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a merge would give; ours stands for what is still in conflict.
+
+    Attributes:
+        merged: The result.
+        stored: Bytes of new objects.
+    """
+
+    merged: Merged
+    stored: int
+
+
+class Desk(Protocol):
+    """A file in conflict."""
+
+    @property
+    def path(self) -> str:
+        """Its path from the top of the work tree."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """How many parameters to work on at once."""
+        ...
+
+    @property
+    def places(self) -> Mapping[str, str]:
+        """Where rules can be kept: a letter to answer → what it's called."""
+        ...
+
+    def check(self, rule: Rule) -> None:
+        """Check that a rule's strategy exists and has its options.
+
+        Raises:
+            UsageError: It doesn't.
+        """
+        ...
+
+    def plan(self, rules: Sequence[Rule]) -> Merged:
+        """What becomes of each parameter, and all conflicts, if choices are added to the other rules."""
+        ...
+
+    def value(self, entry: Entry) -> Iterator[memoryview]:
+        """The bytes of a parameter in any version, or in the last preview."""
+        ...
+
+    def others(self) -> Mapping[str, str]:
+        """What both sides did to values that aren't parameters, by name."""
+        ...
+
+    def preview(self, rules: Sequence[Rule]) -> Preview:
+        """Merge without leaving anything behind.
+
+        Raises:
+            ThetaError: A choice can't be carried out.
+        """
+        ...
+
+    def write(self, rules: Sequence[Rule]) -> str:
+        """Merge in earnest; returns what to tell the user.
+
+        Raises:
+            ThetaError: The file can't be merged or written; nothing has changed then.
+        """
+        ...
+
+    def remember(self, rules: Sequence[Rule], place: str) -> str:
+        """Keep rules for later merges of this file; returns what to tell the user.
+
+        Raises:
+            ThetaError: They can't be written.
+        """
+        ...

@@ -1,0 +1,357 @@
+"""Merging: carry out what `merge` planned: combine values, compose the rest of the file, make a manifest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from git_theta import merges
+from git_theta.arrays import scratch
+from git_theta.choose import AUTOMATIC
+from git_theta.cost import payload_bytes
+from git_theta.errors import CorruptError, ThetaError
+from git_theta.formats.compose import Composed, ComposeError, Version, compose
+from git_theta.formats.split import OPAQUE
+from git_theta.keep import Keeper, Kept, Known, derived, settle
+from git_theta.merge import (
+    LAYOUT,
+    Conflict,
+    Step,
+    Taken,
+    Unresolved,
+    content,
+    parameters,
+    preferred_side,
+    rest,
+    steps,
+    trivial,
+)
+from git_theta.merges.combine import Combined, combine
+from git_theta.merges.options import parse
+from git_theta.merges.rules import Rule, Rules
+from git_theta.model.manifest import Entry, Manifest, sort_key
+from git_theta.model.tensor import TensorSpec
+from git_theta.settings import DEEPEST, DEPTH
+from git_theta.smudge import Smudger
+from git_theta.store.batch import Batch
+from git_theta.store.local import LocalStore
+from git_theta.updates.base import Input, Pieces
+from git_theta.values import checked
+from git_theta.workers import run_all
+
+#: A recipe whose inputs have more payload bytes than this many times the value is stored as a value:
+#: each check-out would read and decode all of them.
+_MOST_ENCODED = 4.0
+
+#: Parameters of a file beside a model, such as its Fisher information: path → name → type and bytes.
+Beside = Callable[[str, str], tuple[TensorSpec, Input]]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The result of a merge.
+
+    Attributes:
+        manifest: The merged checkpoint; `None` if there are conflicts.
+        steps: What became of each parameter; empty if the file was taken as a whole.
+        conflicts: What a person must decide.
+    """
+
+    manifest: Manifest | None
+    steps: tuple[Step, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def _nothing_beside(path: str, _name: str) -> tuple[TensorSpec, Input]:
+    raise ThetaError(f"{path}: files beside the models can't be read here")
+
+
+@dataclass(frozen=True, slots=True)
+class Merger:
+    """Everything that merging needs besides the manifests.
+
+    Attributes:
+        store: Where objects are, and go.
+        known: Looks a digest up in everything stored so far.
+        threads: How many parameters to work on at once.
+        progress: Called with the number of bytes of each combined parameter.
+        updates: Names of the updates that may be chosen for values that no recipe makes.
+        depth: How many updates should stand on each other at most.
+        beside: Reads parameters of files that options name.
+        at_hand: Gives bytes of values that needn't be read from the store.
+    """
+
+    store: LocalStore
+    known: Known = lambda _digest: None
+    threads: int = 1
+    progress: Callable[[int], object] = field(default=lambda _count: None)
+    updates: Sequence[str] = AUTOMATIC
+    depth: int = DEPTH
+    beside: Beside = _nothing_beside
+    at_hand: Callable[[Entry], memoryview | None] = field(default=lambda _entry: None)
+
+    def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged:
+        """Merge checkpoints.
+
+        Args:
+            base: The merge base; `None` if there's none.
+            sides: Ours, then theirs, and more in an octopus merge.
+            rules: Those for this file.
+
+        Returns:
+            The merged checkpoint, or what stands in its way; nothing is combined then.
+
+        Raises:
+            UsageError: A rule makes no sense.
+            MissingObjectError: A value that's needed isn't in the store.
+            CorruptError: It's damaged.
+        """
+        plan, found = self._plan(base, sides, rules)
+        if found is None or plan.conflicts:
+            return plan
+        manifest = self._carry_out(plan.steps, sides, found)
+        try:
+            self._check(manifest)
+        except CorruptError as error:
+            return Merged(None, plan.steps, (Conflict(LAYOUT, error.message),))
+        return Merged(manifest, plan.steps)
+
+    def plan(self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged:
+        """What `merge` would do, without combining anything: there's no manifest where it would make one.
+
+        Raises:
+            ThetaError: As for `merge`.
+        """
+        return self._plan(base, sides, rules)[0]
+
+    def _plan(
+        self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules
+    ) -> tuple[Merged, _Rest | None]:
+        """The plan and the rest of the file, which isn't there if the file is taken as a whole."""
+        whole = _as_a_whole(base, sides, rules)
+        if whole:
+            return whole, None
+        plan = tuple(steps(base, sides, rules))
+        conflicts = [step.outcome for step in plan if isinstance(step.outcome, Conflict)]
+        wanted = {step.name: step.likely.spec for step in plan if step.likely}
+        found = self._rest(base, sides, wanted, rules)
+        return Merged(None, plan, (*conflicts, *found.conflicts)), found
+
+    def _carry_out(self, plan: Sequence[Step], sides: Sequence[Manifest], found: _Rest) -> Manifest:
+        entries = [s.outcome.entry for s in plan if isinstance(s.outcome, Taken) and s.outcome.entry]
+        groups: dict[object, list[Step]] = defaultdict(list)
+        for step in plan:
+            if isinstance(step.outcome, Rule):
+                # Parameters that share memory have equal values everywhere, and must stay so.
+                digests = tuple(side and side.digest for side in (step.base, *step.sides))
+                groups[step.outcome, step.sides[0] and step.sides[0].spec, digests].append(step)
+        sources = {e.digest: e.source for side in reversed(sides) for e in side.all_entries()}
+        with Batch(self.store) as batch:
+            keeper = Keeper(self.store, batch, sources, self.known, self.updates, self.depth)
+            with ThreadPoolExecutor(self.threads) as pool:
+                largest_first = sorted(groups.values(), key=lambda group: -_size(group))
+                made = run_all(pool, lambda group: self._combine(group[0], keeper), largest_first)
+            kept = [
+                replace(value, name=step.name)
+                for value, group in zip(made, largest_first, strict=True)
+                for step in group
+            ]
+            new = [keeper.keep(name, _bytes(len(data)), data) for name, data in found.new]
+            settled = settle([*kept, *new], batch)
+        layout, *stretches = found.taken or settled[len(kept) :]
+        entries += [*settled[: len(kept)], *stretches]
+        entries.sort(key=lambda entry: sort_key(entry.name))
+        return Manifest(found.format, found.size, layout, tuple(entries), found.extra)
+
+    def _combine(self, step: Step, keeper: Keeper) -> Kept:
+        """The value that a strategy makes, as a recipe where that's possible."""
+        assert isinstance(step.outcome, Rule)  # noqa: S101
+        rule, indices = step.outcome, step.changed
+        models = [side for side in (step.sides[i] for i in indices) if side]
+        spec = models[0].spec
+        strategy = merges.registry().get(rule.strategy)
+        options, files = _split_options(rule, indices, len(step.sides))
+        base = step.base if step.base and step.base.spec == spec else None
+        combined = combine(
+            strategy,
+            parse(strategy, options),
+            step.name,
+            spec,
+            [self._input(model) for model in models],
+            self._input(base) if base else None,
+            [self.beside(file, step.name) for file in files],
+            self.store.temporary_file,
+        )
+        inputs = [*models, *([base] if base else [])]
+        kept = self._as_recipe(step.name, spec, combined, inputs, keeper)
+        if kept is None:
+            kept = keeper.keep(step.name, spec, self._held(combined.value(), spec), inputs)
+        self.progress(spec.nbytes)
+        return kept
+
+    def _as_recipe(
+        self, name: str, spec: TensorSpec, combined: Combined, inputs: Sequence[Entry], keeper: Keeper
+    ) -> Kept | None:
+        recipe = combined.recipe()
+        if recipe is None:
+            return None
+        same = combined.same_as()
+        if same is not None:
+            return Kept(name, spec, inputs[same].digest, inputs[same].source)
+        payload, used = recipe
+        sources = tuple(inputs[i].source for i in used)
+        refs = [ref for source in sources for ref in source.payloads()]
+        if (
+            max((source.depth for source in sources), default=0) >= DEEPEST * self.depth
+            or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes
+        ):
+            return None
+        digest = self.store.spares.write(combined.value(), spec.nbytes)
+        if combined.has_nan:
+            # Which NaN comes out of an operation depends on the processor.
+            return None
+        for entry in inputs:
+            if entry.digest == digest:
+                return Kept(name, spec, digest, entry.source)
+        known = self.known(digest)
+        if known and keeper.has(known):
+            return Kept(name, spec, digest, known)
+        return derived(name, spec, digest, "recipe", payload, sources)
+
+    def _held(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
+        value = scratch(spec.nbytes, self.store.temporary_file)
+        at = 0
+        for piece in pieces:
+            value[at : at + len(piece)] = piece
+            at += len(piece)
+        return value
+
+    def _input(self, entry: Entry) -> Input:
+        found = self.at_hand(entry)
+        if found is not None:
+            return lambda _nbytes: iter((found,))
+        return lambda _nbytes: checked(entry, self.store)
+
+    def _rest(
+        self, base: Manifest | None, sides: Sequence[Manifest], wanted: Mapping[str, TensorSpec], rules: Rules
+    ) -> _Rest:
+        """What merges to all that isn't parameters."""
+        extra = _extra(base, sides)
+        found = trivial(_rest_key(base), [_rest_key(side) for side in sides])
+        index = preferred_side(LAYOUT, rules)
+        preferred = () if index is None else (sides[index],)
+        for side in preferred if isinstance(found, Unresolved) else sides:
+            fits = {entry.name: entry.spec for entry in parameters(side)} == wanted
+            if fits and (side in preferred or _rest_key(side) == found):
+                return _Rest(side.format, side.size, rest(side), extra=extra)
+        formats = [one.format for one in (*sides, *([base] if base else []))]
+        if len(set(formats)) > 1:
+            reason = f"versions have different formats: {', '.join(dict.fromkeys(formats))}"
+            return _Rest(conflicts=(Conflict(LAYOUT, reason),))
+        try:
+            composed = self._compose(base, sides, wanted, rules)
+        except ComposeError as error:
+            return _Rest(conflicts=(Conflict(LAYOUT, error.message),))
+        conflicts = tuple(
+            Conflict(name, "changed to different values on both sides") for name in composed.conflicts
+        )
+        new = (("layout", composed.layout.to_bytes()), *composed.stretches.items())
+        views = tuple((name, memoryview(data)) for name, data in new)
+        return _Rest(formats[0], composed.layout.size, (), views, conflicts, extra)
+
+    def _compose(
+        self, base: Manifest | None, sides: Sequence[Manifest], wanted: Mapping[str, TensorSpec], rules: Rules
+    ) -> Composed:
+        smudger = Smudger(self.store)
+
+        def version(manifest: Manifest) -> Version:
+            return Version(smudger.layout(manifest), smudger.skeleton(manifest))
+
+        return compose(
+            sides[0].format,
+            version(base) if base else None,
+            [*map(version, sides)],
+            wanted,
+            lambda name: preferred_side(name, rules),
+        )
+
+    def _check(self, manifest: Manifest) -> None:
+        """Parameters that share memory must agree; rules may have said otherwise."""
+        smudger = Smudger(self.store, self.threads)
+        if smudger.overlaps(manifest):
+            handle = self.store.temporary_file()
+            with open(handle, "rb"):
+                smudger.smudge(manifest, handle)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rest:
+    """What merged to all that isn't parameters.
+
+    Attributes:
+        format: Of the file.
+        size: Of the file, in bytes.
+        taken: A side's layout and its stretches, if these are it.
+        new: Else names and bytes of a new layout and its stretches, in this order.
+        conflicts: What stands in the way.
+        extra: The manifest's header keys that this version doesn't know.
+    """
+
+    format: str = ""
+    size: int = 0
+    taken: tuple[Entry, ...] = ()
+    new: tuple[tuple[str, memoryview], ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    extra: tuple[tuple[str, str], ...] = ()
+
+
+def _rest_key(manifest: Manifest | None) -> Hashable:
+    return tuple((entry.name, entry.spec, entry.digest) for entry in rest(manifest)) or None
+
+
+def _bytes(count: int) -> TensorSpec:
+    return TensorSpec("U8", (count,))
+
+
+def _as_a_whole(base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged | None:
+    """The merge of files of which equality tells, or whose parts don't go together."""
+    found = trivial(content(base), [content(side) for side in sides])
+    if not isinstance(found, Unresolved):
+        everything = [*sides, *([base] if base else [])]
+        return Merged(next(manifest for manifest in everything if content(manifest) == found))
+    if all(side.format != OPAQUE for side in sides):
+        return None
+    side_index = preferred_side("", rules)
+    if side_index is not None:
+        return Merged(sides[side_index])
+    return Merged(None, (), (Conflict("", "changed on both sides, and not in a format that has parameters"),))
+
+
+def _extra(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tuple[str, str], ...]:
+    """Unknown header keys: by equality, else ours."""
+    before = dict(base.extra) if base else {}
+    tables = [dict(side.extra) for side in sides]
+    merged: dict[str, str] = {}
+    for key in sorted({*before, *(key for table in tables for key in table)}):
+        values = [table.get(key) for table in tables]
+        found = trivial(before.get(key), values)
+        value = values[0] if isinstance(found, Unresolved) else found
+        if value is not None:
+            merged[key] = value
+    return tuple(sorted(merged.items()))
+
+
+def _split_options(rule: Rule, changed: Sequence[int], sides: int) -> tuple[dict[str, str], list[str]]:
+    """A strategy's options, and its files; of lists with one for each side, those of the changed sides."""
+    options = {}
+    for key, text in rule.options:
+        words = text.split(",")
+        options[key] = ",".join(words[i] for i in changed) if len(words) == sides else text
+    files = options.pop("files", "")
+    return options, files.split(",") if files else []
+
+
+def _size(group: Iterable[Step]) -> int:
+    return max(step.likely.spec.nbytes for step in group if step.likely)

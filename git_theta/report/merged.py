@@ -1,0 +1,59 @@
+"""Words about a merge: what it did, or what stands in its way."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from git_theta.merge import LAYOUT, Conflict, Step, Taken
+from git_theta.merging import Merged
+from git_theta.report.words import plural, printable
+
+#: So many conflicts are listed.
+_SHOWN = 5
+
+
+def summary(merged: Merged) -> str:
+    """One line about a merge: `merged 103 parameters: 90 unchanged, 4 from theirs, 9 by average`."""
+    if not merged.steps:
+        return "took one side as a whole"
+    counts = Counter(filter(None, map(_what, merged.steps)))
+    order = sorted(counts, key=lambda word: (not word.startswith("unchanged"), -counts[word], word))
+    said = ", ".join(f"{counts[word]} {word}" for word in order)
+    there = sum(bool(step.likely) for step in merged.steps)
+    return f"merged {plural(there, 'parameter')}: {said}" if said else "merged, with no parameters"
+
+
+def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
+    """What is to be decided, and how."""
+    shown = printable(path)
+    yield f"{shown}: {plural(len(conflicts), 'conflict')}; the work tree keeps ours"
+    for conflict in conflicts[:_SHOWN]:
+        yield f"  {named(conflict)}: {conflict.reason}"
+    if len(conflicts) > _SHOWN:
+        yield f"  and {len(conflicts) - _SHOWN} more: git theta status"
+    name = printable(shlex.quote(path))
+    yield f"to decide: git theta merge-tool {name}, or: git theta resolve {name} -s ours (or theirs, …)"
+
+
+def named(conflict: Conflict) -> str:
+    """What a conflict is about."""
+    special = {LAYOUT: "the rest of the file", "": "the file"}
+    return special.get(conflict.name) or printable(conflict.name)
+
+
+def _what(step: Step) -> str:
+    outcome = step.outcome
+    if isinstance(outcome, Conflict):
+        return "in conflict"
+    if not isinstance(outcome, Taken):
+        return f"by {outcome.strategy}"
+    if outcome.rule:
+        return f"by {outcome.rule.strategy}"
+    if not step.changed:
+        return "unchanged"
+    if outcome.side is None:
+        return "the same on both sides" if outcome.entry else "removed on both sides"
+    side = {0: "ours", 1: "theirs"}.get(outcome.side, f"branch {outcome.side}")
+    return f"from {side}" if outcome.entry else f"removed by {side}"

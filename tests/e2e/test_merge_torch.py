@@ -1,0 +1,122 @@
+"""Merges of PyTorch checkpoints: the result is a file that torch loads, with what both sides did."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Repo
+
+torch: Any = pytest.importorskip("torch")
+
+NAME = "last.pt"
+
+
+def checkpoint(**changes: Any) -> dict[str, Any]:
+    """A training checkpoint after one step; a change of a weight is added to all of its elements."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(12, 20), torch.nn.BatchNorm1d(20), torch.nn.Linear(20, 3))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    model(torch.randn(8, 12)).sum().backward()
+    optimizer.step()
+    state = model.state_dict()
+    for name, change in changes.items():
+        key = name.replace("_", ".", 1)
+        if key in state:
+            state[key] = state[key] + change
+    if "head" in changes:
+        state["head.weight"] = torch.full((2, 3), float(changes["head"]))
+    held = optimizer.state_dict()
+    held["param_groups"][0]["lr"] = changes.get("lr", 0.01)
+    return {"model": state, "optimizer": held, "epoch": changes.get("epoch", 1), "args": {"name": "run"}}
+
+
+def fork(repo: Repo, ours: dict[str, Any], theirs: dict[str, Any], base: dict[str, Any], **save: Any) -> None:
+    for branch, value in (("main", base), ("side", theirs), ("main", ours)):
+        repo.git("checkout", "-q", "-B", branch) if value is not ours else repo.git("checkout", "-q", "main")
+        torch.save(value, repo.path / NAME, **save)
+        repo.commit(branch)
+
+
+def loaded(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = torch.load(path, weights_only=True)
+    return found
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+def test_a_training_checkpoint(repo: Repo, zipped: bool) -> None:
+    fork(
+        repo,
+        checkpoint(**{"0_weight": 0.5, "2_weight": 1.0}, head=1),
+        checkpoint(**{"0_bias": 0.5, "2_weight": 2.0}, lr=0.001, epoch=2),
+        checkpoint(),
+        _use_new_zipfile_serialization=zipped,
+    )
+    said = repo.git("merge", "-m", "merged", "side")
+    assert "1 by average" in said
+    found, expected = loaded(repo.path / NAME), checkpoint(**{"0_weight": 0.5, "0_bias": 0.5}, head=1)
+    exact = checkpoint(**{"2_weight": 1.0})["model"]["2.weight"].double()
+    exact = ((exact + checkpoint(**{"2_weight": 2.0})["model"]["2.weight"].double()) / 2).float()
+    expected["model"]["2.weight"] = exact
+    assert found["epoch"] == 2
+    assert found["optimizer"]["param_groups"][0]["lr"] == 0.001
+    assert list(found["model"]) == list(expected["model"])
+    for name, value in expected["model"].items():
+        assert torch.equal(found["model"][name], value), name
+    for index, slots in expected["optimizer"]["state"].items():
+        for slot, value in slots.items():
+            assert torch.equal(found["optimizer"]["state"][index][slot], value)
+    assert repo.status() == ""
+    repo.theta("fsck")
+
+
+def test_counters_that_both_sides_moved_are_in_conflict(repo: Repo) -> None:
+    fork(repo, checkpoint(epoch=2), checkpoint(epoch=3, **{"0_bias": 0.5}), checkpoint())
+    said = repo.git("merge", "-m", "merged", "side", ok=False)
+    assert "epoch: changed to different values on both sides" in said
+    repo.theta("resolve", NAME, "-s", "ours", "--param", "epoch")
+    found = loaded(repo.path / NAME)
+    assert found["epoch"] == 2
+    assert torch.equal(found["model"]["0.bias"], checkpoint(**{"0_bias": 0.5})["model"]["0.bias"])
+
+
+def test_tied_weights_stay_tied(repo: Repo) -> None:
+    def tied(shift: float) -> dict[str, Any]:
+        weight = torch.arange(12.0).reshape(3, 4) + shift
+        return {"embedding": weight, "head": weight}
+
+    fork(repo, tied(1), tied(2), tied(0))
+    repo.git("merge", "-m", "merged", "side", env={"GIT_THETA_MERGE": "dare-linear density=0.5"})
+    found = loaded(repo.path / NAME)
+    assert torch.equal(found["embedding"], found["head"])
+    assert found["embedding"].data_ptr() == found["head"].data_ptr()
+
+
+def test_rules_that_would_tear_tied_weights_apart(repo: Repo) -> None:
+    def tied(shift: float) -> dict[str, Any]:
+        weight = torch.arange(12.0).reshape(3, 4) + shift
+        return {"embedding": weight, "head": weight}
+
+    fork(repo, tied(1), tied(2), tied(0))
+    said = repo.git(
+        "merge", "-m", "merged", "side", ok=False, env={"GIT_THETA_MERGE": "theirs parameters=head"}
+    )
+    assert "tied" in said
+    assert torch.equal(loaded(repo.path / NAME)["head"], tied(1)["head"])
+
+
+def test_a_pickle_too_long_for_a_layout(repo: Repo) -> None:
+    """Its bytes are a stretch, which belongs to the rest of the file."""
+
+    def noted(shift: float, **more: Any) -> dict[str, Any]:
+        return {"notes": "a long text " * 100_000, "w": torch.ones(3) * shift, **more}
+
+    fork(repo, noted(1), noted(0, new=torch.ones(2)), noted(0))
+    repo.git("merge", "-q", "-m", "merged", "side")
+    found = loaded(repo.path / NAME)
+    assert torch.equal(found["w"], torch.ones(3))
+    assert torch.equal(found["new"], torch.ones(2))
+    assert found["notes"] == noted(1)["notes"]
+    assert repo.status() == ""

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+from git_theta.git.merge_rules import from_attribute, merge_rules
+from git_theta.git.repository import Repository
+from git_theta.merges.rules import Rule
+from tests.conftest import Repo
+
+PATH = "models/a.pt"
+
+
+@pytest.fixture(autouse=True)
+def in_repo(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repo.path)
+
+
+def attribute(value: str) -> None:
+    with Path(".gitattributes").open("a") as file:
+        file.write(f"*.pt theta-merge={value}\n")
+
+
+def tracked(text: str) -> None:
+    Path(".theta").mkdir(exist_ok=True)
+    Path(".theta/config.toml").write_text(text)
+
+
+def chosen(variable: str = "", name: str = "w", path: str = PATH) -> str:
+    """The rule for a parameter, as text."""
+    environment = {"GIT_THETA_MERGE": variable} if variable else {}
+    (rule,) = merge_rules(Repository(Git()), path, environment).to_try(name)
+    return str(rule)
+
+
+def test_each_place_is_stronger_than_the_one_before(repo: Repo) -> None:
+    assert chosen() == "average"
+    attribute("ties,density=0.3,weights=1:2")
+    assert chosen() == "ties density=0.3 weights=1,2"
+    tracked('[[merge]]\nstrategy = "slerp"\n')
+    assert chosen() == "slerp"
+    repo.git("config", "theta.merge", "linear normalize=false")
+    assert chosen() == "linear normalize=false"
+    repo.git("config", "theta.mergeRule", "ours")
+    assert chosen() == "ours"
+    assert chosen("theirs") == "theirs"
+
+
+def test_within_a_place_the_last_that_matches_counts(repo: Repo) -> None:
+    repo.git("config", "theta.merge", "average")
+    repo.git("config", "--add", "theta.mergeRule", "ours parameters=head.*")
+    repo.git("config", "--add", "theta.mergeRule", "theirs parameters=head.bias parameters=*.scale")
+    assert chosen(name="w") == "average"
+    assert chosen(name="head.w") == "ours 'parameters=head.*'"
+    assert chosen(name="head.bias").startswith("theirs ")
+    assert chosen("base; ties parameters=*.bias\nslerp parameters=none", name="head.bias").startswith("ties ")
+    assert chosen("base; ties parameters=*.bias", name="w") == "base"
+
+
+def test_rules_for_paths(repo: Repo) -> None:
+    tracked(
+        '[[merge]]\nstrategy = "average"\n'
+        '[[merge]]\nstrategy = "ours"\npath = ["models/*.pt", "/top.pt"]\n'
+        '[[merge]]\nstrategy = "ties"\npath = "b.pt"\nparameters = "w*"\noptions = {density = [0.5, 1]}\n'
+    )
+    assert chosen(path="a.pt") == "average"
+    assert chosen(path="top.pt").startswith("ours ")
+    assert chosen(path="models/top.pt").startswith("ours ")
+    assert chosen(path="other/top.pt") == "average"
+    assert chosen(path="deep/b.pt", name="w1").startswith("ties density=0.5,1 ")
+    assert chosen(path="deep/b.pt", name="v") == "average"
+
+
+def test_where_there_is_no_work_tree_head_counts(repo: Repo) -> None:
+    tracked('[[merge]]\nstrategy = "ours"\n')
+    repo.commit()
+    Path(".theta/config.toml").unlink()
+    assert chosen() == "ours"
+
+
+def test_ask_is_no_strategy(repo: Repo) -> None:
+    repo.git("config", "theta.merge", "ask")
+    assert chosen() == "average"
+
+
+@pytest.mark.parametrize("value", ["-theta-merge", "theta-merge", "!theta-merge", "theta-merge="])
+def test_an_attribute_without_a_value_says_nothing(value: str) -> None:
+    Path(".gitattributes").write_text(f"*.pt {value}\n")
+    assert chosen() == "average"
+
+
+def test_an_attribute_is_written_without_spaces() -> None:
+    assert from_attribute("ties") == Rule("ties")
+    found = from_attribute("ties,weights=1:2,density=0.3")
+    assert found == Rule("ties", (("density", "0.3"), ("weights", "1,2")))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("nonesuch", "the attribute theta-merge of models/a.pt: there's no merge strategy called 'nonesuch'"),
+        ("ties,depth=1", "the attribute theta-merge of models/a.pt: 'ties' has no option 'depth'"),
+        ("ties,density", "the attribute theta-merge of models/a.pt: 'density' in the merge rule"),
+    ],
+)
+def test_errors_name_the_attribute(value: str, said: str) -> None:
+    attribute(value)
+    with pytest.raises(UsageError) as caught:
+        chosen()
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[[merge]]\nstrategy = "nonesuch"\n', "there's no merge strategy called 'nonesuch'"),
+        ('[[merge]]\nstrategy = "ours"\n[[merge]]\nstrategy = 3\n', "rule 2 needs a strategy"),
+        ("[[merge]\n", "isn't valid TOML"),
+        ("[merge]\nstrategy = 'ours'\n", "[[merge]] tables"),
+    ],
+)
+def test_errors_name_the_tracked_file(text: str, said: str) -> None:
+    tracked(text)
+    with pytest.raises(UsageError) as caught:
+        chosen()
+    assert caught.value.message.startswith(".theta/config.toml: ")
+    assert said in caught.value.message
+
+
+def test_errors_name_the_setting_and_the_variable(repo: Repo) -> None:
+    with pytest.raises(UsageError, match=r"^GIT_THETA_MERGE: option 'density': 'x' isn't a list"):
+        chosen("ours; ties density=x")
+    repo.git("config", "theta.mergeRule", "ties 'open")
+    with pytest.raises(UsageError, match=r"^git config theta.merge: \"ties 'open\" isn't a merge rule"):
+        chosen()
+
+
+def test_a_rule_for_another_path_is_checked_all_the_same() -> None:
+    tracked('[[merge]]\nstrategy = "nonesuch"\npath = "other.pt"\n')
+    with pytest.raises(UsageError, match="nonesuch"):
+        chosen()

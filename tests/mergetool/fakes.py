@@ -1,0 +1,90 @@
+"""A desk without a repository: parameters are small arrays in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from git_theta.errors import ThetaError
+from git_theta.merge import Conflict, steps
+from git_theta.merges.rules import Rule, Rules
+from git_theta.mergetool.desk import Preview
+from git_theta.merging import Merged
+from git_theta.model.digest import digest
+from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.tensor import TensorSpec
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+_CODES = {"float32": "F32", "float16": "F16", "int64": "I64"}
+
+
+@dataclass
+class Desk:
+    """See `git_theta.mergetool.desk.Desk`; remembers what it's told to do."""
+
+    base: Arrays
+    ours: Arrays
+    theirs: Arrays
+    conflicts: tuple[Conflict, ...] = ()
+    path: str = "m.safetensors"
+    threads: int = 1
+    places: Mapping[str, str] = field(default_factory=lambda: {"c": "a file", "g": "settings"})
+    kept: list[tuple[str, tuple[Rule, ...]]] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    _values: dict[str, bytes] = field(default_factory=dict)
+
+    def check(self, rule: Rule) -> None:
+        from git_theta.git.merge_rules import check
+
+        check(rule)
+
+    def plan(self, rules: Sequence[Rule]) -> Merged:
+        base, *sides = (self._manifest(arrays) for arrays in (self.base, self.ours, self.theirs))
+        plan = tuple(steps(base, sides, Rules(tuple(rules))))
+        takes = [rule for rule in rules if rule.strategy in ("ours", "theirs")]
+        decided = {c.name for c in self.conflicts for rule in takes if rule.is_for(c.name)}
+        left = [step.outcome for step in plan if isinstance(step.outcome, Conflict)]
+        return Merged(None, plan, (*left, *(c for c in self.conflicts if c.name not in decided)))
+
+    def value(self, entry: Entry) -> Iterator[memoryview]:
+        self.read.append(entry.name)
+        yield memoryview(self._values[entry.digest])
+
+    def others(self) -> Mapping[str, str]:
+        return {conflict.name: "1 -> ours 2, theirs 3" for conflict in self.conflicts}
+
+    def preview(self, rules: Sequence[Rule]) -> Preview:
+        return Preview(Merged(self._manifest(self.theirs), self.plan(rules).steps), 1234)
+
+    def write(self, rules: Sequence[Rule]) -> str:
+        if any(rule.strategy == "karcher" for rule in rules):
+            raise ThetaError("the disk is full", "make room")
+        return "done"
+
+    def remember(self, rules: Sequence[Rule], place: str) -> str:
+        self.kept.append((place, tuple(rules)))
+        return "kept"
+
+    def _manifest(self, arrays: Arrays) -> Manifest:
+        entries = []
+        for name, array in arrays.items():
+            data = array.tobytes()
+            spec = TensorSpec(_CODES[array.dtype.name], array.shape)
+            entry = Entry(name, spec, digest(memoryview(data)), Source("dense", None))
+            self._values[entry.digest] = data
+            entries.append(entry)
+        layout = Entry(".layout", TensorSpec("U8", (0,)), digest(memoryview(b"")), Source("dense", None))
+        return Manifest("safetensors", 0, layout, tuple(entries))
+
+
+def layers(count: int, step: float = 0.0) -> dict[str, NDArray[np.generic]]:
+    """`count` layers with a weight and a bias, moved by `step`."""
+    found: dict[str, NDArray[np.generic]] = {}
+    for i in range(count):
+        found[f"layer.{i}.weight"] = np.full((4, 4), i + 1 + step, "f4")
+        found[f"layer.{i}.bias"] = np.full(4, i + 1 + step, "f4")
+    return found

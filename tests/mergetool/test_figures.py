@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from git_theta.errors import MissingObjectError
+from git_theta.mergetool.figures import Figures, of_each, of_group
+from git_theta.model.manifest import Entry, Source
+from git_theta.model.tensor import TensorSpec
+
+MIB = 1 << 20
+VALUES: dict[str, np.ndarray] = {}
+
+
+def entry(name: str, array: np.ndarray) -> Entry:
+    VALUES[name] = array
+    dtype = {"float32": "F32", "float16": "F16", "int64": "I64"}[array.dtype.name]
+    return Entry(name, TensorSpec(dtype, array.shape), name, Source("dense", None))
+
+
+def read(wanted: Entry) -> Iterator[memoryview]:
+    data = memoryview(VALUES[wanted.name].tobytes())
+    for at in range(0, len(data), MIB):
+        yield data[at : at + MIB]
+
+
+def figures(base: np.ndarray, ours: np.ndarray, theirs: np.ndarray, limit: int = MIB) -> Figures | str:
+    trio = (entry("base", base), entry("ours", ours), entry("theirs", theirs))
+    return of_each([trio], read, limit, 1)[0]
+
+
+def test_shares_and_cosine() -> None:
+    base = np.array([3, 4], "f4")
+    found = figures(base, base + np.array([1, 0], "f4"), base + np.array([0, 2], "f4"))
+    assert isinstance(found, Figures)
+    assert found.share(found.ours) == pytest.approx(0.2)
+    assert found.share(found.theirs) == pytest.approx(0.4)
+    assert found.share(found.apart) == pytest.approx(np.sqrt(5) / 5)
+    assert found.cosine == 0
+    assert not found.sampled
+
+
+def test_other_dtypes_can_be_compared_but_no_other_shapes() -> None:
+    base = np.ones(4, "f4")
+    assert isinstance(figures(base, base.astype("f2"), (base * 2).astype("i8")), Figures)
+    assert figures(base, np.ones(5, "f4"), base) == "another shape"
+
+
+def test_what_is_not_finite_counts_nowhere() -> None:
+    base = np.array([1, np.nan, np.inf, 1], "f4")
+    found = figures(base, np.array([2, 1, 1, np.nan], "f4"), np.array([1, 1, 1, 1], "f4"))
+    assert isinstance(found, Figures)
+    assert (found.middle, found.ours, found.theirs) == (1, 1, 0)
+    assert found.cosine is None
+
+
+def test_zeros_have_no_share() -> None:
+    found = figures(np.zeros(3, "f4"), np.ones(3, "f4"), np.ones(3, "f4"))
+    assert isinstance(found, Figures)
+    assert found.share(found.ours) is None
+    assert found.cosine == pytest.approx(1)
+
+
+def test_a_sample_goes_on_until_there_is_a_change() -> None:
+    base = np.zeros(1 << 20, "f4") + np.float32(1)
+    late = base.copy()
+    late[-1] = 5
+    found = figures(base, late, base + np.float32(1), limit=1)
+    assert isinstance(found, Figures)
+    assert found.ours == 16
+    assert not found.sampled
+    early = figures(base, base + np.float32(1), base * 3, limit=1)
+    assert isinstance(early, Figures)
+    assert early.sampled
+    assert early.share(early.ours) == pytest.approx(1)
+
+
+def test_a_group_is_added_up() -> None:
+    trios = []
+    for i in range(20):
+        arrays = (np.ones(8, "f4"), np.full(8, 2, "f4"), np.full(8, 3, "f4"))
+        trios.append(tuple(entry(f"{i}.{k}", array) for k, array in zip("bot", arrays, strict=True)))
+    found = of_group(trios, read, MIB, 2)  # type: ignore[arg-type]
+    assert found == Figures(160, 160, 640, 160, 320)
+    some = of_group(trios, read, 1, 2)  # type: ignore[arg-type]
+    assert isinstance(some, Figures)
+    assert some.sampled
+    assert some.middle < 160
+
+
+def test_a_missing_object_is_a_reason() -> None:
+    def missing(_entry: Entry) -> Iterator[memoryview]:
+        raise MissingObjectError("it isn't here")
+
+    one = entry("x", np.ones(3, "f4"))
+    assert of_group([(one, one, one)], missing, MIB, 1) == "it isn't here"
