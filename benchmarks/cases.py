@@ -110,6 +110,50 @@ def tuned(plan: Plan) -> Iterator[Row]:
         yield Row("memory of filter, every tensor changed", "MB", (peak,), limit=600)
 
 
+def merge(plan: Plan) -> Iterator[Row]:
+    """Merge two versions of a model by average: a tenth of the tensors changed on both sides.
+
+    Git LFS can't merge; beside it stands its `git add` of a file of that size.
+    """
+    source, samples = plan.checkpoint(), defaultdict(list)
+    stored, peak = [], 0.0
+    for repetition in range(plan.repeat):
+        repositories = _repositories(plan, f"merge-{repetition}")
+        for name, repository in _in_turn(repositories, repetition):
+            shutil.copyfile(source, repository.path / MODEL)
+            if name != "theta":
+                samples[name].append(repository.timed("add", MODEL))
+                continue
+            _diverge(repository, repetition)
+            before = repository.stored_bytes()
+            command = ("merge", "--quiet", "--message", "merge", "side")
+            samples[name].append(repository.timed(*command))
+            stored.append((repository.stored_bytes() - before) / 1e3)
+            if memory.available() and not repetition:
+                repository.git("reset", "--quiet", "--hard", "HEAD~1")
+                peak = memory.peak(repository, *command).filter / 1e6
+        _remove(repositories)
+    yield _row("git merge by average, beside an add", "s", samples, limit=0.5, relative=True)
+    yield Row("new bytes of the merge", "KB", tuple(stored), limit=64)
+    if peak:
+        yield Row("memory of merge driver and filter", "MB", (peak,), limit=600)
+
+
+def _diverge(repository: Repository, seed: int) -> None:
+    """Commit the file, and two branches that changed the same tenth of its tensors; `main` is checked out."""
+    path = repository.path / MODEL
+    repository.git("add", MODEL)
+    repository.commit()
+    repository.git("branch", "side")
+    for branch in ("main", "side"):
+        repository.git("checkout", "--quiet", branch)
+        weights.change(path, share=0.1, seed=100 * seed + len(branch) + (branch == "side"))
+        repository.git("add", MODEL)
+        repository.commit()
+    repository.git("checkout", "--quiet", "main")
+    repository.settle()
+
+
 def peaks(plan: Plan) -> Iterator[Row]:
     """Peak anonymous memory of git and of the filter at 438 MB."""
     yield from _peaks(plan, plan.checkpoint(), "")
@@ -179,6 +223,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "verbs": verbs,
     "verbs-bf16": verbs_bf16,
     "tuned": tuned,
+    "merge": merge,
     "memory": peaks,
     "sizes": sizes,
     "deltas": versions,

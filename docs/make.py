@@ -52,12 +52,25 @@ SETTINGS = {
         f"is {DEPTH}. Deeper chains are smaller, and slower to check out. Updates that save much by it may "
         f"make them up to {DEEPEST} times as deep."
     ),
+    "theta.merge": (
+        "How merges combine a parameter that several sides changed: a strategy, and its options as "
+        "`OPTION=VALUE` with spaces between. The default is `average`. `git theta merge --list` has them "
+        "all. With `ask`, merges ask on the terminal, as `git theta merge-tool` does."
+    ),
+    "theta.mergeRule": (
+        "The same for some parameters, with `parameters=GLOB`, or some files, with `path=GLOB`. There may be "
+        "several; the last one that matches counts, before `theta.merge`."
+    ),
 }
 
-VARIABLES = {"GIT_THETA_THREADS": "As `theta.threads`, and stronger."}
+VARIABLES = {
+    "GIT_THETA_THREADS": "As `theta.threads`, and stronger.",
+    "GIT_THETA_MERGE": "Merge rules with semicolons between, stronger than those of the configuration.",
+}
 
 FILES = {
     ".gitattributes": "Which files are tracked. Written by `git theta track`.",
+    ".theta/config.toml": "Merge rules for everybody with the repository: `[[merge]]` tables.",
     ".git/theta/objects": "The objects: the values of parameters, each file named by its SHA-256.",
     ".git/theta/cache.sqlite": "What is known of files that were read before. Safe to delete.",
     ".git/theta/tmp": "Files being written. `git theta fsck` and `git theta checkout` remove leftovers.",

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
 
@@ -36,12 +38,12 @@ def load_digits(seed: int = 0) -> tuple[Digits, Digits]:
     return Digits(images[training], labels[training]), Digits(images[held_out], labels[held_out])
 
 
-def noisy(digits: Digits, scale: float = 0.3, seed: int = 0) -> Digits:
-    """The same digits under Gaussian noise of the given standard deviation."""
+def only(digits: Digits, labels: Sequence[int]) -> Digits:
+    """Those of the digits that have one of these labels."""
     import numpy as np
 
-    noise = np.random.default_rng(seed).standard_normal(digits.images.shape, dtype=np.float32)
-    return Digits((digits.images + np.float32(scale) * noise).clip(0, 1), digits.labels)
+    chosen = np.isin(digits.labels, labels)
+    return Digits(digits.images[chosen], digits.labels[chosen])
 
 
 def shifted(digits: Digits) -> Digits:

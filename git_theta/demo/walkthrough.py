@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_theta.demo.checkpoint import load, save
-from git_theta.demo.data import both, load_digits, noisy, shifted
+from git_theta.demo.data import both, load_digits, only, shifted
 from git_theta.demo.session import Session
 from git_theta.demo.train import accuracy, fine_tune, train
 from git_theta.errors import CorruptError, UsageError
 from git_theta.store.local import LocalStore
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.console import Console
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from git_theta.demo.data import Array, Digits
 
 MODEL = "model.safetensors"
+
+#: The digits that each fine-tune learns.
+LOW, HIGH = range(5), range(5, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Version:
 
 
 def run(directory: Path, console: Console) -> None:
-    """Make a repository with a model and two fine-tunes of it, then check every version.
+    """Make a repository with a model, fine-tunes of it and their merge, then check every version.
 
     Args:
         directory: An empty folder, or one that doesn't exist yet.
@@ -59,20 +63,27 @@ def run(directory: Path, console: Console) -> None:
     """
     _use_one_thread()
     session = begin(directory, console)
+    path = session.directory / MODEL
     training, held_out = load_digits()
-    base = train(training)
-    save(session.directory / MODEL, base)
-    versions = [commit(session, "main", "train on clean digits", base, held_out)]
+    base = train(training, epochs=2)
+    save(path, base)
+    versions = [commit(session, "main", "train on all digits", base, held_out)]
 
-    branch(session, "noisy", "A fine-tune of every layer, on noisy digits:")
-    tuned = fine_tune(base, both(training, noisy(training)))
-    save(session.directory / MODEL, tuned)
+    branch(session, "low", "A fine-tune on 0 to 4 only, which forgets the others:")
+    low = fine_tune(base, only(training, LOW))
+    save(path, low)
     inspect(session)
-    versions.append(commit(session, "noisy", "learn noise", tuned, noisy(held_out, seed=1)))
+    versions.append(commit(session, "low", "learn 0 to 4", low, held_out))
+    branch(session, "high", "And one on 5 to 9, on a branch of its own:")
+    high = fine_tune(base, only(training, HIGH))
+    save(path, high)
+    versions.append(commit(session, "high", "learn 5 to 9", high, held_out))
+    versions.append(merge(session, "low", held_out))
+    compare(session, held_out, {"base": base, "low": low, "high": high, "merged": load(path)})
 
     branch(session, "head", "A fine-tune of the last two layers only, on shifted digits:")
     shift = fine_tune(base, both(training, shifted(training)), layers=(-2, -1), epochs=10, learning_rate=3e-3)
-    save(session.directory / MODEL, shift)
+    save(path, shift)
     versions.append(commit(session, "head", "learn shifts, trunk frozen", shift, shifted(held_out)))
 
     session.say("What the last version consists of, and what all of them cost:")
@@ -103,7 +114,7 @@ def begin(directory: Path, console: Console) -> Session:
     session.theta("track", "*.safetensors")
     session.git("add", ".gitattributes")
     session.git("commit", "--quiet", "--message", "track models")
-    session.say("A classifier of handwritten digits, trained here and now:")
+    session.say("A classifier of handwritten digits, trained here and now, a little:")
     return session
 
 
@@ -111,6 +122,30 @@ def branch(session: Session, name: str, purpose: str) -> None:
     """Start a branch at the trained model."""
     session.say(purpose)
     session.git("checkout", "--quiet", "-b", name, "main")
+
+
+def merge(session: Session, other: str, held_out: Digits) -> Version:
+    """Merge a branch into the current one, and remember what came out."""
+    session.say("Git merges them: every parameter that both changed is averaged, which takes no space:")
+    session.git("merge", "--quiet", "--no-edit", other)
+    session.theta("show", MODEL, lines=6)
+    path = session.directory / MODEL
+    right = accuracy(load(path), held_out)
+    commit_id = session.ask("rev-parse", "--short", "HEAD")
+    return Version("merged", commit_id, held_out, right, _sha256(path), path.stat().st_size)
+
+
+def compare(session: Session, held_out: Digits, models: Mapping[str, Mapping[str, Array]]) -> None:
+    """How well each model knows all digits, and each half of them."""
+    session.say("What each of them knows of digits that none has seen:")
+    for name, params in models.items():
+        everything, low, high = (
+            accuracy(params, part) for part in (held_out, only(held_out, LOW), only(held_out, HIGH))
+        )
+        session.console.print(
+            f"  {name:<8} accuracy {everything:7.2%}   0 to 4: {low:7.2%}   5 to 9: {high:7.2%}",
+            highlight=False,
+        )
 
 
 def commit(session: Session, name: str, message: str, params: dict[str, Array], held_out: Digits) -> Version:

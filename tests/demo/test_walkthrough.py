@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -99,5 +100,7 @@ def test_an_identity_that_exists_is_kept(tmp_path: Path, console: Console) -> No
 def test_the_whole_walk(tmp_path: Path, console: Console) -> None:
     run(tmp_path / "demo", console)
     printed = _printed(console)
-    assert printed.count("same bytes") == 3
-    assert "3 versions" in printed
+    assert printed.count("same bytes") == 5
+    assert "5 versions" in printed
+    found = dict(re.findall(r"(low|high|merged) +accuracy +([\d.]+)%", printed))
+    assert float(found["merged"]) > max(float(found["low"]), float(found["high"])) + 10
