@@ -200,8 +200,9 @@ def _numbers(chunk: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
 
     if spec.dtype.startswith("C"):
         part = np.dtype(f"<f{spec.word_size}")
-        parts = np.frombuffer(chunk, part).astype(np.float64).reshape(-1, 2)
-        found: NDArray[np.float64] = np.hypot(parts[:, 0], parts[:, 1])
+        with np.errstate(invalid="ignore"):
+            parts = np.frombuffer(chunk, part).astype(np.float64).reshape(-1, 2)
+            found: NDArray[np.float64] = np.hypot(parts[:, 0], parts[:, 1])
         found[np.isnan(parts).any(axis=1)] = np.nan
         return found
     if spec.dtype == "BOOL":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import pty
 import select
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -34,9 +36,13 @@ OURS = {"layer_0_weight": 0.5, "layer_1_weight": 0.5, "layer_2_weight": 0.25, "i
 THEIRS = {"layer_0_weight": -0.5, "layer_1_weight": 1, "layer_2_weight": 1, "ids": 2, "epoch": 2, "b": 1}
 
 
-@pytest.fixture
-def branches(repo: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """A repository whose branches both changed a checkpoint; nothing is merged yet."""
+    repo = Repo(tmp_path_factory.mktemp("original") / "repo")
+    repo.path.mkdir()
+    repo.git("init", "-q")
+    repo.theta("track", "*.safetensors")
     repo.write(NAME, model())
     repo.commit("base")
     repo.git("checkout", "-q", "-b", "side")
@@ -48,12 +54,26 @@ def branches(repo: Repo) -> Repo:
     return repo
 
 
-@pytest.fixture
-def conflict(branches: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def merged(original: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """The same in the middle of a merge."""
-    branches.git("merge", "side", ok=False)
-    assert branches.status() == f"UU {NAME}\n"
-    return branches
+    repo = Repo(shutil.copytree(original.path, tmp_path_factory.mktemp("merged") / "repo"))
+    repo.git("merge", "side", ok=False)
+    return repo
+
+
+@pytest.fixture
+def branches(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of the first."""
+    return Repo(shutil.copytree(original.path, tmp_path / "branches"))
+
+
+@pytest.fixture
+def conflict(merged: Repo, tmp_path: Path) -> Repo:
+    """A copy of the second."""
+    repo = Repo(shutil.copytree(merged.path, tmp_path / "conflict"))
+    assert repo.status() == f"UU {NAME}\n"
+    return repo
 
 
 def state(repo: Repo) -> Mapping[str, object]:
