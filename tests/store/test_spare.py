@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from git_theta.model.digest import digest
+from git_theta.store import spare
+from git_theta.store.spare import Spares
+
+VALUE = bytes(range(256)) * 40
+
+
+def pieces() -> list[memoryview]:
+    return [memoryview(VALUE)[at : at + 999] for at in range(0, len(VALUE), 999)]
+
+
+def test_a_value_can_be_taken_once(tmp_path: Path) -> None:
+    spares = Spares(tmp_path / "values")
+    key = spares.write(pieces(), len(VALUE))
+    assert key == digest(VALUE)
+    assert spares.take(key, len(VALUE)) == VALUE
+    assert spares.take(key, len(VALUE)) is None
+    assert list((tmp_path / "values").iterdir()) == []
+
+
+def test_damage_is_noticed(tmp_path: Path) -> None:
+    spares = Spares(tmp_path)
+    key = spares.write(pieces(), len(VALUE))
+    assert spares.take(key, len(VALUE) + 1) is None
+    (tmp_path / key).write_bytes(VALUE[::-1])
+    assert spares.take(key, len(VALUE)) is None
+
+
+def test_without_room_only_the_digest_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spare, "_MOST", 1000)
+    key = Spares(tmp_path).write(pieces(), len(VALUE))
+    assert key == digest(VALUE)
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    assert Spares(tmp_path / "file").write(pieces(), len(VALUE)) == key
+
+
+def test_what_nobody_came_for_is_removed(tmp_path: Path) -> None:
+    spares = Spares(tmp_path)
+    old = spares.write(pieces(), len(VALUE))
+    past = time.time() - 3600
+    os.utime(tmp_path / old, (past, past))
+    new = spares.write([memoryview(b"new")], 3)
+    assert [path.name for path in tmp_path.iterdir()] == [new]
