@@ -137,6 +137,10 @@ class Merger:
         conflicts = [step.outcome for step in plan if isinstance(step.outcome, Conflict)]
         wanted = {step.name: step.likely.spec for step in plan if step.likely}
         found = self._rest(base, sides, wanted, rules)
+        formats = dict.fromkeys(one.format for one in (*sides, *([base] if base else [])))
+        if found.conflicts and len(formats) > 1:
+            # Parts of files of different formats don't go together.
+            return _whole_side(sides, rules, f"versions have different formats: {', '.join(formats)}"), None
         return Merged(None, plan, (*conflicts, *found.conflicts)), found
 
     def _carry_out(self, plan: Sequence[Step], sides: Sequence[Manifest], found: _Rest) -> Manifest:
@@ -323,10 +327,13 @@ def _as_a_whole(base: Manifest | None, sides: Sequence[Manifest], rules: Rules) 
         return Merged(next(manifest for manifest in everything if content(manifest) == found))
     if all(side.format != OPAQUE for side in sides):
         return None
-    side_index = preferred_side("", rules)
-    if side_index is not None:
-        return Merged(sides[side_index])
-    return Merged(None, (), (Conflict("", "changed on both sides, and not in a format that has parameters"),))
+    return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
+
+
+def _whole_side(sides: Sequence[Manifest], rules: Rules, reason: str) -> Merged:
+    """The side that the rules take for the whole file; else a conflict."""
+    index = preferred_side("", rules)
+    return Merged(None, (), (Conflict("", reason),)) if index is None else Merged(sides[index])
 
 
 def _extra(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tuple[str, str], ...]:

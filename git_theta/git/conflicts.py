@@ -29,7 +29,7 @@ class Stages:
         base: Stage 1.
         ours: Stage 2.
         theirs: Stage 3.
-        mode: Of ours, or else of theirs.
+        mode: What the modes merge to: that of the side that changed it; ours if that doesn't tell.
     """
 
     base: str
@@ -64,16 +64,16 @@ class Record:
 
 def stages(git: Git, path: str) -> Stages | None:
     """What the index has of a file in conflict; `None` if it isn't in conflict."""
-    found = {}
-    mode = ""
+    found, modes = {}, {}
     for record in git.run("ls-files", "-u", "-z", "--", f":(top,literal){path}").split(b"\0"):
         fields, _, name = record.partition(b"\t")
         if record and os.fsdecode(name) == path:
             bits, oid, stage = fields.decode().split(" ")
-            found[stage] = oid
-            mode = bits if stage == "2" or not mode or (stage == "3" and "2" not in found) else mode
+            found[stage], modes[stage] = oid, bits
     if not found:
         return None
+    ours, theirs = (modes.get(stage, "") for stage in ("2", "3"))
+    mode = theirs if theirs and ours in ("", modes.get("1")) else ours or modes["1"]
     return Stages(found.get("1", ""), found.get("2", ""), found.get("3", ""), mode)
 
 

@@ -18,7 +18,7 @@ class Contested:
 
     Attributes:
         path: From the top of the work tree.
-        mode: Of the first side that has it.
+        mode: Of the first side that changed it, else of the first that has it.
         base: The merge base's blob; empty if it isn't there.
         sides: Each side's blob; empty where it isn't there.
     """
@@ -63,7 +63,8 @@ def _contested(path: str, changes: Sequence[Mapping[str, tuple[_Version, _Versio
         return None
     if any(version.mode not in _REGULAR for version in there):
         return None
-    mode = next(version.mode for version in after if version.oid)
+    modes = [version.mode for version in after if version.oid]
+    mode = next((mode for mode in modes if before.oid and mode != before.mode), modes[0])
     return Contested(path, mode, before.oid, tuple(version.oid for version in after))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +63,9 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             rules = replace(rules, rules=(*rules.rules, Rule(side)))
         base, ours, theirs = (manifest_of(work, path, text) for text in texts)
         if ours is None or theirs is None:
-            raise UsageError(f"{path} is empty on one side")
+            raise UsageError(
+                "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
+            )
         if not side and asks(repository):
             chosen = _ask(work, path, base, ours, theirs, rules)
             if chosen is None:
@@ -112,7 +113,9 @@ def manifest_of(work: Filter, path: str, text: bytes) -> Manifest | None:
 def _leave(repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]) -> None:
     """Leave ours in place, and say what is to be decided."""
     ids = [repository.git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in texts]
-    with suppress(OSError):
+    try:
         write(repository, Record(path, (ids[0] if texts[0] else "", ids[1], ids[2]), tuple(conflicts)))
+    except OSError as error:
+        note(f"what is in conflict can't be noted ({error.strerror}): git add won't remind you")
     for line in conflict_lines(path, conflicts):
         note(line)

@@ -72,8 +72,10 @@ def check(rule: Rule) -> None:
     Raises:
         UsageError: It doesn't.
     """
-    options = {key: value for key, value in rule.options if key != "files"}
-    parse_options(merges.registry().get(rule.strategy), options)
+    strategy = merges.registry().get(rule.strategy)
+    reads_files = getattr(strategy, "reads_files", False)
+    options = {key: value for key, value in rule.options if not (reads_files and key == "files")}
+    parse_options(strategy, options)
 
 
 def from_attribute(text: str) -> Rule:
@@ -89,12 +91,14 @@ def _attribute(repository: Repository, path: str) -> tuple[Rule, ...]:
 
 def _tracked(repository: Repository) -> tuple[Rule, ...]:
     """The work tree's file; where there's no work tree, HEAD's."""
-    if os.path.lexists(CONFIG):
+    if os.path.isfile(CONFIG) and not os.path.islink(CONFIG):
         with open(CONFIG, "rb") as file:
-            return parse_toml(file.read(_MAX_CONFIG), CONFIG)
+            return parse_toml(file.read(_MAX_CONFIG), "the file")
+    if os.path.lexists(CONFIG):
+        raise UsageError("it isn't a regular file")
     with Blobs(repository.git.cwd) as blobs:
         data = blobs.read(f"HEAD:{CONFIG}", _MAX_CONFIG)
-    return parse_toml(data, CONFIG) if data else ()
+    return parse_toml(data, "the file") if data else ()
 
 
 def _configured(repository: Repository) -> tuple[Rule, ...]:

@@ -76,7 +76,8 @@ def sides(work: Filter, path: str) -> Sides:
             found.append(manifest_of(work, path, text))
     base, ours, theirs = found
     if ours is None or theirs is None:
-        raise GitError(f"{path} is empty on one side", f"take the other: git checkout --ours -- {quoted}")
+        other = "theirs" if ours is None else "ours"
+        raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
     record = conflicts.current(repository, path) or Record(path, stages.ids, ())
     return Sides(path, stages, base, ours, theirs, record)
 

@@ -36,7 +36,7 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     if ours is not None and (ours == blob or _same(ours, blob)):
         quoted = shlex.quote(path)
         raise GitError(
-            f"{path} is in conflict, and the work tree has it as it was before the merge",
+            "in conflict, and the work tree has it as it was before the merge",
             f"to decide: git theta resolve {quoted}; to keep ours: git theta resolve {quoted} -s ours",
         )
 

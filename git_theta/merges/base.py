@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from git_theta.merges.numbers import Numbers
@@ -25,6 +25,17 @@ class Case:
     models: tuple[Numbers, ...]
     base: Numbers | None = None
     beside: tuple[Numbers, ...] = ()
+
+
+def within(default: Any, least: float, most: float) -> Any:
+    """A field of a strategy's options whose numbers, one or several, are limited.
+
+    Args:
+        default: As for a dataclass's field.
+        least: The smallest number that makes sense.
+        most: The largest one.
+    """
+    return field(default=default, metadata={"least": least, "most": most})
 
 
 class Strategy(Protocol):

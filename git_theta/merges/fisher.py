@@ -30,6 +30,7 @@ class Fisher:
 
     name = "fisher"
     options = FisherOptions
+    reads_files = True
     needs_base = False
     most: int | None = None
 

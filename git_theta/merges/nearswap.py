@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from git_theta.merges.base import Case
+from git_theta.merges.base import Case, within
 from git_theta.merges.numbers import Numbers, where
 
 
@@ -16,7 +17,7 @@ class NearSwapOptions:
         t: The most that an element of ours moves towards theirs.
     """
 
-    t: float = 1e-4
+    t: float = within(1e-4, 0, math.inf)
 
 
 class NearSwap:

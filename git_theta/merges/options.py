@@ -59,7 +59,19 @@ def parse(strategy: Strategy, texts: Mapping[str, str]) -> Any:
             values[field] = read(text.strip())
         except ValueError as error:
             raise UsageError(f"option {name!r}: {text!r} isn't {kind}", _known(strategy)) from error
+    for each in dataclasses.fields(strategy.options):
+        if each.name in values and each.metadata:
+            _check_limits(each.name.replace("_", "-"), values[each.name], each.metadata, strategy)
     return strategy.options(**values)
+
+
+def _check_limits(name: str, value: Any, limits: Mapping[str, float], strategy: Strategy) -> None:
+    for number in value if isinstance(value, tuple) else (value,):
+        if not limits["least"] <= number <= limits["most"]:
+            allowed = f"from {limits['least']:g} to {limits['most']:g}"
+            raise UsageError(
+                f"option {name!r} of {strategy.name!r}: {number:g} isn't {allowed}", _known(strategy)
+            )
 
 
 def describe(strategy: Strategy) -> list[Option]:

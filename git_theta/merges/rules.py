@@ -95,7 +95,10 @@ def parse(text: str) -> Rule:
     for word, (key, sign, value) in zip(words, pairs, strict=True):
         if not (key and sign and value):
             raise UsageError(f"{word!r} in the merge rule {text!r} isn't OPTION=VALUE")
-    options = {k: v for k, _, v in pairs if k not in ("parameters", "path")}
+    given = [(k, v) for k, _, v in pairs if k not in ("parameters", "path")]
+    options = dict(given)
+    if len(options) < len(given):
+        raise UsageError(f"an option is given twice in the merge rule {text!r}")
     return Rule(
         strategy,
         tuple(sorted(options.items())),
@@ -126,7 +129,7 @@ def parse_toml(data: bytes, where: str) -> tuple[Rule, ...]:
     """
     try:
         tables = tomllib.loads(data.decode("utf-8")).get("merge", [])
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where} isn't valid TOML: {error}") from error
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UsageError(f"{where}: rules are written as [[merge]] tables")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
-from git_theta.merges.base import Case
+from git_theta.merges.base import Case, within
 from git_theta.merges.consensus import agreeing_sum, elect, task_vectors, total
 from git_theta.merges.numbers import Numbers, where
 
@@ -22,7 +22,7 @@ class SceOptions:
             the others stay as in the merge base (in mergekit: `select_topk`).
     """
 
-    density: float = 1.0
+    density: float = within(1.0, 0, 1)
 
 
 class Sce:

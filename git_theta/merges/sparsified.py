@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from git_theta.merges.base import Case, weights
+from git_theta.merges.base import Case, weights, within
 from git_theta.merges.consensus import elected_sum, one_each, task_vectors, times, weighted_sum
 from git_theta.merges.numbers import Numbers
 from git_theta.merges.sparsify import drop, drop_by_rank, middle, seed_for, trim
@@ -28,7 +28,7 @@ class Sparse:
     """
 
     weights: tuple[float, ...] = ()
-    density: tuple[float, ...] = (1.0,)
+    density: tuple[float, ...] = within((1.0,), 0, 1)
     normalize: bool = False
     rescale: bool = False
     scale: float = 1.0
@@ -62,7 +62,7 @@ class DellaLinearOptions(DareOptions):
             likely the smallest: one for all models, or one for each.
     """
 
-    epsilon: tuple[float, ...] = (0.15,)
+    epsilon: tuple[float, ...] = within((0.15,), 0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class BreadcrumbsOptions(Sparse):
             one for each.
     """
 
-    gamma: tuple[float, ...] = (0.01,)
+    gamma: tuple[float, ...] = within((0.01,), 0, 1)
 
 
 class Ties:

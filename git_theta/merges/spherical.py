@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import UsageError
 from git_theta.merges.angles import Angles, angles, angles_along, arc, karcher_mean, mean_direction
-from git_theta.merges.base import Case, weights
+from git_theta.merges.base import Case, weights, within
 from git_theta.merges.consensus import combination, shares_of, task_vectors
 from git_theta.merges.numbers import Numbers, whole
 
@@ -79,7 +79,7 @@ class KarcherOptions:
     """
 
     weights: tuple[float, ...] = ()
-    max_iter: int = 10
+    max_iter: int = within(10, 0, 1000)
     tol: float = 1e-5
 
 

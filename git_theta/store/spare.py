@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from threading import get_ident
+from threading import Lock, get_ident
 
 from blake3 import blake3
 
@@ -20,6 +20,9 @@ from git_theta.model.digest import digest
 
 #: Spare values take at most so many bytes of disk: more wouldn't stay in the page cache either.
 _MOST = 1 << 30
+
+#: Smaller values are as quick to compute again as to find.
+_LEAST = 1 << 12
 
 #: Values older than this were for a command that has ended.
 _STALE_SECONDS = 600
@@ -34,9 +37,11 @@ class Spares:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._turn = Lock()
+        self._used: int | None = None
 
     def write(self, pieces: Iterable[memoryview], nbytes: int) -> str:
-        """Keep a value, unless there's no room, and return its digest.
+        """Keep a value, unless it's small or there's no room, and return its digest.
 
         Args:
             pieces: The value's bytes.
@@ -48,7 +53,7 @@ class Spares:
             file = None
             with suppress(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
-                if self._used() + nbytes <= _MOST:
+                if nbytes >= _LEAST and self._has_room(nbytes):
                     file = stack.enter_context(part.open("wb", buffering=0))
             for piece in pieces:
                 hasher.update(piece)
@@ -75,13 +80,24 @@ class Spares:
             return None
         return data if digest(data) == key else None
 
-    def _used(self) -> int:
-        """Bytes of the values here; those that nobody came for are removed."""
+    def _has_room(self, nbytes: int) -> bool:
+        """Whether a value may be kept; it's counted then. Others' values are counted once."""
+        with self._turn:
+            if self._used is None:
+                self._used = self._clear()
+            if self._used + nbytes > _MOST:
+                return False
+            self._used += nbytes
+            return True
+
+    def _clear(self) -> int:
+        """Remove values that nobody came for; bytes of the others."""
         total = 0
         for path in self._folder.iterdir():
             with suppress(OSError):
                 status = path.stat()
-                total += status.st_size
                 if status.st_mtime < time.time() - _STALE_SECONDS:
                     path.unlink()
+                else:
+                    total += status.st_size
         return total

@@ -89,7 +89,7 @@ def average(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     return ((one.astype("f8") + other.astype("f8")) / 2).astype(one.dtype)
 
 
-@pytest.fixture(params=["inline", "materialised"])
+@pytest.fixture(params=["inline", pytest.param("materialised", marks=pytest.mark.slow)])
 def place(repo: Repo, request: pytest.FixtureRequest) -> Repo:
     repo.git("config", "theta.materialiseThreshold", "1k" if request.param == "materialised" else "1g")
     return repo
@@ -431,6 +431,16 @@ def test_opaque_files(repo: Repo) -> None:
     assert repo.status() == "M  x.pt\n"
 
 
+def test_one_side_changed_the_format(repo: Repo) -> None:
+    """A pickle's parts don't go into a safetensors file, but either file can be taken."""
+    fork = Fork(repo, data(), data(l0=1.0), b"an opaque file")
+    said = fork.merge(ok=False)
+    assert "1 conflict" in said
+    repo.theta("resolve", NAME, "-s", "ours")
+    repo.git("commit", "-q", "--no-edit")
+    fork.check(weights(l0=1.0))
+
+
 def test_a_missing_object_is_a_conflict_that_says_so(fork: Fork) -> None:
     repo = fork.repo
     for path in repo.objects:
@@ -461,3 +471,15 @@ def test_the_merge_of_many_strategies_is_bit_exact(fork: Fork) -> None:
         fork.repo.git("checkout", "-q", "main")
         assert fork.repo.read(NAME) == merged
         fork.repo.git("reset", "-q", "--hard", "HEAD~1")
+
+
+def test_resolve_keeps_their_mode(repo: Repo) -> None:
+    fork = Fork(repo, data(), data(ids=1), data(ids=2))
+    repo.git("checkout", "-q", "side")
+    (repo.path / NAME).chmod(0o755)
+    repo.git("commit", "-qam", "executable")
+    repo.git("checkout", "-q", "-f", "main")
+    fork.merge(ok=False)
+    repo.theta("resolve", NAME, "-s", "theirs")
+    assert repo.git("ls-files", "-s", NAME).startswith("100755")
+    assert repo.git("diff", "--name-only") == ""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from git_theta import merges
 from git_theta.errors import UsageError
 from git_theta.merges.options import NoOptions, Option, describe, parse
 
@@ -88,3 +89,19 @@ def test_options_are_described() -> None:
     assert [row.name for row in rows] == ["max-iter", "scale", "rescale", "mode", "weights"]
     assert rows[4].default == ""
     assert describe(Plain()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "option", "text"),
+    [
+        ("ties", "density", "-4"),
+        ("ties", "density", "0.5,7"),
+        ("breadcrumbs", "gamma", "2"),
+        ("sce", "density", "-1"),
+        ("nearswap", "t", "-1"),
+        ("karcher", "max-iter", "100000000000"),
+    ],
+)
+def test_limits(name: str, option: str, text: str) -> None:
+    with pytest.raises(UsageError, match=f"option '{option}' of '{name}'"):
+        parse(merges.registry().get(name), {option: text})

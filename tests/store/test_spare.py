@@ -48,5 +48,12 @@ def test_what_nobody_came_for_is_removed(tmp_path: Path) -> None:
     old = spares.write(pieces(), len(VALUE))
     past = time.time() - 3600
     os.utime(tmp_path / old, (past, past))
-    new = spares.write([memoryview(b"new")], 3)
+    new = Spares(tmp_path).write([memoryview(VALUE[::-1])], len(VALUE))
     assert [path.name for path in tmp_path.iterdir()] == [new]
+
+
+def test_small_values_are_not_kept(tmp_path: Path) -> None:
+    spares = Spares(tmp_path / "values")
+    key = spares.write([memoryview(b"1234")], 4)
+    assert key == digest(b"1234")
+    assert spares.take(key, 4) is None
