@@ -16,7 +16,9 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import BinaryIO
 
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.store.base import missing
@@ -26,6 +28,9 @@ _OID = re.compile(r"[0-9a-f]{64}")
 
 #: Temporary files older than this belong to no running process.
 _STALE_SECONDS = 24 * 3600
+
+#: A download that broke off may be continued so many times longer.
+_RESUMABLE = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,11 @@ class LocalStore:
         return self.root / "tmp"
 
     @property
+    def incoming(self) -> Path:
+        """Folder for downloads that aren't complete yet, each under its object's name."""
+        return self.tmp / "incoming"
+
+    @cached_property
     def spares(self) -> Spares:
         """Values that were just computed."""
         return Spares(self.tmp / "values")
@@ -102,6 +112,17 @@ class LocalStore:
         except OSError as error:
             raise ThetaError(f"object {oid} can't be read: {error.strerror}") from error
 
+    def open(self, oid: str) -> BinaryIO:
+        """The object as a file, open for reading.
+
+        Raises:
+            MissingObjectError: It isn't there.
+            OSError: It can't be read.
+        """
+        if not self.path(oid).exists():
+            self._borrow(oid)
+        return self.path(oid).open("rb")
+
     def put(self, pieces: Iterable[bytes | memoryview]) -> str:
         """Write an object; see `Store.put`.
 
@@ -118,7 +139,7 @@ class LocalStore:
         Raises:
             ThetaError: As for `put`.
         """
-        with _told(self.root):
+        with told(self.root):
             handle, name = self._temporary()
             try:
                 with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
@@ -138,7 +159,7 @@ class LocalStore:
             ThetaError: As for `put`.
         """
         target = self.path(written.oid)
-        with _told(self.root):
+        with told(self.root):
             try:
                 if not target.exists():
                     os.fsync(written.handle)
@@ -148,6 +169,25 @@ class LocalStore:
                     os.rename(written.name, target)
             finally:
                 _discard(written.handle, written.name)
+
+    def adopt(self, file: BinaryIO, path: Path, oid: str) -> None:
+        """Make an open file in `tmp` an object, durably; its bytes must have been checked against the name.
+
+        Args:
+            file: The file, open for writing.
+            path: Its name.
+            oid: The object's name.
+
+        Raises:
+            OSError: The disk is full, or the store can't be written; the file stays where it was.
+        """
+        file.flush()
+        os.fsync(file.fileno())
+        target = self.path(oid)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The mode comes last: a process killed between the two must leave a file that can be written.
+        os.rename(path, target)
+        os.fchmod(file.fileno(), 0o444)
 
     def list(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects."""
@@ -177,14 +217,8 @@ class LocalStore:
 
     def sweep(self, older_than: float = _STALE_SECONDS) -> int:
         """Remove temporary files that killed processes left, and return how many."""
-        removed = 0
-        if self.tmp.is_dir():
-            for path in self.tmp.iterdir():
-                with suppress(OSError):
-                    if path.stat().st_mtime < time.time() - older_than:
-                        path.unlink()
-                        removed += 1
-        return removed
+        resumable = older_than * _RESUMABLE
+        return _remove_old(self.tmp, older_than) + _remove_old(self.incoming, resumable)
 
     def _borrow(self, oid: str) -> None:
         for store in self._neighbours:
@@ -208,7 +242,12 @@ class LocalStore:
 
 
 @contextmanager
-def _told(root: Path) -> Iterator[None]:
+def told(root: Path) -> Iterator[None]:
+    """Turn failures to write to the store at `root` into errors that say so.
+
+    Raises:
+        ThetaError: Something in the block raised an `OSError`.
+    """
     try:
         yield
     except OSError as error:
@@ -216,6 +255,17 @@ def _told(root: Path) -> Iterator[None]:
             f"can't write to the store {root}: {error.strerror or error}",
             "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
         ) from error
+
+
+def _remove_old(folder: Path, seconds: float) -> int:
+    removed = 0
+    if folder.is_dir():
+        for path in folder.iterdir():
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - seconds:
+                    path.unlink()
+                    removed += 1
+    return removed
 
 
 def _discard(handle: int, name: str) -> None:

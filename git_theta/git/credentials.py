@@ -1,0 +1,69 @@
+"""User names and passwords from Git's credential helpers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from git_theta.errors import GitError
+from git_theta.git.command import Git
+from git_theta.store.lfs.access import Credential
+from git_theta.store.lfs.web_settings import user_and_password
+
+
+@dataclass(frozen=True)
+class GitCredentials:
+    """What `git credential` knows, or asks for in a terminal unless `GIT_TERMINAL_PROMPT` is 0.
+
+    Attributes:
+        git: Git.
+    """
+
+    git: Git
+
+    def fill(self, url: str) -> Credential | None:
+        """A credential for a URL, or `None` if there's none and no one to ask.
+
+        Raises:
+            GitError: The URL has a line break in it.
+        """
+        request = _request(url)
+        try:
+            answer = self.git.run("credential", "fill", stdin=request)
+        except GitError:
+            return None
+        found = dict(
+            line.split("=", 1) for line in answer.decode(errors="replace").splitlines() if "=" in line
+        )
+        if "username" not in found or "password" not in found:
+            return None
+        more = tuple((key, value) for key, value in found.items() if key not in ("username", "password"))
+        return Credential(found["username"], found["password"], more)
+
+    def approve(self, url: str, credential: Credential) -> None:
+        """Have helpers keep a credential."""
+        self.git.ok("credential", "approve", stdin=_request(url, credential))
+
+    def reject(self, url: str, credential: Credential) -> None:
+        """Have helpers forget a credential."""
+        self.git.ok("credential", "reject", stdin=_request(url, credential))
+
+
+def _request(url: str, credential: Credential | None = None) -> bytes:
+    parts = urlsplit(url)
+    user, _ = user_and_password(url)
+    # Git itself drops the path, unless it's told to use it by `credential.useHttpPath`.
+    fields = {
+        "protocol": parts.scheme,
+        "host": parts.netloc.rpartition("@")[2],
+        "path": parts.path.lstrip("/"),
+    }
+    if user:
+        fields["username"] = user
+    if credential:
+        fields |= {**dict(credential.more), "username": credential.user, "password": credential.password}
+    lines = [f"{key}={value}" for key, value in fields.items()]
+    if any("\n" in line or "\r" in line or "\0" in line for line in lines):
+        # It would say something else to the helper than it seems to say.
+        raise GitError(f"the address of {parts.hostname} contains a line break")
+    return ("\n".join(lines) + "\n\n").encode()

@@ -1,0 +1,190 @@
+"""A remote that's a bucket of an object store: S3 and what speaks like it, Google Cloud Storage, Azure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from types import ModuleType
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from git_theta.store.names import object_path
+from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+#: Objects are sent and fetched in parts of this many bytes, so a request never takes long or much memory.
+_PART = 8 << 20
+
+#: S3 takes at most 10,000 parts.
+_MOST_PARTS = 9_000
+
+#: Requests at once that ask whether an object is there.
+_ASKS = 16
+
+_TIMEOUT = timedelta(minutes=2)
+
+
+class BucketRemote:
+    """Objects in a bucket, below a prefix, laid out as the local store is.
+
+    Credentials, region and endpoint are those that the environment gives: `AWS_ACCESS_KEY_ID`,
+    `AWS_ENDPOINT_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or those of
+    the machine in the cloud.
+
+    Args:
+        url: Bucket and prefix: `s3://bucket/prefix`, `gs://…`, `az://…`, `abfs://…` or `file:///folder`.
+        environment: Environment variables.
+
+    Raises:
+        TransferError: The library for buckets isn't installed, or the URL can't be one.
+    """
+
+    batch = 1_000
+
+    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
+        self.url = re.sub(r"//[^/@]*@", "//", url)
+        self._library = _library()
+        with self._told("can't be used"):
+            self._store = _open(url, environment)
+
+    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+        """How to send those objects that aren't there; see `Remote.sends`."""
+        sizes = self._sizes(objects)
+        return {
+            # One of another size is damaged, and is replaced.
+            wanted.oid: partial(self._send, wanted.oid, wanted.oid in sizes)
+            for wanted in objects
+            if wanted.oid not in sizes or wanted.size not in (None, sizes[wanted.oid])
+        }
+
+    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        """How to fetch those objects that are there; see `Remote.receives`."""
+        return {oid: partial(self._receive, oid, size) for oid, size in self._sizes(objects).items()}
+
+    def _sizes(self, objects: Sequence[Wanted]) -> dict[str, int]:
+        oids = [wanted.oid for wanted in objects]
+        paths = [object_path(oid) for oid in oids]
+        with ThreadPoolExecutor(_ASKS) as pool:
+            sizes = list(pool.map(self._size, paths))
+        return {oid: size for oid, size in zip(oids, sizes, strict=True) if size is not None}
+
+    def _size(self, path: str) -> int | None:
+        with self._told("can't be asked for an object"):
+            try:
+                return cast("int", self._library.head(self._store, path)["size"])
+            except (self._library.exceptions.NotFoundError, FileNotFoundError):
+                return None
+
+    def _send(self, oid: str, replace: bool, file: BinaryIO, advance: Advance) -> None:
+        path = object_path(oid)
+        size = file.seek(0, 2)
+        file.seek(0)
+        with self._told(f"object {oid} can't be sent"):
+            if size <= _PART:
+                self._put(path, file.read(), replace)
+                advance(size)
+            else:
+                part = max(_PART, -(-size // _MOST_PARTS))
+                self._library.put(
+                    self._store, path, _parts(file, part, advance), chunk_size=part, max_concurrency=4
+                )
+            arrived = self._library.head(self._store, path)["size"]
+        if arrived != size:
+            raise TransferError(f"{self.url}: object {oid} has {arrived} bytes instead of {size}", retry=True)
+
+    def _put(self, path: str, data: bytes, replace: bool) -> None:
+        put: Callable[..., object] = partial(self._library.put, self._store, path, data, use_multipart=False)
+        if replace:
+            put()
+            return
+        exceptions = self._library.exceptions
+        try:
+            put(mode="create")
+        except (exceptions.AlreadyExistsError, FileExistsError):
+            return
+        except (exceptions.NotSupportedError, NotImplementedError):
+            put()
+
+    def _receive(self, oid: str, size: int, file: BinaryIO, have: int, advance: Advance) -> None:
+        start = have if have <= size else 0
+        file.seek(start)
+        file.truncate()
+        path = object_path(oid)
+        while start < size:
+            length = min(_PART, size - start)
+            with self._told(f"object {oid} can't be fetched"):
+                piece = memoryview(self._library.get_range(self._store, path, start=start, length=length))
+            if len(piece) != length:
+                raise TransferError(f"{self.url}: object {oid} broke off", retry=True)
+            file.write(piece)
+            advance(length)
+            start += length
+        file.flush()
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        exceptions = self._library.exceptions
+        try:
+            yield
+        except (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError, PermissionError) as error:
+            hint = "check the credentials in your environment, and that they may read and write there"
+            raise TransferError(f"{self.url}: {what}: {_reason(error)}", hint) from error
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self._failure(what, error) from error
+
+    def _failure(self, what: str, error: Exception) -> TransferError:
+        reason = _reason(error)
+        if re.search(r"no space left", reason, re.IGNORECASE):
+            return TransferError(
+                f"{self.url}: {what}: no space left", "free some disk space there and try again"
+            )
+        if re.search(r"NoSuchBucket", str(error)):
+            return TransferError(f"{self.url}: there's no such bucket")
+        passing = isinstance(error, self._library.exceptions.GenericError | OSError)
+        return TransferError(f"{self.url}: {what}: {reason}", retry=passing)
+
+
+def _library() -> ModuleType:
+    try:
+        import obstore
+        import obstore.exceptions
+        import obstore.store
+    except ImportError as error:
+        raise TransferError(
+            "buckets need a library that isn't installed", "pip install 'git-theta[buckets]'"
+        ) from error
+    return obstore
+
+
+def _open(url: str, environment: Mapping[str, str]) -> ObjectStore:
+    from obstore.store import LocalStore, S3Store, from_url
+
+    if url.startswith("file:"):
+        return LocalStore.from_url(url, mkdir=True)
+    client: ClientConfig = {"timeout": _TIMEOUT, "connect_timeout": timedelta(seconds=15)}
+    # Whoever transfers objects tries again; this is only for requests that fail now and then.
+    retries: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
+    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    if endpoint and url.startswith("s3"):
+        # A server of one's own is often reached without TLS.
+        client["allow_http"] = endpoint.startswith("http://")
+        return S3Store.from_url(url, endpoint=endpoint, client_options=client, retry_config=retries)
+    return from_url(url, client_options=client, retry_config=retries)
+
+
+def _parts(file: BinaryIO, size: int, advance: Advance) -> Iterator[bytes]:
+    while piece := file.read(size):
+        yield piece
+        advance(len(piece))
+
+
+def _reason(error: Exception) -> str:
+    """The line that says most, of a message that may quote a whole page."""
+    text = str(error)
+    match = re.search(r"<Message>([^<]*)</Message>", text)
+    return match[1] if match else (text.strip().splitlines() or [type(error).__name__])[0][:300]

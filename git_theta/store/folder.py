@@ -1,0 +1,205 @@
+"""A remote that's a folder on this machine: beside a repository's objects, or on a network share."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from git_theta.store.local import LocalStore
+from git_theta.store.names import object_path
+from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+
+_PIECE = 1 << 20
+
+#: Linux's request to share the blocks of another file, as Btrfs, XFS and others can.
+_FICLONE = 0x40049409
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+#: What a network share says for a while; a folder that another process swept is `ENOENT`.
+_PASSING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR, errno.ENOENT)
+
+
+class FolderRemote:
+    """Objects in a folder that's laid out as the local store is.
+
+    Args:
+        path: The folder; made when it's first written to, but the folder that it's in must be there, so that
+            nothing is written below the mount point of a share that isn't mounted.
+        mode: Permissions that files are to have if the folder is shared with others, as
+            `core.sharedRepository` gives them: 0o660, for example. Nobody may write to the objects
+            themselves, whatever this says.
+    """
+
+    batch = 10_000
+
+    def __init__(self, path: Path, mode: int | None = None) -> None:
+        self.url = str(path)
+        self._root = path
+        self._mode = mode
+
+    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+        """How to send those objects that aren't there; see `Remote.sends`."""
+        self._check()
+        absent = {wanted.oid: partial(self._send, wanted.oid) for wanted in objects if not self._has(wanted)}
+        if absent:
+            with suppress(OSError):
+                LocalStore(self._root).sweep()
+        return absent
+
+    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        """How to fetch those objects that are there; see `Remote.receives`."""
+        self._check()
+        return {
+            wanted.oid: partial(self._receive, wanted.oid)
+            for wanted in objects
+            if self._size(wanted.oid) is not None
+        }
+
+    def _check(self) -> None:
+        if not self._root.is_dir() and not self._root.parent.is_dir():
+            raise TransferError(
+                f"the folder {self._root.parent} isn't there",
+                "if it's on a network share, check that this is mounted",
+            )
+
+    def _path(self, oid: str) -> Path:
+        return self._root / object_path(oid)
+
+    def _size(self, oid: str) -> int | None:
+        with _told(self.url, "can't be read"):
+            try:
+                return self._path(oid).stat().st_size
+            except FileNotFoundError:
+                return None
+
+    def _has(self, wanted: Wanted) -> bool:
+        size = self._size(wanted.oid)
+        return size is not None and wanted.size in (None, size)
+
+    def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
+        target = self._path(oid)
+        temporary = self._root / "tmp" / f"{oid}.{secrets.token_hex(8)}"
+        with _told(self.url, f"object {oid} can't be written"):
+            self._folder(temporary.parent)
+            try:
+                digest = self._link(file, temporary, advance) or self._copy(file, temporary, advance)
+                if digest != oid:
+                    raise TransferError(
+                        f"object {oid} is damaged: its bytes have another SHA-256",
+                        "`git theta fsck` says which parameters it's of",
+                    )
+                self._folder(target.parent)
+                temporary.replace(target)
+            finally:
+                # Renaming a link to another link of the same file does nothing, and leaves it.
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+
+    def _link(self, file: BinaryIO, temporary: Path, advance: Advance) -> str | None:
+        """Link the very file that's open, and return its digest; `None` if that can't be done."""
+        opened = os.fstat(file.fileno())
+        # A link shares its permissions: if they had to be changed, the sender's own file would change.
+        if not isinstance(file.name, str) or stat.S_IMODE(opened.st_mode) != self._object_mode():
+            return None
+        try:
+            os.link(file.name, temporary)
+        except OSError:
+            return None
+        if not os.path.samestat(opened, temporary.lstat()):
+            temporary.unlink()
+            return None
+        return _digest(file, advance)
+
+    def _copy(self, file: BinaryIO, temporary: Path, advance: Advance) -> str:
+        with temporary.open("xb") as copy:
+            if _clone(file.fileno(), copy.fileno()):
+                digest = _digest(file, advance)
+            else:
+                digest = _digest(file, advance, copy.write)
+            copy.flush()
+            os.fchmod(copy.fileno(), self._object_mode())
+            os.fsync(copy.fileno())
+        return digest
+
+    def _receive(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
+        with _told(self.url, f"object {oid} can't be fetched"), self._path(oid).open("rb") as source:
+            size = os.fstat(source.fileno()).st_size
+            start = have if have <= size else 0
+            file.seek(start)
+            file.truncate()
+            if start == 0 and _clone(source.fileno(), file.fileno()):
+                file.seek(0, os.SEEK_END)
+                advance(size)
+                return
+            source.seek(start)
+            for piece in _pieces(source):
+                file.write(piece)
+                advance(len(piece))
+            file.flush()
+
+    def _object_mode(self) -> int:
+        return 0o444 if self._mode is None else self._mode & 0o444
+
+    def _folder(self, path: Path) -> None:
+        """Make a folder and those above it, with the permissions of a shared one if it is."""
+        if path.is_dir():
+            return
+        if path != self._root:
+            self._folder(path.parent)
+        with suppress(FileExistsError):
+            path.mkdir()
+            if self._mode is not None:
+                # Whoever may read a folder's files may look into it; the group is that of the folder above.
+                path.chmod(self._mode | (self._mode & 0o444) >> 2 | 0o700 | stat.S_ISGID)
+
+
+@contextmanager
+def _told(url: str, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        hint = ""
+        if error.errno in _FULL:
+            hint = "free some disk space there and try again"
+        elif error.errno in _REFUSED:
+            hint = "ask the folder's owner for permission"
+        reason = error.strerror or str(error)
+        raise TransferError(f"{url}: {what}: {reason}", hint, retry=error.errno in _PASSING) from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def _digest(file: BinaryIO, advance: Advance, write: Callable[[bytes], object] | None = None) -> str:
+    hasher = hashlib.sha256()
+    file.seek(0)
+    for piece in _pieces(file):
+        hasher.update(piece)
+        if write:
+            write(piece)
+        advance(len(piece))
+    return hasher.hexdigest()
+
+
+def _clone(source: int, target: int) -> bool:
+    """Let a new file share the blocks of another; whether the file system can."""
+    if sys.platform != "linux":
+        return False
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True

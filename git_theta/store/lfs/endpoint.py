@@ -1,0 +1,143 @@
+"""Where the Git LFS server of a remote is, found as git-lfs finds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+Operation = Literal["upload", "download"]
+
+#: What a repository's own `.lfsconfig` may set: anyone who can push to the repository writes that file.
+_SAFE = re.compile(r"lfs\.(url|pushurl|gitprotocol)|remote\..+\.lfsurl")
+
+_SSH_SCHEMES = ("ssh", "git+ssh", "ssh+git")
+
+#: `user@host:path`; the host may be an IPv6 address in brackets. A slash before the colon makes it a path.
+_SCP = re.compile(r"(?:(?P<user>[^/@:\[\]]+)@)?(?P<host>\[[^/\]]+\]|[^/:@\[\]]+):(?P<path>.*)")
+
+
+@dataclass(frozen=True, slots=True)
+class SshAddress:
+    """A repository reached by SSH, where `git-lfs-authenticate` says how to reach its objects.
+
+    Attributes:
+        host: With the user before it, as `git@example.com`.
+        port: `None` for the usual one.
+        path: The repository's, as that host understands it.
+    """
+
+    host: str
+    port: int | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A Git LFS server.
+
+    Attributes:
+        url: Where its API is, without a slash at the end; it may contain a user and a password.
+        ssh: Where to ask for access; it may answer with another URL.
+    """
+
+    url: str
+    ssh: SshAddress | None = None
+
+
+def find_endpoint(
+    settings: Mapping[str, str], lfsconfig: Mapping[str, str], remote: str, operation: Operation
+) -> Endpoint | None:
+    """The server for a remote, or `None` if it has none: a folder, or a scheme that LFS doesn't know.
+
+    Args:
+        settings: Git's settings, with lower-case keys.
+        lfsconfig: Settings in the repository's `.lfsconfig`; only those that are safe are used.
+        remote: The name of a remote, or its URL.
+        operation: What to do there.
+    """
+    merged = {**{key: value for key, value in lfsconfig.items() if _SAFE.fullmatch(key)}, **settings}
+    upload = operation == "upload"
+    keys = ["lfs.pushurl", "lfs.url", f"remote.{remote}.lfspushurl", f"remote.{remote}.lfsurl"]
+    if not upload:
+        keys = keys[1::2]
+    protocol = merged.get("lfs.gitprotocol", "https")
+    if url := next((merged[key] for key in keys if merged.get(key)), None):
+        return _as_server(rewritten(url, merged, push=upload), protocol)
+    clone = git_url(merged, remote, operation)
+    found = _as_server(clone, protocol)
+    return Endpoint(_beside_repository(found.url), found.ssh) if found else None
+
+
+def git_url(settings: Mapping[str, str], remote: str, operation: Operation) -> str:
+    """The URL that git itself pushes to or fetches from, rewritten as settings say.
+
+    Args:
+        settings: Git's settings, with lower-case keys.
+        remote: The name of a remote, or its URL.
+        operation: What to do there.
+    """
+    pushurl = settings.get(f"remote.{remote}.pushurl")
+    if operation == "upload" and pushurl:
+        # Git uses `pushInsteadOf` only where no URL is given for pushing.
+        return rewritten(pushurl, settings, push=False)
+    return rewritten(settings.get(f"remote.{remote}.url") or remote, settings, push=operation == "upload")
+
+
+def rewritten(url: str, settings: Mapping[str, str], push: bool) -> str:
+    """A URL after `url.<base>.insteadOf`, and `pushInsteadOf` when pushing: the longest match wins."""
+    for name in (".pushinsteadof", ".insteadof") if push else (".insteadof",):
+        matches = [
+            (value, key[len("url.") : -len(name)])
+            for key, value in settings.items()
+            if key.startswith("url.") and key.endswith(name) and value and url.startswith(value)
+        ]
+        if matches:
+            start, base = max(matches, key=lambda match: len(match[0]))
+            return base + url[len(start) :]
+    return url
+
+
+def _as_server(url: str, git_protocol: str) -> Endpoint | None:
+    scheme, separator, _ = url.partition("://")
+    scheme = scheme.lower()
+    if not separator:
+        return _from_scp(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if not parts.hostname:
+        return None
+    if scheme in ("http", "https"):
+        return Endpoint(urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), parts.query, "")))
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    if scheme in _SSH_SCHEMES:
+        user = f"{unquote(parts.username)}@" if parts.username else ""
+        path = unquote(parts.path)
+        # `/~user/…` is how a URL writes a path that's relative to a home.
+        address = SshAddress(
+            user + parts.hostname, port, path.removeprefix("/") if path[:2] == "/~" else path
+        )
+        return Endpoint(f"https://{host}{parts.path.rstrip('/')}", address)
+    if scheme == "git":
+        return Endpoint(f"{git_protocol}://{host}{parts.path.rstrip('/')}")
+    return None
+
+
+def _from_scp(url: str) -> Endpoint | None:
+    match = _SCP.fullmatch(url)
+    # `helper::address` is for a remote helper.
+    if not match or match["path"].startswith(":"):
+        return None
+    user = f"{match['user']}@" if match["user"] else ""
+    path = match["path"].strip("/")
+    address = SshAddress(user + match["host"].strip("[]"), None, match["path"])
+    return Endpoint(f"https://{match['host']}/{path}", address)
+
+
+def _beside_repository(url: str) -> str:
+    return f"{url}/info/lfs" if url.endswith(".git") else f"{url}.git/info/lfs"

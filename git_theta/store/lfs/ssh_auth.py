@@ -1,0 +1,144 @@
+"""Access to a Git LFS server by way of SSH: `git-lfs-authenticate` on the host of the repository."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+
+from git_theta.store.lfs.batch import headers_of, lifetime
+from git_theta.store.lfs.endpoint import Operation, SshAddress
+from git_theta.store.lfs.web_settings import http_url
+from git_theta.store.remote import TransferError
+
+#: Seconds before its end at which a grant isn't used any more.
+_SLACK = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the host answered.
+
+    Attributes:
+        href: The URL of the API; empty for the usual one.
+        header: Headers that prove who's asking.
+        lifetime: Seconds for which they do; `None` if that wasn't said.
+    """
+
+    href: str
+    header: Mapping[str, str]
+    lifetime: float | None
+
+
+class SshAuthenticator:
+    """Asks the host, and remembers the answer until it expires. Safe to use from many threads.
+
+    Args:
+        address: The repository.
+        settings: Git's settings, with lower-case keys.
+        environment: Environment variables, for `ssh` too.
+        clock: Seconds since some moment.
+    """
+
+    def __init__(
+        self,
+        address: SshAddress,
+        settings: Mapping[str, str],
+        environment: Mapping[str, str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._address = address
+        self._settings = settings
+        self._environment = environment
+        self._clock = clock
+        self._turn = Lock()
+        self._grants: dict[Operation, tuple[Grant, float]] = {}
+
+    def grant(self, operation: Operation) -> Grant:
+        """Access for an operation.
+
+        Raises:
+            TransferError: The host can't be reached or refuses.
+        """
+        with self._turn:
+            known = self._grants.get(operation)
+            if known and self._clock() < known[1]:
+                return known[0]
+            grant = self._ask(operation)
+            seconds = float("inf") if grant.lifetime is None else grant.lifetime
+            slack = min(_SLACK, seconds / 10)
+            self._grants[operation] = grant, self._clock() + seconds - slack
+            return grant
+
+    def refused(self, grant: Grant) -> bool:
+        """Forget a grant that the server refused, and return whether it was known."""
+        with self._turn:
+            found = [operation for operation, (known, _) in self._grants.items() if known is grant]
+            for operation in found:
+                del self._grants[operation]
+            return bool(found)
+
+    def _ask(self, operation: Operation) -> Grant:
+        command = ssh_command(self._address, operation, self._settings, self._environment)
+        host = self._address.host
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, env=dict(self._environment)
+            )
+        except OSError as error:
+            raise TransferError(f"can't run {command[0]}: {error.strerror or error}") from error
+        if done.returncode:
+            said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
+            raise TransferError(
+                f"{host} doesn't give access to Git LFS: {said or f'exit code {done.returncode}'}",
+                "if its Git LFS server is elsewhere, set `lfs.url` to its https:// URL",
+                # ssh itself exits with 255 when it can't connect.
+                retry=done.returncode == 255 and "denied" not in said and "verification" not in said,
+            )
+        return parse_grant(done.stdout, host)
+
+
+def parse_grant(answer: bytes, host: str, now: datetime | None = None) -> Grant:
+    """Read what `git-lfs-authenticate` printed.
+
+    Args:
+        answer: Its bytes.
+        host: The host, for messages.
+        now: The time, in place of the clock's.
+
+    Raises:
+        TransferError: It isn't valid.
+    """
+    try:
+        entry = json.loads(answer)
+        href = http_url(entry["href"]) if entry.get("href") else ""
+        header, seconds = headers_of(entry), lifetime(entry, now or datetime.now(UTC))
+    except (ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
+        raise TransferError(
+            f"{host} answered git-lfs-authenticate with something else than it should"
+        ) from error
+    return Grant(href.rstrip("/"), header, seconds)
+
+
+def ssh_command(
+    address: SshAddress, operation: Operation, settings: Mapping[str, str], environment: Mapping[str, str]
+) -> list[str]:
+    """The command that asks for access, with the program that git would use for SSH.
+
+    Raises:
+        TransferError: The address would be read as an option.
+    """
+    if address.host.startswith("-") or address.host.partition("@")[2].startswith("-"):
+        raise TransferError(f"the host name {address.host!r} isn't allowed")
+    port = [] if address.port is None else ["-p", str(address.port)]
+    remote = f"git-lfs-authenticate {shlex.quote(address.path)} {operation}"
+    rest = [*port, address.host, remote]
+    if shell := environment.get("GIT_SSH_COMMAND") or settings.get("core.sshcommand"):
+        # Git lets a shell read the setting, so that it may have options and quotes.
+        return ["sh", "-c", f'{shell} "$@"', shell, *rest]
+    return [environment.get("GIT_SSH") or "ssh", *rest]

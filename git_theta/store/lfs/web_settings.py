@@ -1,0 +1,165 @@
+"""Git's settings `http.*`, which may differ from URL to URL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+_PORTS = {"http": 80, "https": 443}
+
+_FALSE = ("false", "no", "off", "0", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How a connection is made.
+
+    Attributes:
+        verify: Whether the server's certificate is checked.
+        authorities: A file of certificates to trust instead of the system's; may be empty.
+        proxy: The proxy's URL; empty for none.
+    """
+
+    verify: bool
+    authorities: str
+    proxy: str
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Git's settings and the environment, asked for a URL.
+
+    Attributes:
+        settings: Git's settings, with lower-case keys.
+        environment: Environment variables.
+    """
+
+    settings: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    def tls(self, url: str) -> Tls:
+        """How to connect to a URL."""
+        verify = self._value("sslverify", url)
+        environment = self.environment
+        return Tls(
+            verify="GIT_SSL_NO_VERIFY" not in environment and (verify or "true").lower() not in _FALSE,
+            authorities=environment.get("GIT_SSL_CAINFO")
+            or os.path.expanduser(self._value("sslcainfo", url) or ""),
+            proxy=self._proxy(url),
+        )
+
+    def headers(self, url: str, own: bool) -> dict[str, str]:
+        """Headers to add to requests of a URL.
+
+        Args:
+            url: The URL.
+            own: Whether it belongs to the server itself. To others, only headers that are set for their
+                URLs are sent, because a header may be a password.
+        """
+        value = self._value("extraheader", url, everywhere=own)
+        name, colon, content = (value or "").partition(":")
+        return {name.strip(): content.strip()} if colon else {}
+
+    def _value(self, name: str, url: str, everywhere: bool = True) -> str | None:
+        best = (-1, -1, -1)
+        value = self.settings.get(f"http.{name}") if everywhere else None
+        for pattern, found in self._scoped(name):
+            rank = _match(pattern, url)
+            if rank and rank > best:
+                best, value = rank, found
+        return value
+
+    def _scoped(self, name: str) -> Iterator[tuple[str, str]]:
+        for key, value in self.settings.items():
+            if key.startswith("http.") and key.endswith(f".{name}"):
+                yield key[len("http.") : -len(name) - 1], value
+
+    def _proxy(self, url: str) -> str:
+        parts = urlsplit(url)
+        proxy = self._value("proxy", url)
+        if proxy is None:
+            # HTTP_PROXY in capitals may come from a request's header `Proxy`; curl doesn't read it, either.
+            names = [
+                f"{parts.scheme}_proxy",
+                "HTTPS_PROXY" * (parts.scheme == "https"),
+                "all_proxy",
+                "ALL_PROXY",
+            ]
+            proxy = "" if self._direct(parts.hostname or "") else self._variable(*names)
+        return proxy if not proxy or "://" in proxy else f"http://{proxy}"
+
+    def _direct(self, host: str) -> bool:
+        """Whether `no_proxy` names the host or a domain that it's in."""
+        names = [
+            name.strip().lstrip(".").lower() for name in self._variable("no_proxy", "NO_PROXY").split(",")
+        ]
+        return any(name == "*" or host == name or host.endswith(f".{name}") for name in names if name)
+
+    def _variable(self, *names: str) -> str:
+        return next((value for name in names if (value := self.environment.get(name))), "")
+
+
+def http_url(url: str) -> str:
+    """The URL, if it's one that HTTP can ask for.
+
+    Raises:
+        ValueError: It isn't.
+    """
+    parts = urlsplit(url)
+    # Looking at the port is what checks it.
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or parts.port == 0
+        or not url.isprintable()
+    ):
+        raise ValueError(f"{url!r} isn't an HTTP URL")
+    return url
+
+
+def same_server(one: str, other: str) -> bool:
+    """Whether two URLs have the same scheme, host and port."""
+    return _server(urlsplit(one)) == _server(urlsplit(other))
+
+
+def without_password(url: str) -> str:
+    """A URL as it may be shown: without user and password, and without what signs it."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def user_and_password(url: str) -> tuple[str | None, str | None]:
+    """The user and the password in a URL."""
+    parts = urlsplit(url)
+    return (
+        None if parts.username is None else unquote(parts.username),
+        None if parts.password is None else unquote(parts.password),
+    )
+
+
+def _server(parts: SplitResult) -> tuple[str, str, int | None]:
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)
+
+
+def _match(pattern: str, url: str) -> tuple[int, int, int] | None:
+    """How well a URL in a setting's name fits, as git ranks it: host, then path, then user."""
+    try:
+        wanted, given = urlsplit(pattern), urlsplit(url)
+        (scheme, host, port), (given_scheme, given_host, given_port) = _server(wanted), _server(given)
+    except ValueError:
+        return None
+    if not host or (scheme, port) != (given_scheme, given_port):
+        return None
+    # A star stands for one part of the host's name.
+    labels, given_labels = host.split("."), given_host.split(".")
+    if len(labels) != len(given_labels):
+        return None
+    if any(label not in ("*", other) for label, other in zip(labels, given_labels, strict=True)):
+        return None
+    path, given_path = wanted.path.rstrip("/") + "/", given.path.rstrip("/") + "/"
+    if not given_path.startswith(path) or (wanted.username and wanted.username != given.username):
+        return None
+    return len(host.replace("*", "")), len(path), int(bool(wanted.username))

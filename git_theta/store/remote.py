@@ -1,0 +1,90 @@
+"""What a remote is: a place elsewhere that objects are sent to and fetched from.
+
+A remote only says what is to be done for an object; `transfer` does it, for every kind of remote alike: in
+parallel, with retries and progress, and with each arriving object checked against its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+from git_theta.errors import ThetaError
+
+#: Told the number of bytes that went over the line since it was last told.
+Advance = Callable[[int], object]
+
+#: Sends the bytes of an open file, from its beginning, and returns when the remote has confirmed them.
+Send = Callable[[BinaryIO, Advance], None]
+
+#: Writes an object's bytes to an open file that has the first so many of them already, for which a transfer
+#: broke off; if the remote can't go on there, truncates the file and begins again.
+Receive = Callable[[BinaryIO, int, Advance], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """An object to transfer.
+
+    Attributes:
+        oid: Its name, SHA-256 of its bytes.
+        size: Its size in bytes; `None` if that isn't known, which only a download may have.
+    """
+
+    oid: str
+    size: int | None
+
+
+class TransferError(ThetaError):
+    """An object couldn't be transferred.
+
+    Attributes:
+        retry: Whether trying again may help.
+        after: Seconds to wait before that; `None` for the usual delay.
+        renew: Whether the action must be asked for again, because it has expired.
+    """
+
+    exit_code = 8
+
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        *,
+        retry: bool = False,
+        after: float | None = None,
+        renew: bool = False,
+    ) -> None:
+        super().__init__(message, hint)
+        self.retry = retry
+        self.after = after
+        self.renew = renew
+
+
+class Remote(Protocol):
+    """A place elsewhere. Safe to use from many threads.
+
+    Attributes:
+        url: Where it is, as shown to users: without a password.
+        batch: How many objects one call of `sends` or `receives` takes at most.
+    """
+
+    url: str
+    batch: int
+
+    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+        """How to send those objects that the remote doesn't have, by name; the others aren't in the result.
+
+        Raises:
+            TransferError: The remote can't be reached, or refuses.
+        """
+        ...
+
+    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        """How to fetch those objects that the remote has, by name; the others aren't in the result.
+
+        Raises:
+            TransferError: The remote can't be reached, or refuses.
+        """
+        ...

@@ -1,0 +1,132 @@
+"""A remote that's a repository reached by SSH, where nothing is installed but a POSIX shell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from queue import Empty, LifoQueue
+from types import TracebackType
+from typing import BinaryIO
+
+from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+from git_theta.store.ssh_session import Session, remote_command, request
+
+
+def ssh_command(settings: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The command for SSH that Git would use, before options and the host.
+
+    Args:
+        settings: Git's settings with lower-case keys.
+        environment: Environment variables.
+    """
+    line = environment.get("GIT_SSH_COMMAND") or settings.get("core.sshcommand")
+    if line:
+        return ("sh", "-c", f'{line} "$@"', line)
+    return (environment.get("GIT_SSH") or "ssh",)
+
+
+def ssh_arguments(command: Sequence[str], host: str, port: int | None) -> list[str]:
+    """A command for SSH with the host, to which what's to be run there is to be appended.
+
+    Raises:
+        TransferError: The host could be taken for an option.
+    """
+    if not re.fullmatch(r"[^-\s@][^\s@]*(@[^-\s@][^\s@]*)?", host) or not host.isprintable():
+        raise TransferError(f"{host!r} isn't the name of a host")
+    return [*command, *(("-p", str(port)) if port is not None else ()), host]
+
+
+class SshRemote:
+    """The folder `theta` of a repository on another machine.
+
+    Connections are made when they're needed, used again, and ended by `close` or the end of a `with` block.
+
+    Args:
+        command: The command for SSH; see `ssh_command`.
+        host: The host, with `user@` before it if there's one.
+        port: The port; `None` for SSH's own choice.
+        path: The repository, from the root, from the user's home or with `~user` at its beginning.
+        connections: How many connections to have at most.
+
+    Raises:
+        TransferError: The host or the path can't be one.
+    """
+
+    batch = 10_000
+
+    def __init__(
+        self, command: Sequence[str], host: str, port: int | None, path: str, connections: int = 4
+    ) -> None:
+        self.url = f"ssh://{host}{'' if port is None else f':{port}'}/{path.removeprefix('/')}"
+        self._command = [*ssh_arguments(command, host, port), remote_command(path)]
+        self._closed = False
+        # The last one put back is the first to be taken, so no more connections are made than are used.
+        self._idle: LifoQueue[Session | None] = LifoQueue()
+        for _ in range(connections):
+            self._idle.put(None)
+
+    def __enter__(self) -> SshRemote:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connections; one that's being used ends after that."""
+        self._closed = True
+        idle: list[Session | None] = []
+        with suppress(Empty):
+            while True:
+                idle.append(self._idle.get_nowait())
+        for session in idle:
+            if session:
+                session.close()
+            self._idle.put(None)
+
+    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+        """How to send those objects that aren't there; see `Remote.sends`."""
+        there = self._there(objects)
+        return {wanted.oid: partial(self._send, wanted.oid) for wanted in objects if wanted.oid not in there}
+
+    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        """How to fetch those objects that are there; see `Remote.receives`."""
+        there = self._there(objects)
+        return {wanted.oid: partial(self._receive, wanted.oid) for wanted in objects if wanted.oid in there}
+
+    def _there(self, objects: Sequence[Wanted]) -> set[str]:
+        oids = [wanted.oid for wanted in objects]
+        requests = [request("has", oid) for oid in oids]
+        if not oids:
+            return set()
+        with self._session() as session:
+            return {oid for oid, answer in zip(oids, session.ask(requests), strict=True) if answer == "yes"}
+
+    def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
+        with self._session() as session:
+            session.put(oid, file, advance)
+
+    def _receive(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
+        with self._session() as session:
+            session.get(oid, file, have, advance)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        session = self._idle.get()
+        try:
+            session = session or Session(self.url, self._command)
+            yield session
+        except BaseException:
+            # Where the other end is in a request isn't known any more.
+            if session:
+                session.kill()
+            session = None
+            raise
+        finally:
+            if session and self._closed:
+                session.close()
+                session = None
+            self._idle.put(session)

@@ -1,0 +1,302 @@
+"""A connection to a small shell script that SSH runs beside a repository on another machine.
+
+It reads requests, a line each, and answers with a line each. The bytes of an object follow after a request
+`put`, and after the answer to `get`.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import BinaryIO
+
+from git_theta.store.names import object_path
+from git_theta.store.remote import Advance, TransferError
+
+_PIECE = 1 << 18
+
+#: Names asked for at once: so few that neither side waits for the other to read.
+_ASK = 250
+
+_READY = b"git-theta 1"
+
+#: What runs at the other end: `$1` is the repository and `$2` names temporary files. Joined to one line, and
+#: without `'` and `!`, so that even a user whose shell is csh can run it.
+#:
+#: `dd` may read less than a whole block from a pipe, and `head -c` more than it's asked for. So the number of
+#: blocks is one that can't be too much, and is worked out anew until everything is there; only the last
+#: calls, for less than a block, ask for the bytes to be put on the disk.
+_SCRIPT = """
+LC_ALL=C; export LC_ALL; unset CDPATH; r=;
+for d in "$1/.git" "$1" "$1.git/.git" "$1.git"; do
+  if [ -d "$d/objects" ] && [ -d "$d/refs" ] && [ -f "$d/HEAD" ]; then r=$d; break; fi;
+done;
+if [ -z "$r" ]; then echo "git-theta none"; exit 1; fi;
+cd "$r" || exit 1;
+shared=$(git config -f config core.sharedRepository 2>/dev/null);
+case $shared in
+  group|true|1) umask 0007;;
+  all|world|everybody|2) umask 0002;;
+  0[0-7]*) m=$((0666 & ~$shared)); umask $(printf "%o" $((m | (m & 0444) >> 2)));;
+esac;
+mask=$(umask); closed=$(printf "%o" $((0$mask | 0222)));
+objects=theta/objects; t=theta/tmp/$2; sum=; sync=unknown;
+if command -v sha256sum >/dev/null; then sum=sha256sum;
+elif command -v shasum >/dev/null; then sum="shasum -a 256"; fi;
+bad() { echo "bad $1"; exit 1; };
+trap "exit 1" 1 2 13 15; trap "rm -f $t" 0;
+body() {
+  have=0;
+  if [ "$sync" = unknown ]; then
+    if dd if=/dev/null conv=fsync 2>/dev/null >&4; then sync=conv=fsync; else sync=; fi; fi;
+  while [ "$have" -lt "$size" ]; do
+    left=$((size - have)); blocks=$(((left - 1) / 32768));
+    if [ "$blocks" -gt 0 ]; then e=$(dd bs=32768 count=$blocks 2>&1 >&4) || bad "$e";
+    else e=$(dd bs=$left count=1 $sync 2>&1 >&4) || bad "$e"; fi;
+    now=$(wc -c <$t); now=$((now));
+    if [ "$now" -le "$have" ]; then exit 1; fi;
+    have=$now;
+  done;
+};
+echo "git-theta 1";
+while read -r verb a b o size; do
+  f=$objects/$a/$b/$o;
+  case $verb in
+  has) if [ -f $f ]; then echo yes; else echo no; fi;;
+  get)
+    if [ -f $f ] && [ -r $f ]; then
+      n=$(wc -c <$f); n=$((n)); echo "size $n";
+      if [ "$size" -eq 0 ]; then cat $f || exit 1;
+      elif [ "$size" -lt "$n" ]; then tail -c +$((size + 1)) $f || exit 1; fi;
+    else echo none; fi;;
+  put)
+    if [ -d theta/tmp ]; then :; else e=$(mkdir -p theta/tmp 2>&1) || bad "$e"; fi;
+    if [ -d $objects/$a/$b ]; then :; else e=$(mkdir -p $objects/$a/$b 2>&1) || bad "$e"; fi;
+    umask $closed; body 4>$t || bad "can not write to $r/theta";
+    umask $mask;
+    if [ -n "$sum" ]; then
+      s=$($sum <$t); if [ "${s%% *}" = "$o" ]; then :; else bad "damaged"; fi; fi;
+    e=$(mv -f $t $f 2>&1) || bad "$e";
+    echo ok;;
+  esac;
+done
+"""
+
+_GIT_ONLY = "set theta.remote.NAME.url to a bucket, a folder or an LFS server, or use a host that has LFS"
+
+
+class Session:
+    """One connection, with the script at its other end."""
+
+    def __init__(self, url: str, command: Sequence[str]) -> None:
+        self._url = url
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the connection)
+        temporary = f"ssh.{secrets.token_hex(8)}"
+        try:
+            process = subprocess.Popen(
+                [*command[:-1], f"{command[-1]} {temporary}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+            )
+        except OSError as error:
+            self._errors.close()
+            raise TransferError(f"{url}: {command[0]} can't be run: {error.strerror}") from error
+        assert process.stdin  # noqa: S101
+        assert process.stdout  # noqa: S101
+        self._process, self._to, self._from = process, process.stdin, process.stdout
+        try:
+            self._greet()
+        except BaseException:
+            self.kill()
+            raise
+
+    def ask(self, requests: Sequence[bytes]) -> Iterator[str]:
+        """The answers to requests, in their order."""
+        for first in range(0, len(requests), _ASK):
+            part = requests[first : first + _ASK]
+            self._write(part)
+            for _ in part:
+                yield self._answer()
+
+    def put(self, oid: str, file: BinaryIO, advance: Advance) -> None:
+        """Send an object, and wait until it's confirmed."""
+        left = file.seek(0, 2)
+        file.seek(0)
+        self._write([request("put", oid, left)])
+        while left:
+            piece = file.read(min(_PIECE, left))
+            if not piece:
+                raise TransferError(f"object {oid} became shorter while it was sent", retry=True)
+            self._write([piece])
+            left -= len(piece)
+            advance(len(piece))
+        self._answer()
+
+    def get(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
+        """Fetch an object from an offset, or from its beginning if it ends before that."""
+        size = self._size(oid, have)
+        if have > size:
+            have = 0
+            size = self._size(oid, have)
+        file.seek(have)
+        file.truncate()
+        left = size - have
+        while left:
+            piece = self._from.read1(min(_PIECE, left))  # type: ignore[attr-defined]
+            if not piece:
+                file.flush()
+                raise self._lost()
+            file.write(piece)
+            left -= len(piece)
+            advance(len(piece))
+        file.flush()
+
+    def close(self) -> None:
+        """End it, and wait for that."""
+        with suppress(OSError):
+            self._to.close()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._from.close()
+        self._errors.close()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self.close()
+
+    def _size(self, oid: str, have: int) -> int:
+        self._write([request("get", oid, have)])
+        word, _, size = self._answer().partition(" ")
+        if word != "size":
+            raise TransferError(f"{self._url} doesn't have object {oid}, or it can't be read there")
+        return int(size)
+
+    def _write(self, pieces: Iterable[bytes]) -> None:
+        try:
+            for piece in pieces:
+                self._to.write(piece)
+            self._to.flush()
+        except OSError:
+            # The other end has stopped; it may have said why.
+            self._answer()
+            raise self._lost() from None
+
+    def _answer(self) -> str:
+        line = self._from.readline(1 << 16)
+        if not line.endswith(b"\n"):
+            raise self._lost()
+        text: str = line.decode("utf-8", "replace").strip()
+        if text.startswith("bad "):
+            rest = self._from.read(1 << 16).decode("utf-8", "replace")
+            raise self._refusal(f"{text[4:]}\n{rest}")
+        return text
+
+    def _greet(self) -> None:
+        # A user's start-up files may print something first.
+        for _ in range(100):
+            line = self._from.readline(1 << 12)
+            if line.strip() == _READY:
+                return
+            if line.strip() == b"git-theta none":
+                raise TransferError(
+                    f"{self._url}: there's no repository there", "check the path of the remote's URL"
+                )
+            if not line:
+                break
+        raise self._unusable()
+
+    def _refusal(self, text: str) -> TransferError:
+        lines = [line for line in _plain(text) if not _DD.fullmatch(line)]
+        if "damaged" in lines:
+            return TransferError(f"{self._url}: the object arrived damaged", retry=True)
+        reason = lines[-1] if lines else self._last_words()
+        reason = " ".join(part for part in (reason, self._last_words()) if part)
+        hint = ""
+        if re.search(r"no space left|quota", reason, re.IGNORECASE):
+            hint = "free some disk space there and try again"
+        elif re.search(r"permission denied|read-only|can not write", reason, re.IGNORECASE):
+            hint = "ask the repository's owner for permission"
+        return TransferError(f"{self._url}: the object can't be written: {reason}", hint)
+
+    def _lost(self) -> TransferError:
+        words = self._last_words()
+        return TransferError(
+            f"{self._url}: the connection was lost{f': {words}' if words else ''}", retry=True
+        )
+
+    def _unusable(self) -> TransferError:
+        with suppress(OSError):
+            self._to.close()
+        try:
+            code = self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            return TransferError(f"{self._url}: it doesn't answer as a shell does", _GIT_ONLY)
+        words = self._last_words()
+        said = f": {words}" if words else ""
+        if code != 255 or _NO_SHELL.search(words):
+            return TransferError(
+                f"{self._url}: commands can't be run there, other than Git's{said}", _GIT_ONLY
+            )
+        return TransferError(
+            f"{self._url} can't be reached{said}",
+            "try the same with `ssh` first",
+            retry=not _FINAL.search(words),
+        )
+
+    def _last_words(self) -> str:
+        self._errors.seek(0)
+        lines = _plain(self._errors.read()[-4096:].decode("utf-8", "replace"))
+        return lines[-1] if lines else ""
+
+
+#: What `dd` always says.
+_DD = re.compile(r"\d+\+\d+ records (in|out)|\d+ bytes.*")
+
+#: How servers that only serve Git refuse a command.
+_NO_SHELL = re.compile(
+    r"shell access|unrecognized command|unknown git|invalid command|disallowed|interactive git shell"
+    r"|not allowed|only git",
+    re.IGNORECASE,
+)
+
+#: Failures that don't pass by themselves.
+_FINAL = re.compile(
+    r"permission denied|host key|could not resolve|too many authentication|no route|bad (port|configuration)",
+    re.IGNORECASE,
+)
+
+
+def _plain(text: str) -> list[str]:
+    lines = ("".join(c for c in line if c.isprintable()).strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def request(verb: str, oid: str, number: int = 0) -> bytes:
+    """A line for the script; `number` is a size for `put`, and an offset for `get`."""
+    folders = object_path(oid).split("/")
+    return f"{verb} {' '.join(folders[1:])} {number}\n".encode()
+
+
+def remote_command(path: str) -> str:
+    """The script as one word of any shell, with the path; what's appended is its second argument."""
+    if not path or any(ord(character) < 32 for character in path):
+        raise TransferError(f"{path!r} isn't a path of a repository")
+    script = " ".join(line.strip() for line in _SCRIPT.strip().splitlines())
+    # The user's shell knows whose home it is, if neither the name nor the slash is quoted.
+    home = re.match(r"~([A-Za-z0-9_][A-Za-z0-9_.-]*)?(/|$)", path)
+    start = home[0] if home else "./" if path.startswith("-") else ""
+    rest = path[len(home[0]) :] if home else path
+    return f"sh -c {_quote(script)} sh {start}{_quote(rest) if rest else ''}"
+
+
+def _quote(text: str) -> str:
+    return "'" + re.sub("['!]", lambda match: f"'\\{match[0]}'", text) + "'"

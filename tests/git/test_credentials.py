@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import GitError
+from git_theta.git.command import Git
+from git_theta.git.credentials import GitCredentials
+from git_theta.store.lfs.access import Credential
+
+
+@pytest.fixture
+def credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> GitCredentials:
+    monkeypatch.setenv("GIT_TERMINAL_PROMPT", "0")
+    settings = tmp_path / "settings"
+    settings.write_text(f'[credential]\n\thelper = "store --file={tmp_path / "passwords"}"\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    return GitCredentials(Git(tmp_path))
+
+
+def test_credentials_are_kept_and_forgotten(credentials: GitCredentials, tmp_path: Path) -> None:
+    url = "https://example.com:8443/a/b.git/info/lfs"
+    assert credentials.fill(url) is None
+    credentials.approve(url, Credential("me", "p=w"))
+    assert (tmp_path / "passwords").read_text() == "https://me:p%3dw@example.com%3a8443\n"
+    found = credentials.fill("https://me@example.com:8443/other")
+    assert found is not None
+    assert (found.user, found.password) == ("me", "p=w")
+    assert "p=w" not in repr(found)
+    assert credentials.fill("https://you@example.com:8443/other") is None
+    credentials.reject(url, found)
+    assert credentials.fill(url) is None
+
+
+def test_a_line_break_in_a_url(credentials: GitCredentials) -> None:
+    with pytest.raises(GitError, match="line break"):
+        credentials.fill("https://me%0ahost=evil@example.com/")

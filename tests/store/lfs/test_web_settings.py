@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from git_theta.store.lfs.web_settings import WebSettings, same_server, without_password
+
+URL = "https://me@git.example.com/a/b.git/info/lfs"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("https://git.example.com", True),
+        ("https://git.example.com/", True),
+        ("https://GIT.example.com:443/a", True),
+        ("https://git.example.com/a/", True),
+        ("https://git.example.com/a/b", False),
+        ("https://*.example.com", True),
+        ("https://*.com", False),
+        ("https://me@git.example.com", True),
+        ("https://you@git.example.com", False),
+        ("http://git.example.com", False),
+        ("https://git.example.com:8443", False),
+        ("https://example.com", False),
+        ("https://git.example.com:port", False),
+    ],
+)
+def test_urls_in_settings(pattern: str, fits: bool) -> None:
+    settings = WebSettings({f"http.{pattern}.extraheader": "X-Token: 1: 2"}, {})
+    assert settings.headers(URL, own=False) == ({"X-Token": "1: 2"} if fits else {})
+
+
+def test_the_best_fit_wins() -> None:
+    settings = {
+        "http.extraheader": "X: all",
+        "http.https://git.example.com.extraheader": "X: host",
+        "http.https://git.example.com/a.extraheader": "X: path",
+        "http.https://*.example.com/a/b.git.extraheader": "X: star",
+    }
+    web = WebSettings(settings, {})
+    assert web.headers(URL, own=True) == {"X": "path"}
+    assert web.headers("https://elsewhere/", own=True) == {"X": "all"}
+    assert web.headers("https://elsewhere/", own=False) == {}
+
+
+def test_tls() -> None:
+    assert WebSettings({}, {}).tls(URL).verify
+    assert not WebSettings({"http.sslverify": "False"}, {}).tls(URL).verify
+    assert not WebSettings({}, {"GIT_SSL_NO_VERIFY": "1"}).tls(URL).verify
+    assert WebSettings({"http.sslcainfo": "/ca.pem"}, {}).tls(URL).authorities == "/ca.pem"
+    assert WebSettings({"http.sslcainfo": "/ca.pem"}, {"GIT_SSL_CAINFO": "/b"}).tls(URL).authorities == "/b"
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "proxy"),
+    [
+        ({}, {}, ""),
+        ({"http.proxy": "proxy:3128"}, {}, "http://proxy:3128"),
+        ({"http.proxy": ""}, {"https_proxy": "http://proxy"}, ""),
+        ({}, {"https_proxy": "http://proxy"}, "http://proxy"),
+        ({}, {"HTTPS_PROXY": "http://proxy"}, "http://proxy"),
+        ({}, {"http_proxy": "http://proxy"}, ""),
+        ({}, {"ALL_PROXY": "http://proxy"}, "http://proxy"),
+        ({}, {"https_proxy": "http://proxy", "no_proxy": "other, .example.com"}, ""),
+        ({}, {"https_proxy": "http://proxy", "NO_PROXY": "*"}, ""),
+        ({}, {"https_proxy": "http://proxy", "no_proxy": "ample.com"}, "http://proxy"),
+    ],
+)
+def test_proxies(settings: dict[str, str], environment: dict[str, str], proxy: str) -> None:
+    assert WebSettings(settings, environment).tls(URL).proxy == proxy
+
+
+def test_servers() -> None:
+    assert same_server("https://Host/a", "https://me:x@host:443/b")
+    assert not same_server("https://host", "http://host")
+    assert not same_server("https://host", "https://host:8443")
+    assert without_password("https://me:x@host/a?signature=1") == "https://host/a"

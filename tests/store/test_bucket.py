@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from git_theta.store.bucket import BucketRemote
+from git_theta.store.names import object_path
+from git_theta.store.remote import TransferError
+from tests.store.remotes import RemoteContract, await_port, free_port, named, receive, send, varied
+
+pytest.importorskip("obstore")
+
+_SERVER = "from moto.server import main; main()"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    """An S3 server, with what its clients take from the environment."""
+    pytest.importorskip("moto")
+    port = free_port()
+    server = subprocess.Popen(
+        [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        await_port(port, (server.poll() is None for _ in itertools.count()))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ACCESS_KEY_ID", "key")
+            patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+            yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def bucket(endpoint: str) -> str:
+    """The name of a new bucket."""
+    import urllib.request
+
+    name = f"models-{next(_numbers)}"
+    request = urllib.request.Request(f"{endpoint}/{name}", method="PUT")
+    with urllib.request.urlopen(request):
+        return name
+
+
+class TestS3(RemoteContract):
+    @pytest.fixture
+    def remote(self, endpoint: str, bucket: str) -> BucketRemote:
+        return BucketRemote(f"s3://{bucket}/some/prefix", {"AWS_ENDPOINT_URL": endpoint})
+
+
+class TestFolderUrl(RemoteContract):
+    @pytest.fixture
+    def remote(self, tmp_path: Path) -> BucketRemote:
+        return BucketRemote(f"file://{tmp_path}/bucket", {})
+
+
+def test_objects_are_below_the_prefix(endpoint: str, bucket: str, tmp_path: Path) -> None:
+    environment = {"AWS_ENDPOINT_URL": endpoint}
+    send(BucketRemote(f"s3://{bucket}/a/b", environment), tmp_path, b"x")
+    import urllib.request
+
+    with urllib.request.urlopen(f"{endpoint}/{bucket}?list-type=2") as answer:
+        assert f"<Key>a/b/{object_path(named(b'x').oid)}</Key>" in answer.read().decode()
+    assert receive(BucketRemote(f"s3://{bucket}/a/b/", environment), tmp_path, named(b"x"))[0] == b"x"
+
+
+def test_an_object_of_several_parts(endpoint: str, bucket: str, tmp_path: Path) -> None:
+    remote = BucketRemote(f"s3://{bucket}", {"AWS_ENDPOINT_URL": endpoint})
+    data = varied(20_000_000)
+    assert send(remote, tmp_path, data) == len(data)
+    assert receive(remote, tmp_path, named(data), data[:10_000_000]) == (data, 10_000_000)
+
+
+def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
+    remote = BucketRemote("s3://nowhere-at-all", {"AWS_ENDPOINT_URL": endpoint})
+    with pytest.raises(TransferError, match="no such bucket") as caught:
+        send(remote, tmp_path, b"x")
+    assert not caught.value.retry
+
+
+def test_a_server_that_is_not_there(endpoint: str) -> None:
+    remote = BucketRemote("s3://models", {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"})
+    with pytest.raises(TransferError, match="can't be asked") as caught:
+        remote.sends([named(b"x")])
+    assert caught.value.retry
+
+
+def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "obstore", None)
+    with pytest.raises(TransferError) as caught:
+        BucketRemote("s3://models", {})
+    assert "git-theta[buckets]" in caught.value.hint
+
+
+def test_a_url_that_is_none() -> None:
+    with pytest.raises(TransferError, match="can't be used"):
+        BucketRemote("s3://", {})

@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from git_theta.store.folder import FolderRemote
+from git_theta.store.local import LocalStore
+from git_theta.store.names import object_path
+from git_theta.store.remote import TransferError
+from tests.store.remotes import RemoteContract, named, receive, send, varied
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "there" / "theta"
+
+
+@pytest.fixture
+def remote(folder: Path) -> FolderRemote:
+    folder.parent.mkdir()
+    return FolderRemote(folder)
+
+
+class TestFolder(RemoteContract):
+    pass
+
+
+def permissions(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+def test_it_is_laid_out_as_a_store(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
+    send(remote, tmp_path, b"x")
+    store = LocalStore(folder)
+    store.verify(named(b"x").oid)
+    assert permissions(store.path(named(b"x").oid)) == 0o444
+    assert list(store.tmp.iterdir()) == []
+
+
+def send_from_store(remote: FolderRemote, store: LocalStore, data: bytes) -> str:
+    oid = store.put([data])
+    with store.path(oid).open("rb") as file:
+        remote.sends([named(data)])[oid](file, int)
+    return oid
+
+
+def test_it_links_on_the_same_file_system(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "here")
+    oid = send_from_store(remote, store, b"x")
+    assert os.path.samefile(store.path(oid), folder / object_path(oid))
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_a_file_whose_name_is_taken_by_another_is_copied(
+    remote: FolderRemote, folder: Path, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "here")
+    oid = store.put([b"x"])
+    path = store.path(oid)
+    with path.open("rb") as file:
+        path.rename(tmp_path / "moved")
+        path.write_bytes(b"y")
+        path.chmod(0o444)
+        remote.sends([named(b"x")])[oid](file, int)
+    assert (folder / object_path(oid)).read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("mode", [None, 0o660])
+def test_damaged_bytes_are_refused(folder: Path, tmp_path: Path, mode: int | None) -> None:
+    folder.parent.mkdir()
+    remote = FolderRemote(folder, mode)
+    store = LocalStore(tmp_path / "here")
+    oid = store.put([b"x"])
+    store.path(oid).chmod(0o644)
+    store.path(oid).write_bytes(b"y")
+    store.path(oid).chmod(0o444)
+    with store.path(oid).open("rb") as file, pytest.raises(TransferError, match="is damaged"):
+        remote.sends([named(b"x")])[oid](file, int)
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert store.path(oid).exists()
+
+
+def test_an_object_that_was_cut_off_is_replaced(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
+    send(remote, tmp_path, b"whole")
+    path = folder / object_path(named(b"whole").oid)
+    path.unlink()
+    path.write_bytes(b"who")
+    send(remote, tmp_path, b"whole")
+    assert path.read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize(("mode", "file", "directory"), [(0o660, 0o440, 0o770), (0o664, 0o444, 0o775)])
+def test_a_shared_folder(folder: Path, tmp_path: Path, mode: int, file: int, directory: int) -> None:
+    folder.parent.mkdir()
+    here = LocalStore(tmp_path / "here")
+    umask = os.umask(0o077)
+    try:
+        oid = send_from_store(FolderRemote(folder, mode), here, b"x")
+    finally:
+        os.umask(umask)
+    path = folder / object_path(oid)
+    assert permissions(path) == file
+    assert permissions(here.path(oid)) == 0o444
+    for above in (path.parent, path.parent.parent, folder / "objects", folder / "tmp", folder):
+        assert permissions(above) == directory | 0o2000
+
+
+def test_a_share_that_is_not_mounted(tmp_path: Path) -> None:
+    remote = FolderRemote(tmp_path / "share" / "models")
+    with pytest.raises(TransferError, match="isn't there") as caught:
+        remote.sends([named(b"x")])
+    assert "mounted" in caught.value.hint
+    assert not (tmp_path / "share").exists()
+
+
+def test_a_file_in_the_way(folder: Path, tmp_path: Path) -> None:
+    folder.parent.mkdir()
+    folder.write_bytes(b"")
+    remote = FolderRemote(folder)
+    with pytest.raises(TransferError, match="can't be read: Not a directory"):
+        remote.sends([named(b"x")])
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mounted, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
+    remote = FolderRemote(small_disk / "theta")
+    with pytest.raises(TransferError, match="No space left") as caught:
+        send(remote, tmp_path, varied(3_000_000))
+    assert "free some disk space" in caught.value.hint
+    assert not caught.value.retry
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == []
+    send(remote, tmp_path, b"small")
+    assert receive(remote, tmp_path, named(b"small"))[0] == b"small"
+
+
+def test_a_folder_on_a_read_only_file_system(small_disk: Path, tmp_path: Path) -> None:
+    remote = FolderRemote(small_disk / "theta")
+    send(remote, tmp_path, b"x")
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    assert receive(remote, tmp_path, named(b"x"))[0] == b"x"
+    with pytest.raises(TransferError, match="Read-only") as caught:
+        send(remote, tmp_path, b"y")
+    assert "permission" in caught.value.hint

@@ -1,0 +1,379 @@
+from __future__ import annotations
+
+import getpass
+import itertools
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from git_theta.store.local import LocalStore
+from git_theta.store.names import object_path
+from git_theta.store.remote import TransferError
+from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
+from git_theta.store.ssh_session import remote_command
+from tests.store.remotes import RemoteContract, await_port, free_port, named, receive, send, varied
+
+SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+
+
+@dataclass(frozen=True)
+class Server:
+    """An SSH server for the current user.
+
+    Attributes:
+        command: The command for SSH with the options for it.
+        port: Its port.
+    """
+
+    command: Sequence[str]
+    port: int
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    if SSHD is None or not shutil.which("ssh"):
+        pytest.skip("needs OpenSSH's server")
+    folder = tmp_path_factory.mktemp("sshd")
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    port = free_port()
+    (folder / "config").write_text(
+        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nPidFile none\n"
+        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
+        "MaxStartups 100\n"
+    )
+    if os.geteuid() == 0:
+        # Where an unprivileged half of the server goes; packages make it when they start theirs.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
+    options = [
+        *("-F", "none", "-i", f"{folder}/user", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
+        *("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={folder}/known"),
+    ]
+    try:
+        await_port(port, (process.poll() is None for _ in itertools.count()))
+        yield Server(["ssh", *options], port)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    path = tmp_path / "it's a $(touch oops) 'place'.git"
+    subprocess.run(["git", "init", "-q", "--bare", path], check=True)
+    return path
+
+
+class TestSsh(RemoteContract):
+    @pytest.fixture
+    def remote(self, server: Server, bare: Path) -> Iterator[SshRemote]:
+        host = f"{getpass.getuser()}@127.0.0.1"
+        with SshRemote(server.command, host, server.port, str(bare)) as remote:
+            yield remote
+
+
+def shells() -> list[str]:
+    found = [name for name in ("dash", "bash", "zsh", "ksh", "yash") if shutil.which(name)]
+    return [*found, *(["busybox sh"] if shutil.which("busybox") else [])]
+
+
+def pretend(folder: Path, script: str) -> list[str]:
+    """A command for SSH that runs a shell script here instead; `$1` is what's to be run."""
+    path = folder / "pretend-ssh"
+    path.write_text(f"#!/bin/sh\nshift\n{script}\n")
+    path.chmod(0o755)
+    return [str(path)]
+
+
+def fewest_tools(folder: Path, shell: str) -> Path:
+    """A folder with `sh` and, for busybox, its own tools."""
+    tools = folder / "tools"
+    tools.mkdir()
+    if shell == "busybox sh":
+        busybox = shutil.which("busybox")
+        assert busybox
+        for name in ("sh", "dd", "wc", "mv", "rm", "mkdir", "cat", "tail", "printf", "sha256sum"):
+            (tools / name).symlink_to(busybox)
+    else:
+        (tools / "sh").symlink_to(str(shutil.which(shell)))
+        for name in ("dd", "wc", "mv", "rm", "mkdir", "cat", "tail"):
+            (tools / name).symlink_to(str(shutil.which(name)))
+    return tools
+
+
+@pytest.fixture(params=shells())
+def tools(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return fewest_tools(tmp_path, request.param)
+
+
+class TestShells(RemoteContract):
+    """The script in every shell at hand, with few tools beside it."""
+
+    @pytest.fixture
+    def remote(self, tools: Path, bare: Path, tmp_path: Path) -> Iterator[SshRemote]:
+        run = f'PATH={shlex.quote(str(tools))} exec sh -c "$1"'
+        with SshRemote(pretend(tmp_path, run), "host", None, str(bare)) as remote:
+            yield remote
+
+
+def here(folder: Path, path: Path | str, script: str = 'exec sh -c "$1"') -> SshRemote:
+    return SshRemote(pretend(folder, script), "host", None, str(path))
+
+
+def files(bare: Path) -> list[Path]:
+    return [path for path in (bare / "theta").rglob("*") if path.is_file()]
+
+
+def test_it_is_laid_out_as_a_store(bare: Path, tmp_path: Path) -> None:
+    with here(tmp_path, bare) as remote:
+        send(remote, tmp_path, b"x")
+    store = LocalStore(bare / "theta")
+    store.verify(named(b"x").oid)
+    assert store.path(named(b"x").oid).stat().st_mode & 0o777 == 0o444
+    assert not any(store.tmp.iterdir())
+    assert not (bare / "oops").exists()
+
+
+@pytest.mark.parametrize(
+    ("shared", "file", "directory"), [("group", 0o440, 0o770), ("all", 0o444, 0o775), ("0640", 0o440, 0o750)]
+)
+def test_a_shared_repository(bare: Path, tmp_path: Path, shared: str, file: int, directory: int) -> None:
+    subprocess.run(["git", "-C", bare, "config", "core.sharedRepository", shared], check=True)
+    with here(tmp_path, bare, 'umask 077; exec sh -c "$1"') as remote:
+        send(remote, tmp_path, b"x")
+    path = bare / "theta" / object_path(named(b"x").oid)
+    assert path.stat().st_mode & 0o777 == file
+    assert path.parent.stat().st_mode & 0o777 == directory
+
+
+def test_a_work_tree_and_a_name_without_git(bare: Path, tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path / "work"], check=True)
+    with here(tmp_path, tmp_path / "work") as remote:
+        send(remote, tmp_path, b"x")
+    assert (tmp_path / "work/.git/theta" / object_path(named(b"x").oid)).exists()
+    with here(tmp_path, str(bare).removesuffix(".git")) as remote:
+        send(remote, tmp_path, b"x")
+    assert (bare / "theta" / object_path(named(b"x").oid)).exists()
+
+
+def test_a_path_from_home(bare: Path, tmp_path: Path) -> None:
+    home = shlex.quote(str(tmp_path))
+    run = f'cd /; HOME={home} exec sh -c "$1"'
+    with here(tmp_path, f"~/{bare.name}", run) as remote:
+        assert remote.sends([named(b"x")])
+
+
+@pytest.mark.parametrize("path", ["-rf", "~$(touch oops)/x", "$(touch oops)", "`touch oops`", "a;touch oops"])
+def test_paths_are_not_run(tmp_path: Path, path: str) -> None:
+    run = f'cd {shlex.quote(str(tmp_path))}; exec sh -c "$1"'
+    with here(tmp_path, path, run) as remote, pytest.raises(TransferError, match="no repository there"):
+        remote.sends([named(b"x")])
+    assert not (tmp_path / "oops").exists()
+
+
+@pytest.mark.parametrize("path", ["", "a\nb", "a\0b"])
+def test_paths_that_can_not_be(path: str) -> None:
+    with pytest.raises(TransferError, match="isn't a path"):
+        SshRemote(["ssh"], "host", None, path)
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "", "a b", "user@-host", "-l@host", "a\n", "a@b@c"])
+def test_hosts_that_are_options(host: str) -> None:
+    with pytest.raises(TransferError, match="isn't the name of a host"):
+        ssh_arguments(["ssh"], host, 22)
+
+
+def test_noise_of_start_up_files_is_skipped(bare: Path, tmp_path: Path) -> None:
+    with here(tmp_path, bare, 'echo Welcome; echo; exec sh -c "$1"') as remote:
+        send(remote, tmp_path, b"x")
+        assert receive(remote, tmp_path, named(b"x"))[0] == b"x"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'exec git shell -c "$1"',
+        'echo "Hi! You have authenticated, but the host does not provide shell access." >&2; exit 1',
+        'echo "Invalid command: sh"; exit 1',
+        "exit 127",
+    ],
+)
+def test_a_server_for_git_alone(bare: Path, tmp_path: Path, script: str) -> None:
+    with (
+        here(tmp_path, bare, script) as remote,
+        pytest.raises(TransferError, match="other than Git") as caught,
+    ):
+        remote.sends([named(b"x")])
+    assert "theta.remote.NAME.url" in caught.value.hint
+    assert not caught.value.retry
+
+
+@pytest.mark.parametrize(
+    ("words", "retry"),
+    [
+        ("ssh: connect to host: Connection refused", True),
+        ("user@host: Permission denied (publickey).", False),
+    ],
+)
+def test_a_server_that_can_not_be_reached(bare: Path, tmp_path: Path, words: str, retry: bool) -> None:
+    script = f"echo {shlex.quote(words)} >&2; exit 255"
+    with (
+        here(tmp_path, bare, script) as remote,
+        pytest.raises(TransferError, match="can't be reached") as caught,
+    ):
+        remote.receives([named(b"x")])
+    assert words in str(caught.value)
+    assert caught.value.retry is retry
+
+
+def test_ssh_is_not_installed() -> None:
+    remote = SshRemote(["/nowhere/ssh"], "host", None, "/path")
+    with pytest.raises(TransferError, match="can't be run"):
+        remote.sends([named(b"x")])
+
+
+@pytest.fixture
+def cut(tmp_path: Path) -> Callable[[int], None]:
+    """Cuts the connection of `killable`."""
+
+    def kill(_: int) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 9)
+
+    return kill
+
+
+@pytest.fixture
+def killable(server: Server, bare: Path, tmp_path: Path) -> Iterator[SshRemote]:
+    program = tmp_path / "killable-ssh"
+    program.write_text(f'#!/bin/sh\necho $$ >{shlex.quote(str(tmp_path))}/pid\nexec "$@"\n')
+    program.chmod(0o755)
+    with SshRemote([str(program), *server.command], "127.0.0.1", server.port, str(bare)) as remote:
+        yield remote
+
+
+def test_a_connection_that_is_cut_while_sending(
+    killable: SshRemote, cut: Callable[[int], None], bare: Path, tmp_path: Path
+) -> None:
+    data = varied(9_000_000)
+    oid = named(data).oid
+    (tmp_path / "file").write_bytes(data)
+    sends = killable.sends([named(data)])
+    with (tmp_path / "file").open("rb") as file:
+        with pytest.raises(TransferError, match="connection was lost") as caught:
+            sends[oid](file, cut)
+        assert caught.value.retry
+        assert not (bare / "theta" / object_path(oid)).exists()
+        sends[oid](file, int)
+    assert receive(killable, tmp_path, named(data))[0] == data
+    assert [path.name for path in (bare / "theta/objects").rglob("*") if path.is_file()] == [oid]
+
+
+def test_a_connection_that_is_cut_while_fetching(
+    killable: SshRemote, cut: Callable[[int], None], tmp_path: Path
+) -> None:
+    data = varied(9_000_000)
+    send(killable, tmp_path, data)
+    receives = killable.receives([named(data)])
+    counts: list[int] = []
+
+    def count_and_cut(count: int) -> None:
+        counts.append(count)
+        cut(0)
+
+    with (tmp_path / "part").open("w+b") as file:
+        with pytest.raises(TransferError, match="connection was lost") as caught:
+            receives[named(data).oid](file, 0, count_and_cut)
+        file.seek(0)
+        have = file.read()
+    assert caught.value.retry
+    assert have == data[: sum(counts)]
+    assert have
+    assert receive(killable, tmp_path, named(data), have) == (data, len(data) - len(have))
+
+
+def test_bytes_that_are_damaged_on_the_way(bare: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"other")
+    with here(tmp_path, bare) as remote:
+        sends = remote.sends([named(b"right")])
+        with (tmp_path / "file").open("rb") as file, pytest.raises(TransferError, match="damaged"):
+            sends[named(b"right").oid](file, int)
+    assert files(bare) == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mounted, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    subprocess.run(["git", "init", "-q", "--bare", "--template=", disk / "bare"], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk(small_disk: Path, server: Server, tmp_path: Path) -> None:
+    bare = small_disk / "bare"
+    with SshRemote(server.command, "127.0.0.1", server.port, str(bare)) as remote:
+        with pytest.raises(TransferError, match="No space left") as caught:
+            send(remote, tmp_path, varied(30_000_000))
+        assert "free some disk space" in caught.value.hint
+        assert not caught.value.retry
+        send(remote, tmp_path, b"small")
+    assert [path.name for path in files(bare)] == [named(b"small").oid]
+
+
+def test_a_repository_that_is_read_only(small_disk: Path, tmp_path: Path) -> None:
+    bare = small_disk / "bare"
+    with here(tmp_path, bare) as remote:
+        send(remote, tmp_path, b"x")
+        subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        assert receive(remote, tmp_path, named(b"x"))[0] == b"x"
+        with pytest.raises(TransferError, match="Read-only") as caught:
+            send(remote, tmp_path, b"y")
+    assert "permission" in caught.value.hint
+
+
+def test_few_connections_are_made(bare: Path, tmp_path: Path) -> None:
+    script = f'echo >>{shlex.quote(str(tmp_path))}/count; exec sh -c "$1"'
+    with here(tmp_path, bare, script) as remote:
+        for number in range(20):
+            send(remote, tmp_path, b"%d" % number)
+    assert (tmp_path / "count").read_text() == "\n"
+
+
+def test_the_script_is_one_line_that_every_shell_takes() -> None:
+    command = remote_command("/path")
+    assert not set("\n!") & set(command)
+    assert command.count("'") == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "command"),
+    [
+        ({}, {}, ("ssh",)),
+        ({}, {"GIT_SSH": "/my ssh"}, ("/my ssh",)),
+        ({"core.sshcommand": "ssh -v"}, {"GIT_SSH": "x"}, ("sh", "-c", 'ssh -v "$@"', "ssh -v")),
+        ({"core.sshcommand": "x"}, {"GIT_SSH_COMMAND": "ssh -4"}, ("sh", "-c", 'ssh -4 "$@"', "ssh -4")),
+    ],
+)
+def test_the_command_is_the_one_git_would_use(
+    settings: dict[str, str], environment: dict[str, str], command: tuple[str, ...]
+) -> None:
+    assert ssh_command(settings, environment) == command
+
+
+def test_a_command_line_with_options(bare: Path, tmp_path: Path) -> None:
+    program = shlex.quote(*pretend(tmp_path, 'shift; exec sh -c "$1"'))
+    command = ssh_command({}, {"GIT_SSH_COMMAND": f"{program} -4"})
+    with SshRemote(command, "host", None, str(bare)) as remote:
+        send(remote, tmp_path, b"x")

@@ -1,0 +1,368 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import pytest
+
+from git_theta.errors import CorruptError, MissingObjectError, ThetaError
+from git_theta.store.incoming import incoming
+from git_theta.store.local import LocalStore
+from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+from git_theta.store.transfer import Pace, fetch, push
+
+QUICK = Pace(delay=0.0)
+
+Fault = Callable[[str, int], None]
+
+
+def name(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def wanted(*objects: bytes) -> list[Wanted]:
+    return [Wanted(name(data), len(data)) for data in objects]
+
+
+@dataclass
+class Fake:
+    """A remote in memory. `fault` is called with an object and the number of the try, and may raise."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    fault: Fault = lambda oid, attempt: None
+    asked: list[list[str]] = field(default_factory=list)
+    tries: Counter[str] = field(default_factory=Counter)
+    starts: list[int] = field(default_factory=list)
+    piece: int = 10
+    #: Objects whose transfer is cut after so many bytes; once each.
+    cut: dict[str, int] = field(default_factory=dict)
+    url: str = "fake://remote"
+    batch: int = 3
+
+    def having(self, *objects: bytes) -> Fake:
+        self.objects |= {name(data): data for data in objects}
+        return self
+
+    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+        self.asked.append([each.oid for each in objects])
+        return {each.oid: partial(self._send, each.oid) for each in objects if each.oid not in self.objects}
+
+    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        self.asked.append([each.oid for each in objects])
+        return {each.oid: partial(self._receive, each.oid) for each in objects if each.oid in self.objects}
+
+    def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
+        self.tries[oid] += 1
+        data = b""
+        while piece := file.read(self.piece):
+            data += piece
+            advance(len(piece))
+            if oid in self.cut and len(data) >= self.cut[oid]:
+                del self.cut[oid]
+                raise TransferError("cut", retry=True)
+        self.fault(oid, self.tries[oid])
+        self.objects[oid] = data
+
+    def _receive(self, oid: str, file: BinaryIO, start: int, advance: Advance) -> None:
+        self.tries[oid] += 1
+        self.starts.append(start)
+        self.fault(oid, self.tries[oid])
+        data = self.objects[oid]
+        for at in range(start, len(data), self.piece):
+            piece = data[at : at + self.piece]
+            file.write(piece)
+            advance(len(piece))
+            if oid in self.cut and at + len(piece) >= self.cut[oid]:
+                del self.cut[oid]
+                raise ConnectionResetError(104, "Connection reset by peer")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "theta")
+
+
+A, B, C, D = (letter * 100 for letter in (b"a", b"b", b"c", b"d"))
+
+
+def left(store: LocalStore) -> list[str]:
+    return sorted(os.listdir(store.incoming)) if store.incoming.is_dir() else []
+
+
+def test_push_and_fetch(store: LocalStore, tmp_path: Path) -> None:
+    remote, shown = Fake().having(A), []
+    for data in (A, B, C, D, b""):
+        store.put([data])
+    done = push(remote, wanted(A, B, C, D, b"", B), store, shown.append, QUICK)
+    assert (done.count, done.present, done.bytes, done.failed) == (4, 1, 300, {})
+    assert sum(shown) == 400
+    assert [len(batch) for batch in remote.asked] == [3, 2]
+    other, shown = LocalStore(tmp_path / "other"), []
+    other.put([A])
+    done = fetch(remote, wanted(A, B, C, D, b""), other, shown.append, QUICK)
+    assert (done.count, done.present, done.bytes, done.failed) == (4, 1, 300, {})
+    assert sum(shown) == 400
+    assert sorted(other.list()) == sorted(store.list())
+    assert other.path(name(B)).stat().st_mode & 0o777 == 0o444
+    assert left(other) == []
+
+
+def test_nothing_to_do(store: LocalStore) -> None:
+    assert push(Fake(), [], store).count == fetch(Fake(), [], store).count == 0
+
+
+def test_an_unknown_size(store: LocalStore) -> None:
+    assert fetch(Fake().having(A), [Wanted(name(A), None)], store, pace=QUICK).count == 1
+    store.verify(name(A))
+
+
+def test_what_the_remote_lacks_is_a_failure(store: LocalStore) -> None:
+    done = fetch(Fake().having(A), wanted(A, B), store, pace=QUICK)
+    assert done.count == 1
+    assert str(done.failed[name(B)]) == f"object {name(B)} isn't at fake://remote"
+
+
+def test_what_the_store_lacks_is_a_failure(store: LocalStore) -> None:
+    store.put([A])
+    done = push(Fake(), wanted(A, B), store, pace=QUICK)
+    assert done.count == 1
+    assert isinstance(done.failed[name(B)], MissingObjectError)
+
+
+def test_neighbours_objects_are_pushed(store: LocalStore, tmp_path: Path) -> None:
+    store.put([A])
+    remote = Fake()
+    assert push(remote, wanted(A), LocalStore(tmp_path / "other", (store.root,)), pace=QUICK).count == 1
+    assert remote.objects == {name(A): A}
+
+
+def test_passing_failures_are_tried_again(store: LocalStore, tmp_path: Path) -> None:
+    def fault(oid: str, attempt: int) -> None:
+        if attempt < 3:
+            raise TransferError("busy", retry=True, after=0.0)
+
+    shown: list[int] = []
+    store.put([A])
+    remote = Fake(fault=fault)
+    assert push(remote, wanted(A), store, shown.append, QUICK).failed == {}
+    assert (remote.tries[name(A)], sum(shown)) == (3, 100)
+    remote.tries.clear()
+    assert fetch(remote, wanted(A), LocalStore(tmp_path / "other"), pace=QUICK).failed == {}
+
+
+@pytest.mark.parametrize(("retry", "tries"), [(False, 1), (True, QUICK.tries)])
+def test_others_are_transferred_when_one_fails(store: LocalStore, retry: bool, tries: int) -> None:
+    def fault(oid: str, attempt: int) -> None:
+        if oid == name(B):
+            raise TransferError("no", retry=retry)
+
+    remote = Fake(fault=fault).having(A, B, C, D)
+    done = fetch(remote, wanted(A, B, C, D), store, pace=QUICK)
+    assert done.count == 3
+    assert {oid: error.message for oid, error in done.failed.items()} == {name(B): "no"}
+    assert remote.tries[name(B)] == tries
+    assert {oid for oid, _ in store.list()} == {name(A), name(C), name(D)}
+    assert left(store) == []
+
+
+def test_a_wait_that_is_too_long_is_a_failure(store: LocalStore) -> None:
+    def fault(oid: str, attempt: int) -> None:
+        raise TransferError("busy", retry=True, after=86400.0)
+
+    done = fetch(Fake(fault=fault).having(A), wanted(A), store, pace=QUICK)
+    assert "wait for 86400 seconds" in str(done.failed[name(A)])
+
+
+def test_an_expired_action_is_asked_for_again(store: LocalStore) -> None:
+    def fault(oid: str, attempt: int) -> None:
+        if attempt == 1:
+            raise TransferError("expired", renew=True)
+
+    remote = Fake(fault=fault).having(A)
+    assert fetch(remote, wanted(A), store, pace=QUICK).count == 1
+    assert remote.asked == [[name(A)], [name(A)]]
+
+
+def test_a_cut_download_goes_on(store: LocalStore) -> None:
+    remote = Fake(cut={name(A): 50}).having(A)
+    shown: list[int] = []
+    done = fetch(remote, wanted(A), store, shown.append, QUICK)
+    assert (done.count, done.bytes, remote.starts, sum(shown)) == (1, 100, [0, 50], 100)
+    store.verify(name(A))
+
+
+def test_progress_gives_more_tries(store: LocalStore) -> None:
+    remote = Fake().having(A)
+
+    def fault(oid: str, attempt: int) -> None:
+        if attempt <= 9:
+            remote.cut[oid] = 10 * attempt
+
+    remote.fault = fault
+    assert fetch(remote, wanted(A), store, pace=Pace(tries=2, delay=0.0)).count == 1
+    assert remote.starts == list(range(0, 100, 10))
+
+
+def test_a_failed_download_goes_on_in_a_later_fetch(store: LocalStore) -> None:
+    remote = Fake(cut={name(A): 50}).having(A)
+    once = Pace(tries=1, delay=0.0)
+    done = fetch(remote, wanted(A), store, pace=once)
+    assert "Connection reset by peer" in str(done.failed[name(A)])
+    assert left(store) == [name(A)]
+    assert fetch(remote, wanted(A), store, pace=once).bytes == 50
+    assert left(store) == []
+
+
+def test_a_wrong_object_never_enters_the_store(store: LocalStore) -> None:
+    remote = Fake({name(A): B})
+    done = fetch(remote, wanted(A), store, pace=QUICK)
+    error = done.failed[name(A)]
+    assert isinstance(error, CorruptError)
+    assert name(A) in str(error)
+    assert "fake://remote" in str(error)
+    assert remote.tries[name(A)] == 1
+    assert list(store.list()) == []
+    assert left(store) == []
+
+
+@pytest.mark.parametrize("partial", [b"x" * 50, b"x" * 100, b"x" * 150, A], ids=len)
+def test_a_bad_beginning_is_fetched_again(store: LocalStore, partial: bytes) -> None:
+    store.incoming.mkdir(parents=True)
+    (store.incoming / name(A)).write_bytes(partial)
+    assert fetch(Fake().having(A), wanted(A), store, pace=QUICK).failed == {}
+    store.verify(name(A))
+    assert left(store) == []
+
+
+def test_too_short_an_object(store: LocalStore) -> None:
+    done = fetch(Fake({name(A): A[:60]}), wanted(A), store, pace=QUICK)
+    assert "only 60 of the 100 bytes" in str(done.failed[name(A)])
+
+
+def test_a_full_disk_stops_everything(store: LocalStore) -> None:
+    def fault(oid: str, attempt: int) -> None:
+        if oid == name(B):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(ThetaError, match=r"No space left on device\nhint: free some disk space"):
+        fetch(
+            Fake(fault=fault).having(A, B, C, D), wanted(A, B, C, D), store, pace=Pace(threads=1, delay=0.0)
+        )
+    assert [oid for oid, _ in store.list()] == [name(A)]
+
+
+def test_a_remote_that_refuses(store: LocalStore) -> None:
+    class Closed(Fake):
+        def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+            if self.asked:
+                raise TransferError("closed")
+            return super().receives(objects)
+
+    with pytest.raises(TransferError, match="closed"):
+        fetch(Closed().having(A, B, C, D), wanted(A, B, C, D), store, pace=QUICK)
+    assert {oid for oid, _ in store.list()} == {name(A), name(B), name(C)}
+
+
+def test_two_fetches_at_once_write_one_file(store: LocalStore) -> None:
+    data = os.urandom(100_000)
+    remote = Fake(piece=1000).having(data)
+    results = []
+    threads = [
+        threading.Thread(target=lambda: results.append(fetch(remote, wanted(data), store, pace=QUICK)))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [done.failed for done in results] == [{}] * 4
+    assert sum(done.bytes for done in results) == len(data)
+    store.verify(name(data))
+    assert left(store) == []
+
+
+def test_a_file_that_another_writes_is_waited_for(store: LocalStore) -> None:
+    waits = []
+
+    class Enough(Exception):
+        pass
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        raise Enough
+
+    path = store.incoming / name(A)
+    with incoming(path, wait), pytest.raises(Enough), incoming(path, wait):
+        pass
+    assert len(waits) == 1
+    assert left(store) == []
+
+
+def test_old_downloads_are_swept_later_than_other_files(store: LocalStore) -> None:
+    store.incoming.mkdir(parents=True)
+    path = store.incoming / name(A)
+    path.write_bytes(b"x")
+    for days, removed in ((3, 0), (30, 1)):
+        moment = path.stat().st_mtime - days * 86400
+        os.utime(path, (moment, moment))
+        assert store.sweep() == removed
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from git_theta.store.local import LocalStore
+from git_theta.store.remote import Wanted
+from git_theta.store.transfer import fetch
+
+class Slow:
+    url, batch = "slow://", 1
+
+    def receives(self, objects):
+        def receive(file, start, advance):
+            file.write(b"a" * 50)
+            file.flush()
+            advance(50)
+            print("half", flush=True)
+            {then}
+        return {{each.oid: receive for each in objects}}
+
+fetch(Slow(), [Wanted(sys.argv[2], 100)], LocalStore(Path(sys.argv[1])))
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "sent"),
+    [
+        ("time.sleep(600)", signal.SIGKILL),
+        ("time.sleep(600)", signal.SIGINT),
+        ("while True: advance(0); time.sleep(0.01)", signal.SIGINT),
+    ],
+)
+def test_a_stopped_process_leaves_what_it_has(store: LocalStore, then: str, sent: signal.Signals) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW.format(then=then), str(store.root), name(A)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "half\n"
+    process.send_signal(sent)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == -sent
+    assert sent is signal.SIGKILL or "KeyboardInterrupt" in said
+    remote = Fake().having(A)
+    assert fetch(remote, wanted(A), store, pace=QUICK).bytes == 50
+    assert remote.starts == [50]
+    store.verify(name(A))
