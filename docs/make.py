@@ -57,6 +57,14 @@ SETTINGS = {
         "`OPTION=VALUE` with spaces between. The default is `average`. `git theta merge --list` has them "
         "all. With `ask`, merges ask on the terminal, as `git theta merge-tool` does."
     ),
+    "theta.fetch": (
+        "With `lazy`, a checkout leaves the manifests of files whose objects aren't here; `git theta fetch` "
+        "and `git theta checkout` get them later. The default is `auto`."
+    ),
+    "theta.remote.NAME.url": (
+        "Where the objects of a Git remote are, if not in its own repository: `s3://BUCKET/PREFIX`, `gs://`, "
+        "`az://`, `ssh://HOST/PATH`, or a folder. Buckets need the extra: pip install 'git-theta[buckets]'."
+    ),
     "theta.mergeRule": (
         "The same for some parameters, with `parameters=GLOB`, or some files, with `path=GLOB`. There may be "
         "several; the last one that matches counts, before `theta.merge`."
@@ -65,6 +73,7 @@ SETTINGS = {
 
 VARIABLES = {
     "GIT_THETA_THREADS": "As `theta.threads`, and stronger.",
+    "GIT_THETA_SKIP_SMUDGE": "If `1`, as `theta.fetch=lazy`.",
     "GIT_THETA_MERGE": "Merge rules with semicolons between, stronger than those of the configuration.",
 }
 

@@ -38,6 +38,8 @@ class Settings:
         depth: How many updates should stand on each other, the dense value at the bottom included
             (`theta.maxDepth`). Deeper chains are smaller, and slower to check out. Updates that save
             much by it may make them up to four times as deep.
+        lazy: Whether a checkout leaves manifests of files whose objects aren't here (`theta.fetch` is `lazy`,
+            or `GIT_THETA_SKIP_SMUDGE`), instead of fetching.
     """
 
     materialise_threshold: int = 256 << 20
@@ -45,6 +47,7 @@ class Settings:
     hooks: bool = True
     update: str = "auto"
     depth: int = DEPTH
+    lazy: bool = False
 
     @property
     def thread_count(self) -> int:
@@ -70,6 +73,10 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     if not depth.isdigit() or not 1 <= int(depth) <= MOST_DEPTH // DEEPEST:
         most = MOST_DEPTH // DEEPEST
         raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {most} is needed")
+    fetching = config.get("theta.fetch", "auto")
+    if fetching not in ("auto", "lazy"):
+        raise UsageError(f"theta.fetch is {fetching!r}: auto or lazy is needed")
+    skip = environment.get("GIT_THETA_SKIP_SMUDGE", "")
     threshold = config.get("theta.materialisethreshold")
     return Settings(
         materialise_threshold=default.materialise_threshold if threshold is None else parse_size(threshold),
@@ -77,6 +84,7 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
         hooks=_truth("theta.hooks", config.get("theta.hooks", "true")),
         update=config.get("theta.update", default.update),
         depth=int(depth),
+        lazy=fetching == "lazy" or _truth("GIT_THETA_SKIP_SMUDGE", skip),
     )
 
 

@@ -27,6 +27,8 @@ COMMANDS = {
     "merge": "Merge branches, with a strategy for the models.",
     "resolve": "Settle a checkpoint that is in conflict.",
     "merge-tool": "Decide interactively about a checkpoint in conflict.",
+    "fetch": "Get objects from a remote.",
+    "push": "Send objects to a remote.",
     "ls-files": "List tracked checkpoints.",
     "checkout": "Write checkpoints that are still manifests in the work tree.",
     "fsck": "Check every object and every value.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import ManifestError, UsageError
@@ -95,7 +95,21 @@ def everywhere(git: Git, revs: Iterable[str] = ()) -> dict[str, Version]:
     chosen = list(revs)
     for rev in chosen:
         check_revision(git, rev)
-    wanted = chosen or ["--all", "--reflog", "--indexed-objects"]
+    return _listed(git, chosen or ["--all", "--reflog", "--indexed-objects"])
+
+
+def since(git: Git, new: Sequence[str], old: Sequence[str]) -> dict[str, Version]:
+    """Every manifest that is reachable from some objects and not from others, by blob id.
+
+    Args:
+        git: Git in the repository.
+        new: Ids of commits, tags or trees.
+        old: The same, or options of `git rev-list` such as `--remotes=NAME`.
+    """
+    return _listed(git, [*new, "--not", *old]) if new else {}
+
+
+def _listed(git: Git, wanted: Sequence[str]) -> dict[str, Version]:
     listing = git.run("rev-list", "--objects", "--no-object-names", *wanted, "--")
     kinds = git.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=listing)
     candidates = []

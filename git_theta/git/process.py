@@ -56,6 +56,8 @@ class Process:
         self._writer = writer
         self._pending: dict[str, Pending] = {}
         self._delayed: dict[str, Manifest] = {}
+        self._awaiting: dict[str, tuple[_Request, Manifest]] = {}
+        self._absent: set[str] = set()
         self._ready: dict[str, Future[int]] = {}
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
         self._diff_driver = DiffDriver(repository.git)
@@ -117,7 +119,7 @@ class Process:
 
     def _smudge(self, request: _Request) -> None:
         content = self._reader.content()
-        if request.path in self._ready or request.path in self._delayed:
+        if any(request.path in held for held in (self._ready, self._delayed, self._awaiting)):
             for _ in content:
                 pass
             self._give_delayed(request)
@@ -129,11 +131,21 @@ class Process:
             if manifest is None:
                 self._give(data)
                 return
+            absent = {oid for oid in manifest.oids() if not self._filter.repository.store.has(oid)}
+            if absent and self._settings.lazy:
+                self._give(data)
+                return
+            if absent and request.can_delay:
+                # What's lacking is fetched for all files at once, when Git has asked for each of them.
+                self._absent |= absent
+                self._awaiting[request.path] = (request, manifest)
+                self._writer.lines(_ASK_AGAIN)
+                return
+            self._fetch(absent)
             # Git is told now, while it can still fail, and not after it has finished.
             require(manifest, self._filter.repository.store)
-            if request.can_delay and manifest.size >= self._settings.materialise_threshold and request.blob:
-                self._pending[request.path] = Pending(request.path, manifest, bytes(data), request.blob)
-                self._give(data)
+            if self._is_large(request, manifest):
+                self._put_off(request, manifest)
             elif request.can_delay:
                 self._delayed[request.path] = manifest
                 self._writer.lines(_ASK_AGAIN)
@@ -153,11 +165,43 @@ class Process:
             return False
         return self._diff_driver.reads(request.path)
 
+    def _is_large(self, request: _Request, manifest: Manifest) -> bool:
+        return (
+            request.can_delay and bool(request.blob) and manifest.size >= self._settings.materialise_threshold
+        )
+
+    def _put_off(self, request: _Request, manifest: Manifest) -> None:
+        """Answer with the manifest; the file is written at the end."""
+        text = manifest.to_bytes()
+        self._pending[request.path] = Pending(request.path, manifest, text, request.blob)
+        self._give(text)
+
+    def _fetch(self, oids: set[str]) -> None:
+        if oids:
+            from git_theta.git.fetch import fetch_objects
+
+            count = fetch_objects(self._filter.repository, oids)
+            note(f"fetched {count} object{'s' * (count != 1)}")
+
+    def _fetch_absent(self) -> None:
+        """Get what the delayed files lack; Git is told of a failure when it asks for a file again."""
+        absent, self._absent = self._absent, set()
+        try:
+            self._fetch(absent)
+        except ThetaError as error:
+            explain(None, error)
+        for path, (request, manifest) in list(self._awaiting.items()):
+            if not self._is_large(request, manifest):
+                self._delayed[path] = manifest
+                del self._awaiting[path]
+
     def _list_available(self) -> None:
+        self._fetch_absent()
         self._look_ahead()
-        if self._ready:
+        if self._ready and not self._awaiting:
             wait(self._ready.values(), return_when=FIRST_COMPLETED)
         done = [path for path, future in self._ready.items() if future.done()]
+        done += self._awaiting
         self._writer.lines(*(f"pathname={path}" for path in done))
         self._writer.lines("status=success")
 
@@ -167,6 +211,11 @@ class Process:
 
     def _give_delayed(self, request: _Request) -> None:
         try:
+            if request.path in self._awaiting:
+                first, manifest = self._awaiting.pop(request.path)
+                require(manifest, self._filter.repository.store)
+                self._put_off(first, manifest)
+                return
             if request.path in self._delayed:
                 handle = self._decode(self._delayed.pop(request.path))
             else:

@@ -96,7 +96,6 @@ def test_an_identity_that_exists_is_kept(tmp_path: Path, console: Console) -> No
     assert author.stdout == "Ada <ada@example.org>\n"
 
 
-@pytest.mark.slow
 def test_the_whole_walk(tmp_path: Path, console: Console) -> None:
     run(tmp_path / "demo", console)
     printed = _printed(console)

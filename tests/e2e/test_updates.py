@@ -38,7 +38,7 @@ TWICE = model(fine_tune(fine_tune(WEIGHTS, 5), 6))
 OTHER = model(fine_tune(WEIGHTS, 7))
 
 
-@pytest.fixture(params=["inline", "materialised"])
+@pytest.fixture(params=["inline", pytest.param("materialised", marks=pytest.mark.slow)])
 def history(repo: Repo, request: pytest.FixtureRequest) -> Repo:
     """main: BASE, ONCE, TWICE. Large files are either above or below the threshold."""
     repo.git("config", "theta.materialiseThreshold", "1k" if request.param == "materialised" else "1g")

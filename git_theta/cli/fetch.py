@@ -1,0 +1,37 @@
+"""`git theta fetch`."""
+
+from __future__ import annotations
+
+import click
+
+from git_theta.cli.render import plural
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+from git_theta.git.fetch import fetch_objects
+from git_theta.git.history import everywhere
+from git_theta.git.repository import Repository
+
+_EPILOG = """\b
+Examples:
+  git theta fetch                  what HEAD needs
+  git theta fetch main v1.0        what these and their history need
+  git theta fetch --all            what anything here needs
+"""
+
+
+@click.command("fetch", epilog=_EPILOG, short_help="Get objects from a remote.")
+@click.argument("refs", nargs=-1, metavar="[REF]…")
+@click.option("--all", "everything", is_flag=True, help="What any ref or the index needs.")
+@click.option("--remote", default="", help="Where from; else each remote is asked, the branch's first.")
+def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
+    """Get the objects that versions need and that aren't here.
+
+    A checkout gets what it needs by itself. This is for working offline, or for lazy clones.
+    """
+    if everything and refs:
+        raise UsageError("--all goes without refs")
+    repository = Repository(Git())
+    versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
+    oids = {oid for version in versions.values() if version.manifest for oid in version.manifest.oids()}
+    count = fetch_objects(repository, oids, remote)
+    click.echo(f"{plural(count, 'object')} fetched." if count else "Nothing to do.")

@@ -1,0 +1,43 @@
+"""`git theta push`."""
+
+from __future__ import annotations
+
+import click
+
+from git_theta.cli.render import human_size, plural
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+from git_theta.git.history import everywhere
+from git_theta.git.push import send
+from git_theta.git.remotes import opened, remote_of, sources
+from git_theta.git.repository import Repository
+
+_EPILOG = """\b
+Examples:
+  git theta push                   what HEAD and its history need, to the branch's remote
+  git theta push backup --all      what anything here needs
+"""
+
+
+@click.command("push", epilog=_EPILOG, short_help="Send objects to a remote.")
+@click.argument("remote", default="")
+@click.argument("refs", nargs=-1, metavar="[REF]…")
+@click.option("--all", "everything", is_flag=True, help="What any ref or the index needs.")
+def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
+    """Send the objects that versions need and that a remote lacks.
+
+    `git push` does that by itself. This is for where its hook can't run, or to fill a new remote.
+    """
+    if everything and refs:
+        raise UsageError("--all goes without refs")
+    repository = Repository(Git())
+    name = remote or next(iter(sources(repository)), "")
+    if not name:
+        raise UsageError("there's no remote", "git remote add origin URL")
+    versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
+    with opened(remote_of(repository, name, "upload")) as place:
+        done = send(repository, place, versions.values())
+    if done is None or not done.count:
+        click.echo("Nothing to do.")
+    else:
+        click.echo(f"{plural(done.count, 'object')} sent, {human_size(done.bytes)}.")

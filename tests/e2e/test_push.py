@@ -1,0 +1,190 @@
+"""Push, fetch and clone through remotes that are folders: what Git does by itself."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.checkpoints import safetensors_bytes
+from tests.conftest import Repo
+
+NAME = "m.safetensors"
+
+
+def model(seed: int) -> bytes:
+    random = np.random.default_rng(seed)
+    return safetensors_bytes(
+        {f"l{i}": random.standard_normal((50, 60)).astype("f4") for i in range(4 + seed)}
+    )
+
+
+@pytest.fixture
+def bare(repo: Repo, tmp_path: Path) -> Path:
+    """A bare repository, `origin` of the other; its objects are in a folder apart, as on a server."""
+    path = tmp_path / "bare.git"
+    repo.git("init", "-q", "--bare", str(path))
+    repo.git("remote", "add", "origin", str(path))
+    repo.git("config", "theta.remote.origin.url", str(tmp_path / "server"))
+    return path
+
+
+def clone(bare: Path, target: Path, *options: str, server: Path | None = None) -> Repo:
+    made = Repo(target)
+    made_in = Repo(target.parent)
+    place = server or bare.parent / "server"
+    made_in.git("clone", "-q", "-c", f"theta.remote.origin.url={place}", *options, str(bare), target.name)
+    return made
+
+
+def sent(tmp_path: Path) -> set[str]:
+    return {path.name for path in (tmp_path / "server").glob("objects/??/??/*")}
+
+
+def test_push_and_clone(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    said = repo.git("push", "-q", "origin", "main")
+    assert "sent 1 object" in said
+    assert sent(tmp_path) == {path.name for path in repo.objects}
+    made = clone(bare, tmp_path / "clone")
+    assert made.read(NAME) == model(1)
+    assert made.status() == ""
+    assert "sent" not in repo.git("push", "origin", "main")
+
+
+@pytest.mark.parametrize("threshold", ["1k", "1g"])
+def test_a_checkout_fetches_what_it_needs(repo: Repo, bare: Path, tmp_path: Path, threshold: str) -> None:
+    for seed in (1, 2):
+        repo.write(NAME, model(seed))
+        repo.write(f"other{seed}.safetensors", model(seed + 10))
+        repo.commit(str(seed))
+    repo.git("push", "-q", "origin", "main")
+    made = clone(bare, tmp_path / "clone", "-c", f"theta.materialiseThreshold={threshold}")
+    assert made.read(NAME) == model(2)
+    assert made.read("other1.safetensors") == model(11)
+    assert made.status() == ""
+    before = len(made.objects)
+    said = made.git("checkout", "-q", "HEAD~1")
+    assert said.count("fetched") == 1
+    assert made.read(NAME) == model(1)
+    assert made.status() == ""
+    assert len(made.objects) > before
+    made.git("checkout", "-q", "main")
+    assert made.read(NAME) == model(2)
+
+
+def test_only_what_is_new_is_sent(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "origin", "main")
+    repo.git("checkout", "-q", "-b", "topic")
+    repo.write(NAME, model(2))
+    repo.commit("two")
+    repo.write("unpushed.safetensors", model(3))
+    repo.git("add", ".")
+    assert "sent 1 object" in repo.git("push", "-q", "origin", "topic")
+    repo.git("tag", "-a", "-m", "release", "v1")
+    repo.git("push", "-q", "origin", "v1")
+    repo.git("push", "-q", "--delete", "origin", "topic")
+    assert len(sent(tmp_path)) == 2
+
+
+def test_a_push_that_cannot_send_objects_sends_nothing(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    (tmp_path / "server").write_text("not a folder")
+    said = repo.git("push", "origin", "main", ok=False)
+    assert "error:" in said
+    assert not repo.git("ls-remote", "origin")
+    (tmp_path / "server").unlink()
+    repo.git("push", "-q", "origin", "main")
+    assert "main" in repo.git("ls-remote", "origin")
+
+
+def test_a_missing_object_stops_the_push(repo: Repo, bare: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    for path in repo.objects:
+        os.chmod(path, 0o644)
+        path.unlink()
+    said = repo.git("push", "origin", "main", ok=False)
+    assert "neither here nor at" in said
+    assert not repo.git("ls-remote", "origin")
+
+
+def test_a_damaged_object_never_arrives(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "origin", "main")
+    (stored,) = (tmp_path / "server").glob("objects/??/??/*")
+    os.chmod(stored, 0o644)
+    data = bytearray(stored.read_bytes())
+    data[-1] ^= 1
+    stored.unlink()
+    stored.write_bytes(data)
+    said = Repo(tmp_path).git(
+        "clone", "-c", f"theta.remote.origin.url={tmp_path / 'server'}", str(bare), "clone", ok=False
+    )
+    assert stored.name[:12] in said
+    assert not (tmp_path / "clone" / NAME).exists()
+
+
+def test_lazy_clones_keep_manifests(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "origin", "main")
+    made = clone(bare, tmp_path / "clone", "-c", "theta.fetch=lazy")
+    assert made.read(NAME).startswith(b"git-theta manifest")
+    assert made.status() == ""
+    assert not made.objects
+    assert "1 object fetched" in made.theta("fetch")
+    made.theta("checkout")
+    assert made.read(NAME) == model(1)
+    assert made.status() == ""
+
+
+def test_a_plain_bare_repository_keeps_objects_beside_it(repo: Repo, tmp_path: Path) -> None:
+    path = tmp_path / "bare.git"
+    repo.git("init", "-q", "--bare", str(path))
+    repo.git("remote", "add", "origin", path.as_uri())
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "-u", "origin", "main")
+    assert len(list((path / "theta" / "objects").glob("??/??/*"))) == 1
+    shutil.rmtree(repo.path / ".git" / "theta" / "objects")
+    (repo.path / NAME).unlink()
+    repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == model(1)
+
+
+def test_two_clones_exchange_work(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "-u", "origin", "main")
+    made = clone(bare, tmp_path / "clone")
+    made.write(NAME, model(2))
+    made.commit("two")
+    made.git("push", "-q")
+    repo.git("pull", "-q")
+    assert repo.read(NAME) == model(2)
+    assert repo.status() == ""
+
+
+def test_a_hook_that_was_there_runs_too(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    hook = repo.path / ".git" / "hooks" / "pre-push"
+    hook.unlink(missing_ok=True)
+    hook.write_text(f"#!/bin/sh\ncat > {tmp_path}/seen\necho $1 >> {tmp_path}/seen\nexit 7\n")
+    hook.chmod(0o755)
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.theta("install", "--local")
+    repo.git("push", "origin", "main", ok=False)
+    seen = (tmp_path / "seen").read_text().split()
+    assert seen[0] == "refs/heads/main"
+    assert seen[-1] == "origin"
+    assert not repo.git("ls-remote", "origin")
+    assert sent(tmp_path)
