@@ -161,7 +161,7 @@ class Keeper:
             head.append(bytes(piece))
             size += len(piece)
             if size >= PACK_BELOW:
-                return _Draft(choice.update, ObjectRef(self.batch.put(_chain(head, pieces))), inputs)
+                return _Draft(choice.update, self.batch.put(_chain(head, pieces)), inputs)
         return _Draft(choice.update, _Small(key, b"".join(head), pack), inputs)
 
 
@@ -200,11 +200,11 @@ def _pack(small: Iterable[_Small], batch: Batch) -> dict[_Small, ObjectRef]:
         size += len(item.payload)
     places: dict[_Small, ObjectRef] = {}
     for pack in packs:
-        oid = batch.put(item.payload for item in pack)
+        whole = batch.put(item.payload for item in pack)
         offset = 0
         for item in pack:
-            whole = len(pack) == 1
-            places[item] = ObjectRef(oid) if whole else ObjectRef(oid, offset, len(item.payload))
+            part = ObjectRef(whole.oid, offset, len(item.payload), whole.size)
+            places[item] = whole if len(pack) == 1 else part
             offset += len(item.payload)
     return places
 

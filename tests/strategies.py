@@ -16,9 +16,9 @@ shapes = st.lists(st.integers(0, 7), max_size=4).map(tuple)
 specs = st.builds(TensorSpec, dtypes, shapes)
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 words = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
-refs = st.builds(ObjectRef, digests) | st.builds(
-    ObjectRef, digests, st.integers(0, 1 << 40), st.integers(0, 1 << 40)
-)
+_counts = st.integers(0, 1 << 40)
+_sizes = st.none() | st.integers(1 << 41, 1 << 42)
+refs = st.builds(ObjectRef, digests, size=_sizes) | st.builds(ObjectRef, digests, _counts, _counts, _sizes)
 sources = st.recursive(
     st.builds(Source, words, st.none() | refs),
     lambda inner: st.builds(Source, words, st.none() | refs, st.lists(inner, max_size=3).map(tuple)),

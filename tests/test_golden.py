@@ -16,7 +16,7 @@ FILES = sorted(path.name.removesuffix(".manifest") for path in FOLDER.glob("*.ma
 
 
 def test_there_are_some() -> None:
-    kinds = {"plain.safetensors", "changed.safetensors", "training.pt", "legacy.pt", "opaque.bin"}
+    kinds = {"plain.safetensors", "changed.safetensors", "training.pt", "legacy.pt", "opaque.bin", "sized.safetensors"}
     assert kinds <= set(FILES)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -31,7 +31,9 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _WORD = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _HEADER = re.compile(r"([a-z][a-z0-9-]*) ([^\n]*)")
 _EXTRA = re.compile(r"([a-z][a-z0-9-]*)=([!-~]*)")
-_OBJECT = re.compile(r"([0-9a-f]{64})(?::(0|[1-9][0-9]{0,18})\+(0|[1-9][0-9]{0,18}))?")
+_OBJECT = re.compile(
+    r"([0-9a-f]{64})(?::(0|[1-9][0-9]{0,18})\+(0|[1-9][0-9]{0,18}))?(?:/([1-9][0-9]{0,18}))?"
+)
 
 # Control characters, spaces, line and paragraph separators, invisible and direction marks, and
 # surrogates are written as %XX of their UTF-8 bytes: what you see in a diff is what is there.
@@ -49,14 +51,18 @@ class ObjectRef:
         oid: SHA-256 of the object's bytes, 64 hexadecimal digits.
         offset: Where the payload begins, in bytes.
         length: Its length in bytes; `None` for a whole object.
+        size: The size of the object in bytes, without which LFS servers don't give it; `None` if it isn't
+            said. It follows from the name, so references that differ only here are equal.
     """
 
     oid: str
     offset: int = 0
     length: int | None = None
+    size: int | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
-        return self.oid if self.length is None else f"{self.oid}:{self.offset}+{self.length}"
+        part = "" if self.length is None else f":{self.offset}+{self.length}"
+        return f"{self.oid}{part}" + ("" if self.size is None else f"/{self.size}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +150,15 @@ class Manifest:
 
     def oids(self) -> set[str]:
         """Every object that is needed to rebuild the file."""
-        return {ref.oid for entry in self.all_entries() for ref in entry.source.payloads()}
+        return set(self.objects())
+
+    def objects(self) -> dict[str, int | None]:
+        """The size of every object that is needed to rebuild the file, by name; `None` if it isn't said."""
+        found: dict[str, int | None] = {}
+        for entry in self.all_entries():
+            for ref in entry.source.payloads():
+                found[ref.oid] = ref.size or found.get(ref.oid)
+        return found
 
     def to_text(self) -> str:
         """The canonical text: UTF-8, LF, one line per parameter, sorted by name."""
@@ -312,7 +326,9 @@ def _source_at(text: str, start: int, depth: int) -> tuple[Source, int]:
         match = _OBJECT.match(text, at)
         if not match:
             raise ManifestError(f"bad object in source {text[:80]!r}")
-        payload = ObjectRef(match[1], int(match[2] or 0), int(match[3]) if match[3] else None)
+        payload = ObjectRef(match[1], int(match[2] or 0), *(int(n) if n else None for n in match.group(3, 4)))
+        if payload.size is not None and payload.offset + (payload.length or 0) > payload.size:
+            raise ManifestError(f"a range beyond the end of its object in source {text[:80]!r}")
         at = match.end()
     inputs = []
     while text.startswith(",", at):

@@ -72,7 +72,7 @@ def apply(entry: Entry, given: Sequence[Given], store: LocalStore, value: memory
     for step in first:
         between = _apply(entry, step, store, None)
         if between.payload is not None:
-            entry = between.stored(ObjectRef(store.put([between.payload])))
+            entry = between.stored(ObjectRef(store.put([between.payload]), size=len(between.payload)))
     return _apply(entry, last, store, value)
 
 
@@ -111,7 +111,7 @@ def store_all(
             if found and found.payload is None:
                 return found.entry
             if found and len(found.payload or b"") >= PACK_BELOW:
-                return found.stored(ObjectRef(batch.put([found.payload or b""])))
+                return found.stored(batch.put([found.payload or b""]))
             return found
 
         names = sorted(names)
@@ -131,11 +131,12 @@ def _packed(drafts: Mapping[str, Draft], batch: Batch) -> dict[str, Entry]:
             size += len(waiting[count][1].payload or b"")
             count += 1
         pack, waiting = waiting[:count], waiting[count:]
-        oid = batch.put(item.payload or b"" for _, item in pack)
+        whole = batch.put(item.payload or b"" for _, item in pack)
         at = 0
         for name, item in pack:
             length = len(item.payload or b"")
-            entries[name] = item.stored(ObjectRef(oid) if count == 1 else ObjectRef(oid, at, length))
+            part = ObjectRef(whole.oid, at, length, whole.size)
+            entries[name] = item.stored(whole if count == 1 else part)
             at += length
     return entries
 

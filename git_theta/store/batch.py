@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Lock
 from types import TracebackType
 
+from git_theta.model.manifest import ObjectRef
 from git_theta.store.local import LocalStore
 
 #: Objects that wait for the disk at once: each keeps a file open and its pages dirty.
@@ -29,8 +30,8 @@ class Batch:
         self._waiting: deque[Future[None]] = deque()
         self._turn = Lock()
 
-    def put(self, pieces: Iterable[bytes | memoryview]) -> str:
-        """Write an object and return its name; it's there when the context has ended.
+    def put(self, pieces: Iterable[bytes | memoryview]) -> ObjectRef:
+        """Write an object and return a reference to it; it's there when the context has ended.
 
         Raises:
             ThetaError: The store can't be written: this object, or one before it.
@@ -41,7 +42,7 @@ class Batch:
             oldest = self._waiting.popleft() if len(self._waiting) > _WAITING else None
         if oldest:
             oldest.result()
-        return written.oid
+        return ObjectRef(written.oid, size=written.size)
 
     def __enter__(self) -> Batch:
         return self

@@ -39,11 +39,13 @@ class Written:
 
     Attributes:
         oid: Its name.
+        size: How many they are.
         handle: The file's descriptor.
         name: The file's path.
     """
 
     oid: str
+    size: int
     handle: int
     name: str
 
@@ -143,11 +145,11 @@ class LocalStore:
             handle, name = self._temporary()
             try:
                 with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
-                    hasher = hashlib.sha256()
+                    hasher, size = hashlib.sha256(), 0
                     for piece in pieces:
                         hasher.update(piece)
-                        file.write(piece)
-                return Written(hasher.hexdigest(), handle, name)
+                        size += file.write(piece)
+                return Written(hasher.hexdigest(), size, handle, name)
             except BaseException:
                 _discard(handle, name)
                 raise

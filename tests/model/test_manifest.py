@@ -76,6 +76,18 @@ def test_reads_as_documented() -> None:
     )
 
 
+def test_the_size_of_an_object_may_be_known() -> None:
+    sources = [f"delta({A}:3+4/90,dense({B}/70))", f"dense({B})", f"dense({B}:0+0/1)"]
+    assert [str(parse_source(text)) for text in sources] == sources
+    assert parse_source(sources[0]).payload == ObjectRef(A, 3, 4)
+    layout = Entry("layout", TensorSpec("U8", (9,)), A, parse_source(sources[0]))
+    entries = (Entry("x", TensorSpec("U8", (9,)), A, parse_source(sources[1])),)
+    assert Manifest("opaque", 9, layout, entries).objects() == {A: 90, B: 70}
+    for text in (f"dense({B}:3+4/6)", f"dense({B}/0)", f"dense({B}/07)", f"dense({B}/)", f"dense({B}/7:0+2)"):
+        with pytest.raises(ManifestError):
+            parse_source(text)
+
+
 def test_a_scalar_has_an_empty_shape() -> None:
     entry = Entry("x", TensorSpec("I64", ()), A, Source("dense", ObjectRef(B)))
     assert entry.value_text().startswith("I64 [] ")

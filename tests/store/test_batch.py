@@ -16,15 +16,16 @@ def test_everything_is_there_at_the_end(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     values = [os.urandom(1000 + n) for n in range(100)]
     with Batch(store) as batch, ThreadPoolExecutor(4) as pool:
-        oids = list(pool.map(lambda value: batch.put([value[:500], value[500:]]), values))
-    assert [bytes(store.get(oid)) for oid in oids] == values
+        refs = list(pool.map(lambda value: batch.put([value[:500], value[500:]]), values))
+    assert [bytes(store.get(ref.oid)) for ref in refs] == values
+    assert [ref.size for ref in refs] == list(map(len, values))
     assert list(store.tmp.iterdir()) == []
 
 
 def test_equal_objects_are_one(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     with Batch(store) as batch:
-        assert len({batch.put([b"same"]) for _ in range(50)}) == 1
+        assert len({batch.put([b"same"]).oid for _ in range(50)}) == 1
     assert len(list(store.list())) == 1
 
 
