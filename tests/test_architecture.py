@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "git_theta"
 
 #: Layers from the bottom; a module may import from its own layer's entry or from those before it.
 LAYERS = [
-    {"errors", "memory", "progress", "workers"},
+    {"config", "errors", "memory", "progress", "workers"},
     {"settings", "registry"},
     {"model"},
     {"arrays", "cost", "statistics"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"nearest", "keep", "merge"},
     {"clean", "smudge", "contracts", "fingerprint", "diff"},
     {"merging"},
-    {"sideload", "report"},
+    {"legacy", "report", "sideload"},
     {"mergetool"},
     {"git"},
     {"api", "demo"},

@@ -1,0 +1,8 @@
+"""Read what git-theta 0.2 stored, so that its repositories can be converted."""
+
+from __future__ import annotations
+
+from git_theta.legacy.checkpoint import restore
+from git_theta.legacy.metadata import LegacyError, is_metadata, objects
+
+__all__ = ["LegacyError", "is_metadata", "objects", "restore"]
