@@ -36,7 +36,7 @@ class Session:
         self.console.print(text, style="bold", markup=False, highlight=False)
 
     def git(self, *arguments: str, lines: int = 12) -> None:
-        """Run git and show at most this many lines of what it prints.
+        """Run git and show at most this many lines of what it prints; with 0, nothing says that there are more.
 
         Raises:
             GitError: It failed.
@@ -94,7 +94,7 @@ class Session:
         self.console.print(f"$ {typed}", style="cyan", markup=False, highlight=False, soft_wrap=True)
         printed = output.rstrip("\n").splitlines()
         shown = [line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…" for line in printed[:lines]]
-        if len(printed) > lines:
+        if len(printed) > lines > 0:
             shown.append(f"… {len(printed) - lines} more lines")
         for line in shown:
             self.console.print(f"  {line}", style="dim", markup=False, highlight=False, soft_wrap=True)

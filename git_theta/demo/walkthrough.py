@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 MODEL = "model.safetensors"
 
+#: Another repository, as on a server, and its clone; both are in a folder that Git doesn't look into.
+REMOTE, CLONE = ".git/demo/remote.git", ".git/demo/clone"
+
 #: The digits that each fine-tune learns.
 LOW, HIGH = range(5), range(5, 10)
 
@@ -92,6 +95,10 @@ def run(directory: Path, console: Console) -> None:
     session.say("Every version, checked out again:")
     for version in versions:
         check(session, version)
+    session.say("Pushed to another repository, and every version again in a clone of that one:")
+    cloned = push_and_clone(session)
+    for version in versions:
+        check(cloned, version)
     summarise(session, versions)
 
 
@@ -164,6 +171,18 @@ def inspect(session: Session) -> None:
     session.git("status", "--short")
     session.git("diff", "--stat")
     session.git("diff")
+
+
+def push_and_clone(session: Session) -> Session:
+    """Push all branches to a new bare repository, clone that one, and return the clone."""
+    session.git("init", "--quiet", "--bare", "--initial-branch=main", REMOTE)
+    session.git("remote", "add", "origin", REMOTE)
+    session.git("push", "--quiet", "origin", "--all")
+    session.git("clone", "--quiet", "--no-checkout", REMOTE, CLONE)
+    cloned = Session(session.directory / CLONE, session.console)
+    # What's set in the first repository only isn't cloned.
+    cloned.theta("install", "--local", lines=0)
+    return cloned
 
 
 def check(session: Session, version: Version) -> None:

@@ -99,7 +99,8 @@ def test_an_identity_that_exists_is_kept(tmp_path: Path, console: Console) -> No
 def test_the_whole_walk(tmp_path: Path, console: Console) -> None:
     run(tmp_path / "demo", console)
     printed = _printed(console)
-    assert printed.count("same bytes") == 5
+    assert printed.count("same bytes") == 10
+    assert "git-theta: sent" in printed
     assert "5 versions" in printed
     found = dict(re.findall(r"(low|high|merged) +accuracy +([\d.]+)%", printed))
     assert float(found["merged"]) > max(float(found["low"]), float(found["high"])) + 10
