@@ -2,67 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import time
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks import deltas, memory, weights
 from benchmarks.pairs import pairs
+from benchmarks.remotes import remotes
 from benchmarks.rows import Row
+from benchmarks.steps import MODEL, Plan, begin, expect, in_turn, remove, row, sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from benchmarks.sandbox import Home, Repository
+    from benchmarks.sandbox import Repository
+    from benchmarks.steps import Samples
 
-    Samples = Mapping[str, Sequence[float]]
-
-MODEL = "model.safetensors"
 ADAPTERS = 200
 _STARTS = 15
 #: 148 layers of BERT's size: 4.3 GB in float32.
 _LARGE_LAYERS = 148
 #: 28 layers: 446 MB in bfloat16.
 _BF16_LAYERS = 28
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What the caller asked for.
-
-    Attributes:
-        homes: The tools, git-theta's first.
-        folder: Where generated files go.
-        repeat: Repetitions of every verb.
-        weights: A real checkpoint in place of the generated one, or `None`.
-        models: Real checkpoints whose stored size is measured.
-        families: A folder of fine-tunes of one base, or `None`.
-        published: A folder of published models, or `None`.
-    """
-
-    homes: tuple[Home, ...]
-    folder: Path
-    repeat: int
-    weights: Path | None = None
-    models: tuple[Path, ...] = ()
-    families: Path | None = None
-    published: Path | None = None
-
-    def checkpoint(self, dtype: str = "F32", layers: int = 12) -> Path:
-        """The checkpoint to measure with, generated once."""
-        if self.weights is not None:
-            return self.weights
-        path = self.folder / f"bert-{layers}-{dtype.lower()}.safetensors"
-        if not path.exists():
-            weights.write(path, weights.bert(layers), dtype)
-        return path
 
 
 def verbs(plan: Plan) -> Iterator[Row]:
@@ -80,8 +46,8 @@ def tuned(plan: Plan) -> Iterator[Row]:
     adds: dict[str, list[float]] = defaultdict(list)
     whole, delta, ratios, peak = [], [], [], 0.0
     for repetition in range(plan.repeat):
-        repositories = _repositories(plan, f"tuned-{repetition}")
-        for name, repository in _in_turn(repositories, repetition):
+        repositories = begin(plan, f"tuned-{repetition}")
+        for name, repository in in_turn(repositories, repetition):
             path = repository.path / MODEL
             shutil.copyfile(plan.checkpoint(), path)
             repository.git("add", MODEL)
@@ -92,17 +58,17 @@ def tuned(plan: Plan) -> Iterator[Row]:
             repository.commit()
             if name != "theta":
                 continue
-            after = _sha256(path)
+            after = sha256(path)
             for rev, samples in (("HEAD~1", whole), ("HEAD", delta)):
                 path.unlink()
                 samples.append(repository.timed("checkout", "--quiet", rev, "--", MODEL))
-            _expect(repository, after)
+            expect(repository, after)
             ratios.append(delta[-1] / whole[-1])
             if memory.available() and not repetition:
                 weights.tune(path, seed=99)
                 peak = memory.peak(repository, "add", MODEL).filter / 1e6
-        _remove(repositories)
-    yield _row("git add, every tensor changed", "s", adds, limit=0.8, relative=True)
+        remove(repositories)
+    yield row("git add, every tensor changed", "s", adds, limit=0.8, relative=True)
     yield Row("git checkout, whole values", "s", tuple(whole))
     yield Row("git checkout, deltas", "s", tuple(delta))
     yield Row("checkout of deltas, in times of whole values", "times", tuple(ratios), limit=3)
@@ -118,8 +84,8 @@ def merge(plan: Plan) -> Iterator[Row]:
     source, samples = plan.checkpoint(), defaultdict(list)
     stored, peak = [], 0.0
     for repetition in range(plan.repeat):
-        repositories = _repositories(plan, f"merge-{repetition}")
-        for name, repository in _in_turn(repositories, repetition):
+        repositories = begin(plan, f"merge-{repetition}")
+        for name, repository in in_turn(repositories, repetition):
             shutil.copyfile(source, repository.path / MODEL)
             if name != "theta":
                 samples[name].append(repository.timed("add", MODEL))
@@ -132,8 +98,8 @@ def merge(plan: Plan) -> Iterator[Row]:
             if memory.available() and not repetition:
                 repository.git("reset", "--quiet", "--hard", "HEAD~1")
                 peak = memory.peak(repository, *command).filter / 1e6
-        _remove(repositories)
-    yield _row("git merge by average, beside an add", "s", samples, limit=0.5, relative=True)
+        remove(repositories)
+    yield row("git merge by average, beside an add", "s", samples, limit=0.5, relative=True)
     yield Row("new bytes of the merge", "KB", tuple(stored), limit=64)
     if peak:
         yield Row("memory of merge driver and filter", "MB", (peak,), limit=600)
@@ -185,7 +151,7 @@ def versions(plan: Plan) -> Iterator[Row]:
 
 def startup(plan: Plan) -> Iterator[Row]:
     """Time of the smallest command, and until the filter process has answered git's greeting."""
-    repositories = _repositories(plan, "startup")
+    repositories = begin(plan, "startup")
     versions, filters = defaultdict(list), defaultdict(list)
     for _ in range(_STARTS):
         for name, repository in repositories.items():
@@ -194,9 +160,9 @@ def startup(plan: Plan) -> Iterator[Row]:
             home.run(*home.tool.version, cwd=repository.path)
             versions[name].append(time.perf_counter() - start)
             filters[name].append(_handshake(repository))
-    yield _row("git theta --version", "s", versions, limit=0.15)
-    yield _row("filter process start", "s", filters, limit=0.20)
-    _remove(repositories)
+    yield row("git theta --version", "s", versions, limit=0.15)
+    yield row("filter process start", "s", filters, limit=0.20)
+    remove(repositories)
 
 
 def adapters(plan: Plan) -> Iterator[Row]:
@@ -207,16 +173,16 @@ def adapters(plan: Plan) -> Iterator[Row]:
         weights.write(folder / f"adapter-{index:03}.safetensors", weights.lora(), seed=index)
     seconds, processes = defaultdict(list), defaultdict(list)
     for repetition in range(plan.repeat):
-        repositories = _repositories(plan, f"adapters-{repetition}")
-        for name, repository in _in_turn(repositories, repetition):
+        repositories = begin(plan, f"adapters-{repetition}")
+        for name, repository in in_turn(repositories, repetition):
             shutil.copytree(folder, repository.path / "adapters")
             trace = plan.folder / f"trace-{name}-{repetition}"
             seconds[name].append(repository.timed("add", "adapters", GIT_TRACE2_EVENT=str(trace)))
             repository.stored_bytes()
             processes[name].append(float(_started(trace)))
-        _remove(repositories)
-    yield _row(f"git add of {ADAPTERS} adapters of 1 MB", "s", seconds, limit=5)
-    yield _row("processes for them", "processes", processes, limit=1)
+        remove(repositories)
+    yield row(f"git add of {ADAPTERS} adapters of 1 MB", "s", seconds, limit=5)
+    yield row("processes for them", "processes", processes, limit=1)
 
 
 CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
@@ -229,24 +195,25 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "deltas": versions,
     "startup": startup,
     "adapters": adapters,
+    "remotes": remotes,
     "large": large,
 }
 
 
 def _verbs(plan: Plan, source: Path, label: str) -> Iterator[Row]:
-    def row(name: str, samples: Samples, limit: float) -> Row:
-        return _row(name + label, "s", samples, limit=limit, relative=True)
+    def beside(name: str, samples: Samples, limit: float) -> Row:
+        return row(name + label, "s", samples, limit=limit, relative=True)
 
     adds: dict[str, list[float]] = defaultdict(list)
     for repetition in range(plan.repeat):
-        repositories = _repositories(plan, f"first-{repetition}")
-        for name, repository in _in_turn(repositories, repetition):
+        repositories = begin(plan, f"first-{repetition}")
+        for name, repository in in_turn(repositories, repetition):
             shutil.copyfile(source, repository.path / MODEL)
             adds[name].append(repository.timed("add", MODEL))
             repository.stored_bytes()
         if repetition < plan.repeat - 1:
-            _remove(repositories)
-    yield row("first git add", adds, 0.40)
+            remove(repositories)
+    yield beside("first git add", adds, 0.40)
     for repository in repositories.values():
         repository.commit()
 
@@ -263,35 +230,35 @@ def _verbs(plan: Plan, source: Path, label: str) -> Iterator[Row]:
         return seconds
 
     def restored(repository: Repository, _repetition: int) -> float:
-        before = _sha256(repository.path / MODEL)
+        before = sha256(repository.path / MODEL)
         (repository.path / MODEL).unlink()
         seconds = repository.timed("checkout", "--", MODEL)
-        _expect(repository, before)
+        expect(repository, before)
         repository.settle()
         return seconds
 
     def switched(repository: Repository, _repetition: int) -> float:
-        after = _sha256(repository.path / MODEL)
+        after = sha256(repository.path / MODEL)
         seconds = repository.timed("checkout", "--quiet", "HEAD~1")
-        if _sha256(repository.path / MODEL) == after:
+        if sha256(repository.path / MODEL) == after:
             raise RuntimeError(f"{repository.home.tool.name}: the checkpoint didn't change with the commit")
         repository.settle()
         seconds += repository.timed("checkout", "--quiet", "main")
-        _expect(repository, after)
+        expect(repository, after)
         repository.settle()
         return seconds / 2
 
-    yield row("git add, 1 of 100 tensors changed", _measure(plan, repositories, changed), 0.20)
-    yield row("git status after touch", _measure(plan, repositories, touched), 0.15)
-    yield row("git checkout of the file", _measure(plan, repositories, restored), 0.45)
-    yield row("git checkout of a commit, 1 of 100 changed", _measure(plan, repositories, switched), 0.45)
-    _remove(repositories)
+    yield beside("git add, 1 of 100 tensors changed", _measure(plan, repositories, changed), 0.20)
+    yield beside("git status after touch", _measure(plan, repositories, touched), 0.15)
+    yield beside("git checkout of the file", _measure(plan, repositories, restored), 0.45)
+    yield beside("git checkout of a commit, 1 of 100 changed", _measure(plan, repositories, switched), 0.45)
+    remove(repositories)
 
 
 def _peaks(plan: Plan, source: Path, label: str) -> Iterator[Row]:
     if not memory.available():
         return
-    repositories = _repositories(plan, "memory")
+    repositories = begin(plan, "memory")
     git: dict[str, dict[str, float]] = defaultdict(dict)
     filters: dict[str, dict[str, float]] = defaultdict(dict)
 
@@ -315,19 +282,19 @@ def _peaks(plan: Plan, source: Path, label: str) -> Iterator[Row]:
     for verb in git:
         for who, peak, limit in (("git", git[verb], 50), ("filter", filters[verb], 400)):
             samples = {name: [value] for name, value in peak.items()}
-            yield _row(f"memory of {who}, {verb}{label}", "MB", samples, limit=limit)
-    _remove(repositories)
+            yield row(f"memory of {who}, {verb}{label}", "MB", samples, limit=limit)
+    remove(repositories)
 
 
 def _size(plan: Plan, source: Path, name: str, limit: float | None) -> Row:
-    repositories = _repositories(plan, "size")
+    repositories = begin(plan, "size")
     shares = {}
     for tool, repository in repositories.items():
         shutil.copyfile(source, repository.path / MODEL)
         repository.git("add", MODEL)
         shares[tool] = [repository.stored_bytes() / source.stat().st_size]
-    _remove(repositories)
-    return _row(name, "of file", shares, limit=limit)
+    remove(repositories)
+    return row(name, "of file", shares, limit=limit)
 
 
 def _handshake(repository: Repository) -> float:
@@ -369,49 +336,11 @@ def _started(trace: Path) -> int:
     return count
 
 
-def _repositories(plan: Plan, name: str) -> dict[str, Repository]:
-    return {home.tool.name: home.repository(name) for home in plan.homes}
-
-
-def _remove(repositories: Mapping[str, Repository]) -> None:
-    for repository in repositories.values():
-        repository.remove()
-
-
-def _in_turn(repositories: Mapping[str, Repository], repetition: int) -> list[tuple[str, Repository]]:
-    """The tools in an order that alternates, so that neither always goes second."""
-    items = list(repositories.items())
-    return items[::-1] if repetition % 2 else items
-
-
 def _measure(
     plan: Plan, repositories: Mapping[str, Repository], step: Callable[[Repository, int], float]
 ) -> Samples:
     samples: dict[str, list[float]] = defaultdict(list)
     for repetition in range(plan.repeat):
-        for name, repository in _in_turn(repositories, repetition):
+        for name, repository in in_turn(repositories, repetition):
             samples[name].append(step(repository, repetition))
     return samples
-
-
-def _row(
-    name: str, unit: str, samples: Samples, *, limit: float | None = None, relative: bool = False
-) -> Row:
-    """A row of git-theta's samples with those of Git LFS beside them.
-
-    With one tool only, its samples stand alone and a relative limit means nothing.
-    """
-    if len(samples) == 1:
-        (alone,) = samples.values()
-        return Row(name, unit, tuple(alone), limit=None if relative else limit)
-    return Row(name, unit, tuple(samples["theta"]), tuple(samples["lfs"]), limit, relative)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _expect(repository: Repository, digest: str) -> None:
-    if _sha256(repository.path / MODEL) != digest:
-        raise RuntimeError(f"{repository.home.tool.name}: checkout wrote other bytes than were added")

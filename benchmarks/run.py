@@ -21,8 +21,9 @@ if __package__ in {None, ""}:
 from typing import TYPE_CHECKING
 
 from benchmarks import deltas
-from benchmarks.cases import CASES, Plan
+from benchmarks.cases import CASES
 from benchmarks.sandbox import TOOLS, Home
+from benchmarks.steps import Plan
 
 if TYPE_CHECKING:
     from benchmarks.rows import Row

@@ -122,6 +122,24 @@ def tune(path: Path, seed: int = 0) -> None:
             file.write(_perturbed(piece, field["dtype"], rng))
 
 
+def add_low_rank(path: Path, rank: int = 8, seed: int = 0) -> None:
+    """Add a product of two thin matrices to each query and value matrix in place, as merging a LoRA does."""
+    import numpy as np
+
+    header, start = read_header(path)
+    rng = np.random.default_rng(seed + 1)
+    with path.open("r+b") as file:
+        for name, field in header.items():
+            if not name.endswith(("query.weight", "value.weight")):
+                continue
+            begin, to = (start + offset for offset in field["data_offsets"])
+            file.seek(begin)
+            value = np.frombuffer(file.read(to - begin), "<f4").reshape(field["shape"])
+            left, right = (rng.standard_normal((size, rank), dtype=np.float32) for size in value.shape)
+            file.seek(begin)
+            file.write((value + np.float32(1e-3) * (left @ right.T)).astype("<f4").tobytes())
+
+
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
     """The tensors of a safetensors file, and the position where their bytes begin."""
     with path.open("rb") as file:
