@@ -40,6 +40,8 @@ class Settings:
             much by it may make them up to four times as deep.
         lazy: Whether a checkout leaves manifests of files whose objects aren't here (`theta.fetch` is `lazy`,
             or `GIT_THETA_SKIP_SMUDGE`), instead of fetching.
+        pointers: Whether a push to a Git LFS server puts pointers to the objects on a ref there, so that
+            its garbage collection keeps them (`theta.pointers`).
     """
 
     materialise_threshold: int = 256 << 20
@@ -48,6 +50,7 @@ class Settings:
     update: str = "auto"
     depth: int = DEPTH
     lazy: bool = False
+    pointers: bool = True
 
     @property
     def thread_count(self) -> int:
@@ -85,6 +88,7 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
         update=config.get("theta.update", default.update),
         depth=int(depth),
         lazy=fetching == "lazy" or _truth("GIT_THETA_SKIP_SMUDGE", skip),
+        pointers=_truth("theta.pointers", config.get("theta.pointers", "true")),
     )
 
 

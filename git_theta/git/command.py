@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from git_theta import config
 from git_theta.errors import GitError
 
 
@@ -49,19 +50,17 @@ class Git:
         return os.fsdecode(self.run(*args)).removesuffix("\n")
 
     @cached_property
-    def settings(self) -> dict[str, str]:
-        """Git's configuration: lower-case keys, the last value of each."""
-        found = {}
-        for item in self.run("config", "--list", "-z").split(b"\0"):
-            key, newline, value = os.fsdecode(item).partition("\n")
-            if key:
-                # A key without "=" in the file means true.
-                found[key] = value if newline else "true"
-        return found
+    def settings(self) -> config.Config:
+        """Git's configuration: lower-case keys, the last value of each; also see `values`."""
+        return parse_config(self.run("config", "--list", "-z"))
 
     def config(self, key: str, default: str = "") -> str:
         """One setting; `key` in lower case but for its middle part."""
         return self.settings.get(key, default)
+
+    def values(self, key: str) -> list[str]:
+        """All values of a setting; an empty one drops those before it."""
+        return config.values(self.settings, key)
 
     def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
         # Messages are matched, so they must not be translated.
@@ -70,3 +69,10 @@ class Git:
             return subprocess.run(["git", *args], cwd=self.cwd, env=env, input=stdin, capture_output=True)
         except FileNotFoundError as error:
             raise GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer") from error
+
+
+def parse_config(listing: bytes) -> config.Config:
+    """Read what `git config --list -z` prints: lower-case keys, in Git's order."""
+    items = [os.fsdecode(item).partition("\n") for item in listing.split(b"\0")]
+    # A key without "=" in the file means true.
+    return config.Config((key, value if newline else "true") for key, newline, value in items if key)

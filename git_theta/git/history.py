@@ -109,6 +109,16 @@ def since(git: Git, new: Sequence[str], old: Sequence[str]) -> dict[str, Version
     return _listed(git, [*new, "--not", *old]) if new else {}
 
 
+def objects_of(versions: Iterable[Version]) -> dict[str, int | None]:
+    """The size of every object that versions need, by name; `None` where no manifest says it."""
+    found: dict[str, int | None] = {}
+    for version in versions:
+        if version.manifest:
+            for oid, size in version.manifest.objects().items():
+                found[oid] = size or found.get(oid)
+    return found
+
+
 def _listed(git: Git, wanted: Sequence[str]) -> dict[str, Version]:
     listing = git.run("rev-list", "--objects", "--no-object-names", *wanted, "--")
     kinds = git.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=listing)

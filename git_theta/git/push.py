@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from git_theta.errors import MissingObjectError
-from git_theta.git.history import Version, since
+from git_theta.errors import GitError, MissingObjectError
+from git_theta.git.filter import note
+from git_theta.git.history import Version, objects_of, since
+from git_theta.git.pointers import REF, publish
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.progress import progress
@@ -23,17 +25,21 @@ class RefUpdate:
     Attributes:
         new: The object that it will point to; empty if it's deleted.
         old: What it points to now at the remote; empty if it isn't there.
+        ref: Its full name at the remote.
     """
 
     new: str
     old: str
+    ref: str = ""
 
 
 def parse_updates(lines: Iterable[str]) -> list[RefUpdate]:
     """The updates that Git tells a pre-push hook: local ref, its object, remote ref, its object."""
     fields = [line.split() for line in lines]
-    return [RefUpdate(four[1].strip(_ZERO) and four[1], four[3].strip(_ZERO) and four[3])
-            for four in fields if len(four) == 4]  # fmt: skip
+    return [
+        RefUpdate(new if new.strip(_ZERO) else "", old if old.strip(_ZERO) else "", ref)
+        for _, new, ref, old in (four for four in fields if len(four) == 4)
+    ]
 
 
 def push_updates(
@@ -58,28 +64,36 @@ def push_updates(
     versions = since(repository.git, new, [*old, *known])
     if not versions:
         return None
-    with opened(remote_of(repository, name, "upload")) as remote:
-        return send(repository, remote, versions.values())
+    refs = [update.ref for update in updates if update.new]
+    with opened(remote_of(repository, name, "upload", refs[0] if len(refs) == 1 else None)) as remote:
+        return send(repository, remote, url, versions.values())
 
 
-def send(repository: Repository, remote: Remote, versions: Iterable[Version]) -> Transferred | None:
+def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Version]) -> Transferred | None:
     """Send what a remote lacks of the objects of some manifests; `None` if they have none.
+
+    Args:
+        repository: The repository.
+        remote: Where the objects go.
+        url: Where Git pushes to. If the objects go to a Git LFS server, pointers to them go there.
+        versions: The manifests.
 
     Raises:
         MissingObjectError: An object is neither here nor there.
         ThetaError: The remote can't be reached, or an object couldn't be sent.
     """
-    oids = {oid for version in versions if version.manifest for oid in version.manifest.oids()}
-    if not oids:
+    objects = objects_of(versions)
+    if not objects:
         return None
     store = repository.store
-    here = [Wanted(oid, size) for oid in sorted(oids) if (size := store.size(oid)) is not None]
-    elsewhere = [Wanted(oid, None) for oid in sorted(oids - {wanted.oid for wanted in here})]
+    sizes = {oid: store.size(oid) for oid in sorted(objects)}
+    here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
+    elsewhere = [Wanted(oid, objects[oid]) for oid, size in sizes.items() if size is None]
     absent = _absent(remote, elsewhere)
     if absent:
         raise MissingObjectError(
-            f"{len(absent)} of {len(oids)} objects that the push needs are neither here nor at {remote.url}, "
-            f"for example {absent[0]}",
+            f"{len(absent)} of {len(objects)} objects that the push needs are neither here nor at "
+            f"{remote.url}, for example {absent[0]}",
             "fetch them from where they are: git theta fetch --all",
         )
     with progress(f"sending to {remote.url}", sum(wanted.size or 0 for wanted in here)) as advance:
@@ -91,6 +105,14 @@ def send(repository: Repository, remote: Remote, versions: Iterable[Version]) ->
             f"{reason.message}",
             reason.hint or "what was sent stays there; try again",
         )
+    if remote.pointers and repository.settings.pointers:
+        try:
+            publish(repository.git, url, {each.oid: each.size for each in (*here, *elsewhere) if each.size})
+        except GitError as error:
+            note(
+                f"{remote.url} doesn't take {REF}, so its garbage collection may remove objects "
+                f"(to be silent: git config theta.pointers false): {error.message}"
+            )
     return done
 
 

@@ -5,20 +5,33 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from git_theta.errors import ThetaError
+from git_theta.git.command import Git, parse_config
+from git_theta.git.credentials import GitCredentials
 from git_theta.git.repository import Repository
+from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, named_endpoint
 from git_theta.store.places import remote_at, shared_mode
-from git_theta.store.remote import Remote, TransferError
+from git_theta.store.remote import Remote
 from git_theta.store.ssh import ssh_command
 
+if TYPE_CHECKING:
+    from git_theta.store.lfs.client import LfsRemote
 
-def remote_of(repository: Repository, name: str, operation: str) -> Remote:
+
+def remote_of(repository: Repository, name: str, operation: Operation, ref: str | None = None) -> Remote:
     """The place of a remote's objects.
+
+    That's `theta.remote.NAME.url` if it is set, else the Git LFS server that git-lfs would take, else the
+    repository itself.
 
     Args:
         repository: The repository.
         name: A remote's name, or a URL or path that Git would take instead.
         operation: `upload` or `download`.
+        ref: The full name of the only ref that's pushed, for servers that check the right to it.
 
     Raises:
         TransferError: Objects can't be in a place of this kind.
@@ -26,9 +39,13 @@ def remote_of(repository: Repository, name: str, operation: str) -> Remote:
     settings = repository.git.settings
     # Git takes a relative path from the top of the work tree.
     top = repository.common_dir.parent if repository.common_dir.name == ".git" else repository.common_dir
+    own = settings.get(f"theta.remote.{name}.url")
+    url = own or url_of(repository, name, operation)
+    if not own and (server := _lfs_server(repository, name, operation, top / url, ref)):
+        return server
     return remote_at(
-        repository.git.config(f"theta.remote.{name}.url") or url_of(repository, name, operation),
-        _lfs_server,
+        url,
+        lambda url: _client(repository, Endpoint(url.rstrip("/")), ref),
         ssh_command(settings, os.environ),
         os.environ,
         top,
@@ -36,7 +53,7 @@ def remote_of(repository: Repository, name: str, operation: str) -> Remote:
     )
 
 
-def url_of(repository: Repository, name: str, operation: str) -> str:
+def url_of(repository: Repository, name: str, operation: Operation) -> str:
     """Where Git pushes to or fetches from."""
     if f"remote.{name}.url" not in repository.git.settings:
         return name
@@ -70,8 +87,51 @@ def opened(remote: Remote) -> Iterator[Remote]:
             close()
 
 
-def _lfs_server(url: str) -> Remote:
-    raise TransferError(
-        f"objects can't be taken to {url} yet: this version has no LFS servers",
-        "say where they belong (s3://…, ssh://…, a folder): git config theta.remote.NAME.url URL",
-    )
+def _lfs_server(
+    repository: Repository, name: str, operation: Operation, path: Path, ref: str | None
+) -> LfsRemote | None:
+    """The Git LFS server of a remote, unless it has none.
+
+    Args:
+        repository: The repository.
+        name: The remote.
+        operation: What for.
+        path: The remote's URL, taken as a path.
+        ref: See `remote_of`.
+    """
+    settings, config = repository.git.settings, _lfsconfig(repository.git)
+    named = named_endpoint(settings, config, name, operation)
+    endpoint = named or find_endpoint(settings, config, name, operation)
+    # What looks like `host:path` may be a folder, for Git too.
+    if endpoint is None or (not named and path.exists()):
+        return None
+    client = _client(repository, endpoint, ref)
+    if endpoint.ssh and not named:
+        from git_theta.store.lfs.ssh_auth import NoLfsError
+
+        try:
+            client.admit(operation)
+        except NoLfsError:
+            return None
+        except ThetaError:
+            # The transfer asks again, as often as it's worth it.
+            pass
+    return client
+
+
+def _client(repository: Repository, endpoint: Endpoint, ref: str | None) -> LfsRemote:
+    from git_theta.store.lfs.client import LfsRemote
+
+    return LfsRemote(endpoint, repository.git.settings, GitCredentials(repository.git), os.environ, ref)
+
+
+def _lfsconfig(git: Git) -> dict[str, str]:
+    """Settings in `.lfsconfig`: that of the work tree, else of the index, else of HEAD, as git-lfs has it."""
+    if git.ok("rev-parse", "--show-toplevel"):
+        file = Path(git.line("rev-parse", "--show-toplevel"), ".lfsconfig")
+        if file.is_file():
+            return parse_config(git.run("config", "--list", "-z", "--file", str(file)))
+    for blob in (":.lfsconfig", "HEAD:.lfsconfig"):
+        if git.ok("cat-file", "-e", blob):
+            return parse_config(git.run("config", "--list", "-z", "--blob", blob))
+    return {}

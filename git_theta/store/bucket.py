@@ -45,6 +45,7 @@ class BucketRemote:
     """
 
     batch = 1_000
+    pointers = False
 
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         self.url = re.sub(r"//[^/@]*@", "//", url)

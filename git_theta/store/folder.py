@@ -42,6 +42,7 @@ class FolderRemote:
     """
 
     batch = 10_000
+    pointers = False
 
     def __init__(self, path: Path, mode: int | None = None) -> None:
         self.url = str(path)

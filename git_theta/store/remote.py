@@ -68,10 +68,12 @@ class Remote(Protocol):
     Attributes:
         url: Where it is, as shown to users: without a password.
         batch: How many objects one call of `sends` or `receives` takes at most.
+        pointers: Whether the server removes objects that no Git LFS pointer in the repository names.
     """
 
     url: str
     batch: int
+    pointers: bool
 
     def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
         """How to send those objects that the remote doesn't have, by name; the others aren't in the result.

@@ -55,6 +55,7 @@ class SshRemote:
     """
 
     batch = 10_000
+    pointers = False
 
     def __init__(
         self, command: Sequence[str], host: str, port: int | None, path: str, connections: int = 4

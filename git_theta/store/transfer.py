@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,7 +18,7 @@ from queue import Queue
 from threading import Event, Lock, Thread
 from typing import BinaryIO, Generic, TypeVar
 
-from git_theta.errors import CorruptError, ThetaError
+from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.store.incoming import incoming
 from git_theta.store.local import LocalStore, told
 from git_theta.store.remote import Advance, Receive, Remote, Send, TransferError, Wanted
@@ -60,12 +61,14 @@ class Transferred:
         present: Objects that were there already.
         bytes: Bytes that went over the line, more than once where something was tried again.
         failed: Why objects weren't transferred, by name.
+        seconds: How long it took.
     """
 
     count: int
     present: int
     bytes: int
     failed: Mapping[str, ThetaError]
+    seconds: float = 0.0
 
 
 def push(
@@ -161,7 +164,7 @@ def fetch(
             return 0
 
     def absent(wanted: Wanted) -> ThetaError:
-        return TransferError(f"object {wanted.oid} isn't at {remote.url}")
+        return MissingObjectError(f"object {wanted.oid} isn't at {remote.url}")
 
     here = [wanted for wanted in objects if local.has(wanted.oid)]
     for wanted in here:
@@ -246,6 +249,7 @@ class _Crew(Generic[Action]):
     def run(self, objects: Sequence[Wanted], batch: int, present: int = 0) -> Transferred:
         unique = list({wanted.oid: wanted for wanted in objects}.values())
         self._present = present
+        began = time.monotonic()
         threads = min(self.pace.threads, len(unique))
         # Short, so that an action is asked for soon before it's used.
         queue: Queue[tuple[Wanted, Action] | None] = Queue(max(1, threads))
@@ -272,7 +276,8 @@ class _Crew(Generic[Action]):
             raise
         if grave := self._fatal or trouble:
             raise grave
-        return Transferred(self._count, self._present, self._bytes, dict(self._failed))
+        seconds = time.monotonic() - began
+        return Transferred(self._count, self._present, self._bytes, dict(self._failed), seconds)
 
     def _hand_out(
         self, objects: Sequence[Wanted], batch: int, queue: Queue[tuple[Wanted, Action] | None]

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
 import getpass
-import itertools
 import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -18,51 +16,17 @@ from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
 from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
 from git_theta.store.ssh_session import remote_command
-from tests.store.remotes import RemoteContract, await_port, free_port, named, receive, send, varied
-
-SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
-
-
-@dataclass(frozen=True)
-class Server:
-    """An SSH server for the current user.
-
-    Attributes:
-        command: The command for SSH with the options for it.
-        port: Its port.
-    """
-
-    command: Sequence[str]
-    port: int
+from tests import sshd
+from tests.sshd import Server
+from tests.store.remotes import RemoteContract, named, receive, send, varied
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    if SSHD is None or not shutil.which("ssh"):
+    if not sshd.INSTALLED:
         pytest.skip("needs OpenSSH's server")
-    folder = tmp_path_factory.mktemp("sshd")
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-    port = free_port()
-    (folder / "config").write_text(
-        f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {folder}/host\nPidFile none\n"
-        f"AuthorizedKeysFile {folder}/user.pub\nStrictModes no\nPasswordAuthentication no\nUsePAM no\n"
-        "MaxStartups 100\n"
-    )
-    if os.geteuid() == 0:
-        # Where an unprivileged half of the server goes; packages make it when they start theirs.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    process = subprocess.Popen([SSHD, "-D", "-e", "-f", folder / "config"], stderr=subprocess.DEVNULL)
-    options = [
-        *("-F", "none", "-i", f"{folder}/user", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
-        *("-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={folder}/known"),
-    ]
-    try:
-        await_port(port, (process.poll() is None for _ in itertools.count()))
-        yield Server(["ssh", *options], port)
-    finally:
-        process.terminate()
-        process.wait()
+    with sshd.serving(tmp_path_factory.mktemp("sshd")) as made:
+        yield made
 
 
 @pytest.fixture

@@ -21,7 +21,10 @@ _MEANINGS = {
     403: ("doesn't allow this", "ask for the right to read from or write to it, or use another account"),
     404: (
         "isn't there, or isn't a Git LFS server that you may see",
-        "check the remote's URL and `lfs.url`; maybe Git LFS must be switched on for the repository",
+        (
+            "check the remote's URL and `lfs.url`, and that the repository has Git LFS; if it lacks only "
+            "objects, whoever pushed the commits has to run `git theta push`"
+        ),
     ),
     406: ("doesn't speak this version of the Git LFS API", ""),
     410: ("says that the object was removed", "push it again from a clone that has it"),

@@ -81,12 +81,23 @@ class LfsRemote:
         environment = os.environ if environment is None else environment
         self.url = without_password(endpoint.url)
         self.batch = _BATCH
+        self.pointers = True
         self._endpoint = endpoint
         self._ref = ref
         self._clock = clock
         self._web = Web(WebSettings(settings, environment))
         self._access = Access(endpoint.url, credentials)
         self._ssh = SshAuthenticator(endpoint.ssh, settings, environment, clock) if endpoint.ssh else None
+
+    def admit(self, operation: Operation) -> None:
+        """Ask for access where that's needed before anything else can be asked.
+
+        Raises:
+            NoLfsError: There's no Git LFS at the host.
+            TransferError: It can't be reached, or refuses.
+        """
+        if self._ssh:
+            self._ssh.grant(operation)
 
     def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
         """See `Remote.sends`."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from git_theta.config import pairs, values
+
 Operation = Literal["upload", "download"]
 
 #: What a repository's own `.lfsconfig` may set: anyone who can push to the repository writes that file.
@@ -58,32 +60,43 @@ def find_endpoint(
         remote: The name of a remote, or its URL.
         operation: What to do there.
     """
-    merged = {**{key: value for key, value in lfsconfig.items() if _SAFE.fullmatch(key)}, **settings}
+    if named := named_endpoint(settings, lfsconfig, remote, operation):
+        return named
+    merged = _merged(settings, lfsconfig)
+    clone = git_url(settings, remote, operation)
+    found = _as_server(clone, merged.get("lfs.gitprotocol", "https"))
+    return Endpoint(_beside_repository(found.url), found.ssh) if found else None
+
+
+def named_endpoint(
+    settings: Mapping[str, str], lfsconfig: Mapping[str, str], remote: str, operation: Operation
+) -> Endpoint | None:
+    """The server that settings name for a remote, or `None` if they name none; see `find_endpoint`."""
+    merged = _merged(settings, lfsconfig)
     upload = operation == "upload"
     keys = ["lfs.pushurl", "lfs.url", f"remote.{remote}.lfspushurl", f"remote.{remote}.lfsurl"]
     if not upload:
         keys = keys[1::2]
-    protocol = merged.get("lfs.gitprotocol", "https")
-    if url := next((merged[key] for key in keys if merged.get(key)), None):
-        return _as_server(rewritten(url, merged, push=upload), protocol)
-    clone = git_url(merged, remote, operation)
-    found = _as_server(clone, protocol)
-    return Endpoint(_beside_repository(found.url), found.ssh) if found else None
+    url = next((merged[key] for key in keys if merged.get(key)), None)
+    if url is None:
+        return None
+    return _as_server(rewritten(url, settings, push=upload), merged.get("lfs.gitprotocol", "https"))
 
 
 def git_url(settings: Mapping[str, str], remote: str, operation: Operation) -> str:
-    """The URL that git itself pushes to or fetches from, rewritten as settings say.
+    """The URL that git itself pushes to first or fetches from, rewritten as settings say.
 
     Args:
         settings: Git's settings, with lower-case keys.
         remote: The name of a remote, or its URL.
         operation: What to do there.
     """
-    pushurl = settings.get(f"remote.{remote}.pushurl")
-    if operation == "upload" and pushurl:
+    upload = operation == "upload"
+    if upload and (pushurls := values(settings, f"remote.{remote}.pushurl")):
         # Git uses `pushInsteadOf` only where no URL is given for pushing.
-        return rewritten(pushurl, settings, push=False)
-    return rewritten(settings.get(f"remote.{remote}.url") or remote, settings, push=operation == "upload")
+        return rewritten(pushurls[0], settings, push=False)
+    urls = values(settings, f"remote.{remote}.url") or [remote]
+    return rewritten(urls[0], settings, push=upload)
 
 
 def rewritten(url: str, settings: Mapping[str, str], push: bool) -> str:
@@ -91,13 +104,17 @@ def rewritten(url: str, settings: Mapping[str, str], push: bool) -> str:
     for name in (".pushinsteadof", ".insteadof") if push else (".insteadof",):
         matches = [
             (value, key[len("url.") : -len(name)])
-            for key, value in settings.items()
+            for key, value in pairs(settings)
             if key.startswith("url.") and key.endswith(name) and value and url.startswith(value)
         ]
         if matches:
             start, base = max(matches, key=lambda match: len(match[0]))
             return base + url[len(start) :]
     return url
+
+
+def _merged(settings: Mapping[str, str], lfsconfig: Mapping[str, str]) -> dict[str, str]:
+    return {**{key: value for key, value in lfsconfig.items() if _SAFE.fullmatch(key)}, **settings}
 
 
 def _as_server(url: str, git_protocol: str) -> Endpoint | None:

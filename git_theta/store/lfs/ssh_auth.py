@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import subprocess
 import time
@@ -16,8 +17,18 @@ from git_theta.store.lfs.endpoint import Operation, SshAddress
 from git_theta.store.lfs.web_settings import http_url
 from git_theta.store.remote import TransferError
 
+#: How a shell, git-shell, and servers made for Git say that they don't know a command.
+_UNKNOWN = re.compile(r"not found|(unrecognized|unknown|invalid|bad|disallowed) command", re.IGNORECASE)
+
+#: How a shell exits then.
+_NOT_FOUND = 127
+
 #: Seconds before its end at which a grant isn't used any more.
 _SLACK = 5.0
+
+
+class NoLfsError(TransferError):
+    """The host has Git and no Git LFS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,7 @@ class SshAuthenticator:
         """Access for an operation.
 
         Raises:
+            NoLfsError: The host has no Git LFS.
             TransferError: The host can't be reached or refuses.
         """
         with self._turn:
@@ -94,8 +106,11 @@ class SshAuthenticator:
             raise TransferError(f"can't run {command[0]}: {error.strerror or error}") from error
         if done.returncode:
             said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
+            message = f"{host} doesn't give access to Git LFS: {said or f'exit code {done.returncode}'}"
+            if done.returncode == _NOT_FOUND or _UNKNOWN.search(said):
+                raise NoLfsError(message)
             raise TransferError(
-                f"{host} doesn't give access to Git LFS: {said or f'exit code {done.returncode}'}",
+                message,
                 "if its Git LFS server is elsewhere, set `lfs.url` to its https:// URL",
                 # ssh itself exits with 255 when it can't connect.
                 retry=done.returncode == 255 and "denied" not in said and "verification" not in said,

@@ -7,9 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from git_theta.config import pairs
+
 _PORTS = {"http": 80, "https": 443}
 
 _FALSE = ("false", "no", "off", "0", "")
+
+#: How well a setting fits a URL: see `_match`.
+_Rank = tuple[int, int, int]
+
+#: The rank of settings that aren't for certain URLs.
+_ANYWHERE: _Rank = (-1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +59,54 @@ class WebSettings:
         )
 
     def headers(self, url: str, own: bool) -> dict[str, str]:
-        """Headers to add to requests of a URL.
+        """Headers to add to requests of a URL: all that fit.
+
+        Of several values of one header, those of the most specific setting count, with commas between. An
+        empty setting drops those before it.
 
         Args:
             url: The URL.
             own: Whether it belongs to the server itself. To others, only headers that are set for their
                 URLs are sent, because a header may be a password.
         """
-        value = self._value("extraheader", url, everywhere=own)
-        name, colon, content = (value or "").partition(":")
-        return {name.strip(): content.strip()} if colon else {}
+        best, found = _ANYWHERE, dict[str, tuple[_Rank, str, list[str]]]()
+        for rank, value in self._matching("extraheader", url, everywhere=own):
+            if rank < best:
+                # Git ignores what fits worse than a setting that it has read.
+                continue
+            best = rank
+            name, colon, content = (part.strip() for part in value.partition(":"))
+            before = found.get(name.lower())
+            if not value:
+                found.clear()
+            elif colon and before and before[0] == rank:
+                before[2].append(content)
+            elif colon:
+                found[name.lower()] = rank, name, [content]
+        return {name: ", ".join(contents) for _, name, contents in found.values()}
 
-    def _value(self, name: str, url: str, everywhere: bool = True) -> str | None:
-        best = (-1, -1, -1)
-        value = self.settings.get(f"http.{name}") if everywhere else None
-        for pattern, found in self._scoped(name):
-            rank = _match(pattern, url)
-            if rank and rank > best:
-                best, value = rank, found
-        return value
+    def _value(self, name: str, url: str) -> str | None:
+        best, found = _ANYWHERE, None
+        for rank, value in self._matching(name, url):
+            if rank >= best:
+                best, found = rank, value
+        return found
 
-    def _scoped(self, name: str) -> Iterator[tuple[str, str]]:
-        for key, value in self.settings.items():
-            if key.startswith("http.") and key.endswith(f".{name}"):
-                yield key[len("http.") : -len(name) - 1], value
+    def _matching(self, name: str, url: str, everywhere: bool = True) -> Iterator[tuple[_Rank, str]]:
+        """The values for a URL with how well they fit, in Git's order.
+
+        Args:
+            name: The last part of the setting's name.
+            url: The URL.
+            everywhere: Whether those that are for every URL count.
+        """
+        for key, value in pairs(self.settings):
+            if key == f"http.{name}" and everywhere:
+                yield _ANYWHERE, value
+            elif key.startswith("http.") and key.endswith(f".{name}"):
+                rank = _match(key[len("http.") : -len(name) - 1], url)
+                if rank:
+                    yield rank, value
 
     def _proxy(self, url: str) -> str:
         parts = urlsplit(url)
@@ -144,7 +176,7 @@ def _server(parts: SplitResult) -> tuple[str, str, int | None]:
     return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)
 
 
-def _match(pattern: str, url: str) -> tuple[int, int, int] | None:
+def _match(pattern: str, url: str) -> _Rank | None:
     """How well a URL in a setting's name fits, as git ranks it: host, then path, then user."""
     try:
         wanted, given = urlsplit(pattern), urlsplit(url)

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.store.lfs.endpoint import Endpoint, SshAddress, find_endpoint
+from git_theta.config import Config
+from git_theta.git.command import Git
+from git_theta.store.lfs.endpoint import Endpoint, SshAddress, find_endpoint, git_url
+from tests.conftest import Repo
 
 HTTPS = "https://example.com/a/b.git/info/lfs"
 
@@ -118,3 +121,27 @@ def test_the_scheme_in_place_of_gits_own() -> None:
 def test_a_server_reached_by_ssh() -> None:
     found = find_endpoint({"lfs.url": "ssh://git@example.com/a/b"}, {}, "origin", "download")
     assert found == Endpoint("https://example.com/a/b", ssh("/a/b"))
+
+
+def test_several_urls_for_one_base() -> None:
+    pairs = [("url.https://example.com/.insteadof", start) for start in ("gh:", "hub:")]
+    for url in ("gh:a/b", "hub:a/b"):
+        settings = Config([*pairs, ("remote.origin.url", url)])
+        assert find_endpoint(settings, {}, "origin", "download") == Endpoint(HTTPS)
+
+
+@pytest.mark.parametrize("url", ["gh:a", "hub:a", "https://example.com/a", "https://up/a", "other"])
+def test_urls_are_rewritten_as_git_does(repo: Repo, url: str) -> None:
+    for key, value in [
+        ("remote.origin.url", url),
+        ("remote.origin.url", "https://second/"),
+        ("url.https://example.com/.insteadOf", "gh:"),
+        ("url.https://example.com/.insteadOf", "hub:"),
+        ("url.https://Push/.pushInsteadOf", "https://example.com/"),
+        ("url.https://Push/.pushInsteadOf", "https://up/"),
+        ("url.https://Push/.pushInsteadOf", "hub:"),
+    ]:
+        repo.git("config", "--add", key, value)
+    settings = Git(repo.path).settings
+    assert git_url(settings, "origin", "download") == repo.git("remote", "get-url", "origin").strip()
+    assert git_url(settings, "origin", "upload") == repo.git("remote", "get-url", "--push", "origin").strip()

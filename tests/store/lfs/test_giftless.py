@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,50 +14,18 @@ from git_theta.store.lfs.endpoint import Endpoint
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import TransferError, Wanted
 from git_theta.store.transfer import Pace, fetch, push
+from tests import git_host
 
 pytestmark = [
     pytest.mark.oracle,
-    pytest.mark.skipif(not all(map(find_spec, ("giftless", "flask"))), reason="giftless isn't installed"),
+    pytest.mark.skipif(not git_host.INSTALLED, reason="giftless isn't installed"),
 ]
 
-_SETTINGS = """
-AUTH_PROVIDERS:
-  - giftless.auth.allow_anon:{access}
-TRANSFER_ADAPTERS:
-  basic:
-    factory: giftless.transfer.basic_streaming:factory
-    options:
-      storage_class: giftless.storage.local_storage:LocalStorage
-      storage_options:
-        path: {path}
-"""
 
-
-@pytest.fixture(params=["read_write"])
+@pytest.fixture(params=[git_host.OPEN])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    settings = tmp_path / "giftless.yaml"
-    settings.write_text(_SETTINGS.format(access=request.param, path=tmp_path / "server"))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [*(sys.executable, "-m", "flask", "--app", "giftless.wsgi_entrypoint"), "run", "--port", str(port)],
-        env={**os.environ, "GIFTLESS_CONFIG_FILE": str(settings)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=tmp_path,
-    )
-    try:
-        for _ in range(600):
-            assert process.poll() is None, "the server doesn't start"
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}/people/models.git/info/lfs"
-    finally:
-        process.terminate()
-        process.wait()
+    with git_host.serving(tmp_path / "host", request.param) as host:
+        yield f"{host.url}/people/models.git/info/lfs"
 
 
 def test_push_and_fetch(url: str, tmp_path: Path) -> None:
@@ -93,7 +56,7 @@ def test_what_the_server_lacks(url: str, tmp_path: Path) -> None:
         fetch(remote, [lacking], other)
 
 
-@pytest.mark.parametrize("url", ["read_only"], indirect=True)
+@pytest.mark.parametrize("url", [git_host.READ_ONLY], indirect=True)
 def test_a_server_that_only_reads(url: str, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
     wanted = [Wanted(store.put([b"x"]), 1)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from git_theta.config import Config
 from git_theta.store.lfs.web_settings import WebSettings, same_server, without_password
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
@@ -41,6 +42,25 @@ def test_the_best_fit_wins() -> None:
     assert web.headers(URL, own=True) == {"X": "path"}
     assert web.headers("https://elsewhere/", own=True) == {"X": "all"}
     assert web.headers("https://elsewhere/", own=False) == {}
+
+
+@pytest.mark.parametrize(
+    ("pairs", "headers"),
+    [
+        ([("", "A: 1"), ("", "B: 2")], {"A": "1", "B": "2"}),
+        ([("", "A: 1"), ("", "a: 2")], {"A": "1, 2"}),
+        ([("", "A: 1"), ("https://git.example.com", "B: 2")], {"A": "1", "B": "2"}),
+        ([("https://git.example.com", "B: 2"), ("", "A: 1")], {"B": "2"}),
+        ([("", "A: 1"), ("https://git.example.com", "A: 2")], {"A": "2"}),
+        ([("", "A: 1"), ("https://git.example.com", ""), ("https://git.example.com", "C: 3")], {"C": "3"}),
+        ([("https://git.example.com", "C: 3"), ("", "")], {"C": "3"}),
+        ([("", "A: 1"), ("", "no header")], {"A": "1"}),
+        ([("", "A: 1"), ("", "")], {}),
+    ],
+)
+def test_several_headers(pairs: list[tuple[str, str]], headers: dict[str, str]) -> None:
+    settings = Config((f"http.{scope}.extraheader".replace("..", "."), value) for scope, value in pairs)
+    assert WebSettings(settings, {}).headers(URL, own=True) == headers
 
 
 def test_tls() -> None:

@@ -1,0 +1,100 @@
+"""Pointers: a Git LFS pointer for each object, on a ref of the remote.
+
+Servers remove objects that no pointer in the repository names, and mirrors copy those that one does. A
+manifest is no pointer. So every object has one in the tree of `refs/theta/objects`, which no branch contains
+and which only grows. Nothing here needs it to fetch: a manifest says all that a download takes.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from uuid import uuid4
+
+from git_theta.errors import GitError
+from git_theta.git.command import Git
+
+#: Where the pointers are.
+REF = "refs/theta/objects"
+
+#: With this beside them, git-lfs takes the files for what they are.
+_ATTRIBUTES = b"* filter=lfs diff=lfs merge=lfs -text\n.gitattributes -filter -diff -merge text\n"
+
+#: How often to try, if others push at the same time.
+_TRIES = 10
+
+#: Nothing of the user's settings may make more of these commands than they are.
+_QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "push.gpgSign=false")
+
+
+def pointer(oid: str, size: int) -> bytes:
+    """The canonical pointer to an object."""
+    return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n".encode()
+
+
+def publish(git: Git, url: str, objects: Mapping[str, int]) -> bool:
+    """Add pointers to those that a remote has, and return whether any was lacking.
+
+    Args:
+        git: Git in the repository.
+        url: The remote.
+        objects: Sizes of objects that it has, by name.
+
+    Raises:
+        GitError: It can't be reached, or refuses.
+    """
+    for attempt in range(_TRIES):
+        tip = _tip(git, url)
+        lacking = objects.keys() - _listed(git, tip)
+        if not lacking:
+            return False
+        with_them = f"refs/theta/pending-{uuid4().hex}"
+        try:
+            _commit(git, with_them, tip, {oid: objects[oid] for oid in sorted(lacking)})
+            git.run(*_QUIET, "push", "-q", "--no-verify", "--no-follow-tags", url, f"{with_them}:{REF}")
+            return True
+        except GitError:
+            # If somebody else was faster, it's to be done again on top of what is there now.
+            if attempt == _TRIES - 1 or _tip(git, url) == tip:
+                raise
+        finally:
+            git.ok("update-ref", "-d", with_them)
+    raise AssertionError("unreachable")
+
+
+def _tip(git: Git, url: str) -> str:
+    """The commit that the remote's ref points to, which is here then; empty if there's no such ref."""
+    found = git.line("ls-remote", url, REF).partition("\t")[0]
+    if found and not git.ok("cat-file", "-e", f"{found}^{{tree}}"):
+        git.run(
+            *_QUIET, "fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", url, REF
+        )
+    return found
+
+
+def _listed(git: Git, tip: str) -> set[str]:
+    if not tip:
+        return set()
+    names = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip).split(b"\0")
+    return {os.fsdecode(name.replace(b"/", b"")) for name in names}
+
+
+def _commit(git: Git, ref: str, parent: str, objects: Mapping[str, int]) -> None:
+    git.run("fast-import", "--quiet", stdin=b"".join(_stream(ref, parent, objects)))
+
+
+def _stream(ref: str, parent: str, objects: Mapping[str, int]) -> Iterator[bytes]:
+    count = len(objects)
+    yield f"commit {ref}\ncommitter git-theta <git-theta> {int(time.time())} +0000\n".encode()
+    yield _data(f"Point to {count} object{'s' * (count != 1)}\n".encode())
+    if parent:
+        yield f"from {parent}\n".encode()
+    else:
+        yield b"M 100644 inline .gitattributes\n" + _data(_ATTRIBUTES)
+    for oid, size in objects.items():
+        yield f"M 100644 inline {oid[:2]}/{oid[2:]}\n".encode() + _data(pointer(oid, size))
+
+
+def _data(content: bytes) -> bytes:
+    return b"data %d\n%b\n" % (len(content), content)
