@@ -2,54 +2,122 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
 
 from git_theta.cli.render import plural, print_json, printable
-from git_theta.errors import CorruptError
-from git_theta.git.check import Problem, check, plan
+from git_theta.errors import CorruptError, MissingObjectError, UsageError
+from git_theta.git.check import Plan, Problem, Report, check, check_remote, plan
 from git_theta.git.command import Git
+from git_theta.git.remotes import sources
+from git_theta.git.repair import Repaired, repair
 from git_theta.git.repository import Repository
 from git_theta.progress import progress
 
 _EPILOG = """\b
 Examples:
-  git theta fsck            everything that any branch, tag, stash or reflog has
-  git theta fsck HEAD       only what HEAD's history has
+  git theta fsck                               everything that any branch, tag, stash or reflog has
+  git theta fsck HEAD                          only what HEAD's history has
+  git theta fsck --repair                      and fetch what is damaged or missing
+  git theta fsck --remote origin origin/main   whether origin has all that this branch needs
 """
 
 
 @click.command("fsck", epilog=_EPILOG, short_help="Check every object and every value.")
 @click.argument("revs", nargs=-1)
+@click.option("--repair", "repairing", is_flag=True, help="Fetch what is damaged or missing from remotes.")
+@click.option("--remote", default="", help="Check what is there, by name; with --repair, where from.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(revs: tuple[str, ...], as_json: bool) -> None:
+def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) -> None:
     """Check every object against its SHA-256, and every value of every version against its digest.
 
-    Exits with a non-zero code if anything is missing or damaged.
+    Exits with a non-zero code if anything is missing or damaged. Objects that only pushed versions need may
+    be absent, as after `git theta prune`: a checkout fetches them.
     """
     repository = Repository(Git())
+    if remote and remote not in sources(repository):
+        raise UsageError(f"there's no remote {remote!r}", "`git remote` lists them")
+    if remote and not repairing:
+        _look_at(repository, remote, revs, as_json)
+        return
     work = plan(repository, revs)
+    report = _checked(repository, work)
+    repaired = None
+    if repairing and (report.damaged or report.missing):
+        repaired = repair(repository, report.damaged, report.missing, work.named, remote)
+        report = _checked(repository, plan(repository, revs)) if repaired.objects else report
+    if as_json:
+        print_json(asdict(report) | ({"repaired": repaired.objects if repaired else ()} if repairing else {}))
+    else:
+        _print(report, everything=not revs)
+        if repaired:
+            _print_repaired(repaired)
+    if report.problems:
+        raise CorruptError(
+            f"{plural(len(report.problems), 'problem')} found", _hint(repository, report, repairing)
+        )
+
+
+def _checked(repository: Repository, work: Plan) -> Report:
     with progress("checking", work.nbytes) as advance:
-        report = check(repository, work, advance)
+        return check(repository, work, advance)
+
+
+def _look_at(repository: Repository, remote: str, revs: Iterable[str], as_json: bool) -> None:
+    report = check_remote(repository, remote, revs)
     if as_json:
         print_json(asdict(report))
     else:
-        for problem in report.problems:
-            click.echo(f"{_where(problem)}{problem.message}", err=True)
+        _print_problems(report.problems)
         click.echo(
-            f"{plural(report.objects, 'object')}, {plural(report.values, 'distinct value')} of "
-            f"{plural(report.versions, 'version')} checked."
+            f"{plural(report.objects, 'object')} of {plural(report.versions, 'version')} looked for at "
+            f"{report.url}."
         )
-        if report.unreferenced and not revs:
-            click.echo(f"{plural(report.unreferenced, 'object')} named by no version; they do no harm.")
-        if report.swept:
-            click.echo(f"{plural(report.swept, 'leftover temporary file')} removed.")
+    if report.missing:
+        raise MissingObjectError(
+            f"{plural(len(report.missing), 'object')} of {report.objects:,} not at {remote}",
+            f"git theta push {remote} --all",
+        )
     if report.problems:
-        raise CorruptError(
-            f"{plural(len(report.problems), 'problem')} found",
-            "copy the objects named above from another clone's .git/theta/objects",
+        raise CorruptError(f"{plural(len(report.problems), 'problem')} found")
+
+
+def _print(report: Report, everything: bool) -> None:
+    _print_problems(report.problems)
+    click.echo(
+        f"{plural(report.objects, 'object')}, {plural(report.values, 'distinct value')} of "
+        f"{plural(report.versions, 'version')} checked."
+    )
+    if report.elsewhere:
+        verb = "isn't" if report.elsewhere == 1 else "aren't"
+        click.echo(
+            f"{plural(report.elsewhere, 'object')} of pushed versions {verb} here; a checkout fetches them."
         )
+    if report.unreferenced and everything:
+        click.echo(f"{plural(report.unreferenced, 'object')} named by no version; they do no harm.")
+    if report.swept:
+        click.echo(f"{plural(report.swept, 'leftover temporary file')} removed.")
+
+
+def _print_repaired(repaired: Repaired) -> None:
+    for trouble in repaired.troubles:
+        click.echo(trouble, err=True)
+    click.echo(f"{plural(len(repaired.objects), 'object')} repaired.")
+
+
+def _print_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        click.echo(f"{_where(problem)}{problem.message}", err=True)
+
+
+def _hint(repository: Repository, report: Report, repairing: bool) -> str:
+    if not (report.damaged or report.missing):
+        return ""
+    if sources(repository) and not repairing:
+        return "fetch these objects again: git theta fsck --repair"
+    return "copy the objects named above from another clone's .git/theta/objects"
 
 
 def _where(problem: Problem) -> str:

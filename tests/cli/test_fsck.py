@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
+from pathlib import Path
 from subprocess import CompletedProcess
 
-from tests.cli.conftest import NAME, Json
+import numpy as np
+import pytest
+
+from tests.checkpoints import safetensors_bytes
+from tests.cli.conftest import FIRST, NAME, SECOND, Json
 from tests.conftest import Repo
 
 
@@ -20,7 +26,10 @@ def test_all_is_well(history: Repo, report: Json) -> None:
         "values": 5,
         "objects": len(history.objects),
         "unreferenced": 0,
+        "elsewhere": 0,
         "swept": 0,
+        "damaged": [],
+        "missing": [],
         "problems": [],
     }
     assert report(history, "fsck", "HEAD~1")["versions"] == 1
@@ -36,6 +45,9 @@ def test_a_missing_object_is_named_with_all_that_needs_it(history: Repo, report:
     for part in (NAME, history.git("rev-parse", "HEAD~1")[:10], "'small'", path.name):
         assert part in done.stderr
     assert fsck(history, "HEAD~1").returncode == 6
+    assert "copy the objects" in done.stderr
+    assert fsck(history, "--repair").returncode == 6
+    assert report(history, "show", f"HEAD~1:{NAME}")
 
 
 def test_what_only_the_reflog_has_is_checked(history: Repo, report: Json) -> None:
@@ -82,3 +94,123 @@ def test_leftovers_of_killed_processes_are_removed(history: Repo, report: Json) 
 
 def test_before_the_first_commit(repo: Repo, report: Json) -> None:
     assert report(repo, "fsck")["problems"] == []
+
+
+@pytest.fixture
+def server(history: Repo, tmp_path: Path) -> Path:
+    """A folder with the objects of a remote that the history was pushed to."""
+    history.git("init", "-q", "--bare", str(tmp_path / "bare.git"))
+    history.git("remote", "add", "origin", str(tmp_path / "bare.git"))
+    history.git("config", "theta.remote.origin.url", str(tmp_path / "server"))
+    history.git("push", "-q", "-u", "origin", "main")
+    return tmp_path / "server"
+
+
+def place(root: Path, oid: str) -> Path:
+    return root / "objects" / oid[:2] / oid[2:4] / oid
+
+
+def damage(path: Path) -> None:
+    """Change a byte of an object, of this copy alone."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.unlink()
+    path.write_bytes(data)
+
+
+def only_old(repo: Repo) -> Path:
+    """Push a file that the last commit removes, and return its only object."""
+    before = set(repo.objects)
+    repo.write("old.safetensors", safetensors_bytes({"old": np.random.default_rng(3).normal(size=(9, 9))}))
+    repo.commit("with an old file")
+    repo.git("rm", "-q", "old.safetensors")
+    repo.commit("without it")
+    repo.git("push", "-q")
+    (path,) = set(repo.objects) - before
+    return path
+
+
+def test_what_is_damaged_or_missing_is_fetched(history: Repo, server: Path, report: Json) -> None:
+    one, two = history.objects[:2]
+    one.unlink()
+    damage(two)
+    done = fsck(history)
+    assert done.returncode == 6
+    assert "hint: fetch these objects again: git theta fsck --repair" in done.stderr
+    said = history.theta("fsck", "--repair")
+    assert "2 objects repaired" in said
+    assert report(history, "fsck")["problems"] == []
+    assert report(history, "fsck", "--repair")["repaired"] == []
+    history.git("checkout", "-q", "HEAD~1")
+    assert history.read(NAME) == FIRST
+
+
+def test_a_damaged_object_that_no_remote_has_stays(history: Repo, server: Path) -> None:
+    (path, *_) = history.objects
+    damage(path)
+    bad = path.read_bytes()
+    place(server, path.name).unlink()
+    done = fsck(history, "--repair")
+    assert done.returncode == 6
+    assert f"object {path.name} isn't at" in done.stderr
+    assert "copy the objects" in done.stderr
+    assert path.read_bytes() == bad
+    place(server, path.name).write_bytes(bad)
+    done = fsck(history, "--repair", "--json")
+    assert "arrived damaged" not in done.stdout
+    assert json.loads(done.stdout)["damaged"] == [path.name]
+    assert path.read_bytes() == bad
+
+
+def test_another_remote_repairs_too(history: Repo, server: Path, tmp_path: Path) -> None:
+    (path, *_) = history.objects
+    good = path.read_bytes()
+    backup = tmp_path / "backup"
+    history.git("remote", "add", "backup", str(backup))
+    history.git("config", "theta.remote.backup.url", str(backup))
+    history.theta("push", "backup", "--all")
+    damage(place(server, path.name))
+    damage(path)
+    assert fsck(history, "--repair", "--remote", "origin").returncode == 6
+    history.theta("fsck", "--repair")
+    assert path.read_bytes() == good
+
+
+def test_old_versions_that_are_pushed_may_be_elsewhere(history: Repo, server: Path, report: Json) -> None:
+    everything = len(history.objects) + 1
+    old = only_old(history)
+    assert report(history, "fsck")["objects"] == everything
+    old.unlink()
+    found = report(history, "fsck")
+    assert (found["elsewhere"], found["missing"], found["problems"]) == (1, [], [])
+    assert "1 object of pushed versions isn't here" in history.theta("fsck")
+    assert (found["versions"], found["values"]) == (3, 5)
+    history.git("branch", "old", "HEAD~1")
+    history.git("worktree", "add", "-q", "--no-checkout", "../tree", "old")
+    assert fsck(history).returncode == 6, "a work tree needs it"
+    assert "1 object repaired" in history.theta("fsck", "--repair")
+
+
+def test_lazy_clones_need_nothing(history: Repo, server: Path, report: Json) -> None:
+    for path in history.objects:
+        path.unlink()
+    assert fsck(history).returncode == 6
+    history.git("config", "theta.fetch", "lazy")
+    found = report(history, "fsck")
+    assert (found["problems"], found["values"]) == ([], 0)
+
+
+def test_what_a_remote_has(history: Repo, server: Path, report: Json) -> None:
+    old = only_old(history)
+    found = report(history, "fsck", "--remote", "origin")
+    assert (found["versions"], found["objects"], found["missing"]) == (3, len(history.objects), [])
+    assert f"3 versions looked for at {server}" in history.theta("fsck", "--remote", "origin")
+    place(server, old.name).unlink()
+    done = fsck(history, "--remote", "origin")
+    assert done.returncode == 5
+    assert f"old.safetensors: object {old.name} isn't at origin\n" in done.stderr
+    assert "git theta push origin --all" in done.stderr
+    old.unlink()
+    assert "isn't at origin, nor here" in fsck(history, "--remote", "origin").stderr
+    assert fsck(history, "--remote", "elsewhere").returncode == 2
+    assert history.read(NAME) == SECOND
