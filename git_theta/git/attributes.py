@@ -23,9 +23,11 @@ ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
 #: Attributes of ours that a tracked pattern may have besides.
 OWN = (UPDATE, MERGE)
 
-_NAMES = {"filter", "diff", "merge", "text"}
+#: What a line that names a filter decides on.
+DRIVERS = {"filter", "diff", "merge", "text"}
+
 #: What would change a manifest on its way, or undo a part of ours: binary means -diff -merge -text.
-_HARMFUL = {"binary", "crlf", "eol", "ident", "working-tree-encoding"}
+HARMFUL = {"binary", "crlf", "eol", "ident", "working-tree-encoding"}
 _MACRO = "[attr]"
 _MAX_BYTES = 1900  # Git ignores lines of 2048 bytes or more
 _LINE = re.compile(
@@ -60,8 +62,8 @@ def track(
     added = []
     for pattern in dict.fromkeys(patterns):
         _check(pattern, wanted)
-        lines = _lines(text)
-        own = [i for i, line in enumerate(lines) if _pattern_of(line) == pattern]
+        lines = lines_of(text)
+        own = [i for i, line in enumerate(lines) if pattern_of(line) == pattern]
         complete = pattern in tracked_patterns(text) and any(_is_complete(lines[i]) for i in own)
         if complete and all(value_of(text, pattern, name) == value for name, value in wanted.items()):
             continue
@@ -69,7 +71,7 @@ def track(
         if not own:
             end = "\r\n" if "\r\n" in text else "\n"
             text += "" if not text or text.endswith("\n") else end
-            lines, own = [*_lines(text), quote(pattern) + end], [len(_lines(text))]
+            lines, own = [*lines_of(text), quote(pattern) + end], [len(lines_of(text))]
         if not complete:
             lines[own[-1]] = _with_theta(lines[own[-1]])
         lines[own[-1]] = _with_values(lines[own[-1]], wanted)
@@ -85,14 +87,14 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
     """
     wanted = set(patterns)
     kept, removed = [], []
-    for line in _lines(text):
-        pattern = _pattern_of(line)
+    for line in lines_of(text):
+        pattern = pattern_of(line)
         if pattern in wanted and "filter=theta" in line.split():
             removed.append(pattern)
-            others = [word for word in _attributes_of(line) if _name(word) not in {*_NAMES, *OWN}]
+            others = [word for word in attributes_of(line) if name_of(word) not in {*DRIVERS, *OWN}]
             if not others:
                 continue
-            line = " ".join((quote(pattern), *others)) + _line_end(line)
+            line = " ".join((quote(pattern), *others)) + line_end(line)
         kept.append(line)
     return "".join(kept), list(dict.fromkeys(removed))
 
@@ -100,9 +102,9 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
 def tracked_patterns(text: str) -> list[str]:
     """The patterns whose last line gives them to git-theta, in the order of the file."""
     found: dict[str, bool] = {}
-    for line in _lines(text):
-        pattern = _pattern_of(line)
-        filters = [word for word in _attributes_of(line) if _name(word) == "filter"]
+    for line in lines_of(text):
+        pattern = pattern_of(line)
+        filters = [word for word in attributes_of(line) if name_of(word) == "filter"]
         if pattern is not None and filters:
             found[pattern] = filters[-1] == "filter=theta"
     return [pattern for pattern, is_theta in found.items() if is_theta]
@@ -110,8 +112,8 @@ def tracked_patterns(text: str) -> list[str]:
 
 def value_of(text: str, pattern: str, attribute: str) -> str | None:
     """What the lines of a pattern say about an attribute; `None` if they give it no value."""
-    own = (line for line in _lines(text) if _pattern_of(line) == pattern)
-    words = [word for line in own for word in _attributes_of(line) if _name(word) == attribute]
+    own = (line for line in lines_of(text) if pattern_of(line) == pattern)
+    words = [word for line in own for word in attributes_of(line) if name_of(word) == attribute]
     return (words[-1].partition("=")[2] or None) if words else None
 
 
@@ -159,44 +161,48 @@ def _check(pattern: str, values: Mapping[str, str]) -> None:
 
 
 def _is_complete(line: str) -> bool:
-    words = _attributes_of(line)
-    return {word for word in words if _name(word) in _NAMES | _HARMFUL} == set(ATTRIBUTES)
+    words = attributes_of(line)
+    return {word for word in words if name_of(word) in DRIVERS | HARMFUL} == set(ATTRIBUTES)
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
     """Lines with their ends. Only LF ends one: other separators may be part of a pattern."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
-def _pattern_of(line: str) -> str | None:
+def pattern_of(line: str) -> str | None:
+    """A line's pattern, not quoted; `None` if it has none."""
     match = _LINE.match(line.rstrip("\r\n"))
     return _unquote(match["pattern"]) if match else None
 
 
-def _attributes_of(line: str) -> list[str]:
+def attributes_of(line: str) -> list[str]:
+    """What follows a line's pattern, as words."""
     match = _LINE.match(line.rstrip("\r\n"))
     return match["rest"].split() if match else []
 
 
-def _name(word: str) -> str:
+def name_of(word: str) -> str:
+    """The attribute that a word sets or unsets."""
     return word.lstrip("-!").partition("=")[0]
 
 
 def _with_theta(line: str) -> str:
-    pattern = _pattern_of(line) or ""
-    others = [word for word in _attributes_of(line) if _name(word) not in _NAMES | _HARMFUL]
-    return " ".join((quote(pattern), *ATTRIBUTES, *others)) + _line_end(line)
+    pattern = pattern_of(line) or ""
+    others = [word for word in attributes_of(line) if name_of(word) not in DRIVERS | HARMFUL]
+    return " ".join((quote(pattern), *ATTRIBUTES, *others)) + line_end(line)
 
 
 def _with_values(line: str, values: Mapping[str, str]) -> str:
     if not values:
         return line
-    others = [word for word in _attributes_of(line) if _name(word) not in values]
+    others = [word for word in attributes_of(line) if name_of(word) not in values]
     own = (f"{name}={value}" for name, value in values.items())
-    return " ".join((quote(_pattern_of(line) or ""), *others, *own)) + _line_end(line)
+    return " ".join((quote(pattern_of(line) or ""), *others, *own)) + line_end(line)
 
 
-def _line_end(line: str) -> str:
+def line_end(line: str) -> str:
+    """How a line ends."""
     return line[len(line.rstrip("\r\n")) :]
 
 

@@ -1,0 +1,163 @@
+"""`git theta migrate`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+
+from git_theta.cli.render import human_size, plural, printable, ratio
+from git_theta.errors import UsageError
+from git_theta.git.command import Git
+from git_theta.git.repository import Repository
+
+if TYPE_CHECKING:
+    from git_theta.git.migrate.run import Request, Summary
+
+_EPILOG = """\b
+Examples:
+  git theta migrate import                             from git-lfs, in the next commit
+  git theta migrate import --include '*.pt' --rewrite  in the history of this branch
+  git theta migrate import --rewrite --everything      in all of history
+  git theta migrate export --to lfs                    back to git-lfs
+"""
+
+_Command = Callable[..., None]
+
+
+@click.group("migrate", epilog=_EPILOG, short_help="Convert files to git-theta, or back.")
+def command() -> None:
+    """Convert files that are in Git already.
+
+    `import` takes checkpoints from git-lfs, from plain Git or from git-theta 0.2. `export` turns them into
+    files of git-lfs or into plain files. Both change .gitattributes accordingly. Files in the work tree keep
+    their bytes.
+
+    Without --rewrite, the conversion is staged for you to commit, and earlier commits stay as they are. With
+    --rewrite, every commit of the given branches and tags is made anew with converted files. Their ids
+    change, and all who have the old ones must reset to the new ones.
+    """
+
+
+def _shared(function: _Command) -> _Command:
+    """The options that both directions have."""
+    for decorate in (
+        click.argument("refs", nargs=-1, metavar="[REF]..."),
+        click.option("--everything", is_flag=True, help="With --rewrite: all local branches and tags."),
+        click.option(
+            "--rewrite", is_flag=True, help="Rewrite history, of the current branch if none is given."
+        ),
+    ):
+        function = decorate(function)
+    return function
+
+
+@command.command("import", short_help="Give files to git-theta.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="GLOB",
+    help="A pattern as in .gitattributes, or several with commas between. Without it: what git-lfs has, by "
+    "patterns that match a checkpoint, and files of git-theta 0.2.",
+)
+@_shared
+def import_(include: tuple[str, ...], rewrite: bool, everything: bool, refs: tuple[str, ...]) -> None:
+    """Give files to git-theta that git-lfs has, or Git itself, or git-theta 0.2."""
+    _run("theta", include, rewrite=rewrite, names=refs, everything=everything)
+
+
+@command.command("export", short_help="Give files to git-lfs, or to Git itself.")
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="GLOB",
+    help="A pattern as in .gitattributes, or several with commas between. Without it: all that git-theta "
+    "has.",
+)
+@click.option("--to", "target", type=click.Choice(["lfs", "plain"]), default="lfs", show_default=True,
+              help="What the files become.")  # fmt: skip
+@click.option("--force", is_flag=True, help="With --to plain: also files above 100 MB.")
+@_shared
+def export(
+    include: tuple[str, ...],
+    target: Literal["lfs", "plain"],
+    force: bool,
+    rewrite: bool,
+    everything: bool,
+    refs: tuple[str, ...],
+) -> None:
+    """Turn what git-theta has into files of git-lfs, or into plain files in Git."""
+    _run(target, include, rewrite=rewrite, names=refs, everything=everything, force=force)
+
+
+def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **how: Any) -> None:
+    from git_theta.git.filter import Filter
+    from git_theta.git.migrate.run import Request, migrate
+
+    patterns = tuple(part.strip() for glob in include for part in glob.split(",") if part.strip())
+    request = Request(target, patterns, **how)
+    if not request.rewrite and (request.names or request.everything):
+        raise UsageError("branches and tags are for --rewrite", "without it, the next commit is prepared")
+    if request.names and request.everything:
+        raise UsageError("--everything goes without names of branches and tags")
+    os.chdir(Repository(Git()).root)
+    work = Filter(Repository(Git()))
+    try:
+        summary = migrate(work, request)
+    finally:
+        work.close()
+    _report(request, summary)
+
+
+def _report(request: Request, summary: Summary) -> None:
+    if summary.others and request.target == "theta":
+        listed = ", ".join(map(printable, summary.others))
+        click.echo(f"Left to git-lfs, as no checkpoint matches: {listed}")
+    if not summary.versions:
+        click.echo("Nothing to convert.")
+        if request.target == "theta" and not request.include:
+            click.echo("Files in plain Git are converted by name: git theta migrate import --include '*.pt'")
+        return
+    click.echo(
+        f"{plural(summary.versions, 'version')} of {plural(summary.files, 'file')} converted: "
+        f"{human_size(summary.before)} before, {human_size(summary.after)} now "
+        f"({ratio(summary.after, summary.before)})."
+    )
+    if summary.written:
+        click.echo(f"{plural(len(summary.written), 'file')} had only a pointer here, and the content now.")
+    if request.rewrite:
+        _report_rewritten(request, summary)
+    else:
+        click.echo("All is staged. To finish: git commit")
+        click.echo("Earlier commits stay as they are; --rewrite would convert them too.")
+
+
+def _report_rewritten(request: Request, summary: Summary) -> None:
+    click.echo(f"{plural(summary.commits, 'commit')} rewritten, {plural(len(summary.refs), 'ref')} moved.")
+    if summary.signatures:
+        click.echo(f"{plural(summary.signatures, 'signature')} dropped: they were of the old commits.")
+    if summary.left:
+        more = ", …" if len(summary.left) > 3 else ""
+        click.echo(f"Still on old commits: {', '.join(map(printable, summary.left[:3]))}{more}")
+        if not request.everything:
+            click.echo("To rewrite all branches and tags at once, undo this and use --everything.")
+    click.echo("What they pointed to is kept in refs/original/. To undo:")
+    for ref in summary.refs[:3]:
+        click.echo(f"  {_undo(ref)}")
+    if len(summary.refs) > 3:
+        click.echo("  …")
+    click.echo(
+        "All who have the old commits must reset to the new ones. To publish: git push --force-with-lease"
+    )
+
+
+def _undo(ref: str) -> str:
+    from git_theta.git.migrate.refs import ORIGINAL, current
+
+    original = shlex.quote(ORIGINAL + ref)
+    if current(Git()) == ref:
+        return f"git reset --hard {original}"
+    return f"git update-ref {shlex.quote(ref)} {original}"

@@ -1,0 +1,191 @@
+"""Reading Git's objects as they are, trees and commits too, from one `git cat-file --batch`."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+from git_theta.errors import GitError
+
+#: Modes of the entries of trees, as they're written there.
+TREE, LINK, SUBMODULE = b"40000", b"120000", b"160000"
+
+#: So many trees are kept; histories are walked from version to version.
+_KEPT = 4096
+
+_PIECE = 1 << 20
+
+
+class Entry(NamedTuple):
+    """An entry of a tree: `oid` is in hexadecimal."""
+
+    mode: bytes
+    name: bytes
+    oid: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it's a regular file."""
+        return self.mode not in (TREE, LINK, SUBMODULE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An object: all of its bytes, or the first ones."""
+
+    kind: str
+    size: int
+    data: bytes
+
+
+class Objects:
+    """Reads objects by their ids. Not for concurrent use.
+
+    Args:
+        cwd: A folder of the repository; `None` for the current one.
+        env: The environment; `None` for this process's own.
+    """
+
+    def __init__(self, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
+        self._cwd = cwd
+        self._env = env
+        self._process: subprocess.Popen[bytes] | None = None
+        self._trees: dict[str, tuple[Entry, ...]] = {}
+
+    def __enter__(self) -> Objects:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def read(self, oid: str) -> Found:
+        """An object, by its id or as `COMMIT:PATH`.
+
+        Raises:
+            GitError: It isn't there.
+        """
+        kind, size, stream = self._ask(oid)
+        data = stream.read(size)
+        stream.read(1)
+        if len(data) != size:
+            raise _gone(oid)
+        return Found(kind, size, data)
+
+    def head(self, oid: str, limit: int) -> Found:
+        """An object with no more than its first bytes, so that a large one needn't fit into memory.
+
+        Raises:
+            GitError: It isn't there.
+        """
+        kind, size, stream = self._ask(oid)
+        data = stream.read(min(size, limit))
+        if size > limit:
+            # Cheaper than to read the rest.
+            self.close()
+        else:
+            stream.read(1)
+        return Found(kind, size, data)
+
+    def copy(self, oid: str, handle: int) -> int:
+        """Write an object's bytes to a descriptor, piece by piece, and return their number.
+
+        Raises:
+            GitError: It isn't there.
+        """
+        _, size, stream = self._ask(oid)
+        left = size
+        while left:
+            piece = stream.read(min(left, _PIECE))
+            if not piece:
+                raise _gone(oid)
+            left -= len(piece)
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(handle, view) :]
+        stream.read(1)
+        return size
+
+    def tree(self, oid: str) -> tuple[Entry, ...]:
+        """The entries of a tree, in their order.
+
+        Raises:
+            GitError: It isn't there.
+        """
+        found = self._trees.get(oid)
+        if found is None:
+            found = parse_tree(self.read(oid).data, len(oid) // 2)
+            if len(self._trees) >= _KEPT:
+                del self._trees[next(iter(self._trees))]
+            self._trees[oid] = found
+        return found
+
+    def close(self) -> None:
+        """End the process; the next question starts another one."""
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    with suppress(OSError):
+                        pipe.close()
+            process.wait()
+
+    def _ask(self, oid: str) -> tuple[str, int, BinaryIO]:
+        if not self._process:
+            self._process = subprocess.Popen(
+                ["git", "cat-file", "--batch"],
+                cwd=self._cwd,
+                env=self._env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=_PIECE,
+            )
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None  # noqa: S101, PT018
+        try:
+            stdin.write(os.fsencode(oid) + b"\n")
+            stdin.flush()
+            fields = stdout.readline().split()
+        except OSError as error:
+            raise _gone(oid) from error
+        if len(fields) != 3:
+            raise _gone(oid)
+        return fields[1].decode(), int(fields[2]), stdout  # type: ignore[return-value]
+
+
+def parse_tree(data: bytes, oid_bytes: int) -> tuple[Entry, ...]:
+    """The entries of a tree's bytes."""
+    found, at = [], 0
+    while at < len(data):
+        space = data.index(b" ", at)
+        end = data.index(b"\0", space)
+        oid = data[end + 1 : end + 1 + oid_bytes]
+        found.append(Entry(data[at:space], data[space + 1 : end], oid.hex()))
+        at = end + 1 + oid_bytes
+    return tuple(found)
+
+
+def format_tree(entries: Mapping[bytes, Entry]) -> bytes:
+    """A tree's bytes, with its entries in Git's order."""
+    return b"".join(
+        b"%b %b\0%b" % (entry.mode, entry.name, bytes.fromhex(entry.oid))
+        for entry in sorted(entries.values(), key=_order)
+    )
+
+
+def _order(entry: Entry) -> bytes:
+    """Folders are sorted as if their names ended in a slash."""
+    return entry.name + b"/" if entry.mode == TREE else entry.name
+
+
+def _gone(oid: str) -> GitError:
+    return GitError(f"Git has no object {oid}", "`git fsck` tells what is damaged")

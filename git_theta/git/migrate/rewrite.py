@@ -1,0 +1,133 @@
+"""Rewriting trees, commits and tags, byte for byte as they are but for the ids that change."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+
+from git_theta.errors import UsageError
+from git_theta.git.migrate.history import NAME, Commit, History
+from git_theta.git.migrate.objects import TREE, Entry, format_tree
+from git_theta.git.migrate.pack import Pack
+from git_theta.git.migrate.selection import State
+
+#: Headers of commits that would be wrong: signatures, and the tags that were merged.
+_SIGNED = (b"gpgsig ", b"gpgsig-sha256 ", b"mergetag ")
+
+_SIGNATURE = re.compile(rb"^-----BEGIN (PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.M)
+
+_FILE = b"100644"
+
+#: What a ref points to may also be a large blob.
+_TAG_BYTES = 16 << 20
+
+
+class Rewriter:
+    """Rewrites what belongs to a history.
+
+    Attributes:
+        commits: Old commit → new one, only what changes.
+        signatures: How many commits and tags lost a signature.
+
+    Args:
+        history: The commits.
+        pack: Where new objects go.
+        blobs: Blob → what it's to be, at paths that are concerned.
+    """
+
+    def __init__(self, history: History, pack: Pack, blobs: Mapping[str, str]) -> None:
+        self.commits: dict[str, str] = {}
+        self.signatures = 0
+        self._history = history
+        self._objects = history.objects
+        self._pack = pack
+        self._blobs = blobs
+        self._trees: dict[tuple[str, bytes, State], str | None] = {}
+        self._tags: dict[str, str] = {}
+
+    def tree(self, tree: str, state: State) -> str:
+        """A commit's tree as it's to be; it may be as it was."""
+        return self._tree(tree, b"", state) or self._pack.add("tree", b"")
+
+    def commit(self, commit: Commit, state: State) -> str:
+        """A commit as it's to be; its parents must have been done."""
+        tree = self.tree(commit.tree, state)
+        parents = [self.commits.get(parent, parent) for parent in commit.parents]
+        if tree == commit.tree and parents == list(commit.parents):
+            return commit.oid
+        head, gap, message = self._objects.read(commit.oid).data.partition(b"\n\n")
+        kept, dropped = _unsigned(head.split(b"\n"))
+        self.signatures += dropped
+        kept = [line for line in kept if not line.startswith((b"tree ", b"parent "))]
+        ids = [b"tree " + tree.encode(), *(b"parent " + parent.encode() for parent in parents)]
+        new = self._pack.add("commit", b"\n".join([*ids, *kept]) + gap + message)
+        self.commits[commit.oid] = new
+        return new
+
+    def ref(self, oid: str) -> str:
+        """What a ref is to point to: a commit, or a tag, which may be of a tag."""
+        if oid in self.commits or oid in self._history.trees:
+            return self.commits.get(oid, oid)
+        if oid not in self._tags:
+            found = self._objects.head(oid, _TAG_BYTES)
+            self._tags[oid] = self._tag(oid, found.data) if found.kind == "tag" else oid
+        return self._tags[oid]
+
+    def _tag(self, oid: str, data: bytes) -> str:
+        first, _, rest = data.partition(b"\n")
+        tagged = first.removeprefix(b"object ").decode()
+        new = self.ref(tagged)
+        if new == tagged:
+            return oid
+        head, gap, message = rest.partition(b"\n\n")
+        kept, dropped = _unsigned(head.split(b"\n"))
+        signature = _SIGNATURE.search(message)
+        if signature:
+            message = message[: signature.start()]
+        self.signatures += bool(dropped or signature)
+        return self._pack.add("tag", b"\n".join([b"object " + new.encode(), *kept]) + gap + message)
+
+    def _tree(self, tree: str, prefix: bytes, state: State) -> str | None:
+        """A tree as it's to be; `None` if nothing is left of it."""
+        key = (tree, prefix, state)
+        if key not in self._trees:
+            old = {entry.name: entry for entry in self._objects.tree(tree)}
+            new = self._edited(old, prefix, state)
+            changed = self._pack.add("tree", format_tree(new)) if new != old else tree
+            self._trees[key] = changed if new or not old else None
+        return self._trees[key]
+
+    def _edited(self, old: Mapping[bytes, Entry], prefix: bytes, state: State) -> dict[bytes, Entry]:
+        new = {}
+        for name, entry in old.items():
+            found: str | None = entry.oid
+            if entry.mode == TREE:
+                found = self._tree(entry.oid, prefix + name + b"/", state)
+            elif entry.is_file and name != NAME and state.concerns(prefix + name):
+                found = self._blobs.get(entry.oid, entry.oid)
+            if found is not None:
+                new[name] = entry._replace(oid=found)
+        folder = os.fsdecode(prefix.rstrip(b"/"))
+        if folder in state.edits:
+            there, blob = old.get(NAME), state.edits[folder]
+            if there and not there.is_file:
+                raise UsageError(f"{prefix.decode(errors='replace')}.gitattributes isn't a file")
+            if blob is None:
+                new.pop(NAME, None)
+            else:
+                new[NAME] = Entry(there.mode if there else _FILE, NAME, blob)
+        return new
+
+
+def _unsigned(headers: list[bytes]) -> tuple[list[bytes], bool]:
+    """Headers without signatures, and whether there was one. A line that goes on begins with a space."""
+    kept: list[bytes] = []
+    dropping = dropped = False
+    for line in headers:
+        if not line.startswith(b" "):
+            dropping = line.startswith(_SIGNED)
+        dropped |= dropping
+        if not dropping:
+            kept.append(line)
+    return kept, dropped

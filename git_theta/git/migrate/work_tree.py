@@ -1,0 +1,230 @@
+"""The index and the work tree after a migration: files keep their bytes, and Git sees no change in them."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_theta.errors import ThetaError, UsageError
+from git_theta.git.command import Git
+from git_theta.git.filter import Filter, explain
+from git_theta.git.index import quiet_mtime_ns, refresh_stats
+from git_theta.git.migrate.convert import Converter
+from git_theta.git.migrate.lfs_objects import pieces
+from git_theta.git.migrate.objects import Objects
+from git_theta.git.migrate.stored import IN_MEMORY, Stored, read_stored
+from git_theta.report.words import plural, printable
+from git_theta.store.cache import same_file
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A file that differs between two trees: mode and blob on each side, empty where it isn't."""
+
+    path: bytes
+    old: tuple[str, str]
+    new: tuple[str, str]
+
+    @property
+    def is_attributes(self) -> bool:
+        """Whether it's an attributes file, and not one that was converted."""
+        return os.path.basename(self.path) == b".gitattributes"
+
+
+def changes(git: Git, old: str, new: str) -> list[Change]:
+    """The files that differ between two trees."""
+    fields = git.run("diff-tree", "-r", "-z", "--no-renames", old, new).split(b"\0")
+    found = []
+    for head, path in zip(fields[::2], fields[1::2], strict=False):
+        mode, new_mode, oid, new_oid, _ = head.decode().removeprefix(":").split(" ")
+        found.append(Change(path, _side(mode, oid), _side(new_mode, new_oid)))
+    return found
+
+
+def refuse_changes(git: Git, objects: Objects) -> None:
+    """Fail if something isn't committed.
+
+    A file that is a pointer, or metadata of git-theta 0.2, in the work tree too isn't a change, although
+    filters see one there.
+
+    Raises:
+        UsageError: There's a change.
+    """
+    words = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all")
+    changed = [record for record in git.run(*words).split(b"\0") if record]
+    kept = [
+        record[3:] for record in changed if record[:2] != b" M" or not _is_as_stored(git, objects, record[3:])
+    ]
+    if kept:
+        more = f" and {plural(len(kept) - 1, 'other file')}" if len(kept) > 1 else ""
+        raise UsageError(
+            f"{printable(os.fsdecode(kept[0]))}{more} changed since the last commit", "commit it, or stash it"
+        )
+
+
+def _is_as_stored(git: Git, objects: Objects, path: bytes) -> bool:
+    oid = git.line("rev-parse", "-q", "--verify", ":" + os.fsdecode(path))
+    stored = read_stored(objects, oid, path, manifests=False)
+    return stored.kind == "theta-0.2" or (stored.kind != "plain" and _has(path, objects.read(oid).data))
+
+
+def refuse_untracked(paths: Iterable[str]) -> None:
+    """Fail if files that are to be written are there, and Git doesn't know them.
+
+    Raises:
+        UsageError: One is.
+    """
+    for path in paths:
+        if os.path.lexists(path):
+            raise UsageError(f"{printable(path)} isn't committed", f"git add {path}, and commit it")
+
+
+class Switch:
+    """Takes the index and the work tree from one tree to another.
+
+    Attributes:
+        written: Files that were pointers or manifests, and have their content now.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        objects: Where blobs are read from.
+        converter: Where the content of files comes from.
+        stored: Blob → what it stands for, old ones and new ones.
+    """
+
+    def __init__(
+        self, work: Filter, objects: Objects, converter: Converter, stored: Mapping[str, Stored]
+    ) -> None:
+        self.written: list[str] = []
+        self._work = work
+        self._git = work.repository.git
+        self._objects = objects
+        self._converter = converter
+        self._stored = stored
+        self._hidden: frozenset[bytes] = frozenset()
+
+    def go(self, wanted: Iterable[Change], move: Callable[[], object]) -> None:
+        """Do it.
+
+        Args:
+            wanted: What changes.
+            move: Moves the refs; if it fails, nothing has changed.
+
+        Raises:
+            ThetaError: The user has changed something meanwhile, or the index is locked.
+        """
+        listed = list(wanted)
+        self._hidden = _hidden(self._git) if listed else frozenset()
+        files = [change for change in listed if not change.is_attributes]
+        before = {change.path: status for change in files if (status := _status(change.path))}
+        refuse_changes(self._git, self._objects)
+        self._stage((change, change.new) for change in listed)
+        try:
+            move()
+        except BaseException:
+            self._stage((change, change.old) for change in listed)
+            raise
+        self._write_attributes([change for change in listed if change.is_attributes])
+        stats = {}
+        for change in files:
+            with suppress(OSError):
+                status = self._settle(change, before.get(change.path))
+                if status:
+                    stats[change.path] = status
+        oids = {change.path: change.new[1] for change in files if change.path in stats}
+        refresh_stats(self._git, self._work.repository.index, Path.cwd(), oids, stats=stats)
+
+    def _stage(self, entries: Iterable[tuple[Change, tuple[str, str]]]) -> None:
+        lines, hidden = [], []
+        for change, (mode, oid) in entries:
+            hidden += [change.path + b"\0"] if oid and change.path in self._hidden else []
+            zeros = "0" * len(change.old[1] or change.new[1])
+            lines.append(f"{mode or 0} {oid or zeros} 0\t".encode() + change.path + b"\0")
+        self._git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+        if hidden:
+            # A new entry would be taken for a file that was deleted.
+            self._git.run("update-index", "-z", "--skip-worktree", "--stdin", stdin=b"".join(hidden))
+
+    def _write_attributes(self, files: list[Change]) -> None:
+        shown = [change.path for change in files if change.new[1] and change.path not in self._hidden]
+        there = b"".join(path + b"\0" for path in shown)
+        self._git.run("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=there)
+        for change in files:
+            if not change.new[1]:
+                with suppress(FileNotFoundError):
+                    os.unlink(change.path)
+
+    def _settle(self, change: Change, before: os.stat_result | None) -> os.stat_result | None:
+        """The stat of a file that is what its new blob stands for; `None` if only Git can tell.
+
+        Git has just said that it's what the old blob stands for. Its size guards against files that are
+        converted on the way, such as their line ends.
+        """
+        old, new = self._stored[change.old[1]], self._stored[change.new[1]]
+        path = os.fsdecode(change.path)
+        if before is None or not stat.S_ISREG(before.st_mode):
+            return None
+        if old.kind != "plain" and _has(change.path, self._objects.read(change.old[1]).data):
+            try:
+                status = self._write(path, self._converter.content(change.old[1], old), before.st_mode)
+            except ThetaError as error:
+                explain(path, error)
+                return None
+            self.written.append(path)
+        elif old.kind == "theta-0.2" or before.st_size != (new.size or 0):
+            return None
+        elif same_file(before, os.lstat(change.path)):
+            status = before
+        else:
+            return None
+        manifest = self._converter.known_manifest(change.new[1]) if new.kind == "theta" else None
+        if manifest:
+            self._work.remember_file(manifest, status)
+        return status
+
+    def _write(self, path: str, data: memoryview, mode: int) -> os.stat_result:
+        handle, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".git-theta-")
+        try:
+            with open(handle, "wb", closefd=False) as file:
+                for piece in pieces(data):
+                    file.write(piece)
+            os.fchmod(handle, stat.S_IMODE(mode))
+            past = quiet_mtime_ns(self._work.repository.index)
+            os.utime(handle, ns=(past, past))
+            os.rename(name, path)
+            return os.fstat(handle)
+        except BaseException:
+            with suppress(OSError):
+                os.unlink(name)
+            raise
+        finally:
+            os.close(handle)
+
+
+def _side(mode: str, oid: str) -> tuple[str, str]:
+    return (mode, oid) if oid.strip("0") else ("", "")
+
+
+def _hidden(git: Git) -> frozenset[bytes]:
+    """Files that a sparse checkout leaves out."""
+    listing = git.run("ls-files", "-t", "-z").split(b"\0")
+    return frozenset(record[2:] for record in listing if record.startswith(b"S "))
+
+
+def _status(path: bytes) -> os.stat_result | None:
+    with suppress(OSError):
+        return os.lstat(path)
+    return None
+
+
+def _has(path: bytes, text: bytes) -> bool:
+    """Whether a file is exactly that text."""
+    with suppress(OSError):
+        if os.lstat(path).st_size == len(text) <= 64 * IN_MEMORY:
+            return Path(os.fsdecode(path)).read_bytes() == text
+    return False
