@@ -16,6 +16,7 @@ from git_theta.errors import ThetaError
 from git_theta.git import attributes
 from git_theta.git.command import Git
 from git_theta.git.hooks import hook_states
+from git_theta.git.protection import is_configured, unprotected
 from git_theta.git.repository import Repository
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
@@ -57,7 +58,7 @@ def environment() -> dict[str, dict[str, Any]]:
 
 def _settings(git: Git) -> dict[str, str]:
     """Settings of git-theta, and the file that each comes from."""
-    wanted = r"^(theta|filter\.theta|diff\.theta)\."
+    wanted = r"^(theta|(filter|diff|merge|hook)\.theta)\.|^core\.hookspath$"
     if not git.ok("config", "--get-regexp", wanted):
         return {}
     fields = os.fsdecode(git.run("config", "--show-origin", "-z", "--get-regexp", wanted)).split("\0")
@@ -77,6 +78,9 @@ def _repository(repository: Repository) -> dict[str, Any]:
         "hooks": ", ".join(
             f"{name}: {state.value}" for name, state in hook_states(repository.hooks_dir).items()
         ),
+        "hooks folder": str(repository.hooks_dir),
+        "hook in settings": "runs" if is_configured(repository.git) else "doesn't run (needs git 2.54)",
+        "pushes": unprotected(repository) or "send objects",
     }
     if repository.git.line("rev-parse", "--is-inside-work-tree") == "true":
         files = attributes.attribute_files(repository.root, repository.git)

@@ -9,6 +9,7 @@ import click
 
 from git_theta.errors import ThetaError
 from git_theta.git.command import Git
+from git_theta.git.fetch import is_here
 from git_theta.git.filter import Filter, explain, note
 from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.repository import Repository
@@ -20,7 +21,7 @@ from git_theta.git.repository import Repository
 def command(name: str, args: tuple[str, ...]) -> None:
     """Do what a hook is for: send objects before a push, else write large checkpoints, which never fails."""
     if name == "pre-push":
-        _send(*args[:2])
+        _send(args)
         return
     try:
         repository = Repository(Git())
@@ -29,18 +30,23 @@ def command(name: str, args: tuple[str, ...]) -> None:
         os.chdir(repository.root)
         work = Filter(Repository(Git()))
         try:
-            materialise(work, find_pending(work))
+            pending = find_pending(work)
+            if work.repository.settings.lazy:
+                pending = [item for item in pending if is_here(work.repository, item.manifest)]
+            materialise(work, pending)
         finally:
             work.close()
     except (ThetaError, OSError) as error:
         explain(None, error if isinstance(error, ThetaError) else ThetaError(str(error)))
 
 
-def _send(remote: str, url: str) -> None:
+def _send(args: tuple[str, ...]) -> None:
     """Send the objects that a push needs; a failure stops the push."""
-    from git_theta.cli.render import human_size, plural
+    from git_theta.git.prepush import told
     from git_theta.git.push import parse_updates, push_updates
+    from git_theta.report.words import transferred
 
-    done = push_updates(Repository(Git()), remote, url, parse_updates(sys.stdin))
+    remote, url, lines = told(args, sys.stdin, os.environ)
+    done = push_updates(Repository(Git()), remote, url, parse_updates(lines))
     if done and done.count:
-        note(f"sent {plural(done.count, 'object')}, {human_size(done.bytes)}")
+        note(transferred("sent", done.count, done.bytes, done.seconds))

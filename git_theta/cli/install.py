@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
-from git_theta.errors import GitError
+from git_theta.errors import GitError, UsageError
 from git_theta.git.command import Git
-from git_theta.git.hooks import HookState
-from git_theta.git.install import hook_command, install, install_hooks
+from git_theta.git.hooks import HookState, sends_objects
+from git_theta.git.install import install, install_hooks
+from git_theta.git.protection import is_shared, unprotected
 from git_theta.git.repository import Repository
+from git_theta.git.team_hooks import add_to, hook_file
 
 _EPILOG = """\b
 Examples:
   git theta install            for every repository of this user
   git theta install --local    for this repository only
+  git theta install --hooks    also add to hooks that the team shares
 """
 
 
@@ -21,32 +26,44 @@ Examples:
 @click.option("--global", "scope", flag_value="--global", default="--global", help="For this user (default).")
 @click.option("--local", "scope", flag_value="--local", help="For this repository.")
 @click.option("--system", "scope", flag_value="--system", help="For every user of this machine.")
-@click.option("--hooks/--no-hooks", default=True, help="Install hooks in this repository, if there is one.")
-def command(scope: str, hooks: bool) -> None:
+@click.option(
+    "--hooks/--no-hooks",
+    default=None,
+    help="Install hooks in this repository, even in a folder of hooks in the work tree, such as husky's; "
+    "or none at all. By default, only in the repository's own folder.",
+)
+def command(scope: str, hooks: bool | None) -> None:
     """Write the filter settings, once per user and machine.
 
     With them, every git command stores and restores tracked checkpoints. `git clone` needs the global
     (or system) ones. Running it again repairs an installation that was moved.
     """
     git = Git()
-    written = install(git, scope)
+    written = install(git, scope, hook=hooks is not False)
     where = {"--global": "this user", "--local": "this repository", "--system": "this machine"}[scope]
     click.echo(f"git-theta is set up for {where}: {', '.join(written)}.")
-    if hooks and git.ok("rev-parse", "--git-dir"):
-        _hooks(Repository(git))
+    if hooks is not False and git.ok("rev-parse", "--git-dir"):
+        _hooks(Repository(git), shared=hooks is True)
+    elif hooks:
+        raise UsageError("--hooks needs a repository")
     click.echo("Next: git theta track '*.safetensors'")
 
 
-def _hooks(repository: Repository) -> None:
+def _hooks(repository: Repository, shared: bool) -> None:
     states = install_hooks(repository)
     for name, state in states.items():
-        if state is HookState.MANUAL:
-            click.echo(f"hook {name}: Git's hooks are in {repository.hooks_dir} (core.hooksPath). Add there:")
-            click.echo(f'    {hook_command()} hook {name} "$@"')
-        elif state is not HookState.CURRENT:
+        if state not in (HookState.MANUAL, HookState.CURRENT):
             click.echo(f"hook {name}: {state.value}")
     if HookState.FAILED in states.values():
         raise GitError(
             f"some hooks couldn't be written in {repository.hooks_dir}",
             "check its permissions and what's there; everything else works without hooks",
         )
+    reason = unprotected(repository)
+    if reason and shared and is_shared(repository) and not sends_objects(repository.hooks_dir):
+        path = hook_file(repository.hooks_dir, "pre-push")
+        add_to(path)
+        click.echo(f"hook pre-push: added to {os.path.relpath(path)}; commit that file")
+        reason = unprotected(repository)
+    if reason:
+        click.echo(f"warning: {reason}", err=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 import git_theta
 from git_theta.git.command import Git
 from git_theta.git.diff_files import DRIVER
-from git_theta.git.hooks import HookState, ensure_hooks
+from git_theta.git.hooks import CONFIGURED, HookState, ensure_hooks
 from git_theta.git.repository import Repository
 
 _GONE = (
@@ -103,12 +103,26 @@ def _driver_command() -> str:
     return "theta() { " + shell_command('"$@"') + " || :; }; theta diff-driver"
 
 
-def install(git: Git, scope: str) -> dict[str, str]:
+def hook_settings() -> dict[str, str]:
+    """The settings of a hook that Git runs from version 2.54 on, wherever its other hooks are.
+
+    Older versions ignore them. Repositories without objects aren't kept waiting for git-theta.
+    """
+    wanted = 'theta=$(git rev-parse --git-common-dir)/theta && [ -d "$theta" ] || exit 0; '
+    # An event without a command would end every push, so the command comes first.
+    return {
+        f"hook.{CONFIGURED}.command": f"{wanted}{hook_command()} hook pre-push",
+        f"hook.{CONFIGURED}.event": "pre-push",
+    }
+
+
+def install(git: Git, scope: str, hook: bool = True) -> dict[str, str]:
     """Write the settings.
 
     Args:
         git: Git in the user's folder.
         scope: `--global`, `--local`, `--system` or `--worktree`.
+        hook: Whether to write those of the hook, too.
 
     Returns:
         What was written.
@@ -116,7 +130,7 @@ def install(git: Git, scope: str) -> dict[str, str]:
     Raises:
         GitError: Git can't write them.
     """
-    written = settings()
+    written = settings() | (hook_settings() if hook else {})
     for key, value in written.items():
         git.run("config", scope, "--replace-all", key, value)
     return written
@@ -133,7 +147,7 @@ def uninstall(git: Git, scope: str) -> bool:
         # There may be other settings of the driver, which are the user's.
         git.run("config", scope, "--unset-all", DRIVER)
         found = True
-    for section in ("filter", "merge", "mergetool"):
+    for section in ("filter", "merge", "mergetool", "hook"):
         if git.ok("config", scope, "--get-regexp", rf"^{section}\.theta\."):
             git.run("config", scope, "--remove-section", f"{section}.theta")
             found = True

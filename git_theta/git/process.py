@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from git_theta.errors import GitError, ThetaError
+from git_theta.errors import GitError, MissingObjectError, ThetaError
+from git_theta.git.author import last_author
 from git_theta.git.body import drain
 from git_theta.git.command import Git
 from git_theta.git.diff_files import DiffDriver
@@ -37,7 +38,7 @@ class _Request:
     path: str
     blob: str
     can_delay: bool
-    treeish: bool
+    treeish: str
 
 
 class Process:
@@ -57,10 +58,12 @@ class Process:
         self._pending: dict[str, Pending] = {}
         self._delayed: dict[str, Manifest] = {}
         self._awaiting: dict[str, tuple[_Request, Manifest]] = {}
-        self._absent: set[str] = set()
+        self._absent: dict[str, int | None] = {}
         self._ready: dict[str, Future[int]] = {}
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
         self._diff_driver = DiffDriver(repository.git)
+        self._reminded = False
+        self._trouble: ThetaError | None = None
 
     def serve(self) -> None:
         """Answer requests to the end of input, then materialise what was put off.
@@ -116,6 +119,7 @@ class Process:
             self._refuse(request, error)
             return
         self._give(blob)
+        self._remind()
 
     def _smudge(self, request: _Request) -> None:
         content = self._reader.content()
@@ -131,7 +135,8 @@ class Process:
             if manifest is None:
                 self._give(data)
                 return
-            absent = {oid for oid in manifest.oids() if not self._filter.repository.store.has(oid)}
+            store = self._filter.repository.store
+            absent = {oid: size for oid, size in manifest.objects().items() if not store.has(oid)}
             if absent and self._settings.lazy:
                 self._give(data)
                 return
@@ -143,7 +148,7 @@ class Process:
                 return
             self._fetch(absent)
             # Git is told now, while it can still fail, and not after it has finished.
-            require(manifest, self._filter.repository.store)
+            require(manifest, store)
             if self._is_large(request, manifest):
                 self._put_off(request, manifest)
             elif request.can_delay:
@@ -155,6 +160,15 @@ class Process:
             for _ in content:
                 pass
             self._refuse(request, error)
+
+    def _remind(self) -> None:
+        """Say, once, that a push won't send objects if so."""
+        if not self._reminded:
+            from git_theta.git.protection import remind
+
+            self._reminded = True
+            with suppress(ThetaError, OSError):
+                remind(self._filter.repository)
 
     def _is_for_the_driver(self, request: _Request) -> bool:
         """Whether Git wants the file only to hand it to our diff driver, which needs no more than this.
@@ -176,20 +190,20 @@ class Process:
         self._pending[request.path] = Pending(request.path, manifest, text, request.blob)
         self._give(text)
 
-    def _fetch(self, oids: set[str]) -> None:
-        if oids:
-            from git_theta.git.fetch import fetch_objects
+    def _fetch(self, objects: Mapping[str, int | None]) -> None:
+        if objects:
+            from git_theta.git.fetch import ensure
 
-            count = fetch_objects(self._filter.repository, oids)
-            note(f"fetched {count} object{'s' * (count != 1)}")
+            with _interruptible():
+                ensure(self._filter.repository, objects)
 
     def _fetch_absent(self) -> None:
         """Get what the delayed files lack; Git is told of a failure when it asks for a file again."""
-        absent, self._absent = self._absent, set()
+        absent, self._absent = self._absent, {}
         try:
             self._fetch(absent)
         except ThetaError as error:
-            explain(None, error)
+            self._trouble = error
         for path, (request, manifest) in list(self._awaiting.items()):
             if not self._is_large(request, manifest):
                 self._delayed[path] = manifest
@@ -198,12 +212,22 @@ class Process:
     def _list_available(self) -> None:
         self._fetch_absent()
         self._look_ahead()
-        if self._ready and not self._awaiting:
-            wait(self._ready.values(), return_when=FIRST_COMPLETED)
-        done = [path for path, future in self._ready.items() if future.done()]
-        done += self._awaiting
-        self._writer.lines(*(f"pathname={path}" for path in done))
+        good, bad = self._finished()
+        while not good and (busy := [future for future in self._ready.values() if not future.done()]):
+            wait(busy, return_when=FIRST_COMPLETED)
+            good, bad = self._finished()
+        # Git ends at the first failure, so files that can't be written come after all others.
+        self._writer.lines(*(f"pathname={path}" for path in good or bad))
         self._writer.lines("status=success")
+
+    def _finished(self) -> tuple[list[str], list[str]]:
+        """Delayed files that Git can have now, and those that it can't have."""
+        store = self._filter.repository.store
+        done = {path: future.exception() is None for path, future in self._ready.items() if future.done()}
+        for path, (_, manifest) in self._awaiting.items():
+            done[path] = all(store.has(oid) for oid in manifest.objects())
+        good = [path for path, fine in done.items() if fine]
+        return good, [path for path in done if path not in good]
 
     def _look_ahead(self) -> None:
         for path in list(self._delayed)[: max(0, _AHEAD - len(self._ready))]:
@@ -256,6 +280,13 @@ class Process:
             os.close(handle)
 
     def _refuse(self, request: _Request, error: Exception) -> None:
+        if isinstance(error, MissingObjectError) and self._trouble:
+            # Why it's missing says more.
+            error = self._trouble
+        if isinstance(error, MissingObjectError) and request.command == "smudge":
+            author = last_author(self._filter.repository.git, request.path, request.treeish or "HEAD")
+            hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint
+            error = MissingObjectError(error.message, hint)
         explain(request.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
         self._writer.lines("status=error")
 
@@ -270,7 +301,7 @@ def _request(lines: list[str]) -> _Request:
         keys.get("pathname", ""),
         keys.get("blob", ""),
         keys.get("can-delay") == "1",
-        "treeish" in keys,
+        keys.get("treeish", ""),
     )
 
 
@@ -294,6 +325,18 @@ def serve_stdio() -> int:
         note("interrupted; run `git theta checkout` to write the files that still hold a manifest")
         return 130
     return 0
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end what may take long; Git, which got it too, waits for this process."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise ThetaError("interrupted", "run it again: what has been fetched isn't fetched again") from error
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import git_theta
-from git_theta.git.install import hook_command, settings, shell_command
+from git_theta.git.install import hook_command, hook_settings, settings, shell_command
 from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
 
@@ -140,6 +140,8 @@ def test_settings_stay_on_one_line() -> None:
         "mergetool.theta.trustExitCode",
         "filter.theta.required",
     ]
+    found |= hook_settings()
+    assert list(found)[-2:] == ["hook.theta.command", "hook.theta.event"]
     assert not any("\n" in value or "\0" in value for value in found.values())
 
 

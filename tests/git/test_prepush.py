@@ -1,0 +1,43 @@
+"""What a hook is told before a push, by Git or by a program that runs hooks."""
+
+from __future__ import annotations
+
+import pytest
+
+from git_theta.git.prepush import told
+from git_theta.git.push import parse_updates
+
+ZERO = "0" * 40
+NEW, OLD = "1" * 40, "2" * 40
+LINE = f"refs/heads/main {NEW} refs/heads/main {OLD}"
+NAMED = {
+    "PRE_COMMIT_REMOTE_NAME": "origin",
+    "PRE_COMMIT_REMOTE_URL": "url",
+    "PRE_COMMIT_LOCAL_BRANCH": "refs/heads/main",
+    "PRE_COMMIT_REMOTE_BRANCH": "refs/heads/there",
+}
+
+
+def test_git() -> None:
+    assert told(["origin", "url"], [LINE + "\n"], NAMED) == ("origin", "url", [LINE + "\n"])
+    assert told(["origin", "url"], [], {}) == ("origin", "url", [])
+
+
+def test_husky_4() -> None:
+    environment = {"HUSKY_GIT_PARAMS": "origin url", "HUSKY_GIT_STDIN": f"{LINE}\n{LINE}\n"}
+    assert told([], ["\n"], environment) == ("origin", "url", [LINE, LINE])
+
+
+@pytest.mark.parametrize(
+    ("more", "new", "old"),
+    [({"PRE_COMMIT_TO_REF": NEW, "PRE_COMMIT_FROM_REF": OLD}, NEW, OLD), ({}, "refs/heads/main", "")],
+)
+def test_pre_commit(more: dict[str, str], new: str, old: str) -> None:
+    name, url, lines = told([], [], NAMED | more)
+    assert (name, url) == ("origin", "url")
+    (update,) = parse_updates(lines)
+    assert (update.new, update.old, update.ref) == (new, old, "refs/heads/there")
+
+
+def test_nobody_says_anything() -> None:
+    assert told([], [], {}) == ("", "", [])
