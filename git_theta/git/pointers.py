@@ -25,7 +25,18 @@ _ATTRIBUTES = b"* filter=lfs diff=lfs merge=lfs -text\n.gitattributes -filter -d
 _TRIES = 10
 
 #: Nothing of the user's settings may make more of these commands than they are.
-_QUIET = ("-c", "gc.auto=0", "-c", "maintenance.auto=false", "-c", "push.gpgSign=false")
+_QUIET = (
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+    "-c",
+    "push.gpgSign=false",
+    "-c",
+    "push.pushOption=",
+)
+
+_ALONE = ("-q", "--no-verify", "--no-follow-tags", "--no-recurse-submodules")
 
 
 def pointer(oid: str, size: int) -> bytes:
@@ -52,7 +63,7 @@ def publish(git: Git, url: str, objects: Mapping[str, int]) -> bool:
         with_them = f"refs/theta/pending-{uuid4().hex}"
         try:
             _commit(git, with_them, tip, {oid: objects[oid] for oid in sorted(lacking)})
-            git.run(*_QUIET, "push", "-q", "--no-verify", "--no-follow-tags", url, f"{with_them}:{REF}")
+            git.run(*_QUIET, "push", *_ALONE, url, f"{with_them}:{REF}")
             return True
         except GitError:
             # If somebody else was faster, it's to be done again on top of what is there now.

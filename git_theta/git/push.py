@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, MissingObjectError
+from git_theta.git.command import Git
 from git_theta.git.filter import note
 from git_theta.git.history import Version, objects_of, since
 from git_theta.git.pointers import REF, publish
@@ -65,7 +66,11 @@ def push_updates(
     if not versions:
         return None
     refs = [update.ref for update in updates if update.new]
-    with opened(remote_of(repository, name, "upload", refs[0] if len(refs) == 1 else None)) as remote:
+    with opened(
+        remote_of(
+            repository, _one_of(repository.git, name, url), "upload", refs[0] if len(refs) == 1 else None
+        )
+    ) as remote:
         return send(repository, remote, url, versions.values())
 
 
@@ -114,6 +119,12 @@ def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Ve
                 f"(to be silent: git config theta.pointers false): {error.message}"
             )
     return done
+
+
+def _one_of(git: Git, name: str, url: str) -> str:
+    """What to send objects to: the URL if the remote has several, which Git pushes to one after another."""
+    urls = git.values(f"remote.{name}.pushurl") or git.values(f"remote.{name}.url")
+    return url if len(urls) > 1 and not git.config(f"theta.remote.{name}.url") else name
 
 
 def _absent(remote: Remote, wanted: Sequence[Wanted]) -> list[str]:

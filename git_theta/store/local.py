@@ -163,7 +163,11 @@ class LocalStore:
         target = self.path(written.oid)
         with told(self.root):
             try:
-                if not target.exists():
+                if target.exists():
+                    # It's wanted again, so `prune` mustn't take it for old.
+                    with suppress(OSError):
+                        os.utime(target)
+                else:
                     os.fsync(written.handle)
                     # Objects never change: read-only guards against a tool that edits in place.
                     os.fchmod(written.handle, 0o444)

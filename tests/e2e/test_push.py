@@ -141,7 +141,7 @@ def test_lazy_clones_keep_manifests(repo: Repo, bare: Path, tmp_path: Path) -> N
     assert made.read(NAME).startswith(b"git-theta manifest")
     assert made.status() == ""
     assert not made.objects
-    assert "1 object fetched" in made.theta("fetch")
+    assert "fetched 1 object" in made.theta("fetch")
     made.theta("checkout")
     assert made.read(NAME) == model(1)
     assert made.status() == ""
@@ -188,3 +188,15 @@ def test_a_hook_that_was_there_runs_too(repo: Repo, bare: Path, tmp_path: Path) 
     assert seen[-1] == "origin"
     assert not repo.git("ls-remote", "origin")
     assert sent(tmp_path)
+
+
+def test_each_of_several_urls_gets_the_objects(repo: Repo, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        repo.git("init", "-q", "--bare", str(tmp_path / f"{name}.git"))
+        repo.git("config", "--add", "remote.both.url", str(tmp_path / f"{name}.git"))
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "both", "main")
+    for name in ("one", "two"):
+        stored = {path.name for path in (tmp_path / f"{name}.git" / "theta").glob("objects/??/??/*")}
+        assert stored == {path.name for path in repo.objects}
