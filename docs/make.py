@@ -58,12 +58,19 @@ SETTINGS = {
         "all. With `ask`, merges ask on the terminal, as `git theta merge-tool` does."
     ),
     "theta.fetch": (
-        "With `lazy`, a checkout leaves the manifests of files whose objects aren't here; `git theta fetch` "
-        "and `git theta checkout` get them later. The default is `auto`."
+        "With `lazy`, a checkout leaves the manifests of files whose objects aren't here; `git theta pull` "
+        "gets them later. The default is `auto`."
     ),
     "theta.remote.NAME.url": (
         "Where the objects of a Git remote are, if not in its own repository: `s3://BUCKET/PREFIX`, `gs://`, "
         "`az://`, `ssh://HOST/PATH`, or a folder. Buckets need the extra: pip install 'git-theta[buckets]'."
+    ),
+    "theta.pruneRecent": (
+        "How long `git theta prune` keeps what versions need: `10 days`, the default, `2w`, `36h`. A number "
+        "alone is in days."
+    ),
+    "theta.pruneVerifyRemote": (
+        "Whether `git theta prune` asks the remote for each object before it deletes it. The default is true."
     ),
     "theta.mergeRule": (
         "The same for some parameters, with `parameters=GLOB`, or some files, with `path=GLOB`. There may be "

@@ -5,10 +5,8 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from difflib import get_close_matches
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +15,10 @@ from git_theta.arrays import gather
 from git_theta.errors import UsageError
 from git_theta.formats.split import split
 from git_theta.git.command import Git
-from git_theta.git.find import find_manifest
+from git_theta.git.fetch import ensure, needed
+from git_theta.git.find import choose, find_manifest
 from git_theta.git.repository import Repository
-from git_theta.model.manifest import Manifest, is_manifest, parse, sort_key
+from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.store.local import LocalStore
 from git_theta.values import checked
@@ -79,12 +78,13 @@ def load(
 ) -> dict[str, Any]:
     """The parameters of a checkpoint, by name.
 
-    Every value that comes from the store is checked against its digest. Nothing is unpickled.
+    Every value that comes from the store is checked against its digest. Nothing is unpickled. What isn't in
+    the store is fetched from the repository's remotes: of all parameters together, and only what these need.
 
     Args:
         path: The file, relative to the current folder or absolute.
         rev: A revision, such as `HEAD~1` or a branch; the file in the work tree when `None`.
-        params: Names, or patterns such as `encoder/*`; only these are decoded. All when `None`.
+        params: Names, or patterns such as `encoder/*`; only these are fetched and decoded. All when `None`.
         framework: `numpy`: arrays, bf16 and fp8 with the dtypes of `ml_dtypes`; or `torch`: tensors.
 
     Returns:
@@ -92,7 +92,8 @@ def load(
 
     Raises:
         UsageError: There's no such version, parameter or framework.
-        MissingObjectError: An object isn't in the store.
+        MissingObjectError: An object is neither in the store nor at a remote.
+        TransferError: The remote can't be reached.
         CorruptError: A stored value is damaged.
     """
     if framework not in ("numpy", "torch"):
@@ -127,7 +128,7 @@ def _load_work_file(path: Path, params: Iterable[str] | None) -> dict[str, Value
     with ThreadPoolExecutor() as pool:
         tensors = {tensor.name: tensor for tensor in split(data, formats.registry(), pool).tensors}
     found = {}
-    for name in _chosen(tensors, params):
+    for name in choose(tensors, params):
         t = tensors[name]
         value = gather(data, t.spec, t.offset, t.strides, t.big_endian, _temporary)
         found[name] = bytearray(value), t.spec
@@ -143,13 +144,18 @@ def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> 
     text = Path(path).read_bytes() if rev is None else None
     wanted = parse(text) if text is not None else manifest(path, rev)
     repository = Repository(Git(_located(path)[0]))
-    names = _chosen(wanted.by_name, params)
+    names = choose(wanted.by_name, params)
+    ensure(repository, needed(wanted.by_name[name] for name in names), say=_silently)
 
     def read(name: str) -> Value:
         return _read_value(wanted, name, repository.store)
 
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         return dict(zip(names, run_all(pool, read, names), strict=True))
+
+
+def _silently(_text: str) -> None:
+    """A library has nothing to say."""
 
 
 def _read_value(wanted: Manifest, name: str, store: LocalStore) -> Value:
@@ -160,20 +166,6 @@ def _read_value(wanted: Manifest, name: str, store: LocalStore) -> Value:
         value[at : at + len(piece)] = piece
         at += len(piece)
     return value, entry.spec
-
-
-def _chosen(names: Mapping[str, object], params: Iterable[str] | None) -> list[str]:
-    """The names that were asked for, sorted as in a manifest."""
-    if params is None:
-        return sorted(names, key=sort_key)
-    found = set()
-    for wanted in [params] if isinstance(params, str) else params:
-        fits = [wanted] if wanted in names else [name for name in names if fnmatchcase(name, wanted)]
-        if not fits:
-            near = get_close_matches(wanted, names, 3, 0.4) or list(names)[:3]
-            raise UsageError(f"there's no parameter {wanted!r}; near: {', '.join(near) or 'none at all'}")
-        found.update(fits)
-    return sorted(found, key=sort_key)
 
 
 def _numpy(value: bytearray, spec: TensorSpec) -> NDArray[Any]:

@@ -53,6 +53,8 @@ class Cleaner:
         updates: Names of the updates that may be chosen; dense always may.
         depth: How many updates should stand on each other at most; see `bases.usable`.
         candidates: Asked only for a file that has no previous version.
+        lazy: Whether objects that a previous manifest names and that aren't here are elsewhere, so that what
+            they hold isn't stored again.
     """
 
     store: LocalStore
@@ -62,6 +64,7 @@ class Cleaner:
     updates: Sequence[str] = AUTOMATIC
     depth: int = DEPTH
     candidates: Candidates = tuple
+    lazy: bool = False
 
     def clean(self, data: memoryview, previous: Iterable[Manifest] = ()) -> Cleaned:
         """Store a file.
@@ -79,7 +82,7 @@ class Cleaner:
         for manifest in reversed(earlier):
             sources.update((entry.digest, entry.source) for entry in manifest.all_entries())
         with Batch(self.store) as batch:
-            keeper = Keeper(self.store, batch, sources, self.known, self.updates, self.depth)
+            keeper = Keeper(self.store, batch, sources, self.known, self.updates, self.depth, self.lazy)
             with ThreadPoolExecutor(self.threads) as pool:
                 parts = split(data, formats.registry(), pool)
                 tensors = sorted(parts.tensors, key=lambda tensor: -tensor.spec.nbytes)
@@ -97,7 +100,7 @@ class Cleaner:
             *entries, layout_entry = settle([*values, layout], batch)
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(parts.format, len(data), layout_entry, tuple(entries))
-        whole = (one for one in earlier if all(map(self.store.has, one.oids())))
+        whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
         return Cleaned(reconcile(manifest, whole), parts.note)
 
     def _gather(self, data: memoryview, tensor: Tensor) -> memoryview:

@@ -92,6 +92,7 @@ class Keeper:
         known: Looks a digest up in everything stored so far.
         updates: Names of the updates that may be chosen; dense always may.
         depth: How many updates should stand on each other at most; see `bases.usable`.
+        lazy: Whether objects that `sources` name and that aren't here are elsewhere.
     """
 
     store: LocalStore
@@ -100,6 +101,7 @@ class Keeper:
     known: Known = lambda _digest: None
     updates: Sequence[str] = AUTOMATIC
     depth: int = DEPTH
+    lazy: bool = False
 
     def keep(self, name: str, spec: TensorSpec, value: memoryview, bases: Sequence[Entry] = ()) -> Kept:
         """Store a value, unless it's there already.
@@ -114,15 +116,17 @@ class Keeper:
             ThetaError: The store can't be written.
         """
         key = digest(value)
-        for source in (self.sources.get(key), self.known(key)):
-            if source and self.has(source):
-                return Kept(name, spec, key, source)
-        lost = self.sources.get(key)
-        if lost:
+        before = self.sources.get(key)
+        if before and (self.lazy or self.has(before)):
+            return Kept(name, spec, key, before)
+        source = self.known(key)
+        if source and self.has(source):
+            return Kept(name, spec, key, source)
+        if before:
             # Encoding is deterministic, so that a lost object comes back under its name.
-            again = self._again(value, spec, lost)
+            again = self._again(value, spec, before)
             if again:
-                pack = lost.payload.oid if lost.payload else ""
+                pack = before.payload.oid if before.payload else ""
                 return Kept(name, spec, key, self._write(again, key, pack))
         usable_bases = [
             base_of(entry, source, self.store, deep)

@@ -64,6 +64,10 @@ class Merged:
     conflicts: tuple[Conflict, ...] = ()
 
 
+def _nothing_to_fetch(_entries: Iterable[Entry]) -> None:
+    pass
+
+
 def _nothing_beside(path: str, _name: str) -> tuple[TensorSpec, Input]:
     raise ThetaError(f"{path}: files beside the models can't be read here")
 
@@ -81,6 +85,7 @@ class Merger:
         depth: How many updates should stand on each other at most.
         beside: Reads parameters of files that options name.
         at_hand: Gives bytes of values that needn't be read from the store.
+        fetch: Called with what is about to be read and isn't in the store, so that it can be brought here.
     """
 
     store: LocalStore
@@ -91,6 +96,7 @@ class Merger:
     depth: int = DEPTH
     beside: Beside = _nothing_beside
     at_hand: Callable[[Entry], memoryview | None] = field(default=lambda _entry: None)
+    fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch
 
     def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged:
         """Merge checkpoints.
@@ -108,7 +114,7 @@ class Merger:
             MissingObjectError: A value that's needed isn't in the store.
             CorruptError: It's damaged.
         """
-        plan, found = self._plan(base, sides, rules)
+        plan, found = self._plan(base, sides, rules, combining=True)
         if found is None or plan.conflicts:
             return plan
         manifest = self._carry_out(plan.steps, sides, found)
@@ -124,10 +130,10 @@ class Merger:
         Raises:
             ThetaError: As for `merge`.
         """
-        return self._plan(base, sides, rules)[0]
+        return self._plan(base, sides, rules, combining=False)[0]
 
     def _plan(
-        self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules
+        self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules, *, combining: bool
     ) -> tuple[Merged, _Rest | None]:
         """The plan and the rest of the file, which isn't there if the file is taken as a whole."""
         whole = _as_a_whole(base, sides, rules)
@@ -136,12 +142,19 @@ class Merger:
         plan = tuple(steps(base, sides, rules))
         conflicts = [step.outcome for step in plan if isinstance(step.outcome, Conflict)]
         wanted = {step.name: step.likely.spec for step in plan if step.likely}
+        values = [entry for step in plan for entry in _inputs(step)] if combining and not conflicts else []
+        self._bring([*values, *(entry for one in (base, *sides) for entry in rest(one))])
         found = self._rest(base, sides, wanted, rules)
         formats = dict.fromkeys(one.format for one in (*sides, *([base] if base else [])))
         if found.conflicts and len(formats) > 1:
             # Parts of files of different formats don't go together.
             return _whole_side(sides, rules, f"versions have different formats: {', '.join(formats)}"), None
         return Merged(None, plan, (*conflicts, *found.conflicts)), found
+
+    def _bring(self, entries: Iterable[Entry]) -> None:
+        absent = [e for e in entries if not all(self.store.has(ref.oid) for ref in e.source.payloads())]
+        if absent:
+            self.fetch(absent)
 
     def _carry_out(self, plan: Sequence[Step], sides: Sequence[Manifest], found: _Rest) -> Manifest:
         entries = [s.outcome.entry for s in plan if isinstance(s.outcome, Taken) and s.outcome.entry]
@@ -173,11 +186,11 @@ class Merger:
         """The value that a strategy makes, as a recipe where that's possible."""
         assert isinstance(step.outcome, Rule)  # noqa: S101
         rule, indices = step.outcome, step.changed
-        models = [side for side in (step.sides[i] for i in indices) if side]
+        inputs = _inputs(step)
+        models, base = inputs[: len(indices)], next(iter(inputs[len(indices) :]), None)
         spec = models[0].spec
         strategy = merges.registry().get(rule.strategy)
         options, files = _split_options(rule, indices, len(step.sides))
-        base = step.base if step.base and step.base.spec == spec else None
         combined = combine(
             strategy,
             parse(strategy, options),
@@ -188,7 +201,6 @@ class Merger:
             [self.beside(file, step.name) for file in files],
             self.store.temporary_file,
         )
-        inputs = [*models, *([base] if base else [])]
         kept = self._as_recipe(step.name, spec, combined, inputs, keeper)
         if kept is None:
             kept = keeper.keep(step.name, spec, self._held(combined.value(), spec), inputs)
@@ -285,6 +297,7 @@ class Merger:
         """Parameters that share memory must agree; rules may have said otherwise."""
         smudger = Smudger(self.store, self.threads)
         if smudger.overlaps(manifest):
+            self._bring(manifest.all_entries())
             handle = self.store.temporary_file()
             with open(handle, "rb"):
                 smudger.smudge(manifest, handle)
@@ -309,6 +322,14 @@ class _Rest:
     new: tuple[tuple[str, memoryview], ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     extra: tuple[tuple[str, str], ...] = ()
+
+
+def _inputs(step: Step) -> list[Entry]:
+    """What a strategy is given: the models that changed, then the base if it's of the same kind."""
+    if not isinstance(step.outcome, Rule):
+        return []
+    models = [side for side in (step.sides[i] for i in step.changed) if side]
+    return [*models, *([step.base] if step.base and step.base.spec == models[0].spec else [])]
 
 
 def _rest_key(manifest: Manifest | None) -> Hashable:

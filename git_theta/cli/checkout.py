@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 
 import click
 
@@ -11,9 +12,8 @@ from git_theta.cli.render import plural
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
-from git_theta.git.materialise import find_pending, materialise
+from git_theta.git.pull import Choice, pull
 from git_theta.git.repository import Repository
-from git_theta.progress import progress
 
 _EPILOG = """\b
 Examples:
@@ -27,32 +27,55 @@ Examples:
 def command(paths: tuple[str, ...]) -> None:
     """Write the checkpoints that the work tree has only the manifests of.
 
-    Git leaves them so if a checkout was killed, or while one of its hooks runs. A file that was changed is
-    never touched; to throw a change away, use `git checkout -- PATH`.
+    Git leaves them so if a checkout was killed, while one of its hooks runs, and in lazy clones. Objects that
+    aren't here are fetched. A file that was changed is never touched; to throw a change away, use
+    `git checkout -- PATH`.
     """
-    repository = Repository(Git())
-    prefix = repository.git.line("rev-parse", "--show-prefix")
+    repository, wanted = at_top(paths)
+    write(repository, Choice(wanted))
+
+
+def at_top(paths: Sequence[str]) -> tuple[Repository, list[str]]:
+    """Go to the top of the work tree; returns the repository, and the paths from there.
+
+    Raises:
+        UsageError: A path has no tracked checkpoint, or isn't in the work tree.
+    """
+    git = Git()
+    prefix = git.line("rev-parse", "--show-prefix")
     wanted = [_from_top(prefix, path) for path in paths]
-    os.chdir(repository.root)
+    os.chdir(Repository(git).root)
     repository = Repository(Git())
+    for path, name in zip(paths, wanted, strict=True):
+        if not repository.git.run("ls-files", "--", f":(attr:filter=theta,top,literal){name}"):
+            raise UsageError(f"{path} has no tracked checkpoint", "`git theta ls-files` lists them")
+        if name and not os.path.lexists(name):
+            raise UsageError(
+                f"{path} isn't in the work tree", f"get it back with: git checkout -- {shlex.quote(path)}"
+            )
+    return repository, wanted
+
+
+def write(repository: Repository, choice: Choice) -> None:
+    """Write what is chosen, and say what was done.
+
+    Args:
+        repository: The current folder is the top of its work tree.
+        choice: The files.
+
+    Raises:
+        UsageError: No checkpoint is chosen.
+        ThetaError: A file couldn't be written.
+    """
     repository.store.sweep()
     work = Filter(repository)
     try:
-        for path, pathspec in zip(paths, wanted, strict=True):
-            if not repository.git.run("ls-files", "--", f":(attr:filter=theta,top,literal){pathspec}"):
-                raise UsageError(f"{path} has no tracked checkpoint", "`git theta ls-files` lists them")
-            if pathspec and not os.path.lexists(pathspec):
-                raise UsageError(
-                    f"{path} isn't in the work tree", f"get it back with: git checkout -- {shlex.quote(path)}"
-                )
-        pending = find_pending(work, wanted)
-        with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
-            failed = materialise(work, pending, advance)
+        done = pull(work, choice, click.echo)
     finally:
         work.close()
-    if failed:
-        raise ThetaError(f"{plural(len(failed), 'file')} couldn't be written", "see above")
-    click.echo(f"{plural(len(pending), 'file')} written." if pending else "Nothing to do.")
+    if done.failed:
+        raise ThetaError(f"{plural(len(done.failed), 'file')} couldn't be written", "see above")
+    click.echo(f"{plural(done.written, 'file')} written." if done.written else "Nothing to do.")
 
 
 def _from_top(prefix: str, path: str) -> str:

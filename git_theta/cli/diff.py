@@ -12,10 +12,11 @@ import click
 
 from git_theta.cli.diff_page import side_names, write_page
 from git_theta.cli.render import print_json
-from git_theta.errors import UsageError
+from git_theta.errors import ThetaError, UsageError
 from git_theta.git.colour import painted, palette
 from git_theta.git.command import Git
 from git_theta.git.compare import Changed, changed, names_revision, revisions
+from git_theta.git.filter import explain
 from git_theta.git.find import find_manifest
 from git_theta.git.repository import Repository, current
 from git_theta.git.sides import Sides
@@ -99,7 +100,7 @@ def command(
         pairs = (change for item in items if (change := _compared(sides, item)))
     try:
         threads = (repository.settings if repository else Settings()).thread_count
-        found = (_with_distances(change, threads) if figures else change for change in pairs)
+        found = (_with_distances(sides, change, threads) if figures else change for change in pairs)
         if as_json:
             print_json([change_json(change) for change in found])
             return
@@ -118,10 +119,15 @@ def _print(text: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _with_distances(change: Change, threads: int) -> Change:
+def _with_distances(sides: Sides, change: Change, threads: int) -> Change:
     """With how far each changed value moved."""
     if change.old.reader is None or change.new.reader is None:
         return change
+    try:
+        sides.fetch(change)
+    except ThetaError as error:
+        # What is here can be compared all the same.
+        explain(change.new.path, error)
     found = measure(change.diff.changed, change.old.reader, change.new.reader, threads)
     return replace(change, measured=found)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from git_theta.cli.render import plural
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.fetch import fetch_objects
-from git_theta.git.history import everywhere
+from git_theta.git.history import everywhere, objects_of
+from git_theta.git.remotes import sources
 from git_theta.git.repository import Repository
 
 _EPILOG = """\b
@@ -20,7 +20,7 @@ Examples:
 
 
 @click.command("fetch", epilog=_EPILOG, short_help="Get objects from a remote.")
-@click.argument("refs", nargs=-1, metavar="[REF]…")
+@click.argument("refs", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="What any ref or the index needs.")
 @click.option("--remote", default="", help="Where from; else each remote is asked, the branch's first.")
 def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
@@ -31,7 +31,8 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
     if everything and refs:
         raise UsageError("--all goes without refs")
     repository = Repository(Git())
+    if remote and remote not in sources(repository) and not {"/", ":"} & set(remote):
+        raise UsageError(f"there's no remote {remote!r}", "`git remote` lists them")
     versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
-    oids = {oid for version in versions.values() if version.manifest for oid in version.manifest.oids()}
-    count = fetch_objects(repository, oids, remote)
-    click.echo(f"{plural(count, 'object')} fetched." if count else "Nothing to do.")
+    done = fetch_objects(repository, objects_of(versions.values()), remote)
+    click.echo(str(done) if done.count else "Nothing to do.")

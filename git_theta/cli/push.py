@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from git_theta.cli.render import human_size, plural
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.history import everywhere
 from git_theta.git.push import send
-from git_theta.git.remotes import opened, remote_of, sources
+from git_theta.git.remotes import opened, remote_of, sources, url_of
 from git_theta.git.repository import Repository
+from git_theta.report.words import transferred
 
 _EPILOG = """\b
 Examples:
@@ -21,7 +21,7 @@ Examples:
 
 @click.command("push", epilog=_EPILOG, short_help="Send objects to a remote.")
 @click.argument("remote", default="")
-@click.argument("refs", nargs=-1, metavar="[REF]…")
+@click.argument("refs", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="What any ref or the index needs.")
 def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
     """Send the objects that versions need and that a remote lacks.
@@ -36,8 +36,8 @@ def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
         raise UsageError("there's no remote", "git remote add origin URL")
     versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
     with opened(remote_of(repository, name, "upload")) as place:
-        done = send(repository, place, versions.values())
+        done = send(repository, place, url_of(repository, name, "upload"), versions.values())
     if done is None or not done.count:
         click.echo("Nothing to do.")
     else:
-        click.echo(f"{plural(done.count, 'object')} sent, {human_size(done.bytes)}.")
+        click.echo(transferred("sent", done.count, done.bytes, done.seconds))

@@ -13,6 +13,7 @@ from git_theta.cli.value_report import report
 from git_theta.cost import SizeOf, entry_bytes, manifest_bytes, payload_bytes
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
+from git_theta.git.fetch import ensure, needed
 from git_theta.git.find import find_manifest
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Entry, Source
@@ -49,7 +50,9 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
     repository = Repository(Git())
     manifest = find_manifest(repository.git, version)
     if name is not None:
-        report(entry_of(manifest, name, version), repository.store, values=values, as_json=as_json)
+        entry = entry_of(manifest, name, version)
+        ensure(repository, needed([entry]))
+        report(entry, repository.store, values=values, as_json=as_json)
         return
     if values:
         raise UsageError("--values is for one parameter", "name it: --param NAME")

@@ -9,6 +9,7 @@ import click
 
 from git_theta.git.body import drain
 from git_theta.git.command import Git
+from git_theta.git.fetch import ensure, is_here
 from git_theta.git.filter import Filter, read_pieces, send, wanted
 from git_theta.git.repository import Repository
 
@@ -23,6 +24,10 @@ def command(path: str | None) -> None:
     if manifest is None:
         sys.stdout.buffer.write(data or b"")
         return
+    if repository.settings.lazy and not is_here(repository, manifest):
+        sys.stdout.buffer.write(data or b"")
+        return
+    ensure(repository, manifest.objects())
     handle = repository.store.temporary_file()
     work = Filter(repository)
     try:

@@ -15,6 +15,7 @@ from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, split
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file
+from git_theta.git.fetch import ensure
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.model.tensor import TensorSpec
@@ -68,7 +69,9 @@ class Beside:
         if data is not None and not is_manifest(data):
             return _InFile(path, data, self._repository.store)
         text = bytes(data) if data is not None else self._committed(path)
-        return _InStore(parse(text), self._repository.store)
+        manifest = parse(text)
+        ensure(self._repository, manifest.objects())
+        return _InStore(manifest, self._repository.store)
 
     def _committed(self, path: str) -> bytes:
         with Blobs(self._repository.git.cwd) as blobs:

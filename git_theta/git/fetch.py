@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import MissingObjectError, ThetaError
@@ -53,19 +53,26 @@ def is_here(repository: Repository, manifest: Manifest) -> bool:
     return all(map(repository.store.has, manifest.oids()))
 
 
-def ensure(repository: Repository, objects: Mapping[str, int | None]) -> None:
-    """Get those of some objects that aren't here, before they're read, and say so on stderr.
+def ensure(
+    repository: Repository, objects: Mapping[str, int | None], say: Callable[[str], object] = note
+) -> Fetched:
+    """Get those of some objects that aren't here, before they're read.
+
+    Without any remote, nothing happens: whoever reads an object can say better what it's needed for.
 
     Args:
         repository: The repository.
         objects: Their sizes by name, as `needed` and `Manifest.objects` give them.
+        say: Told in one line what was fetched, if anything was.
 
     Raises:
         ThetaError: As for `fetch_objects`.
     """
+    if all(map(repository.store.has, objects)) or not sources(repository):
+        return Fetched()
     done = fetch_objects(repository, objects)
-    if done.count:
-        note(str(done))
+    say(str(done))
+    return done
 
 
 def fetch_objects(repository: Repository, objects: Mapping[str, int | None], remote: str = "") -> Fetched:
@@ -142,5 +149,6 @@ def _brief(reasons: Sequence[ThetaError]) -> str:
     others = [one for one in reasons if one not in absent]
     parts = [f"{len(absent):,} not there"] if absent else []
     if others:
-        parts.append(others[0].message + (f", and {len(others) - 1:,} more failed" if len(others) > 1 else ""))
+        more = f", and {len(others) - 1:,} more failed" if len(others) > 1 else ""
+        parts.append(others[0].message + more)
     return "; ".join(parts)

@@ -146,11 +146,13 @@ class Filter:
             updates=self._allowed(path),
             depth=settings.depth,
             candidates=self._candidates,
+            lazy=settings.lazy,
         )
 
     def merger(self, path: str, advance: Callable[[int], object] = lambda _count: None) -> Merger:
         """What merges versions of the file at a path."""
         from git_theta.git.beside import Beside
+        from git_theta.git.fetch import ensure, needed
         from git_theta.merging import Merger
 
         settings = self.repository.settings
@@ -162,6 +164,7 @@ class Filter:
             updates=self._allowed(path),
             depth=settings.depth,
             beside=Beside(self.repository),
+            fetch=lambda entries: ensure(self.repository, needed(entries)),
         )
 
     def _allowed(self, path: str | None) -> tuple[str, ...]:
@@ -189,7 +192,8 @@ class Filter:
             return None
         with self._cache_turn:
             found = self._cache.manifest(file.status)
-        if found and all(self.repository.store.has(oid) for oid in found.oids()):
+        here = self.repository.store.has
+        if found and (self.repository.settings.lazy or all(here(oid) for oid in found.oids())):
             return found
         return None
 

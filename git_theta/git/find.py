@@ -1,15 +1,17 @@
-"""Find a checkpoint by what a user writes: PATH, REV:PATH or :PATH."""
+"""Find a checkpoint by what a user writes: PATH, REV:PATH or :PATH; and its parameters."""
 
 from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
 
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.command import Git
 from git_theta.git.history import check_revision
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse, sort_key
 
 
 def find_manifest(git: Git, name: str) -> Manifest:
@@ -30,6 +32,31 @@ def find_manifest(git: Git, name: str) -> Manifest:
             if blob is not None:
                 return _parsed(blob, name)
     raise _unknown(git, name)
+
+
+def choose(names: Collection[str], params: Iterable[str] | None) -> list[str]:
+    """The parameters that a user means, sorted as in a manifest.
+
+    Args:
+        names: All that there are.
+        params: Names, or patterns such as `encoder/*`; all when `None`.
+
+    Raises:
+        UsageError: One fits nothing; the message has the nearest names.
+    """
+    if params is None:
+        return sorted(names, key=sort_key)
+    found = set()
+    for wanted in [params] if isinstance(params, str) else params:
+        fits = [wanted] if wanted in names else [name for name in names if fnmatchcase(name, wanted)]
+        if not fits:
+            from difflib import get_close_matches
+
+            everything = sorted(names, key=sort_key)
+            near = get_close_matches(wanted, everything, 3, 0.4) or everything[:3]
+            raise UsageError(f"there's no parameter {wanted!r}; near: {', '.join(near) or 'none at all'}")
+        found.update(fits)
+    return sorted(found, key=sort_key)
 
 
 def _candidates(git: Git, name: str) -> list[str]:

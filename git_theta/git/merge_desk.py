@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from git_theta.errors import ThetaError
+from git_theta.git.fetch import ensure, needed
 from git_theta.git.filter import Filter
 from git_theta.git.merge_rules import check
 from git_theta.git.remember import remember
@@ -108,6 +109,9 @@ class RepositoryDesk:
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `Desk.value`."""
+        # What a preview made is in its own store only.
+        absent = {oid: size for oid, size in needed([entry]).items() if not self.store.has(oid)}
+        ensure(self.work.repository, absent)
         return checked(entry, self.store)
 
     def others(self) -> Mapping[str, str]:

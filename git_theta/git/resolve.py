@@ -15,6 +15,7 @@ from git_theta.git import conflicts
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, work_file
 from git_theta.git.conflicts import Record, Stages
+from git_theta.git.fetch import ensure
 from git_theta.git.filter import Filter
 from git_theta.git.merge_driver import manifest_of
 from git_theta.git.merge_rules import merge_rules
@@ -155,6 +156,8 @@ def write_versions(work: Filter, versions: Sides) -> list[str]:
     taken = [name for name in names if os.path.lexists(name)]
     if taken:
         raise GitError(f"{taken[0]} exists already", "move it away first")
+    objects = (manifest.objects() for manifest in names.values())
+    ensure(work.repository, {oid: size for sizes in objects for oid, size in sizes.items()})
     for name, manifest in names.items():
         temporary = Path(f"{name}.part")
         try:

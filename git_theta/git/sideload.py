@@ -19,6 +19,7 @@ from git_theta.fingerprint import fingerprint
 from git_theta.formats.split import split
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, work_file
+from git_theta.git.fetch import ensure, needed
 from git_theta.git.filter import Filter
 from git_theta.git.stage import index_line, stage, write_and_stage
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
@@ -81,6 +82,8 @@ def sideload(work: Filter, path: str, kind: str, data: Path) -> Outcome:
     for name, steps in given.items():
         for step in steps:
             check(step, name, specs[name])
+    old = before.manifest.by_name
+    ensure(work.repository, needed([before.manifest.layout, *(old[name] for name in given)]))
     with work_file(path) as file:
         now = _content(work, path, file, before.manifest)
         if now == before.manifest:
@@ -116,6 +119,7 @@ def requantize(work: Filter, path: str, epsilon: float) -> Outcome:
                 return None
 
         wanted = [e.name for e in now.entries if e.name not in old or old[e.name].digest != e.digest]
+        ensure(work.repository, needed(old[name] for name in wanted if name in old))
         moved = _made(work, file, wanted, make)
         stands = {now.by_name[name].digest: entry for name, entry in moved.items()}
         cleaned = _clean(work, path, file, before.manifest, stands)

@@ -104,6 +104,25 @@ class Sides:
         size_of = self._repository.store.size if self._repository else lambda _oid: None
         return change(old, new, size_of, self._rank_of)
 
+    def fetch(self, found: Change) -> None:
+        """Get the values of changed parameters that aren't here, where they can be compared.
+
+        Raises:
+            ThetaError: As for `fetch_objects`.
+        """
+        readers = (found.old.reader, found.new.reader)
+        entries = [
+            entry
+            for pair in found.diff.changed
+            if pair[0].spec.shape == pair[1].spec.shape
+            for entry, reader in zip(pair, readers, strict=True)
+            if isinstance(reader, StoredReader)
+        ]
+        if self._repository and entries:
+            from git_theta.git.fetch import ensure, needed
+
+            ensure(self._repository, needed(entries))
+
     def close(self) -> None:
         """Write the cache and end helper processes."""
         if self._cache:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from git_theta.git.fetch import ensure
 from git_theta.git.filter import Filter
 from git_theta.git.index import quiet_mtime_ns, refresh_stats
 from git_theta.model.manifest import Manifest
@@ -49,7 +50,7 @@ def write_and_stage(
         work: The filter; the current folder is the top of the work tree.
         path: From there.
         mode: As in the index.
-        manifest: Its objects are in the store.
+        manifest: What the file becomes. Objects that aren't here are fetched.
         before: What the index has, as `git update-index -z --index-info` reads it.
         unchanged: Called last; raises if the file may not be replaced any more.
         progress: Called with the number of bytes of each finished parameter.
@@ -57,6 +58,7 @@ def write_and_stage(
     Raises:
         ThetaError: The file can't be made, or the index is locked.
     """
+    ensure(work.repository, manifest.objects())
     handle, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".git-theta-")
     try:
         work.smudge(manifest, handle, progress)

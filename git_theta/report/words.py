@@ -7,6 +7,9 @@ from git_theta.model.tensor import TensorSpec
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
+#: A rate over less than this says nothing.
+_NOTHING_SECONDS = 0.1
+
 
 def human_size(count: int) -> str:
     """A size in decimal units, as file managers show it: `90.9 MB`."""
@@ -21,6 +24,29 @@ def human_size(count: int) -> str:
 def plural(count: int, thing: str) -> str:
     """`1 file`, `2 files`."""
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def transferred(verb: str, count: int, size: int, seconds: float) -> str:
+    """What a transfer did: `sent 12 objects, 45 MB in 3.2 s (14.1 MB/s)`.
+
+    Args:
+        verb: What was done.
+        count: To how many objects.
+        size: Their bytes.
+        seconds: How long it took; not worth a word if it's next to nothing.
+    """
+    text = f"{verb} {plural(count, 'object')}, {human_size(size)}"
+    if seconds < _NOTHING_SECONDS:
+        return text
+    return f"{text} in {duration(seconds)} ({human_size(round(size / seconds))}/s)"
+
+
+def duration(seconds: float) -> str:
+    """`3.2 s`, `2 min 5 s` or `1 h 20 min`."""
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def printable(text: str) -> str:

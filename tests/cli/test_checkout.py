@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,15 +14,22 @@ A = safetensors_bytes({"w": np.arange(600, dtype=np.float32)})
 NAMES = ("top.safetensors", "sub dir/größe.safetensors", "sub dir/-dash.safetensors")
 
 
-@pytest.fixture
-def left(repo: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """Checkpoints that are manifests in the work tree, as a killed filter leaves them."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     for name in NAMES:
         repo.write(name, A)
     repo.commit()
     for name in NAMES:
         repo.write(name, repo.git("cat-file", "-p", f":{name}").encode())
     return repo
+
+
+@pytest.fixture
+def left(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of that."""
+    return original.copy(tmp_path / "repo")
 
 
 def written(repo: Repo) -> set[str]:
@@ -57,7 +64,7 @@ def test_paths_are_relative_to_where_the_user_is(
 def test_a_deleted_file_says_how_it_comes_back(left: Repo) -> None:
     (left.path / NAMES[1]).unlink()
     below = Repo(left.path / "sub dir")
-    done = below.run(sys.executable, "-m", "git_theta", "checkout", "größe.safetensors", ok=False)
+    done = below.run_theta("checkout", "größe.safetensors", ok=False)
     assert done.returncode == 2
     assert "git checkout -- 'größe.safetensors'" in done.stderr
     below.git("checkout", "--", "größe.safetensors")
@@ -72,7 +79,7 @@ def test_a_modified_file_is_kept(left: Repo) -> None:
 
 @pytest.mark.parametrize("path", ["nonesuch", ".gitattributes", "../elsewhere", "*.safetensors"])
 def test_what_is_no_checkpoint(left: Repo, path: str) -> None:
-    done = left.run(sys.executable, "-m", "git_theta", "checkout", path, ok=False)
+    done = left.run_theta("checkout", path, ok=False)
     assert done.returncode in (2, 7)
     assert "Traceback" not in done.stderr
     assert written(left) == set()
@@ -81,7 +88,7 @@ def test_what_is_no_checkpoint(left: Repo, path: str) -> None:
 def test_a_missing_object_fails_and_leaves_the_others_alone(left: Repo) -> None:
     for path in left.objects:
         path.unlink()
-    done = left.run(sys.executable, "-m", "git_theta", "checkout", ok=False)
+    done = left.run_theta("checkout", ok=False)
     assert done.returncode == 1
     assert "3 files couldn't be written" in done.stderr
     assert written(left) == set()

@@ -162,6 +162,25 @@ def test_a_push_without_objects_says_so(repo: Repo, url: str, tmp_path: Path) ->
     assert Repo(tmp_path / "clone").read(NAME) == model(1)
 
 
+def test_another_remote_has_what_the_server_lacks(repo: Repo, url: str, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("remote", "add", "origin", url)
+    repo.git("remote", "add", "backup", str(tmp_path / "backup.git"))
+    repo.git("init", "-q", "--bare", str(tmp_path / "backup.git"))
+    (repo.path / ".git" / "theta" / "objects").rename(tmp_path / "kept")
+    said = repo.theta("fetch", ok=False)
+    assert f"origin: {url}" in said
+    assert "HTTP 404" in said
+    assert "backup: " in said
+    (tmp_path / "apart").mkdir()
+    (tmp_path / "kept").rename(tmp_path / "apart" / "objects")
+    repo.git("config", "theta.remote.backup.url", str(tmp_path / "apart"))
+    (repo.path / NAME).unlink()
+    assert "fetched " in repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == model(1)
+
+
 def test_a_server_named_by_the_repository(repo: Repo, host: Host, tmp_path: Path) -> None:
     bare = tmp_path / "bare.git"
     repo.git("init", "-q", "--bare", str(bare))

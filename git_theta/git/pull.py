@@ -1,0 +1,130 @@
+"""Pull: fetch what the checkpoints of the work tree need, for all of them at once, then write them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from git_theta.errors import ThetaError, UsageError
+from git_theta.git.fetch import ensure, fetch_objects, needed
+from git_theta.git.filter import Filter, explain
+from git_theta.git.find import choose
+from git_theta.git.history import in_index
+from git_theta.git.materialise import find_pending, materialise
+from git_theta.git.repository import Repository
+from git_theta.progress import progress
+
+_TRACKED = "attr:filter=theta,top"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which tracked checkpoints.
+
+    Attributes:
+        paths: Files or folders, from the top of the work tree; all when empty. The top itself is the empty
+            path.
+        include: Only files that match one of these; all when empty. Patterns as in `.gitignore` at the top:
+            without a slash, they match a name in any folder; a folder stands for all that's in it.
+        exclude: No files that match one of these, which are such patterns too.
+    """
+
+    paths: Sequence[str] = ()
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What was done.
+
+    Attributes:
+        written: How many files were written.
+        failed: Paths of those that couldn't be.
+    """
+
+    written: int
+    failed: Sequence[str]
+
+
+def pull(work: Filter, choice: Choice, say: Callable[[str], object]) -> Pulled:
+    """Write the chosen files that are only manifests, and fetch what they need first.
+
+    A file that was changed isn't touched. A failure to fetch is told on stderr, and doesn't keep files
+    from being written whose objects are here.
+
+    Args:
+        work: The filter; the current folder is the top of the work tree.
+        choice: The files.
+        say: Told in one line what was fetched, if anything was.
+
+    Raises:
+        UsageError: No checkpoint is chosen.
+    """
+    chosen = _chosen(work.repository, choice)
+    pending = [item for item in find_pending(work, choice.paths) if item.path in chosen]
+    objects = (item.manifest.objects() for item in pending)
+    try:
+        every = {oid: size for sizes in objects for oid, size in sizes.items()}
+        ensure(work.repository, every, say)
+    except ThetaError as error:
+        explain(None, error)
+    with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
+        failed = materialise(work, pending, advance)
+    return Pulled(len(pending) - len(failed), failed)
+
+
+def pull_parameters(
+    repository: Repository, choice: Choice, params: Sequence[str], say: Callable[[str], object]
+) -> int:
+    """Fetch only what some parameters of the chosen files need; returns how many these are.
+
+    Args:
+        repository: The repository; the current folder is the top of its work tree.
+        choice: The files.
+        params: Names, or patterns such as `encoder/*`, of which each must fit something in any file.
+        say: Told in one line what was fetched, if anything was.
+
+    Raises:
+        UsageError: No checkpoint is chosen, or no parameter.
+        ThetaError: As for `fetch_objects`.
+    """
+    paths = _chosen(repository, choice)
+    found = [each.manifest for each in in_index(repository.git) if each.manifest and each.path in paths]
+    names = set(choose({name for manifest in found for name in manifest.by_name}, params))
+    entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
+    done = fetch_objects(repository, needed(entries))
+    if done.count:
+        say(str(done))
+    return len(entries)
+
+
+def _chosen(repository: Repository, choice: Choice) -> set[str]:
+    """The paths of all tracked files that are chosen, whatever the work tree has of them."""
+    wanted = [f":({_TRACKED},literal){path}" for path in choice.paths]
+    found = _listed(repository, *(wanted or [f":({_TRACKED})"]))
+    if choice.include or choice.exclude:
+        include = [f":({_TRACKED},glob){glob}" for glob in _globs(choice.include or ["**"])]
+        exclude = [f":(exclude,top,glob){glob}" for glob in _globs(choice.exclude)]
+        found &= _listed(repository, *include, *exclude)
+        if not found:
+            raise UsageError("no tracked checkpoint matches", "`git theta ls-files` lists them")
+    return found
+
+
+def _globs(patterns: Sequence[str]) -> list[str]:
+    """Patterns of `.gitignore` as Git's globs, which always begin at the top and say nothing of folders."""
+    found = []
+    for pattern in patterns:
+        bare = pattern.strip("/")
+        if not bare:
+            raise UsageError(f"{pattern!r} isn't a pattern", "for example: 'models/*.safetensors'")
+        start = bare if "/" in pattern.rstrip("/") else f"**/{bare}"
+        found += [f"{start}/**"] if pattern.endswith("/") else [start, f"{start}/**"]
+    return found
+
+
+def _listed(repository: Repository, *pathspecs: str) -> set[str]:
+    listing = repository.git.run("ls-files", "-z", "--", *pathspecs)
+    return {os.fsdecode(name) for name in listing.split(b"\0") if name}

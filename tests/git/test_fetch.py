@@ -1,0 +1,119 @@
+"""What is told when objects can't be had, and that a fetch can be interrupted."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Mapping
+
+import pytest
+
+from git_theta.errors import MissingObjectError, ThetaError
+from git_theta.git import fetch
+from git_theta.git.command import Git
+from git_theta.git.fetch import Fetched, ensure, fetch_objects
+from git_theta.git.process import _interruptible
+from git_theta.git.repository import Repository
+from git_theta.store.remote import TransferError, Wanted
+from tests.conftest import Repo
+
+A, B, C = ("a" * 64, "b" * 64, "c" * 64)
+
+
+@pytest.fixture
+def repository(repo: Repo) -> Repository:
+    return Repository(Git(repo.path))
+
+
+def answering(
+    monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, Mapping[str, ThetaError] | ThetaError]
+) -> list[tuple[str, list[str]]]:
+    """Make remotes that give nothing, each with its reasons; returns what they're asked for."""
+    asked = []
+
+    def fetch_from(_repository: Repository, name: str, wanted: list[Wanted]) -> Mapping[str, ThetaError]:
+        asked.append((name, [each.oid for each in wanted]))
+        answer = answers[name]
+        return (
+            dict.fromkeys((each.oid for each in wanted), answer) if isinstance(answer, Exception) else answer
+        )
+
+    monkeypatch.setattr(fetch, "_fetch_from", fetch_from)
+    monkeypatch.setattr(fetch, "sources", lambda _repository: list(answers))
+    return asked
+
+
+def absent(*oids: str) -> dict[str, ThetaError]:
+    return {oid: MissingObjectError(f"object {oid} isn't at x") for oid in oids}
+
+
+def test_nothing_is_needed(repository: Repository) -> None:
+    assert fetch_objects(repository, {}) == Fetched()
+
+
+def test_without_a_remote(repository: Repository) -> None:
+    with pytest.raises(MissingObjectError, match="and 1 more, isn't here, and there's no remote"):
+        fetch_objects(repository, {A: 1, B: 2})
+    assert ensure(repository, {A: 1}) == Fetched()
+
+
+def test_the_only_remote_s_own_words(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    answering(monkeypatch, {"origin": TransferError("no network", "plug it in")})
+    with pytest.raises(TransferError, match="no network") as caught:
+        fetch_objects(repository, {A: 1, B: 2})
+    assert caught.value.hint == "plug it in"
+
+
+def test_what_is_in_the_way_counts_more_than_what_is_absent(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, {"origin": {**absent(A), B: TransferError("too slow")}})
+    with pytest.raises(TransferError, match="too slow"):
+        fetch_objects(repository, {A: 1, B: 2})
+
+
+def test_every_remote_s_reason(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answering(
+        monkeypatch,
+        {
+            "origin": absent(A, B, C),
+            "far": TransferError("no network", "plug it in"),
+            "odd": {**absent(A), B: TransferError("too slow"), C: TransferError("too late")},
+        },
+    )
+    with pytest.raises(MissingObjectError) as caught:
+        fetch_objects(repository, {C: 3, B: 2, A: 1})
+    assert caught.value.message.splitlines() == [
+        f"object {A}, and 2 more, couldn't be fetched:",
+        "  origin: 3 not there",
+        "  far: no network",
+        "  odd: 1 not there; too slow, and 1 more failed",
+    ]
+    assert caught.value.hint == "plug it in"
+    assert asked == [(name, [A, B, C]) for name in ("origin", "far", "odd")]
+
+
+def test_the_remote_that_is_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = answering(monkeypatch, {"origin": absent(A), "backup": absent(A)})
+    with pytest.raises(MissingObjectError, match="isn't at backup"):
+        fetch_objects(repository, {A: 1}, "backup")
+    assert asked == [("backup", [A])]
+
+
+def test_only_what_is_absent_is_asked_for(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    oid = repository.store.put([b"here"])
+    asked = answering(monkeypatch, {"origin": absent(A)})
+    with pytest.raises(MissingObjectError):
+        ensure(repository, {A: 1, oid: 4})
+    assert asked == [("origin", [A])]
+    assert ensure(repository, {oid: 4}) == Fetched()
+
+
+def test_ctrl_c_ends_a_fetch() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with pytest.raises(ThetaError, match="interrupted"), _interruptible():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
