@@ -13,8 +13,8 @@ def main() -> int:
     """
     if sys.argv[1:] == ["filter-process"]:
         from git_theta.errors import ThetaError
-        from git_theta.git.filter import explain
         from git_theta.git.process import serve_stdio
+        from git_theta.git.tell import explain
 
         try:
             return serve_stdio()

@@ -9,10 +9,8 @@ import click
 
 from git_theta.errors import ThetaError
 from git_theta.git.command import Git
-from git_theta.git.fetch import is_here
-from git_theta.git.filter import Filter, explain, note
-from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.repository import Repository
+from git_theta.git.tell import explain, note
 
 
 @click.command("hook", hidden=True, context_settings={"ignore_unknown_options": True})
@@ -23,6 +21,10 @@ def command(name: str, args: tuple[str, ...]) -> None:
     if name == "pre-push":
         _send(args)
         return
+    from git_theta.git.fetch import is_here
+    from git_theta.git.filter import Filter
+    from git_theta.git.materialise import find_pending, materialise
+
     try:
         repository = Repository(Git())
         if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":

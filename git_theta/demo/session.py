@@ -36,7 +36,7 @@ class Session:
         self.console.print(text, style="bold", markup=False, highlight=False)
 
     def git(self, *arguments: str, lines: int = 12) -> None:
-        """Run git and show at most this many lines of what it prints; with 0, nothing says that there are more.
+        """Run git and show at most this many lines of what it prints; of 0, not even that there were more.
 
         Raises:
             GitError: It failed.

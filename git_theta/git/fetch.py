@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import MissingObjectError, ThetaError
-from git_theta.git.filter import note
 from git_theta.git.remotes import opened, remote_of, sources
 from git_theta.git.repository import Repository
+from git_theta.git.tell import note
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.progress import progress
 from git_theta.report.words import transferred

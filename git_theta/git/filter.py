@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -20,6 +19,7 @@ from git_theta.git.body import WorkFile, drain, work_file
 from git_theta.git.history import in_index
 from git_theta.git.path_updates import ATTRIBUTE, PathUpdates
 from git_theta.git.repository import Repository
+from git_theta.git.tell import note
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
 from git_theta.smudge import Smudger
@@ -230,17 +230,6 @@ def wanted(data: memoryview, path: str | None) -> Manifest | None:
             raise
         note(f"{path}: a manifest that isn't valid is left as text ({error.message})")
         return None
-
-
-def note(text: str) -> None:
-    """Tell the user something, on stderr."""
-    print(f"git-theta: {text}", file=sys.stderr, flush=True)
-
-
-def explain(path: str | None, error: ThetaError) -> None:
-    """Tell the user about a failure, on stderr."""
-    where = f"{path}: " if path else ""
-    note(where + str(error).replace("\n", "\ngit-theta: "))
 
 
 def _said(path: str | None, cleaned: Cleaned) -> bytes:

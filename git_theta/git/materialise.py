@@ -18,8 +18,9 @@ from pathlib import Path
 from git_theta.errors import ThetaError
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file
-from git_theta.git.filter import Filter, explain
+from git_theta.git.filter import Filter
 from git_theta.git.index import quiet_mtime_ns, refresh_stats
+from git_theta.git.tell import explain
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from git_theta.errors import GitError, UsageError
 from git_theta.git import octopus
 from git_theta.git.command import Git
-from git_theta.git.filter import note
 from git_theta.git.install import MERGE_DRIVER
 from git_theta.git.merge_rules import VARIABLE, asks
 from git_theta.git.repository import Repository
+from git_theta.git.tell import note
 from git_theta.merge import LAYOUT
 from git_theta.merges.rules import Rule
 from git_theta.report.merged import summary

@@ -12,9 +12,10 @@ from git_theta.git.body import work_file
 from git_theta.git.caller import favoured
 from git_theta.git.command import Git
 from git_theta.git.conflicts import Record, write
-from git_theta.git.filter import Filter, explain, note
+from git_theta.git.filter import Filter
 from git_theta.git.merge_rules import asks, merge_rules
 from git_theta.git.repository import Repository
+from git_theta.git.tell import explain, note
 from git_theta.memory import keep_memory
 from git_theta.merge import Conflict
 from git_theta.merges.rules import Rule, Rules

@@ -14,11 +14,12 @@ from git_theta.git.author import last_author
 from git_theta.git.body import drain
 from git_theta.git.command import Git
 from git_theta.git.diff_files import DiffDriver
-from git_theta.git.filter import Filter, explain, note, send, wanted
+from git_theta.git.filter import Filter, send, wanted
 from git_theta.git.hooks import hooks_installed
 from git_theta.git.materialise import Pending, materialise
 from git_theta.git.pktline import Reader, Writer, widen
 from git_theta.git.repository import Repository
+from git_theta.git.tell import explain, note
 from git_theta.memory import keep_memory
 from git_theta.model.manifest import Manifest
 from git_theta.progress import progress

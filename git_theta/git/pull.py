@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.fetch import ensure, fetch_objects, needed
-from git_theta.git.filter import Filter, explain
+from git_theta.git.filter import Filter
 from git_theta.git.find import choose
 from git_theta.git.history import in_index
 from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.repository import Repository
+from git_theta.git.tell import explain
 from git_theta.progress import progress
 
 _TRACKED = "attr:filter=theta,top"

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from git_theta.errors import GitError, MissingObjectError
 from git_theta.git.command import Git
-from git_theta.git.filter import note
 from git_theta.git.history import Version, objects_of, since
 from git_theta.git.pointers import REF, publish
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
+from git_theta.git.tell import note
 from git_theta.progress import progress
 from git_theta.store.remote import Remote, TransferError, Wanted
 from git_theta.store.transfer import Transferred, push
