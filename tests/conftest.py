@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
 from pathlib import Path
 
 import pytest
+
+from git_theta.git.index import patch_stats
+from tests import in_process
 
 _SETTINGS = """
 [user]
@@ -24,6 +30,10 @@ _SETTINGS = """
 """
 
 
+#: Each file's own, in whole seconds: many builds of Git compare no more, and would miss a change.
+_MOMENTS = count(1_600_000_000)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A home of its own, with git-theta installed in its Git settings."""
@@ -33,6 +43,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("GIT_", "THETA_", "XDG_"))]:
             patch.delenv(name)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else each process compiles all it imports
         patch.setenv("HOME", str(home))
         patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
@@ -75,14 +86,29 @@ class Repo:
 
     def theta(self, *args: str, ok: bool = True) -> str:
         """What `git theta ARGS…` prints, on stdout and then on stderr."""
-        done = self.run(sys.executable, "-m", "git_theta", *args, ok=ok)
+        done = self.run_theta(*args, ok=ok)
         return done.stdout + done.stderr
 
+    def run_theta(
+        self, *args: str, ok: bool = True, stdin: bytes | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `git theta ARGS…` in this process; fail the test if it fails, unless told that it may."""
+        done = in_process.theta(self.path, args, stdin, env)
+        said = f"{done.stdout}\n{done.stderr}"
+        assert done.returncode == 0 or not ok, f"git theta {args} exited with {done.returncode}\n{said}"
+        return done
+
     def write(self, name: str, data: bytes) -> Path:
-        """Write a file, and the folders above it."""
+        """Write a file, and the folders above it.
+
+        It's older than the index will be. Git reads a file of the same second with each command, and so
+        starts the filter; in a test that may well be each time.
+        """
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+        moment = next(_MOMENTS)
+        os.utime(path, (moment, moment))
         return path
 
     def read(self, name: str) -> bytes:
@@ -94,6 +120,12 @@ class Repo:
         self.git("commit", "-q", "-m", message)
         return self.git("rev-parse", "HEAD").strip()
 
+    def copy(self, path: Path) -> Repo:
+        """A copy of a repository that changes no more. The index of the copy knows its files."""
+        made = Repo(shutil.copytree(self.path, path, symlinks=True))
+        patch_stats(made.path / ".git" / "index", made.path, _unchanged(self))
+        return made
+
     def status(self) -> str:
         return self.git("status", "--porcelain")
 
@@ -103,11 +135,24 @@ class Repo:
         return sorted((self.path / ".git" / "theta" / "objects").glob("??/??/*"))
 
 
-@pytest.fixture
-def repo(tmp_path: Path) -> Repo:
-    """An empty repository that tracks the usual checkpoints."""
-    made = Repo(tmp_path / "repo")
-    made.path.mkdir()
+@cache
+def _unchanged(repo: Repo) -> Mapping[bytes, str]:
+    """Files that are as they were added → their blobs."""
+    changed = repo.git("diff-files", "-z", "--name-only").split("\0")
+    entries = (entry.partition("\t") for entry in repo.git("ls-files", "-s", "-z").split("\0") if entry)
+    return {name.encode(): entry.split()[1] for entry, _, name in entries if name not in changed}
+
+
+@pytest.fixture(scope="session")
+def tracked(sealed: Path, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """An empty repository that tracks the usual checkpoints, to be copied."""
+    made = Repo(tmp_path_factory.mktemp("tracked"))
     made.git("init", "-q")
     made.theta("track", "*.safetensors", "*.pt", "*.bin")
     return made
+
+
+@pytest.fixture
+def repo(tracked: Repo, tmp_path: Path) -> Repo:
+    """An empty repository that tracks the usual checkpoints."""
+    return tracked.copy(tmp_path / "repo")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,21 @@ FIRST, SECOND, THIRD = map(safetensors_bytes, (WEIGHTS, TUNED, GROWN))
 Json = Callable[..., Any]
 
 
-@pytest.fixture
-def history(repo: Repo) -> Repo:
-    """Two commits of one checkpoint."""
+@pytest.fixture(scope="session")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """Two commits of one checkpoint, to be copied."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.write(NAME, FIRST)
     repo.commit("first")
     repo.write(NAME, SECOND)
     repo.commit("second")
     return repo
+
+
+@pytest.fixture
+def history(original: Repo, tmp_path: Path) -> Repo:
+    """Two commits of one checkpoint."""
+    return original.copy(tmp_path / "repo")
 
 
 @pytest.fixture

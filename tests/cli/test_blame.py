@@ -59,11 +59,11 @@ def test_damaged_versions_are_named_once(repo: Repo) -> None:
     made.commit("a", m__bin=A)
     bad = made.commit("b", "a", m__bin=manifest_of(A).replace(b"F32", b"F33"))
     made.commit("c", "b", m__bin=A | {"one": "1c"})
-    done = repo.run(sys.executable, "-m", "git_theta", "blame", "m.bin", "c")
+    done = repo.run_theta("blame", "m.bin", "c")
     assert len(done.stdout.splitlines()) == 3
     assert done.stderr.count(bad[:10]) == 1
     assert "was passed over: the manifest is damaged" in done.stderr
-    refused = repo.run(sys.executable, "-m", "git_theta", "blame", "m.bin", "b", ok=False)
+    refused = repo.run_theta("blame", "m.bin", "b", ok=False)
     assert refused.returncode == 4
     assert "m.bin in b: the manifest is damaged" in refused.stderr
 
@@ -74,7 +74,7 @@ def test_a_shallow_clone_stops_at_its_boundary(repo: Repo) -> None:
         made.commit(name, parent, m__bin=A | {"one": str(number)})
     clone = Repo(repo.path.parent / "shallow")
     repo.git("clone", "-q", "--no-checkout", "--depth", "2", f"file://{repo.path}", str(clone.path))
-    done = clone.run(sys.executable, "-m", "git_theta", "blame", "m.bin")
+    done = clone.run_theta("blame", "m.bin")
     assert [line.startswith("^") for line in done.stdout.splitlines()] == [False, True, True]
     assert "shallow clone's history ends at ^" in done.stderr
 
@@ -88,7 +88,7 @@ def test_a_shallow_clone_stops_at_its_boundary(repo: Repo) -> None:
     ],
 )
 def test_errors(history: Repo, args: list[str], said: str) -> None:
-    done = history.run(sys.executable, "-m", "git_theta", "blame", *args, ok=False)
+    done = history.run_theta("blame", *args, ok=False)
     assert done.returncode == 2
     assert said in done.stderr
 
@@ -96,7 +96,7 @@ def test_errors(history: Repo, args: list[str], said: str) -> None:
 def test_a_removed_file_has_a_hint_that_works(history: Repo) -> None:
     history.git("rm", "-q", "--cached", "--", NAME)
     history.git("commit", "-qm", "gone")
-    done = history.run(sys.executable, "-m", "git_theta", "blame", NAME, ok=False)
+    done = history.run_theta("blame", NAME, ok=False)
     assert done.returncode == 2
     hint = done.stderr.partition("it was removed: ")[2]
     assert (

@@ -25,7 +25,7 @@ def test_help_lists_every_command(repo: Repo) -> None:
 
 
 def test_an_unknown_command_suggests_the_nearest(repo: Repo) -> None:
-    done = repo.run(sys.executable, "-m", "git_theta", "tarck", ok=False)
+    done = repo.run_theta("tarck", ok=False)
     assert done.returncode == 2
     assert "Did you mean 'track'?" in done.stderr
 
@@ -35,7 +35,7 @@ def test_an_unknown_command_suggests_the_nearest(repo: Repo) -> None:
     [["track"], ["status"], ["ls-files"], ["show", "x"], ["fsck"], ["du"], ["checkout"], ["merge", "x"]],
 )
 def test_outside_a_repository(tmp_path: Path, args: list[str]) -> None:
-    done = Repo(tmp_path).run(sys.executable, "-m", "git_theta", *args, ok=False)
+    done = Repo(tmp_path).run_theta(*args, ok=False)
     assert done.returncode == 7
     assert "isn't in a Git repository" in done.stderr
     assert "git init" in done.stderr
@@ -193,8 +193,27 @@ def test_install_explains_hooks_that_are_kept_elsewhere(tmp_path: Path) -> None:
     repo = Repo(tmp_path)
     repo.git("init", "-q")
     repo.git("config", "core.hooksPath", ".husky")
-    assert "Add there:" in repo.theta("install", "--local")
+    repo.git("config", "hook.theta.enabled", "false")
+    assert "run: git theta install --hooks" in repo.theta("install", "--local")
     assert not (tmp_path / ".husky").exists()
+    repo.git("config", "core.hooksPath", str(tmp_path.parent / "team"))
+    assert 'git theta hook pre-push "$@"' in repo.theta("install", "--local", "--hooks")
+    assert not (tmp_path.parent / "team").exists()
+
+
+def test_install_hooks_needs_a_repository(tmp_path: Path) -> None:
+    assert "needs a repository" in Repo(tmp_path).theta("install", "--hooks", ok=False)
+
+
+def test_install_without_hooks_leaves_those_of_git_s_settings_out(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.git("init", "-q")
+    repo.theta("install", "--local", "--no-hooks")
+    assert "hook.theta" not in repo.git("config", "--local", "--list")
+    repo.theta("install", "--local")
+    assert repo.git("config", "--local", "hook.theta.event") == "pre-push\n"
+    repo.theta("uninstall", "--local")
+    assert "hook.theta" not in repo.git("config", "--local", "--list")
 
 
 def test_the_filter_installs_hooks_in_a_clone(repo: Repo, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -186,7 +185,7 @@ def test_a_conflict(history: Repo) -> None:
     ],
 )
 def test_mistakes(history: Repo, words: tuple[str, ...], message: str) -> None:
-    done = history.run(sys.executable, "-m", "git_theta", "diff", *words, ok=False)
+    done = history.run_theta("diff", *words, ok=False)
     assert done.returncode == 2
     assert message in done.stderr
 

@@ -62,7 +62,7 @@ def test_two_files(history: Repo) -> None:
 )
 def test_refusals(history: Repo, args: tuple[str, ...], said: str) -> None:
     before = os.listdir(history.path)
-    done = history.run(sys.executable, "-m", "git_theta", "diff", *args, ok=False)
+    done = history.run_theta("diff", *args, ok=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
     assert os.listdir(history.path) == before

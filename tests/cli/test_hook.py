@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +45,6 @@ def test_a_failure_is_told_and_forgiven(repo: Repo) -> None:
     repo.write("a.safetensors", text)
     for path in repo.objects:
         path.unlink()
-    done = repo.run(sys.executable, "-m", "git_theta", "hook", "post-checkout", "x", "y", "1")
+    done = repo.run_theta("hook", "post-checkout", "x", "y", "1")
     assert "a.safetensors" in done.stderr
     assert repo.read("a.safetensors") == text

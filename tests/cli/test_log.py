@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.cli.conftest import NAME, SECOND, THIRD, Json
@@ -126,14 +124,14 @@ def test_a_shallow_clone(history: Repo, report: Json) -> None:
     ],
 )
 def test_errors(history: Repo, args: list[str], said: str) -> None:
-    done = history.run(sys.executable, "-m", "git_theta", "log", *args, ok=False)
+    done = history.run_theta("log", *args, ok=False)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_before_the_first_commit(repo: Repo) -> None:
-    done = repo.run(sys.executable, "-m", "git_theta", "log", "m.bin", ok=False)
+    done = repo.run_theta("log", "m.bin", ok=False)
     assert done.returncode == 2
     assert "no commits here yet" in done.stderr
 

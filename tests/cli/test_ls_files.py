@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 from tests.cli.conftest import FIRST, NAME, SECOND, Json
 from tests.conftest import Repo
 
@@ -43,7 +41,7 @@ def test_only_checkpoints_are_listed(repo: Repo, report: Json) -> None:
 
 def test_a_revision_that_is_not_there(history: Repo) -> None:
     for rev in ("nowhere", "--all"):
-        done = history.run(sys.executable, "-m", "git_theta", "ls-files", "--", rev, ok=False)
+        done = history.run_theta("ls-files", "--", rev, ok=False)
         assert done.returncode == 2
         assert "isn't a revision" in done.stderr
 
@@ -52,7 +50,7 @@ def test_a_damaged_manifest_is_named(history: Repo) -> None:
     text = history.run("git", "show", f":{NAME}").stdout
     history.write("broken.safetensors", text.replace(" F32 ", " F33 ").encode())
     history.git("add", "-A")
-    done = history.run(sys.executable, "-m", "git_theta", "ls-files", ok=False)
+    done = history.run_theta("ls-files", ok=False)
     assert done.returncode == 1
     assert "broken.safetensors" in done.stderr
     assert NAME in done.stdout

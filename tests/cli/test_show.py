@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from typing import Any
 
 import numpy as np
@@ -143,7 +142,7 @@ def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:
 )
 def test_errors(history: Repo, version: str, said: str) -> None:
     history.write("fresh.safetensors", FIRST)
-    done = history.run(sys.executable, "-m", "git_theta", "show", version, ok=False)
+    done = history.run_theta("show", version, ok=False)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
@@ -151,7 +150,7 @@ def test_errors(history: Repo, version: str, said: str) -> None:
 
 def test_outside_a_repository(history: Repo) -> None:
     shutil.rmtree(history.path / ".git")
-    done = history.run(sys.executable, "-m", "git_theta", "show", "x", ok=False)
+    done = history.run_theta("show", "x", ok=False)
     assert done.returncode == 7
     assert "git init" in done.stderr
 

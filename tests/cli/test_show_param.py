@@ -75,7 +75,7 @@ def test_bars_without_unicode(history: Repo) -> None:
 def test_a_missing_object_is_named(history: Repo, more: list[str]) -> None:
     for path in history.objects:
         path.unlink()
-    done = history.run(sys.executable, "-m", "git_theta", "show", NAME, "--param", "big", *more, ok=False)
+    done = history.run_theta("show", NAME, "--param", "big", *more, ok=False)
     assert done.returncode == 5
     assert done.stdout == ""
     assert "parameter 'big': object " in done.stderr
@@ -90,6 +90,6 @@ def test_a_missing_object_is_named(history: Repo, more: list[str]) -> None:
     ],
 )
 def test_errors(history: Repo, args: list[str], said: str) -> None:
-    done = history.run(sys.executable, "-m", "git_theta", "show", NAME, *args, ok=False)
+    done = history.run_theta("show", NAME, *args, ok=False)
     assert done.returncode == 2
     assert said in done.stderr

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from tests.cli.conftest import Json
@@ -71,7 +69,7 @@ def test_a_tracked_pattern_gets_an_update(repo: Repo) -> None:
 )
 def test_a_senseless_update_changes_nothing(repo: Repo, args: list[str], said: str) -> None:
     before = repo.read(".gitattributes")
-    done = repo.run(sys.executable, "-m", "git_theta", "track", *args, ok=False)
+    done = repo.run_theta("track", *args, ok=False)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -29,9 +29,10 @@ TWO_LAYERS = "    ~ layer.{1-2}.weight  F32 96x96  x2"
 EPOCH = "    ~ __metadata__/epoch: '0' -> '1'"
 
 
-@pytest.fixture
-def history(repo: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """main: A, then B."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.git("config", "core.pager", "cat")
     repo.write(NAME, A)
     repo.write("notes.txt", b"one\n")
@@ -41,6 +42,12 @@ def history(repo: Repo) -> Repo:
     repo.write("notes.txt", b"two\n")
     repo.commit("tuned")
     return repo
+
+
+@pytest.fixture
+def history(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of that."""
+    return original.copy(tmp_path / "repo")
 
 
 def is_summary(text: str) -> bool:

@@ -27,9 +27,10 @@ A, B, C = model(1), model(2), model(3)
 NAME = "m.safetensors"
 
 
-@pytest.fixture(params=["inline", "materialised"])
-def history(repo: Repo, request: pytest.FixtureRequest) -> Repo:
+@pytest.fixture(scope="module", params=["inline", "materialised"])
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Repo:
     """main: A, then B. other: A, then C. Large files are either above or below the threshold."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.git("config", "theta.materialiseThreshold", "1k" if request.param == "materialised" else "1g")
     repo.write(NAME, A)
     repo.write("notes.txt", b"hello\n")
@@ -42,6 +43,12 @@ def history(repo: Repo, request: pytest.FixtureRequest) -> Repo:
     repo.commit("other")
     repo.git("checkout", "-q", "main")
     return repo
+
+
+@pytest.fixture
+def history(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of that."""
+    return original.copy(tmp_path / "repo")
 
 
 def is_clean(repo: Repo, data: bytes) -> bool:
@@ -247,7 +254,7 @@ def test_touch_is_no_change_and_costs_one_look(history: Repo) -> None:
 def test_a_change_of_equal_size_is_seen(history: Repo) -> None:
     changed = bytearray(B)
     changed[-1] ^= 1
-    history.write(NAME, bytes(changed))
+    (history.path / NAME).write_bytes(changed)
     assert history.status() == f" M {NAME}\n"
     history.commit()
     history.git("checkout", "-q", "HEAD~1")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -59,7 +57,7 @@ def branch(repo: Repo, name: str, start: str = "base", /, **files: bytes | None)
 
 def merge(repo: Repo, *args: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Exit code, and what was said."""
-    done = repo.run(sys.executable, "-m", "git_theta", "merge", *args, ok=False, env=env)
+    done = repo.run_theta("merge", *args, ok=False, env=env)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
 
@@ -106,7 +104,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 @pytest.fixture
 def forked(original: Repo, tmp_path: Path) -> Repo:
     """A copy of that."""
-    return Repo(shutil.copytree(original.path, tmp_path / "repo"))
+    return original.copy(tmp_path / "repo")
 
 
 # One branch

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
-import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,7 +55,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Repo:
 @pytest.fixture(scope="module")
 def merged(original: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """The same in the middle of a merge."""
-    repo = Repo(shutil.copytree(original.path, tmp_path_factory.mktemp("merged") / "repo"))
+    repo = original.copy(tmp_path_factory.mktemp("merged") / "repo")
     repo.git("merge", "side", ok=False)
     return repo
 
@@ -65,13 +63,13 @@ def merged(original: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
 @pytest.fixture
 def branches(original: Repo, tmp_path: Path) -> Repo:
     """A copy of the first."""
-    return Repo(shutil.copytree(original.path, tmp_path / "branches"))
+    return original.copy(tmp_path / "branches")
 
 
 @pytest.fixture
 def conflict(merged: Repo, tmp_path: Path) -> Repo:
     """A copy of the second."""
-    repo = Repo(shutil.copytree(merged.path, tmp_path / "conflict"))
+    repo = merged.copy(tmp_path / "conflict")
     assert repo.status() == f"UU {NAME}\n"
     return repo
 
@@ -96,7 +94,7 @@ def state(repo: Repo) -> Mapping[str, object]:
 def tool(repo: Repo, *lines: str, args: tuple[str, ...] = ()) -> tuple[int, str]:
     """Exit code and output of the tool with these lines typed."""
     text = "".join(f"{line}\n" for line in lines).encode()
-    done = repo.run(sys.executable, "-m", "git_theta", "merge-tool", *args, ok=False, stdin=text)
+    done = repo.run_theta("merge-tool", *args, ok=False, stdin=text)
     return done.returncode, done.stdout + done.stderr
 
 

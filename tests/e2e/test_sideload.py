@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +46,19 @@ DATA: dict[str, Arrays] = {
 }
 
 
-@pytest.fixture
-def based(repo: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """BASE is committed."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.write(NAME, safetensors_bytes(BASE))
     repo.commit("base")
     return repo
+
+
+@pytest.fixture
+def based(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of that."""
+    return original.copy(tmp_path / "repo")
 
 
 def side(repo: Repo, arrays: Arrays) -> str:
@@ -245,7 +251,7 @@ def refuse(repo: Repo, *args: str, name: str = NAME) -> str:
     path = repo.path / name
     before = path.read_bytes() if path.exists() else None
     index = repo.git("ls-files", "-s")
-    done = repo.run(sys.executable, "-m", "git_theta", "add", name, *args, ok=False)
+    done = repo.run_theta("add", name, *args, ok=False)
     out = done.stderr
     assert done.returncode in range(1, 8)
     assert out.startswith("error: ")

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,11 +16,19 @@ from tests.conftest import Repo
 from tests.e2e.test_everyday import NAME, A, B, model
 
 
-@pytest.fixture
-def stored(repo: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A is committed."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.write(NAME, A)
     repo.commit("base")
     return repo
+
+
+@pytest.fixture
+def stored(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of that."""
+    return original.copy(tmp_path / "repo")
 
 
 def forget(repo: Repo) -> None:
@@ -45,7 +54,7 @@ def test_a_missing_object(stored: Repo, threshold: str) -> None:
     assert path.name in done.stderr
     assert "parameter" in done.stderr
     assert not (stored.path / NAME).exists()
-    said = stored.run(sys.executable, "-m", "git_theta", "fsck", ok=False)
+    said = stored.run_theta("fsck", ok=False)
     assert said.returncode == 6
     assert path.name in said.stderr
     path.with_name("away").rename(path)
@@ -65,7 +74,7 @@ def test_a_damaged_object(stored: Repo, change: Callable[[bytes], bytes]) -> Non
     assert done.returncode != 0
     assert oid in done.stderr
     assert "parameter" in done.stderr
-    said = stored.run(sys.executable, "-m", "git_theta", "fsck", ok=False)
+    said = stored.run_theta("fsck", ok=False)
     assert said.returncode == 6
     assert oid in said.stderr
     assert NAME in said.stderr
@@ -80,7 +89,7 @@ def test_a_damaged_object_of_a_large_file_leaves_the_manifest(stored: Repo) -> N
     assert "git theta checkout" in done.stderr
     assert stored.read(NAME).startswith(b"git-theta manifest 1")
     assert "still a manifest" in stored.theta("status")
-    assert stored.run(sys.executable, "-m", "git_theta", "checkout", ok=False).returncode == 1
+    assert stored.run_theta("checkout", ok=False).returncode == 1
     damage(stored, flip)
     stored.theta("checkout")
     assert stored.read(NAME) == A

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -38,14 +37,21 @@ TWICE = model(fine_tune(fine_tune(WEIGHTS, 5), 6))
 OTHER = model(fine_tune(WEIGHTS, 7))
 
 
-@pytest.fixture(params=["inline", pytest.param("materialised", marks=pytest.mark.slow)])
-def history(repo: Repo, request: pytest.FixtureRequest) -> Repo:
+@pytest.fixture(scope="module", params=["inline", pytest.param("materialised", marks=pytest.mark.slow)])
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Repo:
     """main: BASE, ONCE, TWICE. Large files are either above or below the threshold."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.git("config", "theta.materialiseThreshold", "1k" if request.param == "materialised" else "1g")
     for data in (BASE, ONCE, TWICE):
         repo.write(NAME, data)
         repo.commit()
     return repo
+
+
+@pytest.fixture
+def history(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of that."""
+    return original.copy(tmp_path / "repo")
 
 
 def manifest(repo: Repo, version: str = f":{NAME}") -> Manifest:
@@ -308,7 +314,7 @@ def test_a_lost_delta_comes_back_under_its_name(history: Repo) -> None:
     for path in history.objects:
         if path.name not in base:
             path.unlink()
-    done = history.run(sys.executable, "-m", "git_theta", "fsck", ok=False)
+    done = history.run_theta("fsck", ok=False)
     assert done.returncode != 0
     (history.path / ".git" / "theta" / "cache.sqlite").unlink()
     for data in (ONCE, TWICE):
