@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from uuid import uuid4
 
 from git_theta.errors import GitError
@@ -44,33 +45,58 @@ def pointer(oid: str, size: int) -> bytes:
     return f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n".encode()
 
 
-def publish(git: Git, url: str, objects: Mapping[str, int]) -> bool:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Pointers that a remote lacks.
+
+    Attributes:
+        tip: What its ref points to; empty if there's no such ref.
+        commit: A commit on top of that, which has them; empty if it lacks none.
+    """
+
+    tip: str
+    commit: str
+
+
+def draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft:
+    """Make a commit of the pointers that a remote lacks.
+
+    Args:
+        git: Git in the repository.
+        url: The remote.
+        objects: Sizes of objects, by name.
+
+    Raises:
+        GitError: It can't be reached.
+    """
+    tip = _tip(git, url)
+    lacking = sorted(objects.keys() - _listed(git, tip))
+    return Draft(tip, _commit(git, tip, {oid: objects[oid] for oid in lacking}) if lacking else "")
+
+
+def publish(git: Git, url: str, objects: Mapping[str, int], first: Draft | None = None) -> bool:
     """Add pointers to those that a remote has, and return whether any was lacking.
 
     Args:
         git: Git in the repository.
         url: The remote.
         objects: Sizes of objects that it has, by name.
+        first: A draft of these that was made earlier.
 
     Raises:
         GitError: It can't be reached, or refuses.
     """
     for attempt in range(_TRIES):
-        tip = _tip(git, url)
-        lacking = objects.keys() - _listed(git, tip)
-        if not lacking:
+        made = first if first and not attempt else draft(git, url, objects)
+        if not made.commit:
             return False
-        with_them = f"refs/theta/pending-{uuid4().hex}"
         try:
-            _commit(git, with_them, tip, {oid: objects[oid] for oid in sorted(lacking)})
-            git.run(*_QUIET, "push", *_ALONE, url, f"{with_them}:{REF}")
+            git.run(*_QUIET, "push", *_ALONE, url, f"{made.commit}:{REF}")
             return True
         except GitError:
             # If somebody else was faster, it's to be done again on top of what is there now.
-            if attempt == _TRIES - 1 or _tip(git, url) == tip:
+            if attempt == _TRIES - 1 or _tip(git, url) == made.tip:
                 raise
-        finally:
-            git.ok("update-ref", "-d", with_them)
     raise AssertionError("unreachable")
 
 
@@ -91,13 +117,19 @@ def _listed(git: Git, tip: str) -> set[str]:
     return {os.fsdecode(name.replace(b"/", b"")) for name in names}
 
 
-def _commit(git: Git, ref: str, parent: str, objects: Mapping[str, int]) -> None:
-    git.run("fast-import", "--quiet", stdin=b"".join(_stream(ref, parent, objects)))
+def _commit(git: Git, parent: str, objects: Mapping[str, int]) -> str:
+    ref = f"refs/theta/draft-{uuid4().hex}"
+    try:
+        made = git.run("fast-import", "--quiet", stdin=b"".join(_stream(ref, parent, objects)))
+    finally:
+        # Until it's pushed, the commit is too young for any garbage collection.
+        git.ok("update-ref", "-d", ref)
+    return made.decode().strip()
 
 
 def _stream(ref: str, parent: str, objects: Mapping[str, int]) -> Iterator[bytes]:
     count = len(objects)
-    yield f"commit {ref}\ncommitter git-theta <git-theta> {int(time.time())} +0000\n".encode()
+    yield f"commit {ref}\nmark :1\ncommitter git-theta <git-theta> {int(time.time())} +0000\n".encode()
     yield _data(f"Point to {count} object{'s' * (count != 1)}\n".encode())
     if parent:
         yield f"from {parent}\n".encode()
@@ -105,6 +137,7 @@ def _stream(ref: str, parent: str, objects: Mapping[str, int]) -> Iterator[bytes
         yield b"M 100644 inline .gitattributes\n" + _data(_ATTRIBUTES)
     for oid, size in objects.items():
         yield f"M 100644 inline {oid[:2]}/{oid[2:]}\n".encode() + _data(pointer(oid, size))
+    yield b"get-mark :1\n"
 
 
 def _data(content: bytes) -> bytes:

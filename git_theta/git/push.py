@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, MissingObjectError
 from git_theta.git.command import Git
 from git_theta.git.history import Version, objects_of, since
-from git_theta.git.pointers import REF, publish
+from git_theta.git.pointers import REF, Draft, draft, publish
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
@@ -101,8 +103,12 @@ def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Ve
             f"{remote.url}, for example {absent[0]}",
             "fetch them from where they are: git theta fetch --all",
         )
-    with progress(f"sending to {remote.url}", sum(wanted.size or 0 for wanted in here)) as advance:
-        done = push(remote, here, store, advance)
+    wanted = remote.pointers and repository.settings.pointers
+    sized = {each.oid: each.size for each in (*here, *elsewhere) if each.size}
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(_early_draft, repository.git, url, sized) if wanted else None
+        with progress(f"sending to {remote.url}", sum(each.size or 0 for each in here)) as advance:
+            done = push(remote, here, store, advance)
     if done.failed:
         oid, reason = next(iter(done.failed.items()))
         raise TransferError(
@@ -110,15 +116,26 @@ def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Ve
             f"{reason.message}",
             reason.hint or "what was sent stays there; try again",
         )
-    if remote.pointers and repository.settings.pointers:
+    if first:
         try:
-            publish(repository.git, url, {each.oid: each.size for each in (*here, *elsewhere) if each.size})
+            publish(repository.git, url, sized, first.result())
         except GitError as error:
             note(
                 f"{remote.url} doesn't take {REF}, so its garbage collection may remove objects "
                 f"(to be silent: git config theta.pointers false): {error.message}"
             )
     return done
+
+
+def _early_draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft | None:
+    """A draft made while objects are sent, if that's possible without asking the user anything."""
+    if not url.startswith(("http://", "https://")):
+        return None
+    env = os.environ if git.env is None else git.env
+    try:
+        return draft(Git(git.cwd, {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": ""}), url, objects)
+    except GitError:
+        return None
 
 
 def _one_of(git: Git, name: str, url: str) -> str:
