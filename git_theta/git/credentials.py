@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from git_theta.errors import GitError
 from git_theta.git.command import Git
-from git_theta.store.lfs.access import Credential
+from git_theta.store.credential import Credential
 from git_theta.store.lfs.web_settings import user_and_password
+
+#: Answers Git from variables, which, unlike arguments, other users of the machine can't see.
+_HELPER = (
+    '!theta() { test "$1" != get || '
+    'printf "username=%s\\npassword=%s\\n" "$THETA_USER" "$THETA_PASSWORD"; }; theta'
+)
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,24 @@ class GitCredentials:
     def reject(self, url: str, credential: Credential) -> None:
         """Have helpers forget a credential."""
         self.git.ok("credential", "reject", stdin=_request(url, credential))
+
+
+def knowing(git: Git, url: str, credential: Credential) -> Git:
+    """Git that needn't ask anybody for the user name and the password at the server of a URL."""
+    parts = urlsplit(url)
+    env = dict(os.environ if git.env is None else git.env)
+    count = int(env.get("GIT_CONFIG_COUNT") or 0)
+    return Git(
+        git.cwd,
+        {
+            **env,
+            "GIT_CONFIG_COUNT": str(count + 1),
+            f"GIT_CONFIG_KEY_{count}": f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
+            f"GIT_CONFIG_VALUE_{count}": _HELPER,
+            "THETA_USER": credential.user,
+            "THETA_PASSWORD": credential.password,
+        },
+    )
 
 
 def _request(url: str, credential: Credential | None = None) -> bytes:

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 
 from git_theta.errors import GitError, MissingObjectError
 from git_theta.git.command import Git
+from git_theta.git.credentials import knowing
 from git_theta.git.history import Version, objects_of, since
 from git_theta.git.pointers import REF, Draft, draft, publish
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.progress import progress
+from git_theta.store.lfs.web_settings import same_server
 from git_theta.store.remote import Remote, TransferError, Wanted
 from git_theta.store.transfer import Transferred, push
 
@@ -118,7 +120,7 @@ def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Ve
         )
     if first:
         try:
-            publish(repository.git, url, sized, first.result())
+            publish(_admitted(repository.git, url, remote), url, sized, first.result())
         except GitError as error:
             note(
                 f"{remote.url} doesn't take {REF}, so its garbage collection may remove objects "
@@ -136,6 +138,13 @@ def _early_draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft | None
         return draft(Git(git.cwd, {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": ""}), url, objects)
     except GitError:
         return None
+
+
+def _admitted(git: Git, url: str, remote: Remote) -> Git:
+    """Git that uses what the user has already been asked for, if it's for the same server."""
+    if remote.credential and same_server(url, remote.url):
+        return knowing(git, url, remote.credential)
+    return git
 
 
 def _one_of(git: Git, name: str, url: str) -> str:

@@ -46,6 +46,7 @@ class BucketRemote:
 
     batch = 1_000
     pointers = False
+    credential = None
 
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         self.url = re.sub(r"//[^/@]*@", "//", url)

@@ -43,6 +43,7 @@ class FolderRemote:
 
     batch = 10_000
     pointers = False
+    credential = None
 
     def __init__(self, path: Path, mode: int | None = None) -> None:
         self.url = str(path)

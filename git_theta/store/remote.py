@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
 from git_theta.errors import ThetaError
+from git_theta.store.credential import Credential
 
 #: Told the number of bytes that went over the line since it was last told.
 Advance = Callable[[int], object]
@@ -74,6 +75,11 @@ class Remote(Protocol):
     url: str
     batch: int
     pointers: bool
+
+    @property
+    def credential(self) -> Credential | None:
+        """The user name and the password that it was reached with, if it asked for any."""
+        ...
 
     def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
         """How to send those objects that the remote doesn't have, by name; the others aren't in the result.

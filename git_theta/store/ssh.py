@@ -56,6 +56,7 @@ class SshRemote:
 
     batch = 10_000
     pointers = False
+    credential = None
 
     def __init__(
         self, command: Sequence[str], host: str, port: int | None, path: str, connections: int = 4

@@ -7,7 +7,7 @@ import pytest
 from git_theta.errors import GitError
 from git_theta.git.command import Git
 from git_theta.git.credentials import GitCredentials
-from git_theta.store.lfs.access import Credential
+from git_theta.store.credential import Credential
 
 
 @pytest.fixture

@@ -4,45 +4,13 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol
 
+from git_theta.store.credential import Credential, Credentials
 from git_theta.store.lfs.web_settings import user_and_password
 
 #: How many wrong passwords are tried.
 _TRIES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A user name and a password.
-
-    Attributes:
-        user: The name.
-        password: The password or token.
-        more: What else the one who gave them wants to be told when they're approved or rejected.
-    """
-
-    user: str
-    password: str = field(repr=False)
-    more: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-
-class Credentials(Protocol):
-    """Where user names and passwords come from."""
-
-    def fill(self, url: str) -> Credential | None:
-        """A credential for a URL, or `None`; the user may be asked."""
-        ...
-
-    def approve(self, url: str, credential: Credential) -> None:
-        """Say that the server took it, so that it's kept."""
-        ...
-
-    def reject(self, url: str, credential: Credential) -> None:
-        """Say that the server refused it, so that it's forgotten."""
-        ...
 
 
 class Access:
@@ -62,6 +30,11 @@ class Access:
         self._approved = False
         self._failures = 0
         self._turn = Lock()
+
+    @property
+    def credential(self) -> Credential | None:
+        """The one in use, if one was needed."""
+        return self._current
 
     def header(self) -> Mapping[str, str]:
         """The header, or nothing as long as none was needed."""

@@ -14,7 +14,8 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
-from git_theta.store.lfs.access import Access, Credentials
+from git_theta.store.credential import Credential, Credentials
+from git_theta.store.lfs.access import Access
 from git_theta.store.lfs.answers import object_refused, refused
 from git_theta.store.lfs.batch import MEDIA_TYPE, Action, Offer, batch_answer, batch_request
 from git_theta.store.lfs.endpoint import Endpoint, Operation
@@ -88,6 +89,11 @@ class LfsRemote:
         self._web = Web(WebSettings(settings, environment))
         self._access = Access(endpoint.url, credentials)
         self._ssh = SshAuthenticator(endpoint.ssh, settings, environment, clock) if endpoint.ssh else None
+
+    @property
+    def credential(self) -> Credential | None:
+        """See `Remote.credential`."""
+        return self._access.credential
 
     def admit(self, operation: Operation) -> None:
         """Ask for access where that's needed before anything else can be asked.

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from git_theta.store.lfs.access import Credential
+from git_theta.store.credential import Credential
 from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.lfs.endpoint import Endpoint, SshAddress
 from git_theta.store.local import LocalStore
