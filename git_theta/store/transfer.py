@@ -46,8 +46,8 @@ class Pace:
     """
 
     threads: int = 8
-    tries: int = 6
-    delay: float = 0.5
+    tries: int = 8
+    delay: float = 0.1
     longest: float = 30.0
     patience: float = 300.0
 
