@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.fetch import fetch_objects
 from git_theta.git.history import everywhere, objects_of
-from git_theta.git.remotes import sources
+from git_theta.git.remotes import named
 from git_theta.git.repository import Repository
 
 _EPILOG = """\b
@@ -31,8 +31,8 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
     if everything and refs:
         raise UsageError("--all goes without refs")
     repository = Repository(Git())
-    if remote and remote not in sources(repository) and not {"/", ":"} & set(remote):
-        raise UsageError(f"there's no remote {remote!r}", "`git remote` lists them")
+    if remote:
+        named(repository, remote)
     versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
     done = fetch_objects(repository, objects_of(versions.values()), remote)
     click.echo(str(done) if done.count else "Nothing to do.")

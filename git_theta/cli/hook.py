@@ -23,7 +23,7 @@ def command(name: str, args: tuple[str, ...]) -> None:
         return
     from git_theta.git.fetch import is_here
     from git_theta.git.filter import Filter
-    from git_theta.git.materialise import find_pending, materialise
+    from git_theta.git.materialise import find_pending, materialise, tell_failed
 
     try:
         repository = Repository(Git())
@@ -35,7 +35,7 @@ def command(name: str, args: tuple[str, ...]) -> None:
             pending = find_pending(work)
             if work.repository.settings.lazy:
                 pending = [item for item in pending if is_here(work.repository, item.manifest)]
-            materialise(work, pending)
+            tell_failed(materialise(work, pending))
         finally:
             work.close()
     except (ThetaError, OSError) as error:
@@ -45,7 +45,8 @@ def command(name: str, args: tuple[str, ...]) -> None:
 def _send(args: tuple[str, ...]) -> None:
     """Send the objects that a push needs; a failure stops the push."""
     from git_theta.git.prepush import told
-    from git_theta.git.push import parse_updates, push_updates
+    from git_theta.git.push import push_updates
+    from git_theta.git.ref_updates import parse_updates
     from git_theta.report.words import transferred
 
     remote, url, lines = told(args, sys.stdin, os.environ)

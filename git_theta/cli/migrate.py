@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -26,6 +26,12 @@ Examples:
 """
 
 _Command = Callable[..., None]
+
+#: Moves everything back that's kept, and then the work tree to where HEAD is.
+_UNDO_ALL = (
+    "git for-each-ref --format='update %(refname:lstrip=2) %(objectname)' refs/original "
+    "| git update-ref --stdin && git reset --hard"
+)
 
 
 @click.group("migrate", epilog=_EPILOG, short_help="Convert files to git-theta, or back.")
@@ -145,13 +151,32 @@ def _report_rewritten(request: Request, summary: Summary) -> None:
         if not request.everything:
             click.echo("To rewrite all branches and tags at once, undo this and use --everything.")
     click.echo("What they pointed to is kept in refs/original/. To undo:")
-    for ref in summary.refs[:3]:
-        click.echo(f"  {_undo(ref)}")
-    if len(summary.refs) > 3:
-        click.echo("  …")
+    for line in _undo_all(summary.refs):
+        click.echo(f"  {line}")
     click.echo(
-        "All who have the old commits must reset to the new ones. To publish: git push --force-with-lease"
+        f"All who have the old commits must reset to the new ones. To publish: {_publish(summary.refs)}"
     )
+
+
+def _publish(refs: Sequence[str]) -> str:
+    """How the new commits replace the old ones at a remote."""
+    if len(refs) == 1 and refs[0].startswith("refs/heads/"):
+        return "git push --force-with-lease"
+    branches = any(ref.startswith("refs/heads/") for ref in refs)
+    tags = any(ref.startswith("refs/tags/") for ref in refs)
+    return " && ".join(
+        [*["git push --force-with-lease --all"] * branches, *["git push --force --tags"] * tags]
+    )
+
+
+def _undo_all(refs: Sequence[str]) -> list[str]:
+    """Commands that move refs back, and no others."""
+    from git_theta.git.migrate.refs import ORIGINAL
+
+    kept = Git().run("for-each-ref", "--format=%(refname)", ORIGINAL.rstrip("/")).splitlines()
+    # An earlier rewrite may have left something there.
+    only_these = {os.fsdecode(line) for line in kept} == {ORIGINAL + ref for ref in refs}
+    return [_UNDO_ALL] if len(refs) > 3 and only_these else [_undo(ref) for ref in refs]
 
 
 def _undo(ref: str) -> str:

@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.history import everywhere
 from git_theta.git.push import send
-from git_theta.git.remotes import opened, remote_of, sources, url_of
+from git_theta.git.remotes import named, opened, remote_of, url_of
 from git_theta.git.repository import Repository
 from git_theta.report.words import transferred
 
@@ -31,7 +31,7 @@ def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
     if everything and refs:
         raise UsageError("--all goes without refs")
     repository = Repository(Git())
-    name = remote or next(iter(sources(repository)), "")
+    name = named(repository, remote)
     if not name:
         raise UsageError("there's no remote", "git remote add origin URL")
     versions = everywhere(repository.git, () if everything else refs or ("HEAD",))

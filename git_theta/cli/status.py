@@ -22,6 +22,8 @@ _CONFLICTS = 20
 _HINTS = {
     Work.PENDING: "still a manifest; write it with: git theta checkout",
     Work.PLAIN: "in Git as a whole file; convert it with: git add --renormalize . && git commit",
+    Work.STAND_IN: "only a pointer of git-lfs, or metadata of git-theta 0.2; convert it with: "
+    "git theta migrate import",
     Work.DELETED: "deleted in the work tree",
     Work.CONFLICT: "in conflict; settle it with: git theta resolve",
     Work.SPARSE: "outside the sparse checkout",

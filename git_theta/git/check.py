@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.git.history import Version, commits, everywhere, in_index, objects_of, since
 from git_theta.git.needs import Manifests, in_use
-from git_theta.git.prune import find
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Entry
 from git_theta.smudge import Smudger
+from git_theta.store.base import missing
 from git_theta.store.remote import Wanted
+from git_theta.store.transfer import present
 from git_theta.values import checked
 from git_theta.workers import run_all
+
+#: Parameters that are named for an object that's missing.
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,8 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
     def check_value(item: tuple[Entry, Version]) -> Problem | None:
         entry, version = item
         progress(entry.spec.nbytes)
+        if _needs(entry, work.missing):
+            return None
         try:
             for _ in checked(entry, store):
                 pass
@@ -168,7 +174,7 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
         place = work.places.get(version.oid, ("", ""))
         if version.manifest is None:
             return Problem(_unreadable(version), *place)
-        if _needs(version.manifest.layout, work.elsewhere):
+        if _needs(version.manifest.layout, work.elsewhere | work.missing):
             return None
         try:
             layout = Smudger(store).layout(version.manifest)
@@ -181,6 +187,7 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
 
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         problems = run_all(pool, check_object, work.objects)
+        problems += _absences(work)
         problems += run_all(pool, check_value, work.values)
         problems += run_all(pool, check_layout, work.versions)
     # A damaged layout is found as a value, and again by each version that has it.
@@ -216,7 +223,7 @@ def check_remote(repository: Repository, name: str, revs: Iterable[str] = ()) ->
         for oid, size in sorted(objects_of(versions).items())
     ]
     with opened(remote_of(repository, name, "download")) as remote:
-        url, found = remote.url, find(remote, wanted)
+        url, found = remote.url, present(remote, wanted)
     missing = [each.oid for each in wanted if each.oid not in found]
     places = _places(repository, revs)
     needed_by = {oid: v for v in reversed(versions) for oid in (v.manifest.oids() if v.manifest else ())}
@@ -237,6 +244,25 @@ def _elsewhere(repository: Repository, absent: frozenset[str]) -> frozenset[str]
     manifests = Manifests(repository.git)
     manifests.refresh()
     return (absent & pushed.keys()) - in_use(manifests, repository.common_dir)
+
+
+def _absences(work: Plan) -> list[Problem]:
+    """What isn't here but should be: one problem for each object and version, however many parameters."""
+    needed_by: dict[tuple[str, tuple[str, str]], list[str]] = {}
+    for entry, version in work.values:
+        place = work.places.get(version.oid, ("", ""))
+        for oid in {ref.oid for ref in entry.source.payloads()} & work.missing:
+            needed_by.setdefault((oid, place), []).append(entry.name)
+    return [
+        Problem(f"{_listed(names)}: {missing(oid).message}", *place)
+        for (oid, place), names in needed_by.items()
+    ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMES]))
+    more = f", and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+    return f"parameter{'s' * (len(names) > 1)} {shown}{more}"
 
 
 def _needs(entry: Entry, oids: frozenset[str]) -> bool:

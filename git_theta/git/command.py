@@ -45,6 +45,11 @@ class Git:
         """Whether `git ARGS…` exits with 0; what it prints is dropped."""
         return self._call(args, stdin).returncode == 0
 
+    def silent(self) -> Git:
+        """The same, asking nobody for a password."""
+        env = os.environ if self.env is None else self.env
+        return Git(self.cwd, {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": ""})
+
     def line(self, *args: str) -> str:
         """What `git ARGS…` prints, as text without the final newline."""
         return os.fsdecode(self.run(*args)).removesuffix("\n")

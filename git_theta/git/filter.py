@@ -19,6 +19,7 @@ from git_theta.git.body import WorkFile, drain, work_file
 from git_theta.git.history import in_index
 from git_theta.git.path_updates import ATTRIBUTE, PathUpdates
 from git_theta.git.repository import Repository
+from git_theta.git.stand_ins import stand_in
 from git_theta.git.tell import note
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
@@ -51,7 +52,9 @@ class Filter:
         self._tracked: list[Manifest] | None = None
 
     def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
-        """The manifest for a file; a manifest, valid or with conflict markers, stays as it is.
+        """The manifest for a file; what stands for one already stays as it is.
+
+        That's a manifest, valid or with conflict markers, or the text of another program.
 
         Args:
             path: The file's path from the top of the work tree, if it has one.
@@ -71,7 +74,7 @@ class Filter:
 
     def _clean_content(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         with work_file(path) as file:
-            if file and is_manifest(file.data):
+            if file and (is_manifest(file.data) or stand_in(file.data)):
                 # A file that hasn't been materialised: small, and there's nothing to begin early.
                 stream = drain(content, file, self.repository.store.temporary_file)
                 return self._clean_bytes(path, file.data if stream is None else stream)
@@ -111,6 +114,10 @@ class Filter:
             return b""
         if is_manifest(data):
             return _passed(path, bytes(data))
+        what = stand_in(data)
+        if what:
+            note(f"{path}: {what} stays as it is; convert it with: git theta migrate import")
+            return bytes(data)
         cleaned = self.cleaner(path).clean(data, self._previous(path))
         self._remember(cleaned.manifest, None)
         return _said(path, cleaned)

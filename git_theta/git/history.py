@@ -74,6 +74,20 @@ def in_revision(git: Git, rev: str) -> list[Version]:
     return list(_read(git, found))
 
 
+def blobs_of(git: Git, tips: Iterable[str]) -> set[str]:
+    """Ids of everything in the trees of commits, tags or trees; what is none of these has nothing."""
+    found: set[str] = set()
+    for tip in set(tips):
+        if is_revision(git, tip):
+            listing = git.run("ls-tree", "-r", "-z", "--full-tree", tip)
+            found.update(
+                record.split(b"\t", 1)[0].rsplit(b" ", 1)[1].decode()
+                for record in listing.split(b"\0")
+                if record
+            )
+    return found
+
+
 def is_revision(git: Git, name: str) -> bool:
     """Whether the name is of a commit or tree."""
     return not name.startswith("-") and git.ok("rev-parse", "-q", "--verify", f"{name}^{{tree}}")

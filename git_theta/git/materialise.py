@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from git_theta.git.filter import Filter
 from git_theta.git.index import quiet_mtime_ns, refresh_stats
 from git_theta.git.tell import explain
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.report.words import plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +74,20 @@ def materialise(
     finally:
         if done:
             _refresh(work, done, stats)
-    if failed:
-        explain(None, ThetaError(f"{len(failed)} file(s) still hold a manifest", "run `git theta checkout`"))
     return failed
+
+
+def tell_failed(paths: Sequence[str]) -> None:
+    """Say how files are written that weren't, where the user didn't ask for just that."""
+    if paths:
+        verb = "is" if len(paths) == 1 else "are"
+        explain(
+            None,
+            ThetaError(
+                f"{plural(len(paths), 'file')} {verb} still a manifest",
+                "when the cause is gone, run: git theta checkout",
+            ),
+        )
 
 
 def find_pending(work: Filter, paths: Iterable[str] = ()) -> list[Pending]:

@@ -16,7 +16,7 @@ from git_theta.git.command import Git
 from git_theta.git.diff_files import DiffDriver
 from git_theta.git.filter import Filter, send, wanted
 from git_theta.git.hooks import hooks_installed
-from git_theta.git.materialise import Pending, materialise
+from git_theta.git.materialise import Pending, materialise, tell_failed
 from git_theta.git.pktline import Reader, Writer, widen
 from git_theta.git.repository import Repository
 from git_theta.git.tell import explain, note
@@ -86,7 +86,8 @@ class Process:
         pending = list(self._pending.values())
         if pending:
             with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
-                materialise(self._filter, pending, advance)
+                failed = materialise(self._filter, pending, advance)
+            tell_failed(failed)
             self._filter.close()
 
     def _handshake(self) -> None:

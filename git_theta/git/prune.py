@@ -23,6 +23,7 @@ from git_theta.git.repository import Repository
 from git_theta.store.aside import aside
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Remote, Wanted
+from git_theta.store.transfer import present
 
 _DAY = 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
@@ -230,25 +231,15 @@ def at_remote(remote: Remote, wanted: Sequence[Wanted], store: LocalStore) -> se
     # A URL may lead back here by links or SSH, and then everything seems to be there.
     probe = store.put([secrets.token_bytes(32)])
     try:
-        if remote.receives([Wanted(probe, 32)]):
-            raise UsageError(
-                f"{remote.url} is this repository's own store, so what is deleted couldn't be fetched",
-                "name another remote: git theta prune --remote NAME",
-            )
+        # Not alone: servers may refuse to answer for objects that they have none of.
+        found = present(remote, [Wanted(probe, 32), *wanted])
     finally:
         store.path(probe).unlink(missing_ok=True)
-    return find(remote, wanted)
-
-
-def find(remote: Remote, wanted: Sequence[Wanted]) -> set[str]:
-    """Those of some objects that a remote says it has.
-
-    Raises:
-        ThetaError: It can't be reached.
-    """
-    found: set[str] = set()
-    for start in range(0, len(wanted), remote.batch):
-        found.update(remote.receives(wanted[start : start + remote.batch]))
+    if probe in found:
+        raise UsageError(
+            f"{remote.url} is this repository's own store, so what is deleted couldn't be fetched",
+            "name another remote: git theta prune --remote NAME",
+        )
     return found
 
 

@@ -2,49 +2,26 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from git_theta.errors import GitError, MissingObjectError
+from git_theta.errors import GitError, MissingObjectError, UsageError
 from git_theta.git.command import Git
 from git_theta.git.credentials import knowing
-from git_theta.git.history import Version, objects_of, since
+from git_theta.git.history import Version, blobs_of, in_index, objects_of
 from git_theta.git.pointers import REF, Draft, draft, publish
+from git_theta.git.ref_updates import RefUpdate, brought
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.progress import progress
-from git_theta.store.lfs.web_settings import same_server
+from git_theta.store.crew import Transferred
+from git_theta.store.lfs.web_settings import same_server, without_password
 from git_theta.store.remote import Remote, TransferError, Wanted
-from git_theta.store.transfer import Transferred, push
+from git_theta.store.transfer import lacking, present, push
 
-_ZERO = "0"
-
-
-@dataclass(frozen=True, slots=True)
-class RefUpdate:
-    """What a push does to one ref.
-
-    Attributes:
-        new: The object that it will point to; empty if it's deleted.
-        old: What it points to now at the remote; empty if it isn't there.
-        ref: Its full name at the remote.
-    """
-
-    new: str
-    old: str
-    ref: str = ""
-
-
-def parse_updates(lines: Iterable[str]) -> list[RefUpdate]:
-    """The updates that Git tells a pre-push hook: local ref, its object, remote ref, its object."""
-    fields = [line.split() for line in lines]
-    return [
-        RefUpdate(new if new.strip(_ZERO) else "", old if old.strip(_ZERO) else "", ref)
-        for _, new, ref, old in (four for four in fields if len(four) == 4)
-    ]
+#: Objects of checked-out versions that are looked for, though an earlier push should have sent them.
+_SAMPLE = 100
 
 
 def push_updates(
@@ -62,23 +39,21 @@ def push_updates(
         MissingObjectError: An object is neither here nor there.
         ThetaError: The remote can't be reached, or refuses.
     """
-    new = [update.new for update in updates if update.new]
-    # What someone else pushed meanwhile may not be here.
-    old = [update.old for update in updates if update.old and repository.git.ok("cat-file", "-e", update.old)]
-    known = [f"--remotes={name}"] if name != url else []
-    versions = since(repository.git, new, [*old, *known])
+    by_git = _carries_pointers(repository, url, updates)
+    versions = brought(repository.git, name, url, updates)
     if not versions:
         return None
     refs = [update.ref for update in updates if update.new]
-    with opened(
-        remote_of(
-            repository, _one_of(repository.git, name, url), "upload", refs[0] if len(refs) == 1 else None
-        )
-    ) as remote:
-        return send(repository, remote, url, versions.values())
+    source = _one_of(repository.git, name, url)
+    place = remote_of(repository, source, "upload", refs[0] if len(refs) == 1 else None)
+    with opened(place) as remote:
+        further = _unsent(repository, remote, [update.new for update in updates if update.new], versions)
+        return send(repository, remote, url, [*versions.values(), *further], pointers=not by_git)
 
 
-def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Version]) -> Transferred | None:
+def send(
+    repository: Repository, remote: Remote, url: str, versions: Iterable[Version], pointers: bool = True
+) -> Transferred | None:
     """Send what a remote lacks of the objects of some manifests; `None` if they have none.
 
     Args:
@@ -86,6 +61,7 @@ def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Ve
         remote: Where the objects go.
         url: Where Git pushes to. If the objects go to a Git LFS server, pointers to them go there.
         versions: The manifests.
+        pointers: Whether pointers may be pushed.
 
     Raises:
         MissingObjectError: An object is neither here nor there.
@@ -98,14 +74,15 @@ def send(repository: Repository, remote: Remote, url: str, versions: Iterable[Ve
     sizes = {oid: store.size(oid) for oid in sorted(objects)}
     here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
     elsewhere = [Wanted(oid, objects[oid]) for oid, size in sizes.items() if size is None]
-    absent = _absent(remote, elsewhere)
+    # As after a clone that fetched only what it needed.
+    absent = {each.oid for each in elsewhere} - present(remote, elsewhere)
     if absent:
         raise MissingObjectError(
             f"{len(absent)} of {len(objects)} objects that the push needs are neither here nor at "
-            f"{remote.url}, for example {absent[0]}",
+            f"{remote.url}, for example {min(absent)}",
             "fetch them from where they are: git theta fetch --all",
         )
-    wanted = remote.pointers and repository.settings.pointers
+    wanted = pointers and remote.pointers and repository.settings.pointers
     sized = {each.oid: each.size for each in (*here, *elsewhere) if each.size}
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(_early_draft, repository.git, url, sized) if wanted else None
@@ -133,11 +110,46 @@ def _early_draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft | None
     """A draft made while objects are sent, if that's possible without asking the user anything."""
     if not url.startswith(("http://", "https://")):
         return None
-    env = os.environ if git.env is None else git.env
     try:
-        return draft(Git(git.cwd, {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": ""}), url, objects)
+        return draft(git.silent(), url, objects)
     except GitError:
         return None
+
+
+def _unsent(
+    repository: Repository, remote: Remote, tips: Sequence[str], versions: Mapping[str, Version]
+) -> list[Version]:
+    """Of the pushed tips, what is checked out, if an earlier push came without its objects.
+
+    That's what `git push --no-verify` does. Looking for some of the objects is enough to see it, and costs
+    one more question.
+    """
+    others = [version for version in in_index(repository.git) if version.oid not in versions]
+    if not others:
+        return []
+    pushed = blobs_of(repository.git, tips)
+    others = [version for version in others if version.oid in pushed]
+    store, ours = repository.store, objects_of(versions.values())
+    sizes = {oid: store.size(oid) for oid in sorted(objects_of(others).keys() - ours.keys())}
+    here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
+    return others if lacking(remote, here[:_SAMPLE]) else []
+
+
+def _carries_pointers(repository: Repository, url: str, updates: Sequence[RefUpdate]) -> bool:
+    """Whether Git itself is about to push the pointers' ref, as for a mirror.
+
+    Raises:
+        UsageError: It's about to delete that.
+    """
+    found = [update for update in updates if update.ref == REF]
+    if repository.settings.pointers and any(not update.new for update in found):
+        place = without_password(url)
+        raise UsageError(
+            f"this push would delete {REF} at {place}, which keeps its objects from garbage collection",
+            f"to have it here and push it, too: git fetch {place} {REF}:{REF}; "
+            "to delete it: git -c theta.pointers=false push",
+        )
+    return bool(found)
 
 
 def _admitted(git: Git, url: str, remote: Remote) -> Git:
@@ -151,11 +163,3 @@ def _one_of(git: Git, name: str, url: str) -> str:
     """What to send objects to: the URL if the remote has several, which Git pushes to one after another."""
     urls = git.values(f"remote.{name}.pushurl") or git.values(f"remote.{name}.url")
     return url if len(urls) > 1 and not git.config(f"theta.remote.{name}.url") else name
-
-
-def _absent(remote: Remote, wanted: Sequence[Wanted]) -> list[str]:
-    """Those that the remote doesn't have either, as after a clone that fetched only what it needed."""
-    found: set[str] = set()
-    for start in range(0, len(wanted), remote.batch):
-        found.update(remote.receives(wanted[start : start + remote.batch]))
-    return [each.oid for each in wanted if each.oid not in found]

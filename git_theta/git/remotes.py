@@ -8,13 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_theta.errors import ThetaError
+from git_theta.errors import ThetaError, UsageError
 from git_theta.git.command import Git, parse_config
 from git_theta.git.credentials import GitCredentials
 from git_theta.git.repository import Repository
+from git_theta.store.folder import FolderRemote
 from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, named_endpoint
-from git_theta.store.places import remote_at, shared_mode
-from git_theta.store.remote import Remote
+from git_theta.store.places import in_repository, remote_at, shared_mode
+from git_theta.store.remote import Remote, TransferError
 from git_theta.store.ssh import ssh_command
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def remote_of(repository: Repository, name: str, operation: Operation, ref: str 
     url = own or url_of(repository, name, operation)
     if not own and (server := _lfs_server(repository, name, operation, top / url, ref)):
         return server
-    return remote_at(
+    remote = remote_at(
         url,
         lambda url: _client(repository, Endpoint(url.rstrip("/")), ref),
         ssh_command(settings, os.environ),
@@ -51,6 +52,11 @@ def remote_of(repository: Repository, name: str, operation: Operation, ref: str 
         top,
         shared_mode(settings.get("core.sharedrepository", "")),
     )
+    beside = operation == "upload" and not own and isinstance(remote, FolderRemote)
+    if beside and not in_repository(Path(remote.url)):
+        # Once there is one, nobody looks for objects in this place.
+        raise TransferError(f"{url} isn't a Git repository", "check the URL: git remote -v")
+    return remote
 
 
 def url_of(repository: Repository, name: str, operation: Operation) -> str:
@@ -74,6 +80,19 @@ def sources(repository: Repository) -> list[str]:
         branch = repository.git.line("symbolic-ref", "-q", "--short", "HEAD")
         first.insert(0, settings.get(f"branch.{branch}.remote", ""))
     return list(dict.fromkeys([*(name for name in first if name in names), *names]))
+
+
+def named(repository: Repository, name: str) -> str:
+    """A remote that the user named, or the URL or path of one; without any, the first of `sources`, or "".
+
+    Raises:
+        UsageError: There's no such remote, and it can't be a URL or a path.
+    """
+    known = sources(repository)
+    own = f"theta.remote.{name}.url" in repository.git.settings
+    if name and name not in known and not own and not {"/", ":"} & set(name):
+        raise UsageError(f"there's no remote {name!r}", "`git remote` lists them")
+    return name or next(iter(known), "")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
+from git_theta.git.stand_ins import stand_in
 from git_theta.merge import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
@@ -28,6 +29,7 @@ class Work(Enum):
     DELETED = "deleted"
     PENDING = "still a manifest"
     PLAIN = "in Git as a whole file"
+    STAND_IN = "in Git as another program's text"
     CONFLICT = "not merged yet"
     SPARSE = "outside the sparse checkout"
     REMOVED = "removed from the index"
@@ -89,9 +91,12 @@ def _state(
     if not entry.merged:
         record = conflicts.current(work.repository, entry.path)
         return FileState(entry.path, None, Work.CONFLICT, conflicts=record.conflicts if record else ())
+    if blob == b"":
+        # An empty file is an empty blob everywhere.
+        return FileState(entry.path, None, *_compare_empty(work, entry))
     manifest = _parsed(blob)
     if blob is None or manifest is None:
-        return FileState(entry.path, None, Work.PLAIN)
+        return FileState(entry.path, None, Work.STAND_IN if blob and stand_in(blob) else Work.PLAIN)
     if entry.sparse:
         found, changes = Work.SPARSE, None
     else:
@@ -99,6 +104,19 @@ def _state(
     change = diff(old, manifest) if staged else None
     missing = sum(not work.repository.store.has(oid) for oid in manifest.oids())
     return FileState(entry.path, change or None, found, changes, missing)
+
+
+def _compare_empty(work: Filter, entry: _Indexed) -> tuple[Work, Diff | None]:
+    if entry.sparse:
+        return Work.SPARSE, None
+    if not os.path.lexists(entry.path):
+        return Work.DELETED, None
+    with work_file(entry.path) as file:
+        if file is None:
+            return (Work.SAME if os.path.isfile(entry.path) else Work.MODIFIED), None
+        threads = work.repository.settings.thread_count
+        now = fingerprint(file.data, threads, work.repository.store.temporary_file)
+        return Work.MODIFIED, diff(None, now)
 
 
 def _compare(work: Filter, path: str, manifest: Manifest, blob: bytes) -> tuple[Work, Diff | None]:

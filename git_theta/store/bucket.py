@@ -28,6 +28,14 @@ _ASKS = 16
 
 _TIMEOUT = timedelta(minutes=2)
 
+_NO_BUCKET = re.compile("NoSuchBucket")
+
+#: What a machine in the cloud has its credentials from. Where it's asked, the environment has none.
+_METADATA = re.compile(r"//(169\.254\.169\.254|169\.254\.170\.2|metadata\.google)\b")
+
+#: What the library says of a request: its method, its URL and what went wrong.
+_FAILED = re.compile(r"Error performing (\w+) (\S+) in .*? - +(.*)")
+
 
 class BucketRemote:
     """Objects in a bucket, below a prefix, laid out as the local store is.
@@ -73,7 +81,19 @@ class BucketRemote:
         paths = [object_path(oid) for oid in oids]
         with ThreadPoolExecutor(_ASKS) as pool:
             sizes = list(pool.map(self._size, paths))
-        return {oid: size for oid, size in zip(oids, sizes, strict=True) if size is not None}
+        found = {oid: size for oid, size in zip(oids, sizes, strict=True) if size is not None}
+        if oids and not found:
+            self._refuse_absent_bucket()
+        return found
+
+    def _refuse_absent_bucket(self) -> None:
+        """Fail if there's no such bucket, as a server doesn't say that when it's asked for an object."""
+        try:
+            next(iter(self._library.list(self._store, chunk_size=1)), None)
+        except Exception as error:
+            # Whoever may not list may still read and write.
+            if _NO_BUCKET.search(str(error)):
+                raise self._failure("", error) from error
 
     def _size(self, path: str) -> int | None:
         with self._told("can't be asked for an object"):
@@ -145,10 +165,12 @@ class BucketRemote:
             return TransferError(
                 f"{self.url}: {what}: no space left", "free some disk space there and try again"
             )
-        if re.search(r"NoSuchBucket", str(error)):
-            return TransferError(f"{self.url}: there's no such bucket")
+        if _NO_BUCKET.search(str(error)):
+            return TransferError(
+                f"{self.url}: there's no such bucket", "make it, or correct theta.remote.NAME.url"
+            )
         passing = isinstance(error, self._library.exceptions.GenericError | OSError)
-        return TransferError(f"{self.url}: {what}: {reason}", retry=passing)
+        return TransferError(f"{self.url}: {what}: {reason}", _hint(str(error)), retry=passing)
 
 
 def _library() -> ModuleType:
@@ -189,4 +211,20 @@ def _reason(error: Exception) -> str:
     """The line that says most, of a message that may quote a whole page."""
     text = str(error)
     match = re.search(r"<Message>([^<]*)</Message>", text)
-    return match[1] if match else (text.strip().splitlines() or [type(error).__name__])[0][:300]
+    if match:
+        return match[1]
+    if _METADATA.search(text):
+        return "there are no credentials"
+    line = (text.strip().splitlines() or [type(error).__name__])[0]
+    # How often it was tried, and how long that took, helps nobody.
+    failed = _FAILED.search(line)
+    return (f"{failed[3].rstrip(': ')} ({failed[1]} {failed[2]})" if failed else line)[:300]
+
+
+def _hint(text: str) -> str:
+    """What to do about a failure, by its message."""
+    if _METADATA.search(text):
+        return "set them in the environment: for s3://, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    if re.search(r"error sending request|dns error|connect", text, re.IGNORECASE):
+        return "check the network; and AWS_ENDPOINT_URL, if it's an s3:// of your own"
+    return ""

@@ -11,6 +11,7 @@ import hashlib
 import mmap
 import os
 import re
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -29,8 +30,8 @@ _OID = re.compile(r"[0-9a-f]{64}")
 #: Temporary files older than this belong to no running process.
 _STALE_SECONDS = 24 * 3600
 
-#: A download that broke off may be continued so many times longer.
-_RESUMABLE = 14
+#: A download that broke off may be continued so many times longer, and folders of commands stay as long.
+_PATIENCE = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +224,7 @@ class LocalStore:
 
     def sweep(self, older_than: float = _STALE_SECONDS) -> int:
         """Remove temporary files that killed processes left, and return how many."""
-        resumable = older_than * _RESUMABLE
+        resumable = older_than * _PATIENCE
         return _remove_old(self.tmp, older_than) + _remove_old(self.incoming, resumable)
 
     def _borrow(self, oid: str) -> None:
@@ -268,10 +269,26 @@ def _remove_old(folder: Path, seconds: float) -> int:
     if folder.is_dir():
         for path in folder.iterdir():
             with suppress(OSError):
-                if path.stat().st_mtime < time.time() - seconds:
-                    path.unlink()
-                    removed += 1
+                removed += _remove_folder(path, seconds) if path.is_dir() else _remove_file(path, seconds)
     return removed
+
+
+def _remove_file(path: Path, seconds: float) -> bool:
+    if path.lstat().st_mtime >= time.time() - seconds:
+        return False
+    path.unlink()
+    return True
+
+
+def _remove_folder(path: Path, seconds: float) -> bool:
+    """Remove what a command had all of its files in; it may be a long one."""
+    # Others aren't temporary: what arrives is in one, and what was taken out in another.
+    if "-" not in path.name:
+        return False
+    if max(each.lstat().st_mtime for each in (path, *path.rglob("*"))) >= time.time() - seconds * _PATIENCE:
+        return False
+    shutil.rmtree(path)
+    return True
 
 
 def _discard(handle: int, name: str) -> None:

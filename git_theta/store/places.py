@@ -95,9 +95,32 @@ def remote_at(
 def objects_folder(path: Path) -> Path:
     """The folder with the objects of a repository, bare or not; any other folder is that itself."""
     for folder in (path / ".git", path, path.with_name(f"{path.name}.git")):
-        if (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir():
+        folder = _followed(folder)
+        if _is_repository(folder):
             return folder / "theta"
     return path
+
+
+def in_repository(folder: Path) -> bool:
+    """Whether a folder is what `objects_folder` gives for a repository."""
+    return folder.name == "theta" and _is_repository(folder.parent)
+
+
+def _is_repository(folder: Path) -> bool:
+    return (folder / "HEAD").is_file() and (folder / "objects").is_dir() and (folder / "refs").is_dir()
+
+
+def _followed(folder: Path) -> Path:
+    """Where the `.git` of a submodule or of one more work tree leads; any other folder is that itself."""
+    try:
+        word, _, target = folder.read_text(errors="surrogateescape").strip().partition(": ")
+        if word != "gitdir":
+            return folder
+        found = folder.parent / target
+        common = found / "commondir"
+        return found / common.read_text(errors="surrogateescape").strip() if common.is_file() else found
+    except OSError:
+        return folder
 
 
 def shared_mode(value: str) -> int | None:

@@ -6,8 +6,9 @@ parallel, with retries and progress, and with each arriving object checked again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO, Protocol
 
 from git_theta.errors import ThetaError
@@ -44,6 +45,7 @@ class TransferError(ThetaError):
         retry: Whether trying again may help.
         after: Seconds to wait before that; `None` for the usual delay.
         renew: Whether the action must be asked for again, because it has expired.
+        tries: How often it's worth trying at most; `None` for as often as usual.
     """
 
     exit_code = 8
@@ -56,11 +58,13 @@ class TransferError(ThetaError):
         retry: bool = False,
         after: float | None = None,
         renew: bool = False,
+        tries: int | None = None,
     ) -> None:
         super().__init__(message, hint)
         self.retry = retry
         self.after = after
         self.renew = renew
+        self.tries = tries
 
 
 class Remote(Protocol):
@@ -96,3 +100,10 @@ class Remote(Protocol):
             TransferError: The remote can't be reached, or refuses.
         """
         ...
+
+
+def batches(objects: Sequence[Wanted], size: int) -> Iterator[list[Wanted]]:
+    """Objects in as many as one call may have."""
+    rest = iter(objects)
+    while some := list(islice(rest, size)):
+        yield some

@@ -50,6 +50,18 @@ def test_a_missing_object_is_named_with_all_that_needs_it(history: Repo, report:
     assert report(history, "show", f"HEAD~1:{NAME}")
 
 
+def test_a_missing_object_is_told_once_for_each_version(repo: Repo) -> None:
+    repo.write("m.safetensors", safetensors_bytes({f"layer{i}": np.full(9, i, "f4") for i in range(9)}))
+    repo.commit("one")
+    (path,) = repo.objects
+    path.unlink()
+    done = fsck(repo)
+    assert done.returncode == 6
+    assert done.stderr.count(path.name) == 1
+    assert "parameters 'layout', 'layer0', 'layer1', and 7 more: object" in done.stderr
+    assert "1 problem found" in done.stderr
+
+
 def test_what_only_the_reflog_has_is_checked(history: Repo, report: Json) -> None:
     history.git("reset", "-q", "--hard", "HEAD~1")
     assert report(history, "fsck")["versions"] == 2

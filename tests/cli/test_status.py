@@ -139,3 +139,24 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
         assert [state.work for state in states.states(work)] == [states.Work.SAME]
         work.close()
     assert len(read) <= 1
+
+
+def test_an_empty_file(history: Repo, report: Json) -> None:
+    history.write("empty.safetensors", b"")
+    history.commit()
+    assert "empty.safetensors: unmodified" in history.theta("status")
+    history.write("empty.safetensors", FIRST)
+    state = report(history, "status")[0]
+    assert (state["work"], state["changes"]["added"]) == ("modified", ["big", "small", "steps"])
+    (history.path / "empty.safetensors").unlink()
+    assert report(history, "status")[0]["work"] == "deleted"
+
+
+def test_a_pointer_of_git_lfs(history: Repo, report: Json) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"a" * 64 + b"\nsize 5\n"
+    history.write("pointer.safetensors", pointer)
+    assert "git theta migrate import" in history.git("add", ".")
+    assert history.git("cat-file", "blob", ":pointer.safetensors").encode() == pointer
+    assert "pointer.safetensors" not in history.git("status", "--porcelain").replace("A  pointer", "")
+    assert report(history, "status")[1]["work"] == "stand_in"
+    assert "git theta migrate import" in history.theta("status")

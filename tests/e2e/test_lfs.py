@@ -162,6 +162,22 @@ def test_a_push_without_objects_says_so(repo: Repo, url: str, tmp_path: Path) ->
     assert Repo(tmp_path / "clone").read(NAME) == model(1)
 
 
+def test_what_the_server_has_is_pruned(repo: Repo, url: str, tmp_path: Path) -> None:
+    repo.git("remote", "add", "origin", url)
+    for seed in (1, 2):
+        repo.write(NAME, model(seed))
+        repo.commit(str(seed))
+    repo.git("push", "-q", "origin", "main")
+    repo.write(NAME, model(3))
+    repo.commit("3")
+    repo.git("push", "-q", "origin", "main")
+    before = len(repo.objects)
+    assert "freed" in repo.theta("prune", "--recent", "0")
+    assert len(repo.objects) < before
+    repo.git("checkout", "-q", "HEAD~2")
+    assert repo.read(NAME) == model(1)
+
+
 def test_another_remote_has_what_the_server_lacks(repo: Repo, url: str, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")

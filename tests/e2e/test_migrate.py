@@ -562,3 +562,16 @@ def test_a_damaged_manifest_stays_as_it_is(repo: Repo) -> None:
     assert is_manifest(repo, "HEAD:b.npz")
     said = repo.theta("migrate", "export", "--to", "plain", ok=False)
     assert "a.safetensors: blob" in said
+
+
+def test_all_that_was_rewritten_can_be_undone_at_once(plain: Repo) -> None:
+    plain.git("tag", "another")
+    refs = plain.git("for-each-ref", "refs/heads", "refs/tags")
+    said = plain.theta("migrate", "import", "--include", "*.safetensors", "--rewrite", "--everything")
+    assert refs.count("\n") > 3
+    assert "git push --force-with-lease --all && git push --force --tags" in said
+    assert plain.git("for-each-ref", "refs/heads", "refs/tags") != refs
+    (undo,) = (line for line in said.splitlines() if "update-ref --stdin" in line)
+    plain.run("sh", "-c", undo)
+    assert plain.git("for-each-ref", "refs/heads", "refs/tags") == refs
+    assert plain.status() == ""

@@ -75,3 +75,13 @@ def test_a_lost_object_is_named(old: Repo) -> None:
     said = old.theta("migrate", "import", "--rewrite", ok=False)
     assert "can't be had" in said
     assert old.git("for-each-ref") == refs
+
+
+def test_metadata_is_not_taken_for_a_checkpoint(old: Repo, tmp_path: Path) -> None:
+    metadata = old.read("model.pt")
+    old.git("add", "--renormalize", ".")
+    assert old.git("diff", "--cached", "--stat") == ""
+    assert old.read("model.pt") == metadata
+    assert "git theta migrate import" in old.theta("status")
+    old.theta("migrate", "import")
+    assert old.read("model.pt") == restored(5, tmp_path)

@@ -200,3 +200,87 @@ def test_each_of_several_urls_gets_the_objects(repo: Repo, tmp_path: Path) -> No
     for name in ("one", "two"):
         stored = {path.name for path in (tmp_path / f"{name}.git" / "theta").glob("objects/??/??/*")}
         assert stored == {path.name for path in repo.objects}
+
+
+def test_objects_are_not_sent_to_where_no_repository_is(repo: Repo, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    assert "there's no remote 'backup'" in repo.theta("push", "backup", ok=False)
+    repo.git("remote", "add", "backup", str(tmp_path / "backup.git"))
+    assert "isn't a Git repository" in repo.theta("push", "backup", ok=False)
+    assert not (repo.path / "backup").exists()
+    assert not (tmp_path / "backup.git").exists()
+    repo.git("init", "-q", "--bare", str(tmp_path / "backup.git"))
+    assert "sent 1 object" in repo.theta("push", "backup")
+
+
+def test_one_more_work_tree_is_a_remote_too(repo: Repo, tmp_path: Path) -> None:
+    Repo(tmp_path).git("init", "-q", "other")
+    other = Repo(tmp_path / "other")
+    other.git("commit", "-q", "--allow-empty", "-m", "begin")
+    other.git("worktree", "add", "-q", str(tmp_path / "more"))
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", str(tmp_path / "more"), "main:refs/heads/new")
+    assert {path.name for path in other.objects} == {path.name for path in repo.objects}
+    assert not (tmp_path / "more" / "objects").exists()
+
+
+def test_what_one_url_has_is_sent_to_another(repo: Repo, tmp_path: Path) -> None:
+    places = [tmp_path / f"{name}.git" for name in ("one", "two", "three")]
+    for place in places:
+        repo.git("init", "-q", "--bare", str(place))
+    repo.git("remote", "add", "origin", str(places[0]))
+    repo.git("remote", "set-url", "--add", "origin", str(places[1]))
+    for seed in (1, 2):
+        repo.write(NAME, model(seed))
+        repo.commit(str(seed))
+        repo.git("push", "-q", "origin", "main")
+    # A third place, of which the tracking branches know nothing.
+    repo.git("config", "--unset-all", "remote.origin.url")
+    repo.git("config", "remote.origin.url", str(places[2]))
+    repo.git("push", "-q", "origin", "main")
+    for place in places:
+        stored = {path.name for path in (place / "theta").glob("objects/??/??/*")}
+        assert stored == {path.name for path in repo.objects}
+
+
+def test_a_later_push_sends_what_an_unchecked_one_left_out(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "--no-verify", "origin", "main")
+    repo.write("other.safetensors", model(2))
+    repo.commit("two")
+    repo.git("push", "-q", "origin", "main")
+    assert sent(tmp_path) == {path.name for path in repo.objects}
+    assert clone(bare, tmp_path / "clone").read(NAME) == model(1)
+
+
+def test_a_branch_that_was_deleted_at_the_remote(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "origin", "main:topic")
+    Repo(bare).git("update-ref", "-d", "refs/heads/topic")
+    shutil.rmtree(tmp_path / "server")
+    repo.write(NAME, model(2))
+    repo.commit("two")
+    repo.git("push", "-q", "origin", "main")
+    assert sent(tmp_path) == {path.name for path in repo.objects}
+
+
+def test_a_local_ref_with_spaces(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("the first commit")
+    repo.git("push", "-q", "origin", "HEAD^{/first commit}:refs/heads/x")
+    assert sent(tmp_path) == {path.name for path in repo.objects}
+
+
+def test_replaced_objects_are_pushed_as_git_pushes_them(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    first = repo.git("rev-parse", f"HEAD:{NAME}").strip()
+    repo.write(NAME, model(2))
+    repo.commit("two")
+    repo.git("replace", f"HEAD:{NAME}", first)
+    repo.git("push", "-q", "origin", "main")
+    assert sent(tmp_path) == {path.name for path in repo.objects}

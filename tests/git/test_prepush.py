@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.git.prepush import told
-from git_theta.git.push import parse_updates
+from git_theta.git.ref_updates import parse_updates
 
 ZERO = "0" * 40
 NEW, OLD = "1" * 40, "2" * 40

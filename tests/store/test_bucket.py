@@ -88,6 +88,8 @@ def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
     with pytest.raises(TransferError, match="no such bucket") as caught:
         send(remote, tmp_path, b"x")
     assert not caught.value.retry
+    with pytest.raises(TransferError, match="no such bucket"):
+        remote.receives([named(b"x")])
 
 
 def test_a_server_that_is_not_there(endpoint: str) -> None:
@@ -95,6 +97,21 @@ def test_a_server_that_is_not_there(endpoint: str) -> None:
     with pytest.raises(TransferError, match="can't be asked") as caught:
         remote.sends([named(b"x")])
     assert caught.value.retry
+    assert "AWS_ENDPOINT_URL" in caught.value.hint
+    assert "retries" not in caught.value.message
+
+
+def test_without_credentials() -> None:
+    error = OSError(
+        "Generic S3 error: Error performing PUT http://169.254.169.254/latest/api/token in 2ms - no"
+    )
+    remote = BucketRemote("s3://models", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    with (
+        pytest.raises(TransferError, match="there are no credentials") as caught,
+        remote._told("can't be used"),
+    ):
+        raise error
+    assert "AWS_ACCESS_KEY_ID" in caught.value.hint
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,3 +94,15 @@ def test_sweep_removes_only_old_files(store: LocalStore) -> None:
     os.utime(old, (time.time() - 100_000,) * 2)
     assert store.sweep() == 1
     assert [path.name for path in store.tmp.iterdir()] == ["new"]
+
+
+def test_sweep_removes_folders_that_killed_commands_left(store: LocalStore) -> None:
+    old, recent, aside = store.tmp / "migrate-old", store.tmp / "migrate-recent", store.tmp / "aside"
+    for folder in (old, recent, aside):
+        folder.mkdir(parents=True)
+        (folder / "pack").touch()
+        os.utime(folder, (0, 0))
+    for folder in (old, aside):
+        os.utime(folder / "pack", (0, 0))
+    assert store.sweep() == 1
+    assert sorted(path.name for path in store.tmp.iterdir()) == ["aside", "migrate-recent"]

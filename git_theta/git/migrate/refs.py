@@ -90,7 +90,8 @@ def refuse_kept(git: Git, refs: Mapping[str, str]) -> None:
         if refs.get(ref.removeprefix(ORIGINAL), oid) != oid:
             raise UsageError(
                 f"{ref} has what an earlier rewrite replaced",
-                f"if that isn't needed any more: git update-ref -d {ref}",
+                "if nothing there is needed any more: "
+                "git for-each-ref --format='delete %(refname)' refs/original | git update-ref --stdin",
             )
 
 

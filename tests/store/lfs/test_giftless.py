@@ -30,7 +30,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 def test_push_and_fetch(url: str, tmp_path: Path) -> None:
     store, other = LocalStore(tmp_path / "store"), LocalStore(tmp_path / "other")
-    objects = [os.urandom(size) for size in (1, 1000, 3 << 20)] + [b"%d" % number for number in range(20)]
+    objects = [os.urandom(size) for size in (1000, 2000, 3 << 20)] + [b"%d" % number for number in range(20)]
     wanted = [Wanted(store.put([data]), len(data)) for data in objects]
     done = push(LfsRemote(Endpoint(url), {}, None, {}), wanted, store)
     assert (done.count, done.failed) == (23, {})

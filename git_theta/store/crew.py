@@ -1,0 +1,222 @@
+"""A crew: threads that transfer objects one by one, each as often as it's worth trying."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from queue import Queue
+from threading import Event, Lock, Thread
+from typing import Generic, TypeVar
+
+from git_theta.errors import ThetaError
+from git_theta.store.persist import Pace, persist
+from git_theta.store.remote import Advance, TransferError, Wanted, batches
+
+Action = TypeVar("Action")
+Result = TypeVar("Result")
+
+#: Seconds that threads are given to stop by themselves; one that waits for the network is left behind.
+_FAREWELL_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What a transfer did.
+
+    Attributes:
+        count: Objects that were sent or fetched.
+        present: Objects that were there already.
+        bytes: Bytes that went over the line, more than once where something was tried again.
+        failed: Why objects weren't transferred, by name.
+        seconds: How long it took.
+    """
+
+    count: int
+    present: int
+    bytes: int
+    failed: Mapping[str, ThetaError]
+    seconds: float = 0.0
+
+
+class _Stopped(Exception):
+    """The transfer is over; raised in threads that still work on it."""
+
+
+@dataclass(slots=True)
+class Meter:
+    """Keeps the report of one object right, whatever is tried again."""
+
+    report: Advance
+    moved: Callable[[int], None]
+    wait: Callable[[float], None]
+    shown: int = 0
+
+    def advance(self, count: int) -> None:
+        """Tell that bytes went over the line."""
+        self.moved(count)
+        self.at(self.shown + count)
+
+    def at(self, position: int) -> None:
+        """Tell how many bytes of the object needn't be transferred any more."""
+        if position != self.shown:
+            self.report(position - self.shown)
+            self.shown = position
+
+
+@dataclass(slots=True)
+class Crew(Generic[Action]):
+    """Threads that transfer objects.
+
+    Attributes:
+        ask: How to transfer these objects; those that aren't in the result are `absent`.
+        carry: Transfers one.
+        kept: How many bytes of an object earlier tries have transferred for good.
+        absent: What's wrong if the remote has no action for an object; `None`: nothing.
+        report: As for `push`.
+        pace: How hard to try.
+    """
+
+    ask: Callable[[Sequence[Wanted]], Mapping[str, Action]]
+    carry: Callable[[Wanted, Action, Meter], None]
+    kept: Callable[[Wanted], int]
+    absent: Callable[[Wanted], ThetaError | None]
+    report: Advance
+    pace: Pace
+    _stop: Event = field(default_factory=Event)
+    _turn: Lock = field(default_factory=Lock)
+    _failed: dict[str, ThetaError] = field(default_factory=dict)
+    _fatal: BaseException | None = None
+    _count: int = 0
+    _present: int = 0
+    _bytes: int = 0
+
+    def run(self, objects: Sequence[Wanted], batch: int, present: int = 0) -> Transferred:
+        """Transfer objects.
+
+        Args:
+            objects: What to transfer.
+            batch: For how many to ask at once.
+            present: How many others were there already.
+
+        Raises:
+            TransferError: The remote can't be reached, or refuses altogether.
+        """
+        unique = list({wanted.oid: wanted for wanted in objects}.values())
+        self._present = present
+        began = time.monotonic()
+        threads = min(self.pace.threads, len(unique))
+        # Short, so that an action is asked for soon before it's used.
+        queue: Queue[tuple[Wanted, Action] | None] = Queue(max(1, threads))
+        workers = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(threads)]
+        trouble: TransferError | None = None
+        try:
+            for worker in workers:
+                worker.start()
+            try:
+                self._hand_out(unique, batch, queue)
+            except TransferError as error:
+                trouble = error
+            except _Stopped:
+                pass
+            for _ in workers:
+                queue.put(None)
+            for worker in workers:
+                worker.join()
+        except BaseException:
+            self._stop.set()
+            for worker in workers:
+                if worker.ident is not None:
+                    worker.join(_FAREWELL_SECONDS / threads)
+            raise
+        if grave := self._fatal or trouble:
+            raise grave
+        seconds = time.monotonic() - began
+        return Transferred(self._count, self._present, self._bytes, dict(self._failed), seconds)
+
+    def _hand_out(
+        self, objects: Sequence[Wanted], batch: int, queue: Queue[tuple[Wanted, Action] | None]
+    ) -> None:
+        for some in batches(objects, batch):
+            self._check()
+            actions = self._persist(partial(self.ask, some), _nothing)
+            for wanted in some:
+                action = actions.get(wanted.oid)
+                if action is None:
+                    self._no_action(wanted, self._meter())
+                else:
+                    queue.put((wanted, action))
+
+    def _work(self, queue: Queue[tuple[Wanted, Action] | None]) -> None:
+        while (task := queue.get()) is not None:
+            # After a stop the queue is still emptied, so that no one waits to fill it.
+            if self._stop.is_set():
+                continue
+            wanted, action = task
+            try:
+                self._transfer(wanted, action)
+            except _Stopped:
+                pass
+            except ThetaError as error:
+                with self._turn:
+                    self._failed[wanted.oid] = error
+            except BaseException as error:
+                self._fatal = self._fatal or error
+                self._stop.set()
+
+    def _transfer(self, wanted: Wanted, first: Action) -> None:
+        meter = self._meter()
+        action: Action | None = first
+
+        def attempt() -> bool:
+            nonlocal action
+            action = action or self.ask([wanted]).get(wanted.oid)
+            if action is None:
+                return False
+            try:
+                self.carry(wanted, action, meter)
+            except TransferError as error:
+                if error.renew:
+                    action = None
+                raise
+            return True
+
+        if self._persist(attempt, lambda: self.kept(wanted)):
+            with self._turn:
+                self._count += 1
+        else:
+            self._no_action(wanted, meter)
+
+    def _no_action(self, wanted: Wanted, meter: Meter) -> None:
+        trouble = self.absent(wanted)
+        with self._turn:
+            if trouble:
+                self._failed[wanted.oid] = trouble
+            else:
+                self._present += 1
+        if not trouble:
+            meter.at(wanted.size or 0)
+
+    def _persist(self, attempt: Callable[[], Result], kept: Callable[[], int]) -> Result:
+        return persist(attempt, self.pace, self._wait, kept)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise _Stopped
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise _Stopped
+
+    def _meter(self) -> Meter:
+        return Meter(self.report, self._moved, self._wait)
+
+    def _moved(self, count: int) -> None:
+        self._check()
+        with self._turn:
+            self._bytes += count
+
+
+def _nothing() -> int:
+    return 0
