@@ -6,7 +6,6 @@ and a download that breaks off goes on from there, in this process or in a later
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from functools import partial
@@ -14,13 +13,11 @@ from typing import BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.store.crew import Crew, Meter, Transferred
+from git_theta.store.digest import digest
 from git_theta.store.incoming import incoming
 from git_theta.store.local import LocalStore, told
 from git_theta.store.persist import Pace, persist
 from git_theta.store.remote import Advance, Receive, Remote, Send, TransferError, Wanted, batches
-
-#: Bytes hashed at once.
-_PIECE = 1 << 20
 
 
 def push(
@@ -95,7 +92,7 @@ def fetch(
             # One that has all of its bytes only lacks the check.
             if start == 0 or start != wanted.size:
                 file.seek(start)
-                action(file, start, meter.advance)
+                action(file, start, _bounded(file, wanted, meter, remote.url))
             file.flush()
             size = _length(file)
             if wanted.size is not None and size < wanted.size:
@@ -103,7 +100,7 @@ def fetch(
                     f"{remote.url} sent only {size} of the {wanted.size} bytes of object {wanted.oid}",
                     retry=True,
                 )
-            if _digest(file) != wanted.oid:
+            if digest(file) != wanted.oid:
                 path.unlink()
                 raise _damaged(wanted.oid, remote.url, resumed=start > 0)
             local.adopt(file, path, wanted.oid)
@@ -152,16 +149,19 @@ def lacking(remote: Remote, objects: Sequence[Wanted], pace: Pace | None = None)
     return found
 
 
+def _bounded(file: BinaryIO, wanted: Wanted, meter: Meter, url: str) -> Advance:
+    """Refuses what goes on after an object's end; nothing else would stop it before the disk is full."""
+
+    def advance(count: int) -> None:
+        meter.advance(count)
+        if wanted.size is not None and file.tell() > wanted.size:
+            raise TransferError(f"{url} has something else in place of object {wanted.oid}: it's longer")
+
+    return advance
+
+
 def _length(file: BinaryIO) -> int:
     return file.seek(0, os.SEEK_END)
-
-
-def _digest(file: BinaryIO) -> str:
-    file.seek(0)
-    hasher = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        hasher.update(piece)
-    return hasher.hexdigest()
 
 
 def _damaged(oid: str, url: str, resumed: bool) -> ThetaError:
@@ -169,4 +169,6 @@ def _damaged(oid: str, url: str, resumed: bool) -> ThetaError:
     if resumed:
         # The beginning that an earlier process left may be to blame.
         return TransferError(message, retry=True)
-    return CorruptError(message, "nothing was stored; push the object again from a clone that has it")
+    return CorruptError(
+        message, "nothing was stored; remove it there, then push it again from a clone that has it"
+    )

@@ -66,6 +66,14 @@ def object_refused(code: int, said: str, place: str, oid: str) -> TransferError:
     return refused(code, place, {}, json.dumps({"message": said}).encode(), f"object {oid}")
 
 
+def none_there(status: int, body: bytes) -> bool:
+    """Whether an answer to a whole request says that none of its objects is there, as giftless does.
+
+    Others answer for each object, and 404 means that there's no such repository.
+    """
+    return status == 404 and "object" in server_message(body).lower()
+
+
 def retry_after(value: str | None, now: float) -> float | None:
     """Seconds to wait, from a header `Retry-After` that has seconds or a date; `None` if it says nothing.
 

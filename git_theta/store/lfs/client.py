@@ -15,8 +15,9 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.store.credential import Credential, Credentials
+from git_theta.store.digest import check
 from git_theta.store.lfs.access import Access
-from git_theta.store.lfs.answers import object_refused, refused
+from git_theta.store.lfs.answers import none_there, object_refused, refused
 from git_theta.store.lfs.batch import MEDIA_TYPE, Action, Offer, batch_answer, batch_request
 from git_theta.store.lfs.endpoint import Endpoint, Operation
 from git_theta.store.lfs.ssh_auth import SshAuthenticator
@@ -197,7 +198,10 @@ class LfsRemote:
                     names = {wanted.oid for wanted in objects}
                     found = [offer for offer in batch_answer(answer, url, now) if offer.oid in names]
                     return found, self._clock()
-                error = self._refused(response)
+                said = response.read(_ERROR_BYTES)
+                if operation == "download" and none_there(response.status, said):
+                    return [], self._clock()
+                error = refused(response.status, self.url, response.headers, said)
             if response.status != 401 or not again():
                 raise error
         raise AssertionError("unreachable")
@@ -255,15 +259,17 @@ class _Upload:
 
     remote: LfsRemote
     ready: _Ready
-    check: _Ready | None
+    verify: _Ready | None
     sent: bool = False
 
     def send(self, file: BinaryIO, advance: Advance) -> None:
         if not self.sent:
+            # Servers that hand uploads on to other storage don't check them.
+            check(file, self.ready.oid)
             self.remote.upload(self.ready, file, advance)
             self.sent = True
-        if self.check:
-            self.remote.confirm(self.check, file.seek(0, os.SEEK_END))
+        if self.verify:
+            self.remote.confirm(self.verify, file.seek(0, os.SEEK_END))
 
 
 @dataclass(slots=True)

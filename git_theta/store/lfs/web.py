@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 _CONNECT_SECONDS = 30.0
 _READ_SECONDS = 60.0
 _REDIRECTS = 5
+
+#: How often to try to reach a server that isn't there: rarely does it come while the user waits.
+_TRIES = 4
+
 _MOVED = (301, 302, 303, 307, 308)
 
 #: Bytes that go into one call of a socket.
@@ -96,9 +100,13 @@ class Web:
                 if location is None:
                     yield response
                     return
+            if status == 303 and method == "PUT":
+                # It asks to look elsewhere for what came of it: whether the bytes were taken isn't known.
+                raise TransferError(f"{without_password(url)} redirects an upload by 303")
             target = _next(target, location)
             if status == 303 and method != "GET":
                 method, body = "GET", no_body
+                headers = {key: value for key, value in headers.items() if not key.startswith("Content-")}
         raise TransferError(f"{without_password(url)} redirects too often")
 
     @contextmanager
@@ -123,10 +131,10 @@ class Web:
         except BaseException:
             response.close()
             raise
-        # A connection whose answer was read to its end is used again.
+        # A connection whose answer was read to its end is used again; an answer may have no end.
         with suppress(Exception):
-            if int(response.headers.get("Content-Length", "0")) < _PIECE:
-                response.drain_conn()
+            if len(response.read(_PIECE, decode_content=False)) == _PIECE:
+                response.close()
         response.release_conn()
 
     def _pool(self, tls: Tls) -> PoolManager:
@@ -201,11 +209,14 @@ def _failures(url: str) -> Iterator[None]:
             f"can't connect to {place}: {_said(error)}",
             "check the network, the remote's URL and the proxy",
             retry=True,
+            tries=_TRIES,
         ) from error
-    except http.HTTPError as error:
-        raise TransferError(f"the connection to {place} broke: {_said(error)}", retry=True) from error
-    except (ConnectionError, TimeoutError) as error:
-        raise TransferError(f"the connection to {place} broke: {_said(error)}", retry=True) from error
+    except (http.HTTPError, ConnectionError, TimeoutError) as error:
+        raise TransferError(
+            f"the connection to {place} broke: {_said(error)}",
+            "try again: what was transferred stays",
+            retry=True,
+        ) from error
 
 
 def _said(error: BaseException) -> str:

@@ -52,13 +52,15 @@ class Request:
 class Answer:
     """What a fault answers in place of the server.
 
-    `cut` bytes of the body are sent; then the line breaks. With the status 0, it breaks at once.
+    `cut` bytes of the body are sent; then the line breaks. With the status 0, it breaks at once. If it's
+    `endless`, it's repeated for as long as anybody listens.
     """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"{}"
     cut: int | None = None
+    endless: bool = False
 
 
 @dataclass
@@ -143,8 +145,11 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
             self.send_response(answer.status)
             for key, value in answer.headers.items():
                 self.send_header(key, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            if not answer.endless:
+                self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
+            while answer.endless:
+                self.wfile.write(answer.body)
             self.wfile.write(answer.body[: answer.cut])
             self.close_connection = answer.cut is not None
 
@@ -377,6 +382,42 @@ def test_wrong_bytes(server: Server, empty: LocalStore) -> None:
     assert "another SHA-256" in str(done.failed[name(A)])
     assert "1001 bytes, not 1000" in str(done.failed[name(B)])
     assert list(empty.list()) == []
+
+
+def test_answers_without_an_end(server: Server, store: LocalStore, empty: LocalStore) -> None:
+    server.objects = {name(A): A}
+    server.faults = {"GET": [Answer(200, body=A, endless=True)]}
+    done = fetch(remote(server), wanted(A), empty, pace=QUICK)
+    assert "it's longer" in str(done.failed[name(A)])
+    server.faults = {"POST /lfs": [Answer(403, body=B, endless=True)]}
+    with pytest.raises(TransferError, match="HTTP 403"):
+        push(remote(server), wanted(A), store, pace=QUICK)
+    server.faults, server.verify = {"PUT": [Answer(200, body=B, endless=True)]}, False
+    assert push(remote(server), wanted(B), store, pace=QUICK).failed == {}
+
+
+def test_a_request_that_has_none_of_the_objects(server: Server, empty: LocalStore) -> None:
+    server.faults = {
+        "POST /lfs": [Answer(404, body=b'{"message": "Cannot find any of the requested objects"}')]
+    }
+    assert remote(server).receives(wanted(A)) == {}
+    server.faults = {"POST /lfs": [Answer(404, body=b'{"message": "Not Found"}')]}
+    with pytest.raises(TransferError, match="HTTP 404"):
+        remote(server).receives(wanted(A))
+
+
+def test_a_damaged_object_is_not_sent(server: Server, store: LocalStore) -> None:
+    path = store.path(name(A))
+    path.chmod(0o644)
+    path.write_bytes(A[:-1] + b"x")
+    done = push(remote(server), wanted(A), store, pace=QUICK)
+    assert "damaged here" in str(done.failed[name(A)])
+    assert server.objects == {}
+
+
+def test_an_upload_that_is_redirected_by_303_may_not_have_arrived(server: Server, store: LocalStore) -> None:
+    server.faults = {"PUT": [Answer(303, {"Location": "/elsewhere"})] * 9}
+    assert "303" in str(push(remote(server), wanted(A), store, pace=QUICK).failed[name(A)])
 
 
 def test_a_password_from_the_helper(server: Server, store: LocalStore) -> None:
