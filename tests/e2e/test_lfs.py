@@ -275,6 +275,17 @@ def test_the_user_is_asked_once_by_git_and_once_by_us(repo: Repo, locked_url: st
     assert REF in repo.git("-c", f"core.askPass={program}", "ls-remote", locked_url)
 
 
+def test_a_wrong_one(repo: Repo, locked_url: str) -> None:
+    repo.git("config", "credential.helper", "!f() { echo username=ada; echo password=wr0ng; }; f")
+    repo.git("remote", "add", "origin", locked_url)
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    said = repo.run(*_THETA, "push", "origin", ok=False, env={"GIT_TERMINAL_PROMPT": "0"})
+    assert said.returncode
+    assert "doesn't accept the user name and password" in said.stderr
+    assert "wr0ng" not in said.stderr
+
+
 def test_nobody_knows_it(repo: Repo, locked_url: str) -> None:
     repo.git("config", "credential.helper", "")
     repo.git("remote", "add", "origin", locked_url)

@@ -40,7 +40,12 @@ _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 
 def refused(
-    status: int, place: str, headers: Mapping[str, str], body: bytes = b"", subject: str = ""
+    status: int,
+    place: str,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    subject: str = "",
+    proved: bool = False,
 ) -> TransferError:
     """The error for an answer that isn't a success.
 
@@ -50,8 +55,11 @@ def refused(
         headers: Its headers, found whatever their case.
         body: The beginning of what it says.
         subject: What was wanted, as "object abc".
+        proved: Whether a user name and a password were given.
     """
     meaning, hint = _MEANINGS.get(status, ("has a failure of its own" if status >= 500 else "refuses", ""))
+    if status == 401 and proved:
+        meaning = "doesn't accept the user name and password"
     said = server_message(body)
     return TransferError(
         f"{subject}{': ' if subject else ''}{place} {meaning} (HTTP {status}){f': {said}' if said else ''}",

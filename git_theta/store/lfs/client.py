@@ -201,7 +201,7 @@ class LfsRemote:
                 said = response.read(_ERROR_BYTES)
                 if operation == "download" and none_there(response.status, said):
                     return [], self._clock()
-                error = refused(response.status, self.url, response.headers, said)
+                error = refused(response.status, self.url, response.headers, said, proved=bool(private))
             if response.status != 401 or not again():
                 raise error
         raise AssertionError("unreachable")
