@@ -117,7 +117,7 @@ class Keeper:
         """
         key = digest(value)
         before = self.sources.get(key)
-        if before and (self.lazy or self.has(before)):
+        if before and (self.has(before) or self.lazy):
             return Kept(name, spec, key, before)
         source = self.known(key)
         if source and self.has(source):
@@ -143,8 +143,8 @@ class Keeper:
         raise AssertionError("dense is always possible")
 
     def has(self, source: Source) -> bool:
-        """Whether every object of a source is there."""
-        return all(self.store.has(ref.oid) for ref in source.payloads())
+        """Whether every object of a source is there; if so, it stays until something names it."""
+        return all(self.store.claim(ref.oid) for ref in source.payloads())
 
     def _again(self, value: memoryview, spec: TensorSpec, lost: Source) -> Choice | None:
         """The choice that was made before, if it can be made again."""

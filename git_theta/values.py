@@ -13,6 +13,8 @@ from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing
 from git_theta.updates.base import Pieces
 
+_REPAIR = "fetch damaged objects again: git theta fsck --repair"
+
 
 def checked(entry: Entry, store: Store) -> Iterator[memoryview]:
     """The logical bytes of an entry, in pieces; each is valid until the next is asked for.
@@ -33,13 +35,11 @@ def checked(entry: Entry, store: Store) -> Iterator[memoryview]:
     except MissingObjectError as error:
         raise _of(entry, error) from error
     except CorruptError as error:
-        raise CorruptError(f"parameter {entry.name!r}: {error.message}{_where(entry)}", error.hint) from error
+        what = f"parameter {entry.name!r}: {error.message}{_where(entry)}"
+        raise CorruptError(what, error.hint or _REPAIR) from error
     if size != entry.spec.nbytes or hasher.hexdigest() != entry.digest:
         wrong = f"the value doesn't have the digest {entry.digest[:16]}…"
-        raise CorruptError(
-            f"parameter {entry.name!r}: {wrong}{_where(entry)}",
-            "run `git theta fsck` to see which objects are damaged, and copy those from another clone",
-        )
+        raise CorruptError(f"parameter {entry.name!r}: {wrong}{_where(entry)}", _REPAIR)
 
 
 def require(manifest: Manifest, store: Store) -> None:

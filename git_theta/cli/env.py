@@ -17,6 +17,7 @@ from git_theta.git import attributes
 from git_theta.git.command import Git
 from git_theta.git.hooks import hook_states
 from git_theta.git.protection import is_configured, unprotected
+from git_theta.git.remotes import place_of, sources, strays, unused
 from git_theta.git.repository import Repository
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
@@ -50,7 +51,10 @@ def environment() -> dict[str, dict[str, Any]]:
         "settings": _settings(git),
     }
     try:
-        found["repository"] = _repository(Repository(git))
+        repository = Repository(git)
+        found["repository"] = _repository(repository)
+        found["remotes"] = {name: _places(repository, name) for name in sources(repository)}
+        found["remotes"] |= {f"({name})": unused(name) for name in strays(git)}
     except ThetaError as error:
         found["repository"] = {"none": error.message}
     return found
@@ -88,6 +92,12 @@ def _repository(repository: Repository) -> dict[str, Any]:
             pattern for path in files for pattern in attributes.tracked_patterns(attributes.read(path))
         )
     return found
+
+
+def _places(repository: Repository, name: str) -> str:
+    """Where a remote's objects are; nobody is asked."""
+    down, up = (place_of(repository, name, operation) for operation in ("download", "upload"))
+    return down if down == up else f"{down} (uploads: {up})"
 
 
 def _version(package: str) -> str:

@@ -15,6 +15,7 @@ from git_theta.git.remotes import sources
 from git_theta.git.repair import Repaired, repair
 from git_theta.git.repository import Repository
 from git_theta.progress import progress
+from git_theta.store.aside import bring_back
 
 _EPILOG = """\b
 Examples:
@@ -42,6 +43,7 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
     if remote and not repairing:
         _look_at(repository, remote, revs, as_json)
         return
+    bring_back(repository.store)
     work = plan(repository, revs)
     report = _checked(repository, work)
     repaired = None
@@ -56,7 +58,7 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
             _print_repaired(repaired)
     if report.problems:
         raise CorruptError(
-            f"{plural(len(report.problems), 'problem')} found", _hint(repository, report, repairing)
+            f"{plural(len(report.problems), 'problem')} found", _hint(repository, report, repairing, repaired)
         )
 
 
@@ -91,19 +93,20 @@ def _print(report: Report, everything: bool) -> None:
         f"{plural(report.versions, 'version')} checked."
     )
     if report.elsewhere:
-        verb = "isn't" if report.elsewhere == 1 else "aren't"
+        verb, them = ("isn't", "it") if report.elsewhere == 1 else ("aren't", "them")
         click.echo(
-            f"{plural(report.elsewhere, 'object')} of pushed versions {verb} here; a checkout fetches them."
+            f"{plural(report.elsewhere, 'object')} of pushed versions {verb} here; a checkout fetches {them}."
         )
     if report.unreferenced and everything:
-        click.echo(f"{plural(report.unreferenced, 'object')} named by no version; they do no harm.")
+        they_do = "it does" if report.unreferenced == 1 else "they do"
+        click.echo(f"{plural(report.unreferenced, 'object')} named by no version; {they_do} no harm.")
     if report.swept:
         click.echo(f"{plural(report.swept, 'leftover temporary file')} removed.")
 
 
 def _print_repaired(repaired: Repaired) -> None:
-    for trouble in repaired.troubles:
-        click.echo(trouble, err=True)
+    for name, trouble in repaired.troubles.items():
+        click.echo(f"{name}: {trouble.message}", err=True)
     click.echo(f"{plural(len(repaired.objects), 'object')} repaired.")
 
 
@@ -112,12 +115,15 @@ def _print_problems(problems: Iterable[Problem]) -> None:
         click.echo(f"{_where(problem)}{problem.message}", err=True)
 
 
-def _hint(repository: Repository, report: Report, repairing: bool) -> str:
+def _hint(repository: Repository, report: Report, repairing: bool, repaired: Repaired | None) -> str:
     if not (report.damaged or report.missing):
         return ""
-    if sources(repository) and not repairing:
+    copy = "copy the objects named above from another clone's .git/theta/objects"
+    if not sources(repository):
+        return f"there's no remote to fetch from; {copy}"
+    if not repairing:
         return "fetch these objects again: git theta fsck --repair"
-    return "copy the objects named above from another clone's .git/theta/objects"
+    return (repaired.hint if repaired else "") or copy
 
 
 def _where(problem: Problem) -> str:

@@ -44,12 +44,22 @@ def command(name: str, args: tuple[str, ...]) -> None:
 
 def _send(args: tuple[str, ...]) -> None:
     """Send the objects that a push needs; a failure stops the push."""
+    from git_theta.git.caller import is_quiet, is_rehearsal
+    from git_theta.git.pointers import REF
     from git_theta.git.prepush import told
     from git_theta.git.push import push_updates
-    from git_theta.git.ref_updates import parse_updates
-    from git_theta.report.words import transferred
+    from git_theta.git.ref_updates import parse_updates, untold
+    from git_theta.git.rehearse import would_send
+    from git_theta.report.words import human_size, plural, transferred
 
-    remote, url, lines = told(args, sys.stdin, os.environ)
-    done = push_updates(Repository(Git()), remote, url, parse_updates(lines))
-    if done and done.count:
+    name, url, lines = told(args, sys.stdin, os.environ)
+    repository = Repository(Git())
+    updates = [*parse_updates(lines), *untold(repository.git, name, url, REF)]
+    if is_rehearsal():
+        sizes = would_send(repository, name, url, updates)
+        if sizes:
+            note(f"would send {plural(len(sizes), 'object')}, {human_size(sum(sizes))}")
+        return
+    done = push_updates(repository, name, url, updates)
+    if done and done.count and not is_quiet():
         note(transferred("sent", done.count, done.bytes, done.seconds))

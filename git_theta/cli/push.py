@@ -6,7 +6,7 @@ import click
 
 from git_theta.errors import UsageError
 from git_theta.git.command import Git
-from git_theta.git.history import everywhere
+from git_theta.git.history import everywhere, tell_unreadable
 from git_theta.git.push import send
 from git_theta.git.remotes import named, opened, remote_of, url_of
 from git_theta.git.repository import Repository
@@ -35,6 +35,7 @@ def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
     if not name:
         raise UsageError("there's no remote", "git remote add origin URL")
     versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
+    tell_unreadable(versions.values())
     with opened(remote_of(repository, name, "upload")) as place:
         done = send(repository, place, url_of(repository, name, "upload"), versions.values())
     if done is None or not done.count:

@@ -48,14 +48,14 @@ def command(as_json: bool) -> None:
         print_json([_as_json(state) for state in found])
         return
     for state in found:
-        _print(state)
+        _print(state, lazy=work.repository.settings.lazy)
     if not found:
         click.echo(
             "No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them"
         )
 
 
-def _print(state: FileState) -> None:
+def _print(state: FileState, *, lazy: bool) -> None:
     lines = []
     if state.work is Work.REMOVED:
         lines.append("staged: removed")
@@ -65,13 +65,18 @@ def _print(state: FileState) -> None:
         lines += _describe("modified", state.changes)
     elif state.work is Work.MODIFIED:
         lines.append("modified: empty, a damaged manifest, or no regular file any more")
-    if state.work in _HINTS:
+    if state.work is Work.PENDING and state.missing:
+        needed = plural(state.missing, "object")
+        lines.append(f"still a manifest; fetch {needed} and write it with: git theta pull")
+    elif state.work in _HINTS:
         lines.append(_HINTS[state.work])
     lines += [f"    {named(conflict)}: {conflict.reason}" for conflict in state.conflicts[:_CONFLICTS]]
     if len(state.conflicts) > _CONFLICTS:
         lines.append(f"    … and {len(state.conflicts) - _CONFLICTS:,} more")
-    if state.missing:
-        lines.append(f"{plural(state.missing, 'object')} missing from the store; see git theta fsck")
+    if state.missing and state.work is not Work.PENDING:
+        usual = lazy or state.work is Work.SPARSE
+        todo = "fetch with: git theta fetch" if usual else "see git theta fsck"
+        lines.append(f"{plural(state.missing, 'object')} missing from the store; {todo}")
     click.echo(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
     for line in lines:
         click.echo(f"    {line}")

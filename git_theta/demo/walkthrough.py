@@ -177,7 +177,7 @@ def push_and_clone(session: Session) -> Session:
     """Push all branches to a new bare repository, clone that one, and return the clone."""
     session.git("init", "--quiet", "--bare", "--initial-branch=main", REMOTE)
     session.git("remote", "add", "origin", REMOTE)
-    session.git("push", "--quiet", "origin", "--all")
+    session.git("push", "origin", "--all")
     session.git("clone", "--quiet", "--no-checkout", REMOTE, CLONE)
     cloned = Session(session.directory / CLONE, session.console)
     # What's set in the first repository only isn't cloned.

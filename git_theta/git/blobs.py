@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,9 @@ from types import TracebackType
 
 class Blobs:
     """Reads blobs. Start-up is deferred to the first read; not for concurrent use.
+
+    They're what their names say, also where `git replace` has put others in their place: what's sent to a
+    remote, and what's kept here, is for the originals, and the others have names of their own.
 
     Args:
         cwd: A folder of the repository; `None` for the current one.
@@ -78,6 +82,7 @@ class Blobs:
             self._process = subprocess.Popen(
                 ["git", "cat-file", "--batch"],
                 cwd=self._cwd,
+                env={**os.environ, "GIT_NO_REPLACE_OBJECTS": "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -13,6 +13,9 @@ _PROCESSES = Path("/proc")
 #: Between git and this process there's at most the shell that git runs a filter by.
 _GENERATIONS = 3
 
+#: Before that there may be programs that run hooks, each with its shells.
+_HOOK_GENERATIONS = 10
+
 #: Commands that smudge to no other end than to show a difference, unless they write to the work tree.
 _SHOW = frozenset(
     (
@@ -36,6 +39,12 @@ _ADD = frozenset(("add", "commit", "stage"))
 _MERGE = frozenset(("am", "cherry-pick", "merge", "merge-tree", "pull", "rebase", "revert"))
 _OPTION = frozenset(("-X", "--strategy-option"))
 
+#: Commands whose options matter, and which of these have a value: short ones, and long ones.
+_VALUED = {
+    "clone": ("bcjou", ("--branch", "--config", "--origin", "--upload-pack")),
+    "push": ("o", ("--exec", "--push-option", "--receive-pack", "--recurse-submodules", "--repo")),
+}
+
 #: Git's own options before the command: those that the next word belongs to, and those that stand alone.
 _WITH_WORD = frozenset(
     ("-C", "-c", "--attr-source", "--config-env", "--git-dir", "--namespace", "--super-prefix", "--work-tree")
@@ -56,6 +65,58 @@ def only_shows() -> bool:
 def adds() -> bool:
     """Whether git runs a command that stages files of the work tree; false where that isn't certain."""
     return _command() in _ADD
+
+
+def is_rehearsal() -> bool:
+    """Whether git runs `push --dry-run`; false where that isn't certain."""
+    return not _options_of("push").isdisjoint(("-n", "--dry-run"))
+
+
+def is_mirroring() -> bool:
+    """Whether git runs `push --mirror`; false where that isn't certain."""
+    return "--mirror" in _options_of("push")
+
+
+def is_quiet() -> bool:
+    """Whether git runs a `push` or `clone` with `--quiet`; false where that isn't certain."""
+    return not _options_of("push", "clone").isdisjoint(("-q", "--quiet"))
+
+
+def _options_of(*commands: str) -> set[str]:
+    """Options of the nearest of these commands that led to this process, if there's one."""
+    for words, exact in _gits(_HOOK_GENERATIONS):
+        command = subcommand(words)
+        if exact and command in commands:
+            return options(words[words.index(command) + 1 :], *_VALUED[command])
+    return set()
+
+
+def options(words: Sequence[str], letters: str, names: Sequence[str]) -> set[str]:
+    """Options among a command's arguments, each by itself.
+
+    Args:
+        words: The arguments.
+        letters: Short options that have a value: the rest of the word, or the next one.
+        names: Long options that have a value: what follows `=`, or the next word.
+    """
+    found: set[str] = set()
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            break
+        if word.startswith("--no-"):
+            found.discard(f"--{word.removeprefix('--no-')}")
+        elif word.startswith("--"):
+            found.add(word)
+            if word in names:
+                next(rest, None)
+        elif word.startswith("-"):
+            flags = word.removeprefix("-")
+            end = next((at for at, letter in enumerate(flags) if letter in letters), len(flags))
+            found.update(f"-{letter}" for letter in flags[:end])
+            if end == len(flags) - 1:
+                next(rest, None)
+    return found
 
 
 def favoured() -> str:
@@ -84,11 +145,11 @@ def _command() -> str:
     return ""
 
 
-def _gits() -> Iterator[tuple[list[str], bool]]:
+def _gits(generations: int = _GENERATIONS) -> Iterator[tuple[list[str], bool]]:
     """The arguments of the git processes that led to this one, the nearest first, and if they're exact."""
     process = os.getppid()
     with suppress(OSError, ValueError, IndexError, subprocess.SubprocessError):
-        for _ in range(_GENERATIONS):
+        for _ in range(generations):
             parent, words, exact = _look_up(process)
             name = os.path.basename(words[0])
             if name == "git":

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.git.history import Version, commits, everywhere, in_index, objects_of, since
+from git_theta.git.history import Version, commits, everywhere, in_index, objects_of, pushed
 from git_theta.git.needs import Manifests, in_use
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
@@ -238,12 +238,12 @@ def check_remote(repository: Repository, name: str, revs: Iterable[str] = ()) ->
 
 def _elsewhere(repository: Repository, absent: frozenset[str]) -> frozenset[str]:
     """Those of some objects that needn't be here: a version has them that's pushed, and not in use."""
-    pushed = objects_of(since(repository.git, ["--remotes"], []).values())
-    if repository.settings.lazy or not pushed:
-        return absent & pushed.keys()
+    sent = absent & objects_of(pushed(repository.git).values()).keys()
+    if repository.settings.lazy or not sent:
+        return sent
     manifests = Manifests(repository.git)
     manifests.refresh()
-    return (absent & pushed.keys()) - in_use(manifests, repository.common_dir)
+    return sent - in_use(manifests, repository.common_dir)
 
 
 def _absences(work: Plan) -> list[Problem]:

@@ -50,6 +50,11 @@ class Git:
         env = os.environ if self.env is None else self.env
         return Git(self.cwd, {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": ""})
 
+    def originals(self) -> Git:
+        """The same, without what `git replace` puts in the place of objects: Git sends what they are."""
+        env = os.environ if self.env is None else self.env
+        return Git(self.cwd, {**env, "GIT_NO_REPLACE_OBJECTS": "1"})
+
     def line(self, *args: str) -> str:
         """What `git ARGS…` prints, as text without the final newline."""
         return os.fsdecode(self.run(*args)).removesuffix("\n")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import MissingObjectError, ThetaError
-from git_theta.git.remotes import opened, remote_of, sources
+from git_theta.git.caller import is_quiet
+from git_theta.git.remotes import opened, place_of, remote_of, sources
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.model.manifest import Entry, Manifest
@@ -53,8 +54,13 @@ def is_here(repository: Repository, manifest: Manifest) -> bool:
     return all(map(repository.store.has, manifest.oids()))
 
 
+def _mention(text: str) -> None:
+    if not is_quiet():
+        note(text)
+
+
 def ensure(
-    repository: Repository, objects: Mapping[str, int | None], say: Callable[[str], object] = note
+    repository: Repository, objects: Mapping[str, int | None], say: Callable[[str], object] = _mention
 ) -> Fetched:
     """Get those of some objects that aren't here, before they're read.
 
@@ -63,7 +69,7 @@ def ensure(
     Args:
         repository: The repository.
         objects: Their sizes by name, as `needed` and `Manifest.objects` give them.
-        say: Told in one line what was fetched, if anything was.
+        say: Told in one line what was fetched, if anything was. Without it the user is, on stderr.
 
     Raises:
         ThetaError: As for `fetch_objects`.
@@ -100,7 +106,7 @@ def fetch_objects(repository: Repository, objects: Mapping[str, int | None], rem
         if not wanted:
             size = sum(store.size(each.oid) or 0 for each in lacking)
             return Fetched(len(lacking), size, time.monotonic() - began)
-    raise _failure([each.oid for each in wanted], troubles)
+    raise _failure(repository, [each.oid for each in wanted], troubles)
 
 
 def _fetch_from(repository: Repository, name: str, wanted: Sequence[Wanted]) -> _Troubles:
@@ -117,7 +123,7 @@ def _fetch_from(repository: Repository, name: str, wanted: Sequence[Wanted]) -> 
         return {each.oid: error for each in wanted}
 
 
-def _failure(oids: Sequence[str], troubles: Mapping[str, _Troubles]) -> ThetaError:
+def _failure(repository: Repository, oids: Sequence[str], troubles: Mapping[str, _Troubles]) -> ThetaError:
     """What to tell the user about objects that no remote gave."""
     what = f"object {oids[0]}" + (f", and {len(oids) - 1:,} more," if len(oids) > 1 else "")
     if not troubles:
@@ -129,14 +135,23 @@ def _failure(oids: Sequence[str], troubles: Mapping[str, _Troubles]) -> ThetaErr
     graver = [one for few in reasons.values() for one in few if not isinstance(one, MissingObjectError)]
     hint = next((one.hint for one in graver if one.hint), "")
     if not graver:
-        hint = "whoever has it must send it: git theta push"
+        hint = "whoever has it must send it: git theta push" + _elsewhere(repository, list(troubles))
     if len(reasons) > 1:
         lines = (f"\n  {name}: {_brief(few)}" for name, few in reasons.items())
         return MissingObjectError(f"{what} couldn't be fetched:{''.join(lines)}", hint)
     if graver:
         return graver[0]
-    (place,) = reasons
-    return MissingObjectError(f"{what} isn't at {place}", hint)
+    (name,) = reasons
+    return MissingObjectError(f"{what} isn't at {name}: {place_of(repository, name, 'download')}", hint)
+
+
+def _elsewhere(repository: Repository, names: Sequence[str]) -> str:
+    """What else may help: the objects may be in a place that this clone wasn't told of."""
+    settings = repository.git.settings
+    for name in names:
+        if f"remote.{name}.url" in settings and f"theta.remote.{name}.url" not in settings:
+            return f"; or, if its objects are elsewhere: git config theta.remote.{name}.url URL"
+    return ""
 
 
 def _reasons(oids: Sequence[str], troubles: _Troubles) -> list[ThetaError]:

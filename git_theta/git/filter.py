@@ -199,10 +199,11 @@ class Filter:
             return None
         with self._cache_turn:
             found = self._cache.manifest(file.status)
-        here = self.repository.store.has
-        if found and (self.repository.settings.lazy or all(here(oid) for oid in found.oids())):
-            return found
-        return None
+        if not found:
+            return None
+        # Nothing may name them yet when this is added, and then `prune` mustn't take them for old.
+        here = [self.repository.store.claim(oid) for oid in found.oids()]
+        return found if all(here) or self.repository.settings.lazy else None
 
     def _remember(self, manifest: Manifest, status: os.stat_result | None) -> None:
         self._recent.append(manifest)

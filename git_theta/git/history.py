@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.command import Git
+from git_theta.git.names import names_in
+from git_theta.git.tell import note
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 
 #: A shorter blob can't be a manifest.
@@ -28,12 +30,14 @@ class Version:
         oid: The blob's id.
         manifest: What it says; `None` if it isn't valid.
         error: What is wrong with it then.
+        names: What looks like names of objects in it then.
     """
 
     path: str
     oid: str
     manifest: Manifest | None
     error: str = ""
+    names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +79,23 @@ def in_revision(git: Git, rev: str) -> list[Version]:
 
 
 def blobs_of(git: Git, tips: Iterable[str]) -> set[str]:
-    """Ids of everything in the trees of commits, tags or trees; what is none of these has nothing."""
-    found: set[str] = set()
-    for tip in set(tips):
-        if is_revision(git, tip):
-            listing = git.run("ls-tree", "-r", "-z", "--full-tree", tip)
-            found.update(
-                record.split(b"\t", 1)[0].rsplit(b" ", 1)[1].decode()
-                for record in listing.split(b"\0")
-                if record
-            )
-    return found
+    """Ids of everything in the trees of commits, tags or trees, without their history.
+
+    Args:
+        git: Git in the repository.
+        tips: Their ids.
+    """
+    asked = _lines(tips)
+    if not asked:
+        return set()
+    # Blobs that aren't here, as in a partial clone, matter no less.
+    options = ("--objects", "--no-object-names", "--no-walk", "--missing=allow-any")
+    return set(git.originals().run("rev-list", *options, "--stdin", stdin=asked).decode().split())
 
 
 def is_revision(git: Git, name: str) -> bool:
     """Whether the name is of a commit or tree."""
-    return not name.startswith("-") and git.ok("rev-parse", "-q", "--verify", f"{name}^{{tree}}")
+    return not name.startswith(("-", "^")) and git.ok("rev-parse", "-q", "--verify", f"{name}^{{tree}}")
 
 
 def check_revision(git: Git, rev: str) -> None:
@@ -106,35 +111,70 @@ def everywhere(git: Git, revs: Iterable[str] = ()) -> dict[str, Version]:
         git: Git in the repository.
         revs: Only what is reachable from these; all refs, reflogs, stashes and the index when empty.
     """
-    chosen = list(revs)
-    for rev in chosen:
+    chosen = []
+    for rev in revs:
         check_revision(git, rev)
-    return _listed(git, chosen or ["--all", "--reflog", "--indexed-objects"])
+        chosen.append(git.line("rev-parse", "-q", "--verify", rev))
+    return since(git, chosen) if chosen else _listed(git, "--all", "--reflog", "--indexed-objects")
 
 
-def since(git: Git, new: Sequence[str], old: Sequence[str]) -> dict[str, Version]:
+def pushed(git: Git) -> dict[str, Version]:
+    """Every manifest that remotes' branches had when they were last seen, by blob id."""
+    return _listed(git, "--remotes")
+
+
+def since(git: Git, new: Iterable[str], old: Iterable[str] = ()) -> dict[str, Version]:
     """Every manifest that is reachable from some objects and not from others, by blob id.
 
     Args:
         git: Git in the repository.
         new: Ids of commits, tags or trees.
-        old: The same, or options of `git rev-list` such as `--remotes=NAME`.
+        old: The same.
     """
-    return _listed(git, [*new, "--not", *old]) if new else {}
+    # There may be more refs than a command line has room for.
+    asked = _lines(new)
+    return _listed(git, "--stdin", stdin=asked + _lines(f"^{oid}" for oid in old)) if asked else {}
 
 
-def objects_of(versions: Iterable[Version]) -> dict[str, int | None]:
-    """The size of every object that versions need, by name; `None` where no manifest says it."""
+def objects_of(
+    versions: Iterable[Version], is_here: Callable[[str], bool] = lambda _: False
+) -> dict[str, int | None]:
+    """The size of every object that versions need, by name; `None` where no manifest says it.
+
+    Args:
+        versions: Manifests.
+        is_here: Whether there is an object of a name. Those that a manifest seems to name that can't be
+            read count if they're here: what isn't may be no object's name, or lost for long.
+    """
     found: dict[str, int | None] = {}
     for version in versions:
         if version.manifest:
             for oid, size in version.manifest.objects().items():
                 found[oid] = size or found.get(oid)
+        else:
+            for oid in filter(is_here, version.names):
+                found.setdefault(oid, None)
     return found
 
 
-def _listed(git: Git, wanted: Sequence[str]) -> dict[str, Version]:
-    listing = git.run("rev-list", "--objects", "--no-object-names", *wanted, "--")
+def tell_unreadable(versions: Iterable[Version]) -> None:
+    """Tell the user of manifests that can't be read, in one line."""
+    found = [version for version in versions if version.manifest is None]
+    if found:
+        more = f"; {len(found) - 1:,} more can't, either" if len(found) > 1 else ""
+        note(
+            f"manifest {found[0].path or found[0].oid} can't be read: {found[0].error}{more}; "
+            "what seems to be needed and is here is sent (to read newer ones: pip install -U git-theta)"
+        )
+
+
+def _lines(items: Iterable[str]) -> bytes:
+    return "".join(f"{item}\n" for item in items).encode()
+
+
+def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, Version]:
+    git = git.originals()
+    listing = git.run("rev-list", "--objects", "--no-object-names", *options, stdin=stdin)
     kinds = git.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=listing)
     candidates = []
     for line in kinds.decode().splitlines():
@@ -190,4 +230,4 @@ def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:
             try:
                 yield Version(path, oid, parse(text))
             except ManifestError as error:
-                yield Version(path, oid, None, error.message)
+                yield Version(path, oid, None, error.message, names_in(text))

@@ -7,7 +7,6 @@ values look the same; they name nothing in the store.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,9 +15,8 @@ from pathlib import Path
 
 from git_theta.git.blobs import Blobs
 from git_theta.git.command import Git
+from git_theta.git.names import names_in
 from git_theta.model.manifest import MAGIC_BYTES, MAX_TEXT_BYTES, VERSION, is_manifest
-
-_NAME = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 #: A commit in one of Git's own files, perhaps abbreviated.
 _COMMIT = re.compile(rb"(?<![0-9a-f])[0-9a-f]{7,64}(?![0-9a-f])")
@@ -31,6 +29,8 @@ _PSEUDO = ("HEAD", "ORIG_HEAD", "MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD",
 
 #: Folders where Git keeps what a rebase, `am` or a sequence of picks still has to do.
 _DOING = ("rebase-merge", "rebase-apply", "sequencer")
+
+_LOCKS = ("index*.lock", "next-index*.lock")
 
 #: A larger file in these isn't a list of commits.
 _MOST_STATE = 1 << 20
@@ -50,7 +50,7 @@ class Manifests:
     """
 
     def __init__(self, git: Git) -> None:
-        self.git = git
+        self.git = git.originals()
         self.names: dict[str, frozenset[str]] = {}
         self.known = True
         self._seen: set[str] = set()
@@ -72,7 +72,7 @@ class Manifests:
                 if text is None:
                     self.known = False
                 elif is_manifest(text):
-                    self.names[oid] = _names_in(text)
+                    self.names[oid] = names_in(text)
                     self.known &= text.partition(b"\n")[0] == _KNOWN_VERSION
 
     def named(self, blobs: Iterable[str]) -> frozenset[str]:
@@ -151,7 +151,7 @@ def in_use(manifests: Manifests, common_dir: Path) -> frozenset[str]:
     for folder in folders:
         for path in (folder / "theta" / "conflicts").glob("*.json"):
             with suppress(OSError):
-                found.update(_names_in(path.read_bytes()))
+                found.update(names_in(path.read_bytes()))
     return frozenset(found)
 
 
@@ -214,10 +214,6 @@ def _reachable(git: Git, *wanted: str, stdin: bytes | None = None) -> list[str]:
     return listing.decode().split()
 
 
-def _names_in(text: bytes) -> frozenset[str]:
-    return frozenset(match.decode() for match in _NAME.findall(text))
-
-
 def _partial(git: Git) -> bool:
     """Whether Git may lack manifests of versions that there are: a shallow or a partial clone."""
     if git.line("rev-parse", "--is-shallow-repository") == "true":
@@ -229,5 +225,8 @@ def _partial(git: Git) -> bool:
 
 
 def lock_files(common_dir: Path) -> list[Path]:
-    """Locks of commands that are changing an index at this moment, in any work tree."""
-    return [path for folder in git_dirs(common_dir) if os.path.lexists(path := folder / "index.lock")]
+    """Locks of commands that are changing an index at this moment, in any work tree.
+
+    `git stash` and `git commit` with paths have indexes of their own beside the usual one.
+    """
+    return [path for folder in git_dirs(common_dir) for name in _LOCKS for path in sorted(folder.glob(name))]

@@ -61,8 +61,19 @@ def is_configured(git: Git) -> bool:
 
 def remind(repository: Repository) -> None:
     """Tell the user, at most once a day, that `git push` doesn't send objects."""
-    text = unprotected(repository)
-    if text and not _was_told(repository.common_dir / "theta" / "reminded", text):
+    if text := unprotected(repository):
+        tell_daily(repository, "reminded", text)
+
+
+def tell_daily(repository: Repository, topic: str, text: str) -> None:
+    """Tell the user something, at most once a day.
+
+    Args:
+        repository: The repository.
+        topic: The name of the file that keeps what was told.
+        text: What to tell.
+    """
+    if not _was_told(repository.common_dir / "theta" / topic, text):
         note(text)
 
 

@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.git.needs import Manifests, Needs, lock_files, survey
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
-from git_theta.store.aside import aside
+from git_theta.store.aside import aside, bring_back
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Remote, Wanted
 from git_theta.store.transfer import present
@@ -166,6 +166,7 @@ def prune(repository: Repository, options: Options) -> Pruned:
         UsageError: The remote has no objects of its own, as it's this repository.
     """
     store = repository.store
+    bring_back(store)
     if not options.dry_run:
         _wait_for_others(repository.common_dir, options.patience)
     now = time.time()
@@ -173,10 +174,10 @@ def prune(repository: Repository, options: Options) -> Pruned:
     objects = list_objects(store)
     manifests = Manifests(repository.git)
 
-    def judge() -> dict[str, Fate]:
+    def judge(objects: Iterable[Stored]) -> dict[str, Fate]:
         return decide(objects, survey(manifests, repository.common_dir, options.remote, young), grace)
 
-    fates = judge()
+    fates = judge(objects)
     doubtful = [Wanted(o.oid, o.size) for o in objects if fates[o.oid] in (Fate.PUSHED, Fate.UNKNOWN)]
     if options.remote and options.verify:
         with opened(remote_of(repository, options.remote, "download")) as remote:
@@ -190,18 +191,22 @@ def prune(repository: Repository, options: Options) -> Pruned:
     }
     if leaving and not options.dry_run:
         with aside(store) as away:
-            taken = [oid for oid in leaving if away.take(oid)]
-            # Who saw them there before has the lock of an index until that names them; who comes now doesn't
-            # see them. So what has the same fate after this isn't wanted by anybody.
+            # Who relied on one before made it young; who comes now doesn't see it.
+            taken = [
+                replace(item, written=away.written(item.oid))
+                for item in objects
+                if item.oid in leaving and away.take(item.oid)
+            ]
+            # And a command that was adding them has the lock of an index until that names them. So what has
+            # the same fate after this isn't wanted by anybody.
             _wait_for_others(repository.common_dir, options.patience)
-            again = judge()
-            for oid in taken:
-                if again[oid] is fates[oid]:
+            for oid, fate in judge(taken).items():
+                if fate is fates[oid]:
                     away.drop(oid)
                 else:
                     away.give_back(oid)
                     leaving.remove(oid)
-                    reasons[oid] = again[oid]
+                    reasons[oid] = fate
     return Pruned(
         tuple((item, reasons[item.oid]) for item in objects if item.oid not in leaving),
         tuple((item, fates[item.oid]) for item in objects if item.oid in leaving),

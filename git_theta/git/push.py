@@ -11,7 +11,7 @@ from git_theta.git.credentials import knowing
 from git_theta.git.history import Version, blobs_of, in_index, objects_of
 from git_theta.git.pointers import REF, Draft, draft, publish
 from git_theta.git.ref_updates import RefUpdate, brought
-from git_theta.git.remotes import opened, remote_of
+from git_theta.git.remotes import one_of, opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.progress import progress
@@ -44,8 +44,8 @@ def push_updates(
     if not versions:
         return None
     refs = [update.ref for update in updates if update.new]
-    source = _one_of(repository.git, name, url)
-    place = remote_of(repository, source, "upload", refs[0] if len(refs) == 1 else None)
+    ref = refs[0] if len(refs) == 1 else None
+    place = remote_of(repository, name, "upload", ref, one_of(repository.git, name, url))
     with opened(place) as remote:
         further = _unsent(repository, remote, [update.new for update in updates if update.new], versions)
         return send(repository, remote, url, [*versions.values(), *further], pointers=not by_git)
@@ -67,10 +67,10 @@ def send(
         MissingObjectError: An object is neither here nor there.
         ThetaError: The remote can't be reached, or an object couldn't be sent.
     """
-    objects = objects_of(versions)
+    store = repository.store
+    objects = objects_of(versions, store.has)
     if not objects:
         return None
-    store = repository.store
     sizes = {oid: store.size(oid) for oid in sorted(objects)}
     here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
     elsewhere = [Wanted(oid, objects[oid]) for oid, size in sizes.items() if size is None]
@@ -157,9 +157,3 @@ def _admitted(git: Git, url: str, remote: Remote) -> Git:
     if remote.credential and same_server(url, remote.url):
         return knowing(git, url, remote.credential)
     return git
-
-
-def _one_of(git: Git, name: str, url: str) -> str:
-    """What to send objects to: the URL if the remote has several, which Git pushes to one after another."""
-    urls = git.values(f"remote.{name}.pushurl") or git.values(f"remote.{name}.url")
-    return url if len(urls) > 1 and not git.config(f"theta.remote.{name}.url") else name

@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
+from git_theta.git.caller import is_mirroring
 from git_theta.git.command import Git
-from git_theta.git.history import Version, since
+from git_theta.git.history import Version, since, tell_unreadable
 
 _ZERO = "0"
+
+_TRUE = ("true", "yes", "on", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,25 @@ def _update(line: str) -> RefUpdate:
     raise UsageError(f"{line.strip()!r} isn't what Git tells a pre-push hook")
 
 
+def untold(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]:
+    """What Git doesn't tell the hook: that a mirror's ref is deleted because it isn't here.
+
+    Args:
+        git: Git in the repository.
+        name: The remote's name, or its URL again if it has none.
+        url: Where Git pushes to.
+        ref: The ref's full name.
+    """
+    mirrors = git.config(f"remote.{name}.mirror").lower() in _TRUE or is_mirroring()
+    if not mirrors or git.ok("rev-parse", "-q", "--verify", ref):
+        return []
+    try:
+        listing = git.silent().run("ls-remote", url, ref)
+    except GitError:
+        return []
+    return [RefUpdate("", line.split(b"\t")[0].decode(), ref) for line in listing.splitlines()]
+
+
 def brought(git: Git, name: str, url: str, updates: Sequence[RefUpdate]) -> dict[str, Version]:
     """The manifests that a push brings to a remote, by blob id.
 
@@ -53,11 +75,20 @@ def brought(git: Git, name: str, url: str, updates: Sequence[RefUpdate]) -> dict
         url: Where Git pushes to.
         updates: What the push does.
     """
+    new = {update.new for update in updates if update.new}
     # What someone else pushed meanwhile may not be here.
-    old = {update.old for update in updates if update.old and git.ok("cat-file", "-e", update.old)}
-    new = [update.new for update in updates if update.new]
+    old = _here(git, {update.old for update in updates if update.old})
     begins = any(update.new and update.old not in old for update in updates)
-    return since(git, new, [*old, *(_tips(git, name, url) if begins and name != url else ())])
+    found = since(git, new, [*old, *(_tips(git, name, url) if begins and name != url else ())])
+    tell_unreadable(found.values())
+    return found
+
+
+def _here(git: Git, oids: Iterable[str]) -> set[str]:
+    """Those of some ids whose objects are here."""
+    asked = "".join(f"{oid}\n" for oid in oids).encode()
+    answers = git.run("cat-file", "--batch-check", stdin=asked).decode().splitlines()
+    return {answer.split(" ")[0] for answer in answers if not answer.endswith(" missing")}
 
 
 def _tips(git: Git, name: str, url: str) -> list[str]:
@@ -70,9 +101,9 @@ def _tips(git: Git, name: str, url: str) -> list[str]:
     if not seen:
         return []
     try:
-        listing = git.silent().run("ls-remote", url).decode()
+        listing = git.silent().run("ls-remote", url)
     except GitError:
         # Then all of history is gone through; nothing that's there is sent again.
         return []
-    there = {line.partition("\t")[0] for line in listing.splitlines()}
+    there = {line.partition(b"\t")[0].decode() for line in listing.splitlines()}
     return sorted(there & set(seen))

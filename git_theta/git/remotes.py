@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.command import Git, parse_config
 from git_theta.git.credentials import GitCredentials
+from git_theta.git.protection import tell_daily
 from git_theta.git.repository import Repository
 from git_theta.store.folder import FolderRemote
-from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, named_endpoint
-from git_theta.store.places import in_repository, remote_at, shared_mode
+from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, git_url, named_endpoint
+from git_theta.store.lfs.web_settings import without_password
+from git_theta.store.places import in_repository, objects_folder, remote_at, shared_mode
 from git_theta.store.remote import Remote, TransferError
 from git_theta.store.ssh import ssh_command
 
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from git_theta.store.lfs.client import LfsRemote
 
 
-def remote_of(repository: Repository, name: str, operation: Operation, ref: str | None = None) -> Remote:
+def remote_of(
+    repository: Repository, name: str, operation: Operation, ref: str | None = None, url: str = ""
+) -> Remote:
     """The place of a remote's objects.
 
     That's `theta.remote.NAME.url` if it is set, else the Git LFS server that git-lfs would take, else the
@@ -33,23 +37,25 @@ def remote_of(repository: Repository, name: str, operation: Operation, ref: str 
         name: A remote's name, or a URL or path that Git would take instead.
         operation: `upload` or `download`.
         ref: The full name of the only ref that's pushed, for servers that check the right to it.
+        url: Which of the remote's URLs, if it has several: Git pushes to one after another. Settings by the
+            remote's name hold for all of them.
 
     Raises:
         TransferError: Objects can't be in a place of this kind.
     """
     settings = repository.git.settings
-    # Git takes a relative path from the top of the work tree.
-    top = repository.common_dir.parent if repository.common_dir.name == ".git" else repository.common_dir
-    own = settings.get(f"theta.remote.{name}.url")
-    url = own or url_of(repository, name, operation)
-    if not own and (server := _lfs_server(repository, name, operation, top / url, ref)):
-        return server
+    own = settings.get(f"theta.remote.{name}.url", "")
+    if not own:
+        _tell_of_strays(repository, name)
+        if server := _lfs_server(repository, name, operation, ref, url):
+            return server
+    url = own or url or url_of(repository, name, operation)
     remote = remote_at(
         url,
         lambda url: _client(repository, Endpoint(url.rstrip("/")), ref),
         ssh_command(settings, os.environ),
         os.environ,
-        top,
+        _top(repository),
         shared_mode(settings.get("core.sharedrepository", "")),
     )
     beside = operation == "upload" and not own and isinstance(remote, FolderRemote)
@@ -60,11 +66,54 @@ def remote_of(repository: Repository, name: str, operation: Operation, ref: str 
 
 
 def url_of(repository: Repository, name: str, operation: Operation) -> str:
-    """Where Git pushes to or fetches from."""
-    if f"remote.{name}.url" not in repository.git.settings:
-        return name
-    push = ["--push"] if operation == "upload" else []
-    return repository.git.line("remote", "get-url", *push, name)
+    """Where Git pushes to first or fetches from, also for what's no remote's name but a URL or a path."""
+    return git_url(repository.git.settings, name, operation)
+
+
+def one_of(git: Git, name: str, url: str) -> str:
+    """The URL that Git pushes to, if the remote has several; see `remote_of`."""
+    several = git.values(f"remote.{name}.pushurl") or git.values(f"remote.{name}.url")
+    return url if len(several) > 1 else ""
+
+
+def place_of(repository: Repository, name: str, operation: Operation) -> str:
+    """Where a remote's objects are, to be shown: without passwords. Nobody is asked."""
+    if own := repository.git.config(f"theta.remote.{name}.url"):
+        return _shown(own)
+    endpoint, is_sure = _endpoint(repository, name, operation)
+    if endpoint is None:
+        path = url_of(repository, name, operation).removeprefix("file://")
+        if "://" in path:
+            return _shown(path)
+        return str(objects_folder(_top(repository) / Path(path).expanduser()))
+    how = f" (by SSH, from {endpoint.ssh.host})" if endpoint.ssh else ""
+    return _shown(endpoint.url) + how + ("" if is_sure else ", or the repository itself without Git LFS")
+
+
+def strays(git: Git) -> list[str]:
+    """Names that the repository has settings `theta.remote.NAME.url` for, but no remote of Git.
+
+    That's what `git remote rename` leaves behind.
+    """
+    settings = git.settings
+    keys = [key for key in settings if key.startswith("theta.remote.") and key.endswith(".url")]
+    names = [key.removeprefix("theta.remote.").removesuffix(".url") for key in keys]
+    return [
+        name
+        for name in names
+        # A URL or a path may have the setting as well.
+        if ":" not in name and not name.startswith(("/", "."))
+        if not {f"remote.{name}.url", f"remote.{name}.pushurl"} & settings.keys()
+        if git.ok("config", "--local", f"theta.remote.{name}.url")
+    ]
+
+
+def unused(stray: str, name: str = "NEW") -> str:
+    """What to tell about one of `strays`, where another remote may be meant."""
+    return (
+        f"theta.remote.{stray}.url is set, but there's no remote {stray}; if it was renamed: "
+        f"git config --rename-section theta.remote.{stray} theta.remote.{name}"
+    )
 
 
 def sources(repository: Repository) -> list[str]:
@@ -106,26 +155,45 @@ def opened(remote: Remote) -> Iterator[Remote]:
             close()
 
 
-def _lfs_server(
-    repository: Repository, name: str, operation: Operation, path: Path, ref: str | None
-) -> LfsRemote | None:
-    """The Git LFS server of a remote, unless it has none.
+def _top(repository: Repository) -> Path:
+    """The folder that Git takes a relative path from: the top of the work tree."""
+    folder = repository.common_dir
+    return folder.parent if folder.name == ".git" else folder
 
-    Args:
-        repository: The repository.
-        name: The remote.
-        operation: What for.
-        path: The remote's URL, taken as a path.
-        ref: See `remote_of`.
-    """
+
+def _shown(url: str) -> str:
+    return without_password(url) if "://" in url else url
+
+
+def _tell_of_strays(repository: Repository, name: str) -> None:
+    """Say so if objects may go to another place than they did before the remote was renamed."""
+    if f"remote.{name}.url" in repository.git.settings and (found := strays(repository.git)):
+        tell_daily(repository, "strays", unused(found[0], name))
+
+
+def _endpoint(
+    repository: Repository, name: str, operation: Operation, url: str = ""
+) -> tuple[Endpoint | None, bool]:
+    """The Git LFS server of a remote, if it has one, and whether that's known for sure; see `remote_of`."""
     settings, config = repository.git.settings, _lfsconfig(repository.git)
-    named = named_endpoint(settings, config, name, operation)
-    endpoint = named or find_endpoint(settings, config, name, operation)
+    if named := named_endpoint(settings, config, name, operation):
+        return named, True
     # What looks like `host:path` may be a folder, for Git too.
-    if endpoint is None or (not named and path.exists()):
+    if (_top(repository) / (url or url_of(repository, name, operation))).exists():
+        return None, True
+    found = find_endpoint(settings, config, url or name, operation)
+    return found, not (found and found.ssh)
+
+
+def _lfs_server(
+    repository: Repository, name: str, operation: Operation, ref: str | None, url: str
+) -> LfsRemote | None:
+    """The Git LFS server of a remote, unless it has none; see `remote_of`."""
+    endpoint, is_sure = _endpoint(repository, name, operation, url)
+    if endpoint is None:
         return None
     client = _client(repository, endpoint, ref)
-    if endpoint.ssh and not named:
+    if not is_sure:
         from git_theta.store.lfs.ssh_auth import NoLfsError
 
         try:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from git_theta.errors import ThetaError
+from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.remotes import opened, remote_of, sources
 from git_theta.git.repository import Repository
 from git_theta.progress import progress
@@ -21,11 +21,17 @@ class Repaired:
 
     Attributes:
         objects: Those that are as they should be now.
-        troubles: Why others aren't: one message for each remote that failed.
+        troubles: Why others aren't: a reason for each remote that failed, by its name.
     """
 
     objects: tuple[str, ...]
-    troubles: tuple[str, ...]
+    troubles: Mapping[str, ThetaError]
+
+    @property
+    def hint(self) -> str:
+        """What to do about the first thing that was in the way; empty if the remotes don't have them."""
+        reasons = (each for each in self.troubles.values() if not _absence(each))
+        return next((each.hint for each in reasons if each.hint), "")
 
 
 def repair(
@@ -49,7 +55,7 @@ def repair(
     """
     # Without its neighbours: what they have may be links to the same damaged files.
     store = LocalStore(repository.store.root)
-    troubles: list[str] = []
+    troubles: dict[str, ThetaError] = {}
     with aside(store) as away:
         for oid in damaged:
             away.take(oid)
@@ -58,24 +64,28 @@ def repair(
         for name in [remote] if remote else sources(repository):
             if not wanted:
                 break
-            wanted = _from(repository, name, wanted, store, troubles.append)
+            failed = _fetch(repository, name, wanted, store)
+            if failed:
+                troubles[name] = failed
+            wanted = [each for each in wanted if not store.has(each.oid)]
     lacking = {each.oid for each in wanted}
-    return Repaired(tuple(oid for oid in names if oid not in lacking), tuple(troubles) if wanted else ())
+    return Repaired(tuple(oid for oid in names if oid not in lacking), troubles if wanted else {})
 
 
-def _from(
-    repository: Repository, name: str, wanted: list[Wanted], store: LocalStore, tell: Callable[[str], object]
-) -> list[Wanted]:
-    """Fetch what a remote has of some objects, and return those that it hasn't."""
+def _fetch(repository: Repository, name: str, wanted: list[Wanted], store: LocalStore) -> ThetaError | None:
+    """Fetch what a remote has of some objects; why it didn't give all of them."""
     try:
         with (
             opened(remote_of(repository, name, "download")) as place,
             progress(f"fetching from {place.url}", sum(each.size or 0 for each in wanted)) as advance,
         ):
             done = fetch(place, wanted, store, advance)
-        if done.failed:
-            tell(next(iter(done.failed.values())).message)
     except ThetaError as error:
         # Another remote may have them.
-        tell(f"{name}: {error.message}")
-    return [each for each in wanted if not store.has(each.oid)]
+        return error
+    return min(done.failed.values(), key=_absence, default=None)
+
+
+def _absence(error: ThetaError) -> bool:
+    """Whether nothing is in the way, but the object isn't there."""
+    return isinstance(error, MissingObjectError)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from git_theta.legacy.checkpoint import restore
-from git_theta.legacy.metadata import LegacyError, is_metadata, objects
+from git_theta.legacy.metadata import LegacyError, is_metadata
 
-__all__ = ["LegacyError", "is_metadata", "objects", "restore"]
+__all__ = ["LegacyError", "is_metadata", "restore"]

@@ -80,17 +80,6 @@ def is_metadata(data: bytes) -> bool:
         return False
 
 
-def objects(data: bytes) -> list[tuple[str, int]]:
-    """SHA-256 and size of each Git LFS object that the file names, once, in order.
-
-    What it's an update of is in other versions of the file, which name their own objects.
-
-    Raises:
-        LegacyError: It isn't one that git-theta 0.2 wrote.
-    """
-    return list(dict.fromkeys((stored.oid, stored.size) for stored in parse(data).values()))
-
-
 def parse(data: bytes) -> dict[Path, Stored]:
     """The parameters that the file describes, in order.
 

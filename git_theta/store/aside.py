@@ -1,16 +1,19 @@
 """Aside: objects that are about to be deleted or replaced, out of the store but not gone yet.
 
 Whoever uses them meanwhile finds them missing, as if they were deleted; and if it turns out that they're
-needed, or if the process ends, they go back. What a killed process leaves, the next one puts back.
+needed, or if the process ends, they go back. What a killed process leaves, whoever misses it puts back.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from git_theta.errors import ThetaError
 from git_theta.store.local import LocalStore, told
@@ -36,6 +39,10 @@ class Aside:
             return False
         return True
 
+    def written(self, oid: str) -> float:
+        """When an object that was taken out was written or claimed, in seconds since 1970."""
+        return (self._folder / oid).stat().st_mtime
+
     def give_back(self, oid: str) -> None:
         """Put an object back, unless the store has got it again since."""
         target = self._store.path(oid)
@@ -60,11 +67,13 @@ class Aside:
 def aside(store: LocalStore) -> Iterator[Aside]:
     """Take objects out of a store; those that weren't dropped are there again when the context ends.
 
+    A signal to end raises `SystemExit` meanwhile.
+
     Raises:
         ThetaError: The store can't be written, or another process does the same.
     """
-    folder = store.tmp / "aside"
-    with told(store.root):
+    folder = store.aside
+    with _unwinding(), told(store.root):
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -82,3 +91,33 @@ def aside(store: LocalStore) -> Iterator[Aside]:
                 away.give_all_back()
         finally:
             os.close(handle)
+
+
+def bring_back(store: LocalStore) -> None:
+    """Put back what a killed process left, unless another one is at it now."""
+    with suppress(OSError, ThetaError):
+        if os.listdir(store.aside):
+            with aside(store):
+                pass
+
+
+@contextmanager
+def _unwinding() -> Iterator[None]:
+    """Let signals to end raise, as Ctrl-C does, if they would end the process."""
+
+    def end(number: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    deadly = []
+    # Only there may handlers be set.
+    if threading.current_thread() is threading.main_thread():
+        deadly = [
+            each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL
+        ]
+    for each in deadly:
+        signal.signal(each, end)
+    try:
+        yield
+    finally:
+        for each in deadly:
+            signal.signal(each, signal.SIG_DFL)

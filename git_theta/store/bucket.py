@@ -11,6 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from git_theta.store.digest import check
 from git_theta.store.names import object_path
 from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
 
@@ -69,12 +70,17 @@ class BucketRemote:
             # One of another size is damaged, and is replaced.
             wanted.oid: partial(self._send, wanted.oid, wanted.oid in sizes)
             for wanted in objects
-            if wanted.oid not in sizes or wanted.size not in (None, sizes[wanted.oid])
+            if not wanted.fits(sizes.get(wanted.oid))
         }
 
     def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
         """How to fetch those objects that are there; see `Remote.receives`."""
-        return {oid: partial(self._receive, oid, size) for oid, size in self._sizes(objects).items()}
+        sizes = self._sizes(objects)
+        return {
+            wanted.oid: partial(self._receive, wanted.oid, sizes[wanted.oid])
+            for wanted in objects
+            if wanted.fits(sizes.get(wanted.oid))
+        }
 
     def _sizes(self, objects: Sequence[Wanted]) -> dict[str, int]:
         oids = [wanted.oid for wanted in objects]
@@ -105,7 +111,7 @@ class BucketRemote:
     def _send(self, oid: str, replace: bool, file: BinaryIO, advance: Advance) -> None:
         path = object_path(oid)
         size = file.seek(0, 2)
-        file.seek(0)
+        check(file, oid)
         with self._told(f"object {oid} can't be sent"):
             if size <= _PART:
                 self._put(path, file.read(), replace)
@@ -170,7 +176,9 @@ class BucketRemote:
                 f"{self.url}: there's no such bucket", "make it, or correct theta.remote.NAME.url"
             )
         passing = isinstance(error, self._library.exceptions.GenericError | OSError)
-        return TransferError(f"{self.url}: {what}: {reason}", _hint(str(error)), retry=passing)
+        # Credentials that aren't there don't come by themselves.
+        retry = passing and not _METADATA.search(str(error))
+        return TransferError(f"{self.url}: {what}: {reason}", _hint(str(error)), retry=retry)
 
 
 def _library() -> ModuleType:

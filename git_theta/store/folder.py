@@ -62,11 +62,7 @@ class FolderRemote:
     def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
         """How to fetch those objects that are there; see `Remote.receives`."""
         self._check()
-        return {
-            wanted.oid: partial(self._receive, wanted.oid)
-            for wanted in objects
-            if self._size(wanted.oid) is not None
-        }
+        return {wanted.oid: partial(self._receive, wanted.oid) for wanted in objects if self._has(wanted)}
 
     def _check(self) -> None:
         if not self._root.is_dir() and not self._root.parent.is_dir():
@@ -78,16 +74,12 @@ class FolderRemote:
     def _path(self, oid: str) -> Path:
         return self._root / object_path(oid)
 
-    def _size(self, oid: str) -> int | None:
+    def _has(self, wanted: Wanted) -> bool:
         with _told(self.url, "can't be read"):
             try:
-                return self._path(oid).stat().st_size
+                return wanted.fits(self._path(wanted.oid).stat().st_size)
             except FileNotFoundError:
-                return None
-
-    def _has(self, wanted: Wanted) -> bool:
-        size = self._size(wanted.oid)
-        return size is not None and wanted.size in (None, size)
+                return False
 
     def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
         target = self._path(oid)

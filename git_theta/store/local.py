@@ -10,7 +10,6 @@ import errno
 import hashlib
 import mmap
 import os
-import re
 import shutil
 import tempfile
 import time
@@ -23,15 +22,20 @@ from typing import BinaryIO
 
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.store.base import missing
+from git_theta.store.names import is_object_name, object_path
 from git_theta.store.spare import Spares
-
-_OID = re.compile(r"[0-9a-f]{64}")
 
 #: Temporary files older than this belong to no running process.
 _STALE_SECONDS = 24 * 3600
 
 #: A download that broke off may be continued so many times longer, and folders of commands stay as long.
 _PATIENCE = 14
+
+#: How the folders are called that commands have all of their files in.
+_COMMANDS = ("migrate-", "preview-")
+
+#: An object that was written or claimed less long ago needn't be marked again; `prune` leaves it for longer.
+_FRESH_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,11 @@ class LocalStore:
         """Folder for downloads that aren't complete yet, each under its object's name."""
         return self.tmp / "incoming"
 
+    @property
+    def aside(self) -> Path:
+        """Folder for objects that were taken out; see `git_theta.store.aside`."""
+        return self.tmp / "aside"
+
     @cached_property
     def spares(self) -> Spares:
         """Values that were just computed."""
@@ -85,13 +94,26 @@ class LocalStore:
         Raises:
             ValueError: The name isn't 64 hexadecimal digits, so it can't leave the folder.
         """
-        if not _OID.fullmatch(oid):
-            raise ValueError(f"{oid!r} isn't an object name")
-        return self.root / "objects" / oid[:2] / oid[2:4] / oid
+        return self.root / object_path(oid)
 
     def has(self, oid: str) -> bool:
         """Whether the object is there, or at a neighbour."""
-        return self.path(oid).exists() or any(store.has(oid) for store in self._neighbours)
+        return (
+            self.path(oid).exists()
+            or any(store.has(oid) for store in self._neighbours)
+            or self._is_brought_back(oid)
+        )
+
+    def claim(self, oid: str) -> bool:
+        """Whether the object is there, as `has`, for something new that will name it.
+
+        It counts as just written then, so that `prune` leaves it until that does.
+        """
+        return (
+            _renew(self.path(oid)) is not None
+            or any(store.claim(oid) for store in self._neighbours)
+            or self.has(oid)
+        )
 
     def size(self, oid: str) -> int | None:
         """Size of the object in bytes, here or at a neighbour; `None` if it isn't there."""
@@ -164,11 +186,8 @@ class LocalStore:
         target = self.path(written.oid)
         with told(self.root):
             try:
-                if target.exists():
-                    # It's wanted again, so `prune` mustn't take it for old.
-                    with suppress(OSError):
-                        os.utime(target)
-                else:
+                # One of another size was cut off, and is replaced.
+                if _renew(target) != written.size:
                     os.fsync(written.handle)
                     # Objects never change: read-only guards against a tool that edits in place.
                     os.fchmod(written.handle, 0o444)
@@ -199,7 +218,7 @@ class LocalStore:
     def list(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects."""
         for path in (self.root / "objects").glob("??/??/*"):
-            if _OID.fullmatch(path.name):
+            if is_object_name(path.name):
                 yield path.name, path.stat().st_size
 
     def verify(self, oid: str) -> None:
@@ -227,6 +246,15 @@ class LocalStore:
         resumable = older_than * _PATIENCE
         return _remove_old(self.tmp, older_than) + _remove_old(self.incoming, resumable)
 
+    def _is_brought_back(self, oid: str) -> bool:
+        """Whether the object is there after all, because a killed process had taken it out."""
+        if not (self.aside / oid).exists():
+            return False
+        from git_theta.store.aside import bring_back
+
+        bring_back(self)
+        return self.path(oid).exists()
+
     def _borrow(self, oid: str) -> None:
         for store in self._neighbours:
             if store.has(oid):
@@ -238,7 +266,8 @@ class LocalStore:
                 if self.put([store.get(oid)]) != oid:
                     raise CorruptError(f"object {oid} is damaged in {store.root}")
                 return
-        raise missing(oid)
+        if not self._is_brought_back(oid):
+            raise missing(oid)
 
     def _temporary(self) -> tuple[int, str]:
         try:
@@ -264,6 +293,23 @@ def told(root: Path) -> Iterator[None]:
         ) from error
 
 
+def _renew(path: Path) -> int | None:
+    """Make a file count as just written; its size, or `None` if it isn't there."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        status = path.stat()
+        if status.st_mtime < time.time() - _FRESH_SECONDS:
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                # It was taken out at this moment.
+                return None
+            except OSError:
+                # It may belong to somebody else, or to a disk that's read-only.
+                pass
+        return status.st_size
+    return None
+
+
 def _remove_old(folder: Path, seconds: float) -> int:
     removed = 0
     if folder.is_dir():
@@ -282,8 +328,8 @@ def _remove_file(path: Path, seconds: float) -> bool:
 
 def _remove_folder(path: Path, seconds: float) -> bool:
     """Remove what a command had all of its files in; it may be a long one."""
-    # Others aren't temporary: what arrives is in one, and what was taken out in another.
-    if "-" not in path.name:
+    # What others have is looked after in another way, or needed.
+    if not path.name.startswith(_COMMANDS):
         return False
     if max(each.lstat().st_mtime for each in (path, *path.rglob("*"))) >= time.time() - seconds * _PATIENCE:
         return False

@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.folder import FolderRemote
+from git_theta.store.lfs.web_settings import without_password
 from git_theta.store.remote import Remote, TransferError
 from git_theta.store.ssh import SshRemote
 
@@ -38,7 +39,7 @@ def ssh_place(url: str) -> SshPlace | None:
         try:
             port = parts.port
         except ValueError as error:
-            raise TransferError(f"{url}: the port isn't a number") from error
+            raise TransferError(f"{without_password(url)}: the port isn't a number") from error
         user = f"{unquote(parts.username)}@" if parts.username else ""
         path = unquote(parts.path)
         return SshPlace(user + (parts.hostname or ""), port, path[1:] if path.startswith("/~") else path)
@@ -80,13 +81,15 @@ def remote_at(
     if scheme == "file":
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
-            raise TransferError(f"{url} names a host", "write file:/// with three slashes, or a path")
+            raise TransferError(
+                f"{without_password(url)} names a host", "write file:/// with three slashes, or a path"
+            )
         return FolderRemote(objects_folder(Path(unquote(parts.path))), mode)
     if not (base / url).exists() and (place := ssh_place(url)):
         return SshRemote(ssh, place.host, place.port, place.path)
     if scheme:
         raise TransferError(
-            f"{url}: no remote is reached by {scheme}://",
+            f"{without_password(url)}: no remote is reached by {scheme}://",
             "set theta.remote.NAME.url to s3://, gs://, az://, https://, ssh://, file:// or a folder",
         )
     return FolderRemote(objects_folder(base / Path(url).expanduser()), mode)

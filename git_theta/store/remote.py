@@ -37,6 +37,10 @@ class Wanted:
     oid: str
     size: int | None
 
+    def fits(self, size: int | None) -> bool:
+        """Whether a file of that size, or `None` if there's none, can be the object."""
+        return size is not None and self.size in (None, size)
+
 
 class TransferError(ThetaError):
     """An object couldn't be transferred.

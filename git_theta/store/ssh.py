@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
-from git_theta.store.ssh_session import Session, remote_command, request
+from git_theta.store.ssh_session import Session, remote_command
 
 
 def ssh_command(settings: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -91,29 +91,35 @@ class SshRemote:
 
     def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
         """How to send those objects that aren't there; see `Remote.sends`."""
-        there = self._there(objects)
-        return {wanted.oid: partial(self._send, wanted.oid) for wanted in objects if wanted.oid not in there}
+        sizes = self._sizes(objects)
+        return {
+            wanted.oid: partial(self._send, wanted.oid)
+            for wanted in objects
+            if not wanted.fits(sizes.get(wanted.oid))
+        }
 
     def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
         """How to fetch those objects that are there; see `Remote.receives`."""
-        there = self._there(objects)
-        return {wanted.oid: partial(self._receive, wanted.oid) for wanted in objects if wanted.oid in there}
+        sizes = self._sizes(objects)
+        return {
+            wanted.oid: partial(self._receive, wanted.oid, sizes[wanted.oid])
+            for wanted in objects
+            if wanted.fits(sizes.get(wanted.oid))
+        }
 
-    def _there(self, objects: Sequence[Wanted]) -> set[str]:
-        oids = [wanted.oid for wanted in objects]
-        requests = [request("has", oid) for oid in oids]
-        if not oids:
-            return set()
+    def _sizes(self, objects: Sequence[Wanted]) -> dict[str, int]:
+        if not objects:
+            return {}
         with self._session() as session:
-            return {oid for oid, answer in zip(oids, session.ask(requests), strict=True) if answer == "yes"}
+            return session.sizes([wanted.oid for wanted in objects])
 
     def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
         with self._session() as session:
             session.put(oid, file, advance)
 
-    def _receive(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
+    def _receive(self, oid: str, size: int, file: BinaryIO, have: int, advance: Advance) -> None:
         with self._session() as session:
-            session.get(oid, file, have, advance)
+            session.get(oid, size, file, have, advance)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

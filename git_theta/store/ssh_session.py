@@ -1,7 +1,8 @@
 """A connection to a small shell script that SSH runs beside a repository on another machine.
 
-It reads requests, a line each, and answers with a line each. The bytes of an object follow after a request
-`put`, and after the answer to `get`.
+It reads requests, a line each, and answers with a line each, but for `has`: the answer to all of those comes
+after `end`, and is a line with size and name for each object that's there, and `end`. The bytes of an object
+follow after a request `put`, and after the answer to `get`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 import secrets
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -31,7 +32,7 @@ _READY = b"git-theta 1"
 #: blocks is one that can't be too much, and is worked out anew until everything is there; only the last
 #: calls, for less than a block, ask for the bytes to be put on the disk.
 _SCRIPT = """
-LC_ALL=C; export LC_ALL; unset CDPATH; r=;
+LC_ALL=C; export LC_ALL; unset CDPATH BLOCK_SIZE LS_BLOCK_SIZE QUOTING_STYLE; r=; all=;
 for d in "$1/.git" "$1" "$1.git/.git" "$1.git"; do
   if [ -d "$d/objects" ] && [ -d "$d/refs" ] && [ -f "$d/HEAD" ]; then r=$d; break; fi;
 done;
@@ -66,7 +67,11 @@ echo "git-theta 1";
 while read -r verb a b o size; do
   f=$objects/$a/$b/$o;
   case $verb in
-  has) if [ -f $f ]; then echo yes; else echo no; fi;;
+  has) if [ -f $f ]; then all="$all $f"; fi;;
+  end)
+    if [ -n "$all" ]; then
+      ls -Lln $all 2>/dev/null | while read -r x x x x n x; do echo "$n ${x##*/}"; done; fi;
+    all=; echo end;;
   get)
     if [ -f $f ] && [ -r $f ]; then
       n=$(wc -c <$f); n=$((n)); echo "size $n";
@@ -115,13 +120,19 @@ class Session:
             self.kill()
             raise
 
-    def ask(self, requests: Sequence[bytes]) -> Iterator[str]:
-        """The answers to requests, in their order."""
-        for first in range(0, len(requests), _ASK):
-            part = requests[first : first + _ASK]
-            self._write(part)
-            for _ in part:
-                yield self._answer()
+    def sizes(self, oids: Sequence[str]) -> dict[str, int]:
+        """Sizes of those objects that are there, by name."""
+        found = {}
+        for first in range(0, len(oids), _ASK):
+            part = set(oids[first : first + _ASK])
+            self._write([*(request("has", oid) for oid in part), b"end\n"])
+            while (line := self._answer()) != "end":
+                size, _, oid = line.partition(" ")
+                if oid not in part:
+                    raise self._nonsense(line)
+                part.remove(oid)
+                found[oid] = self._number(size)
+        return found
 
     def put(self, oid: str, file: BinaryIO, advance: Advance) -> None:
         """Send an object, and wait until it's confirmed."""
@@ -137,12 +148,16 @@ class Session:
             advance(len(piece))
         self._answer()
 
-    def get(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
-        """Fetch an object from an offset, or from its beginning if it ends before that."""
-        size = self._size(oid, have)
+    def get(self, oid: str, size: int, file: BinaryIO, have: int, advance: Advance) -> None:
+        """Fetch an object of a size from an offset, or from its beginning if it ends before that."""
         if have > size:
             have = 0
-            size = self._size(oid, have)
+        self._write([request("get", oid, have)])
+        word, _, there = self._answer().partition(" ")
+        if word != "size":
+            raise TransferError(f"{self._url} doesn't have object {oid}, or it can't be read there")
+        if self._number(there) != size:
+            raise TransferError(f"{self._url}: object {oid} has {there} bytes instead of {size}")
         file.seek(have)
         file.truncate()
         left = size - have
@@ -173,12 +188,10 @@ class Session:
         self._process.kill()
         self.close()
 
-    def _size(self, oid: str, have: int) -> int:
-        self._write([request("get", oid, have)])
-        word, _, size = self._answer().partition(" ")
-        if word != "size":
-            raise TransferError(f"{self._url} doesn't have object {oid}, or it can't be read there")
-        return int(size)
+    def _number(self, text: str) -> int:
+        if not _NUMBER.fullmatch(text):
+            raise self._nonsense(text)
+        return int(text)
 
     def _write(self, pieces: Iterable[bytes]) -> None:
         try:
@@ -227,6 +240,9 @@ class Session:
             hint = "ask the repository's owner for permission"
         return TransferError(f"{self._url}: the object can't be written: {reason}", hint)
 
+    def _nonsense(self, text: str) -> TransferError:
+        return TransferError(f"{self._url} doesn't answer as it should: {text[:80]!r}")
+
     def _lost(self) -> TransferError:
         words = self._last_words()
         return TransferError(
@@ -257,6 +273,9 @@ class Session:
         lines = _plain(self._errors.read()[-4096:].decode("utf-8", "replace"))
         return lines[-1] if lines else ""
 
+
+#: A size in bytes.
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 #: What `dd` always says.
 _DD = re.compile(r"\d+\+\d+ records (in|out)|\d+ bytes.*")

@@ -69,7 +69,7 @@ def test_what_only_the_reflog_has_is_checked(history: Repo, report: Json) -> Non
     found = report(history, "fsck")
     assert (found["versions"], found["problems"]) == (1, [])
     assert found["unreferenced"] == 1
-    assert "no harm" in history.theta("fsck")
+    assert "1 object named by no version; it does no harm." in history.theta("fsck")
 
 
 def test_what_only_the_index_has_is_checked(history: Repo, report: Json) -> None:
@@ -174,6 +174,31 @@ def test_a_damaged_object_that_no_remote_has_stays(history: Repo, server: Path) 
     assert path.read_bytes() == bad
 
 
+def test_a_remote_that_is_in_the_way_says_why(history: Repo, server: Path, tmp_path: Path) -> None:
+    history.objects[0].unlink()
+    history.git("config", "theta.remote.origin.url", str(tmp_path / "away" / "server"))
+    done = fsck(history, "--repair")
+    assert done.returncode == 6
+    assert f"origin: the folder {tmp_path / 'away'} isn't there" in done.stderr
+    assert "hint: if it's on a network share, check that this is mounted" in done.stderr
+
+
+def test_without_a_remote_nothing_can_be_fetched(history: Repo) -> None:
+    history.objects[0].unlink()
+    for options in ([], ["--repair"]):
+        assert "hint: there's no remote to fetch from; copy the objects" in fsck(history, *options).stderr
+
+
+def test_what_a_killed_process_took_is_not_missing(history: Repo, report: Json) -> None:
+    folder = history.path / ".git" / "theta" / "tmp" / "aside"
+    folder.mkdir()
+    for path in history.objects:
+        path.rename(folder / path.name)
+    found = report(history, "fsck")
+    assert (found["problems"], found["missing"]) == ([], [])
+    assert not list(folder.iterdir())
+
+
 def test_another_remote_repairs_too(history: Repo, server: Path, tmp_path: Path) -> None:
     (path, *_) = history.objects
     good = path.read_bytes()
@@ -195,7 +220,7 @@ def test_old_versions_that_are_pushed_may_be_elsewhere(history: Repo, server: Pa
     old.unlink()
     found = report(history, "fsck")
     assert (found["elsewhere"], found["missing"], found["problems"]) == (1, [], [])
-    assert "1 object of pushed versions isn't here" in history.theta("fsck")
+    assert "1 object of pushed versions isn't here; a checkout fetches it." in history.theta("fsck")
     assert (found["versions"], found["values"]) == (3, 5)
     history.git("branch", "old", "HEAD~1")
     history.git("worktree", "add", "-q", "--no-checkout", "../tree", "old")

@@ -94,7 +94,13 @@ def test_missing_objects(history: Repo, report: Json) -> None:
     for path in history.objects:
         path.unlink()
     assert only(report(history, "status"))["missing_objects"] > 0
-    assert "missing" in history.theta("status")
+    assert "missing from the store; see git theta fsck" in history.theta("status")
+    history.git("config", "theta.fetch", "lazy")
+    assert "missing from the store; fetch with: git theta fetch" in history.theta("status")
+    history.write(NAME, history.run("git", "show", f":{NAME}").stdout.encode())
+    said = history.theta("status")
+    assert "objects and write it with: git theta pull" in said
+    assert "fsck" not in said
 
 
 def test_a_conflict(history: Repo, report: Json) -> None:

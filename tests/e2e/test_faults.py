@@ -151,7 +151,7 @@ def test_a_server_that_takes_nothing_stops_a_push(repo: Repo, lfs: Server, statu
 
 def test_an_upload_that_breaks_is_tried_again(repo: Repo, lfs: Server) -> None:
     lfs.faults["PUT"] = [Answer(0)]
-    assert "sent 1 object" in repo.git("push", "-q", "origin", "main")
+    assert "sent 1 object" in repo.git("push", "origin", "main")
     assert len(lfs.of("PUT")) == 2
 
 
@@ -288,7 +288,7 @@ def test_objects_that_nobody_pushed(repo: Repo, bare: Path, tmp_path: Path) -> N
     # The next push of anybody who has them sends them too.
     repo.write(B, model(2))
     repo.commit("two")
-    assert "sent" in repo.git("push", "-q", "origin", "main")
+    assert "sent" in repo.git("push", "origin", "main")
     repo.theta("push", "origin")
     made.git("checkout", "-q", "-f", "main")
     assert made.read(A) == model(1)

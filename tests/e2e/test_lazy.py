@@ -275,7 +275,7 @@ def test_what_is_elsewhere_is_not_stored_again(lazy: Repo) -> None:
     lazy.write(NAME, safetensors_bytes(third))
     lazy.commit("more")
     assert len(here(lazy)) <= 2
-    assert "sent" in lazy.git("push", "-q", "origin", "HEAD:more")
+    assert "sent" in lazy.git("push", "origin", "HEAD:more")
     lazy.git("config", "theta.fetch", "auto")
     (lazy.path / NAME).unlink()
     lazy.git("checkout", "--", NAME)

@@ -50,7 +50,7 @@ def test_push_clone_and_pull(repo: Repo, url: str, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.write("small.safetensors", safetensors_bytes({"x": np.ones(9, "f4")}))
     repo.commit("one")
-    said = repo.git("push", "-q", "origin", "main")
+    said = repo.git("push", "origin", "main")
     assert f"sent {len(repo.objects)} objects" in said
     made = clone(url, tmp_path / "clone")
     assert made.read(NAME) == model(1)
@@ -154,7 +154,8 @@ def test_a_mirror_keeps_the_pointers(repo: Repo, url: str, host: Host, tmp_path:
     repo.write(NAME, model(1))
     repo.commit("one")
     repo.git("push", "-q", "origin", "main")
-    assert f"would delete {REF}" in repo.git("push", "origin", f":{REF}", ok=False)
+    for unwise in (["origin", f":{REF}"], ["--mirror", "origin"]):
+        assert f"would delete {REF}" in repo.git("push", *unwise, ok=False)
     mirror = Repo(tmp_path / "mirror.git")
     repo.git("clone", "-q", "--mirror", url, str(mirror.path))
     mirror.theta("install", "--local")

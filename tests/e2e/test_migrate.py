@@ -462,6 +462,18 @@ def test_odd_commits_survive(plain: Repo) -> None:
     assert plain.status() == ""
 
 
+def test_signatures_end_the_messages_of_tags(plain: Repo) -> None:
+    quoted = "notes\n\n-----BEGIN PGP MESSAGE-----\nquoted\n-----END PGP MESSAGE-----\n"
+    signature = "-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n"
+    plain.git("tag", "-a", "-m", f"{quoted}the tail", "unsigned")
+    plain.git("tag", "-a", "-m", f"{quoted}the tail\n{signature}", "signed")
+    said = plain.theta("migrate", "import", "--rewrite", "--everything", "--include", "*.safetensors")
+    assert "1 signature dropped" in said
+    for name in ("unsigned", "signed"):
+        _, _, message = plain.git("cat-file", "tag", name).partition("\n\n")
+        assert message == f"{quoted}the tail\n"
+
+
 def test_names_of_refs_need_rewrite(plain: Repo) -> None:
     assert "--rewrite" in plain.theta("migrate", "import", "--include", "*.pt", "main", ok=False)
     assert "isn't a local branch or a tag" in plain.theta(

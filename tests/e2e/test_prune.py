@@ -193,6 +193,41 @@ def test_what_the_remote_lacks_stays(repo: Repo, origin: Path) -> None:
     assert second not in here(repo)
 
 
+def test_what_is_cut_off_at_the_remote_stays(repo: Repo, origin: Path) -> None:
+    first, second = only(repo, "first"), only(repo, "second")
+    lose(origin, first)
+    (origin / "objects" / first[:2] / first[2:4] / first).touch()
+    done = prune(repo)
+    assert gone(done) == {second}
+    assert reasons(done)[first] == "absent"
+    repo.theta("push", "origin", "--all")
+    assert gone(prune(repo)) == {first}
+    repo.git("checkout", "-q", "first")
+    assert repo.read(NAME) == model(1)
+
+
+def test_what_a_killed_one_took_is_there_for_a_checkout(repo: Repo) -> None:
+    repo.git("remote", "remove", "origin")
+    folder = repo.path / ".git" / "theta" / "tmp" / "aside"
+    folder.mkdir(exist_ok=True)
+    for path in repo.objects:
+        path.rename(folder / path.name)
+    repo.git("checkout", "-q", "first")
+    assert repo.read(NAME) == model(1)
+    assert len(here(repo)) == 3
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_what_is_added_again_counts_as_new(repo: Repo, remembered: bool) -> None:
+    path = repo.write("new.safetensors", model(1))
+    if remembered:
+        repo.git("hash-object", "-w", "--path=new.safetensors", path.name)
+        age(repo)
+    repo.git("hash-object", "-w", "--path=new.safetensors", path.name)
+    young = {path.name for path in repo.objects if path.stat().st_mtime > 0}
+    assert young == {only(repo, "first")}
+
+
 def test_the_remote_need_not_be_asked(repo: Repo, origin: Path) -> None:
     origin.rename(origin.with_name("away"))
     origin.write_text("not a folder")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def sent(tmp_path: Path) -> set[str]:
 def test_push_and_clone(repo: Repo, bare: Path, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
-    said = repo.git("push", "-q", "origin", "main")
+    said = repo.git("push", "origin", "main")
     assert "sent 1 object" in said
     assert sent(tmp_path) == {path.name for path in repo.objects}
     made = clone(bare, tmp_path / "clone")
@@ -86,7 +87,7 @@ def test_only_what_is_new_is_sent(repo: Repo, bare: Path, tmp_path: Path) -> Non
     repo.commit("two")
     repo.write("unpushed.safetensors", model(3))
     repo.git("add", ".")
-    assert "sent 1 object" in repo.git("push", "-q", "origin", "topic")
+    assert "sent 1 object" in repo.git("push", "origin", "topic")
     repo.git("tag", "-a", "-m", "release", "v1")
     repo.git("push", "-q", "origin", "v1")
     repo.git("push", "-q", "--delete", "origin", "topic")
@@ -284,3 +285,95 @@ def test_replaced_objects_are_pushed_as_git_pushes_them(repo: Repo, bare: Path, 
     repo.git("replace", f"HEAD:{NAME}", first)
     repo.git("push", "-q", "origin", "main")
     assert sent(tmp_path) == {path.name for path in repo.objects}
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/cmdline").exists(), reason="arguments aren't known for sure"
+)
+
+
+@needs_proc
+@pytest.mark.parametrize("option", ["-n", "--dry-run"])
+def test_a_rehearsal_sends_nothing(repo: Repo, bare: Path, tmp_path: Path, option: str) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    assert "would send 1 object, " in repo.git("push", option, "origin", "main")
+    assert not sent(tmp_path)
+    repo.git("push", "origin", "main")
+    repo.git("branch", "other")
+    assert "would send" not in repo.git("push", option, "origin", "other")
+
+
+@needs_proc
+def test_a_quiet_push_and_clone_say_nothing(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    assert repo.git("push", "-q", "origin", "main") == ""
+    assert sent(tmp_path)
+    place = f"theta.remote.origin.url={tmp_path / 'server'}"
+    for option, words in (("-q", ""), ("--no-quiet", "fetched 1 object")):
+        said = Repo(tmp_path).git("clone", option, "-c", place, str(bare), f"clone{option}")
+        assert ("fetched" in said) is bool(words)
+        assert words in said
+
+
+@pytest.mark.parametrize("how", ["setting", pytest.param("--mirror", marks=needs_proc)])
+def test_a_mirror_does_not_lose_its_pointers(repo: Repo, bare: Path, how: str) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    if how == "setting":
+        repo.git("config", "remote.origin.mirror", "true")
+    command = ["push", "--mirror", "origin"] if how == "--mirror" else ["push", "origin"]
+    repo.git(*command)
+    ref = "refs/theta/objects"
+    Repo(bare).git("update-ref", ref, "refs/heads/main")
+    assert f"would delete {ref}" in repo.git(*command, ok=False)
+    assert ref in repo.git("ls-remote", "origin")
+    repo.git("fetch", "-q", str(bare), f"{ref}:{ref}")
+    repo.git(*command)
+    assert ref in repo.git("ls-remote", "origin")
+    repo.git("update-ref", "-d", ref)
+    repo.git("-c", "theta.pointers=false", *command)
+    assert ref not in repo.git("ls-remote", "origin")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names of files are UTF-8")
+def test_a_branch_whose_name_is_not_utf8(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "origin", os.fsdecode(b"main:refs/heads/br\xe9"))
+    repo.git("branch", "topic")
+    repo.git("push", "-q", "origin", "topic")
+    assert "topic" in repo.git("ls-remote", "origin")
+
+
+def test_objects_of_a_newer_manifest_are_sent(repo: Repo, bare: Path, tmp_path: Path) -> None:
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    text = repo.git("cat-file", "-p", f":{NAME}").replace("git-theta manifest 1", "git-theta manifest 2")
+    oid = repo.run("git", "hash-object", "-w", "--no-filters", "--stdin", stdin=text.encode()).stdout.strip()
+    repo.git("update-index", "--cacheinfo", f"100644,{oid},{NAME}")
+    repo.git("commit", "-q", "--amend", "-m", "newer")
+    said = repo.git("push", "origin", "main")
+    assert said.count(f"manifest {oid} can't be read") == 1
+    assert sent(tmp_path) == {path.name for path in repo.objects}
+
+
+def test_prune_keeps_what_a_replaced_commit_needs(repo: Repo, bare: Path) -> None:
+    for seed in (1, 2):
+        repo.write(NAME, model(seed))
+        repo.commit(str(seed))
+    repo.git("push", "-q", "origin", "main")
+    repo.write(NAME, model(3))
+    repo.commit("three")
+    repo.git("checkout", "-q", "HEAD^^")
+    repo.git("replace", "main", "main^")
+    for path in repo.objects:
+        os.utime(path, (1, 1))
+    before = repo.objects
+    repo.theta("prune", "--recent", "0")
+    left = repo.objects
+    repo.git("replace", "-d", repo.git("rev-parse", "main").strip())
+    repo.git("checkout", "-q", "main")
+    assert repo.read(NAME) == model(3)
+    assert len(left) < len(before)

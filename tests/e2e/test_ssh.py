@@ -54,7 +54,7 @@ def clone(repo: Repo, target: Path) -> Repo:
 def test_a_host_with_nothing_but_git(repo: Repo, bare: Path, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
-    assert "sent" in repo.git("push", "-q", "origin", "main")
+    assert "sent" in repo.git("push", "origin", "main")
     stored = {path.name for path in (bare / "theta" / "objects").glob("??/??/*")}
     assert stored == {path.name for path in repo.objects}
     assert "theta" not in repo.git("ls-remote", "origin")

@@ -80,7 +80,7 @@ def add(repo: Repo, seed: int = 1) -> str:
 
 def push(repo: Repo) -> str:
     repo.git("commit", "-q", "-m", "change")
-    return repo.git("push", "-q", "origin", "main")
+    return repo.git("push", "origin", "main")
 
 
 def test_a_reminder_once_a_day(husky: Repo) -> None:
@@ -203,7 +203,7 @@ def test_the_hook_in_git_s_settings_stops_a_push_and_can_be_disabled(
     (tmp_path / "server").unlink()
     repo.git("config", "hook.theta.enabled", "false")
     # Now the one in the folder does it.
-    assert "sent 1 object" in repo.git("push", "-q", "origin", "main")
+    assert "sent 1 object" in repo.git("push", "origin", "main")
 
 
 def test_settings_of_the_hook_do_as_git_does(repo: Repo, bare: Path) -> None:
@@ -251,7 +251,7 @@ def test_a_linked_work_tree(repo: Repo, bare: Path, tmp_path: Path) -> None:
     linked = Repo(tmp_path / "linked")
     add(linked, 2)
     linked.git("commit", "-q", "-m", "two")
-    assert "sent 1 object" in linked.git("push", "-q", "origin", "topic")
+    assert "sent 1 object" in linked.git("push", "origin", "topic")
 
 
 @pytest.mark.parametrize("first", ["a checkpoint", "nothing"])
@@ -263,6 +263,6 @@ def test_a_clone_by_someone_with_only_the_filter(repo: Repo, bare: Path, tmp_pat
     other = clone(bare, tmp_path / "clone")
     assert "git push" not in add(other, 2)
     other.git("commit", "-q", "-m", "two")
-    assert "sent 1 object" in other.git("push", "-q")
+    assert "sent 1 object" in other.git("push")
     repo.git("pull", "-q", "origin", "main")
     assert repo.read(NAME) == model(2)

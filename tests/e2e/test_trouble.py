@@ -74,6 +74,7 @@ def test_a_damaged_object(stored: Repo, change: Callable[[bytes], bytes]) -> Non
     assert done.returncode != 0
     assert oid in done.stderr
     assert "parameter" in done.stderr
+    assert "git theta fsck --repair" in done.stderr
     said = stored.run_theta("fsck", ok=False)
     assert said.returncode == 6
     assert oid in said.stderr

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.git.caller import is_difftool, subcommand
+from git_theta.git.caller import is_difftool, options, subcommand
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_difftool_is_known_by_its_helper() -> None:
     assert is_difftool({"GIT_EXTERNAL_DIFF": "git-difftool--helper"})
     assert not is_difftool({"GIT_EXTERNAL_DIFF": "difft"})
     assert not is_difftool({})
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("-fn origin main -q", "-f -n -q"),
+        ("-o -n -uo -q --repo --dry-run -oq x", "-u --repo"),
+        ("--repo=-n --dry-run --quiet --no-quiet", "--repo=-n --dry-run"),
+        ("origin -- -n --dry-run", ""),
+        ("- -fo", "-f"),
+    ],
+)
+def test_options_and_what_belongs_to_them(words: str, found: str) -> None:
+    assert options(words.split(), "o", ["--repo"]) == set(found.split())

@@ -95,9 +95,25 @@ def test_every_remote_s_reason(repository: Repository, monkeypatch: pytest.Monke
 
 def test_the_remote_that_is_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, {"origin": absent(A), "backup": absent(A)})
-    with pytest.raises(MissingObjectError, match="isn't at backup"):
+    with pytest.raises(MissingObjectError, match="isn't at backup: /") as caught:
         fetch_objects(repository, {A: 1}, "backup")
+    assert caught.value.hint == "whoever has it must send it: git theta push"
     assert asked == [("backup", [A])]
+
+
+def test_its_objects_may_be_elsewhere(
+    repo: Repo, repository: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering(monkeypatch, {"origin": absent(A)})
+    repo.git("config", "remote.origin.url", "https://me:secret@example.com/a.git")
+    place = "https://example.com/a.git/info/lfs"
+    with pytest.raises(MissingObjectError, match=f"isn't at origin: {place}\n") as caught:
+        fetch_objects(repository, {A: 1})
+    assert "or, if its objects are elsewhere: git config theta.remote.origin.url URL" in caught.value.hint
+    repo.git("config", "theta.remote.origin.url", "s3://bucket/x")
+    with pytest.raises(MissingObjectError, match="isn't at origin: s3://bucket/x\n") as caught:
+        fetch_objects(Repository(Git(repo.path)), {A: 1})
+    assert "elsewhere" not in caught.value.hint
 
 
 def test_only_what_is_absent_is_asked_for(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:

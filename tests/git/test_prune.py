@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -213,12 +215,13 @@ def test_pushed_is_what_the_remotes_branches_have(repo: Repo) -> None:
     assert found(repo).unpushed == set(names(4))
 
 
-def test_a_command_at_work_stops_it(repo: Repo, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["index.lock", "index.stash.123.lock", "next-index-123.lock"])
+def test_a_command_at_work_stops_it(repo: Repo, name: str) -> None:
     repository = Repository(Git(repo.path))
     oid = repository.store.put([b"old"])
-    lock = repo.path / ".git" / "index.lock"
+    lock = repo.path / ".git" / name
     lock.touch()
-    with pytest.raises(ThetaError, match=r"index\.lock"):
+    with pytest.raises(ThetaError, match=re.escape(name)):
         prune(repository, Options("", 0, patience=0))
     lock.unlink()
     assert repository.store.has(oid)
@@ -247,6 +250,28 @@ def test_what_is_added_meanwhile_stays(repo: Repo, monkeypatch: pytest.MonkeyPat
     assert [fate for _, fate in done.kept] == [Fate.IN_USE]
     assert done.deleted == ()
     repository.store.verify(oid)
+
+
+def test_what_is_claimed_meanwhile_stays(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository = Repository(Git(repo.path))
+    oid = old_object(repository)
+
+    def claim_meanwhile(*args: Any) -> Needs:
+        repository.store.claim(oid)
+        return survey(*args)
+
+    monkeypatch.setattr(module, "survey", claim_meanwhile)
+    done = prune(repository, Options("", 0))
+    assert [fate for _, fate in done.kept] == [Fate.JUST_WRITTEN]
+    assert repository.store.has(oid)
+
+
+def test_what_a_killed_one_left_is_counted(repo: Repo) -> None:
+    repository = Repository(Git(repo.path))
+    oid = old_object(repository)
+    repository.store.aside.mkdir()
+    repository.store.path(oid).rename(repository.store.aside / oid)
+    assert [item.oid for item, _ in prune(repository, Options("", 0, dry_run=True)).deleted] == [oid]
 
 
 def test_a_failure_meanwhile_deletes_nothing(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,6 +75,12 @@ class RemoteContract:
         unsized = Wanted(named(b"one").oid, None)
         assert set(remote.receives([unsized, named(b"two")])) == {unsized.oid}
 
+    def test_an_object_of_another_size_is_not_there(self, remote: Remote, tmp_path: Path) -> None:
+        send(remote, tmp_path, b"one")
+        longer = Wanted(named(b"one").oid, 4)
+        assert not remote.receives([longer])
+        assert set(remote.sends([longer])) == {longer.oid}
+
     def test_nothing_is_asked_for(self, remote: Remote) -> None:
         assert not remote.sends([])
         assert not remote.receives([])

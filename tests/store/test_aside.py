@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from git_theta.errors import ThetaError
-from git_theta.store.aside import aside
+from git_theta.errors import MissingObjectError, ThetaError
+from git_theta.store.aside import aside, bring_back
 from git_theta.store.local import LocalStore
 
 
@@ -64,3 +67,66 @@ def test_what_was_written_again_meanwhile_stays(store: LocalStore) -> None:
 def test_one_at_a_time(store: LocalStore) -> None:
     with aside(store), pytest.raises(ThetaError, match="another process"), aside(store):
         pass
+
+
+def left(store: LocalStore) -> str:
+    """An object that a killed process had taken out."""
+    oid = store.put([b"one"])
+    folder = store.tmp / "aside"
+    folder.mkdir(exist_ok=True)
+    store.path(oid).rename(folder / oid)
+    return oid
+
+
+def test_whoever_misses_what_a_killed_process_left_gets_it_back(store: LocalStore) -> None:
+    oid = left(store)
+    assert store.has(oid)
+    left(store)
+    assert bytes(store.get(oid)) == b"one"
+    left(store)
+    with store.open(oid) as file:
+        assert file.read() == b"one"
+
+
+def test_bringing_back_what_a_killed_process_left(store: LocalStore) -> None:
+    bring_back(store)
+    assert not store.root.exists()
+    oid = left(store)
+    bring_back(store)
+    assert store.path(oid).exists()
+
+
+def test_what_a_running_process_has_taken_out_stays_out(store: LocalStore) -> None:
+    oid = store.put([b"one"])
+    with aside(store) as away:
+        away.take(oid)
+        bring_back(store)
+        assert not store.has(oid)
+        with pytest.raises(MissingObjectError):
+            store.get(oid)
+
+
+_ENDED = """
+import os, signal, sys
+from pathlib import Path
+from git_theta.store.aside import aside
+from git_theta.store.local import LocalStore
+store = LocalStore(Path(sys.argv[1]))
+with aside(store) as away:
+    away.take(sys.argv[2])
+    os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_being_told_to_end_brings_all_back(store: LocalStore) -> None:
+    oid = store.put([b"one"])
+    done = subprocess.run([sys.executable, "-c", _ENDED, store.root, oid])
+    assert done.returncode == 128 + signal.SIGTERM
+    assert store.path(oid).exists()
+
+
+def test_what_signals_do_is_as_before(store: LocalStore) -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with aside(store):
+        pass
+    assert signal.getsignal(signal.SIGTERM) is before

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from git_theta.errors import CorruptError
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
@@ -83,6 +84,16 @@ def test_an_object_of_several_parts(endpoint: str, bucket: str, tmp_path: Path) 
     assert receive(remote, tmp_path, named(data), data[:10_000_000]) == (data, 10_000_000)
 
 
+@pytest.mark.parametrize("size", [100, 20_000_000])
+def test_damaged_bytes_are_not_sent(tmp_path: Path, size: int) -> None:
+    remote = BucketRemote(f"file://{tmp_path}/bucket", {})
+    wanted = named(varied(size))
+    (tmp_path / "file").write_bytes(varied(size, seed=1))
+    with (tmp_path / "file").open("rb") as file, pytest.raises(CorruptError, match="is damaged"):
+        remote.sends([wanted])[wanted.oid](file, int)
+    assert not remote.receives([wanted])
+
+
 def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
     remote = BucketRemote("s3://nowhere-at-all", {"AWS_ENDPOINT_URL": endpoint})
     with pytest.raises(TransferError, match="no such bucket") as caught:
@@ -112,6 +123,7 @@ def test_without_credentials() -> None:
     ):
         raise error
     assert "AWS_ACCESS_KEY_ID" in caught.value.hint
+    assert not caught.value.retry
 
 
 def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,3 +106,59 @@ def test_sweep_removes_folders_that_killed_commands_left(store: LocalStore) -> N
         os.utime(folder / "pack", (0, 0))
     assert store.sweep() == 1
     assert sorted(path.name for path in store.tmp.iterdir()) == ["aside", "migrate-recent"]
+
+
+def test_sweep_leaves_folders_that_it_does_not_know(store: LocalStore) -> None:
+    folder = store.tmp / "of-another-kind"
+    folder.mkdir(parents=True)
+    os.utime(folder, (0, 0))
+    assert store.sweep() == 0
+    assert folder.exists()
+
+
+def test_storing_again_heals_what_was_cut_off(store: LocalStore) -> None:
+    oid = store.put([b"whole"])
+    store.path(oid).chmod(0o644)
+    os.truncate(store.path(oid), 3)
+    assert store.put([b"whole"]) == oid
+    store.verify(oid)
+    assert store.path(oid).stat().st_mode & 0o777 == 0o444
+
+
+def test_what_is_claimed_counts_as_new(store: LocalStore) -> None:
+    oid = store.put([b"x"])
+    hour = 3600
+    for age, renewed in ((2 * hour, True), (hour / 2, False)):
+        before = time.time() - age
+        os.utime(store.path(oid), (before, before))
+        assert store.claim(oid)
+        assert (store.path(oid).stat().st_mtime > before + 1) == renewed
+    assert not store.claim("a" * 64)
+
+
+def test_what_a_neighbour_has_is_claimed_there(store: LocalStore, tmp_path: Path) -> None:
+    oid = store.put([b"x"])
+    os.utime(store.path(oid), (0, 0))
+    assert LocalStore(tmp_path / "clone", (store.root,)).claim(oid)
+    assert store.path(oid).stat().st_mtime > 0
+
+
+def test_what_is_taken_out_while_it_is_claimed_is_not_there(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    oid = store.put([b"x"])
+    os.utime(store.path(oid), (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", _taken_out)
+        assert not store.claim(oid)
+    store.put([b"x"])
+    os.utime(store.path(oid), (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "utime", _taken_out)
+        store.put([b"x"])
+    store.verify(oid)
+
+
+def _taken_out(path: Path) -> None:
+    path.unlink()
+    raise FileNotFoundError(path)

@@ -87,6 +87,22 @@ def test_what_is_no_place(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://joe:s3cret@host/a",
+        "gcs://joe:s3cret@host/a",
+        "ssh://joe:s3cret@host:bad/a",
+        "file://joe:s3cret@host/a",
+    ],
+)
+def test_passwords_are_not_shown(url: str, tmp_path: Path) -> None:
+    with pytest.raises(TransferError) as caught:
+        at(url, tmp_path)
+    assert "s3cret" not in str(caught.value)
+    assert "host" in caught.value.message
+
+
+@pytest.mark.parametrize(
     ("value", "mode"),
     [("group", 0o660), ("TRUE", 0o660), ("all", 0o664), ("0640", 0o640), ("umask", None), ("", None)],
 )

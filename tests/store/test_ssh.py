@@ -13,7 +13,7 @@ import pytest
 
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
-from git_theta.store.remote import TransferError
+from git_theta.store.remote import TransferError, Wanted
 from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
 from git_theta.store.ssh_session import remote_command
 from tests import sshd
@@ -64,11 +64,11 @@ def fewest_tools(folder: Path, shell: str) -> Path:
     if shell == "busybox sh":
         busybox = shutil.which("busybox")
         assert busybox
-        for name in ("sh", "dd", "wc", "mv", "rm", "mkdir", "cat", "tail", "printf", "sha256sum"):
+        for name in ("sh", "dd", "ls", "wc", "mv", "rm", "mkdir", "cat", "tail", "printf", "sha256sum"):
             (tools / name).symlink_to(busybox)
     else:
         (tools / "sh").symlink_to(str(shutil.which(shell)))
-        for name in ("dd", "wc", "mv", "rm", "mkdir", "cat", "tail"):
+        for name in ("dd", "ls", "wc", "mv", "rm", "mkdir", "cat", "tail"):
             (tools / name).symlink_to(str(shutil.which(name)))
     return tools
 
@@ -341,3 +341,47 @@ def test_a_command_line_with_options(bare: Path, tmp_path: Path) -> None:
     command = ssh_command({}, {"GIT_SSH_COMMAND": f"{program} -4"})
     with SshRemote(command, "host", None, str(bare)) as remote:
         send(remote, tmp_path, b"x")
+
+
+def hostile(folder: Path, size: str) -> SshRemote:
+    """A host that has one byte of everything, and then answers with another size, and many bytes."""
+    has = (
+        'while read -r v a b o n && [ "$v" = has ]; do all="$all $o"; done; for o in $all; do echo 1 $o; done'
+    )
+    get = f"read -r v rest; echo {shlex.quote(size)}; head -c 300000 /dev/zero"
+    return here(folder, "/p", f"echo 'git-theta 1'; {has}; echo end; {get}")
+
+
+@pytest.mark.parametrize(
+    "size", ["size 300000", "size 0", "size -5", "size abc", "size", "size 1x", "size \u0661", "size 1 1"]
+)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_host_that_sends_another_size(tmp_path: Path, size: str, known: bool) -> None:
+    wanted = Wanted(named(b"a").oid, 1 if known else None)
+    with (
+        hostile(tmp_path, size) as remote,
+        (tmp_path / "part").open("w+b") as file,
+        pytest.raises(TransferError),
+    ):
+        remote.receives([wanted])[wanted.oid](file, 0, int)
+    assert (tmp_path / "part").stat().st_size == 0
+
+
+@pytest.mark.parametrize("answer", ["yes", "-1 {oid}", "x {oid}", "1", "1 " + "b" * 64, ""])
+def test_a_host_that_answers_nonsense(tmp_path: Path, answer: str) -> None:
+    answer = answer.format(oid=named(b"a").oid)
+    script = f"echo 'git-theta 1'; read -r x; read -r x; echo {shlex.quote(answer)}; echo end; read -r x"
+    with (
+        here(tmp_path, "/p", script) as remote,
+        pytest.raises(TransferError, match="doesn't answer as it should"),
+    ):
+        remote.receives([named(b"a")])
+
+
+def test_settings_of_the_host_do_not_change_sizes(bare: Path, tmp_path: Path) -> None:
+    run = 'BLOCK_SIZE=human-readable QUOTING_STYLE=shell-always TIME_STYLE=full-iso exec sh -c "$1"'
+    data = [varied(size, size) for size in range(5_000, 5_600)]
+    with here(tmp_path, bare, f"export BLOCK_SIZE QUOTING_STYLE TIME_STYLE; {run}") as remote:
+        send(remote, tmp_path, data[0])
+        send(remote, tmp_path, data[-1])
+        assert set(remote.receives(list(map(named, data)))) == {named(data[0]).oid, named(data[-1]).oid}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from git_theta.git.migrate.history import Commit, History
@@ -111,10 +111,3 @@ class _Planner:
 
 def _by_name(entries: Iterable[Entry]) -> dict[bytes, Entry]:
     return {entry.name: entry for entry in entries}
-
-
-def files_of(history: History, commit: Commit, state: State) -> Iterator[tuple[bytes, Entry]]:
-    """Files of a commit that a state concerns."""
-    for path, entry in History(history.objects, [commit]).all_files():
-        if entry.name != b".gitattributes" and state.concerns(path):
-            yield path, entry

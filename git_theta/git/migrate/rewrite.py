@@ -82,11 +82,9 @@ class Rewriter:
             return oid
         head, gap, message = rest.partition(b"\n\n")
         kept, dropped = _unsigned(head.split(b"\n"))
-        signature = _SIGNATURE.search(message)
-        if signature:
-            message = message[: signature.start()]
-        self.signatures += bool(dropped or signature)
-        return self._pack.add("tag", b"\n".join([b"object " + new.encode(), *kept]) + gap + message)
+        text = _without_signature(message)
+        self.signatures += dropped or text != message
+        return self._pack.add("tag", b"\n".join([b"object " + new.encode(), *kept]) + gap + text)
 
     def _tree(self, tree: str, prefix: bytes, state: State) -> str | None:
         """A tree as it's to be; `None` if nothing is left of it."""
@@ -118,6 +116,14 @@ class Rewriter:
             else:
                 new[NAME] = Entry(there.mode if there else _FILE, NAME, blob)
         return new
+
+
+def _without_signature(message: bytes) -> bytes:
+    """A tag's message without the signature that ends it. Others may be quoted before that."""
+    found = list(_SIGNATURE.finditer(message))
+    if found and message.rstrip(b"\n").endswith(b"\n-----END %b-----" % found[-1][1]):
+        return message[: found[-1].start()]
+    return message
 
 
 def _unsigned(headers: list[bytes]) -> tuple[list[bytes], bool]:

@@ -23,6 +23,9 @@ _UNKNOWN = re.compile(r"not found|(unrecognized|unknown|invalid|bad|disallowed) 
 #: How a shell exits then.
 _NOT_FOUND = 127
 
+#: How ssh exits when it can't connect, and what it says of itself then.
+_FAILED, _SSH = 255, "ssh: "
+
 #: Seconds before its end at which a grant isn't used any more.
 _SLACK = 5.0
 
@@ -106,14 +109,18 @@ class SshAuthenticator:
             raise TransferError(f"can't run {command[0]}: {error.strerror or error}") from error
         if done.returncode:
             said = " ".join(done.stderr.decode(errors="replace").split())[-300:]
-            message = f"{host} doesn't give access to Git LFS: {said or f'exit code {done.returncode}'}"
-            if done.returncode == _NOT_FOUND or _UNKNOWN.search(said):
+            said = said or f"exit code {done.returncode}"
+            message = f"{host} doesn't give access to Git LFS: {said}"
+            if not said.startswith(_SSH) and (done.returncode == _NOT_FOUND or _UNKNOWN.search(said)):
                 raise NoLfsError(message)
+            if done.returncode == _FAILED:
+                raise TransferError(
+                    f"{host} can't be reached: {said}",
+                    "try the same with `ssh` first",
+                    retry="denied" not in said and "verification" not in said,
+                )
             raise TransferError(
-                message,
-                "if its Git LFS server is elsewhere, set `lfs.url` to its https:// URL",
-                # ssh itself exits with 255 when it can't connect.
-                retry=done.returncode == 255 and "denied" not in said and "verification" not in said,
+                message, "if its Git LFS server is elsewhere, set `lfs.url` to its https:// URL"
             )
         return parse_grant(done.stdout, host)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.store.lfs.endpoint import SshAddress
-from git_theta.store.lfs.ssh_auth import SshAuthenticator, parse_grant, ssh_command
+from git_theta.store.lfs.ssh_auth import NoLfsError, SshAuthenticator, parse_grant, ssh_command
 from git_theta.store.remote import TransferError
 
 ADDRESS = SshAddress("git@example.com", None, "a/b.git")
@@ -88,13 +88,31 @@ def test_a_grant_is_kept_until_it_expires(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "said", "retry"),
     [
-        ("echo 'no such\nrepository' >&2; exit 1", "no such repository", False),
-        ("echo 'Permission denied (publickey).' >&2; exit 255", "Permission denied", False),
-        ("echo 'Connection timed out' >&2; exit 255", "timed out", True),
+        ("echo 'no such\nrepository' >&2; exit 1", "access to Git LFS: no such repository", False),
+        ("echo 'Permission denied (publickey).' >&2; exit 255", "can't be reached: Permission denied", False),
+        ("echo 'Connection timed out' >&2; exit 255", "can't be reached: Connection timed out", True),
+        ("echo 'ssh: host not found' >&2; exit 255", "can't be reached: ssh: host not found", True),
+        ("exit 255", "can't be reached: exit code 255", True),
     ],
 )
 def test_a_host_that_refuses(tmp_path: Path, script: str, said: str, retry: bool) -> None:
     ssh, _ = authenticator(tmp_path, script, [0.0])
     with pytest.raises(TransferError, match=said) as caught:
         ssh.grant("upload")
+    assert not isinstance(caught.value, NoLfsError)
     assert caught.value.retry is retry
+    assert ("lfs.url" in caught.value.hint) is ("Git LFS" in said)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "exit 127",
+        "echo 'sh: git-lfs-authenticate: not found' >&2; exit 1",
+        "echo Unknown command >&2; exit 255",
+    ],
+)
+def test_a_host_without_git_lfs(tmp_path: Path, script: str) -> None:
+    ssh, _ = authenticator(tmp_path, script, [0.0])
+    with pytest.raises(NoLfsError):
+        ssh.grant("upload")

@@ -1,0 +1,35 @@
+"""What a push would send, for `git push --dry-run`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from git_theta.git.history import objects_of
+from git_theta.git.ref_updates import RefUpdate, brought
+from git_theta.git.remotes import one_of, opened, remote_of
+from git_theta.git.repository import Repository
+from git_theta.store.remote import Wanted
+from git_theta.store.transfer import lacking
+
+
+def would_send(repository: Repository, name: str, url: str, updates: Sequence[RefUpdate]) -> list[int]:
+    """Sizes of the objects that a push would send: the remote is asked, and nothing is changed there.
+
+    Args:
+        repository: The repository.
+        name: The remote's name, or its URL again if it has none.
+        url: Where Git pushes to.
+        updates: What the push does.
+
+    Raises:
+        ThetaError: The remote can't be reached, or refuses.
+    """
+    store = repository.store
+    versions = brought(repository.git, name, url, updates).values()
+    sizes = {oid: store.size(oid) for oid in sorted(objects_of(versions, store.has))}
+    here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
+    if not here:
+        return []
+    with opened(remote_of(repository, name, "upload", url=one_of(repository.git, name, url))) as remote:
+        wanted = lacking(remote, here)
+    return [each.size for each in here if each.size and each.oid in wanted]

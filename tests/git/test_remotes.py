@@ -1,0 +1,88 @@
+"""Which place a remote's objects are in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from git_theta.git.command import Git
+from git_theta.git.remotes import place_of, remote_of, strays, url_of
+from git_theta.git.repository import Repository
+from tests.conftest import Repo
+
+API = "https://example.com/lfs"
+
+
+def repository(repo: Repo, *settings: str) -> Repository:
+    """The repository with more settings: `KEY=VALUE`."""
+    for setting in settings:
+        repo.git("config", "--add", *setting.split("=", 1))
+    return Repository(Git(repo.path))
+
+
+def test_urls_are_rewritten_though_no_remote_has_them(repo: Repo, tmp_path: Path) -> None:
+    repo.git("init", "-q", "--bare", str(tmp_path / "b"))
+    found = repository(repo, f"url.{tmp_path}/.insteadOf=loc:", "url.https://up/.pushInsteadOf=https://down/")
+    assert url_of(found, "loc:b", "upload") == f"{tmp_path}/b"
+    assert remote_of(found, "loc:b", "upload").url == str(tmp_path / "b" / "theta")
+    assert url_of(found, "https://down/b", "upload") == "https://up/b"
+    assert url_of(found, "https://down/b", "download") == "https://down/b"
+
+
+@pytest.mark.parametrize("setting", [f"remote.origin.lfsurl={API}", f"theta.remote.origin.url={API}"])
+def test_settings_by_name_hold_for_each_of_several_urls(repo: Repo, setting: str) -> None:
+    urls = [f"remote.origin.pushurl=https://{host}.example/a.git" for host in ("one", "two")]
+    found = repository(repo, "remote.origin.url=https://one.example/a.git", *urls)
+    two = "https://two.example/a.git"
+    assert remote_of(found, "origin", "upload", url=two).url == f"{two}/info/lfs"
+    assert remote_of(repository(repo, setting), "origin", "upload", url=two).url == API
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (["remote.x.url=https://me:secret@h/a.git"], "https://h/a.git/info/lfs"),
+        (["remote.x.url=https://h/a.git", "lfs.url=https://h/api"], "https://h/api"),
+        (["remote.x.url=https://h/a.git", "theta.remote.x.url=s3://me:secret@b/p?key=1"], "s3://b/p"),
+        (
+            ["remote.x.url=git@h:a.git"],
+            "https://h/a.git/info/lfs (by SSH, from git@h), or the repository itself without Git LFS",
+        ),
+        (["remote.x.url=file:///no/where"], "/no/where"),
+        (["remote.x.url=git-remote-helper://a"], "git-remote-helper://a"),
+    ],
+)
+def test_a_place_to_be_shown(repo: Repo, settings: list[str], place: str) -> None:
+    assert place_of(repository(repo, *settings), "x", "download") == place
+
+
+def test_env_shows_places(repo: Repo) -> None:
+    repository(repo, "remote.one.url=https://h/a.git", "remote.one.lfspushurl=https://up/api")
+    repository(repo, "remote.two.url=https://me:secret@h/b.git")
+    said = repo.theta("env")
+    assert "[remotes]\none = https://h/a.git/info/lfs (uploads: https://up/api)\n" in said
+    assert "two = https://h/b.git/info/lfs\n" in said
+    assert "secret" not in said
+
+
+def test_a_remote_that_was_renamed(repo: Repo, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    repo.git("init", "-q", "--bare", str(tmp_path / "b"))
+    repo.git("remote", "add", "old", str(tmp_path / "b"))
+    found = repository(repo, f"theta.remote.old.url={tmp_path}/objects", "theta.remote.https://h/a.url=/x")
+    assert strays(found.git) == []
+    repo.git("remote", "rename", "old", "new")
+    found = repository(repo)
+    assert strays(found.git) == ["old"]
+    todo = "git config --rename-section theta.remote.old theta.remote"
+    assert f"{todo}.NEW" in json.loads(repo.theta("env", "--json"))["remotes"]["(old)"]
+    remote_of(found, "old", "upload")
+    assert not capfd.readouterr().err
+    for _ in range(2):
+        remote_of(found, "new", "upload")
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{todo}.new" in said
+    repo.git(*f"{todo}.new".split()[1:])
+    assert remote_of(repository(repo), "new", "upload").url == str(tmp_path / "objects")
