@@ -8,8 +8,8 @@ import sys
 def main() -> int:
     """Run the command that the arguments name; returns the exit code.
 
-    The filter process is started by nearly every git command, and the diff and merge drivers for every
-    file, so they're reached without the command line's machinery.
+    The filter process and hooks are started by nearly every git command, and the diff and merge drivers for
+    every file, so they're reached without the command line's machinery.
     """
     if sys.argv[1:] == ["filter-process"]:
         from git_theta.errors import ThetaError
@@ -29,6 +29,10 @@ def main() -> int:
         from git_theta.git.merge_driver import serve as merge
 
         return merge(sys.argv[2:])
+    if sys.argv[1:2] == ["hook"] and len(sys.argv) > 2:
+        from git_theta.git.run_hook import serve as hook
+
+        return hook(sys.argv[2], sys.argv[3:])
     from git_theta.cli import main as run
 
     return run(sys.argv[1:])

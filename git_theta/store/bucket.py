@@ -11,7 +11,7 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from git_theta.store.digest import check
+from git_theta.store.digest import check, mapped
 from git_theta.store.names import object_path
 from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
 
@@ -111,7 +111,8 @@ class BucketRemote:
     def _send(self, oid: str, replace: bool, file: BinaryIO, advance: Advance) -> None:
         path = object_path(oid)
         size = file.seek(0, 2)
-        check(file, oid)
+        check(mapped(file), oid)
+        file.seek(0)
         with self._told(f"object {oid} can't be sent"):
             if size <= _PART:
                 self._put(path, file.read(), replace)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from queue import Queue
+from queue import Full, Queue
 from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
@@ -19,6 +19,15 @@ Result = TypeVar("Result")
 
 #: Seconds that threads are given to stop by themselves; one that waits for the network is left behind.
 _FAREWELL_SECONDS = 1.0
+
+#: Objects that wait for a thread.
+_WAITING = 8
+
+#: Seconds between looks at how it goes.
+_LOOK_SECONDS = 0.1
+
+#: Bytes a second that need no more threads: they'd only get in each other's way.
+_FAST = 150e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,11 @@ class Crew(Generic[Action]):
     absent: Callable[[Wanted], ThetaError | None]
     report: Advance
     pace: Pace
+    _workers: list[Thread] = field(default_factory=list)
+    #: Short, so that an action is asked for soon before it's used.
+    _queue: Queue[tuple[Wanted, Action] | None] = field(default_factory=lambda: Queue(_WAITING))
+    _began: float = 0.0
+    _most: int = 1
     _stop: Event = field(default_factory=Event)
     _turn: Lock = field(default_factory=Lock)
     _failed: dict[str, ThetaError] = field(default_factory=dict)
@@ -105,39 +119,41 @@ class Crew(Generic[Action]):
         """
         unique = list({wanted.oid: wanted for wanted in objects}.values())
         self._present = present
-        began = time.monotonic()
-        threads = min(self.pace.threads, len(unique))
-        # Short, so that an action is asked for soon before it's used.
-        queue: Queue[tuple[Wanted, Action] | None] = Queue(max(1, threads))
-        workers = [Thread(target=self._work, args=(queue,), daemon=True) for _ in range(threads)]
+        self._began = time.monotonic()
+        self._most = min(self.pace.threads, len(unique))
         trouble: TransferError | None = None
         try:
-            for worker in workers:
-                worker.start()
+            while len(self._workers) < min(self.pace.first, self._most):
+                self._hire()
             try:
-                self._hand_out(unique, batch, queue)
+                self._hand_out(unique, batch)
             except TransferError as error:
                 trouble = error
             except _Stopped:
                 pass
-            for _ in workers:
-                queue.put(None)
-            for worker in workers:
-                worker.join()
+            self._end()
         except BaseException:
             self._stop.set()
-            for worker in workers:
-                if worker.ident is not None:
-                    worker.join(_FAREWELL_SECONDS / threads)
+            for worker in self._workers:
+                worker.join(_FAREWELL_SECONDS / self._most)
             raise
         if grave := self._fatal or trouble:
             raise grave
-        seconds = time.monotonic() - began
+        seconds = time.monotonic() - self._began
         return Transferred(self._count, self._present, self._bytes, dict(self._failed), seconds)
 
-    def _hand_out(
-        self, objects: Sequence[Wanted], batch: int, queue: Queue[tuple[Wanted, Action] | None]
-    ) -> None:
+    def _hire(self) -> None:
+        worker = Thread(target=self._work, daemon=True)
+        worker.start()
+        self._workers.append(worker)
+
+    def _look(self) -> None:
+        """Hire another if that may help: a slow line, or a server that takes its time."""
+        seconds = time.monotonic() - self._began
+        if len(self._workers) < self._most and self._bytes < _FAST * seconds:
+            self._hire()
+
+    def _hand_out(self, objects: Sequence[Wanted], batch: int) -> None:
         for some in batches(objects, batch):
             self._check()
             actions = self._persist(partial(self.ask, some), _nothing)
@@ -146,10 +162,26 @@ class Crew(Generic[Action]):
                 if action is None:
                     self._no_action(wanted, self._meter())
                 else:
-                    queue.put((wanted, action))
+                    self._queue_up((wanted, action))
 
-    def _work(self, queue: Queue[tuple[Wanted, Action] | None]) -> None:
-        while (task := queue.get()) is not None:
+    def _queue_up(self, task: tuple[Wanted, Action] | None) -> None:
+        while True:
+            try:
+                self._queue.put(task, timeout=_LOOK_SECONDS)
+                return
+            except Full:
+                self._look()
+
+    def _end(self) -> None:
+        """Wait until everything is done."""
+        self._queue_up(None)
+        while alive := [worker for worker in self._workers if worker.is_alive()]:
+            alive[0].join(_LOOK_SECONDS)
+            if self._queue.qsize() > 1:
+                self._look()
+
+    def _work(self) -> None:
+        while (task := self._queue.get()) is not None:
             # After a stop the queue is still emptied, so that no one waits to fill it.
             if self._stop.is_set():
                 continue
@@ -164,6 +196,8 @@ class Crew(Generic[Action]):
             except BaseException as error:
                 self._fatal = self._fatal or error
                 self._stop.set()
+        # It's for the others, too.
+        self._queue.put(None)
 
     def _transfer(self, wanted: Wanted, first: Action) -> None:
         meter = self._meter()

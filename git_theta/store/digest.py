@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import mmap
 from typing import BinaryIO
 
 from git_theta.errors import CorruptError
 
-#: Bytes hashed at once.
-_PIECE = 1 << 20
+
+def mapped(file: BinaryIO) -> memoryview:
+    """All of an open file, without a copy where that's possible."""
+    try:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError):
+        # It's empty, or no file of the system.
+        file.seek(0)
+        return memoryview(file.read())
 
 
-def digest(file: BinaryIO) -> str:
-    """SHA-256 of all of a file, in hexadecimal digits; the file is at its end then."""
-    file.seek(0)
-    hasher = hashlib.sha256()
-    while piece := file.read(_PIECE):
-        hasher.update(piece)
-    return hasher.hexdigest()
+def digest(data: memoryview) -> str:
+    """SHA-256, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
 
 
-def check(file: BinaryIO, oid: str) -> None:
-    """Check an object before it's sent to a place that may not check it; the file is at its beginning then.
+def check(data: memoryview, oid: str) -> None:
+    """Check an object before it's sent to a place that may not check it.
 
     Raises:
         CorruptError: Its bytes aren't those that its name says.
     """
-    if digest(file) != oid:
+    if digest(data) != oid:
         raise CorruptError(
             f"object {oid} is damaged here", "nothing was sent; repair it: git theta fsck --repair"
         )
-    file.seek(0)

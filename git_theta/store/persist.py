@@ -18,7 +18,8 @@ class Pace:
     """How hard to try.
 
     Attributes:
-        threads: Objects transferred at once.
+        threads: Objects transferred at once, at most.
+        first: Objects transferred at once as long as that's fast.
         tries: How often something is tried that fails without any progress.
         delay: Seconds before the second try; doubled for each further one.
         longest: Seconds that the delay grows to at most.
@@ -26,6 +27,7 @@ class Pace:
     """
 
     threads: int = 8
+    first: int = 3
     tries: int = 8
     delay: float = 0.1
     longest: float = 30.0

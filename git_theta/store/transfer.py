@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.store.crew import Crew, Meter, Transferred
-from git_theta.store.digest import digest
+from git_theta.store.digest import digest, mapped
 from git_theta.store.incoming import incoming
 from git_theta.store.local import LocalStore, told
 from git_theta.store.persist import Pace, persist
@@ -100,7 +100,7 @@ def fetch(
                     f"{remote.url} sent only {size} of the {wanted.size} bytes of object {wanted.oid}",
                     retry=True,
                 )
-            if digest(file) != wanted.oid:
+            if digest(mapped(file)) != wanted.oid:
                 path.unlink()
                 raise _damaged(wanted.oid, remote.url, resumed=start > 0)
             local.adopt(file, path, wanted.oid)

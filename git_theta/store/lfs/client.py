@@ -15,7 +15,7 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.store.credential import Credential, Credentials
-from git_theta.store.digest import check
+from git_theta.store.digest import check, mapped
 from git_theta.store.lfs.access import Access
 from git_theta.store.lfs.answers import none_there, object_refused, refused
 from git_theta.store.lfs.batch import MEDIA_TYPE, Action, Offer, batch_answer, batch_request
@@ -132,17 +132,16 @@ class LfsRemote:
                 ways[offer.oid] = partial(self._download, download, sizes[offer.oid])
         return ways
 
-    def upload(self, ready: _Ready, file: BinaryIO, advance: Advance) -> None:
-        """Send an open file by an action.
+    def upload(self, ready: _Ready, data: memoryview, advance: Advance) -> None:
+        """Send an object by an action.
 
         Raises:
             TransferError: It failed.
         """
-        size = file.seek(0, os.SEEK_END)
         headers = {"Content-Type": "application/octet-stream"}
         if not any(name.lower() == "transfer-encoding" for name in ready.action.header):
-            headers["Content-Length"] = str(size)
-        with self._act("PUT", ready, headers, _Rewound(file, advance).begin):
+            headers["Content-Length"] = str(len(data))
+        with self._act("PUT", ready, headers, _Rewound(data, advance).begin):
             pass
 
     def confirm(self, ready: _Ready, size: int) -> None:
@@ -263,31 +262,31 @@ class _Upload:
     sent: bool = False
 
     def send(self, file: BinaryIO, advance: Advance) -> None:
+        data = mapped(file)
         if not self.sent:
             # Servers that hand uploads on to other storage don't check them.
-            check(file, self.ready.oid)
-            self.remote.upload(self.ready, file, advance)
+            check(data, self.ready.oid)
+            self.remote.upload(self.ready, data, advance)
             self.sent = True
         if self.verify:
-            self.remote.confirm(self.verify, file.seek(0, os.SEEK_END))
+            self.remote.confirm(self.verify, len(data))
 
 
 @dataclass(slots=True)
 class _Rewound:
-    """A file as a request's body, told of what goes out."""
+    """Bytes as a request's body, told of what goes out."""
 
-    file: BinaryIO
+    data: memoryview
     advance: Advance
     sent: int = field(default=0)
 
     def begin(self) -> _Rewound:
-        self.file.seek(0)
         self.advance(-self.sent)
         self.sent = 0
         return self
 
-    def read(self, size: int = -1, /) -> bytes:
-        piece = self.file.read(size)
+    def read(self, size: int = -1, /) -> memoryview:
+        piece = self.data[self.sent :][: size if size >= 0 else None]
         self.sent += len(piece)
         self.advance(len(piece))
         return piece

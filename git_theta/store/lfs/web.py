@@ -40,7 +40,7 @@ _KEPT = 16
 class Readable(Protocol):
     """What a request's body is read from."""
 
-    def read(self, size: int = -1, /) -> bytes:
+    def read(self, size: int = -1, /) -> bytes | memoryview:
         """The next bytes, at most `size`."""
         ...
 

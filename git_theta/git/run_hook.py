@@ -1,0 +1,77 @@
+"""What the hooks run: send objects before a push, else write large checkpoints."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from git_theta.errors import ThetaError
+from git_theta.git.command import Git
+from git_theta.git.repository import Repository
+from git_theta.git.tell import explain, note
+
+
+def serve(name: str, args: Sequence[str]) -> int:
+    """Run a hook and return its exit code; only `pre-push` fails, which stops the push.
+
+    Args:
+        name: The hook.
+        args: What Git gives it.
+    """
+    try:
+        if name == "pre-push":
+            _send(args)
+        else:
+            _write()
+    except (ThetaError, OSError) as error:
+        known = error if isinstance(error, ThetaError) else ThetaError(str(error))
+        explain(None, known)
+        return known.exit_code if name == "pre-push" else 0
+    except KeyboardInterrupt:
+        note("interrupted")
+        return 130
+    return 0
+
+
+def _write() -> None:
+    """Write the checkpoints that Git left as manifests."""
+    from git_theta.git.fetch import is_here
+    from git_theta.git.filter import Filter
+    from git_theta.git.materialise import find_pending, materialise, tell_failed
+
+    repository = Repository(Git())
+    if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
+        return
+    os.chdir(repository.root)
+    work = Filter(Repository(Git()))
+    try:
+        pending = find_pending(work)
+        if work.repository.settings.lazy:
+            pending = [item for item in pending if is_here(work.repository, item.manifest)]
+        tell_failed(materialise(work, pending))
+    finally:
+        work.close()
+
+
+def _send(args: Sequence[str]) -> None:
+    """Send the objects that a push needs."""
+    from git_theta.git.caller import is_quiet, is_rehearsal
+    from git_theta.git.pointers import REF
+    from git_theta.git.prepush import told
+    from git_theta.git.push import push_updates
+    from git_theta.git.ref_updates import parse_updates, untold
+    from git_theta.git.rehearse import would_send
+    from git_theta.report.words import human_size, plural, transferred
+
+    name, url, lines = told(args, sys.stdin, os.environ)
+    repository = Repository(Git())
+    updates = [*parse_updates(lines), *untold(repository.git, name, url, REF)]
+    if is_rehearsal():
+        sizes = would_send(repository, name, url, updates)
+        if sizes:
+            note(f"would send {plural(len(sizes), 'object')}, {human_size(sum(sizes))}")
+        return
+    done = push_updates(repository, name, url, updates)
+    if done and done.count and not is_quiet():
+        note(transferred("sent", done.count, done.bytes, done.seconds))
