@@ -13,6 +13,9 @@ _SIZE = re.compile(r"(\d+)\s*([kmg]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
+#: The tracked file of settings, from the top of the work tree.
+TRACKED = ".theta/config.toml"
+
 #: The default of `Settings.depth`.
 DEPTH = 2
 

@@ -15,12 +15,10 @@ from git_theta.git.blobs import Blobs
 from git_theta.git.repository import Repository
 from git_theta.merges.options import parse as parse_options
 from git_theta.merges.rules import Rule, Rules, parse, parse_lines, parse_toml
+from git_theta.settings import TRACKED
 
 #: The attribute for a whole file: a strategy and options with commas between, `ties,density=0.3`.
 ATTRIBUTE = "theta-merge"
-
-#: The tracked file.
-CONFIG = ".theta/config.toml"
 
 #: Rules for one command.
 VARIABLE = "GIT_THETA_MERGE"
@@ -45,7 +43,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
     """
     places: list[tuple[str, Callable[[], tuple[Rule, ...]]]] = [
         (f"the attribute {ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
-        (CONFIG, partial(_tracked, repository)),
+        (TRACKED, partial(_tracked, repository)),
         ("git config theta.merge", partial(_configured, repository)),
         (VARIABLE, partial(parse_lines, environment.get(VARIABLE, ""))),
     ]
@@ -91,13 +89,13 @@ def _attribute(repository: Repository, path: str) -> tuple[Rule, ...]:
 
 def _tracked(repository: Repository) -> tuple[Rule, ...]:
     """The work tree's file; where there's no work tree, HEAD's."""
-    if os.path.isfile(CONFIG) and not os.path.islink(CONFIG):
-        with open(CONFIG, "rb") as file:
+    if os.path.isfile(TRACKED) and not os.path.islink(TRACKED):
+        with open(TRACKED, "rb") as file:
             return parse_toml(file.read(_MAX_CONFIG), "the file")
-    if os.path.lexists(CONFIG):
+    if os.path.lexists(TRACKED):
         raise UsageError("it isn't a regular file")
     with Blobs(repository.git.cwd) as blobs:
-        data = blobs.read(f"HEAD:{CONFIG}", _MAX_CONFIG)
+        data = blobs.read(f"HEAD:{TRACKED}", _MAX_CONFIG)
     return parse_toml(data, "the file") if data else ()
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Final
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.merge_rules import CONFIG
 from git_theta.git.repository import Repository
 from git_theta.merges.rules import Rule, parse_toml
 from git_theta.mergetool.items import escaped
+from git_theta.settings import TRACKED
 
 #: What to answer → where rules are kept then.
-IN_FILE: Final = {"c": f"{CONFIG}, for all who use this repository"}
+IN_FILE: Final = {"c": f"{TRACKED}, for all who use this repository"}
 IN_GIT: Final = {"g": "git config theta.mergeRule, for you in this clone"}
 
 _EVERY = ("*",)
@@ -46,27 +46,27 @@ def remember(repository: Repository, path: str, rules: Sequence[Rule], place: st
         for rule in own:
             repository.git.run("config", "--local", "--add", "theta.mergeRule", str(rule))
         return "Added to git config theta.mergeRule."
-    if os.path.islink(CONFIG) or os.path.islink(os.path.dirname(CONFIG)):
-        raise UsageError(f"{CONFIG} is a link; nothing is written")
-    return _add(Path(CONFIG), own)
+    if os.path.islink(TRACKED) or os.path.islink(os.path.dirname(TRACKED)):
+        raise UsageError(f"{TRACKED} is a link; nothing is written")
+    return _add(Path(TRACKED), own)
 
 
 def _add(file: Path, rules: tuple[Rule, ...]) -> str:
     try:
         old = file.read_bytes() if file.exists() else b""
-        if parse_toml(old, CONFIG)[-len(rules) :] == rules:
-            return f"{CONFIG} has these rules already."
+        if parse_toml(old, TRACKED)[-len(rules) :] == rules:
+            return f"{TRACKED} has these rules already."
         gap = b"" if not old else b"\n" if old.endswith(b"\n") else b"\n\n"
         new = old + gap + "\n".join(map(_table, rules)).encode()
-        if parse_toml(new, CONFIG)[-len(rules) :] != rules:
-            raise UsageError(f"the rules can't be written to {CONFIG}", "add them by hand")
+        if parse_toml(new, TRACKED)[-len(rules) :] != rules:
+            raise UsageError(f"the rules can't be written to {TRACKED}", "add them by hand")
         file.parent.mkdir(exist_ok=True)
         _replace(file, new)
     except UnicodeEncodeError as error:
-        raise UsageError(f"a name can't be written to {CONFIG}", "keep it in git config") from error
+        raise UsageError(f"a name can't be written to {TRACKED}", "keep it in git config") from error
     except OSError as error:
-        raise GitError(f"{CONFIG} can't be written: {error.strerror}") from error
-    return f"Added to {CONFIG}. Commit it for everyone to have it."
+        raise GitError(f"{TRACKED} can't be written: {error.strerror}") from error
+    return f"Added to {TRACKED}. Commit it for everyone to have it."
 
 
 def _replace(file: Path, data: bytes) -> None:

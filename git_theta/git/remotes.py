@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.command import Git, parse_config
+from git_theta.git.command import Git
 from git_theta.git.credentials import GitCredentials
 from git_theta.git.protection import tell_daily
 from git_theta.git.repository import Repository
+from git_theta.git.tracked import bucket_url, lfs_settings
 from git_theta.store.folder import FolderRemote
 from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, git_url, named_endpoint
 from git_theta.store.lfs.web_settings import without_password
@@ -29,8 +30,8 @@ def remote_of(
 ) -> Remote:
     """The place of a remote's objects.
 
-    That's `theta.remote.NAME.url` if it is set, else the Git LFS server that git-lfs would take, else the
-    repository itself.
+    That's `theta.remote.NAME.url` if it is set, else the bucket that `.theta/config.toml` names, else the Git
+    LFS server that git-lfs would take, else the repository itself.
 
     Args:
         repository: The repository.
@@ -42,9 +43,10 @@ def remote_of(
 
     Raises:
         TransferError: Objects can't be in a place of this kind.
+        UsageError: A tracked file of settings isn't valid.
     """
     settings = repository.git.settings
-    own = settings.get(f"theta.remote.{name}.url", "")
+    own = _own_url(repository, name)
     if not own:
         _tell_of_strays(repository, name)
         if server := _lfs_server(repository, name, operation, ref, url):
@@ -78,7 +80,7 @@ def one_of(git: Git, name: str, url: str) -> str:
 
 def place_of(repository: Repository, name: str, operation: Operation) -> str:
     """Where a remote's objects are, to be shown: without passwords. Nobody is asked."""
-    if own := repository.git.config(f"theta.remote.{name}.url"):
+    if own := _own_url(repository, name):
         return _shown(own)
     endpoint, is_sure = _endpoint(repository, name, operation)
     if endpoint is None:
@@ -155,6 +157,11 @@ def opened(remote: Remote) -> Iterator[Remote]:
             close()
 
 
+def _own_url(repository: Repository, name: str) -> str:
+    """What settings of ours say; empty if they say nothing."""
+    return repository.git.config(f"theta.remote.{name}.url") or bucket_url(repository)
+
+
 def _top(repository: Repository) -> Path:
     """The folder that Git takes a relative path from: the top of the work tree."""
     folder = repository.common_dir
@@ -175,7 +182,7 @@ def _endpoint(
     repository: Repository, name: str, operation: Operation, url: str = ""
 ) -> tuple[Endpoint | None, bool]:
     """The Git LFS server of a remote, if it has one, and whether that's known for sure; see `remote_of`."""
-    settings, config = repository.git.settings, _lfsconfig(repository.git)
+    settings, config = repository.git.settings, lfs_settings(repository)
     if named := named_endpoint(settings, config, name, operation):
         return named, True
     # What looks like `host:path` may be a folder, for Git too.
@@ -210,15 +217,3 @@ def _client(repository: Repository, endpoint: Endpoint, ref: str | None) -> LfsR
     from git_theta.store.lfs.client import LfsRemote
 
     return LfsRemote(endpoint, repository.git.settings, GitCredentials(repository.git), os.environ, ref)
-
-
-def _lfsconfig(git: Git) -> dict[str, str]:
-    """Settings in `.lfsconfig`: that of the work tree, else of the index, else of HEAD, as git-lfs has it."""
-    if git.ok("rev-parse", "--show-toplevel"):
-        file = Path(git.line("rev-parse", "--show-toplevel"), ".lfsconfig")
-        if file.is_file():
-            return parse_config(git.run("config", "--list", "-z", "--file", str(file)))
-    for blob in (":.lfsconfig", "HEAD:.lfsconfig"):
-        if git.ok("cat-file", "-e", blob):
-            return parse_config(git.run("config", "--list", "-z", "--blob", blob))
-    return {}

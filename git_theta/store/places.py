@@ -50,6 +50,11 @@ def ssh_place(url: str) -> SshPlace | None:
     return SshPlace(re.sub(r"[\[\]]", "", match["host"]), None, match["path"])
 
 
+def is_bucket(url: str) -> bool:
+    """Whether a URL is that of a bucket."""
+    return url.partition("://")[0].lower() in _BUCKETS
+
+
 def remote_at(
     url: str,
     http: Callable[[str], Remote],
@@ -76,7 +81,7 @@ def remote_at(
     scheme = url.partition("://")[0].lower() if "://" in url else ""
     if scheme in ("http", "https"):
         return http(url)
-    if scheme in _BUCKETS:
+    if is_bucket(url):
         return BucketRemote(url, environment)
     if scheme == "file":
         parts = urlsplit(url)

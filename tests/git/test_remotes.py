@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.remotes import place_of, remote_of, strays, url_of
 from git_theta.git.repository import Repository
@@ -86,3 +87,36 @@ def test_a_remote_that_was_renamed(repo: Repo, tmp_path: Path, capfd: pytest.Cap
     assert f"{todo}.new" in said
     repo.git(*f"{todo}.new".split()[1:])
     assert remote_of(repository(repo), "new", "upload").url == str(tmp_path / "objects")
+
+
+def track(repo: Repo, text: str) -> None:
+    (repo.path / ".theta").mkdir(exist_ok=True)
+    (repo.path / ".theta" / "config.toml").write_text(text)
+
+
+def test_a_bucket_that_the_repository_names(repo: Repo, tmp_path: Path) -> None:
+    found = repository(repo, "remote.x.url=https://h/a.git", f"theta.remote.y.url={tmp_path}")
+    track(repo, '[[merge]]\nstrategy = "ours"\n[remote]\nurl = "s3://models/prefix"\n')
+    assert place_of(found, "x", "download") == "s3://models/prefix"
+    assert place_of(found, "y", "download") == str(tmp_path)
+    repo.git("add", ".theta")
+    (repo.path / ".theta" / "config.toml").unlink()
+    assert place_of(found, "x", "download") == "s3://models/prefix"
+    repo.git("commit", "-qm", "settings")
+    repo.git("rm", "-q", "--cached", ".theta/config.toml")
+    assert place_of(found, "x", "download") == "s3://models/prefix"
+
+
+@pytest.mark.parametrize("url", ['"/etc"', '"ssh://host/x"', '"https://h/x"', '"file:///x"', '"host:x"', "3"])
+def test_a_repository_names_nothing_but_buckets(repo: Repo, url: str) -> None:
+    found = repository(repo, "remote.x.url=https://h/a.git")
+    track(repo, f"[remote]\nurl = {url}\n")
+    with pytest.raises(UsageError, match="only the URL of a bucket"):
+        remote_of(found, "x", "download")
+
+
+def test_settings_that_are_no_toml(repo: Repo) -> None:
+    found = repository(repo, "remote.x.url=https://h/a.git")
+    track(repo, "[remote\n")
+    with pytest.raises(UsageError, match="isn't valid TOML"):
+        remote_of(found, "x", "upload")

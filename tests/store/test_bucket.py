@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,47 +10,23 @@ from git_theta.errors import CorruptError
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
-from tests.store.remotes import RemoteContract, await_port, free_port, named, receive, send, varied
+from tests import s3
+from tests.store.remotes import RemoteContract, free_port, named, receive, send, varied
 
 pytest.importorskip("obstore")
-
-_SERVER = "from moto.server import main; main()"
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    """An S3 server, with what its clients take from the environment."""
-    pytest.importorskip("moto")
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-c", _SERVER, "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        await_port(port, (server.poll() is None for _ in itertools.count()))
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("AWS_ACCESS_KEY_ID", "key")
-            patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-            patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-            yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
-
-
-_numbers = itertools.count()
+    """An S3 server."""
+    with s3.serving() as url:
+        yield url
 
 
 @pytest.fixture
 def bucket(endpoint: str) -> str:
     """The name of a new bucket."""
-    import urllib.request
-
-    name = f"models-{next(_numbers)}"
-    request = urllib.request.Request(f"{endpoint}/{name}", method="PUT")
-    with urllib.request.urlopen(request):
-        return name
+    return s3.make_bucket(endpoint)
 
 
 class TestS3(RemoteContract):

@@ -1,0 +1,62 @@
+"""Tracked settings: files at the top of a repository, which everybody who clones it gets."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from contextlib import suppress
+
+from git_theta.errors import GitError, UsageError
+from git_theta.git.blobs import Blobs
+from git_theta.git.command import parse_config
+from git_theta.git.repository import Repository
+from git_theta.settings import TRACKED
+from git_theta.store.places import is_bucket
+
+_LFS_CONFIG = ".lfsconfig"
+
+_MOST_BYTES = 1 << 20
+
+
+def lfs_settings(repository: Repository) -> Mapping[str, str]:
+    """Settings in `.lfsconfig`."""
+    data = _file(repository, _LFS_CONFIG)
+    return (
+        parse_config(repository.git.run("config", "--list", "-z", "--file", "-", stdin=data)) if data else {}
+    )
+
+
+def bucket_url(repository: Repository) -> str:
+    """The bucket that `.theta/config.toml` names for objects, or an empty string.
+
+    Only buckets can be named: nothing that a stranger's repository says may lead to another place on this
+    machine, or make it connect to a host by SSH.
+
+    Raises:
+        UsageError: The file isn't valid, or names something else.
+    """
+    data = _file(repository, TRACKED)
+    if not data:
+        return ""
+    try:
+        table = tomllib.loads(data.decode("utf-8")).get("remote", {})
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{TRACKED} isn't valid TOML: {error}") from error
+    url = table.get("url", "") if isinstance(table, dict) else None
+    if not isinstance(url, str) or (url and not is_bucket(url)):
+        raise UsageError(
+            f"{TRACKED}: only the URL of a bucket can be given, as url in the table [remote]",
+            "for other places: git config theta.remote.NAME.url URL",
+        )
+    return url
+
+
+def _file(repository: Repository, name: str) -> bytes | None:
+    """A file of the work tree, else of the index, else of HEAD, as git-lfs reads its own."""
+    with suppress(GitError, OSError):
+        path = repository.root / name
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                return file.read(_MOST_BYTES)
+    with Blobs(repository.git.cwd) as blobs:
+        return blobs.read(f":{name}", _MOST_BYTES) or blobs.read(f"HEAD:{name}", _MOST_BYTES)
