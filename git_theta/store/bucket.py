@@ -29,7 +29,7 @@ _ASKS = 16
 
 _TIMEOUT = timedelta(minutes=2)
 
-_NO_BUCKET = re.compile("NoSuchBucket")
+_NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound")
 
 #: What a machine in the cloud has its credentials from. Where it's asked, the environment has none.
 _METADATA = re.compile(r"//(169\.254\.169\.254|169\.254\.170\.2|metadata\.google)\b")
@@ -219,9 +219,9 @@ def _parts(file: BinaryIO, size: int, advance: Advance) -> Iterator[bytes]:
 def _reason(error: Exception) -> str:
     """The line that says most, of a message that may quote a whole page."""
     text = str(error)
-    match = re.search(r"<Message>([^<]*)</Message>", text)
+    match = re.search(r"<Message>([^<]+)</Message>", text)
     if match:
-        return match[1]
+        return match[1].splitlines()[0]
     if _METADATA.search(text):
         return "there are no credentials"
     line = (text.strip().splitlines() or [type(error).__name__])[0]
