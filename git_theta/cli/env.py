@@ -15,7 +15,7 @@ from git_theta.cli.render import human_size, print_json
 from git_theta.errors import ThetaError
 from git_theta.git import attributes
 from git_theta.git.command import Git
-from git_theta.git.hooks import hook_states
+from git_theta.git.hooks import HookState, hook_states
 from git_theta.git.protection import is_configured, unprotected
 from git_theta.git.remotes import place_of, sources, strays, unused
 from git_theta.git.repository import Repository
@@ -80,7 +80,7 @@ def _repository(repository: Repository) -> dict[str, Any]:
         "store": str(repository.store.root),
         "objects": f"{len(objects)} ({human_size(sum(size for _, size in objects))})",
         "hooks": ", ".join(
-            f"{name}: {state.value}" for name, state in hook_states(repository.hooks_dir).items()
+            f"{name}: {_said(state)}" for name, state in hook_states(repository.hooks_dir).items()
         ),
         "hooks folder": str(repository.hooks_dir),
         "hook in settings": "runs" if is_configured(repository.git) else "doesn't run (needs git 2.54)",
@@ -105,3 +105,8 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _said(state: HookState) -> str:
+    # To whoever doesn't install them just now, it's nothing new that they're there.
+    return HookState.INSTALLED.value if state is HookState.CURRENT else state.value
