@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -38,6 +37,8 @@ def bucket_url(repository: Repository) -> str:
     data = _file(repository, TRACKED)
     if not data:
         return ""
+    import tomllib
+
     try:
         table = tomllib.loads(data.decode("utf-8")).get("remote", {})
     except (ValueError, RecursionError) as error:
