@@ -60,7 +60,8 @@ def untold(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]:
     if not mirrors or git.ok("rev-parse", "-q", "--verify", ref):
         return []
     try:
-        listing = git.silent().run("ls-remote", url, ref)
+        # The user may be asked for a password once more: else the ref would be deleted unseen.
+        listing = git.run("ls-remote", url, ref)
     except GitError:
         return []
     return [RefUpdate("", line.split(b"\t")[0].decode(), ref) for line in listing.splitlines()]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_theta.errors import ThetaError, UsageError
+from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.command import Git
 from git_theta.git.credentials import GitCredentials
 from git_theta.git.protection import tell_daily
@@ -163,7 +163,11 @@ def _own_url(repository: Repository, name: str) -> str:
 
 
 def _top(repository: Repository) -> Path:
-    """The folder that Git takes a relative path from: the top of the work tree."""
+    """The folder that Git takes a relative path from: the top of the main work tree."""
+    if repository.git_dir == repository.common_dir:
+        # Settings may have put it anywhere.
+        with suppress(GitError):
+            return repository.root
     folder = repository.common_dir
     return folder.parent if folder.name == ".git" else folder
 

@@ -64,7 +64,8 @@ def _send(args: Sequence[str]) -> None:
     from git_theta.git.rehearse import would_send
     from git_theta.report.words import human_size, plural, transferred
 
-    name, url, lines = told(args, sys.stdin, os.environ)
+    # Names of refs needn't be UTF-8.
+    name, url, lines = told(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
     repository = Repository(Git())
     updates = [*parse_updates(lines), *untold(repository.git, name, url, REF)]
     if is_rehearsal():

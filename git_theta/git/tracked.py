@@ -18,11 +18,18 @@ _MOST_BYTES = 1 << 20
 
 
 def lfs_settings(repository: Repository) -> Mapping[str, str]:
-    """Settings in `.lfsconfig`."""
+    """Settings in `.lfsconfig`.
+
+    Raises:
+        UsageError: The file isn't valid.
+    """
     data = _file(repository, _LFS_CONFIG)
-    return (
-        parse_config(repository.git.run("config", "--list", "-z", "--file", "-", stdin=data)) if data else {}
-    )
+    if not data:
+        return {}
+    try:
+        return parse_config(repository.git.run("config", "--list", "-z", "--file", "-", stdin=data))
+    except GitError as error:
+        raise UsageError(f"{_LFS_CONFIG} isn't valid: {error.message}") from error
 
 
 def bucket_url(repository: Repository) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
@@ -97,6 +98,7 @@ class Crew(Generic[Action]):
     #: Short, so that an action is asked for soon before it's used.
     _queue: Queue[tuple[Wanted, Action] | None] = field(default_factory=lambda: Queue(_WAITING))
     _began: float = 0.0
+    _looked: float = 0.0
     _most: int = 1
     _stop: Event = field(default_factory=Event)
     _turn: Lock = field(default_factory=Lock)
@@ -119,7 +121,7 @@ class Crew(Generic[Action]):
         """
         unique = list({wanted.oid: wanted for wanted in objects}.values())
         self._present = present
-        self._began = time.monotonic()
+        self._began = self._looked = time.monotonic()
         self._most = min(self.pace.threads, len(unique))
         trouble: TransferError | None = None
         try:
@@ -133,7 +135,7 @@ class Crew(Generic[Action]):
                 pass
             self._end()
         except BaseException:
-            self._stop.set()
+            self._dismiss()
             for worker in self._workers:
                 worker.join(_FAREWELL_SECONDS / self._most)
             raise
@@ -148,9 +150,12 @@ class Crew(Generic[Action]):
         self._workers.append(worker)
 
     def _look(self) -> None:
-        """Hire another if that may help: a slow line, or a server that takes its time."""
-        seconds = time.monotonic() - self._began
-        if len(self._workers) < self._most and self._bytes < _FAST * seconds:
+        """Now and then, hire another if that may help: a slow line, or a server that takes its time."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK_SECONDS:
+            return
+        self._looked = now
+        if len(self._workers) < self._most and self._bytes < _FAST * (now - self._began):
             self._hire()
 
     def _hand_out(self, objects: Sequence[Wanted], batch: int) -> None:
@@ -166,11 +171,12 @@ class Crew(Generic[Action]):
 
     def _queue_up(self, task: tuple[Wanted, Action] | None) -> None:
         while True:
-            try:
+            # Many small objects may be waiting although none waits for long.
+            if self._queue.full():
+                self._look()
+            with suppress(Full):
                 self._queue.put(task, timeout=_LOOK_SECONDS)
                 return
-            except Full:
-                self._look()
 
     def _end(self) -> None:
         """Wait until everything is done."""
@@ -179,6 +185,14 @@ class Crew(Generic[Action]):
             alive[0].join(_LOOK_SECONDS)
             if self._queue.qsize() > 1:
                 self._look()
+
+    def _dismiss(self) -> None:
+        """Have everybody stop, also those who wait for work."""
+        self._stop.set()
+        with suppress(Empty):
+            while True:
+                self._queue.get_nowait()
+        self._queue.put(None)
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:

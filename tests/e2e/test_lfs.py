@@ -260,13 +260,19 @@ def test_a_header_gives_it(repo: Repo, locked_url: str, tmp_path: Path) -> None:
     assert clone(locked_url, tmp_path / "clone", "-c", header).read(NAME) == model(1)
 
 
-def test_the_user_is_asked_once_by_git_and_once_by_us(repo: Repo, locked_url: str, tmp_path: Path) -> None:
-    asked = tmp_path / "asked"
-    program = tmp_path / "askpass"
+def askpass(folder: Path, asked: Path) -> Path:
+    """A program that answers as a user does, and writes down what was asked."""
+    program = folder / "askpass"
     program.write_text(
         f'#!/bin/sh\necho "$1" >>"{asked}"\ncase "$1" in User*) echo ada;; *) echo s3cret;; esac\n'
     )
     program.chmod(0o755)
+    return program
+
+
+def test_the_user_is_asked_once_by_git_and_once_by_us(repo: Repo, locked_url: str, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    program = askpass(tmp_path, asked)
     repo.git("config", "credential.helper", "")
     repo.git("remote", "add", "origin", locked_url)
     repo.write(NAME, model(1))
@@ -274,6 +280,19 @@ def test_the_user_is_asked_once_by_git_and_once_by_us(repo: Repo, locked_url: st
     repo.git("push", "-q", "origin", "main", env={"GIT_ASKPASS": str(program)})
     assert [line.split()[0] for line in asked.read_text().splitlines()] == ["Username", "Password"] * 2
     assert REF in repo.git("-c", f"core.askPass={program}", "ls-remote", locked_url)
+
+
+def test_a_mirror_keeps_the_pointers_where_only_the_user_knows_it(
+    repo: Repo, locked_url: str, tmp_path: Path
+) -> None:
+    user = {"GIT_ASKPASS": str(askpass(tmp_path, tmp_path / "asked"))}
+    repo.git("config", "credential.helper", "")
+    repo.git("remote", "add", "origin", locked_url)
+    repo.write(NAME, model(1))
+    repo.commit("one")
+    repo.git("push", "-q", "origin", "main", env=user)
+    assert "would delete" in repo.git("push", "--mirror", "origin", ok=False, env=user)
+    assert REF in repo.git("ls-remote", locked_url, env=user)
 
 
 def test_a_wrong_one(repo: Repo, locked_url: str) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
 from git_theta.git.prepush import told
 from git_theta.git.ref_updates import parse_updates
+from git_theta.git.run_hook import serve
+from tests.conftest import Repo
 
 ZERO = "0" * 40
 NEW, OLD = "1" * 40, "2" * 40
@@ -41,3 +46,10 @@ def test_pre_commit(more: dict[str, str], new: str, old: str) -> None:
 
 def test_nobody_says_anything() -> None:
     assert told([], [], {}) == ("", "", [])
+
+
+def test_names_that_are_no_utf_8(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = f"refs/heads/caf\xe9 {ZERO} refs/heads/caf\xe9 {OLD}\n".encode("latin-1")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(line), encoding="utf-8"))
+    monkeypatch.chdir(repo.path)
+    assert serve("pre-push", ["origin", "url"]) == 0

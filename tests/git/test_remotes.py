@@ -59,6 +59,23 @@ def test_a_place_to_be_shown(repo: Repo, settings: list[str], place: str) -> Non
     assert place_of(repository(repo, *settings), "x", "download") == place
 
 
+def test_a_relative_path_starts_where_the_work_tree_is(repo: Repo, tmp_path: Path) -> None:
+    repo.git("init", "-q", "--bare", str(tmp_path / "b"))
+    found = repository(repo, "remote.x.url=../b")
+    place = str(tmp_path / "b" / "theta")
+    assert Path(remote_of(found, "x", "upload").url).resolve() == Path(place)
+    (tmp_path / "apart").mkdir()
+    repo.git("init", "-q", "--separate-git-dir", str(tmp_path / "apart" / "r.git"))
+    assert Path(remote_of(repository(repo), "x", "upload").url).resolve() == Path(place)
+    (repo.path / ".git").unlink()
+    (tmp_path / "apart" / "r.git").rename(repo.path / ".git")
+    (repo.path / "inner").mkdir()
+    repo.git("config", "core.worktree", "../inner")
+    repo.git("config", "remote.x.url", "../../b")
+    inner = Repository(Git(repo.path / "inner"))
+    assert Path(remote_of(inner, "x", "upload").url).resolve() == Path(place)
+
+
 def test_env_shows_places(repo: Repo) -> None:
     repository(repo, "remote.one.url=https://h/a.git", "remote.one.lfspushurl=https://up/api")
     repository(repo, "remote.two.url=https://me:secret@h/b.git")
@@ -119,4 +136,11 @@ def test_settings_that_are_no_toml(repo: Repo) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     track(repo, "[remote\n")
     with pytest.raises(UsageError, match="isn't valid TOML"):
+        remote_of(found, "x", "upload")
+
+
+def test_settings_of_lfs_that_are_none(repo: Repo) -> None:
+    found = repository(repo, "remote.x.url=https://h/a.git")
+    (repo.path / ".lfsconfig").write_text("[lfs\n")
+    with pytest.raises(UsageError, match=r"\.lfsconfig isn't valid"):
         remote_of(found, "x", "upload")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -175,6 +177,21 @@ def test_others_are_transferred_when_one_fails(store: LocalStore, retry: bool, t
     assert left(store) == []
 
 
+def test_more_threads_where_many_objects_take_a_while_each(store: LocalStore) -> None:
+    threads = set()
+
+    def slow(_oid: str, _attempt: int) -> None:
+        threads.add(threading.get_ident())
+        # Too short for anything to wait long, but an age for a few bytes.
+        time.sleep(0.02)
+
+    objects = [b"%d" % number for number in range(60)]
+    for data in objects:
+        store.put([data])
+    assert push(Fake(fault=slow), wanted(*objects), store).count == 60
+    assert len(threads) > Pace().first
+
+
 def test_a_wait_that_is_too_long_is_a_failure(store: LocalStore) -> None:
     def fault(oid: str, attempt: int) -> None:
         raise TransferError("busy", retry=True, after=86400.0)
@@ -271,6 +288,17 @@ def test_a_remote_that_refuses(store: LocalStore) -> None:
     with pytest.raises(TransferError, match="closed"):
         fetch(Closed().having(A, B, C, D), wanted(A, B, C, D), store, pace=QUICK)
     assert {oid for oid, _ in store.list()} == {name(A), name(B), name(C)}
+
+
+def test_no_thread_stays_when_asking_fails(store: LocalStore) -> None:
+    def refuse(_objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    remote, before = Fake(), threading.enumerate()
+    remote.receives = refuse  # type: ignore[method-assign]
+    with pytest.raises(ThetaError):
+        fetch(remote, wanted(A, B), store, pace=QUICK)
+    assert threading.enumerate() == before
 
 
 def test_two_fetches_at_once_write_one_file(store: LocalStore) -> None:
