@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+
+from git_theta.git.coprocess import Coprocess
 
 
 class Blobs:
@@ -20,8 +19,7 @@ class Blobs:
     """
 
     def __init__(self, cwd: Path | None = None) -> None:
-        self._cwd = cwd
-        self._process: subprocess.Popen[bytes] | None = None
+        self._git = Coprocess("cat-file", "--batch", cwd=cwd, more={"GIT_NO_REPLACE_OBJECTS": "1"})
 
     def __enter__(self) -> Blobs:
         return self
@@ -46,11 +44,8 @@ class Blobs:
         if b"\n" in request:
             return None
         try:
-            process = self._running()
-            assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
-            process.stdin.write(request + b"\n")
-            process.stdin.flush()
-            header = process.stdout.readline()
+            stream = self._git.ask(request + b"\n")
+            header = stream.readline()
             # The name comes back in "… missing" and may have spaces, so it's the end that tells.
             fields = header.split(b" ")
             if len(fields) != 3 or not fields[2].strip().isdigit():
@@ -59,32 +54,12 @@ class Blobs:
             if size > limit:
                 self.close()
                 return None
-            data = process.stdout.read(size + 1)[:-1]
-        except (BrokenPipeError, OSError):
-            self._process = None
+            data = stream.read(size + 1)[:-1]
+        except OSError:
+            self.close()
             return None
         return (fields[0].decode(), data) if fields[1] == b"blob" and len(data) == size else None
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process:
-            with suppress(OSError):
-                process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    with suppress(OSError):
-                        pipe.close()
-            process.wait()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if not self._process:
-            self._process = subprocess.Popen(
-                ["git", "cat-file", "--batch"],
-                cwd=self._cwd,
-                env={**os.environ, "GIT_NO_REPLACE_OBJECTS": "1"},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        return self._process
+        self._git.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import subprocess
-from contextlib import suppress
 from pathlib import Path
+
+from git_theta.git.coprocess import Coprocess
 
 ATTRIBUTE = "theta-update"
 
@@ -20,46 +20,18 @@ class PathUpdates:
     """
 
     def __init__(self, cwd: Path | None = None) -> None:
-        self._cwd = cwd
-        self._process: subprocess.Popen[bytes] | None = None
+        self._git = Coprocess("check-attr", "--stdin", "-z", ATTRIBUTE, cwd=cwd)
 
     def get(self, path: str) -> str | None:
         """The attribute's value for a path; `None` if it has none."""
         try:
-            process = self._running()
-            assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
-            process.stdin.write(os.fsencode(path) + b"\0")
-            process.stdin.flush()
-            answer = b""
-            # Path, attribute and value, each ended by a zero byte.
-            while answer.count(b"\0") < 3:
-                more = os.read(process.stdout.fileno(), 1 << 16)
-                if not more:
-                    return None
-                answer += more
-        except (BrokenPipeError, OSError):
+            # Path, attribute and value.
+            fields = self._git.fields(os.fsencode(path) + b"\0", 3)
+        except OSError:
             return None
-        value = os.fsdecode(answer.split(b"\0")[2])
+        value = os.fsdecode(fields[2]) if len(fields) == 3 else ""
         return None if value in _UNSET else value
 
     def close(self) -> None:
         """End the process."""
-        process, self._process = self._process, None
-        if process:
-            process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    with suppress(OSError):
-                        pipe.close()
-            process.wait()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if not self._process:
-            self._process = subprocess.Popen(
-                ["git", "check-attr", "--stdin", "-z", ATTRIBUTE],
-                cwd=self._cwd,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        return self._process
+        self._git.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import GitError
 from git_theta.git.command import Git
+from git_theta.git.coprocess import Coprocess
 
 
 class Lookup:
@@ -23,11 +23,13 @@ class Lookup:
     """
 
     def __init__(self, git: Git, index: Path, names: Sequence[str], options: Sequence[str] = ()) -> None:
-        self._git = git
-        self._index = index
         self._names = names
-        self._options = options
-        self._process: subprocess.Popen[bytes] | None = None
+        self._git = Coprocess(
+            *(*options, "check-attr", "--cached", "--stdin", "-z", *names),
+            cwd=git.cwd,
+            env=git.env,
+            more={"GIT_INDEX_FILE": str(index)},
+        )
 
     def get(self, path: bytes) -> tuple[str, ...]:
         """The values of the attributes, in their order; `unspecified` where nothing is said.
@@ -35,46 +37,18 @@ class Lookup:
         Raises:
             GitError: Git failed.
         """
-        process = self._running()
-        assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
-        answer = b""
+        fields: list[bytes] = []
         with suppress(OSError):
-            process.stdin.write(path + b"\0")
-            process.stdin.flush()
-            # Path, attribute and value, each ended by a zero byte.
-            while answer.count(b"\0") < 3 * len(self._names):
-                more = os.read(process.stdout.fileno(), 1 << 16)
-                if not more:
-                    break
-                answer += more
-        values = answer.split(b"\0")[2::3]
+            # Path, attribute and value of each.
+            fields = self._git.fields(path + b"\0", 3 * len(self._names))
+        values = fields[2::3]
         if len(values) != len(self._names):
             raise GitError(f"git check-attr failed for {os.fsdecode(path)!r}")
         return tuple(map(os.fsdecode, values))
 
     def close(self) -> None:
         """End the process; the next question starts another one."""
-        process, self._process = self._process, None
-        if process:
-            process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    with suppress(OSError):
-                        pipe.close()
-            process.wait()
-
-    def _running(self) -> subprocess.Popen[bytes]:
-        if not self._process:
-            env = {**(os.environ if self._git.env is None else self._git.env)}
-            self._process = subprocess.Popen(
-                ["git", *self._options, "check-attr", "--cached", "--stdin", "-z", *self._names],
-                cwd=self._git.cwd,
-                env={**env, "GIT_INDEX_FILE": str(self._index)},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-            )
-        return self._process
+        self._git.close()
 
 
 def write_index(git: Git, index: Path, blobs: Mapping[str, str]) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import IO, NamedTuple
 
 from git_theta.errors import GitError
+from git_theta.git.coprocess import Coprocess
 
 #: Modes of the entries of trees, as they're written there.
 TREE, LINK, SUBMODULE = b"40000", b"120000", b"160000"
@@ -53,9 +52,7 @@ class Objects:
     """
 
     def __init__(self, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-        self._cwd = cwd
-        self._env = env
-        self._process: subprocess.Popen[bytes] | None = None
+        self._git = Coprocess("cat-file", "--batch", cwd=cwd, env=env, buffer=_PIECE)
         self._trees: dict[str, tuple[Entry, ...]] = {}
 
     def __enter__(self) -> Objects:
@@ -129,37 +126,17 @@ class Objects:
 
     def close(self) -> None:
         """End the process; the next question starts another one."""
-        process, self._process = self._process, None
-        if process:
-            process.kill()
-            for pipe in (process.stdin, process.stdout):
-                if pipe:
-                    with suppress(OSError):
-                        pipe.close()
-            process.wait()
+        self._git.close()
 
-    def _ask(self, oid: str) -> tuple[str, int, BinaryIO]:
-        if not self._process:
-            self._process = subprocess.Popen(
-                ["git", "cat-file", "--batch"],
-                cwd=self._cwd,
-                env=self._env,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=_PIECE,
-            )
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None  # noqa: S101, PT018
+    def _ask(self, oid: str) -> tuple[str, int, IO[bytes]]:
         try:
-            stdin.write(os.fsencode(oid) + b"\n")
-            stdin.flush()
-            fields = stdout.readline().split()
+            stream = self._git.ask(os.fsencode(oid) + b"\n")
+            fields = stream.readline().split()
         except OSError as error:
             raise _gone(oid) from error
         if len(fields) != 3:
             raise _gone(oid)
-        return fields[1].decode(), int(fields[2]), stdout  # type: ignore[return-value]
+        return fields[1].decode(), int(fields[2]), stream
 
 
 def parse_tree(data: bytes, oid_bytes: int) -> tuple[Entry, ...]:
