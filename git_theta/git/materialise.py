@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from git_theta.git.index import quiet_mtime_ns, refresh_stats
 from git_theta.git.tell import explain
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.report.words import plural
+from git_theta.store.cache import FINE_TICK, same_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +61,19 @@ def materialise(
         The paths that failed.
     """
     failed = []
-    done: dict[bytes, str] = {}
-    stats: dict[bytes, os.stat_result] = {}
+    done: list[tuple[Pending, os.stat_result]] = []
     try:
         for item in pending:
             try:
                 status = _write(work, item, progress)
                 if status:
-                    done[os.fsencode(item.path)] = item.oid
-                    stats[os.fsencode(item.path)] = status
+                    done.append((item, status))
             except (ThetaError, OSError) as error:
                 failed.append(item.path)
                 explain(item.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
     finally:
         if done:
-            _refresh(work, done, stats)
+            _refresh(work, done)
     return failed
 
 
@@ -184,10 +184,38 @@ def _temporary(work: Filter, path: str) -> tuple[int, str]:
     return tempfile.mkstemp(dir=folder, prefix=".git-theta-")
 
 
-def _refresh(work: Filter, files: Mapping[bytes, str], stats: Mapping[bytes, os.stat_result]) -> None:
+def _refresh(work: Filter, done: Sequence[tuple[Pending, os.stat_result]]) -> None:
     repository = work.repository
+    files = {os.fsencode(item.path): item.oid for item, _status in done}
+    stats = {os.fsencode(item.path): status for item, status in done}
+    patched: set[bytes] = set()
     try:
-        refresh_stats(repository.git, repository.index, Path.cwd(), files, stats=stats)
+        patched = refresh_stats(repository.git, repository.index, Path.cwd(), files, stats=stats)
     except (ThetaError, OSError) as error:
         # Only speed is lost: Git will clean the files again, and find them equal.
         explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))
+    _look_new(work, [(item, status) for item, status in done if os.fsencode(item.path) not in patched])
+
+
+def _look_new(work: Filter, files: Sequence[tuple[Pending, os.stat_result]]) -> None:
+    """Give files the time of now where the index has another blob, as after `git restore -s`.
+
+    The file that the index knows may be back-dated to the same second, and be of the same size. Git would
+    then take this one for it. With a true time, the file either differs from the index's or is younger than
+    the index, and then Git looks inside.
+    """
+    renewed = []
+    for item, status in files:
+        with suppress(OSError):
+            handle = os.open(item.path, os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                if same_file(os.fstat(handle), status):
+                    os.utime(handle)
+                    renewed.append((item, os.fstat(handle)))
+            finally:
+                os.close(handle)
+    if renewed:
+        # Only then is a file's time worth remembering: nothing can change it without a later one.
+        time.sleep(FINE_TICK / 1e9)
+    for item, status in renewed:
+        work.remember_file(item.manifest, status)

@@ -23,10 +23,10 @@ create table if not exists files (
 create table if not exists sources (digest blob primary key, source text) without rowid;
 """
 
-#: Time stamps may be this coarse. A file changed at least so long before it was read can't have been
+#: Time stamps may be this coarse, in ns. A file changed at least so long before it was read can't have been
 #: changed again, after that, without another time stamp.
-_FINE_TICK = 20_000_000
-_COARSE_TICK = 2_000_000_000
+FINE_TICK = 20_000_000
+COARSE_TICK = 2_000_000_000
 
 #: Remembered files are dropped once there are more than this many.
 _MOST_FILES = 20_000
@@ -164,7 +164,7 @@ def _key(stat: stat_result) -> tuple[int, int, int, int, int]:
 
 
 def _racy(stat: stat_result) -> bool:
-    tick = _FINE_TICK if stat.st_mtime_ns % 1_000_000_000 else _COARSE_TICK
+    tick = FINE_TICK if stat.st_mtime_ns % 1_000_000_000 else COARSE_TICK
     return stat.st_mtime_ns > time.time_ns() - tick
 
 

@@ -79,6 +79,20 @@ def test_restoring_from_index_and_revision(history: Repo) -> None:
     assert is_clean(history, B)
 
 
+def test_a_restored_version_of_the_same_second_is_no_clean_file(history: Repo) -> None:
+    """Some people's Git compares only sizes and whole seconds; in quick succession little else differs."""
+    history.git("config", "core.checkStat", "minimal")
+    (history.path / NAME).unlink()
+    history.git("checkout", "--", NAME)
+    index = min(time.time(), os.stat(history.path / NAME).st_mtime + 2)
+    os.utime(history.path / ".git" / "index", (index, index))
+    history.git("restore", "-s", "other", NAME)
+    assert history.read(NAME) == C
+    assert history.status() == f" M {NAME}\n"
+    history.git("add", NAME)
+    assert history.git("rev-parse", f":{NAME}") == history.git("rev-parse", f"other:{NAME}")
+
+
 def test_reset_hard(history: Repo) -> None:
     history.git("reset", "-q", "--hard", "HEAD~1")
     assert is_clean(history, A)
