@@ -13,12 +13,11 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import zstandard
-
 from git_theta.errors import CorruptError
 
 if TYPE_CHECKING:
     import numpy as np
+    import zstandard
     from numpy.typing import NDArray
 
     Words = NDArray[np.unsignedinteger[Any]]
@@ -35,9 +34,6 @@ _PAIRS, _QUADS, _PACKED_RAW = 2, 3, 4
 #: A plane is worth compressing if this many bytes from its middle shrink below this share.
 _SAMPLE = 8192
 _WORTH = 0.97
-
-#: By whether the frames are packed.
-_FORMATS = (zstandard.FORMAT_ZSTD1, zstandard.FORMAT_ZSTD1_MAGICLESS)
 
 #: The bits of a zstd frame's descriptor, which follows the magic number, that say that its size is given.
 _SIZED = 0xE0
@@ -119,9 +115,11 @@ class Reader:
     """
 
     def __init__(self, data: memoryview, *, packed: bool = False) -> None:
+        import zstandard
+
         self._data = data
         self._packed = packed
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=_FORMATS[packed])
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=_format(packed))
         self._descriptor = 0 if packed else 4
         self._at = 0
 
@@ -202,6 +200,8 @@ class Reader:
         self._at += length
         if raw:
             return piece
+        import zstandard
+
         descriptor = piece[: self._descriptor + 1]
         if len(descriptor) <= self._descriptor or descriptor[-1] & _SIZED:
             # The library would allocate whatever a frame claims to hold.
@@ -215,8 +215,16 @@ class Reader:
         return plane
 
 
+def _format(packed: bool) -> int:
+    import zstandard
+
+    return zstandard.FORMAT_ZSTD1_MAGICLESS if packed else zstandard.FORMAT_ZSTD1
+
+
 def _compressor(literals: bool, packed: bool) -> zstandard.ZstdCompressor:
-    options: dict[str, int] = {"write_content_size": False, "format": _FORMATS[packed]}
+    import zstandard
+
+    options: dict[str, int] = {"write_content_size": False, "format": _format(packed)}
     if literals:
         options |= {"strategy": zstandard.STRATEGY_FAST, "window_log": 17, "chain_log": 6, "hash_log": 6}
         options |= {"search_log": 1, "min_match": 7}

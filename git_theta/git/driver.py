@@ -13,7 +13,6 @@ from git_theta.git.colour import painted, palette
 from git_theta.git.command import Git
 from git_theta.git.repository import current
 from git_theta.git.sides import Sides
-from git_theta.memory import keep_memory
 from git_theta.report.lines import Line, lines
 from git_theta.report.side import Side
 from git_theta.report.words import printable
@@ -37,7 +36,6 @@ def serve(args: Sequence[str]) -> int:
         # Git prefers this driver to the tool; the tool is what the user wants to see.
         tool = os.environ["GIT_EXTERNAL_DIFF"]
         os.execvp("sh", ["sh", "-c", f'{tool} "$@"', tool, *args])  # noqa: S606
-    keep_memory()
     path = printable(args[0]) if args else "git-theta"
     try:
         _write(_described(args))

@@ -16,14 +16,12 @@ from git_theta.clean import Cleaned, Cleaner, reconcile
 from git_theta.errors import ManifestError, ThetaError, UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, drain, work_file
-from git_theta.git.history import in_index
 from git_theta.git.path_updates import ATTRIBUTE, PathUpdates
 from git_theta.git.repository import Repository
 from git_theta.git.stand_ins import stand_in
 from git_theta.git.tell import note
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.progress import progress
-from git_theta.smudge import Smudger
 
 if TYPE_CHECKING:
     from git_theta.merging import Merger
@@ -126,6 +124,8 @@ class Filter:
         self, manifest: Manifest, handle: int, progress: Callable[[int], object] = lambda _count: None
     ) -> None:
         """Write a manifest's file into an empty file; see `Smudger.smudge`."""
+        from git_theta.smudge import Smudger
+
         Smudger(self.repository.store, self.repository.settings.thread_count, progress).smudge(
             manifest, handle
         )
@@ -185,6 +185,8 @@ class Filter:
     def _candidates(self) -> list[Manifest]:
         """Checkpoints that a new one may have been made from: those of this command, and of the index."""
         if self._tracked is None:
+            from git_theta.git.history import in_index
+
             found = in_index(self.repository.git)[:_MOST_TRACKED]
             self._tracked = [version.manifest for version in found if version.manifest]
         return [*reversed(self._recent), *self._tracked]

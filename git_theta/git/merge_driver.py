@@ -16,7 +16,6 @@ from git_theta.git.filter import Filter
 from git_theta.git.merge_rules import asks, merge_rules
 from git_theta.git.repository import Repository
 from git_theta.git.tell import explain, note
-from git_theta.memory import keep_memory
 from git_theta.merge import Conflict
 from git_theta.merges.rules import Rule, Rules
 from git_theta.model.manifest import Manifest, is_manifest, parse
@@ -37,7 +36,6 @@ def serve(args: Sequence[str]) -> int:
     Returns:
         0 if the file was merged, else 1; ours' file is as it was then. Another code could end the command.
     """
-    keep_memory()
     path = args[3] if len(args) == 4 else None
     try:
         if path is None:

@@ -8,22 +8,23 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, MissingObjectError, ThetaError
-from git_theta.git.author import last_author
 from git_theta.git.body import drain
 from git_theta.git.command import Git
 from git_theta.git.diff_files import DiffDriver
 from git_theta.git.filter import Filter, send, wanted
 from git_theta.git.hooks import hooks_installed
-from git_theta.git.materialise import Pending, materialise, tell_failed
 from git_theta.git.pktline import Reader, Writer, widen
 from git_theta.git.repository import Repository
 from git_theta.git.tell import explain, note
-from git_theta.memory import keep_memory
 from git_theta.model.manifest import Manifest
 from git_theta.progress import progress
 from git_theta.values import require
+
+if TYPE_CHECKING:
+    from git_theta.git.materialise import Pending
 
 #: Delayed files that are decoded, or being decoded, before Git asks for them.
 _AHEAD = 16
@@ -85,6 +86,8 @@ class Process:
         """Materialise: to be called once Git has closed the pipe."""
         pending = list(self._pending.values())
         if pending:
+            from git_theta.git.materialise import materialise, tell_failed
+
             with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
                 failed = materialise(self._filter, pending, advance)
             tell_failed(failed)
@@ -188,6 +191,8 @@ class Process:
 
     def _put_off(self, request: _Request, manifest: Manifest) -> None:
         """Answer with the manifest; the file is written at the end."""
+        from git_theta.git.materialise import Pending
+
         text = manifest.to_bytes()
         self._pending[request.path] = Pending(request.path, manifest, text, request.blob)
         self._give(text)
@@ -286,6 +291,8 @@ class Process:
             # Why it's missing says more.
             error = self._trouble
         if isinstance(error, MissingObjectError) and request.command == "smudge":
+            from git_theta.git.author import last_author
+
             author = last_author(self._filter.repository.git, request.path, request.treeish or "HEAD")
             hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint
             error = MissingObjectError(error.message, hint)
@@ -309,9 +316,16 @@ def _request(lines: list[str]) -> _Request:
 
 def serve_stdio() -> int:
     """Serve the git process that started this one; returns the exit code."""
+    try:
+        return _serve_stdio()
+    except ThetaError as error:
+        explain(None, error)
+        return error.exit_code
+
+
+def _serve_stdio() -> int:
     # Nothing here multiplies matrices: numpy needn't start threads for it.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    keep_memory()
     with _undisturbed():
         widen(0)
         widen(1)

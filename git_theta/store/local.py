@@ -7,7 +7,6 @@ then rename. A killed process leaves at worst a file in `tmp`, which `sweep` rem
 from __future__ import annotations
 
 import errno
-import hashlib
 import mmap
 import os
 import shutil
@@ -164,6 +163,9 @@ class LocalStore:
         Raises:
             ThetaError: As for `put`.
         """
+        # OpenSSL takes 4 ms to load, and `git status` doesn't need it.
+        import hashlib
+
         with told(self.root):
             handle, name = self._temporary()
             try:
@@ -228,6 +230,8 @@ class LocalStore:
             MissingObjectError: It isn't there.
             CorruptError: The bytes have another digest.
         """
+        import hashlib
+
         data = self.get(oid)
         if hashlib.sha256(data).hexdigest() != oid:
             raise CorruptError(
