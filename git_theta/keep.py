@@ -13,6 +13,7 @@ from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
+from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Payload, UnsuitableError
 
@@ -37,7 +38,7 @@ class _Small:
     """
 
     digest: str
-    payload: bytes
+    payload: Held
     pack: str
 
 
@@ -142,6 +143,24 @@ class Keeper:
                 continue
         raise AssertionError("dense is always possible")
 
+    def keep_derived(
+        self, name: str, spec: TensorSpec, key: str, update: str, payload: bytes, inputs: tuple[Source, ...]
+    ) -> Kept:
+        """Store a value that a small payload makes of other values; equal payloads are stored once.
+
+        Args:
+            name: The parameter.
+            spec: Its dtype and shape.
+            key: The value's digest.
+            update: What makes it.
+            payload: Of the update.
+            inputs: The other values.
+
+        Raises:
+            ThetaError: The store can't be written.
+        """
+        return Kept(name, spec, key, _Draft(update, _Small("", self.batch.hold.put(payload), ""), inputs))
+
     def has(self, source: Source) -> bool:
         """Whether every object of a source is there; if so, it stays until something names it."""
         return all(self.store.claim(ref.oid) for ref in source.payloads())
@@ -166,14 +185,7 @@ class Keeper:
             size += len(piece)
             if size >= PACK_BELOW:
                 return _Draft(choice.update, self.batch.put(_chain(head, pieces)), inputs)
-        return _Draft(choice.update, _Small(key, b"".join(head), pack), inputs)
-
-
-def derived(
-    name: str, spec: TensorSpec, digest: str, update: str, payload: bytes, inputs: tuple[Source, ...]
-) -> Kept:
-    """A value that a small payload makes of other values; equal payloads of one batch are stored once."""
-    return Kept(name, spec, digest, _Draft(update, _Small("", payload, ""), inputs))
+        return _Draft(choice.update, _Small(key, self.batch.hold.put(b"".join(head)), pack), inputs)
 
 
 def settle(values: Iterable[Kept], batch: Batch) -> list[Entry]:
@@ -196,20 +208,20 @@ def _pack(small: Iterable[_Small], batch: Batch) -> dict[_Small, ObjectRef]:
     """Store small payloads together, in the order of their digests: the same set, the same pack."""
     packs: list[list[_Small]] = []
     size, before = 0, ""
-    for item in sorted(set(small), key=lambda item: (item.pack, item.digest, item.payload)):
+    for item in sorted(set(small), key=lambda item: (item.pack, item.digest, item.payload.digest)):
         if not packs or size >= _PACK_TARGET or item.pack != before:
             packs.append([])
             size, before = 0, item.pack
         packs[-1].append(item)
-        size += len(item.payload)
+        size += item.payload.size
     places: dict[_Small, ObjectRef] = {}
     for pack in packs:
-        whole = batch.put(item.payload for item in pack)
+        whole = batch.put(batch.hold.get(item.payload) for item in pack)
         offset = 0
         for item in pack:
-            part = ObjectRef(whole.oid, offset, len(item.payload), whole.size)
+            part = ObjectRef(whole.oid, offset, item.payload.size, whole.size)
             places[item] = whole if len(pack) == 1 else part
-            offset += len(item.payload)
+            offset += item.payload.size
     return places
 
 

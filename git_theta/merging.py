@@ -14,7 +14,7 @@ from git_theta.cost import payload_bytes
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.compose import Composed, ComposeError, Version, compose
 from git_theta.formats.split import OPAQUE
-from git_theta.keep import Keeper, Kept, Known, derived, settle
+from git_theta.keep import Keeper, Kept, Known, settle
 from git_theta.merge import (
     LAYOUT,
     Conflict,
@@ -234,7 +234,7 @@ class Merger:
         known = self.known(digest)
         if known and keeper.has(known):
             return Kept(name, spec, digest, known)
-        return derived(name, spec, digest, "recipe", payload, sources)
+        return keeper.keep_derived(name, spec, digest, "recipe", payload, sources)
 
     def _held(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
         value = scratch(spec.nbytes, self.store.temporary_file)

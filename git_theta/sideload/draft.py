@@ -20,6 +20,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH, MOST_DEPTH
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.store.batch import Batch
+from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Input, Payload, UnsuitableError
 from git_theta.updates.factors import matrix_shape
@@ -53,6 +54,19 @@ class Draft:
     def stored(self, ref: ObjectRef) -> Entry:
         """The parameter, once the payload has its place."""
         return replace(self.entry, source=Source(self.update, ref, self.inputs))
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A draft whose payload will share a pack.
+
+    Attributes:
+        draft: Without the payload.
+        payload: The payload.
+    """
+
+    draft: Draft
+    payload: Held
 
 
 def apply(entry: Entry, given: Sequence[Given], store: LocalStore, value: memoryview | None = None) -> Draft:
@@ -106,38 +120,38 @@ def store_all(
     """
     with Batch(store) as batch:
 
-        def one(name: str) -> Entry | Draft | None:
+        def one(name: str) -> Entry | _Waiting | None:
             found = make(name)
-            if found and found.payload is None:
-                return found.entry
-            if found and len(found.payload or b"") >= PACK_BELOW:
-                return found.stored(batch.put([found.payload or b""]))
-            return found
+            if found is None or found.payload is None:
+                return found.entry if found else None
+            if len(found.payload) >= PACK_BELOW:
+                return found.stored(batch.put([found.payload]))
+            return _Waiting(replace(found, payload=None), batch.hold.put(found.payload))
 
         names = sorted(names)
         with ThreadPoolExecutor(threads) as pool:
             made = dict(zip(names, run_all(pool, one, names), strict=True))
         entries = {name: entry for name, entry in made.items() if isinstance(entry, Entry)}
-        entries.update(_packed({name: item for name, item in made.items() if isinstance(item, Draft)}, batch))
+        waiting = {name: item for name, item in made.items() if isinstance(item, _Waiting)}
+        entries.update(_packed(waiting, batch))
     return entries
 
 
-def _packed(drafts: Mapping[str, Draft], batch: Batch) -> dict[str, Entry]:
+def _packed(small: Mapping[str, _Waiting], batch: Batch) -> dict[str, Entry]:
     entries = {}
-    waiting = list(drafts.items())
+    waiting = list(small.items())
     while waiting:
         count = size = 0
         while count < len(waiting) and size < _PACK_TARGET:
-            size += len(waiting[count][1].payload or b"")
+            size += waiting[count][1].payload.size
             count += 1
         pack, waiting = waiting[:count], waiting[count:]
-        whole = batch.put(item.payload or b"" for _, item in pack)
+        whole = batch.put(batch.hold.get(item.payload) for _, item in pack)
         at = 0
         for name, item in pack:
-            length = len(item.payload or b"")
-            part = ObjectRef(whole.oid, at, length, whole.size)
-            entries[name] = item.stored(whole if count == 1 else part)
-            at += length
+            part = ObjectRef(whole.oid, at, item.payload.size, whole.size)
+            entries[name] = item.draft.stored(whole if count == 1 else part)
+            at += item.payload.size
     return entries
 
 

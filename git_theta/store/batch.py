@@ -9,6 +9,7 @@ from threading import Lock
 from types import TracebackType
 
 from git_theta.model.manifest import ObjectRef
+from git_theta.store.hold import Hold
 from git_theta.store.local import LocalStore
 
 #: Objects that wait for the disk at once: each keeps a file open and its pages dirty.
@@ -22,9 +23,13 @@ class Batch:
 
     Args:
         store: Where the objects go.
+
+    Attributes:
+        hold: Small payloads that will share objects.
     """
 
     def __init__(self, store: LocalStore) -> None:
+        self.hold = Hold(store)
         self._store = store
         self._pool = ThreadPoolExecutor(2)
         self._waiting: deque[Future[None]] = deque()
@@ -51,6 +56,7 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
+        self.hold.close()
         if error is None:
             for settled in self._waiting:
                 settled.result()

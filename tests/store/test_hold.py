@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import ThetaError
+from git_theta.store import hold
+from git_theta.store.hold import Hold
+from git_theta.store.local import LocalStore
+
+
+@pytest.fixture(params=[0, 5_000, 1 << 30])
+def holding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Hold:
+    """Payloads wait in a file, some of them there, or in memory."""
+    monkeypatch.setattr(hold, "_IN_MEMORY", request.param)
+    return Hold(LocalStore(tmp_path))
+
+
+def test_payloads_come_back(holding: Hold) -> None:
+    payloads = [os.urandom(n % 300) for n in range(200)]
+    with ThreadPoolExecutor(4) as pool:
+        held = list(pool.map(holding.put, payloads))
+        assert list(pool.map(holding.get, held)) == payloads
+    assert [item.size for item in held] == list(map(len, payloads))
+    holding.close()
+
+
+def test_equal_payloads_are_the_same(holding: Hold) -> None:
+    one, other, same = (holding.put(payload) for payload in (b"one", b"other", b"one"))
+    assert one == same
+    assert len({one, other, same}) == 2
+    holding.close()
+
+
+def test_nothing_stays(holding: Hold, tmp_path: Path) -> None:
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(10):
+        holding.put(os.urandom(1000))
+    holding.close()
+    assert len(os.listdir("/dev/fd")) == before
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(hold, "_IN_MEMORY", 0)
+    monkeypatch.setattr(os, "pwrite", full)
+    holding = Hold(LocalStore(tmp_path))
+    with pytest.raises(ThetaError, match="free some disk space"):
+        holding.put(b"payload")
+    holding.close()

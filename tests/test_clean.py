@@ -1,0 +1,36 @@
+"""Clean: what it takes besides what it gives, which is looked at wherever files are stored."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from git_theta.clean import Cleaner
+from git_theta.model.manifest import Manifest
+from git_theta.store import hold
+from git_theta.store.local import LocalStore
+from tests.checkpoints import safetensors_bytes
+
+
+def cleaned(root: Path, data: bytes) -> Manifest:
+    return Cleaner(LocalStore(root)).clean(memoryview(data)).manifest
+
+
+def test_memory_does_not_grow_with_many_small_tensors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random = np.random.default_rng(0)
+    data = safetensors_bytes(
+        {f"layer.{n}": random.standard_normal((256, 512)).astype("f4") for n in range(60)}
+    )
+    in_memory = cleaned(tmp_path / "memory", data)
+    monkeypatch.setattr(hold, "_IN_MEMORY", 1 << 20)
+    tracemalloc.start()
+    in_file = cleaned(tmp_path / "file", data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert in_file == in_memory
+    assert peak < len(data) // 3
