@@ -29,6 +29,15 @@ _OVERSAMPLING = 8
 #: Singular values below this many times the largest one that rounding can make are noise.
 _NOISE = 1.5
 
+#: Rows of a tall matrix that are worked on at a time.
+_TALL = 4096
+
+#: Every so manieth row says how large rounding is: counting bits takes longer than the products.
+_SKIP = 8
+
+#: Directions that are smaller than this share of the largest are noise of the arithmetic, by its bytes.
+_NEGLIGIBLE = {4: 1e-5, 8: 1e-10}
+
 #: Pairs of row blocks, (value, base), of one matrix as float64; each time from the top.
 Rows = Callable[[], Iterator[tuple["Matrix", "Matrix"]]]
 
@@ -62,41 +71,79 @@ def noise_of(values: Matrix, dtype: str) -> float:
 MANTISSA = {"F32": 24, "BF16": 8, "F16": 11, "F64": 53}
 
 
-def find(rows: Rows, columns: int, guess: int, dtype: str) -> tuple[Matrix, Matrix] | None:
+def find(rows: Rows, shape: tuple[int, int], guess: int, dtype: str) -> tuple[Matrix, Matrix] | None:
     """Factors `(left, right)` in float32 of the difference; `None` if its rank isn't low.
 
     Args:
         rows: The matrices.
-        columns: Their width.
+        shape: Their height and width.
         guess: The rank that a part of them has.
         dtype: Of the stored values.
     """
     import numpy as np
 
+    height, columns = shape
     width = min(columns, guess + _OVERSAMPLING)
-    probe = np.random.default_rng(0).standard_normal((columns, width))
-    blocks, noises, counts = [], [], []
+    # What 16 bits can't say needs no more than float32.
+    work = np.float32 if MANTISSA[dtype] < 16 else np.float64
+    probe = np.random.default_rng(0).standard_normal((columns, width)).astype(work)
+    sketch = np.empty((height, width), work)
+    at, noise = 0, 0.0
     with np.errstate(all="ignore"):
         for value, base in rows():
-            blocks.append((value - base) @ probe)
-            noises.append(noise_of(value, dtype))
-            counts.append(len(value))
-    sketch = np.concatenate(blocks)
-    if not np.isfinite(sketch).all():
+            np.matmul((value - base).astype(work), probe, out=sketch[at : at + len(value)])
+            noise += len(value) / height * noise_of(value[::_SKIP], dtype) ** 2
+            at += len(value)
+    span = _span(sketch)
+    if span is None:
         return None
-    span, _ = np.linalg.qr(sketch)
     inner = np.zeros((span.shape[1], columns))
     at = 0
     for value, base in rows():
-        inner += span[at : at + len(value)].T @ (value - base)
+        inner += span[at : at + len(value)].T @ (value - base).astype(work)
         at += len(value)
     left, values, right = np.linalg.svd(inner, full_matrices=False)
-    noise = float(np.sqrt(np.average(np.square(noises), weights=counts)))
-    rank = int((values > _NOISE * noise * (at**0.5 + columns**0.5)).sum())
+    rank = int((values > _NOISE * noise**0.5 * (height**0.5 + columns**0.5)).sum())
     if not 0 < rank < width or rank > MOST_RANK:
         return None
     root = np.sqrt(values[:rank])
-    return (span @ left[:, :rank] * root).astype("<f4"), (right[:rank] * root[:, None]).astype("<f4")
+    found = np.matmul(span, (left[:, :rank] * root).astype(work))
+    return found.astype("<f4", copy=False), (right[:rank] * root[:, None]).astype("<f4")
+
+
+def approximate(difference: Matrix, rank: int) -> Matrix:
+    """About the nearest matrix of a rank to a small one."""
+    import numpy as np
+
+    width = min(*difference.shape, rank + _OVERSAMPLING)
+    probe = np.random.default_rng(0).standard_normal((difference.shape[1], width))
+    span, _ = np.linalg.qr(difference @ probe)
+    left, values, right = np.linalg.svd(span.T @ difference, full_matrices=False)
+    nearest: Matrix = (span @ (left[:, :rank] * values[:rank])) @ right[:rank]
+    return nearest
+
+
+def _span(sketch: Matrix) -> Matrix | None:
+    """Orthonormal columns that span the same, in the same memory; `None` if it's nothing, or not finite.
+
+    The triangle of a QR decomposition, which is all that's needed of it, is made block by block: LAPACK's
+    copies of a tall matrix would be several times its size.
+    """
+    import numpy as np
+
+    width = sketch.shape[1]
+    triangle: Matrix = np.zeros((0, width))
+    for start in range(0, len(sketch), _TALL):
+        block = sketch[start : start + _TALL]
+        if not np.isfinite(block).all():
+            return None
+        triangle = np.asarray(np.linalg.qr(np.concatenate([triangle, block]), mode="r"))
+    _, values, right = np.linalg.svd(triangle, full_matrices=False)
+    kept = int((values > _NEGLIGIBLE[sketch.dtype.itemsize] * values[0]).sum())
+    turn = (right[:kept].T / values[:kept]).astype(sketch.dtype)
+    for start in range(0, len(sketch), _TALL):
+        sketch[start : start + _TALL, :kept] = sketch[start : start + _TALL] @ turn
+    return sketch[:, :kept] if kept else None
 
 
 def predict(base: Words, dtype: str, left: Matrix, right: Matrix, scale: float) -> Words:

@@ -11,10 +11,19 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Payload, Pieces, Sample, UnsuitableError, only
 from git_theta.updates.chunks import chunks
-from git_theta.updates.factors import MANTISSA, MOST_RANK, find, matrix_shape, noise_of, predict, rank_of
+from git_theta.updates.factors import (
+    MANTISSA,
+    MOST_RANK,
+    approximate,
+    find,
+    matrix_shape,
+    noise_of,
+    predict,
+    rank_of,
+)
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
-from git_theta.updates.rounding import ARITHMETIC, widen
+from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,9 +36,12 @@ _LEAST_SIDE = 32
 #: large enough for larger ranks to pay.
 _FEW, _MORE, _LARGE = 48, 160, 1024
 
-#: The estimate supposes that nothing but rounding remains. Where it's close to that of other updates, the
+#: An estimate fits a part's noise better than the whole's. Where it's close to that of other updates, the
 #: difference is mostly rounding itself, and has no rank worth mentioning.
-_CAUTION = 1.4
+_CAUTION = 1.2
+
+#: Rows that an estimate tries a rank on, as a multiple of it.
+_TRIED = 8
 
 _CODEC = "planes"
 
@@ -46,13 +58,14 @@ class LowRank:
         self._codecs = codecs.registry()
 
     def estimate(self, sample: Sample) -> float | None:
-        """From the rank of a part of the difference, and the usual cost of factors and residual."""
+        """From the rank of a part of the difference, what it leaves there, and the usual cost of factors."""
         rank = _rank(sample)
-        if not rank:
+        rest = _rest(sample, rank) if rank else None
+        if rest is None:
             return None
         rows, columns = matrix_shape(sample.spec.shape)
         factors = 0.87 * 4 * rank * (rows + columns) / sample.spec.nbytes
-        return _CAUTION * (factors + 1.2 / (8 * sample.spec.item_size))
+        return _CAUTION * (factors + rest)
 
     def encode(self, value: memoryview, spec: TensorSpec, base: Input) -> Payload:
         """Header, the factors that were found, and the residual."""
@@ -67,7 +80,7 @@ class LowRank:
                 at += len(chunk)
                 yield one.reshape(-1, columns), _widened(chunk, spec.dtype).reshape(-1, columns)
 
-        found = find(blocks, columns, min(MOST_RANK, min(rows, columns) // 4), spec.dtype)
+        found = find(blocks, (rows, columns), min(MOST_RANK, min(rows, columns) // 4), spec.dtype)
         if found is None:
             raise UnsuitableError
         left, right = (memoryview(factor.tobytes()) for factor in found)
@@ -197,14 +210,40 @@ def _widened(data: memoryview, dtype: str) -> NDArray[np.float64]:
     return widen(np.frombuffer(data, f"<u{TensorSpec(dtype, ()).item_size}"), dtype)
 
 
+def _whole_rows(sample: Sample) -> tuple[int, int]:
+    """Where the first whole row begins in a sample, and how many there are."""
+    columns = matrix_shape(sample.spec.shape)[1]
+    first = -sample.start % columns
+    return first, (len(sample.value) - first) // columns
+
+
+def _rest(sample: Sample, rank: int) -> float | None:
+    """What is left to be said, as a share of the bytes, of rows whose difference is said by a rank.
+
+    `None` if the difference isn't finite.
+    """
+    import numpy as np
+
+    columns = matrix_shape(sample.spec.shape)[1]
+    first, count = _whole_rows(sample)
+    count = min(count, max(_LEAST_SIDE, _TRIED * rank))
+    after, before = (words[first : first + count * columns] for words in (sample.value, sample.base))
+    base = widen(before, sample.spec.dtype)
+    with np.errstate(all="ignore"):
+        change = (widen(after, sample.spec.dtype) - base).reshape(count, columns)
+    if not np.isfinite(change).all():
+        return None
+    prediction = round_to(base + approximate(change, rank).reshape(-1), sample.spec.dtype)
+    return sum(map(len, ResidualWriter(sample.spec, len(after)).frames(after, prediction))) / after.nbytes
+
+
 def _rank(sample: Sample) -> int:
     """The rank of the difference in a sample, if it's low enough to pay; else 0."""
     spec = sample.spec
     rows, columns = matrix_shape(spec.shape)
     if spec.dtype not in MANTISSA or min(rows, columns) < _LEAST_SIDE:
         return 0
-    first = -sample.start % columns
-    count = (len(sample.value) - first) // columns
+    first, count = _whole_rows(sample)
     if count < _LEAST_SIDE:
         return 0
     change, noise = _difference(sample, first, count, _FEW)
