@@ -193,6 +193,9 @@ class Process:
         """Answer with the manifest; the file is written at the end."""
         from git_theta.git.materialise import Pending
 
+        if not self._pending:
+            # Git still removes the old file and writes its index: time enough to load what comes then.
+            self._pool.submit(_load)
         text = manifest.to_bytes()
         self._pending[request.path] = Pending(request.path, manifest, text, request.blob)
         self._give(text)
@@ -298,6 +301,13 @@ class Process:
             error = MissingObjectError(error.message, hint)
         explain(request.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
         self._writer.lines("status=error")
+
+
+def _load() -> None:
+    import numpy  # noqa: F401
+
+    import git_theta.git.materialise
+    import git_theta.smudge  # noqa: F401
 
 
 def _request(lines: list[str]) -> _Request:
