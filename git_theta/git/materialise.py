@@ -206,14 +206,10 @@ def _look_new(work: Filter, files: Sequence[tuple[Pending, os.stat_result]]) -> 
     """
     renewed = []
     for item, status in files:
-        with suppress(OSError):
-            handle = os.open(item.path, os.O_RDONLY | os.O_NOFOLLOW)
-            try:
-                if same_file(os.fstat(handle), status):
-                    os.utime(handle)
-                    renewed.append((item, os.fstat(handle)))
-            finally:
-                os.close(handle)
+        with suppress(OSError), work_file(item.path) as file:
+            if file and same_file(file.status, status):
+                os.utime(file.handle)
+                renewed.append((item, os.fstat(file.handle)))
     if renewed:
         # Only then is a file's time worth remembering: nothing can change it without a later one.
         time.sleep(FINE_TICK / 1e9)
