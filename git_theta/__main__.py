@@ -29,7 +29,7 @@ def _serve(name: str, args: Sequence[str]) -> int:
 
     keep_memory()
     if name == "filter-process":
-        from git_theta.git.process import serve_stdio
+        from git_theta.git.serve import serve_stdio
 
         return serve_stdio()
     if name == "diff-driver":

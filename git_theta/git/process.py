@@ -1,24 +1,22 @@
-"""The long-running filter: one process for all the files of one git command."""
+"""The long-running filter's conversation with Git, about all the files of one command."""
 
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, MissingObjectError, ThetaError
 from git_theta.git.body import drain
-from git_theta.git.command import Git
 from git_theta.git.diff_files import DiffDriver
 from git_theta.git.filter import Filter, send, wanted
-from git_theta.git.hooks import hooks_installed
-from git_theta.git.pktline import Reader, Writer, widen
+from git_theta.git.interrupts import interruptible
+from git_theta.git.pktline import Reader, Writer
 from git_theta.git.repository import Repository
-from git_theta.git.tell import explain, note
+from git_theta.git.tell import explain
 from git_theta.model.manifest import Manifest
 from git_theta.progress import progress
 from git_theta.values import require
@@ -204,7 +202,7 @@ class Process:
         if objects:
             from git_theta.git.fetch import ensure
 
-            with _interruptible():
+            with interruptible():
                 ensure(self._filter.repository, objects)
 
     def _fetch_absent(self) -> None:
@@ -322,63 +320,3 @@ def _request(lines: list[str]) -> _Request:
         keys.get("can-delay") == "1",
         keys.get("treeish", ""),
     )
-
-
-def serve_stdio() -> int:
-    """Serve the git process that started this one; returns the exit code."""
-    try:
-        return _serve_stdio()
-    except ThetaError as error:
-        explain(None, error)
-        return error.exit_code
-
-
-def _serve_stdio() -> int:
-    # Nothing here multiplies matrices: numpy needn't start threads for it.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    with _undisturbed():
-        widen(0)
-        widen(1)
-        repository = Repository(Git())
-        _ensure_hooks(repository)
-        process = Process(repository, Reader(0), Writer(1))
-        # A broken pipe means that git was interrupted. What it wrote as a manifest is still worth finishing.
-        with suppress(BrokenPipeError):
-            process.serve()
-    try:
-        process.finish()
-    except KeyboardInterrupt:
-        note("interrupted; run `git theta checkout` to write the files that still hold a manifest")
-        return 130
-    return 0
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end what may take long; Git, which got it too, waits for this process."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise ThetaError("interrupted", "run it again: what has been fetched isn't fetched again") from error
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Ignore Ctrl-C while Git is at work: Git gets it too, and ends the conversation properly."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _ensure_hooks(repository: Repository) -> None:
-    """Install hooks where the filter runs: a fresh clone has none. A failure isn't worth a word here."""
-    if repository.settings.hooks and not hooks_installed(repository.hooks_dir):
-        from git_theta.git.install import install_hooks
-
-        with suppress(ThetaError, OSError):
-            install_hooks(repository)

@@ -12,7 +12,7 @@ from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git import fetch
 from git_theta.git.command import Git
 from git_theta.git.fetch import Fetched, ensure, fetch_objects
-from git_theta.git.process import _interruptible
+from git_theta.git.interrupts import interruptible
 from git_theta.git.repository import Repository
 from git_theta.store.remote import TransferError, Wanted
 from tests.conftest import Repo
@@ -128,7 +128,7 @@ def test_only_what_is_absent_is_asked_for(repository: Repository, monkeypatch: p
 def test_ctrl_c_ends_a_fetch() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(ThetaError, match="interrupted"), _interruptible():
+        with pytest.raises(ThetaError, match="interrupted"), interruptible():
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
