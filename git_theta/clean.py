@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import chain
 
 from git_theta import formats
 from git_theta.arrays import gather
@@ -19,7 +21,7 @@ from git_theta.nearest import nearest
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.workers import run_grouped
+from git_theta.workers import stream_grouped
 
 #: Values of fewer bytes are stored dense: there may be thousands, and headers are most of what they cost.
 _LEAST = 64
@@ -85,7 +87,7 @@ class Cleaner:
             keeper = Keeper(self.store, batch, sources, self.known, self.updates, self.depth, self.lazy)
             with ThreadPoolExecutor(self.threads) as pool:
                 parts = split(data, formats.registry(), pool)
-                tensors = sorted(parts.tensors, key=lambda tensor: -tensor.spec.nbytes)
+                tensors = sorted(parts.tensors, key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
                 bases = self._bases(data, tensors, earlier)
 
                 def keep_tensor(tensor: Tensor) -> Kept:
@@ -94,10 +96,14 @@ class Cleaner:
                     self.progress(tensor.spec.nbytes)
                     return kept
 
-                values = run_grouped(pool, keep_tensor, tensors, lambda tensor: tensor.spec.nbytes)
-            layout_bytes = memoryview(parts.layout.to_bytes())
-            layout = keeper.keep("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
-            *entries, layout_entry = settle([*values, layout], batch)
+                layout_bytes = memoryview(parts.layout.to_bytes())
+
+                def keep_layout() -> Iterator[Kept]:
+                    yield keeper.keep("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
+
+                values = stream_grouped(pool, keep_tensor, tensors, lambda tensor: tensor.spec.nbytes)
+                with closing(values):
+                    *entries, layout_entry = settle(chain(values, keep_layout()), batch)
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(parts.format, len(data), layout_entry, tuple(entries))
         whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))

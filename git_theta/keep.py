@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from git_theta.bases import usable
 from git_theta.choose import AUTOMATIC, Choice, base_of, choices, dense, repeated
@@ -15,13 +16,8 @@ from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
+from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates.base import Payload, UnsuitableError
-
-#: A payload of at least this many bytes is an object of its own; smaller ones share a pack.
-PACK_BELOW = 1 << 20
-
-#: A pack is closed when it has reached this many bytes.
-_PACK_TARGET = 32 << 20
 
 #: Finds a source for a value by its digest, among everything that was ever stored here.
 Known = Callable[[str], Source | None]
@@ -32,14 +28,12 @@ class _Small:
     """A payload that waits to be packed with others.
 
     Attributes:
-        digest: Of the value; empty for a payload that many values share.
         payload: Its encoded bytes.
-        pack: The lost object that it was part of, if it's stored again; else empty.
+        before: Where it was, if it's stored again because that is lost.
     """
 
-    digest: str
     payload: Held
-    pack: str
+    before: ObjectRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +52,9 @@ class _Draft:
             if isinstance(part, _Draft):
                 yield from part.small()
 
-    def source(self, packed: Mapping[_Small, ObjectRef]) -> Source:
+    def source(self, packed: Mapping[Held, ObjectRef]) -> Source:
         """The source, once everything is packed."""
-        payload = packed[self.payload] if isinstance(self.payload, _Small) else self.payload
+        payload = packed[self.payload.payload] if isinstance(self.payload, _Small) else self.payload
         inputs = (part.source(packed) if isinstance(part, _Draft) else part for part in self.inputs)
         return Source(self.update, payload, tuple(inputs))
 
@@ -127,8 +121,7 @@ class Keeper:
             # Encoding is deterministic, so that a lost object comes back under its name.
             again = self._again(value, spec, before)
             if again:
-                pack = before.payload.oid if before.payload else ""
-                return Kept(name, spec, key, self._write(again, key, pack))
+                return Kept(name, spec, key, self._write(again, before.payload))
         usable_bases = [
             base_of(entry, source, self.store, deep)
             for entry in bases
@@ -137,7 +130,7 @@ class Keeper:
         ]
         for choice in choices(value, spec, usable_bases, self.updates):
             try:
-                return Kept(name, spec, key, self._write(choice, key, ""))
+                return Kept(name, spec, key, self._write(choice))
             except (UnsuitableError, CorruptError, MissingObjectError):
                 # A base that turns out to be damaged is no reason to fail: the value is at hand.
                 continue
@@ -159,7 +152,7 @@ class Keeper:
         Raises:
             ThetaError: The store can't be written.
         """
-        return Kept(name, spec, key, _Draft(update, _Small("", self.batch.hold.put(payload), ""), inputs))
+        return Kept(name, spec, key, _Draft(update, _Small(self.batch.hold.put(payload)), inputs))
 
     def has(self, source: Source) -> bool:
         """Whether every object of a source is there; if so, it stays until something names it."""
@@ -173,10 +166,8 @@ class Keeper:
             return repeated(value, spec, lost, self.store)
         return None
 
-    def _write(self, choice: Choice, key: str, pack: str) -> _Draft:
-        inputs = tuple(
-            self._write(part, key, "") if isinstance(part, Choice) else part for part in choice.inputs
-        )
+    def _write(self, choice: Choice, before: ObjectRef | None = None) -> _Draft:
+        inputs = tuple(self._write(part) if isinstance(part, Choice) else part for part in choice.inputs)
         pieces = choice.payload()
         head, size = [], 0
         for piece in pieces:
@@ -185,14 +176,36 @@ class Keeper:
             size += len(piece)
             if size >= PACK_BELOW:
                 return _Draft(choice.update, self.batch.put(_chain(head, pieces)), inputs)
-        return _Draft(choice.update, _Small(key, self.batch.hold.put(b"".join(head)), pack), inputs)
+        return _Draft(choice.update, _Small(self.batch.hold.put(b"".join(head)), before), inputs)
 
 
 def settle(values: Iterable[Kept], batch: Batch) -> list[Entry]:
-    """Pack the small payloads, and say where every value is, in the given order."""
-    kept = list(values)
-    drafts = (value.stored for value in kept if isinstance(value.stored, _Draft))
-    packed = _pack((small for draft in drafts for small in draft.small()), batch)
+    """Pack the small payloads, and say where every value is, in the given order.
+
+    Args:
+        values: Values, which may still be in the making: the packs are written as they come.
+        batch: What they were kept with.
+
+    Raises:
+        ThetaError: The store can't be written.
+    """
+    kept: list[Kept] = []
+    lost: list[tuple[ObjectRef, Held]] = []
+
+    def new() -> Iterator[Held]:
+        for value in values:
+            kept.append(value)
+            for small in value.stored.small() if isinstance(value.stored, _Draft) else ():
+                if small.before:
+                    lost.append((small.before, small.payload))
+                else:
+                    yield small.payload
+
+    packed = pack(new(), batch)
+    # In their old order, lost payloads give the pack that they were in.
+    lost.sort(key=lambda item: (item[0].oid, item[0].offset))
+    for _, group in groupby(lost, key=lambda item: item[0].oid):
+        packed |= pack((payload for _, payload in group if payload not in packed), batch)
     return [
         Entry(
             value.name,
@@ -202,27 +215,6 @@ def settle(values: Iterable[Kept], batch: Batch) -> list[Entry]:
         )
         for value in kept
     ]
-
-
-def _pack(small: Iterable[_Small], batch: Batch) -> dict[_Small, ObjectRef]:
-    """Store small payloads together, in the order of their digests: the same set, the same pack."""
-    packs: list[list[_Small]] = []
-    size, before = 0, ""
-    for item in sorted(set(small), key=lambda item: (item.pack, item.digest, item.payload.digest)):
-        if not packs or size >= _PACK_TARGET or item.pack != before:
-            packs.append([])
-            size, before = 0, item.pack
-        packs[-1].append(item)
-        size += item.payload.size
-    places: dict[_Small, ObjectRef] = {}
-    for pack in packs:
-        whole = batch.put(batch.hold.get(item.payload) for item in pack)
-        offset = 0
-        for item in pack:
-            part = ObjectRef(whole.oid, offset, item.payload.size, whole.size)
-            places[item] = whole if len(pack) == 1 else part
-            offset += item.payload.size
-    return places
 
 
 def _chain(head: list[bytes], rest: Payload) -> Payload:

@@ -1,10 +1,11 @@
-"""Threads: how many, and a map over them that stops at the first failure."""
+"""Threads: how many, and maps over them that stop at a failure."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -26,26 +27,37 @@ def default_threads() -> int:
 def run_all(pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Results in the order of the items.
 
-    The first exception cancels what hasn't begun, waits for what has, and is raised.
+    An exception cancels what hasn't begun, waits for what has, and is raised.
+    """
+    return [*stream(pool, task, items)]
+
+
+def stream(pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
+    """As `run_all`, but each result is given as soon as it's there and those before it were given.
+
+    It begins with the first one asked for. To be closed, so that nothing goes on if it's left early.
     """
     futures = [pool.submit(task, item) for item in items]
     try:
-        wait(futures, return_when=FIRST_EXCEPTION)
+        for future in futures:
+            yield future.result()
     finally:
-        if any(f.done() and not f.cancelled() and f.exception() for f in futures):
-            for future in futures:
-                future.cancel()
-            wait(futures)
-    for future in futures:
-        if not future.cancelled() and future.exception():
-            future.result()
-    return [future.result() for future in futures]
+        for future in futures:
+            future.cancel()
+        wait(futures)
 
 
 def run_grouped(
     pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T], size_of: Callable[[T], int]
 ) -> list[R]:
-    """As `run_all`, but small items share a future: there may be thousands of tiny ones.
+    """As `run_all`, with groups as in `stream_grouped`."""
+    return [*stream_grouped(pool, task, items, size_of)]
+
+
+def stream_grouped(
+    pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T], size_of: Callable[[T], int]
+) -> Generator[R, None, None]:
+    """As `stream`, but small items share a future: there may be thousands of tiny ones.
 
     Args:
         pool: The threads.
@@ -61,6 +73,6 @@ def run_grouped(
             size = 0
         groups[-1].append(item)
         size += size_of(item)
-    return [
-        result for results in run_all(pool, lambda group: [*map(task, group)], groups) for result in results
-    ]
+    with closing(stream(pool, lambda group: [*map(task, group)], groups)) as results:
+        for group in results:
+            yield from group

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -13,7 +13,6 @@ from git_theta.bases import usable
 from git_theta.choose import AUTOMATIC, Base, Choice, base_of, choices, dense
 from git_theta.codecs.frames import CHUNK
 from git_theta.errors import UsageError
-from git_theta.keep import PACK_BELOW
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
@@ -22,6 +21,7 @@ from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRank
 from git_theta.store.batch import Batch
 from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
+from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates.base import Input, Payload, UnsuitableError
 from git_theta.updates.factors import matrix_shape
 from git_theta.updates.ia3 import Ia3, broadcasts
@@ -30,9 +30,6 @@ from git_theta.updates.quantized import Quantized
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 from git_theta.updates.sparse import Sparse
 from git_theta.workers import run_all
-
-#: A pack is closed when it has reached this many bytes.
-_PACK_TARGET = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,25 +130,8 @@ def store_all(
             made = dict(zip(names, run_all(pool, one, names), strict=True))
         entries = {name: entry for name, entry in made.items() if isinstance(entry, Entry)}
         waiting = {name: item for name, item in made.items() if isinstance(item, _Waiting)}
-        entries.update(_packed(waiting, batch))
-    return entries
-
-
-def _packed(small: Mapping[str, _Waiting], batch: Batch) -> dict[str, Entry]:
-    entries = {}
-    waiting = list(small.items())
-    while waiting:
-        count = size = 0
-        while count < len(waiting) and size < _PACK_TARGET:
-            size += waiting[count][1].payload.size
-            count += 1
-        pack, waiting = waiting[:count], waiting[count:]
-        whole = batch.put(batch.hold.get(item.payload) for _, item in pack)
-        at = 0
-        for name, item in pack:
-            part = ObjectRef(whole.oid, at, item.payload.size, whole.size)
-            entries[name] = item.draft.stored(whole if count == 1 else part)
-            at += item.payload.size
+        packed = pack((item.payload for item in waiting.values()), batch)
+        entries.update((name, item.draft.stored(packed[item.payload])) for name, item in waiting.items())
     return entries
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 from git_theta.model.digest import digest
@@ -15,19 +15,15 @@ _IN_MEMORY = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A payload that waits; equal ones are the same.
+    """A payload that waits.
 
     Attributes:
-        digest: BLAKE3-256 of its bytes.
+        digest: BLAKE3-256 of its bytes: equal payloads are one.
         size: How many they are.
-        data: The bytes; `None` if they're in the file.
-        offset: Where they are in the file.
     """
 
     digest: str
     size: int
-    data: bytes | None = field(compare=False, repr=False)
-    offset: int = field(compare=False)
 
 
 class Hold:
@@ -40,48 +36,64 @@ class Hold:
     def __init__(self, store: LocalStore) -> None:
         self._store = store
         self._turn = Lock()
-        self._size = 0
+        self._kept: dict[Held, bytes] = {}
+        self._kept_size = 0
+        self._offsets: dict[Held, int] = {}
+        self._end = 0
         self._handle = -1
 
     def put(self, payload: bytes) -> Held:
-        """Keep a payload.
+        """Keep a payload, unless an equal one was put before.
 
         Raises:
             ThetaError: The file can't be written.
         """
+        held = Held(digest(payload), len(payload))
+        # A thread that puts an equal payload returns only when this one is there.
         with self._turn:
-            offset = self._size - _IN_MEMORY
-            self._size += len(payload)
-            if offset >= 0 and self._handle < 0:
+            if held in self._offsets:
+                return held
+            if self._kept_size + held.size <= _IN_MEMORY:
+                self._offsets[held] = -1
+                self._kept[held] = payload
+                self._kept_size += held.size
+            else:
                 with told(self._store.root):
-                    self._handle = self._store.temporary_file()
-        if offset < 0:
-            return Held(digest(payload), len(payload), payload, 0)
-        with told(self._store.root):
-            done = 0
-            while done < len(payload):
-                done += os.pwrite(self._handle, memoryview(payload)[done:], offset + done)
-        return Held(digest(payload), len(payload), None, offset)
+                    self._append(payload)
+                self._offsets[held] = self._end
+                self._end += held.size
+        return held
 
-    def get(self, held: Held) -> bytes:
-        """The bytes of a payload.
+    def take(self, held: Held) -> bytes:
+        """The bytes of a payload whose `put` has ended; to be called once, as they may be forgotten.
 
         Raises:
             ThetaError: The file can't be read.
         """
-        if held.data is not None:
-            return held.data
+        with self._turn:
+            kept = self._kept.pop(held, None)
+            if kept is not None:
+                self._kept_size -= held.size
+                return kept
         data = b""
         with told(self._store.root):
             while len(data) < held.size:
-                more = os.pread(self._handle, held.size - len(data), held.offset + len(data))
+                more = os.pread(self._handle, held.size - len(data), self._offsets[held] + len(data))
                 if not more:
                     raise OSError("a temporary file was cut off")
                 data += more
         return data
 
+    def _append(self, payload: bytes) -> None:
+        if self._handle < 0:
+            self._handle = self._store.temporary_file()
+        done = 0
+        while done < len(payload):
+            done += os.pwrite(self._handle, memoryview(payload)[done:], self._end + done)
+
     def close(self) -> None:
         """Forget everything."""
+        self._kept.clear()
         if self._handle >= 0:
             os.close(self._handle)
             self._handle = -1

@@ -255,7 +255,7 @@ def refuse(repo: Repo, *args: str, name: str = NAME) -> str:
     out = done.stderr
     assert done.returncode in range(1, 8)
     assert out.startswith("error: ")
-    assert out.count("error: ") == 1
+    assert sum(line.startswith("error: ") for line in out.splitlines()) == 1
     assert (path.read_bytes() if path.exists() else None) == before
     assert repo.git("ls-files", "-s") == index
     assert not list(repo.path.rglob(".git-theta-*"))

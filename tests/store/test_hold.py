@@ -24,7 +24,7 @@ def test_payloads_come_back(holding: Hold) -> None:
     payloads = [os.urandom(n % 300) for n in range(200)]
     with ThreadPoolExecutor(4) as pool:
         held = list(pool.map(holding.put, payloads))
-        assert list(pool.map(holding.get, held)) == payloads
+        assert list(pool.map(holding.take, held)) == payloads
     assert [item.size for item in held] == list(map(len, payloads))
     holding.close()
 
@@ -33,6 +33,18 @@ def test_equal_payloads_are_the_same(holding: Hold) -> None:
     one, other, same = (holding.put(payload) for payload in (b"one", b"other", b"one"))
     assert one == same
     assert len({one, other, same}) == 2
+    assert holding.take(one) == b"one"
+    holding.close()
+
+
+def test_what_was_taken_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hold, "_IN_MEMORY", 1000)
+    holding = Hold(LocalStore(tmp_path))
+    before = len(os.listdir("/dev/fd"))
+    for _ in range(20):
+        payload = os.urandom(900)
+        assert holding.take(holding.put(payload)) == payload
+    assert len(os.listdir("/dev/fd")) == before
     holding.close()
 
 
