@@ -28,6 +28,9 @@ def _serve(name: str, args: Sequence[str]) -> int:
     from git_theta.memory import keep_memory
 
     keep_memory()
+    # Tensors are worked on by our own threads. Those of numpy's linear algebra take longer to start than most
+    # commands compute.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if name == "filter-process":
         from git_theta.git.serve import serve_stdio
 

@@ -84,10 +84,9 @@ def _input(source: Source, store: Store, nbytes: int) -> Pieces:
 
 
 def _payload(ref: ObjectRef, store: Store) -> memoryview:
-    data = store.get(ref.oid)
     if ref.length is None:
-        return data
-    payload = data[ref.offset : ref.offset + ref.length]
+        return store.get(ref.oid)
+    payload = store.part(ref.oid, ref.offset, ref.length)
     if len(payload) != ref.length:
-        raise CorruptError(f"object {ref.oid} is too short: {len(data)} bytes")
+        raise CorruptError(f"object {ref.oid} is too short: it ends {ref.length - len(payload)} bytes early")
     return payload

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, nullcontext
+from threading import Lock
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -16,6 +17,10 @@ _MOST = 8
 
 #: Small items are worked on by one thread until they have this many bytes together.
 _GROUP = 1 << 18
+
+#: Work on items below this size is mostly Python's own. Threads take turns at it: two at once are slower than
+#: one, because they wait for each other at every step.
+_TINY = 1 << 16
 
 
 def default_threads() -> int:
@@ -57,7 +62,7 @@ def run_grouped(
 def stream_grouped(
     pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T], size_of: Callable[[T], int]
 ) -> Generator[R, None, None]:
-    """As `stream`, but small items share a future: there may be thousands of tiny ones.
+    """As `stream`, but small items share a task, and the smallest are worked on by one thread at a time.
 
     Args:
         pool: The threads.
@@ -73,6 +78,12 @@ def stream_grouped(
             size = 0
         groups[-1].append(item)
         size += size_of(item)
-    with closing(stream(pool, lambda group: [*map(task, group)], groups)) as results:
+    turn = Lock()
+
+    def run(group: list[T]) -> list[R]:
+        with turn if max(map(size_of, group)) < _TINY else nullcontext():
+            return [*map(task, group)]
+
+    with closing(stream(pool, run, groups)) as results:
         for group in results:
             yield from group

@@ -79,3 +79,19 @@ def test_small_items_share_a_task(pool: ThreadPoolExecutor) -> None:
     with Counting(2) as counting:
         assert run_grouped(counting, lambda n: n, range(1000), lambda _n: 1000) == list(range(1000))
     assert len(submitted) < 10
+
+
+def test_tiny_items_are_worked_on_one_at_a_time(pool: ThreadPoolExecutor) -> None:
+    working, most = set(), []
+
+    def task(n: int) -> None:
+        working.add(n)
+        time.sleep(0.001)
+        most.append(len(working))
+        working.discard(n)
+
+    run_grouped(pool, task, range(20), lambda _n: 60_000)
+    assert max(most) == 1
+    most.clear()
+    run_grouped(pool, task, range(20), lambda _n: 300_000)
+    assert max(most) == 2

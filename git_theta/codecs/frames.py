@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from threading import local
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import CorruptError
@@ -58,8 +59,8 @@ class Writer:
 
         self._widths = tuple(widths)
         self._planes = {width: np.empty(most, f"<u{width}") for width in widths}
+        self._literals = literals
         self._packed = packed
-        self._compressor = _compressor(literals, packed)
 
     def frames(self, chunk: Words) -> Iterator[bytes | memoryview]:
         """The planes of a chunk; each piece is valid until the next is asked for."""
@@ -90,9 +91,10 @@ class Writer:
         yield data if coded is None else coded
 
     def _compress(self, data: memoryview) -> bytes | None:
-        if not _worth(self._compressor, data):
+        compressor = _compressor(self._literals, self._packed)
+        if not _worth(compressor, data):
             return None
-        coded = self._compressor.compress(data)
+        coded = compressor.compress(data)
         return coded if len(coded) < len(data) else None
 
 
@@ -115,11 +117,8 @@ class Reader:
     """
 
     def __init__(self, data: memoryview, *, packed: bool = False) -> None:
-        import zstandard
-
         self._data = data
         self._packed = packed
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=_format(packed))
         self._descriptor = 0 if packed else 4
         self._at = 0
 
@@ -207,7 +206,7 @@ class Reader:
             # The library would allocate whatever a frame claims to hold.
             raise CorruptError("the payload can't be decompressed: a frame claims a size of its own")
         try:
-            plane = self._decompressor.decompress(piece, max_output_size=size)
+            plane = _decompressor(self._packed).decompress(piece, max_output_size=size)
         except (zstandard.ZstdError, MemoryError) as error:
             raise CorruptError(f"the payload can't be decompressed: {error}") from error
         if len(plane) != size:
@@ -215,23 +214,46 @@ class Reader:
         return plane
 
 
+class _Own(local):
+    """A thread's compressors and decompressors, which take longer to make than to code a small plane."""
+
+    def __init__(self) -> None:
+        self.compressors: dict[tuple[bool, bool], zstandard.ZstdCompressor] = {}
+        self.decompressors: dict[bool, zstandard.ZstdDecompressor] = {}
+
+
+_own = _Own()
+
+
+def _compressor(literals: bool, packed: bool) -> zstandard.ZstdCompressor:
+    kept = _own.compressors
+    if (literals, packed) not in kept:
+        import zstandard
+
+        options: dict[str, int] = {"write_content_size": False, "format": _format(packed)}
+        if literals:
+            options |= {"strategy": zstandard.STRATEGY_FAST, "window_log": 17, "chain_log": 6, "hash_log": 6}
+            options |= {"search_log": 1, "min_match": 7}
+            parameters = zstandard.ZstdCompressionParameters(**options)
+        else:
+            parameters = zstandard.ZstdCompressionParameters.from_level(3, **options)
+        kept[literals, packed] = zstandard.ZstdCompressor(compression_params=parameters)
+    return kept[literals, packed]
+
+
+def _decompressor(packed: bool) -> zstandard.ZstdDecompressor:
+    kept = _own.decompressors
+    if packed not in kept:
+        import zstandard
+
+        kept[packed] = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW, format=_format(packed))
+    return kept[packed]
+
+
 def _format(packed: bool) -> int:
     import zstandard
 
     return zstandard.FORMAT_ZSTD1_MAGICLESS if packed else zstandard.FORMAT_ZSTD1
-
-
-def _compressor(literals: bool, packed: bool) -> zstandard.ZstdCompressor:
-    import zstandard
-
-    options: dict[str, int] = {"write_content_size": False, "format": _format(packed)}
-    if literals:
-        options |= {"strategy": zstandard.STRATEGY_FAST, "window_log": 17, "chain_log": 6, "hash_log": 6}
-        options |= {"search_log": 1, "min_match": 7}
-        parameters = zstandard.ZstdCompressionParameters(**options)
-    else:
-        parameters = zstandard.ZstdCompressionParameters.from_level(3, **options)
-    return zstandard.ZstdCompressor(compression_params=parameters)
 
 
 def _worth(compressor: zstandard.ZstdCompressor, plane: memoryview) -> bool:

@@ -53,6 +53,12 @@ class Scratch(LocalStore):
         """The object from either; see `LocalStore.get`."""
         return super().get(oid) if self.path(oid).exists() else self.below.get(oid)
 
+    def part(self, oid: str, offset: int, length: int) -> memoryview:
+        """A range of the object from either; see `LocalStore.part`."""
+        if self.path(oid).exists():
+            return super().part(oid, offset, length)
+        return self.below.part(oid, offset, length)
+
 
 @contextmanager
 def scratch(store: LocalStore) -> Iterator[Scratch]:

@@ -26,6 +26,14 @@ class Store(Protocol):
         """
         ...
 
+    def part(self, oid: str, offset: int, length: int) -> memoryview:
+        """A range of the object's bytes; fewer where it ends.
+
+        Raises:
+            MissingObjectError: The object isn't there.
+        """
+        ...
+
     def put(self, pieces: Iterable[bytes | memoryview]) -> str:
         """Store an object made of pieces, durably, and return its name. Storing it again is free of harm."""
         ...

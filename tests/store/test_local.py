@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
+from git_theta.store import local
 from git_theta.store.local import LocalStore
 
 
@@ -29,6 +30,17 @@ def test_an_object_is_named_by_its_sha256(store: LocalStore) -> None:
 
 def test_the_empty_object(store: LocalStore) -> None:
     assert bytes(store.get(store.put([]))) == b""
+
+
+@pytest.mark.parametrize("copied", [0, 1 << 20])
+def test_a_part_of_an_object(store: LocalStore, monkeypatch: pytest.MonkeyPatch, copied: int) -> None:
+    monkeypatch.setattr(local, "_COPIED", copied)
+    oid = store.put([b"abcdef"])
+    ranges = [(0, 6), (2, 3), (0, 0), (6, 1), (4, 10), (100, 10)]
+    parts = [bytes(store.part(oid, offset, length)) for offset, length in ranges]
+    assert parts == [b"abcdef", b"cde", b"", b"", b"ef", b""]
+    with pytest.raises(MissingObjectError):
+        store.part("a" * 64, 0, 1)
 
 
 def test_storing_twice_leaves_one_file(store: LocalStore) -> None:
