@@ -155,7 +155,9 @@ class LocalStore:
             MissingObjectError: It isn't there.
             OSError: It can't be read.
         """
-        return os.fdopen(self._open(oid), "rb")
+        if not self.path(oid).exists():
+            self._borrow(oid)
+        return self.path(oid).open("rb")
 
     def put(self, pieces: Iterable[bytes | memoryview]) -> str:
         """Write an object; see `Store.put`.

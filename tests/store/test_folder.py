@@ -43,7 +43,7 @@ def test_it_is_laid_out_as_a_store(remote: FolderRemote, folder: Path, tmp_path:
 
 def send_from_store(remote: FolderRemote, store: LocalStore, data: bytes) -> str:
     oid = store.put([data])
-    with store.path(oid).open("rb") as file:
+    with store.open(oid) as file:
         remote.sends([named(data)])[oid](file, int)
     return oid
 
