@@ -37,10 +37,11 @@ class _Piece:
     def extent(self) -> tuple[int, int]:
         """First and one-past-last byte in the file."""
         spec, place = self.entry.spec, self.place
-        strides = spec.strides if place.strides is None else place.strides
-        if len(strides) != len(spec.shape):
+        if place.strides is None:
+            return place.offset, place.offset + spec.nbytes
+        if len(place.strides) != len(spec.shape):
             raise CorruptError(f"the layout doesn't fit the shape of parameter {self.entry.name!r}")
-        return extent(place.offset, spec.shape, strides, spec.item_size)
+        return extent(place.offset, spec.shape, place.strides, spec.item_size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class TensorSpec:
     Attributes:
         dtype: A key of `ITEM_SIZE`.
         shape: Sizes of the dimensions, outermost first; `()` for a scalar.
+        nbytes: Bytes of the logical, C-contiguous value.
 
     Raises:
         ValueError: The dtype is unknown, a size is negative, or the total is absurd.
@@ -87,6 +88,8 @@ class TensorSpec:
 
     dtype: str
     shape: tuple[int, ...]
+    # It follows from the others, and is asked for ten times for each of thousands of tensors.
+    nbytes: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.dtype not in ITEM_SIZE:
@@ -95,8 +98,10 @@ class TensorSpec:
             raise ValueError(f"{len(self.shape)} dimensions; at most {MAX_DIMENSIONS} are possible")
         if any(size < 0 for size in self.shape):
             raise ValueError(f"negative size in shape {list(self.shape)}")
-        if self.nbytes > MAX_BYTES:
+        nbytes = self.count * self.item_size
+        if nbytes > MAX_BYTES:
             raise ValueError(f"shape {list(self.shape)} is larger than any file")
+        object.__setattr__(self, "nbytes", nbytes)
 
     @property
     def count(self) -> int:
@@ -107,11 +112,6 @@ class TensorSpec:
     def item_size(self) -> int:
         """Bytes per element."""
         return ITEM_SIZE[self.dtype]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the logical, C-contiguous value."""
-        return self.count * self.item_size
 
     @property
     def word_size(self) -> int:
