@@ -146,7 +146,8 @@ class LocalStore:
             return self.get(oid)[offset : offset + length]
         with self._opened(oid) as handle:
             length = min(length, os.fstat(handle).st_size - offset)
-            return memoryview(os.pread(handle, max(0, length), offset))
+            # A range may be anything that a manifest says, also no position of any file.
+            return memoryview(os.pread(handle, length, offset) if length > 0 else b"")
 
     def open(self, oid: str) -> BinaryIO:
         """The object as a file, open for reading.
