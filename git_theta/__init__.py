@@ -6,9 +6,11 @@ Attributes:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+# Every filter start pays for what is imported here.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from git_theta.api import load, manifest
 
 __all__ = ["__version__", "load", "manifest"]
@@ -16,7 +18,6 @@ __version__ = "1.0.0.dev0"
 
 
 def __getattr__(name: str) -> Any:
-    # Importing the package costs every filter start; the API is loaded when it's used.
     if name in ("load", "manifest"):
         from git_theta import api
 

@@ -6,7 +6,11 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import NoReturn
+
+# Git waits for what is loaded here, and `typing` is a tenth of it.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def main() -> int:
@@ -24,6 +28,10 @@ def main() -> int:
 
 
 def _serve(name: str, args: Sequence[str]) -> int:
+    if name == "filter-process":
+        from git_theta.git.serve import serve_stdio
+
+        return serve_stdio()
     # First of all, since looking for garbage would slow the imports down.
     from git_theta.memory import keep_memory
 
@@ -31,10 +39,6 @@ def _serve(name: str, args: Sequence[str]) -> int:
     # Tensors are worked on by our own threads. Those of numpy's linear algebra take longer to start than most
     # commands compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    if name == "filter-process":
-        from git_theta.git.serve import serve_stdio
-
-        return serve_stdio()
     if name == "diff-driver":
         from git_theta.git.driver import serve
 

@@ -88,8 +88,8 @@ def drain(
     Raises:
         ThetaError: The file changed meanwhile, and the stream is gone.
     """
-    if file and isinstance(pieces, Content):
-        sender = sender_of(file.status)
+    if isinstance(pieces, Content):
+        sender = pieces.sender or (sender_of(file.status) if file else None)
         if sender:
             _skip(pieces, file, sender)
             return None
@@ -107,9 +107,9 @@ def drain(
     return _keep(data[:done], memoryview(b""), iterator, temporary)
 
 
-def _skip(content: Content, file: WorkFile, sender: Sender) -> None:
-    size = len(file.data)
-    if content.skip() != size or sender.position() != size:
+def _skip(content: Content, file: WorkFile | None, sender: Sender) -> None:
+    size = content.skip()
+    if file is None or not sender.sends(file.status) or not size == len(file.data) == sender.position():
         raise ThetaError("the file was written to while Git read it", "try again when it's quiet")
 
 

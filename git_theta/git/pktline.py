@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from git_theta.errors import GitError
+from git_theta.git.sender import Sender
+from git_theta.git.skipper import Skipper, broken_off, skip_packets
 
 #: The most bytes that a packet holds besides its four-byte length.
 MAX_DATA = 65516
@@ -35,13 +37,16 @@ class Reader:
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
 
-    def packet(self) -> memoryview | None:
+    def packet(self, *, ahead: bool = True) -> memoryview | None:
         """The next packet's data, valid until the next call; empty for a flush, `None` at the end.
+
+        Args:
+            ahead: Whether to take more from the descriptor, if there is more.
 
         Raises:
             GitError: What comes isn't the protocol.
         """
-        if not self._have(4):
+        if not self._have(4, ahead):
             if self._end > self._start:
                 raise GitError("git's filter protocol broke off in a packet")
             return None
@@ -53,7 +58,7 @@ class Reader:
         if length == 0:
             self._start += 4
             return self._view[:0]
-        if length < 4 or not self._have(length):
+        if length < 4 or not self._have(length, ahead):
             raise GitError("git's filter protocol broke off in a packet")
         start = self._start
         self._start = start + length
@@ -63,56 +68,39 @@ class Reader:
         """Packets up to the next flush."""
         return Content(self)
 
-    def skip_packets(self, sink: int) -> int:
+    def skip_packets(self) -> int:
         """Throw the packets up to the next flush away, without copying them; returns the bytes they held.
 
-        Args:
-            sink: A descriptor of the null device.
+        Raises:
+            GitError: What comes isn't the protocol.
         """
         total = 0
         while self._start < self._end:
             packet = self.packet()
             if packet is None:
-                raise _broken_off()
+                raise broken_off()
             if not packet:
                 return total
             total += len(packet)
-        while length := self._length():
-            left = length - 4
-            total += left
-            while left:
-                moved = os.splice(self._handle, sink, left)
-                if not moved:
-                    raise _broken_off()
-                left -= moved
-        return total
+        return total + skip_packets(self._handle)
 
-    def _length(self) -> int:
-        """The next packet's length, past the buffer; 0 for a flush."""
-        head = b""
-        while len(head) < 4:
-            more = os.read(self._handle, 4 - len(head))
-            if not more:
-                raise _broken_off()
-            head += more
-        try:
-            length = int(head, 16)
-        except ValueError as error:
-            raise GitError("this isn't git's filter protocol") from error
-        if 0 < length < 4:
-            raise GitError("git's filter protocol has a packet of an impossible length")
-        return length
+    def is_ahead(self) -> bool:
+        """Whether something was taken from the descriptor that nobody has asked for."""
+        return self._start < self._end
 
     def lines(self) -> list[str] | None:
-        """Text lines up to the next flush; `None` at the end of input."""
+        """Text lines up to the next flush; `None` at the end of input.
+
+        What follows them stays in the pipe, so that another process can take it from there.
+        """
         found = []
-        while packet := self.packet():
+        while packet := self.packet(ahead=False):
             found.append(os.fsdecode(bytes(packet)).removesuffix("\n"))
         if packet is None and not found:
             return None
         return found
 
-    def _have(self, count: int) -> bool:
+    def _have(self, count: int, ahead: bool) -> bool:
         while self._end - self._start < count:
             if self._start and len(self._buffer) - self._start < count:
                 self._buffer[: self._end - self._start] = self._buffer[self._start : self._end]
@@ -120,7 +108,8 @@ class Reader:
                 self._start = 0
             elif self._start == self._end:
                 self._start = self._end = 0
-            got = os.readv(self._handle, [self._view[self._end :]])
+            room = self._view[self._end :] if ahead else self._view[self._end : self._start + count]
+            got = os.readv(self._handle, [room])
             if not got:
                 return False
             self._end += got
@@ -128,37 +117,47 @@ class Reader:
 
 
 class Content:
-    """A file's packets: to be read once, or skipped."""
+    """A file's packets: to be read once, or skipped.
+
+    Attributes:
+        sender: Where the bytes come from, if another process skips them.
+    """
 
     def __init__(self, reader: Reader) -> None:
+        self.sender: Sender | None = None
+        self._skipper: Skipper | None = None
         self._reader = reader
         self._ended = False
 
     def __iter__(self) -> Iterator[memoryview]:
         """What is left; each packet is valid until the next is asked for."""
+        if self._skipper:
+            self.skip()
         while not self._ended:
             packet = self._reader.packet()
             if packet is None:
-                raise _broken_off()
+                raise broken_off()
             if packet:
                 yield packet
             else:
                 self._ended = True
 
+    def hand_over(self, skipper: Skipper, sender: Sender) -> None:
+        """Let another process skip it from now on, if that can be: what it holds is known to be a file's."""
+        if not self._reader.is_ahead() and skipper.begin():
+            self._skipper, self.sender = skipper, sender
+
     def skip(self) -> int:
-        """Throw what is left away; returns how many bytes it was."""
+        """Throw what is left away; returns how many bytes it was.
+
+        Raises:
+            GitError: What comes isn't the protocol.
+        """
         if self._ended:
             return 0
+        total = self._skipper.result() if self._skipper else self._reader.skip_packets()
         self._ended = True
-        sink = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            return self._reader.skip_packets(sink)
-        finally:
-            os.close(sink)
-
-
-def _broken_off() -> GitError:
-    return GitError("git's filter protocol broke off in a file")
+        return total
 
 
 class Writer:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, MissingObjectError, ThetaError
@@ -14,8 +13,9 @@ from git_theta.git.body import drain
 from git_theta.git.diff_files import DiffDriver
 from git_theta.git.filter import Filter, send, wanted
 from git_theta.git.interrupts import interruptible
-from git_theta.git.pktline import Reader, Writer
+from git_theta.git.pktline import Content, Writer
 from git_theta.git.repository import Repository
+from git_theta.git.requests import Request
 from git_theta.git.tell import explain
 from git_theta.model.manifest import Manifest
 from git_theta.progress import progress
@@ -30,34 +30,21 @@ _AHEAD = 16
 _ASK_AGAIN = "status=delayed"
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    """What Git asks for: a command, and keys about one file."""
-
-    command: str
-    path: str
-    blob: str
-    can_delay: bool
-    treeish: str
-
-
 class Process:
-    """Serves Git until it closes the pipe.
+    """Answers Git's requests about the files of one command.
 
     Args:
         repository: The repository; the current folder is the top of the work tree.
-        reader: Packets from Git.
         writer: Packets to Git.
     """
 
-    def __init__(self, repository: Repository, reader: Reader, writer: Writer) -> None:
+    def __init__(self, repository: Repository, writer: Writer) -> None:
         self._filter = Filter(repository)
         self._settings = repository.settings
-        self._reader = reader
         self._writer = writer
         self._pending: dict[str, Pending] = {}
         self._delayed: dict[str, Manifest] = {}
-        self._awaiting: dict[str, tuple[_Request, Manifest]] = {}
+        self._awaiting: dict[str, tuple[Request, Manifest]] = {}
         self._absent: dict[str, int | None] = {}
         self._ready: dict[str, Future[int]] = {}
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
@@ -65,16 +52,15 @@ class Process:
         self._reminded = False
         self._trouble: ThetaError | None = None
 
-    def serve(self) -> None:
-        """Answer requests to the end of input, then materialise what was put off.
+    def serve(self, requests: Iterable[tuple[Request, Content]]) -> None:
+        """Answer requests until there are no more.
 
         Raises:
             GitError: Git broke off in the middle of something.
         """
         try:
-            self._handshake()
-            while (lines := self._reader.lines()) is not None:
-                self._answer(_request(lines))
+            for request, content in requests:
+                self._answer(request, content)
         finally:
             self._drop_delayed()
             self._pool.shutdown()
@@ -91,29 +77,17 @@ class Process:
             tell_failed(failed)
             self._filter.close()
 
-    def _handshake(self) -> None:
-        lines = self._reader.lines()
-        if lines is None:
-            return
-        if not lines or lines[0] != "git-filter-client" or "version=2" not in lines:
-            raise GitError("this is started by git, as `filter.theta.process`", "run `git theta install`")
-        self._writer.lines("git-filter-server", "version=2")
-        offered = self._reader.lines() or []
-        ours = ("capability=clean", "capability=smudge", "capability=delay")
-        self._writer.lines(*(capability for capability in ours if capability in offered))
-
-    def _answer(self, request: _Request) -> None:
+    def _answer(self, request: Request, content: Content) -> None:
         if request.command == "clean":
-            self._clean(request)
+            self._clean(request, content)
         elif request.command == "smudge":
-            self._smudge(request)
+            self._smudge(request, content)
         elif request.command == "list_available_blobs":
             self._list_available()
         else:
             raise GitError(f"git asks for {request.command!r}, which isn't known")
 
-    def _clean(self, request: _Request) -> None:
-        content = self._reader.content()
+    def _clean(self, request: Request, content: Content) -> None:
         try:
             blob = self._filter.clean(request.path, content)
         except (ThetaError, OSError) as error:
@@ -124,8 +98,7 @@ class Process:
         self._give(blob)
         self._remind()
 
-    def _smudge(self, request: _Request) -> None:
-        content = self._reader.content()
+    def _smudge(self, request: Request, content: Content) -> None:
         if any(request.path in held for held in (self._ready, self._delayed, self._awaiting)):
             for _ in content:
                 pass
@@ -173,7 +146,7 @@ class Process:
             with suppress(ThetaError, OSError):
                 remind(self._filter.repository)
 
-    def _is_for_the_driver(self, request: _Request) -> bool:
+    def _is_for_the_driver(self, request: Request) -> bool:
         """Whether Git wants the file only to hand it to our diff driver, which needs no more than this.
 
         Git says a blob and nothing else then. Other commands say no more, so in any doubt the answer is no.
@@ -182,12 +155,12 @@ class Process:
             return False
         return self._diff_driver.reads(request.path)
 
-    def _is_large(self, request: _Request, manifest: Manifest) -> bool:
+    def _is_large(self, request: Request, manifest: Manifest) -> bool:
         return (
             request.can_delay and bool(request.blob) and manifest.size >= self._settings.materialise_threshold
         )
 
-    def _put_off(self, request: _Request, manifest: Manifest) -> None:
+    def _put_off(self, request: Request, manifest: Manifest) -> None:
         """Answer with the manifest; the file is written at the end."""
         from git_theta.git.materialise import Pending
 
@@ -241,7 +214,7 @@ class Process:
         for path in list(self._delayed)[: max(0, _AHEAD - len(self._ready))]:
             self._ready[path] = self._pool.submit(self._decode, self._delayed.pop(path))
 
-    def _give_delayed(self, request: _Request) -> None:
+    def _give_delayed(self, request: Request) -> None:
         try:
             if request.path in self._awaiting:
                 first, manifest = self._awaiting.pop(request.path)
@@ -287,7 +260,7 @@ class Process:
         finally:
             os.close(handle)
 
-    def _refuse(self, request: _Request, error: Exception) -> None:
+    def _refuse(self, request: Request, error: Exception) -> None:
         if isinstance(error, MissingObjectError) and self._trouble:
             # Why it's missing says more.
             error = self._trouble
@@ -306,17 +279,3 @@ def _load() -> None:
 
     import git_theta.git.materialise
     import git_theta.smudge  # noqa: F401
-
-
-def _request(lines: list[str]) -> _Request:
-    keys: dict[str, str] = {}
-    for line in lines:
-        key, _, value = line.partition("=")
-        keys[key] = value
-    return _Request(
-        keys.get("command", ""),
-        keys.get("pathname", ""),
-        keys.get("blob", ""),
-        keys.get("can-delay") == "1",
-        keys.get("treeish", ""),
-    )

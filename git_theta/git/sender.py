@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 
-_PROCESSES = Path("/proc")
+_PROCESSES = "/proc"
 
 
-@dataclass(frozen=True, slots=True)
 class Sender:
     """A descriptor of a file in a process that started this one.
 
-    Attributes:
+    Args:
+        status: The file's stat.
         info: The descriptor's file under `/proc/PID/fdinfo`.
     """
 
-    info: Path
+    def __init__(self, status: os.stat_result, info: str) -> None:
+        self._status = status
+        self._info = info
+
+    def sends(self, status: os.stat_result) -> bool:
+        """Whether it's the file with that stat that is sent."""
+        return os.path.samestat(self._status, status)
 
     def position(self) -> int | None:
         """How far the process has read, in bytes; `None` if it has closed the descriptor."""
         with suppress(OSError, ValueError, IndexError):
-            return int(self.info.read_text().split("pos:", 1)[1].split()[0])
+            return int(_text(self._info).split("pos:", 1)[1].split()[0])
         return None
 
 
@@ -42,14 +46,19 @@ def sender_of(status: os.stat_result) -> Sender | None:
 
 def _parent(process: int) -> int:
     # The name, in parentheses, may hold anything; the state and the parent follow it.
-    fields = (_PROCESSES / str(process) / "stat").read_text().rpartition(")")[2].split()
+    fields = _text(f"{_PROCESSES}/{process}/stat").rpartition(")")[2].split()
     return int(fields[1])
 
 
 def _descriptor(process: int, status: os.stat_result) -> Sender | None:
-    folder = _PROCESSES / str(process)
-    for name in os.listdir(folder / "fd"):
+    folder = f"{_PROCESSES}/{process}"
+    for name in os.listdir(f"{folder}/fd"):
         with suppress(OSError):
-            if os.path.samestat(os.stat(folder / "fd" / name), status):
-                return Sender(folder / "fdinfo" / name)
+            if os.path.samestat(os.stat(f"{folder}/fd/{name}"), status):
+                return Sender(status, f"{folder}/fdinfo/{name}")
     return None
+
+
+def _text(path: str) -> str:
+    with open(path, "rb", buffering=0) as file:
+        return os.fsdecode(file.read())

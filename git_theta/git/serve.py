@@ -1,18 +1,25 @@
-"""`filter.theta.process`: one process that serves the git command that started it."""
+"""`filter.theta.process`: one process that serves the git command that started it.
+
+Git waits until it's answered, and then for every byte of a file to be taken. So the conversation begins, and
+a large file is on its way, before anything else is loaded.
+"""
 
 from __future__ import annotations
 
 import os
 from contextlib import suppress
+from itertools import chain
 
 from git_theta.errors import ThetaError
-from git_theta.git.command import Git
-from git_theta.git.hooks import hooks_installed
 from git_theta.git.interrupts import undisturbed
 from git_theta.git.pktline import Reader, Writer, widen
-from git_theta.git.process import Process
-from git_theta.git.repository import Repository
-from git_theta.git.tell import explain, note
+from git_theta.git.requests import requests, shake_hands
+from git_theta.git.skipper import Skipper
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from git_theta.git.process import Process
+    from git_theta.git.repository import Repository
 
 
 def serve_stdio() -> int:
@@ -20,32 +27,56 @@ def serve_stdio() -> int:
     try:
         return _serve()
     except ThetaError as error:
+        from git_theta.git.tell import explain
+
         explain(None, error)
         return error.exit_code
 
 
 def _serve() -> int:
-    # Tensors are worked on in threads already: numpy needn't start more for each.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with undisturbed():
         widen(0)
         widen(1)
-        repository = Repository(Git())
-        _ensure_hooks(repository)
-        process = Process(repository, Reader(0), Writer(1))
+        reader, writer, skipper = Reader(0), Writer(1), Skipper(0)
+        shake_hands(reader, writer)
+        asked = requests(reader, skipper)
+        first = next(asked, None)
+        if first is None:
+            return 0
+        process = _process(writer)
         # A broken pipe means that git was interrupted. What it wrote as a manifest is still worth finishing.
         with suppress(BrokenPipeError):
-            process.serve()
+            process.serve(chain([first], asked))
+        skipper.close()
     try:
         process.finish()
     except KeyboardInterrupt:
+        from git_theta.git.tell import note
+
         note("interrupted; run `git theta checkout` to write the files that still hold a manifest")
         return 130
     return 0
 
 
+def _process(writer: Writer) -> Process:
+    from git_theta.memory import keep_memory
+
+    keep_memory()
+    # Tensors are worked on in threads already: numpy needn't start more for each.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from git_theta.git.command import Git
+    from git_theta.git.process import Process
+    from git_theta.git.repository import Repository
+
+    repository = Repository(Git())
+    _ensure_hooks(repository)
+    return Process(repository, writer)
+
+
 def _ensure_hooks(repository: Repository) -> None:
     """Install hooks where the filter runs: a fresh clone has none. A failure isn't worth a word here."""
+    from git_theta.git.hooks import hooks_installed
+
     if repository.settings.hooks and not hooks_installed(repository.hooks_dir):
         from git_theta.git.install import install_hooks
 

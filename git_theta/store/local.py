@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -306,6 +304,9 @@ class LocalStore:
             return os.open(self.path(oid), flags)
 
     def _temporary(self) -> tuple[int, str]:
+        # `git status` writes nothing.
+        import tempfile
+
         try:
             return tempfile.mkstemp(dir=self.tmp)
         except FileNotFoundError:
@@ -369,6 +370,8 @@ def _remove_folder(path: Path, seconds: float) -> bool:
         return False
     if max(each.lstat().st_mtime for each in (path, *path.rglob("*"))) >= time.time() - seconds * _PATIENCE:
         return False
+    import shutil
+
     shutil.rmtree(path)
     return True
 

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import GitError
+from git_theta.git.pktline import Reader, Writer
+from git_theta.git.requests import Request, requests, shake_hands
+from git_theta.git.skipper import Skipper
+
+
+@contextmanager
+def said(*groups: list[str]) -> Iterator[tuple[Reader, Writer, int]]:
+    """A reader of what Git says, a writer to Git, and a descriptor of what is written."""
+    from_git, git = os.pipe()
+    answers, to_git = os.pipe()
+    try:
+        for lines in groups:
+            Writer(git).lines(*lines)
+        os.close(git)
+        yield Reader(from_git), Writer(to_git), answers
+    finally:
+        for handle in (from_git, answers, to_git):
+            os.close(handle)
+
+
+def test_only_what_git_offers_is_taken_up() -> None:
+    with said(["git-filter-client", "version=2"], ["capability=clean", "capability=news"]) as (
+        reader,
+        writer,
+        answers,
+    ):
+        shake_hands(reader, writer)
+        assert os.read(answers, 1000) == (
+            b"0016git-filter-server\n000eversion=2\n00000015capability=clean\n0000"
+        )
+
+
+@pytest.mark.parametrize("lines", [[], ["hello"], ["git-filter-client", "version=3"]])
+def test_somebody_else_is_refused(lines: list[str]) -> None:
+    with said(lines) as (reader, writer, _), pytest.raises(GitError, match="started by git"):
+        shake_hands(reader, writer)
+
+
+def test_requests_come_with_their_content() -> None:
+    from_git, git = os.pipe()
+    writer = Writer(git)
+    for path in ("a=b", "c"):
+        writer.lines("command=clean", f"pathname={path}")
+        writer.data(path.encode() * 3)
+        writer.flush()
+    writer.lines("command=list_available_blobs")
+    os.close(git)
+    asked = requests(Reader(from_git), Skipper(from_git))
+    found = []
+    for request, content in asked:
+        if request.path:
+            found.append((request.command, request.path, b"".join(map(bytes, content))))
+        else:
+            found.append((request.command,))
+    os.close(from_git)
+    assert found == [
+        ("clean", "a=b", b"a=b" * 3),
+        ("clean", "c", b"ccc"),
+        ("list_available_blobs",),
+    ]
+
+
+def test_what_git_says_of_a_file() -> None:
+    request = Request(["command=smudge", "pathname=m", "treeish=main", "blob=12ab", "can-delay=1"])
+    assert (request.command, request.path, request.treeish) == ("smudge", "m", "main")
+    assert (request.blob, request.can_delay) == ("12ab", True)
+    assert not Request(["command=smudge", "pathname=m"]).can_delay
+
+
+_FILTER = """
+import os, sys
+from git_theta.git.body import drain, work_file
+from git_theta.git.pktline import Reader
+from git_theta.git.requests import requests
+from git_theta.git.skipper import Skipper
+skipper = Skipper(0)
+for request, content in requests(Reader(0), skipper):
+    print(content.sender is not None)
+    if sys.argv[1] != request.path:
+        os.replace(sys.argv[1], request.path)
+    with work_file(request.path) as file:
+        print(drain(content, file, lambda: 1 / 0))
+skipper.close()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs Linux's /proc")
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("size", [1 << 20, 9 << 20])
+def test_a_large_file_is_on_its_way_before_it_is_asked_for(tmp_path: Path, replaced: bool, size: int) -> None:
+    (tmp_path / "model").write_bytes(bytes(size))
+    (tmp_path / "other").write_bytes(bytes(size))
+    command = [sys.executable, "-c", _FILTER, "other" if replaced else "model"]
+    with (
+        (tmp_path / "model").open("rb") as sent,
+        subprocess.Popen(
+            command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        writer = Writer(process.stdin.fileno())
+        writer.lines("command=clean", "pathname=model")
+        writer.data(sent.read())
+        writer.flush()
+        process.stdin.close()
+        out, err = process.stdout.read().decode().split(), process.stderr.read().decode()
+    large = size > 4 << 20
+    assert out[0] == str(large)
+    if replaced and large:
+        assert "the file was written to while Git read it" in err
+    else:
+        # It's the file, or it could be compared with it.
+        assert out == [str(large), "None"]
+        assert not err

@@ -1,0 +1,118 @@
+"""The process that throws content away; tests run it from a script, since it isn't started among threads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from git_theta.git.pktline import MAX_DATA
+from git_theta.git.skipper import Skipper
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+
+_START = """
+import os, signal, sys
+from git_theta.git.skipper import Skipper
+skipper = Skipper(0)
+"""
+
+
+def run(code: str, stdin: bytes = b"") -> str:
+    command = [sys.executable, "-c", _START + code]
+    done = subprocess.run(command, input=stdin, capture_output=True, check=True, timeout=60)
+    assert not done.stderr
+    return done.stdout.decode().strip()
+
+
+def packets(*sizes: int) -> bytes:
+    return b"".join(b"%04x" % (size + 4) + bytes(size) for size in sizes) + b"0000"
+
+
+def test_content_is_taken_and_what_follows_is_left() -> None:
+    code = """
+assert skipper.begin()
+assert skipper.result() == 40 * 65516 + 3
+assert os.read(0, 5) == b"hello"
+assert skipper.begin()
+assert skipper.result() == 7
+skipper.close()
+print(os.read(0, 100))
+"""
+    assert run(code, packets(*[MAX_DATA] * 40, 3) + b"hello" + packets(7) + b"bye") == "b'bye'"
+
+
+@pytest.mark.parametrize("stdin", [b"", b"0008ab", b"zzzz", b"0003", packets(9)[:-1]])
+def test_content_that_breaks_off_has_no_result(stdin: bytes) -> None:
+    code = """
+from git_theta.errors import GitError
+assert skipper.begin()
+for _ in range(2):
+    try:
+        skipper.result()
+    except GitError as error:
+        print(error.message)
+skipper.close()
+"""
+    assert run(code, stdin).splitlines() == ["git's filter protocol broke off in a file"] * 2
+
+
+def test_a_killed_process_has_no_result() -> None:
+    code = """
+from git_theta.errors import GitError
+assert skipper.begin() and skipper.result() == 1
+os.kill(skipper._process, signal.SIGKILL)
+os.waitid(os.P_PID, skipper._process, os.WEXITED | os.WNOWAIT)
+assert skipper.begin()
+try:
+    skipper.result()
+except GitError:
+    print("refused")
+skipper.close()
+"""
+    assert run(code, packets(1) + packets(2)) == "refused"
+
+
+def test_it_ends_with_its_parent_and_keeps_no_output_open() -> None:
+    # The script's output ends although the other process is in the middle of a packet.
+    with subprocess.Popen(
+        [sys.executable, "-c", _START + "assert skipper.begin(); os._exit(0)"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as script:
+        assert script.stdin is not None
+        assert script.stdout is not None
+        script.stdin.write(b"ffff")
+        script.stdin.flush()
+        assert script.stdout.read() == b""
+
+
+def test_it_ignores_ctrl_c() -> None:
+    code = """
+assert skipper.begin() and skipper.result() == 1
+os.kill(skipper._process, signal.SIGINT)
+assert skipper.begin() and skipper.result() == 2
+skipper.close()
+print("both")
+"""
+    assert run(code, packets(1) + packets(2)) == "both"
+
+
+def test_it_is_not_started_among_threads() -> None:
+    code = """
+from threading import Event, Thread
+done = Event()
+thread = Thread(target=done.wait)
+thread.start()
+print(skipper.begin())
+done.set()
+thread.join()
+skipper.close()
+"""
+    assert run(code) == "False"
+
+
+def test_closing_what_was_not_started_does_nothing() -> None:
+    Skipper(0).close()
