@@ -14,7 +14,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.frames import CHUNK, Reader, Writer, number
+from git_theta.codecs.frames import CHUNK
+from git_theta.codecs.packed import PackedReader, PackedWriter, number
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Payload, Pieces, UnsuitableError, only
@@ -64,8 +65,8 @@ class Quantized:
         yield typed_header(self.name, spec, step=float(step))
         word = f"<u{spec.word_size}"
         most = min(CHUNK, len(value)) // spec.word_size
-        small = Writer((1,), most, literals=True, packed=True)
-        others = Writer((1, 1, 1, 1), most, literals=True, packed=True)
+        small = PackedWriter(1, most, literals=True)
+        others = PackedWriter(4, most, literals=True)
         at = 0
         for chunk in chunks(base(len(value)), CHUNK, len(value)):
             before = widen(np.frombuffer(chunk, word), spec.dtype)
@@ -91,7 +92,7 @@ class Quantized:
         step = header.get("step")
         if spec.dtype not in ARITHMETIC or not isinstance(step, float) or not math.isfinite(step):
             raise CorruptError("the payload's step makes no sense")
-        reader = Reader(body, packed=True)
+        reader = PackedReader(body)
         for chunk in chunks(base(nbytes), CHUNK, nbytes):
             words = np.frombuffer(chunk, f"<u{spec.word_size}")
             zigzag = _read(reader, len(words))
@@ -112,13 +113,13 @@ def _zigzag(steps: NDArray[np.float64]) -> Words:
     return zigzag
 
 
-def _read(reader: Reader, count: int) -> Words:
+def _read(reader: PackedReader, count: int) -> Words:
     import numpy as np
 
-    small = np.zeros(count, "u1")
+    small = np.empty(count, "u1")
     reader.read(small)
     marked = small == _MARK
-    rest = np.zeros(int(marked.sum()), "<u4")
+    rest = np.empty(int(marked.sum()), "<u4")
     if reader.number() != len(rest):
         raise CorruptError("the payload's marks don't fit its numbers")
     if len(rest):

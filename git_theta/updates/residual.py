@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.frames import Reader, Writer, number
+from git_theta.codecs.packed import PackedReader, PackedWriter, number
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Payload
 from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
@@ -34,10 +34,8 @@ class ResidualWriter:
     def __init__(self, spec: TensorSpec, most: int) -> None:
         self._dtype = spec.dtype
         self._floats = is_ordered(spec)
-        self._segment = _SEGMENT // spec.word_size
-        widths = (1,) * spec.word_size
-        most = min(most, self._segment)
-        self._writer = Writer(widths, most, literals=self._floats, packed=True)
+        segment = _SEGMENT // spec.word_size
+        self._writer = PackedWriter(spec.word_size, most, literals=self._floats, segment=segment)
 
     def frames(self, value: Words, prediction: Words) -> Payload:
         """The residual of a chunk."""
@@ -51,8 +49,7 @@ class ResidualWriter:
         order = by_exponent(prediction, self._dtype)
         if order is not None:
             steps = steps[order]
-        for start in range(0, len(steps), self._segment):
-            yield from self._writer.frames(steps[start : start + self._segment])
+        yield from self._writer.frames(steps)
 
 
 class ResidualReader:
@@ -66,8 +63,7 @@ class ResidualReader:
     def __init__(self, data: memoryview, spec: TensorSpec) -> None:
         self._dtype = spec.dtype
         self._floats = is_ordered(spec)
-        self._segment = _SEGMENT // spec.word_size
-        self._reader = Reader(data, packed=True)
+        self._reader = PackedReader(data, segment=_SEGMENT // spec.word_size)
 
     def apply(self, prediction: Words) -> Words:
         """The value of the chunk that this was predicted for.
@@ -79,9 +75,8 @@ class ResidualReader:
 
         if not self._reader.number():
             return prediction
-        steps = np.zeros_like(prediction)
-        for start in range(0, len(steps), self._segment):
-            self._reader.read(steps[start : start + self._segment])
+        steps = np.empty_like(prediction)
+        self._reader.read(steps)
         order = by_exponent(prediction, self._dtype)
         if order is not None:
             placed = np.empty_like(steps)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.frames import Reader, Writer, number
+from git_theta.codecs.packed import PackedReader, PackedWriter, number
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Payload, Pieces, Sample, UnsuitableError, only
@@ -65,7 +65,7 @@ class Sparse:
 
         base = only(inputs, self.name)
         spec, _, body = unpack_typed(self.name, payload, nbytes)
-        reader = Reader(body, packed=True)
+        reader = PackedReader(body)
         for chunk in chunks(base(nbytes), _CHUNK, nbytes):
             words = np.frombuffer(chunk, f"<u{spec.word_size}").copy()
             head = reader.number()
@@ -73,12 +73,12 @@ class Sparse:
             if count > len(words):
                 raise CorruptError("more words change than there are")
             if count:
-                gaps = np.zeros(count, _INDEX)
+                gaps = np.empty(count, _INDEX)
                 reader.read(gaps)
                 places = np.cumsum(gaps, dtype=np.int64)
                 if int(places[-1]) >= len(words):
                     raise CorruptError("a changed word lies outside the value")
-                news = np.zeros(count, words.dtype)
+                news = np.empty(count, words.dtype)
                 reader.read(news)
                 words[places] = news if itself else advance(words[places], news, is_ordered(spec))
             yield words.data.cast("B")
@@ -92,12 +92,12 @@ def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSp
         yield number(0)
         return
     floats = is_ordered(spec)
-    planes = Writer((1,) * spec.word_size, len(places), literals=floats, packed=True)
+    planes = PackedWriter(spec.word_size, len(places), literals=floats)
     # Pruned weights are all zero, fine-tuned ones are close to what they were: whichever is shorter.
-    itself = b"".join(map(bytes, planes.frames(after)))
-    steps = b"".join(map(bytes, planes.frames(difference(after, before, floats))))
+    itself = b"".join(planes.frames(after))
+    steps = b"".join(planes.frames(difference(after, before, floats)))
     shorter = len(itself) < len(steps)
     yield number(len(places) << 1 | shorter)
     gaps = np.diff(places, prepend=0).astype(_INDEX)
-    yield from Writer((1, 1, 1, 1), len(gaps), literals=False, packed=True).frames(gaps)
+    yield from PackedWriter(gaps.itemsize, len(gaps), literals=False).frames(gaps)
     yield itself if shorter else steps

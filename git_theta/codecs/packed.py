@@ -1,0 +1,212 @@
+"""Packed frames: words that are mostly small numbers, as planes of single bytes.
+
+They may be cut into segments, whose planes follow each other from the highest. A plane's frame begins with a
+number of 7 bits a byte (LEB128), made of the length, a bit for raw, and two bits that say whether two or four
+numbers share a byte. A plane of zeros is a number of zero. The zstd frames have no magic number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from git_theta.codecs import zstd
+from git_theta.errors import CorruptError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from git_theta.codecs.frames import Words
+
+    Planes = NDArray[np.uint8]
+
+#: The lowest bits of a frame's head: 2 for pairs, 3 for quads; the next bit is for raw.
+_PAIRS, _QUADS, _RAW = 2, 3, 4
+
+
+class PackedWriter:
+    """Packed frames of chunks, through a buffer that is used again: fresh memory costs page faults.
+
+    Args:
+        width: Bytes of a word.
+        most: Words in the largest chunk.
+        literals: Whether the words come from floats; see `zstd.compress`.
+        segment: Words of a segment; `None` if chunks have only one.
+    """
+
+    def __init__(self, width: int, most: int, *, literals: bool, segment: int | None = None) -> None:
+        import numpy as np
+
+        self._planes = np.empty((width, most), np.uint8)
+        self._literals = literals
+        self._segment = segment
+
+    def frames(self, chunk: Words) -> Iterator[bytes]:
+        """The planes of a chunk, segment by segment.
+
+        Each call of numpy lets another thread go on, and then waits for it. So planes are made of the whole
+        chunk, and only what can't be is done for each segment.
+        """
+        import numpy as np
+
+        count, width = len(chunk), chunk.dtype.itemsize
+        zeros = width - (int(chunk.max(initial=0)).bit_length() + 7) // 8
+        planes = self._planes[zeros:, :count]
+        for place, plane in enumerate(planes):
+            # A shift that drops the upper bits is vectorised; a strided view of the part wouldn't be.
+            np.right_shift(chunk, 8 * (width - zeros - 1 - place), out=plane, casting="unsafe")
+        for start, stop in _segments(count, self._segment):
+            part = planes[:, start:stop]
+            pieces: list[bytes | memoryview] = [number(0)] * zeros
+            for plane, largest in zip(part, part.max(axis=1, initial=0).tolist(), strict=True):
+                pieces += self._frame(plane, largest)
+            yield b"".join(pieces)
+
+    def _frame(self, plane: Planes, largest: int) -> list[bytes | memoryview]:
+        if not largest:
+            return [number(0)]
+        plane, many = _packed(plane, largest)
+        data = plane.data.cast("B")
+        coded = zstd.compress(data, literals=self._literals, magic=False)
+        if coded is None:
+            return [number(len(data) << 3 | _RAW | many), data]
+        return [number(len(coded) << 3 | many), coded]
+
+
+class PackedReader:
+    """Chunks and numbers from packed frames, one after another.
+
+    Args:
+        data: The frames.
+        segment: As they were written.
+    """
+
+    def __init__(self, data: memoryview, *, segment: int | None = None) -> None:
+        import numpy as np
+
+        self._data = data
+        self._segment = segment
+        self._at = 0
+        self._room = np.empty(0, np.uint8)
+
+    def read(self, chunk: Words) -> None:
+        """Fill a chunk with the next planes.
+
+        Raises:
+            CorruptError: They can't be read.
+        """
+        import numpy as np
+
+        count, width = len(chunk), chunk.dtype.itemsize
+        if len(self._room) < count * width:
+            self._room = np.empty(count * width, np.uint8)
+        planes = self._room[: count * width].reshape(width, count)
+        rows = [plane.data for plane in planes]
+        holes = []
+        filled = set()
+        for start, stop in _segments(count, self._segment):
+            for place, row in enumerate(rows):
+                plane = self._plane(stop - start)
+                if plane is None:
+                    holes.append((place, start, stop))
+                else:
+                    row[start:stop] = plane
+                    filled.add(place)
+        for place, start, stop in holes:
+            if place in filled:
+                planes[place, start:stop] = 0
+        lowest = min(filled, default=width)
+        np.copyto(chunk, planes[lowest] if filled else 0)
+        for place in range(lowest + 1, width):
+            np.left_shift(chunk, 8, out=chunk)
+            if place in filled:
+                np.bitwise_or(chunk, planes[place], out=chunk)
+
+    def number(self) -> int:
+        """The next number; see the function of that name.
+
+        Raises:
+            CorruptError: There's none.
+        """
+        value = 0
+        for place in range(5):
+            if self._at >= len(self._data):
+                break
+            byte = self._data[self._at]
+            self._at += 1
+            value |= (byte & 0x7F) << 7 * place
+            if byte < 0x80:
+                return value
+        raise CorruptError("the payload ends early")
+
+    def end(self) -> None:
+        """Check that everything was read.
+
+        Raises:
+            CorruptError: There's more.
+        """
+        if self._at != len(self._data):
+            raise CorruptError(f"{len(self._data) - self._at} bytes follow the last chunk")
+
+    def _plane(self, size: int) -> bytes | memoryview | None:
+        """The next plane, of so many numbers; `None` for zeros."""
+        head = self.number()
+        if not head:
+            return None
+        many = {0: 1, _PAIRS: 2, _QUADS: 4}.get(head & 3, 0)
+        if not many:
+            raise CorruptError("the payload has a plane of an unknown kind")
+        length, raw, packed = head >> 3, bool(head & _RAW), -(-size // many)
+        piece = self._data[self._at : self._at + length]
+        if len(piece) < length or (raw and length != packed):
+            raise CorruptError("the payload ends early")
+        self._at += length
+        plane = piece if raw else zstd.decompress(piece, packed, magic=False)
+        return plane if many == 1 else _unpacked(plane, size, many)
+
+
+def number(value: int) -> bytes:
+    """A number of 7 bits a byte, the lowest first; all but the last byte have their top bit set."""
+    coded = bytearray()
+    while value > 0x7F:
+        coded.append(value & 0x7F | 0x80)
+        value >>= 7
+    coded.append(value)
+    return bytes(coded)
+
+
+def _segments(count: int, size: int | None) -> Iterator[tuple[int, int]]:
+    """Where segments begin and end; without a size there's one, which may be empty."""
+    if size is None:
+        yield 0, count
+    else:
+        for start in range(0, count, size):
+            yield start, min(count, start + size)
+
+
+def _packed(plane: Planes, largest: int) -> tuple[Planes, int]:
+    """A plane with as many numbers to a byte as fit, and how many those are."""
+    import numpy as np
+
+    if largest >= 16:
+        return plane, 0
+    many = 4 if largest < 4 else 2
+    if len(plane) % many:
+        plane = np.append(plane, np.zeros(-len(plane) % many, plane.dtype))
+    wide = plane.view(f"<u{many}")
+    if many == 2:
+        return (wide | wide >> 4).astype(np.uint8), _PAIRS
+    return (wide | wide >> 6 | wide >> 12 | wide >> 18).astype(np.uint8), _QUADS
+
+
+def _unpacked(plane: bytes | memoryview, size: int, many: int) -> memoryview:
+    import numpy as np
+
+    wide = np.frombuffer(plane, np.uint8).astype(f"<u{many}")
+    if many == 2:
+        spread = (wide | wide << 4) & 0x0F0F
+    else:
+        spread = (wide | wide << 6 | wide << 12 | wide << 18) & 0x03030303
+    plain: memoryview = spread.data.cast("B")
+    return plain[:size]
