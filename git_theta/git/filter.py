@@ -11,8 +11,6 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from git_theta.choose import allowed
-from git_theta.clean import Cleaned, Cleaner, reconcile
 from git_theta.errors import ManifestError, ThetaError, UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, drain, work_file
@@ -24,6 +22,8 @@ from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manife
 from git_theta.progress import progress
 
 if TYPE_CHECKING:
+    # Checking out needs no cleaning, and Git waits for everything that is loaded.
+    from git_theta.clean import Cleaned, Cleaner
     from git_theta.merging import Merger
 
 #: Checkpoints that a new file is compared with: those just added, and those of the index.
@@ -80,6 +80,8 @@ class Filter:
             if cached:
                 stream = drain(content, file, self.repository.store.temporary_file)
                 if stream is None:
+                    from git_theta.clean import reconcile
+
                     return reconcile(cached, self._previous(path)).to_bytes()
                 return self._clean_bytes(path, stream)
             if file is None:
@@ -144,6 +146,8 @@ class Filter:
 
     def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
         """What stores the file at a path, as the settings and the path's attributes say."""
+        from git_theta.clean import Cleaner
+
         settings = self.repository.settings
         return Cleaner(
             self.repository.store,
@@ -175,6 +179,8 @@ class Filter:
         )
 
     def _allowed(self, path: str | None) -> tuple[str, ...]:
+        from git_theta.choose import allowed
+
         attribute = self._path_updates.get(path) if path else None
         where = f"the attribute {ATTRIBUTE} of {path}" if attribute else "theta.update"
         try:

@@ -70,6 +70,8 @@ def requests(reader: Reader, skipper: Skipper) -> Iterator[tuple[Request, Conten
     while (lines := reader.lines()) is not None:
         request, content = Request(lines), reader.content()
         if request.command == "clean":
+            # Also for a small file: a larger one may follow, when it's too late.
+            skipper.prepare()
             _skip_ahead(request.path, content, skipper)
         yield request, content
 

@@ -19,7 +19,7 @@ _ANSWER_BYTES = 8
 
 
 class Skipper:
-    """The process, started when it's first needed.
+    """The process, started when it's first needed, which must be before there are threads.
 
     Args:
         handle: A descriptor of the pipe from Git.
@@ -30,9 +30,13 @@ class Skipper:
         self._process = 0
         self._orders = self._answers = -1
 
+    def prepare(self) -> bool:
+        """Start the process, unless there is one; returns whether there is one then."""
+        return bool(self._process) or self._start()
+
     def begin(self) -> bool:
         """Begin to skip the packets up to the next flush; returns whether that can be."""
-        if not self._process and not self._start():
+        if not self.prepare():
             return False
         with suppress(BrokenPipeError):
             # Where it was killed, there will be no answer.

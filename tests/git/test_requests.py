@@ -57,13 +57,14 @@ def test_requests_come_with_their_content() -> None:
         writer.flush()
     writer.lines("command=list_available_blobs")
     os.close(git)
-    asked = requests(Reader(from_git), Skipper(from_git))
+    skipper = Skipper(from_git)
     found = []
-    for request, content in asked:
+    for request, content in requests(Reader(from_git), skipper):
         if request.path:
             found.append((request.command, request.path, b"".join(map(bytes, content))))
         else:
             found.append((request.command,))
+    skipper.close()
     os.close(from_git)
     assert found == [
         ("clean", "a=b", b"a=b" * 3),
@@ -77,6 +78,24 @@ def test_what_git_says_of_a_file() -> None:
     assert (request.command, request.path, request.treeish) == ("smudge", "m", "main")
     assert (request.blob, request.can_delay) == ("12ab", True)
     assert not Request(["command=smudge", "pathname=m"]).can_delay
+
+
+_PREPARED = """
+from git_theta.git.pktline import Reader
+from git_theta.git.requests import requests
+from git_theta.git.skipper import Skipper
+skipper = Skipper(0)
+print(*(skipper._process > 0 for _ in requests(Reader(0), skipper)))
+skipper.close()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
+def test_the_skipper_is_started_before_there_are_threads(tmp_path: Path) -> None:
+    said = b"0013command=smudge\n0000" + b"0012command=clean\n0013pathname=small\n0000"
+    command = [sys.executable, "-c", _PREPARED]
+    done = subprocess.run(command, input=said, cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    assert done.stdout.decode().split() == ["False", "True"]
 
 
 _FILTER = """
