@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "git_theta"
 
 #: Layers from the bottom; a module may import from its own layer's entry or from those before it.
 LAYERS = [
-    {"config", "errors", "memory", "progress", "workers"},
+    {"errors", "runtime", "config", "memory", "progress", "workers"},
     {"settings", "registry"},
     {"model"},
     {"arrays", "cost", "statistics"},
@@ -21,11 +21,15 @@ LAYERS = [
     {"updates"},
     {"values"},
     {"bases", "choose"},
-    {"merges"},
-    {"nearest", "keep", "merge"},
-    {"clean", "smudge", "contracts", "fingerprint", "diff"},
+    {"nearest"},
+    {"keep"},
+    {"encoding", "strategies", "merges", "legacy"},
+    {"checkpoint_file", "fingerprint"},
+    {"clean", "smudge", "diff", "contracts", "testing"},
+    {"merge"},
     {"merging"},
-    {"legacy", "report", "sideload"},
+    {"sideload"},
+    {"report"},
     {"mergetool"},
     {"git"},
     {"api", "demo"},
