@@ -33,7 +33,7 @@ def _serve(name: str, args: Sequence[str]) -> int:
 
         return serve_stdio()
     # First of all, since looking for garbage would slow the imports down.
-    from git_theta.memory import keep_memory
+    from git_theta.runtime.malloc import keep_memory
 
     keep_memory()
     # Tensors are worked on by our own threads. Those of numpy's linear algebra take longer to start than most

@@ -20,9 +20,9 @@ from git_theta.git.find import choose, find_manifest
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.runtime.threads import run_all
 from git_theta.store.local import LocalStore
 from git_theta.values import checked
-from git_theta.workers import run_all
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,10 +18,10 @@ from git_theta.keep import Keeper, Kept, Known, settle
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.nearest import nearest
+from git_theta.runtime.threads import stream_grouped
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.workers import stream_grouped
 
 #: Values of fewer bytes are stored dense: there may be thousands, and headers are most of what they cost.
 _LEAST = 64

@@ -12,7 +12,7 @@ from git_theta.formats.split import split
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
 from git_theta.model.tensor import TensorSpec
-from git_theta.workers import run_all
+from git_theta.runtime.threads import run_all
 
 #: Stands where a manifest has a source.
 NOT_STORED = Source("none", None)

@@ -33,13 +33,13 @@ from git_theta.merges.options import parse
 from git_theta.merges.rules import Rule, Rules
 from git_theta.model.manifest import Entry, Manifest, sort_key
 from git_theta.model.tensor import TensorSpec
+from git_theta.runtime.threads import run_all
 from git_theta.settings import DEEPEST, DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Input, Pieces
 from git_theta.values import checked
-from git_theta.workers import run_all
 
 #: A recipe whose inputs have more payload bytes than this many times the value is stored as a value:
 #: each check-out would read and decode all of them.

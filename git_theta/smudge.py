@@ -18,9 +18,9 @@ from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout, Placement, extent, parse_layout
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 from git_theta.values import checked
-from git_theta.workers import run_grouped
 
 #: A larger layout isn't read: literals are bounded when a file is split.
 _MAX_LAYOUT = 1 << 30

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from git_theta.config import Config, pairs, values
 from git_theta.git.command import Git, parse_config
+from git_theta.runtime.gitconfig import Config, pairs, values
 from tests.conftest import Repo
 
 PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 _CODE = """
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 with progress({title!r}, {total}, patience={patience}) as advance:
     for count in {steps}:
         advance(count)

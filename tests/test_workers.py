@@ -8,7 +8,7 @@ from threading import Event
 
 import pytest
 
-from git_theta.workers import run_all, run_grouped, stream, stream_grouped
+from git_theta.runtime.threads import run_all, run_grouped, stream, stream_grouped
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from git_theta.git.needs import Manifests, in_use
 from git_theta.git.remotes import opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Entry
+from git_theta.runtime.threads import run_all
 from git_theta.smudge import Smudger
 from git_theta.store.base import missing
 from git_theta.store.remote import Wanted
 from git_theta.store.transfer import present
 from git_theta.values import checked
-from git_theta.workers import run_all
 
 #: Parameters that are named for an object that's missing.
 _MOST_NAMES = 3

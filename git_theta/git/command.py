@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from git_theta import config
 from git_theta.errors import GitError
+from git_theta.runtime import gitconfig
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Git:
         return os.fsdecode(self.run(*args)).removesuffix("\n")
 
     @cached_property
-    def settings(self) -> config.Config:
+    def settings(self) -> gitconfig.Config:
         """Git's configuration: lower-case keys, the last value of each; also see `values`."""
         return parse_config(self.run("config", "--list", "-z"))
 
@@ -70,7 +70,7 @@ class Git:
 
     def values(self, key: str) -> list[str]:
         """All values of a setting; an empty one drops those before it."""
-        return config.values(self.settings, key)
+        return gitconfig.values(self.settings, key)
 
     def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
         # Messages are matched, so they must not be translated.
@@ -81,8 +81,8 @@ class Git:
             raise GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer") from error
 
 
-def parse_config(listing: bytes) -> config.Config:
+def parse_config(listing: bytes) -> gitconfig.Config:
     """Read what `git config --list -z` prints: lower-case keys, in Git's order."""
     items = [os.fsdecode(item).partition("\n") for item in listing.split(b"\0")]
     # A key without "=" in the file means true.
-    return config.Config((key, value if newline else "true") for key, newline, value in items if key)
+    return gitconfig.Config((key, value if newline else "true") for key, newline, value in items if key)

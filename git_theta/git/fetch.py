@@ -12,8 +12,8 @@ from git_theta.git.remotes import opened, place_of, remote_of, sources
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.progress import progress
 from git_theta.report.words import transferred
+from git_theta.runtime.progress import progress
 from git_theta.store.base import missing
 from git_theta.store.remote import Wanted
 from git_theta.store.transfer import fetch

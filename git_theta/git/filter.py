@@ -19,7 +19,7 @@ from git_theta.git.repository import Repository
 from git_theta.git.stand_ins import stand_in
 from git_theta.git.tell import note
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
     # Checking out needs no cleaning, and Git waits for everything that is loaded.

@@ -17,11 +17,11 @@ from git_theta.merges.rules import Rule, Rules
 from git_theta.mergetool.desk import Preview
 from git_theta.merging import Merged, Merger
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.progress import progress
 from git_theta.report.merged import named
 from git_theta.report.readers import StoredReader
 from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
+from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 from git_theta.values import checked
 

@@ -23,9 +23,9 @@ from git_theta.git.repository import Repository
 from git_theta.merges.rules import Rule, Rules
 from git_theta.merging import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
-from git_theta.progress import progress
 from git_theta.report.merged import named
 from git_theta.report.words import plural, printable
+from git_theta.runtime.progress import progress
 
 #: So many conflicts of a model are listed.
 _SHOWN = 5

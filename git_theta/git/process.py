@@ -18,7 +18,7 @@ from git_theta.git.repository import Repository
 from git_theta.git.requests import Request
 from git_theta.git.tell import explain
 from git_theta.model.manifest import Manifest
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 from git_theta.values import require
 
 if TYPE_CHECKING:

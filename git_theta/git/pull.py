@@ -14,7 +14,7 @@ from git_theta.git.history import in_index
 from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.repository import Repository
 from git_theta.git.tell import explain
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 
 _TRACKED = "attr:filter=theta,top"
 

@@ -14,7 +14,7 @@ from git_theta.git.ref_updates import RefUpdate, brought
 from git_theta.git.remotes import one_of, opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 from git_theta.store.crew import Transferred
 from git_theta.store.lfs.web_settings import same_server, without_password
 from git_theta.store.remote import Remote, TransferError, Wanted

@@ -23,7 +23,7 @@ from git_theta.git.stage import index_line, write_and_stage
 from git_theta.merges.rules import Rule, Rules, parse
 from git_theta.merging import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _serve() -> int:
 
 
 def _process(writer: Writer) -> Process:
-    from git_theta.memory import keep_memory
+    from git_theta.runtime.malloc import keep_memory
 
     keep_memory()
     # Tensors are worked on in threads already: numpy needn't start more for each.

@@ -23,7 +23,7 @@ from git_theta.git.fetch import ensure, needed
 from git_theta.git.filter import Filter
 from git_theta.git.stage import index_line, stage, write_and_stage
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
-from git_theta.progress import progress
+from git_theta.runtime.progress import progress
 from git_theta.sideload.draft import Draft, apply, check, quantize, store_all
 from git_theta.sideload.given import Given, Ia3Given, LowRankGiven
 from git_theta.sideload.peft import is_adapter, read_adapter

@@ -12,8 +12,8 @@ from operator import add
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry
 from git_theta.report.distance import numbers
+from git_theta.runtime.threads import run_all
 from git_theta.updates.chunks import chunks
-from git_theta.workers import run_all
 
 #: The bytes of a parameter, in pieces.
 Read = Callable[[Entry], Iterator[memoryview]]

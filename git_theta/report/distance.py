@@ -13,9 +13,9 @@ from git_theta.diff import Pair
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.report.side import Reader
+from git_theta.runtime.threads import run_all
 from git_theta.updates.chunks import chunks
 from git_theta.updates.rounding import ARITHMETIC, widen
-from git_theta.workers import run_all
 
 if TYPE_CHECKING:
     import numpy as np

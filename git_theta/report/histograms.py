@@ -13,7 +13,7 @@ from git_theta.errors import CorruptError, ThetaError
 from git_theta.report.change import Change
 from git_theta.report.distance import Distance, blocks, numbers
 from git_theta.report.side import Reader
-from git_theta.workers import run_all
+from git_theta.runtime.threads import run_all
 
 if TYPE_CHECKING:
     import numpy as np

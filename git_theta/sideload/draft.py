@@ -16,6 +16,7 @@ from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.runtime.threads import run_all
 from git_theta.settings import DEPTH, MOST_DEPTH
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.store.batch import Batch
@@ -29,7 +30,6 @@ from git_theta.updates.low_rank import LowRank
 from git_theta.updates.quantized import Quantized
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 from git_theta.updates.sparse import Sparse
-from git_theta.workers import run_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import pytest
 
 from git_theta.clean import Cleaner
 from git_theta.model.manifest import parse
+from git_theta.runtime.threads import default_threads
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
-from git_theta.workers import default_threads
 
 pytestmark = pytest.mark.corpus
 

@@ -13,8 +13,8 @@ from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.git.body import work_file
 from git_theta.git.remotes import opened, remote_of, sources
 from git_theta.git.repository import Repository
-from git_theta.progress import progress
 from git_theta.report.words import plural
+from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Wanted
 from git_theta.store.transfer import fetch

@@ -29,8 +29,8 @@ from git_theta.git.migrate.selection import Goal, Selection
 from git_theta.git.migrate.stored import Stored, Tally, read_stored
 from git_theta.git.migrate.work_tree import Switch, changes, refuse_changes, refuse_untracked
 from git_theta.model.manifest import Manifest
-from git_theta.progress import progress
 from git_theta.report.words import human_size, plural, printable
+from git_theta.runtime.progress import progress
 
 #: Hosts refuse larger files in Git itself.
 _LARGEST = 100 << 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from git_theta.config import pairs, values
+from git_theta.runtime.gitconfig import pairs, values
 
 Operation = Literal["upload", "download"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from git_theta.config import pairs
+from git_theta.runtime.gitconfig import pairs
 
 _PORTS = {"http": 80, "https": 443}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.config import Config
+from git_theta.runtime.gitconfig import Config
 from git_theta.store.lfs.web_settings import WebSettings, same_server, without_password
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"

@@ -1,0 +1,1 @@
+"""Threads, progress, memory and Git settings: nothing that belongs to the field."""
