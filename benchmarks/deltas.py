@@ -19,7 +19,7 @@ from benchmarks import baselines
 from benchmarks.rows import Row
 from git_theta.api import load
 from git_theta.clean import Cleaner
-from git_theta.cost import payload_bytes
+from git_theta.model.sizes import payload_bytes
 from git_theta.runtime.threads import default_threads
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta import formats
-from git_theta.arrays import gather
 from git_theta.errors import UsageError
 from git_theta.formats.split import split
 from git_theta.git.command import Git
@@ -19,6 +18,7 @@ from git_theta.git.fetch import ensure, needed
 from git_theta.git.find import choose, find_manifest
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.threads import run_all
 from git_theta.store.local import LocalStore

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from git_theta.cost import SizeOf, payload_bytes
 from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.sizes import SizeOf, payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEEPEST
 

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from git_theta import formats
-from git_theta.arrays import gather
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import split
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
+from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 

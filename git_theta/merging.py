@@ -8,9 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from git_theta import merges
-from git_theta.arrays import scratch
 from git_theta.choose import AUTOMATIC
-from git_theta.cost import payload_bytes
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.compose import Composed, ComposeError, Version, compose
 from git_theta.formats.split import OPAQUE
@@ -32,6 +30,8 @@ from git_theta.merges.combine import Combined, combine
 from git_theta.merges.options import parse
 from git_theta.merges.rules import Rule, Rules
 from git_theta.model.manifest import Entry, Manifest, sort_key
+from git_theta.model.sizes import payload_bytes
+from git_theta.model.strided import scratch
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 from git_theta.settings import DEEPEST, DEPTH

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from git_theta.arrays import contiguous, gather, scratch, strided
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import STRETCH
 from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout, Placement, extent, parse_layout
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.strided import contiguous, gather, scratch, strided
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 from git_theta.values import checked

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
-from git_theta.cost import payload_bytes
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.sizes import payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from git_theta.cli.render import human_size, print_json, print_table, printable
-from git_theta.cost import manifest_bytes
 from git_theta.errors import ThetaError
 from git_theta.git.command import Git
 from git_theta.git.history import in_index, in_revision
 from git_theta.git.repository import Repository
+from git_theta.model.sizes import manifest_bytes
 
 
 @click.command("ls-files", short_help="List tracked checkpoints.")

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from git_theta.cli.render import human_size, print_json, printable
-from git_theta.cost import entry_bytes
 from git_theta.model.manifest import Entry
+from git_theta.model.sizes import entry_bytes
 from git_theta.model.tensor import FLOATS
 from git_theta.report.words import shape_text
 from git_theta.statistics import Histogram, Statistics, abridged, statistics

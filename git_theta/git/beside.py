@@ -9,7 +9,6 @@ from threading import Lock
 from typing import Protocol
 
 from git_theta import formats
-from git_theta.arrays import gather
 from git_theta.errors import UsageError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, split
@@ -18,6 +17,7 @@ from git_theta.git.body import work_file
 from git_theta.git.fetch import ensure
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Input, Pieces

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from git_theta.cost import SizeOf, added_payloads, payload_bytes
 from git_theta.diff import Diff, diff
 from git_theta.git.journal import Visit
 from git_theta.git.manifests import Manifests
 from git_theta.model.manifest import Manifest, ObjectRef
+from git_theta.model.sizes import SizeOf, added_payloads, payload_bytes
 
 #: Tells which parameters are wanted, by name.
 Wanted = Callable[[str], bool]

@@ -11,9 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from git_theta import formats
-from git_theta.arrays import gather
 from git_theta.choose import dense
-from git_theta.cost import payload_bytes
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.fingerprint import fingerprint
 from git_theta.formats.split import split
@@ -23,6 +21,8 @@ from git_theta.git.fetch import ensure, needed
 from git_theta.git.filter import Filter
 from git_theta.git.stage import index_line, stage, write_and_stage
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
+from git_theta.model.sizes import payload_bytes
+from git_theta.model.strided import gather
 from git_theta.runtime.progress import progress
 from git_theta.sideload.draft import Draft, apply, check, quantize, store_all
 from git_theta.sideload.given import Given, Ia3Given, LowRankGiven

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from git_theta.cost import payload_bytes
 from git_theta.git.history import Commit, commits, everywhere, in_index
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
+from git_theta.model.sizes import payload_bytes
 
 
 @dataclass(frozen=True, slots=True)

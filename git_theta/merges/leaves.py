@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from git_theta.arrays import Temporary, scratch
 from git_theta.codecs.frames import CHUNK
+from git_theta.model.strided import Temporary, scratch
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input
 from git_theta.updates.chunks import chunks

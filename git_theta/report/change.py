@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from git_theta.cost import added_payloads, payload_bytes
 from git_theta.diff import Diff, diff
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry, ObjectRef
+from git_theta.model.sizes import added_payloads, payload_bytes
 from git_theta.report.distance import Distance
 from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
@@ -104,7 +104,7 @@ def change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Change:
     Args:
         old: Before.
         new: After.
-        size_of: As in `git_theta.cost`.
+        size_of: As in `git_theta.model.sizes`.
         rank_of: Reads a low-rank payload's header.
     """
     if old.problem or new.problem:

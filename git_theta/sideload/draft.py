@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from git_theta import updates
-from git_theta.arrays import scratch
 from git_theta.bases import usable
 from git_theta.choose import AUTOMATIC, Base, Choice, base_of, choices, dense
 from git_theta.codecs.frames import CHUNK
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
+from git_theta.model.strided import scratch
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 from git_theta.settings import DEPTH, MOST_DEPTH

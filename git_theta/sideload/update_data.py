@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta import formats
-from git_theta.arrays import gather
 from git_theta.errors import UsageError
 from git_theta.formats.split import OPAQUE, split
+from git_theta.model.strided import gather
 from git_theta.model.tensor import numpy_dtype
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.sideload.names import Names

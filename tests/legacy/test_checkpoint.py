@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from git_theta import formats, legacy
-from git_theta.arrays import gather
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.formats.split import split
 from git_theta.legacy import LegacyError
 from git_theta.legacy.metadata import parse
+from git_theta.model.strided import gather
 from git_theta.model.tensor import numpy_dtype
 
 pytest.importorskip("numcodecs", reason="the extra `migrate` isn't installed")

@@ -164,7 +164,7 @@ def test_a_value_is_decoded_once_for_all_reductions(monkeypatch: pytest.MonkeyPa
         made.append(1)
         return temporary_file()
 
-    monkeypatch.setattr("git_theta.arrays._IN_MEMORY", 1000)
+    monkeypatch.setattr("git_theta.model.strided._IN_MEMORY", 1000)
     source = Counted(normal(0).tobytes())
     x = leaf(Stored(source, TensorSpec("F32", (COUNT,)), temporary), temporary)
     doubled = x * 2
