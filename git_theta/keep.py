@@ -14,8 +14,8 @@ from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
-from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
+from git_theta.store.pack_buffer import Held
 from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates.base import Payload, UnsuitableError
 

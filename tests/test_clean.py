@@ -10,7 +10,7 @@ import pytest
 
 from git_theta.clean import Cleaner
 from git_theta.model.manifest import Manifest
-from git_theta.store import hold
+from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
 from tests.checkpoints import safetensors_bytes
 
@@ -27,7 +27,7 @@ def test_memory_does_not_grow_with_many_small_tensors(
         {f"layer.{n}": random.standard_normal((256, 512)).astype("f4") for n in range(60)}
     )
     in_memory = cleaned(tmp_path / "memory", data)
-    monkeypatch.setattr(hold, "_IN_MEMORY", 1 << 20)
+    monkeypatch.setattr(pack_buffer, "_IN_MEMORY", 1 << 20)
     tracemalloc.start()
     in_file = cleaned(tmp_path / "file", data)
     peak = tracemalloc.get_traced_memory()[1]

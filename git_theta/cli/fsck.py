@@ -15,7 +15,7 @@ from git_theta.git.remotes import sources
 from git_theta.git.repair import Repaired, repair
 from git_theta.git.repository import Repository
 from git_theta.runtime.progress import progress
-from git_theta.store.aside import bring_back
+from git_theta.store.quarantine import bring_back
 
 _EPILOG = """\b
 Examples:

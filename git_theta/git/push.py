@@ -15,10 +15,10 @@ from git_theta.git.remotes import one_of, opened, remote_of
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.runtime.progress import progress
-from git_theta.store.crew import Transferred
 from git_theta.store.lfs.web_settings import same_server, without_password
 from git_theta.store.remote import Remote, TransferError, Wanted
 from git_theta.store.transfer import lacking, present, push
+from git_theta.store.transfer_pool import Transferred
 
 #: Objects of checked-out versions that are looked for, though an earlier push should have sent them.
 _SAMPLE = 100

@@ -9,8 +9,8 @@ from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.remotes import opened, remote_of, sources
 from git_theta.git.repository import Repository
 from git_theta.runtime.progress import progress
-from git_theta.store.aside import aside
 from git_theta.store.local import LocalStore
+from git_theta.store.quarantine import aside
 from git_theta.store.remote import Wanted
 from git_theta.store.transfer import fetch
 

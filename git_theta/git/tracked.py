@@ -10,7 +10,7 @@ from git_theta.git.blobs import Blobs
 from git_theta.git.command import parse_config
 from git_theta.git.repository import Repository
 from git_theta.settings import TRACKED
-from git_theta.store.places import is_bucket
+from git_theta.store.remote_factory import is_bucket
 
 _LFS_CONFIG = ".lfsconfig"
 

@@ -20,8 +20,8 @@ from git_theta.runtime.threads import run_all
 from git_theta.settings import DEPTH, MOST_DEPTH
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.store.batch import Batch
-from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
+from git_theta.store.pack_buffer import Held
 from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates.base import Input, Payload, UnsuitableError
 from git_theta.updates.factors import matrix_shape

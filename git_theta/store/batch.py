@@ -9,8 +9,8 @@ from threading import Lock
 from types import TracebackType
 
 from git_theta.model.manifest import ObjectRef
-from git_theta.store.hold import Hold
 from git_theta.store.local import LocalStore
+from git_theta.store.pack_buffer import Hold
 
 #: Objects that wait for the disk at once: each keeps a file open and its pages dirty.
 _WAITING = 32

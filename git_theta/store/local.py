@@ -20,7 +20,7 @@ from typing import BinaryIO
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.store.base import missing
 from git_theta.store.names import is_object_name, object_path
-from git_theta.store.spare import Spares
+from git_theta.store.value_cache import Spares
 
 #: Temporary files older than this belong to no running process.
 _STALE_SECONDS = 24 * 3600
@@ -80,7 +80,7 @@ class LocalStore:
 
     @property
     def aside(self) -> Path:
-        """Folder for objects that were taken out; see `git_theta.store.aside`."""
+        """Folder for objects that were taken out; see `git_theta.store.quarantine`."""
         return self.tmp / "aside"
 
     @cached_property
@@ -265,7 +265,7 @@ class LocalStore:
         """Whether the object is there after all, because a killed process had taken it out."""
         if not (self.aside / oid).exists():
             return False
-        from git_theta.store.aside import bring_back
+        from git_theta.store.quarantine import bring_back
 
         bring_back(self)
         return self.path(oid).exists()

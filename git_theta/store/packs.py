@@ -7,7 +7,7 @@ from itertools import chain
 
 from git_theta.model.manifest import ObjectRef
 from git_theta.store.batch import Batch
-from git_theta.store.hold import Held
+from git_theta.store.pack_buffer import Held
 
 #: A payload of at least this many bytes is an object of its own.
 PACK_BELOW = 1 << 20

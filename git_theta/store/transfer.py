@@ -12,12 +12,12 @@ from functools import partial
 from typing import BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
-from git_theta.store.crew import Crew, Meter, Transferred
 from git_theta.store.digest import digest, mapped
-from git_theta.store.incoming import incoming
 from git_theta.store.local import LocalStore, told
-from git_theta.store.persist import Pace, persist
+from git_theta.store.partial_download import incoming
 from git_theta.store.remote import Advance, Receive, Remote, Send, TransferError, Wanted, batches
+from git_theta.store.retry import Pace, persist
+from git_theta.store.transfer_pool import Crew, Meter, Transferred
 
 
 def push(

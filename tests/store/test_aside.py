@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import MissingObjectError, ThetaError
-from git_theta.store.aside import aside, bring_back
 from git_theta.store.local import LocalStore
+from git_theta.store.quarantine import aside, bring_back
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_what_a_running_process_has_taken_out_stays_out(store: LocalStore) -> No
 _ENDED = """
 import os, signal, sys
 from pathlib import Path
-from git_theta.store.aside import aside
+from git_theta.store.quarantine import aside
 from git_theta.store.local import LocalStore
 store = LocalStore(Path(sys.argv[1]))
 with aside(store) as away:

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import ThetaError
-from git_theta.store import hold
-from git_theta.store.hold import Hold
+from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
+from git_theta.store.pack_buffer import Hold
 
 
 @pytest.fixture(params=[0, 5_000, 1 << 30])
 def holding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Hold:
     """Payloads wait in a file, some of them there, or in memory."""
-    monkeypatch.setattr(hold, "_IN_MEMORY", request.param)
+    monkeypatch.setattr(pack_buffer, "_IN_MEMORY", request.param)
     return Hold(LocalStore(tmp_path))
 
 
@@ -38,7 +38,7 @@ def test_equal_payloads_are_the_same(holding: Hold) -> None:
 
 
 def test_what_was_taken_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hold, "_IN_MEMORY", 1000)
+    monkeypatch.setattr(pack_buffer, "_IN_MEMORY", 1000)
     holding = Hold(LocalStore(tmp_path))
     before = len(os.listdir("/dev/fd"))
     for _ in range(20):
@@ -61,7 +61,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     def full(*_args: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(hold, "_IN_MEMORY", 0)
+    monkeypatch.setattr(pack_buffer, "_IN_MEMORY", 0)
     monkeypatch.setattr(os, "pwrite", full)
     holding = Hold(LocalStore(tmp_path))
     with pytest.raises(ThetaError, match="free some disk space"):

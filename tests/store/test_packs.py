@@ -10,8 +10,8 @@ from git_theta.errors import ThetaError
 from git_theta.model.manifest import ObjectRef
 from git_theta.store import packs
 from git_theta.store.batch import Batch
-from git_theta.store.hold import Held
 from git_theta.store.local import LocalStore
+from git_theta.store.pack_buffer import Held
 from git_theta.store.packs import pack
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.folder import FolderRemote
-from git_theta.store.places import SshPlace, objects_folder, remote_at, shared_mode, ssh_place
 from git_theta.store.remote import Remote, TransferError
+from git_theta.store.remote_factory import SshPlace, objects_folder, remote_at, shared_mode, ssh_place
 from git_theta.store.ssh import SshRemote
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from git_theta.model.digest import digest
-from git_theta.store import spare
-from git_theta.store.spare import Spares
+from git_theta.store import value_cache
+from git_theta.store.value_cache import Spares
 
 VALUE = bytes(range(256)) * 40
 
@@ -35,7 +35,7 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
 
 
 def test_without_room_only_the_digest_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spare, "_MOST", 1000)
+    monkeypatch.setattr(value_cache, "_MOST", 1000)
     key = Spares(tmp_path).write(pieces(), len(VALUE))
     assert key == digest(VALUE)
     assert list(tmp_path.iterdir()) == []

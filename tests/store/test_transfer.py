@@ -18,8 +18,8 @@ from typing import BinaryIO
 import pytest
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
-from git_theta.store.incoming import incoming
 from git_theta.store.local import LocalStore
+from git_theta.store.partial_download import incoming
 from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
 from git_theta.store.transfer import Pace, fetch, push
 

@@ -12,8 +12,8 @@ from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
 from git_theta.errors import ThetaError
-from git_theta.store.persist import Pace, persist
 from git_theta.store.remote import Advance, TransferError, Wanted, batches
+from git_theta.store.retry import Pace, persist
 
 Action = TypeVar("Action")
 Result = TypeVar("Result")
