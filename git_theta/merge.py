@@ -9,12 +9,12 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
-from git_theta import merges
+from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.formats.split import STRETCH
-from git_theta.merges.rules import Rule, Rules
-from git_theta.merges.take import Take
 from git_theta.model.manifest import Entry, Manifest, sort_key
+from git_theta.strategies.rules import Rule, Rules
+from git_theta.strategies.take import Take
 from git_theta.updates.rounding import COMPUTABLE
 
 T = TypeVar("T", bound=Hashable)
@@ -159,7 +159,7 @@ def _outcome(
 def preferred_side(name: str, rules: Rules) -> int | None:
     """The side that a rule takes for something that can't be combined; `None` if there's no such rule."""
     for rule in rules.to_try(name):
-        strategy = merges.registry().get(rule.strategy)
+        strategy = strategies.registry().get(rule.strategy)
         if isinstance(strategy, Take):
             return strategy.side
     return None
@@ -168,7 +168,7 @@ def preferred_side(name: str, rules: Rules) -> int | None:
 def _by_rule(
     name: str, base: Entry | None, sides: tuple[Entry | None, ...], rule: Rule
 ) -> Taken | Rule | Conflict:
-    strategy = merges.registry().get(rule.strategy)
+    strategy = strategies.registry().get(rule.strategy)
     if isinstance(strategy, Take):
         return _taken(name, base, sides, strategy, rule)
     changed = [side for side in sides if _key(side) != _key(base)]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from git_theta import merges
+from git_theta import strategies
 from git_theta.choose import AUTOMATIC
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.compose import Composed, ComposeError, Version, compose
@@ -26,9 +26,6 @@ from git_theta.merge import (
     steps,
     trivial,
 )
-from git_theta.merges.combine import Combined, combine
-from git_theta.merges.options import parse
-from git_theta.merges.rules import Rule, Rules
 from git_theta.model.manifest import Entry, Manifest, sort_key
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import scratch
@@ -38,6 +35,9 @@ from git_theta.settings import DEEPEST, DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
+from git_theta.strategies.combine import Combined, combine
+from git_theta.strategies.options import parse
+from git_theta.strategies.rules import Rule, Rules
 from git_theta.updates.base import Input, Pieces
 from git_theta.values import checked
 
@@ -189,7 +189,7 @@ class Merger:
         inputs = _inputs(step)
         models, base = inputs[: len(indices)], next(iter(inputs[len(indices) :]), None)
         spec = models[0].spec
-        strategy = merges.registry().get(rule.strategy)
+        strategy = strategies.registry().get(rule.strategy)
         options, files = _split_options(rule, indices, len(step.sides))
         combined = combine(
             strategy,

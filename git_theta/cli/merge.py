@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from git_theta import merges
+from git_theta import strategies
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
 from git_theta.git.merge_command import Wishes, merge
-from git_theta.merges.options import describe
+from git_theta.strategies.options import describe
 
 _EPILOG = """\b
 Examples:
@@ -96,7 +96,7 @@ def _list(as_json: bool) -> None:
 
 
 def _strategies() -> Iterator[dict[str, Any]]:
-    for strategy in merges.registry():
+    for strategy in strategies.registry():
         yield {
             "name": strategy.name,
             "summary": (inspect.getdoc(type(strategy)) or "").partition("\n")[0],

@@ -15,9 +15,9 @@ from git_theta.git.merge_rules import VARIABLE, asks
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
 from git_theta.merge import LAYOUT
-from git_theta.merges.rules import Rule
 from git_theta.report.merged import summary
 from git_theta.report.words import printable
+from git_theta.strategies.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

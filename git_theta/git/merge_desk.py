@@ -13,7 +13,6 @@ from git_theta.git.fetch import ensure, needed
 from git_theta.git.filter import Filter
 from git_theta.git.merge_rules import check
 from git_theta.git.remember import remember
-from git_theta.merges.rules import Rule, Rules
 from git_theta.mergetool.desk import Preview
 from git_theta.merging import Merged, Merger
 from git_theta.model.manifest import Entry, Manifest
@@ -23,6 +22,7 @@ from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
+from git_theta.strategies.rules import Rule, Rules
 from git_theta.values import checked
 
 _OURS = Rule("ours")

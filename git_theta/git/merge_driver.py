@@ -17,11 +17,11 @@ from git_theta.git.merge_rules import asks, merge_rules
 from git_theta.git.repository import Repository
 from git_theta.git.tell import explain, note
 from git_theta.merge import Conflict
-from git_theta.merges.rules import Rule, Rules
 from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.report.merged import conflict_lines, summary
 from git_theta.report.words import printable
 from git_theta.runtime.progress import progress
+from git_theta.strategies.rules import Rule, Rules
 
 _CONFLICT = 1
 

@@ -9,13 +9,13 @@ import os
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from git_theta import merges
+from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.blobs import Blobs
 from git_theta.git.repository import Repository
-from git_theta.merges.options import parse as parse_options
-from git_theta.merges.rules import Rule, Rules, parse, parse_lines, parse_toml
 from git_theta.settings import TRACKED
+from git_theta.strategies.options import parse as parse_options
+from git_theta.strategies.rules import Rule, Rules, parse, parse_lines, parse_toml
 
 #: The attribute for a whole file: a strategy and options with commas between, `ties,density=0.3`.
 ATTRIBUTE = "theta-merge"
@@ -70,7 +70,7 @@ def check(rule: Rule) -> None:
     Raises:
         UsageError: It doesn't.
     """
-    strategy = merges.registry().get(rule.strategy)
+    strategy = strategies.registry().get(rule.strategy)
     reads_files = getattr(strategy, "reads_files", False)
     options = {key: value for key, value in rule.options if not (reads_files and key == "files")}
     parse_options(strategy, options)

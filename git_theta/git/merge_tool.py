@@ -15,11 +15,11 @@ from git_theta.git.remember import IN_FILE, IN_GIT
 from git_theta.git.repository import Repository
 from git_theta.git.resolve import Sides, decided, resolve
 from git_theta.git.terminal import on_terminal, read_line, show
-from git_theta.merges.rules import Rule, Rules
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
 from git_theta.report.merged import summary
+from git_theta.strategies.rules import Rule, Rules
 
 __all__ = ["ask", "decide", "only_conflict", "painter"]
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from git_theta.merges.rules import Rule
 from git_theta.merging import Merged
 from git_theta.model.manifest import Entry
+from git_theta.strategies.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

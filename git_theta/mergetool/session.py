@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.merge import Step
-from git_theta.merges.rules import Rule
 from git_theta.mergetool import view
 from git_theta.mergetool.commands import Choice, Command, read
 from git_theta.mergetool.desk import Desk
@@ -18,6 +17,7 @@ from git_theta.merging import Merged
 from git_theta.report.lines import Line
 from git_theta.report.merged import named as conflict_name
 from git_theta.report.words import plural, printable
+from git_theta.strategies.rules import Rule
 
 #: So many bytes of a version are read for the figures of a page, and for those of an opened group.
 _PAGE_BYTES = 64 << 20

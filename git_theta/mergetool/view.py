@@ -6,11 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 
-from git_theta import merges
+from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.merge import Conflict, Step, Taken
-from git_theta.merges.options import describe
-from git_theta.merges.rules import Rule
 from git_theta.mergetool.commands import HELP
 from git_theta.mergetool.figures import Figures
 from git_theta.mergetool.items import Item, Overview
@@ -19,6 +17,8 @@ from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
 from git_theta.report.merged import summary
 from git_theta.report.words import human_size, plural, printable, shape_text
+from git_theta.strategies.options import describe
+from git_theta.strategies.rules import Rule
 
 #: So many lines of a table are shown at once.
 PAGE = 25
@@ -134,7 +134,7 @@ def help_lines() -> Iterator[Line]:
     """The commands, and the strategies."""
     for example, meaning in HELP:
         yield (("head", f"  {example:<22}"), ("", meaning))
-    names = [strategy.name for strategy in merges.registry()]
+    names = [strategy.name for strategy in strategies.registry()]
     for at in range(0, len(names), 8):
         yield (("faint", ("  strategies: " if not at else " " * 14) + ", ".join(names[at : at + 8])),)
 
@@ -146,7 +146,7 @@ def strategy_lines(name: str) -> Iterator[Line]:
         UsageError: There's none of that name.
     """
     known(name)
-    strategy = merges.registry().get(name)
+    strategy = strategies.registry().get(name)
     said = (type(strategy).__doc__ or "").strip().split("\n")[0]
     yield (("head", f"  {name}:"), ("", f" {said}"))
     options = {f"{option.name}={option.default}": option.meaning for option in describe(strategy)}
@@ -161,7 +161,7 @@ def known(strategy: str) -> None:
     Raises:
         UsageError: There's none.
     """
-    names = [each.name for each in merges.registry()]
+    names = [each.name for each in strategies.registry()]
     if strategy not in names:
         near = get_close_matches(strategy, names, 1)
         hint = f"did you mean {near[0]!r}?" if near else "help shows those that there are"

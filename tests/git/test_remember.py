@@ -10,7 +10,7 @@ from git_theta.errors import UsageError
 from git_theta.git.command import Git
 from git_theta.git.remember import remember
 from git_theta.git.repository import Repository
-from git_theta.merges.rules import Rule, parse_toml
+from git_theta.strategies.rules import Rule, parse_toml
 
 CONFIG = Path(".theta/config.toml")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -10,9 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from git_theta.merges import registry
-from git_theta.merges.base import Case
-from git_theta.merges.numbers import Numbers, given
+from git_theta.strategies import registry
+from git_theta.strategies.base import Case
+from git_theta.strategies.numbers import Numbers, given
 
 Array = np.ndarray[Any, Any]
 

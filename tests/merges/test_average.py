@@ -8,9 +8,9 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.merges import numbers
-from git_theta.merges.average import Average, AverageAll, AverageOursBase, AverageTheirsBase, Options
-from git_theta.merges.base import Case
+from git_theta.strategies import numbers
+from git_theta.strategies.average import Average, AverageAll, AverageOursBase, AverageTheirsBase, Options
+from git_theta.strategies.base import Case
 
 finite = arrays.arrays("f4", 6, elements=st.floats(-(2.0**99), 2.0**99, width=32))
 some_weights = st.floats(0.125, 8)

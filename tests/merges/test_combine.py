@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.merges.average import Average
-from git_theta.merges.base import Case
-from git_theta.merges.combine import Combined, combine
-from git_theta.merges.leaves import temporary_file
-from git_theta.merges.linear import TaskArithmetic
-from git_theta.merges.numbers import Numbers, whole
-from git_theta.merges.options import NoOptions
-from git_theta.merges.take import Base, Ours, Theirs
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.average import Average
+from git_theta.strategies.base import Case
+from git_theta.strategies.combine import Combined, combine
+from git_theta.strategies.leaves import temporary_file
+from git_theta.strategies.linear import TaskArithmetic
+from git_theta.strategies.numbers import Numbers, whole
+from git_theta.strategies.options import NoOptions
+from git_theta.strategies.take import Base, Ours, Theirs
 from git_theta.updates.base import Input
 from git_theta.updates.recipe import Recipe
 

@@ -6,24 +6,24 @@ import importlib.util
 
 import pytest
 
-from git_theta import contracts, merges
-from git_theta.merges import options
+from git_theta import contracts, strategies
+from git_theta.strategies import options
 
 BUILT_IN = {
     name: place
-    for name, place in merges._BUILT_IN.items()
-    if importlib.util.find_spec(f"git_theta.merges.{place.partition(':')[0]}")
+    for name, place in strategies._BUILT_IN.items()
+    if importlib.util.find_spec(f"git_theta.strategies.{place.partition(':')[0]}")
 }
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_strategy_keeps_the_contract(name: str) -> None:
-    contracts.check_strategy(merges.registry().get(name))
+    contracts.check_strategy(strategies.registry().get(name))
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_it_has_its_name_and_says_what_its_options_mean(name: str) -> None:
-    strategy = merges.registry().get(name)
+    strategy = strategies.registry().get(name)
     assert strategy.name == name
     assert strategy.__doc__
     for option in options.describe(strategy):

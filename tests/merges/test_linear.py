@@ -10,9 +10,9 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.merges import numbers
-from git_theta.merges.base import Case
-from git_theta.merges.linear import Linear, LinearOptions, TaskArithmetic, TaskArithmeticOptions
+from git_theta.strategies import numbers
+from git_theta.strategies.base import Case
+from git_theta.strategies.linear import Linear, LinearOptions, TaskArithmetic, TaskArithmeticOptions
 
 finite = arrays.arrays("f4", 6, elements=st.floats(-(2.0**99), 2.0**99, width=32))
 

@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from git_theta.merges import registry
-from git_theta.merges.base import Case
-from git_theta.merges.numbers import given
+from git_theta.strategies import registry
+from git_theta.strategies.base import Case
+from git_theta.strategies.numbers import given
 
 torch = pytest.importorskip("torch")
 mergekit = pytest.importorskip("mergekit.merge_methods")

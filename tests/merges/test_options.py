@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from git_theta import merges
+from git_theta import strategies
 from git_theta.errors import UsageError
-from git_theta.merges.options import NoOptions, Option, describe, parse
+from git_theta.strategies.options import NoOptions, Option, describe, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +104,4 @@ def test_options_are_described() -> None:
 )
 def test_limits(name: str, option: str, text: str) -> None:
     with pytest.raises(UsageError, match=f"option '{option}' of '{name}'"):
-        parse(merges.registry().get(name), {option: text})
+        parse(strategies.registry().get(name), {option: text})

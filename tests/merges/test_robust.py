@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.merges import registry
+from git_theta.strategies import registry
 from tests.merges.merging import Array, close, expression, is_recipe, merge
 
 TWO = ["slerp", "nuslerp", "nearswap", "arcee-fusion"]

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from git_theta.errors import ThetaError
 from git_theta.merge import Conflict, steps
-from git_theta.merges.rules import Rule, Rules
 from git_theta.mergetool.desk import Preview
 from git_theta.merging import Merged
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.rules import Rule, Rules
 
 Arrays = Mapping[str, NDArray[np.generic]]
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from git_theta.merge import Conflict
-from git_theta.merges.rules import Rule
 from git_theta.mergetool.session import Session
 from git_theta.report.lines import Line, plain
+from git_theta.strategies.rules import Rule
 from tests.mergetool.fakes import Desk, layers
 
 EPOCH = Conflict("meta/epoch", "changed to different values on both sides")

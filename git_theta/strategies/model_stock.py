@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from git_theta.merges.angles import Angles, angles, angles_along
-from git_theta.merges.base import Case
-from git_theta.merges.consensus import task_vectors, times, total
-from git_theta.merges.numbers import Numbers, whole
+from git_theta.strategies.angles import Angles, angles, angles_along
+from git_theta.strategies.base import Case
+from git_theta.strategies.consensus import task_vectors, times, total
+from git_theta.strategies.numbers import Numbers, whole
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from git_theta.merges.base import Case
-from git_theta.merges.consensus import task_vectors, times, total
-from git_theta.merges.numbers import Numbers, where
+from git_theta.strategies.base import Case
+from git_theta.strategies.consensus import task_vectors, times, total
+from git_theta.strategies.numbers import Numbers, where
 
 
 @dataclass(frozen=True, slots=True)

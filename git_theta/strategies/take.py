@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from git_theta.errors import UsageError
-from git_theta.merges.base import Case
-from git_theta.merges.numbers import Numbers
-from git_theta.merges.options import NoOptions
+from git_theta.strategies.base import Case
+from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.options import NoOptions
 
 
 class Take:

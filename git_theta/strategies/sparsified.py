@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from git_theta.merges.base import Case, weights, within
-from git_theta.merges.consensus import elected_sum, one_each, task_vectors, times, weighted_sum
-from git_theta.merges.numbers import Numbers
-from git_theta.merges.sparsify import drop, drop_by_rank, middle, seed_for, trim
+from git_theta.strategies.base import Case, weights, within
+from git_theta.strategies.consensus import elected_sum, one_each, task_vectors, times, weighted_sum
+from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.sparsify import drop, drop_by_rank, middle, seed_for, trim
 
 #: From the place of a model and its task vector to what is left of that.
 Sparsify = Callable[[int, Numbers], Numbers]

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import UsageError
-from git_theta.merges.base import Case, Strategy
-from git_theta.merges.leaves import Leaf, Stored
-from git_theta.merges.numbers import Numbers, leaf, where
 from git_theta.model.strided import Temporary
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.base import Case, Strategy
+from git_theta.strategies.leaves import Leaf, Stored
+from git_theta.strategies.numbers import Numbers, leaf, where
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MOST_STEPS
 from git_theta.updates.recipe import Recipe

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import UsageError
-from git_theta.merges.base import Case, weights
-from git_theta.merges.numbers import Numbers
+from git_theta.strategies.base import Case, weights
+from git_theta.strategies.numbers import Numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from git_theta.merges.average import based, divisor, weighted
-from git_theta.merges.base import Case, weights
-from git_theta.merges.numbers import Numbers
+from git_theta.strategies.average import based, divisor, weighted
+from git_theta.strategies.base import Case, weights
+from git_theta.strategies.numbers import Numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from functools import reduce
 from operator import add
 
 from git_theta.errors import UsageError
-from git_theta.merges.average import based, divisor
-from git_theta.merges.base import Case
-from git_theta.merges.numbers import Numbers, where
+from git_theta.strategies.average import based, divisor
+from git_theta.strategies.base import Case
+from git_theta.strategies.numbers import Numbers, where
 
 
 def task_vectors(case: Case) -> tuple[Numbers, list[Numbers]]:

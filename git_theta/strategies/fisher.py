@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from git_theta.errors import UsageError
-from git_theta.merges.base import Case, weights
-from git_theta.merges.consensus import combination, shares_of, times, total
-from git_theta.merges.numbers import Numbers, where
+from git_theta.strategies.base import Case, weights
+from git_theta.strategies.consensus import combination, shares_of, times, total
+from git_theta.strategies.numbers import Numbers, where
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from git_theta.merges.base import Case
-from git_theta.merges.consensus import times
-from git_theta.merges.numbers import Numbers
+from git_theta.strategies.base import Case
+from git_theta.strategies.consensus import times
+from git_theta.strategies.numbers import Numbers
 
 
 @dataclass(frozen=True, slots=True)

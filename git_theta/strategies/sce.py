@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import and_
 
-from git_theta.merges.base import Case, within
-from git_theta.merges.consensus import agreeing_sum, elect, task_vectors, total
-from git_theta.merges.numbers import Numbers, where
+from git_theta.strategies.base import Case, within
+from git_theta.strategies.consensus import agreeing_sum, elect, task_vectors, total
+from git_theta.strategies.numbers import Numbers, where
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_type_hints
 
 from git_theta.errors import UsageError
-from git_theta.merges.base import Strategy
+from git_theta.strategies.base import Strategy
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from git_theta.merges.base import Strategy
 from git_theta.registry import Registry
+from git_theta.strategies.base import Strategy
 
 #: Name → class, in a module of this package.
 _BUILT_IN = {
@@ -41,6 +41,6 @@ def registry() -> Registry[Strategy]:
     """The merge strategies that there are."""
     return Registry(
         "merge strategy",
-        "git_theta.merges",
-        {name: f"git_theta.merges.{place}" for name, place in _BUILT_IN.items()},
+        "git_theta.strategies",
+        {name: f"git_theta.strategies.{place}" for name, place in _BUILT_IN.items()},
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from git_theta.merges.base import Case, within
-from git_theta.merges.numbers import Numbers, where
+from git_theta.strategies.base import Case, within
+from git_theta.strategies.numbers import Numbers, where
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_theta.merges.base import Case
-from git_theta.merges.numbers import Numbers, where, whole
-from git_theta.merges.options import NoOptions
+from git_theta.strategies.base import Case
+from git_theta.strategies.numbers import Numbers, where, whole
+from git_theta.strategies.options import NoOptions
 
 if TYPE_CHECKING:
     import numpy as np
