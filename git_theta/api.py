@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta import formats
+from git_theta.encoding.decode import checked
 from git_theta.errors import UsageError
 from git_theta.formats.split import split
 from git_theta.git.command import Git
@@ -22,7 +23,6 @@ from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.threads import run_all
 from git_theta.store.local import LocalStore
-from git_theta.values import checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

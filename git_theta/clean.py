@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from git_theta import formats
-from git_theta.bases import Named, match
-from git_theta.choose import AUTOMATIC
+from git_theta.encoding.candidates import Named, match
+from git_theta.encoding.related import nearest
+from git_theta.encoding.selection import AUTOMATIC
+from git_theta.encoding.value_writer import Keeper, Kept, Known, settle
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import split
-from git_theta.keep import Keeper, Kept, Known, settle
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
 from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
-from git_theta.nearest import nearest
 from git_theta.runtime.threads import stream_grouped
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch

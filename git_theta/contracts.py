@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from git_theta import choose
 from git_theta.codecs.base import Codec
+from git_theta.encoding import selection
 from git_theta.errors import CorruptError, FormatError, UsageError
 from git_theta.formats.base import Format
 from git_theta.formats.split import split
@@ -113,7 +113,7 @@ def _check_on(plugin: Automatic, value: memoryview, spec: TensorSpec, base: byte
         # Of an odd size: nothing is said about how a base is cut.
         return (memoryview(base)[at : at + 100_003] for at in range(0, len(base), 100_003))
 
-    found = choose.sample(value, spec, pieces(len(base))) if base else None
+    found = selection.sample(value, spec, pieces(len(base))) if base else None
     if found:
         estimate = plugin.estimate(found)
         assert estimate is None or estimate >= 0, f"{plugin.name} estimates {estimate}"

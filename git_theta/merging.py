@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from git_theta import strategies
-from git_theta.choose import AUTOMATIC
+from git_theta.encoding.decode import checked
+from git_theta.encoding.selection import AUTOMATIC
+from git_theta.encoding.value_writer import Keeper, Kept, Known, settle
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.compose import Composed, ComposeError, Version, compose
 from git_theta.formats.split import OPAQUE
-from git_theta.keep import Keeper, Kept, Known, settle
 from git_theta.merge import (
     LAYOUT,
     Conflict,
@@ -39,7 +40,6 @@ from git_theta.strategies.combine import Combined, combine
 from git_theta.strategies.options import parse
 from git_theta.strategies.rules import Rule, Rules
 from git_theta.updates.base import Input, Pieces
-from git_theta.values import checked
 
 #: A recipe whose inputs have more payload bytes than this many times the value is stored as a value:
 #: each check-out would read and decode all of them.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from git_theta.encoding.decode import checked
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import STRETCH
 from git_theta.model.checksum import KINDS, WIDTHS
@@ -20,7 +21,6 @@ from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.strided import contiguous, gather, scratch, strided
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
-from git_theta.values import checked
 
 #: A larger layout isn't read: literals are bounded when a file is split.
 _MAX_LAYOUT = 1 << 30

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from git_theta.bases import Named, match, overlap, usable
+from git_theta.encoding.candidates import Named, match, overlap, usable
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 

@@ -140,7 +140,7 @@ def test_stored_transposed_scattered_swapped_or_reversed(
 
 
 def smudge_value(store: LocalStore, manifest: Manifest) -> bytes:
-    from git_theta.values import checked
+    from git_theta.encoding.decode import checked
 
     return b"".join(map(bytes, checked(manifest.by_name["w"], store)))
 

@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import click
 
-from git_theta.choose import allowed
 from git_theta.cli.render import plural, print_json
+from git_theta.encoding.selection import allowed
 from git_theta.errors import UsageError
 from git_theta.git import attributes
 from git_theta.git.blobs import Blobs

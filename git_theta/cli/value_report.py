@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from git_theta.cli.render import human_size, print_json, printable
+from git_theta.encoding.decode import checked
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
 from git_theta.model.tensor import FLOATS
 from git_theta.report.words import shape_text
 from git_theta.statistics import Histogram, Statistics, abridged, statistics
 from git_theta.store.local import LocalStore
-from git_theta.values import checked
 
 #: Cells of the longest bar.
 _BAR = 40

@@ -9,6 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from git_theta import formats
+from git_theta.encoding.decode import checked
 from git_theta.errors import UsageError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, split
@@ -21,7 +22,6 @@ from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Input, Pieces
-from git_theta.values import checked
 
 
 class _Parameters(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from git_theta.encoding.decode import checked
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.git.history import Version, commits, everywhere, in_index, objects_of, pushed
 from git_theta.git.needs import Manifests, in_use
@@ -17,7 +18,6 @@ from git_theta.smudge import Smudger
 from git_theta.store.base import missing
 from git_theta.store.remote import Wanted
 from git_theta.store.transfer import present
-from git_theta.values import checked
 
 #: Parameters that are named for an object that's missing.
 _MOST_NAMES = 3

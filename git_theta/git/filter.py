@@ -179,7 +179,7 @@ class Filter:
         )
 
     def _allowed(self, path: str | None) -> tuple[str, ...]:
-        from git_theta.choose import allowed
+        from git_theta.encoding.selection import allowed
 
         attribute = self._path_updates.get(path) if path else None
         where = f"the attribute {ATTRIBUTE} of {path}" if attribute else "theta.update"

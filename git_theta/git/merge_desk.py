@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from git_theta.encoding.decode import checked
 from git_theta.errors import ThetaError
 from git_theta.git.fetch import ensure, needed
 from git_theta.git.filter import Filter
@@ -23,7 +24,6 @@ from git_theta.report.side import Side
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 from git_theta.strategies.rules import Rule, Rules
-from git_theta.values import checked
 
 _OURS = Rule("ours")
 

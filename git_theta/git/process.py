@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from git_theta.encoding.decode import require
 from git_theta.errors import GitError, MissingObjectError, ThetaError
 from git_theta.git.body import drain
 from git_theta.git.diff_files import DiffDriver
@@ -19,7 +20,6 @@ from git_theta.git.requests import Request
 from git_theta.git.tell import explain
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
-from git_theta.values import require
 
 if TYPE_CHECKING:
     from git_theta.git.materialise import Pending

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from git_theta import formats
-from git_theta.choose import dense
+from git_theta.encoding.selection import dense
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.fingerprint import fingerprint
 from git_theta.formats.split import split

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from git_theta import formats
+from git_theta.encoding.decode import checked
 from git_theta.errors import ThetaError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import split
@@ -14,7 +15,6 @@ from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.strided import gather
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
-from git_theta.values import checked
 
 
 class StoredReader:

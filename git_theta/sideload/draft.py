@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from git_theta import updates
-from git_theta.bases import usable
-from git_theta.choose import AUTOMATIC, Base, Choice, base_of, choices, dense
 from git_theta.codecs.frames import CHUNK
+from git_theta.encoding.candidates import usable
+from git_theta.encoding.selection import AUTOMATIC, Base, Choice, base_of, choices, dense
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
+from git_theta.encoding.decode import checked
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import numpy_dtype
 from git_theta.sideload.draft import apply, check, store_all
@@ -17,7 +18,6 @@ from git_theta.sideload.given import Given
 from git_theta.sideload.peft import is_adapter, read_adapter
 from git_theta.sideload.update_data import read_given
 from git_theta.store.local import LocalStore
-from git_theta.values import checked
 from tests.checkpoints import safetensors_bytes
 
 Arrays = Mapping[str, NDArray[Any]]

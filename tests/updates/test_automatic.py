@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta import choose, contracts
+from git_theta import contracts
+from git_theta.encoding import selection
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Automatic, UnsuitableError
@@ -92,7 +93,7 @@ def test_not_a_number_has_no_rank() -> None:
     old = trained(spec)
     new = bytearray(merged(old, spec, rank=2))
     new[400:404] = b"\x01\x00\xc0\x7f"
-    piece = choose.sample(memoryview(bytes(new)), spec, base(old)(len(old)))
+    piece = selection.sample(memoryview(bytes(new)), spec, base(old)(len(old)))
     assert piece is not None
     assert LowRank().estimate(piece) is None
 

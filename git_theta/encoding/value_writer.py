@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from git_theta.bases import usable
-from git_theta.choose import AUTOMATIC, Choice, base_of, choices, dense, repeated
+from git_theta.encoding.candidates import usable
+from git_theta.encoding.selection import AUTOMATIC, Choice, base_of, choices, dense, repeated
 from git_theta.errors import CorruptError, MissingObjectError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source

@@ -9,6 +9,7 @@ from typing import cast
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
+from git_theta.encoding.decode import checked, evaluate
 from git_theta.errors import CorruptError, MissingObjectError, UsageError
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
@@ -17,7 +18,6 @@ from git_theta.updates.base import Automatic, Input, Payload, Pieces, Sample
 from git_theta.updates.chunks import chunks
 from git_theta.updates.dense import Dense
 from git_theta.updates.rows import Rows, align
-from git_theta.values import checked, evaluate
 
 #: The updates that `auto` stands for.
 AUTOMATIC = ("delta", "sparse", "low-rank", "rows")

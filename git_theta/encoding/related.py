@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from git_theta.bases import Named, match, overlap
-from git_theta.choose import base_of, likeness
+from git_theta.encoding.candidates import Named, match, overlap
+from git_theta.encoding.selection import base_of, likeness
 from git_theta.model.manifest import Manifest
 from git_theta.store.base import Store
 

@@ -1,0 +1,1 @@
+"""How a value becomes objects, and objects become a value again."""
