@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge import Conflict, Step, Taken, Unresolved, content, steps, trivial
+from git_theta.merge.plan import Conflict, Step, Taken, Unresolved, content, steps, trivial
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.rules import DEFAULT, Rule, Rules

@@ -15,7 +15,7 @@ from safetensors.numpy import load
 
 from git_theta.clean import Cleaner, same_content
 from git_theta.errors import UsageError
-from git_theta.merging import Merger
+from git_theta.merge.execute import Merger
 from git_theta.model.manifest import Manifest, parse
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore

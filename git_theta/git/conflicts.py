@@ -16,7 +16,7 @@ from pathlib import Path
 
 from git_theta.git.command import Git
 from git_theta.git.repository import Repository
-from git_theta.merge import Conflict
+from git_theta.merge.plan import Conflict
 
 _VERSION = 1
 

@@ -24,7 +24,7 @@ from git_theta.runtime.progress import progress
 if TYPE_CHECKING:
     # Checking out needs no cleaning, and Git waits for everything that is loaded.
     from git_theta.clean import Cleaned, Cleaner
-    from git_theta.merging import Merger
+    from git_theta.merge.execute import Merger
 
 #: Checkpoints that a new file is compared with: those just added, and those of the index.
 _RECENT = 8
@@ -164,7 +164,7 @@ class Filter:
         """What merges versions of the file at a path."""
         from git_theta.git.beside import Beside
         from git_theta.git.fetch import ensure, needed
-        from git_theta.merging import Merger
+        from git_theta.merge.execute import Merger
 
         settings = self.repository.settings
         return Merger(

@@ -14,7 +14,7 @@ from git_theta.git.install import MERGE_DRIVER
 from git_theta.git.merge_rules import VARIABLE, asks
 from git_theta.git.repository import Repository
 from git_theta.git.tell import note
-from git_theta.merge import LAYOUT
+from git_theta.merge.plan import LAYOUT
 from git_theta.report.merged import summary
 from git_theta.report.words import printable
 from git_theta.strategies.rules import Rule

@@ -16,7 +16,7 @@ from git_theta.git.filter import Filter
 from git_theta.git.merge_rules import asks, merge_rules
 from git_theta.git.repository import Repository
 from git_theta.git.tell import explain, note
-from git_theta.merge import Conflict
+from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.report.merged import conflict_lines, summary
 from git_theta.report.words import printable

@@ -20,7 +20,7 @@ from git_theta.git.merge_driver import manifest_of
 from git_theta.git.merge_rules import VARIABLE, merge_rules
 from git_theta.git.merge_trees import check_version, commit_tree, merge_trees, with_files
 from git_theta.git.repository import Repository
-from git_theta.merging import Merged
+from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
 from git_theta.report.merged import named
 from git_theta.report.words import plural, printable

@@ -20,7 +20,7 @@ from git_theta.git.filter import Filter
 from git_theta.git.merge_driver import manifest_of
 from git_theta.git.merge_rules import merge_rules
 from git_theta.git.stage import index_line, write_and_stage
-from git_theta.merging import Merged
+from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
 from git_theta.runtime.progress import progress
 from git_theta.strategies.rules import Rule, Rules, parse

@@ -17,7 +17,7 @@ from git_theta.git.body import work_file
 from git_theta.git.command import Git
 from git_theta.git.filter import Filter
 from git_theta.git.stand_ins import stand_in
-from git_theta.merge import Conflict
+from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
 

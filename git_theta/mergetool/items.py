@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from git_theta.errors import UsageError
-from git_theta.merge import Conflict, Step, Taken
-from git_theta.merging import Merged
+from git_theta.merge.execute import Merged
+from git_theta.merge.plan import Conflict, Step, Taken
 from git_theta.report.fold import Folded, fold, natural
 from git_theta.report.merged import named
 from git_theta.report.words import plural, printable

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 
 from git_theta import strategies
 from git_theta.errors import UsageError
-from git_theta.merge import Conflict, Step, Taken
+from git_theta.merge.execute import Merged
+from git_theta.merge.plan import Conflict, Step, Taken
 from git_theta.mergetool.commands import HELP
 from git_theta.mergetool.figures import Figures
 from git_theta.mergetool.items import Item, Overview
-from git_theta.merging import Merged
 from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
 from git_theta.report.merged import summary

@@ -6,8 +6,8 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from git_theta.merge import LAYOUT, Conflict, Step, Taken
-from git_theta.merging import Merged
+from git_theta.merge.execute import Merged
+from git_theta.merge.plan import LAYOUT, Conflict, Step, Taken
 from git_theta.report.words import plural, printable
 
 #: So many conflicts are listed.

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from git_theta.errors import ThetaError
-from git_theta.merge import Conflict, steps
+from git_theta.merge.execute import Merged
+from git_theta.merge.plan import Conflict, steps
 from git_theta.mergetool.desk import Preview
-from git_theta.merging import Merged
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.tensor import TensorSpec

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge import Conflict
+from git_theta.merge.plan import Conflict
 from git_theta.mergetool.items import Overview, escaped, overview
 from tests.mergetool.fakes import Desk, layers
 

@@ -14,7 +14,7 @@ from git_theta.encoding.value_writer import Keeper, Kept, Known, settle
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.compose import Composed, ComposeError, Version, compose
 from git_theta.formats.split import OPAQUE
-from git_theta.merge import (
+from git_theta.merge.plan import (
     LAYOUT,
     Conflict,
     Step,
