@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from git_theta import statistics as module
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec, numpy_dtype
-from git_theta.statistics import SHARES, Statistics, abridged, statistics
+from git_theta.report import statistics as module
+from git_theta.report.statistics import SHARES, Statistics, abridged, statistics
 
 
 def cut(data: bytes, *at: int) -> Iterator[memoryview]:
