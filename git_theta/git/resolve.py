@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.fingerprint import fingerprint
 from git_theta.git import conflicts
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, work_file

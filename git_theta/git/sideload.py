@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from git_theta import formats
+from git_theta.checkpoint_file import fingerprint
 from git_theta.encoding.selection import dense
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.fingerprint import fingerprint
 from git_theta.formats.split import split
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, work_file

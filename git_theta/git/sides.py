@@ -9,9 +9,9 @@ import subprocess
 import tempfile
 from contextlib import suppress
 
+from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
-from git_theta.fingerprint import fingerprint
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import WorkFile, work_file
 from git_theta.git.repository import Repository

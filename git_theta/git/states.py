@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
+from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import Diff, diff
 from git_theta.errors import ManifestError
-from git_theta.fingerprint import fingerprint
 from git_theta.git import conflicts
 from git_theta.git.blobs import Blobs
 from git_theta.git.body import work_file

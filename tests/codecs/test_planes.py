@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta import contracts
+from git_theta import testing
 from git_theta.codecs.planes import CHUNK, Planes
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
@@ -23,7 +23,7 @@ def decode(data: bytes, dtype: str, nbytes: int) -> bytes:
 
 
 def test_contract() -> None:
-    contracts.check_codec(Planes())
+    testing.check_codec(Planes())
 
 
 @given(dtypes, st.binary(max_size=4096))

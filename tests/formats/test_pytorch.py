@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta import contracts
+from git_theta import testing
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
 from git_theta.formats.pytorch import PyTorchLegacy, PyTorchZip
@@ -62,8 +62,8 @@ OLD = legacy(mapping({"a": tensor(storage("0", 6, "FloatStorage", b"N"), (2, 3))
 
 
 def test_contract() -> None:
-    contracts.check_format(PyTorchZip(), [SIMPLE])
-    contracts.check_format(PyTorchLegacy(), [OLD])
+    testing.check_format(PyTorchZip(), [SIMPLE])
+    testing.check_format(PyTorchLegacy(), [OLD])
 
 
 def test_a_state_dict_has_its_own_names() -> None:

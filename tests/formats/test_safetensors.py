@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 
-from git_theta import contracts
+from git_theta import testing
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
 from git_theta.formats.safetensors import Safetensors
@@ -28,7 +28,7 @@ def entry(start: int, end: int, dtype: object = "F32", shape: object = (1,)) -> 
 
 
 def test_contract() -> None:
-    contracts.check_format(
+    testing.check_format(
         Safetensors(),
         [
             file({}),

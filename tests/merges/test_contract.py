@@ -6,7 +6,7 @@ import importlib.util
 
 import pytest
 
-from git_theta import contracts, strategies
+from git_theta import strategies, testing
 from git_theta.strategies import options
 
 BUILT_IN = {
@@ -18,7 +18,7 @@ BUILT_IN = {
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_strategy_keeps_the_contract(name: str) -> None:
-    contracts.check_strategy(strategies.registry().get(name))
+    testing.check_strategy(strategies.registry().get(name))
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta import contracts
+from git_theta import testing
 from git_theta.encoding import selection
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
@@ -23,7 +23,7 @@ PLUGINS: list[Automatic] = [Delta(), Sparse(), LowRank()]
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
 def test_contract(plugin: Automatic) -> None:
-    contracts.check_update(plugin)
+    testing.check_update(plugin)
 
 
 @pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta import contracts, updates
+from git_theta import testing, updates
 from git_theta.errors import CorruptError, UsageError
 from git_theta.updates.dense import Dense
 
 
 def test_contract() -> None:
-    contracts.check_dense(Dense())
+    testing.check_dense(Dense())
 
 
 @given(st.binary(max_size=200))
