@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.index import patch_stats
+from git_theta.git.plumbing.index_stat import patch_stats
 from tests import in_process
 
 _SETTINGS = """

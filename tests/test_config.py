@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from git_theta.git.command import Git, parse_config
+from git_theta.git.plumbing.command import Git, parse_config
 from git_theta.runtime.gitconfig import Config, pairs, values
 from tests.conftest import Repo
 

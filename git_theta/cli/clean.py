@@ -6,9 +6,9 @@ import sys
 
 import click
 
-from git_theta.git.command import Git
 from git_theta.git.filter import Filter, read_pieces
-from git_theta.git.pktline import widen
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.pktline import widen
 from git_theta.git.repository import Repository
 
 

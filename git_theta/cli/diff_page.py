@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.report.change import Change
 
 

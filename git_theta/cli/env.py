@@ -14,8 +14,8 @@ from git_theta import __version__
 from git_theta.cli.render import human_size, print_json
 from git_theta.errors import ThetaError
 from git_theta.git import attributes
-from git_theta.git.command import Git
 from git_theta.git.hooks import HookState, hook_states
+from git_theta.git.plumbing.command import Git
 from git_theta.git.protection import is_configured, unprotected
 from git_theta.git.remotes import place_of, sources, strays, unused
 from git_theta.git.repository import Repository

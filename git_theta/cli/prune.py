@@ -9,7 +9,7 @@ import click
 
 from git_theta.cli.render import human_size, plural, print_json, print_table
 from git_theta.errors import UsageError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.git.prune import Fate, Options, Pruned, Stored, duration, prune
 from git_theta.git.remotes import sources
 from git_theta.git.repository import Repository

@@ -13,11 +13,11 @@ from git_theta.cli.render import plural, print_json
 from git_theta.encoding.selection import allowed
 from git_theta.errors import UsageError
 from git_theta.git import attributes
-from git_theta.git.blobs import Blobs
-from git_theta.git.command import Git
 from git_theta.git.merge_rules import ATTRIBUTE as MERGE
 from git_theta.git.merge_rules import check, from_attribute
-from git_theta.git.path_updates import ATTRIBUTE as UPDATE
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import is_manifest
 

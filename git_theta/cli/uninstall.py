@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from git_theta.git.command import Git
 from git_theta.git.hooks import HookState, remove_hooks
 from git_theta.git.install import uninstall
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 
 

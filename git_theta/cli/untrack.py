@@ -8,7 +8,7 @@ import click
 
 from git_theta.errors import UsageError
 from git_theta.git import attributes
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 
 
 def last_author(git: Git, path: str, rev: str = "HEAD") -> str:

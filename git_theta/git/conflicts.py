@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 from git_theta.merge.plan import Conflict
 

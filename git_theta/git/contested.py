@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 
 #: Modes of files, executable or not; links and submodules are Git's business.
 _REGULAR = ("100644", "100755")

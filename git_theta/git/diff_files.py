@@ -6,8 +6,8 @@ import os
 from functools import cached_property
 
 from git_theta.errors import GitError
-from git_theta.git.caller import only_shows
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.parent_command import only_shows
 
 #: The setting of the diff driver.
 DRIVER = "diff.theta.command"

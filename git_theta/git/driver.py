@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from git_theta.errors import GitError, ThetaError
-from git_theta.git.caller import is_difftool
-from git_theta.git.colour import painted, palette
-from git_theta.git.command import Git
+from git_theta.git.plumbing.colour import painted, palette
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.parent_command import is_difftool
 from git_theta.git.repository import current
 from git_theta.git.sides import Sides
 from git_theta.report.lines import Line, lines

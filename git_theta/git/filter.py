@@ -12,12 +12,12 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from git_theta.errors import ManifestError, ThetaError, UsageError
-from git_theta.git.blobs import Blobs
-from git_theta.git.body import WorkFile, drain, work_file
-from git_theta.git.path_updates import ATTRIBUTE, PathUpdates
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.check_attr import ATTRIBUTE, PathUpdates
+from git_theta.git.plumbing.notices import note
+from git_theta.git.plumbing.work_file import WorkFile, drain, work_file
 from git_theta.git.repository import Repository
 from git_theta.git.stand_ins import stand_in
-from git_theta.git.tell import note
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.runtime.progress import progress
 

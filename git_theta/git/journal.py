@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.command import Git
 from git_theta.git.manifests import Manifests
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 
 #: What `git log` writes of a commit; none of these can have a NUL.

@@ -8,8 +8,8 @@ from itertools import pairwise
 from types import TracebackType
 
 from git_theta.errors import ManifestError
-from git_theta.git.blobs import Blobs
-from git_theta.git.command import Git
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.command import Git
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, is_manifest, parse
 
 #: So many manifests are kept; histories are walked from version to version.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.git.stage import index_line
 from git_theta.report.words import plural, printable
 

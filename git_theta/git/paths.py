@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from git_theta.errors import UsageError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 
 #: Where the pointers are.
 REF = "refs/theta/objects"

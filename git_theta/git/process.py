@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require
 from git_theta.errors import GitError, MissingObjectError, ThetaError
-from git_theta.git.body import drain
 from git_theta.git.diff_files import DiffDriver
 from git_theta.git.filter import Filter, send, wanted
-from git_theta.git.interrupts import interruptible
-from git_theta.git.pktline import Content, Writer
+from git_theta.git.plumbing.notices import explain
+from git_theta.git.plumbing.pktline import Content, Writer
+from git_theta.git.plumbing.sigint import interruptible
+from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository import Repository
 from git_theta.git.requests import Request
-from git_theta.git.tell import explain
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 

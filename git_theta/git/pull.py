@@ -12,8 +12,8 @@ from git_theta.git.filter import Filter
 from git_theta.git.find import choose
 from git_theta.git.history import in_index
 from git_theta.git.materialise import find_pending, materialise
+from git_theta.git.plumbing.notices import explain
 from git_theta.git.repository import Repository
-from git_theta.git.tell import explain
 from git_theta.runtime.progress import progress
 
 _TRACKED = "attr:filter=theta,top"

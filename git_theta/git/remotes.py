@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git.command import Git
-from git_theta.git.credentials import GitCredentials
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.credentials import GitCredentials
 from git_theta.git.protection import tell_daily
 from git_theta.git.repository import Repository
 from git_theta.git.tracked import bucket_url, lfs_settings

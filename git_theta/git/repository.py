@@ -11,7 +11,7 @@ from pathlib import Path
 
 from git_theta import settings
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.store.cache import Cache
 from git_theta.store.local import LocalStore
 

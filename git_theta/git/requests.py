@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterator
 
 from git_theta.errors import GitError
-from git_theta.git.pktline import Content, Reader, Writer
-from git_theta.git.sender import sender_of
-from git_theta.git.skipper import Skipper
+from git_theta.git.plumbing.discard import Skipper
+from git_theta.git.plumbing.pipe_source import sender_of
+from git_theta.git.plumbing.pktline import Content, Reader, Writer
 
 #: Content of fewer bytes comes faster than it can be handed over.
 _WORTH_SKIPPING = 4 << 20

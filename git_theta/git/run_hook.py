@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from git_theta.errors import ThetaError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.repository import Repository
-from git_theta.git.tell import explain, note
 
 
 def serve(name: str, args: Sequence[str]) -> int:
@@ -56,7 +56,7 @@ def _write() -> None:
 
 def _send(args: Sequence[str]) -> None:
     """Send the objects that a push needs."""
-    from git_theta.git.caller import is_quiet, is_rehearsal
+    from git_theta.git.plumbing.parent_command import is_quiet, is_rehearsal
     from git_theta.git.pointers import REF
     from git_theta.git.prepush import told
     from git_theta.git.push import push_updates

@@ -11,10 +11,10 @@ from contextlib import suppress
 from itertools import chain
 
 from git_theta.errors import ThetaError
-from git_theta.git.interrupts import undisturbed
-from git_theta.git.pktline import Reader, Writer, widen
+from git_theta.git.plumbing.discard import Skipper
+from git_theta.git.plumbing.pktline import Reader, Writer, widen
+from git_theta.git.plumbing.sigint import undisturbed
 from git_theta.git.requests import requests, shake_hands
-from git_theta.git.skipper import Skipper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def serve_stdio() -> int:
     try:
         return _serve()
     except ThetaError as error:
-        from git_theta.git.tell import explain
+        from git_theta.git.plumbing.notices import explain
 
         explain(None, error)
         return error.exit_code
@@ -51,7 +51,7 @@ def _serve() -> int:
     try:
         process.finish()
     except KeyboardInterrupt:
-        from git_theta.git.tell import note
+        from git_theta.git.plumbing.notices import note
 
         note("interrupted; run `git theta checkout` to write the files that still hold a manifest")
         return 130
@@ -64,7 +64,7 @@ def _process(writer: Writer) -> Process:
     keep_memory()
     # Tensors are worked on in threads already: numpy needn't start more for each.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from git_theta.git.command import Git
+    from git_theta.git.plumbing.command import Git
     from git_theta.git.process import Process
     from git_theta.git.repository import Repository
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
-from git_theta.git.blobs import Blobs
-from git_theta.git.body import WorkFile, work_file
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, ObjectRef, is_manifest, parse
 from git_theta.report.change import Change, change

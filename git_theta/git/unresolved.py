@@ -7,8 +7,8 @@ import shlex
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ManifestError
 from git_theta.git import conflicts
-from git_theta.git.blobs import Blobs
-from git_theta.git.caller import adds
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.parent_command import adds
 from git_theta.git.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest, parse
 

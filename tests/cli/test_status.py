@@ -124,8 +124,8 @@ def test_outside_the_sparse_checkout(history: Repo, report: Json) -> None:
 @pytest.mark.parametrize("touched", [False, True])
 def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     from git_theta.git import states
-    from git_theta.git.command import Git
     from git_theta.git.filter import Filter
+    from git_theta.git.plumbing.command import Git
     from git_theta.git.repository import Repository
 
     read = []

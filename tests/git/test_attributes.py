@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
 from git_theta.git import attributes
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 
 THETA = "filter=theta diff=theta merge=theta -text"
 DENSE = {"theta-update": "dense"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta.git.body import drain, work_file
+from git_theta.git.plumbing.work_file import drain, work_file
 from git_theta.store.local import LocalStore
 
 

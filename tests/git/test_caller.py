@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.git.caller import is_difftool, options, subcommand
+from git_theta.git.plumbing.parent_command import is_difftool, options, subcommand
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.git.colour import painted, palette
-from git_theta.git.command import Git
+from git_theta.git.plumbing.colour import painted, palette
+from git_theta.git.plumbing.command import Git
 from tests.conftest import Repo
 
 TERMINAL = {"TERM": "xterm"}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from git_theta.git.coprocess import Coprocess
+from git_theta.git.plumbing.coprocess import Coprocess
 from tests.conftest import Repo
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
-from git_theta.git.credentials import GitCredentials
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.credentials import GitCredentials
 from git_theta.store.credential import Credential
 
 

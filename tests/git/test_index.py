@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.command import Git
-from git_theta.git.index import (
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.index_stat import (
     CorruptIndex,
     IndexLocked,
     SplitIndex,
@@ -435,7 +435,7 @@ def test_processes_at_once(repo: Repo) -> None:
     repo.git("commit", "-qm", "manifests")
     repo.materialise(*names)
     code = (
-        "import sys; from pathlib import Path; from git_theta.git.index import patch_stats\n"
+        "import sys; from pathlib import Path; from git_theta.git.plumbing.index_stat import patch_stats\n"
         "name, oid = sys.argv[1:]\n"
         "for _ in range(20):\n"
         "    assert patch_stats(Path('.git/index'), Path('.'), {name.encode(): oid}, patience=20)"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.path_updates import PathUpdates
+from git_theta.git.plumbing.check_attr import PathUpdates
 
 ATTRIBUTES = """\
 *.pt theta-update=dense

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import GitError
-from git_theta.git.pktline import MAX_DATA, Reader, Writer
+from git_theta.git.plumbing.pktline import MAX_DATA, Reader, Writer
 
 
 def reader(data: bytes) -> Iterator[Reader]:

@@ -13,8 +13,8 @@ import pytest
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git import prune as module
-from git_theta.git.command import Git
 from git_theta.git.needs import Manifests, Needs, survey
+from git_theta.git.plumbing.command import Git
 from git_theta.git.prune import Fate, Options, Stored, at_remote, decide, duration, list_objects, prune
 from git_theta.git.repository import Repository
 from git_theta.store.folder import FolderRemote

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import GitError
-from git_theta.git.pktline import Reader, Writer
+from git_theta.git.plumbing.discard import Skipper
+from git_theta.git.plumbing.pktline import Reader, Writer
 from git_theta.git.requests import Request, requests, shake_hands
-from git_theta.git.skipper import Skipper
 
 
 @contextmanager
@@ -81,9 +81,9 @@ def test_what_git_says_of_a_file() -> None:
 
 
 _PREPARED = """
-from git_theta.git.pktline import Reader
+from git_theta.git.plumbing.pktline import Reader
 from git_theta.git.requests import requests
-from git_theta.git.skipper import Skipper
+from git_theta.git.plumbing.discard import Skipper
 skipper = Skipper(0)
 print(*(skipper._process > 0 for _ in requests(Reader(0), skipper)))
 skipper.close()
@@ -100,10 +100,10 @@ def test_the_skipper_is_started_before_there_are_threads(tmp_path: Path) -> None
 
 _FILTER = """
 import os, sys
-from git_theta.git.body import drain, work_file
-from git_theta.git.pktline import Reader
+from git_theta.git.plumbing.work_file import drain, work_file
+from git_theta.git.plumbing.pktline import Reader
 from git_theta.git.requests import requests
-from git_theta.git.skipper import Skipper
+from git_theta.git.plumbing.discard import Skipper
 skipper = Skipper(0)
 for request, content in requests(Reader(0), skipper):
     print(content.sender is not None)

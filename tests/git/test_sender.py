@@ -8,7 +8,7 @@ import pytest
 
 _CHILD = """
 import os, sys
-from git_theta.git.sender import sender_of
+from git_theta.git.plumbing.pipe_source import sender_of
 found = sender_of(os.stat(sys.argv[1]))
 print(found and found.position())
 """

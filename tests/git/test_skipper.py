@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.pktline import MAX_DATA
-from git_theta.git.skipper import Skipper
+from git_theta.git.plumbing.discard import Skipper
+from git_theta.git.plumbing.pktline import MAX_DATA
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
 _START = """
 import os, signal, sys
-from git_theta.git.skipper import Skipper
+from git_theta.git.plumbing.discard import Skipper
 skipper = Skipper(0)
 """
 

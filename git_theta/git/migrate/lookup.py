@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
-from git_theta.git.coprocess import Coprocess
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.coprocess import Coprocess
 
 
 class Lookup:

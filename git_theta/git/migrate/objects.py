@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, NamedTuple
 
 from git_theta.errors import GitError
-from git_theta.git.coprocess import Coprocess
+from git_theta.git.plumbing.coprocess import Coprocess
 
 #: Modes of the entries of trees, as they're written there.
 TREE, LINK, SUBMODULE = b"40000", b"120000", b"160000"

@@ -9,7 +9,7 @@ import zlib
 from typing import BinaryIO, Literal
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 
 Kind = Literal["commit", "tree", "blob", "tag"]
 

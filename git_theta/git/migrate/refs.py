@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import Repository
 from git_theta.report.words import printable
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.runtime.gitconfig import Config
 from git_theta.store.lfs.endpoint import Endpoint, SshAddress, find_endpoint, git_url
 from tests.conftest import Repo

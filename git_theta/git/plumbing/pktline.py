@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from git_theta.errors import GitError
-from git_theta.git.sender import Sender
-from git_theta.git.skipper import Skipper, broken_off, skip_packets
+from git_theta.git.plumbing.discard import Skipper, broken_off, skip_packets
+from git_theta.git.plumbing.pipe_source import Sender
 
 #: The most bytes that a packet holds besides its four-byte length.
 MAX_DATA = 65516

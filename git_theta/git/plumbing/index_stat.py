@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 
 _HEADER = struct.Struct(">4sII")
 _TIMES_DEV_INO = struct.Struct(">6I")

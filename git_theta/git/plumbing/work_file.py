@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
-from git_theta.git.pktline import Content
-from git_theta.git.sender import Sender, sender_of
+from git_theta.git.plumbing.pipe_source import Sender, sender_of
+from git_theta.git.plumbing.pktline import Content
 from git_theta.store.cache import same_file
 
 #: Content up to this size is kept in memory when it has to be kept.

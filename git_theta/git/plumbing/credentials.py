@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from git_theta.errors import GitError
-from git_theta.git.command import Git
+from git_theta.git.plumbing.command import Git
 from git_theta.store.credential import Credential
 from git_theta.store.lfs.web_settings import user_and_password
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
-from git_theta.git.coprocess import Coprocess
+from git_theta.git.plumbing.coprocess import Coprocess
 
 
 class Blobs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from git_theta.git.coprocess import Coprocess
+from git_theta.git.plumbing.coprocess import Coprocess
 
 ATTRIBUTE = "theta-update"
 
