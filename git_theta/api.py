@@ -15,9 +15,9 @@ from git_theta.encoding.decode import checked
 from git_theta.errors import UsageError
 from git_theta.formats.split import split
 from git_theta.git.fetch import ensure, needed
-from git_theta.git.find import choose, find_manifest
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.revspec import choose, find_manifest
 from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec, numpy_dtype

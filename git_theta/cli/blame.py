@@ -13,10 +13,10 @@ from git_theta.cli.pick import matching, no_match
 from git_theta.cli.render import print_json, printable
 from git_theta.errors import GitError, ManifestError, UsageError
 from git_theta.git.journal import commit_of, path_from_top, shallow
-from git_theta.git.manifests import Manifests
 from git_theta.git.origins import Origin, origins
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 
 #: A longer subject is cut.

@@ -13,7 +13,7 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.git.filter import Filter
 from git_theta.git.plumbing.command import Git
 from git_theta.git.pull import Choice, pull
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 _EPILOG = """\b
 Examples:

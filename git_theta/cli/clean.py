@@ -9,7 +9,7 @@ import click
 from git_theta.git.filter import Filter, read_pieces
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.pktline import widen
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 
 @click.command("clean", hidden=True)

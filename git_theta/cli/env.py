@@ -13,12 +13,12 @@ import click
 from git_theta import __version__
 from git_theta.cli.render import human_size, print_json
 from git_theta.errors import ThetaError
-from git_theta.git import attributes
 from git_theta.git.hooks import HookState, hook_states
 from git_theta.git.plumbing.command import Git
 from git_theta.git.protection import is_configured, unprotected
 from git_theta.git.remotes import place_of, sources, strays, unused
-from git_theta.git.repository import Repository
+from git_theta.git.repository import gitattributes
+from git_theta.git.repository.repository import Repository
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
 
@@ -87,9 +87,9 @@ def _repository(repository: Repository) -> dict[str, Any]:
         "pushes": unprotected(repository) or "send objects",
     }
     if repository.git.line("rev-parse", "--is-inside-work-tree") == "true":
-        files = attributes.attribute_files(repository.root, repository.git)
+        files = gitattributes.attribute_files(repository.root, repository.git)
         found["tracked"] = ", ".join(
-            pattern for path in files for pattern in attributes.tracked_patterns(attributes.read(path))
+            pattern for path in files for pattern in gitattributes.tracked_patterns(gitattributes.read(path))
         )
     return found
 

@@ -13,7 +13,7 @@ from git_theta.git.check import Plan, Problem, Report, check, check_remote, plan
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remotes import sources
 from git_theta.git.repair import Repaired, repair
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.quarantine import bring_back
 

@@ -14,9 +14,9 @@ from git_theta.diff import Diff
 from git_theta.errors import UsageError
 from git_theta.git.changes import Change, changes
 from git_theta.git.journal import Record, Visit, commits_of, path_from_top, shallow, visits
-from git_theta.git.manifests import Manifests
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.repository import Repository
 from git_theta.report.fold import fold
 
 #: So many names are shown of what a commit changed.

@@ -9,10 +9,10 @@ import click
 
 from git_theta.git.filter import Filter
 from git_theta.git.merge_tool import decide, only_conflict, painter
-from git_theta.git.paths import from_top
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.tty import read_line
-from git_theta.git.repository import Repository
+from git_theta.git.repository.paths import from_top
+from git_theta.git.repository.repository import Repository
 from git_theta.git.resolve import sides
 
 _EPILOG = """\b

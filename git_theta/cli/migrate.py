@@ -12,7 +12,7 @@ import click
 from git_theta.cli.render import human_size, plural, printable, ratio
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 if TYPE_CHECKING:
     from git_theta.git.migrate.run import Request, Summary

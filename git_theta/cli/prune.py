@@ -12,7 +12,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.prune import Fate, Options, Pruned, Stored, duration, prune
 from git_theta.git.remotes import sources
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 _EPILOG = """\b
 Examples:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from git_theta.errors import UsageError
-from git_theta.git.history import everywhere, tell_unreadable
 from git_theta.git.plumbing.command import Git
 from git_theta.git.push import send
 from git_theta.git.remotes import named, opened, remote_of, url_of
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_walk import everywhere, tell_unreadable
+from git_theta.git.repository.repository import Repository
 from git_theta.report.words import transferred
 
 _EPILOG = """\b

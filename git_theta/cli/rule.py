@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from git_theta.errors import UsageError
-from git_theta.git.merge_rules import check
+from git_theta.git.repository.merge_rules import check
 from git_theta.strategies.rules import Rule
 
 

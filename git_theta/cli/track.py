@@ -12,13 +12,13 @@ import click
 from git_theta.cli.render import plural, print_json
 from git_theta.encoding.selection import allowed
 from git_theta.errors import UsageError
-from git_theta.git import attributes
-from git_theta.git.merge_rules import ATTRIBUTE as MERGE
-from git_theta.git.merge_rules import check, from_attribute
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository import gitattributes
+from git_theta.git.repository.merge_rules import ATTRIBUTE as MERGE
+from git_theta.git.repository.merge_rules import check, from_attribute
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import is_manifest
 
 _EPILOG = """\b
@@ -73,9 +73,9 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
         return
     _ = repository.common_dir  # fails outside a repository, before anything is written
     path = Path(".gitattributes")
-    text, added = attributes.track(attributes.read(path), patterns, values)
+    text, added = gitattributes.track(gitattributes.read(path), patterns, values)
     if added:
-        attributes.write(path, text)
+        gitattributes.write(path, text)
     for pattern in patterns:
         said = "Tracking" if pattern in added else "Already tracked:"
         click.echo(f"{said} {_with_values(pattern, _values(text, pattern))}")
@@ -118,7 +118,7 @@ def _refuse(option: str, text: str, what: str, example: str) -> NoReturn:
 
 
 def _values(text: str, pattern: str) -> dict[str, str]:
-    found = {name: attributes.value_of(text, pattern, name) for name in attributes.OWN}
+    found = {name: gitattributes.value_of(text, pattern, name) for name in gitattributes.OWN}
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -128,13 +128,13 @@ def _with_values(pattern: str, values: Mapping[str, str]) -> str:
 
 def _list(repository: Repository, as_json: bool) -> None:
     texts = (
-        (attributes.read(path), os.path.relpath(path))
-        for path in attributes.attribute_files(repository.root, repository.git)
+        (gitattributes.read(path), os.path.relpath(path))
+        for path in gitattributes.attribute_files(repository.root, repository.git)
     )
     found = [
         (pattern, source, _values(text, pattern))
         for text, source in texts
-        for pattern in attributes.tracked_patterns(text)
+        for pattern in gitattributes.tracked_patterns(text)
     ]
     if as_json:
         print_json(
@@ -159,7 +159,7 @@ def _explain_conversion(git: Git) -> None:
     """Say how files that were committed before they were tracked become tracked."""
     plain = []
     with Blobs(git.cwd) as blobs:
-        for name in attributes.tracked_files(git):
+        for name in gitattributes.tracked_files(git):
             blob = blobs.read(f":{name}", limit=256 << 20)
             if blob is None or not is_manifest(blob):
                 plain.append(name)

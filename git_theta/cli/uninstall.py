@@ -7,7 +7,7 @@ import click
 from git_theta.git.hooks import HookState, remove_hooks
 from git_theta.git.install import uninstall
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 
 @click.command("uninstall", short_help="Undo `git theta install`.")

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from git_theta.errors import UsageError
-from git_theta.git import attributes
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository import gitattributes
+from git_theta.git.repository.repository import Repository
 
 
 @click.command("untrack", short_help="Stop tracking a pattern.")
@@ -21,14 +21,14 @@ def command(patterns: tuple[str, ...]) -> None:
     """
     _ = Repository(Git()).common_dir
     path = Path(".gitattributes")
-    text, removed = attributes.untrack(attributes.read(path), patterns)
+    text, removed = gitattributes.untrack(gitattributes.read(path), patterns)
     missing = [pattern for pattern in patterns if pattern not in removed]
     if missing:
         raise UsageError(
             f"{', '.join(missing)}: not tracked by the .gitattributes of this folder",
             "`git theta track` lists what is tracked, and where",
         )
-    attributes.write(path, text)
+    gitattributes.write(path, text)
     for pattern in removed:
         click.echo(f"No longer tracking {pattern}")
     click.echo("To store such files whole from now on: git add --renormalize . && git commit")

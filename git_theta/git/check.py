@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from git_theta.encoding.decode import checked
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.git.history import Version, commits, everywhere, in_index, objects_of, pushed
 from git_theta.git.needs import Manifests, in_use
 from git_theta.git.remotes import opened, remote_of
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_walk import Version, commits, everywhere, in_index, objects_of, pushed
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry
 from git_theta.runtime.threads import run_all
 from git_theta.smudge import Smudger

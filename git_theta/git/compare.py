@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import UsageError
-from git_theta.git.history import check_revision, is_revision
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.manifest_walk import check_revision, is_revision
 from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest
 
 

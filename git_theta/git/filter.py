@@ -16,8 +16,8 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import ATTRIBUTE, PathUpdates
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import WorkFile, drain, work_file
-from git_theta.git.repository import Repository
-from git_theta.git.stand_ins import stand_in
+from git_theta.git.repository.foreign_pointers import stand_in
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.runtime.progress import progress
 
@@ -191,7 +191,7 @@ class Filter:
     def _candidates(self) -> list[Manifest]:
         """Checkpoints that a new one may have been made from: those of this command, and of the index."""
         if self._tracked is None:
-            from git_theta.git.history import in_index
+            from git_theta.git.repository.manifest_walk import in_index
 
             found = in_index(self.repository.git)[:_MOST_TRACKED]
             self._tracked = [version.manifest for version in found if version.manifest]

@@ -12,7 +12,7 @@ import git_theta
 from git_theta.git.diff_files import DRIVER
 from git_theta.git.hooks import CONFIGURED, HookState, ensure_hooks
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 _GONE = (
     "git-theta isn't where it was installed any more. Install it again (pip install git-theta), "

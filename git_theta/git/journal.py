@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.manifests import Manifests
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.repository import Repository
 
 #: What `git log` writes of a commit; none of these can have a NUL.
 _FIELDS = ("%H", "%T", "%P", "%aI", "%aN", "%aE", "%s")

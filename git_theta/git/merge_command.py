@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from git_theta.errors import GitError, UsageError
 from git_theta.git import octopus
 from git_theta.git.install import MERGE_DRIVER
-from git_theta.git.merge_rules import VARIABLE, asks
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
-from git_theta.git.repository import Repository
+from git_theta.git.repository.merge_rules import VARIABLE, asks
+from git_theta.git.repository.repository import Repository
 from git_theta.merge.plan import LAYOUT
 from git_theta.report.merged import summary
 from git_theta.report.words import printable

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from git_theta.errors import GitError
-from git_theta.git import conflicts
 from git_theta.git.filter import Filter
 from git_theta.git.merge_desk import RepositoryDesk, failure, scratch
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
 from git_theta.git.remember import IN_FILE, IN_GIT
-from git_theta.git.repository import Repository
+from git_theta.git.repository import conflict_records
+from git_theta.git.repository.repository import Repository
 from git_theta.git.resolve import Sides, decided, resolve
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest
@@ -59,14 +59,14 @@ def decide(work: Filter, versions: Sides, ask: Ask, say: Say) -> bool:
     """
 
     def finish(rules: Sequence[Rule]) -> str:
-        before = conflicts.read(work.repository, versions.path)
+        before = conflict_records.read(work.repository, versions.path)
         merged = resolve(work, versions, rules, ())
         if merged.manifest is None:
             # As long as the session goes on, its choices are nowhere else.
             if before:
-                conflicts.write(work.repository, before)
+                conflict_records.write(work.repository, before)
             else:
-                conflicts.forget(work.repository, versions.path)
+                conflict_records.forget(work.repository, versions.path)
             raise failure(merged)
         return f"{summary(merged)}\nWritten and staged."
 

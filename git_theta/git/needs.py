@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from git_theta.git.names import names_in
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.oid_scan import names_in
 from git_theta.model.manifest import MAGIC_BYTES, MAX_TEXT_BYTES, VERSION, is_manifest
 
 #: A commit in one of Git's own files, perhaps abbreviated.

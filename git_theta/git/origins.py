@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from git_theta.git.changes import Wanted
 from git_theta.git.journal import Record, ancestry, blobs_at, real_parents, renamed_from
-from git_theta.git.manifests import Manifests
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
 
 

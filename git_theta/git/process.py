@@ -16,7 +16,7 @@ from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.git.requests import Request
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress

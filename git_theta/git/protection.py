@@ -11,7 +11,7 @@ from git_theta.errors import GitError
 from git_theta.git.hooks import CONFIGURED, sends_objects
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 #: Seconds after which a user is reminded again.
 _DAY = 86400.0

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from git_theta.errors import GitError, MissingObjectError, UsageError
-from git_theta.git.history import Version, blobs_of, in_index, objects_of
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import knowing
 from git_theta.git.plumbing.notices import note
 from git_theta.git.pointers import REF, Draft, draft, publish
 from git_theta.git.ref_updates import RefUpdate, brought
 from git_theta.git.remotes import one_of, opened, remote_of
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_walk import Version, blobs_of, in_index, objects_of
+from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.lfs.web_settings import same_server, without_password
 from git_theta.store.remote import Remote, TransferError, Wanted

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.history import Version, since, tell_unreadable
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import is_mirroring
+from git_theta.git.repository.manifest_walk import Version, since, tell_unreadable
 
 _ZERO = "0"
 

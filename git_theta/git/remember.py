@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.mergetool.items import escaped
 from git_theta.settings import TRACKED
 from git_theta.strategies.rules import Rule, parse_toml

@@ -12,8 +12,8 @@ from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import GitCredentials
 from git_theta.git.protection import tell_daily
-from git_theta.git.repository import Repository
-from git_theta.git.tracked import bucket_url, lfs_settings
+from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
 from git_theta.store.folder import FolderRemote
 from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, git_url, named_endpoint
 from git_theta.store.lfs.web_settings import without_password

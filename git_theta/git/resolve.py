@@ -11,14 +11,14 @@ from pathlib import Path
 from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git import conflicts
-from git_theta.git.conflicts import Record, Stages
 from git_theta.git.fetch import ensure
 from git_theta.git.filter import Filter
 from git_theta.git.merge_driver import manifest_of
-from git_theta.git.merge_rules import merge_rules
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
+from git_theta.git.repository import conflict_records
+from git_theta.git.repository.conflict_records import Record, Stages
+from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.stage import index_line, write_and_stage
 from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
@@ -60,7 +60,7 @@ def sides(work: Filter, path: str) -> Sides:
         GitError: It isn't in conflict, or a side has no such file.
     """
     repository = work.repository
-    stages = conflicts.stages(repository.git, path)
+    stages = conflict_records.stages(repository.git, path)
     if stages is None:
         raise GitError(f"{path} isn't in conflict", "see which are: git status")
     quoted = shlex.quote(path)
@@ -79,7 +79,7 @@ def sides(work: Filter, path: str) -> Sides:
     if ours is None or theirs is None:
         other = "theirs" if ours is None else "ours"
         raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
-    record = conflicts.current(repository, path) or Record(path, stages.ids, ())
+    record = conflict_records.current(repository, path) or Record(path, stages.ids, ())
     return Sides(path, stages, base, ours, theirs, record)
 
 
@@ -112,7 +112,7 @@ def resolve(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Seq
                 versions.base, [versions.ours, versions.theirs], decided(work, versions, rules, otherwise)
             )
         if merged.manifest is None:
-            conflicts.write(
+            conflict_records.write(
                 repository,
                 Record(
                     path,
@@ -141,7 +141,7 @@ def put(work: Filter, versions: Sides, manifest: Manifest, file: WorkFile | None
 
     with progress(f"writing {path}", manifest.size) as advance:
         write_and_stage(work, path, mode, manifest, _staged(versions), unchanged, advance)
-    conflicts.forget(work.repository, path)
+    conflict_records.forget(work.repository, path)
 
 
 def write_versions(work: Filter, versions: Sides) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 
 def serve(name: str, args: Sequence[str]) -> int:

@@ -19,7 +19,7 @@ from git_theta.git.requests import requests, shake_hands
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from git_theta.git.process import Process
-    from git_theta.git.repository import Repository
+    from git_theta.git.repository.repository import Repository
 
 
 def serve_stdio() -> int:
@@ -66,7 +66,7 @@ def _process(writer: Writer) -> Process:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from git_theta.git.plumbing.command import Git
     from git_theta.git.process import Process
-    from git_theta.git.repository import Repository
+    from git_theta.git.repository.repository import Repository
 
     repository = Repository(Git())
     _ensure_hooks(repository)

@@ -14,7 +14,7 @@ from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, ObjectRef, is_manifest, parse
 from git_theta.report.change import Change, change
 from git_theta.report.readers import FileReader, StoredReader

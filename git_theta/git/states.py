@@ -11,12 +11,12 @@ from enum import Enum
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import Diff, diff
 from git_theta.errors import ManifestError
-from git_theta.git import conflicts
 from git_theta.git.filter import Filter
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.stand_ins import stand_in
+from git_theta.git.repository import conflict_records
+from git_theta.git.repository.foreign_pointers import stand_in
 from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
@@ -89,7 +89,7 @@ def _state(
     work: Filter, entry: _Indexed, blob: bytes | None, old: Manifest | None, staged: bool
 ) -> FileState:
     if not entry.merged:
-        record = conflicts.current(work.repository, entry.path)
+        record = conflict_records.current(work.repository, entry.path)
         return FileState(entry.path, None, Work.CONFLICT, conflicts=record.conflicts if record else ())
     if blob == b"":
         # An empty file is an empty blob everywhere.

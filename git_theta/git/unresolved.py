@@ -6,10 +6,10 @@ import shlex
 
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ManifestError
-from git_theta.git import conflicts
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.parent_command import adds
-from git_theta.git.repository import Repository
+from git_theta.git.repository import conflict_records
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest, parse
 
 
@@ -28,7 +28,7 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     """
     if not adds():
         return
-    record = conflicts.current(repository, path)
+    record = conflict_records.current(repository, path)
     if record is None:
         return
     with Blobs(repository.git.cwd) as blobs:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from git_theta.git.history import Commit, commits, everywhere, in_index
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_walk import Commit, commits, everywhere, in_index
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import payload_bytes
 

@@ -126,7 +126,7 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
     from git_theta.git import states
     from git_theta.git.filter import Filter
     from git_theta.git.plumbing.command import Git
-    from git_theta.git.repository import Repository
+    from git_theta.git.repository.repository import Repository
 
     read = []
 

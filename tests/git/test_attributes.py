@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.git import attributes
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository import gitattributes
 
 THETA = "filter=theta diff=theta merge=theta -text"
 DENSE = {"theta-update": "dense"}
@@ -27,20 +27,20 @@ patterns = st.text(
 
 
 def test_adds_a_line_and_keeps_the_rest() -> None:
-    assert attributes.track("", ["*.pt"]) == (f"*.pt {THETA}\n", ["*.pt"])
-    assert attributes.track("# note\r\n*.c text", ["*.pt"])[0] == f"# note\r\n*.c text\r\n*.pt {THETA}\r\n"
-    assert attributes.track(f"*.pt {THETA}\n", ["*.pt"]) == (f"*.pt {THETA}\n", [])
+    assert gitattributes.track("", ["*.pt"]) == (f"*.pt {THETA}\n", ["*.pt"])
+    assert gitattributes.track("# note\r\n*.c text", ["*.pt"])[0] == f"# note\r\n*.c text\r\n*.pt {THETA}\r\n"
+    assert gitattributes.track(f"*.pt {THETA}\n", ["*.pt"]) == (f"*.pt {THETA}\n", [])
 
 
 def test_takes_a_pattern_over_from_another_filter() -> None:
-    text, added = attributes.track("*.pt filter=lfs diff=lfs merge=lfs -text lockable\n", ["*.pt"])
+    text, added = gitattributes.track("*.pt filter=lfs diff=lfs merge=lfs -text lockable\n", ["*.pt"])
     assert text == f"*.pt {THETA} lockable\n"
     assert added == ["*.pt"]
 
 
 def test_untrack_removes_what_track_added() -> None:
     text = f"*.c text\n*.pt {THETA}\n*.bin {THETA} lockable\n"
-    assert attributes.untrack(text, ["*.pt", "*.bin", "*.c"]) == (
+    assert gitattributes.untrack(text, ["*.pt", "*.bin", "*.c"]) == (
         "*.c text\n*.bin lockable\n",
         ["*.pt", "*.bin"],
     )
@@ -58,28 +58,28 @@ def test_untrack_removes_what_track_added() -> None:
     ],
 )
 def test_an_update_is_written_once(before: str, after: str) -> None:
-    text, added = attributes.track(before, ["*.pt"], DENSE)
+    text, added = gitattributes.track(before, ["*.pt"], DENSE)
     assert (text, added) == (after, ["*.pt"])
-    assert attributes.value_of(text, "*.pt", "theta-update") == "dense"
-    assert attributes.track(text, ["*.pt"], DENSE) == (text, [])
-    assert attributes.track(text, ["*.pt"]) == (text, [])
+    assert gitattributes.value_of(text, "*.pt", "theta-update") == "dense"
+    assert gitattributes.track(text, ["*.pt"], DENSE) == (text, [])
+    assert gitattributes.track(text, ["*.pt"]) == (text, [])
 
 
 def test_untrack_removes_an_update_with_the_rest() -> None:
     text = f"*.bin theta-update=dense\n*.pt {THETA} theta-update=dense\n*.pth {THETA} x theta-update=dense\n"
     kept = "*.bin theta-update=dense\n*.pth x\n"
-    assert attributes.untrack(text, ["*.bin", "*.pt", "*.pth"]) == (kept, ["*.pt", "*.pth"])
+    assert gitattributes.untrack(text, ["*.bin", "*.pt", "*.pth"]) == (kept, ["*.pt", "*.pth"])
 
 
 def test_two_values_are_written_and_removed() -> None:
-    text, _ = attributes.track("", ["*.pt"], BOTH)
+    text, _ = gitattributes.track("", ["*.pt"], BOTH)
     assert text == f"*.pt {THETA} theta-update=dense theta-merge=ties\n"
-    assert attributes.track(text, ["*.pt"], BOTH) == (text, [])
-    assert attributes.track(text, ["*.pt"], DENSE) == (text, [])
-    changed, added = attributes.track(text, ["*.pt"], {"theta-merge": "slerp,t=0.2"})
+    assert gitattributes.track(text, ["*.pt"], BOTH) == (text, [])
+    assert gitattributes.track(text, ["*.pt"], DENSE) == (text, [])
+    changed, added = gitattributes.track(text, ["*.pt"], {"theta-merge": "slerp,t=0.2"})
     assert changed == f"*.pt {THETA} theta-update=dense theta-merge=slerp,t=0.2\n"
     assert added == ["*.pt"]
-    assert attributes.untrack(changed, ["*.pt"]) == ("", ["*.pt"])
+    assert gitattributes.untrack(changed, ["*.pt"]) == ("", ["*.pt"])
 
 
 @pytest.mark.parametrize(
@@ -93,27 +93,27 @@ def test_two_values_are_written_and_removed() -> None:
     ],
 )
 def test_the_last_update_counts(text: str, update: str | None) -> None:
-    assert attributes.value_of(text, "*.pt", "theta-update") == update
+    assert gitattributes.value_of(text, "*.pt", "theta-update") == update
 
 
 def test_an_update_counts_for_the_length_of_a_line() -> None:
-    assert attributes.track("", ["x" * 1800], {"theta-update": "delta"})[1]
+    assert gitattributes.track("", ["x" * 1800], {"theta-update": "delta"})[1]
     with pytest.raises(UsageError, match="too long"):
-        attributes.track("", ["x" * 1800], {"theta-update": "delta," * 40})
+        gitattributes.track("", ["x" * 1800], {"theta-update": "delta," * 40})
 
 
 def test_the_last_line_counts() -> None:
     text = f"*.pt {THETA}\n*.pt filter=lfs\n*.bin {THETA}\n[attr]x filter=theta\n"
-    assert attributes.tracked_patterns(text) == ["*.bin"]
+    assert gitattributes.tracked_patterns(text) == ["*.bin"]
 
 
 @given(st.lists(patterns, unique=True, max_size=4), st.text(max_size=50))
 def test_untrack_undoes_track(chosen: list[str], before: str) -> None:
     before = "".join(f"# {line}\n" for line in before.splitlines())
-    text, added = attributes.track(before, chosen)
+    text, added = gitattributes.track(before, chosen)
     assert added == chosen
-    assert attributes.tracked_patterns(text) == chosen
-    assert attributes.untrack(text, chosen) == (before, chosen)
+    assert gitattributes.tracked_patterns(text) == chosen
+    assert gitattributes.untrack(text, chosen) == (before, chosen)
 
 
 @pytest.mark.parametrize(
@@ -127,27 +127,27 @@ def test_untrack_undoes_track(chosen: list[str], before: str) -> None:
 )
 def test_attributes_that_harm_are_replaced(line: str, kept: str) -> None:
     text = f"*.pt {THETA}{kept}\n"
-    assert attributes.track(f"{line}\n", ["*.pt"]) == (text, ["*.pt"])
-    assert attributes.track(text, ["*.pt"]) == (text, [])
+    assert gitattributes.track(f"{line}\n", ["*.pt"]) == (text, ["*.pt"])
+    assert gitattributes.track(text, ["*.pt"]) == (text, [])
 
 
 def test_a_pattern_that_starts_with_a_bracket_is_not_a_macro() -> None:
-    text, _ = attributes.track("[ab].pt filter=lfs\n[attr]m filter=lfs\n", ["[ab].pt"])
-    assert attributes.tracked_patterns(text) == ["[ab].pt"]
+    text, _ = gitattributes.track("[ab].pt filter=lfs\n[attr]m filter=lfs\n", ["[ab].pt"])
+    assert gitattributes.tracked_patterns(text) == ["[ab].pt"]
     assert text.splitlines()[1:] == ["[attr]m filter=lfs"]
 
 
 @pytest.mark.parametrize("pattern", ["", "!x.pt", "models/", "[attr]x", "x\0", "x" * 2000])
 def test_patterns_that_git_would_not_take(pattern: str) -> None:
     with pytest.raises(UsageError):
-        attributes.track("", [pattern])
+        gitattributes.track("", [pattern])
 
 
 def test_bytes_that_are_not_utf8_stay(tmp_path: Path) -> None:
     path = tmp_path / ".gitattributes"
     before = b"caf\xe9 text\r\n\x0c\x1c*.c text\n\n# end"
     path.write_bytes(before)
-    attributes.write(path, attributes.track(attributes.read(path), ["*.pt"])[0])
+    gitattributes.write(path, gitattributes.track(gitattributes.read(path), ["*.pt"])[0])
     assert path.read_bytes() == before + f"\r\n*.pt {THETA}\r\n".encode()
 
 
@@ -164,9 +164,9 @@ def test_finds_every_attributes_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (root / "linked").mkdir()
     (root / "linked" / ".gitattributes").symlink_to(real)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
-    found = attributes.attribute_files(root, Git(root))
+    found = gitattributes.attribute_files(root, Git(root))
     assert found == [*files[:2], root / ".git" / "info" / "attributes", real]
-    assert [attributes.tracked_patterns(attributes.read(path)) for path in found] == [["*.pt"]] * 4
+    assert [gitattributes.tracked_patterns(gitattributes.read(path)) for path in found] == [["*.pt"]] * 4
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_finds_every_attributes_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_git_reads_what_is_written(tmp_path: Path, name: str) -> None:
     pattern = name.replace("[", "\\[")
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
-    attributes.write(tmp_path / ".gitattributes", attributes.track("", [pattern])[0])
+    gitattributes.write(tmp_path / ".gitattributes", gitattributes.track("", [pattern])[0])
     done = subprocess.run(
         ["git", "check-attr", "-z", "filter", "--", name],
         cwd=tmp_path,
@@ -202,13 +202,13 @@ def test_git_reads_what_is_written(tmp_path: Path, name: str) -> None:
 def test_a_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".gitattributes").symlink_to("elsewhere")
     with pytest.raises(UsageError, match="symbolic link"):
-        attributes.read(tmp_path / ".gitattributes")
+        gitattributes.read(tmp_path / ".gitattributes")
 
 
 def test_writing_keeps_permissions(tmp_path: Path) -> None:
     path = tmp_path / ".gitattributes"
     path.touch()
     path.chmod(0o640)
-    attributes.write(path, "x\n")
+    gitattributes.write(path, "x\n")
     assert path.stat().st_mode & 0o777 == 0o640
     assert [p.name for p in tmp_path.iterdir()] == [".gitattributes"]

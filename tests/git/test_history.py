@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.git.history import Version, blobs_of, everywhere, objects_of, since, tell_unreadable
 from git_theta.git.plumbing.command import Git
 from git_theta.git.ref_updates import RefUpdate, brought
+from git_theta.git.repository.manifest_walk import (
+    Version,
+    blobs_of,
+    everywhere,
+    objects_of,
+    since,
+    tell_unreadable,
+)
 from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.changes import Change, changes
 from git_theta.git.journal import Visit, commits_of, path_from_top, visits
-from git_theta.git.manifests import Manifests
 from git_theta.git.origins import Origins, origins
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, parse, sort_key
 from tests.conftest import Repo
 from tests.histories import History, manifest_of

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.git.merge_rules import from_attribute, merge_rules
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.merge_rules import from_attribute, merge_rules
+from git_theta.git.repository.repository import Repository
 from git_theta.strategies.rules import Rule
 from tests.conftest import Repo
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remember import remember
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.strategies.rules import Rule, parse_toml
 
 CONFIG = Path(".theta/config.toml")

@@ -38,7 +38,7 @@ class Desk:
     _values: dict[str, bytes] = field(default_factory=dict)
 
     def check(self, rule: Rule) -> None:
-        from git_theta.git.merge_rules import check
+        from git_theta.git.repository.merge_rules import check
 
         check(rule)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from git_theta.git import attributes
+from git_theta.git.repository import gitattributes
 
 #: How files can be stored.
 Target = Literal["theta", "lfs", "plain"]
@@ -17,7 +17,7 @@ Texts = Mapping[str, str]
 
 #: What a line says for each target. Nothing is said for plain files if nothing else would match them.
 WORDS: Mapping[Target, tuple[str, ...]] = {
-    "theta": attributes.ATTRIBUTES,
+    "theta": gitattributes.ATTRIBUTES,
     "lfs": ("filter=lfs", "diff=lfs", "merge=lfs", "-text"),
     "plain": ("!filter", "!diff", "!merge", "!text"),
 }
@@ -36,7 +36,7 @@ class _Line:
     @property
     def filter(self) -> str | None:
         """The filter that it gives files to; empty for none; `None` if it doesn't say."""
-        found = [word for word in self.words if attributes.name_of(word) == "filter"]
+        found = [word for word in self.words if gitattributes.name_of(word) == "filter"]
         return found[-1].partition("=")[2] if found else None
 
 
@@ -75,7 +75,7 @@ def complete(text: str) -> str:
         for line in _parsed(text)
         if line.pattern
         and line.filter == "theta"
-        and not any(attributes.name_of(w) == "text" for w in line.words)
+        and not any(gitattributes.name_of(w) == "text" for w in line.words)
     }
     return switch(text, "theta", "theta", short) if short else text
 
@@ -157,18 +157,18 @@ def _disjoint(one: str, other: str) -> bool:
 
 def _parsed(text: str) -> list[_Line]:
     return [
-        _Line(line, attributes.pattern_of(line), tuple(attributes.attributes_of(line)))
-        for line in attributes.lines_of(text)
+        _Line(line, gitattributes.pattern_of(line), tuple(gitattributes.attributes_of(line)))
+        for line in gitattributes.lines_of(text)
     ]
 
 
 def _others(line: _Line, target: Target) -> tuple[str, ...]:
     """What a line says besides; ours goes with the last line of ours."""
-    dropped = attributes.DRIVERS | (attributes.HARMFUL if target != "plain" else set())
-    dropped |= set() if target == "theta" else set(attributes.OWN)
-    return tuple(word for word in line.words if attributes.name_of(word) not in dropped)
+    dropped = gitattributes.DRIVERS | (gitattributes.HARMFUL if target != "plain" else set())
+    dropped |= set() if target == "theta" else set(gitattributes.OWN)
+    return tuple(word for word in line.words if gitattributes.name_of(word) not in dropped)
 
 
 def _written(pattern: str, words: Iterable[str], others: Iterable[str], like: str) -> str:
     said = [*words, *others]
-    return " ".join([attributes.quote(pattern), *said]) + attributes.line_end(like) if said else ""
+    return " ".join([gitattributes.quote(pattern), *said]) + gitattributes.line_end(like) if said else ""

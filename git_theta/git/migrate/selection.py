@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import UsageError
-from git_theta.git import attributes as lines
 from git_theta.git.migrate import attributes
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.history import AttributeFiles
 from git_theta.git.migrate.lookup import Lookup, write_index
 from git_theta.git.migrate.objects import Objects
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository import gitattributes as lines
 from git_theta.report.words import printable
 
 #: So many helper processes run at once.

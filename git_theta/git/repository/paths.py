@@ -6,7 +6,7 @@ import os
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 
 
 def from_top(git: Git, path: str) -> str:

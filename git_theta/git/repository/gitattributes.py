@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import UsageError
-from git_theta.git.merge_rules import ATTRIBUTE as MERGE
 from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.merge_rules import ATTRIBUTE as MERGE
 
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")

@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 
 from git_theta.errors import ManifestError, UsageError
-from git_theta.git.history import check_revision
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.manifest_walk import check_revision
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse, sort_key
 
 

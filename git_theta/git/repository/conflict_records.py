@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.merge.plan import Conflict
 
 _VERSION = 1

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from git_theta.errors import ManifestError, UsageError
-from git_theta.git.names import names_in
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
+from git_theta.git.repository.oid_scan import names_in
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 
 #: A shorter blob can't be a manifest.

@@ -8,7 +8,7 @@ from contextlib import suppress
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import parse_config
-from git_theta.git.repository import Repository
+from git_theta.git.repository.repository import Repository
 from git_theta.settings import TRACKED
 from git_theta.store.remote_factory import is_bucket
 
