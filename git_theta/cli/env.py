@@ -13,9 +13,9 @@ import click
 from git_theta import __version__
 from git_theta.cli.render import human_size, print_json
 from git_theta.errors import ThetaError
-from git_theta.git.hooks import HookState, hook_states
+from git_theta.git.install.hooks import HookState, hook_states
+from git_theta.git.install.push_check import is_configured, unprotected
 from git_theta.git.plumbing.command import Git
-from git_theta.git.protection import is_configured, unprotected
 from git_theta.git.remotes import place_of, sources, strays, unused
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository

@@ -7,12 +7,12 @@ import os
 import click
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.hooks import HookState, sends_objects
-from git_theta.git.install import install, install_hooks
+from git_theta.git.install.hooks import HookState, sends_objects
+from git_theta.git.install.install import install, install_hooks
+from git_theta.git.install.push_check import is_shared, unprotected
+from git_theta.git.install.shared_hooks import add_to, hook_file
 from git_theta.git.plumbing.command import Git
-from git_theta.git.protection import is_shared, unprotected
 from git_theta.git.repository.repository import Repository
-from git_theta.git.team_hooks import add_to, hook_file
 
 _EPILOG = """\b
 Examples:

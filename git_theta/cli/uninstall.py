@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from git_theta.git.hooks import HookState, remove_hooks
-from git_theta.git.install import uninstall
+from git_theta.git.install.hooks import HookState, remove_hooks
+from git_theta.git.install.install import uninstall
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 

@@ -140,7 +140,7 @@ class Process:
     def _remind(self) -> None:
         """Say, once, that a push won't send objects if so."""
         if not self._reminded:
-            from git_theta.git.protection import remind
+            from git_theta.git.install.push_check import remind
 
             self._reminded = True
             with suppress(ThetaError, OSError):

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, ThetaError, UsageError
+from git_theta.git.install.push_check import tell_daily
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import GitCredentials
-from git_theta.git.protection import tell_daily
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
 from git_theta.store.folder import FolderRemote

@@ -75,10 +75,10 @@ def _process(writer: Writer) -> Process:
 
 def _ensure_hooks(repository: Repository) -> None:
     """Install hooks where the filter runs: a fresh clone has none. A failure isn't worth a word here."""
-    from git_theta.git.hooks import hooks_installed
+    from git_theta.git.install.hooks import hooks_installed
 
     if repository.settings.hooks and not hooks_installed(repository.hooks_dir):
-        from git_theta.git.install import install_hooks
+        from git_theta.git.install.install import install_hooks
 
         with suppress(ThetaError, OSError):
             install_hooks(repository)

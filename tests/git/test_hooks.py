@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.hooks import NAMES, HookState, ensure_hooks, hook_states, hooks_installed, remove_hooks
+from git_theta.git.install.hooks import (
+    NAMES,
+    HookState,
+    ensure_hooks,
+    hook_states,
+    hooks_installed,
+    remove_hooks,
+)
 
 NAME = "post-checkout"
 # Stands for pre-commit's own script, which runs the legacy hook of its folder first.
@@ -235,7 +242,7 @@ def test_a_folder_that_cannot_be_written(hooks: Path, command: str) -> None:
 def test_processes_at_once_keep_the_foreign_hook(hooks: Path, command: str) -> None:
     write(hooks / NAME, 'echo foreign >> "$HOOK_LOG"')
     code = (
-        "import sys; from pathlib import Path; from git_theta.git.hooks import ensure_hooks\n"
+        "import sys; from pathlib import Path; from git_theta.git.install.hooks import ensure_hooks\n"
         "states = ensure_hooks(Path(sys.argv[1]), sys.argv[2]).values()\n"
         "sys.exit(any(state.name == 'FAILED' for state in states))"
     )

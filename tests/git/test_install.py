@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import git_theta
-from git_theta.git.install import hook_command, hook_settings, settings, shell_command
+from git_theta.git.install.install import hook_command, hook_settings, settings, shell_command
 from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
 

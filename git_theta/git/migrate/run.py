@@ -12,8 +12,8 @@ from pathlib import Path
 from git_theta.errors import UsageError
 from git_theta.git.fetch import ensure
 from git_theta.git.filter import Filter
-from git_theta.git.hooks import hooks_installed
-from git_theta.git.install import install_hooks
+from git_theta.git.install.hooks import hooks_installed
+from git_theta.git.install.install import install_hooks
 from git_theta.git.migrate import refs
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.convert import Converter

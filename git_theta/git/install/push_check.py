@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import GitError
-from git_theta.git.hooks import CONFIGURED, sends_objects
+from git_theta.git.install.hooks import CONFIGURED, sends_objects
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.repository import Repository

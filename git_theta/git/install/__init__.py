@@ -1,0 +1,1 @@
+"""Installation into Git: settings, hooks, the check before a push."""
