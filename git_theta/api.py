@@ -14,8 +14,8 @@ from git_theta import formats
 from git_theta.encoding.decode import checked
 from git_theta.errors import UsageError
 from git_theta.formats.split import split
-from git_theta.git.fetch import ensure, needed
 from git_theta.git.plumbing.command import Git
+from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose, find_manifest
 from git_theta.model.manifest import Manifest, is_manifest, parse

@@ -16,7 +16,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
 from git_theta.git.install.push_check import is_configured, unprotected
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remotes import place_of, sources, strays, unused
+from git_theta.git.remote.remotes import place_of, sources, strays, unused
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
 

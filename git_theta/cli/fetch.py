@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from git_theta.errors import UsageError
-from git_theta.git.fetch import fetch_objects
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remotes import named
+from git_theta.git.remote.fetch import fetch_objects
+from git_theta.git.remote.remotes import named
 from git_theta.git.repository.manifest_walk import everywhere, objects_of
 from git_theta.git.repository.repository import Repository
 

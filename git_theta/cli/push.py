@@ -6,8 +6,8 @@ import click
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.push import send
-from git_theta.git.remotes import named, opened, remote_of, url_of
+from git_theta.git.remote.push import send
+from git_theta.git.remote.remotes import named, opened, remote_of, url_of
 from git_theta.git.repository.manifest_walk import everywhere, tell_unreadable
 from git_theta.git.repository.repository import Repository
 from git_theta.report.words import transferred

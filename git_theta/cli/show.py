@@ -11,8 +11,8 @@ from git_theta.cli.pick import entry_of
 from git_theta.cli.render import human_size, plural, print_json, print_table, printable, ratio
 from git_theta.cli.value_report import report
 from git_theta.errors import UsageError
-from git_theta.git.fetch import ensure, needed
 from git_theta.git.plumbing.command import Git
+from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Source

@@ -13,9 +13,9 @@ from git_theta.encoding.decode import checked
 from git_theta.errors import UsageError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, split
-from git_theta.git.fetch import ensure
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
+from git_theta.git.remote.fetch import ensure
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.model.strided import gather

@@ -173,7 +173,7 @@ class Process:
 
     def _fetch(self, objects: Mapping[str, int | None]) -> None:
         if objects:
-            from git_theta.git.fetch import ensure
+            from git_theta.git.remote.fetch import ensure
 
             with interruptible():
                 ensure(self._filter.repository, objects)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.needs import Manifests, Needs, lock_files, survey
-from git_theta.git.remotes import opened, remote_of
+from git_theta.git.remote.remotes import opened, remote_of
 from git_theta.git.repository.repository import Repository
 from git_theta.store.local import LocalStore
 from git_theta.store.quarantine import aside, bring_back

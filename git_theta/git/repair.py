@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from git_theta.errors import MissingObjectError, ThetaError
-from git_theta.git.remotes import opened, remote_of, sources
+from git_theta.git.remote.remotes import opened, remote_of, sources
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore

@@ -36,9 +36,9 @@ def serve(name: str, args: Sequence[str]) -> int:
 
 def _write() -> None:
     """Write the checkpoints that Git left as manifests."""
-    from git_theta.git.fetch import is_here
     from git_theta.git.filter import Filter
     from git_theta.git.materialise import find_pending, materialise, tell_failed
+    from git_theta.git.remote.fetch import is_here
 
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
@@ -57,11 +57,11 @@ def _write() -> None:
 def _send(args: Sequence[str]) -> None:
     """Send the objects that a push needs."""
     from git_theta.git.plumbing.parent_command import is_quiet, is_rehearsal
-    from git_theta.git.pointers import REF
     from git_theta.git.prepush import told
-    from git_theta.git.push import push_updates
-    from git_theta.git.ref_updates import parse_updates, untold
-    from git_theta.git.rehearse import would_send
+    from git_theta.git.remote.dry_run import would_send
+    from git_theta.git.remote.lfs_ref import REF
+    from git_theta.git.remote.push import push_updates
+    from git_theta.git.remote.ref_updates import parse_updates, untold
     from git_theta.report.words import human_size, plural, transferred
 
     # Names of refs needn't be UTF-8.

@@ -119,7 +119,7 @@ class Sides:
             if isinstance(reader, StoredReader)
         ]
         if self._repository and entries:
-            from git_theta.git.fetch import ensure, needed
+            from git_theta.git.remote.fetch import ensure, needed
 
             ensure(self._repository, needed(entries))
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import pytest
 
 from git_theta.errors import MissingObjectError, ThetaError
-from git_theta.git import fetch
-from git_theta.git.fetch import Fetched, ensure, fetch_objects
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interruptible
+from git_theta.git.remote import fetch
+from git_theta.git.remote.fetch import Fetched, ensure, fetch_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.store.remote import TransferError, Wanted
 from tests.conftest import Repo

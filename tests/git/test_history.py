@@ -9,7 +9,7 @@ import pytest
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.ref_updates import RefUpdate, brought
+from git_theta.git.remote.ref_updates import RefUpdate, brought
 from git_theta.git.repository.manifest_walk import (
     Version,
     blobs_of,

@@ -17,7 +17,7 @@ from git_theta.git.migrate.lfs_pointer import Pointer, parse_pointer
 from git_theta.git.migrate.objects import Entry, Objects, format_tree, parse_tree
 from git_theta.git.migrate.pack import Pack
 from git_theta.git.plumbing.command import Git
-from git_theta.git.pointers import pointer
+from git_theta.git.remote.lfs_ref import pointer
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Wanted
 from tests.conftest import Repo

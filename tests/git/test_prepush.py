@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from git_theta.git.prepush import told
-from git_theta.git.ref_updates import parse_updates
+from git_theta.git.remote.ref_updates import parse_updates
 from git_theta.git.run_hook import serve
 from tests.conftest import Repo
 

@@ -21,7 +21,7 @@ from git_theta.git.migrate.objects import Objects
 from git_theta.git.migrate.pack import Pack
 from git_theta.git.migrate.stored import IN_MEMORY, Stored
 from git_theta.git.plumbing.command import Git
-from git_theta.git.pointers import pointer
+from git_theta.git.remote.lfs_ref import pointer
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.store.local import LocalStore
 

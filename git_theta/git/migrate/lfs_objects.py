@@ -11,7 +11,7 @@ from pathlib import Path
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.remotes import opened, remote_of, sources
+from git_theta.git.remote.remotes import opened, remote_of, sources
 from git_theta.git.repository.repository import Repository
 from git_theta.report.words import plural
 from git_theta.runtime.progress import progress

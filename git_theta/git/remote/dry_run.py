@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from git_theta.git.ref_updates import RefUpdate, brought
-from git_theta.git.remotes import one_of, opened, remote_of
+from git_theta.git.remote.ref_updates import RefUpdate, brought
+from git_theta.git.remote.remotes import one_of, opened, remote_of
 from git_theta.git.repository.manifest_walk import objects_of
 from git_theta.git.repository.repository import Repository
 from git_theta.store.remote import Wanted

@@ -9,9 +9,9 @@ from git_theta.errors import GitError, MissingObjectError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import knowing
 from git_theta.git.plumbing.notices import note
-from git_theta.git.pointers import REF, Draft, draft, publish
-from git_theta.git.ref_updates import RefUpdate, brought
-from git_theta.git.remotes import one_of, opened, remote_of
+from git_theta.git.remote.lfs_ref import REF, Draft, draft, publish
+from git_theta.git.remote.ref_updates import RefUpdate, brought
+from git_theta.git.remote.remotes import one_of, opened, remote_of
 from git_theta.git.repository.manifest_walk import Version, blobs_of, in_index, objects_of
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress

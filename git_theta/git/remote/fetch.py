@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import is_quiet
-from git_theta.git.remotes import opened, place_of, remote_of, sources
+from git_theta.git.remote.remotes import opened, place_of, remote_of, sources
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.words import transferred

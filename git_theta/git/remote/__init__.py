@@ -1,0 +1,1 @@
+"""Remotes: where their objects are, fetches and pushes."""
