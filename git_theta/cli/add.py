@@ -10,11 +10,11 @@ import click
 
 from git_theta.cli.render import human_size, plural, ratio
 from git_theta.errors import UsageError
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.sideload import requantize, sideload
+from git_theta.git.worktree.sideload import requantize, sideload
+from git_theta.git.worktree.workspace import Filter
 from git_theta.sideload.given import KINDS
 
 _QUANTIZED = "quantized"

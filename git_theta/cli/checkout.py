@@ -10,10 +10,10 @@ import click
 
 from git_theta.cli.render import plural
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.command import Git
-from git_theta.git.pull import Choice, pull
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.checkout import Choice, pull
+from git_theta.git.worktree.workspace import Filter
 
 _EPILOG = """\b
 Examples:

@@ -6,10 +6,10 @@ import sys
 
 import click
 
-from git_theta.git.filter import Filter, read_pieces
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.pktline import widen
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.workspace import Filter, read_pieces
 
 
 @click.command("clean", hidden=True)

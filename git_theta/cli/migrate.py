@@ -100,8 +100,8 @@ def export(
 
 
 def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **how: Any) -> None:
-    from git_theta.git.filter import Filter
     from git_theta.git.migrate.run import Request, migrate
+    from git_theta.git.worktree.workspace import Filter
 
     patterns = tuple(part.strip() for glob in include for part in glob.split(",") if part.strip())
     request = Request(target, patterns, **how)

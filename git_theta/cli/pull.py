@@ -6,7 +6,7 @@ import click
 
 from git_theta.cli.checkout import at_top, write
 from git_theta.cli.render import plural
-from git_theta.git.pull import Choice, pull_parameters
+from git_theta.git.worktree.checkout import Choice, pull_parameters
 
 _EPILOG = """\b
 Examples:

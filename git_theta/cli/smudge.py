@@ -7,11 +7,11 @@ import sys
 
 import click
 
-from git_theta.git.filter import Filter, read_pieces, send, wanted
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.remote.fetch import ensure, is_here
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.workspace import Filter, read_pieces, send, wanted
 
 
 @click.command("smudge", hidden=True)

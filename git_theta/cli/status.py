@@ -9,10 +9,10 @@ import click
 
 from git_theta.cli.render import plural, print_json, printable
 from git_theta.diff import Diff
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.git.states import FileState, Work, states
+from git_theta.git.worktree.status import FileState, Work, states
+from git_theta.git.worktree.workspace import Filter
 from git_theta.report.merged import named
 
 #: So many names are shown of what changed.

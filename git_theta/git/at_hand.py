@@ -7,8 +7,8 @@ from contextlib import suppress
 
 from git_theta.clean import same_content
 from git_theta.errors import ThetaError
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.work_file import WorkFile
+from git_theta.git.worktree.workspace import Filter
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.smudge import Smudger

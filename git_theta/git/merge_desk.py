@@ -10,10 +10,10 @@ from pathlib import Path
 
 from git_theta.encoding.decode import checked
 from git_theta.errors import ThetaError
-from git_theta.git.filter import Filter
 from git_theta.git.remember import remember
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.merge_rules import check
+from git_theta.git.worktree.workspace import Filter
 from git_theta.merge.execute import Merged, Merger
 from git_theta.mergetool.desk import Preview
 from git_theta.model.manifest import Entry, Manifest

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from git_theta.errors import GitError, ManifestError, ThetaError, UsageError
 from git_theta.git.at_hand import at_hand
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.plumbing.parent_command import favoured
@@ -16,6 +15,7 @@ from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import Record, write
 from git_theta.git.repository.merge_rules import asks, merge_rules
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.workspace import Filter
 from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.report.merged import conflict_lines, summary

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.contested import Contested, contested
-from git_theta.git.filter import Filter
 from git_theta.git.merge_driver import manifest_of
 from git_theta.git.merge_trees import check_version, commit_tree, merge_trees, with_files
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.workspace import Filter
 from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
 from git_theta.report.merged import named

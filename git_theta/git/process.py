@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from git_theta.encoding.decode import require
 from git_theta.errors import GitError, MissingObjectError, ThetaError
 from git_theta.git.diff_files import DiffDriver
-from git_theta.git.filter import Filter, send, wanted
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
 from git_theta.git.requests import Request
+from git_theta.git.worktree.workspace import Filter, send, wanted
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from git_theta.git.materialise import Pending
+    from git_theta.git.worktree.materialise import Pending
 
 #: Delayed files that are decoded, or being decoded, before Git asks for them.
 _AHEAD = 16
@@ -70,7 +70,7 @@ class Process:
         """Materialise: to be called once Git has closed the pipe."""
         pending = list(self._pending.values())
         if pending:
-            from git_theta.git.materialise import materialise, tell_failed
+            from git_theta.git.worktree.materialise import materialise, tell_failed
 
             with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
                 failed = materialise(self._filter, pending, advance)
@@ -162,7 +162,7 @@ class Process:
 
     def _put_off(self, request: Request, manifest: Manifest) -> None:
         """Answer with the manifest; the file is written at the end."""
-        from git_theta.git.materialise import Pending
+        from git_theta.git.worktree.materialise import Pending
 
         if not self._pending:
             # Git still removes the old file and writes its index: time enough to load what comes then.
@@ -277,5 +277,5 @@ class Process:
 def _load() -> None:
     import numpy  # noqa: F401
 
-    import git_theta.git.materialise
+    import git_theta.git.worktree.materialise
     import git_theta.smudge  # noqa: F401

@@ -11,7 +11,6 @@ from pathlib import Path
 from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git.filter import Filter
 from git_theta.git.merge_driver import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
@@ -19,7 +18,8 @@ from git_theta.git.remote.fetch import ensure
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.conflict_records import Record, Stages
 from git_theta.git.repository.merge_rules import merge_rules
-from git_theta.git.stage import index_line, write_and_stage
+from git_theta.git.worktree.stage import index_line, write_and_stage
+from git_theta.git.worktree.workspace import Filter
 from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
 from git_theta.runtime.progress import progress

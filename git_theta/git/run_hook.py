@@ -36,9 +36,9 @@ def serve(name: str, args: Sequence[str]) -> int:
 
 def _write() -> None:
     """Write the checkpoints that Git left as manifests."""
-    from git_theta.git.filter import Filter
-    from git_theta.git.materialise import find_pending, materialise, tell_failed
     from git_theta.git.remote.fetch import is_here
+    from git_theta.git.worktree.materialise import find_pending, materialise, tell_failed
+    from git_theta.git.worktree.workspace import Filter
 
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":

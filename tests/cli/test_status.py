@@ -123,10 +123,10 @@ def test_outside_the_sparse_checkout(history: Repo, report: Json) -> None:
 
 @pytest.mark.parametrize("touched", [False, True])
 def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    from git_theta.git import states
-    from git_theta.git.filter import Filter
     from git_theta.git.plumbing.command import Git
     from git_theta.git.repository.repository import Repository
+    from git_theta.git.worktree import status
+    from git_theta.git.worktree.workspace import Filter
 
     read = []
 
@@ -134,15 +134,15 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
         read.append(1)
         return real(*args)
 
-    real = states.fingerprint
-    monkeypatch.setattr(states, "fingerprint", fingerprint)
+    real = status.fingerprint
+    monkeypatch.setattr(status, "fingerprint", fingerprint)
     monkeypatch.chdir(history.path)
     old = (history.path / NAME).stat().st_mtime - 100
     if touched:
         os.utime(NAME, (old, old))
     for _ in range(2):
         work = Filter(Repository(Git()))
-        assert [state.work for state in states.states(work)] == [states.Work.SAME]
+        assert [state.work for state in status.states(work)] == [status.Work.SAME]
         work.close()
     assert len(read) <= 1
 

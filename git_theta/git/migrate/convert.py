@@ -12,7 +12,6 @@ from threading import Lock
 
 from git_theta.clean import Cleaner
 from git_theta.errors import GitError, ManifestError
-from git_theta.git.filter import Filter
 from git_theta.git.migrate import legacy
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.lfs_objects import checked, mapped, pieces
@@ -22,6 +21,7 @@ from git_theta.git.migrate.pack import Pack
 from git_theta.git.migrate.stored import IN_MEMORY, Stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
+from git_theta.git.worktree.workspace import Filter
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.store.local import LocalStore
 

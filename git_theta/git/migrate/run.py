@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import UsageError
-from git_theta.git.filter import Filter
 from git_theta.git.install.hooks import hooks_installed
 from git_theta.git.install.install import install_hooks
 from git_theta.git.migrate import refs
@@ -28,6 +27,7 @@ from git_theta.git.migrate.stored import Stored, Tally, read_stored
 from git_theta.git.migrate.work_tree import Switch, changes, refuse_changes, refuse_untracked
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure
+from git_theta.git.worktree.workspace import Filter
 from git_theta.model.manifest import Manifest
 from git_theta.report.words import human_size, plural, printable
 from git_theta.runtime.progress import progress

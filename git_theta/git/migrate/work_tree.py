@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.filter import Filter
 from git_theta.git.migrate.convert import Converter
 from git_theta.git.migrate.lfs_objects import pieces
 from git_theta.git.migrate.objects import Objects
@@ -19,6 +18,7 @@ from git_theta.git.migrate.stored import IN_MEMORY, Stored, read_stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
+from git_theta.git.worktree.workspace import Filter
 from git_theta.report.words import plural, printable
 from git_theta.store.cache import same_file
 

@@ -11,12 +11,12 @@ from enum import Enum
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import Diff, diff
 from git_theta.errors import ManifestError
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.foreign_pointers import stand_in
+from git_theta.git.worktree.workspace import Filter
 from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 

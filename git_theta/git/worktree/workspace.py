@@ -65,7 +65,7 @@ class Filter:
         blob = self._clean_content(path, content)
         # This runs for every file that is added, so the usual case costs no more than a look for a folder.
         if path is not None and (self.repository.git_dir / "theta" / "conflicts").is_dir():
-            from git_theta.git.unresolved import refuse_unresolved
+            from git_theta.git.worktree.add_guard import refuse_unresolved
 
             refuse_unresolved(self.repository, path, blob)
         return blob

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import ThetaError
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.work_file import work_file
+from git_theta.git.worktree.workspace import Filter
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.report.words import plural
 from git_theta.store.cache import FINE_TICK, same_file

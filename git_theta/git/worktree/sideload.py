@@ -15,11 +15,11 @@ from git_theta.checkpoint_file import fingerprint
 from git_theta.encoding.selection import dense
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.formats.split import split
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure, needed
-from git_theta.git.stage import index_line, stage, write_and_stage
+from git_theta.git.worktree.stage import index_line, stage, write_and_stage
+from git_theta.git.worktree.workspace import Filter
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import gather

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from git_theta.git.filter import Filter
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.remote.fetch import ensure
+from git_theta.git.worktree.workspace import Filter
 from git_theta.model.manifest import Manifest
 
 

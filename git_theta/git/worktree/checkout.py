@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.filter import Filter
-from git_theta.git.materialise import find_pending, materialise
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.remote.fetch import ensure, fetch_objects, needed
 from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose
+from git_theta.git.worktree.materialise import find_pending, materialise
+from git_theta.git.worktree.workspace import Filter
 from git_theta.runtime.progress import progress
 
 _TRACKED = "attr:filter=theta,top"

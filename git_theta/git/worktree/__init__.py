@@ -1,0 +1,1 @@
+"""The work tree: what files hold, status, staging, materialising, checkout."""
