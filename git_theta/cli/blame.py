@@ -12,8 +12,8 @@ from git_theta.cli.log import record_json
 from git_theta.cli.pick import matching, no_match
 from git_theta.cli.render import print_json, printable
 from git_theta.errors import GitError, ManifestError, UsageError
-from git_theta.git.journal import commit_of, path_from_top, shallow
-from git_theta.git.origins import Origin, origins
+from git_theta.git.history.blame import Origin, origins
+from git_theta.git.history.file_log import commit_of, path_from_top, shallow
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository

@@ -13,13 +13,13 @@ import click
 from git_theta.cli.diff_page import side_names, write_page
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.compare import Changed, changed, names_revision, revisions
+from git_theta.git.history.changed_files import Changed, changed, names_revision, revisions
+from git_theta.git.history.versions import Sides
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.repository.repository import Repository, current
 from git_theta.git.repository.revspec import find_manifest
-from git_theta.git.sides import Sides
 from git_theta.report.as_json import change_json
 from git_theta.report.change import Change
 from git_theta.report.distance import measure

@@ -12,8 +12,8 @@ from git_theta.cli.pick import matching, no_match
 from git_theta.cli.render import human_size, plural, print_json, printable
 from git_theta.diff import Diff
 from git_theta.errors import UsageError
-from git_theta.git.changes import Change, changes
-from git_theta.git.journal import Record, Visit, commits_of, path_from_top, shallow, visits
+from git_theta.git.history.file_log import Record, Visit, commits_of, path_from_top, shallow, visits
+from git_theta.git.history.param_log import Change, changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository

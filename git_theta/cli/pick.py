@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from git_theta.cli.render import printable
 from git_theta.errors import UsageError
-from git_theta.git.changes import Wanted
+from git_theta.git.history.param_log import Wanted
 from git_theta.model.manifest import Entry, Manifest
 
 

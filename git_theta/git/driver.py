@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from git_theta.errors import GitError, ThetaError
+from git_theta.git.history.versions import Sides
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import is_difftool
 from git_theta.git.repository.repository import current
-from git_theta.git.sides import Sides
 from git_theta.report.lines import Line, lines
 from git_theta.report.side import Side
 from git_theta.report.words import printable

@@ -265,7 +265,7 @@ class Process:
             # Why it's missing says more.
             error = self._trouble
         if isinstance(error, MissingObjectError) and request.command == "smudge":
-            from git_theta.git.author import last_author
+            from git_theta.git.history.author import last_author
 
             author = last_author(self._filter.repository.git, request.path, request.treeish or "HEAD")
             hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import ManifestError, UsageError
-from git_theta.git.changes import Change, changes
-from git_theta.git.journal import Visit, commits_of, path_from_top, visits
-from git_theta.git.origins import Origins, origins
+from git_theta.git.history.blame import Origins, origins
+from git_theta.git.history.file_log import Visit, commits_of, path_from_top, visits
+from git_theta.git.history.param_log import Change, changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from git_theta.git.changes import Wanted
-from git_theta.git.journal import Record, ancestry, blobs_at, real_parents, renamed_from
+from git_theta.git.history.file_log import Record, ancestry, blobs_at, real_parents, renamed_from
+from git_theta.git.history.param_log import Wanted
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest

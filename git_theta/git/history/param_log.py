@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.diff import Diff, diff
-from git_theta.git.journal import Visit
+from git_theta.git.history.file_log import Visit
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import SizeOf, added_payloads, payload_bytes

@@ -1,0 +1,1 @@
+"""History: versions of files and of parameters."""
