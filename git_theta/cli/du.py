@@ -7,9 +7,9 @@ from dataclasses import asdict
 import click
 
 from git_theta.cli.render import human_size, print_json, print_table, printable, ratio
+from git_theta.git.maintenance.du import usage
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.git.usage import usage
 
 _EPILOG = """\b
 Examples:

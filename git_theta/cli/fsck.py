@@ -9,10 +9,10 @@ import click
 
 from git_theta.cli.render import plural, print_json, printable
 from git_theta.errors import CorruptError, MissingObjectError, UsageError
-from git_theta.git.check import Plan, Problem, Report, check, check_remote, plan
+from git_theta.git.maintenance.fsck import Plan, Problem, Report, check, check_remote, plan
+from git_theta.git.maintenance.repair import Repaired, repair
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import sources
-from git_theta.git.repair import Repaired, repair
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.quarantine import bring_back

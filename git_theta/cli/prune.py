@@ -9,8 +9,8 @@ import click
 
 from git_theta.cli.render import human_size, plural, print_json, print_table
 from git_theta.errors import UsageError
+from git_theta.git.maintenance.prune import Fate, Options, Pruned, Stored, duration, prune
 from git_theta.git.plumbing.command import Git
-from git_theta.git.prune import Fate, Options, Pruned, Stored, duration, prune
 from git_theta.git.remote.remotes import sources
 from git_theta.git.repository.repository import Repository
 

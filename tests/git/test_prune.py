@@ -12,10 +12,19 @@ from typing import Any
 import pytest
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git import prune as module
-from git_theta.git.needs import Manifests, Needs, survey
+from git_theta.git.maintenance import prune as module
+from git_theta.git.maintenance.prune import (
+    Fate,
+    Options,
+    Stored,
+    at_remote,
+    decide,
+    duration,
+    list_objects,
+    prune,
+)
+from git_theta.git.maintenance.reachability import Manifests, Needs, survey
 from git_theta.git.plumbing.command import Git
-from git_theta.git.prune import Fate, Options, Stored, at_remote, decide, duration, list_objects, prune
 from git_theta.git.repository.repository import Repository
 from git_theta.store.folder import FolderRemote
 from git_theta.store.local import LocalStore

@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.needs import Manifests, Needs, lock_files, survey
+from git_theta.git.maintenance.reachability import Manifests, Needs, lock_files, survey
 from git_theta.git.remote.remotes import opened, remote_of
 from git_theta.git.repository.repository import Repository
 from git_theta.store.local import LocalStore

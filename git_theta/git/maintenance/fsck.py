@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from git_theta.encoding.decode import checked
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.git.needs import Manifests, in_use
+from git_theta.git.maintenance.reachability import Manifests, in_use
 from git_theta.git.remote.remotes import opened, remote_of
 from git_theta.git.repository.manifest_walk import Version, commits, everywhere, in_index, objects_of, pushed
 from git_theta.git.repository.repository import Repository

@@ -1,0 +1,1 @@
+"""Maintenance of the object store: fsck, repair, prune, du."""
