@@ -12,7 +12,7 @@ from git_theta import strategies
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
-from git_theta.git.merge_command import Wishes, merge
+from git_theta.git.merge.command import Wishes, merge
 from git_theta.strategies.options import describe
 
 _EPILOG = """\b

@@ -7,12 +7,12 @@ import sys
 
 import click
 
-from git_theta.git.merge_tool import decide, only_conflict, painter
+from git_theta.git.merge.interactive import decide, only_conflict, painter
+from git_theta.git.merge.resolve import sides
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.tty import read_line
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.resolve import sides
 from git_theta.git.worktree.workspace import Filter
 
 _EPILOG = """\b

@@ -9,10 +9,10 @@ import click
 from git_theta.cli.render import plural, printable
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
+from git_theta.git.merge.resolve import resolve, sides, write_versions
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.resolve import resolve, sides, write_versions
 from git_theta.git.worktree.workspace import Filter
 from git_theta.report.merged import named, summary
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from git_theta.errors import GitError, ManifestError, ThetaError, UsageError
-from git_theta.git.at_hand import at_hand
+from git_theta.git.merge.worktree_values import at_hand
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.plumbing.parent_command import favoured
@@ -87,8 +87,8 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
 def _ask(
     work: Filter, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
 ) -> Rules | None:
-    """See `git_theta.git.merge_tool.ask`, which needs modules that few merges need."""
-    from git_theta.git.merge_tool import ask
+    """See `git_theta.git.merge.interactive.ask`, which needs modules that few merges need."""
+    from git_theta.git.merge.interactive import ask
 
     return ask(work, path, base, ours, theirs, rules)
 

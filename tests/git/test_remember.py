@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
+from git_theta.git.merge.save_rules import remember
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remember import remember
 from git_theta.git.repository.repository import Repository
 from git_theta.strategies.rules import Rule, parse_toml
 

@@ -162,7 +162,7 @@ class Filter:
 
     def merger(self, path: str, advance: Callable[[int], object] = lambda _count: None) -> Merger:
         """What merges versions of the file at a path."""
-        from git_theta.git.beside import Beside
+        from git_theta.git.merge.side_files import Beside
         from git_theta.git.remote.fetch import ensure, needed
         from git_theta.merge.execute import Merger
 

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from git_theta.errors import GitError
-from git_theta.git.merge_desk import RepositoryDesk, failure, scratch
+from git_theta.git.merge.resolve import Sides, decided, resolve
+from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
+from git_theta.git.merge.session_backend import RepositoryDesk, failure, scratch
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
-from git_theta.git.remember import IN_FILE, IN_GIT
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
-from git_theta.git.resolve import Sides, decided, resolve
 from git_theta.git.worktree.workspace import Filter
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest

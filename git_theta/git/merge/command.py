@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git import octopus
 from git_theta.git.install.install import MERGE_DRIVER
+from git_theta.git.merge import octopus
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.merge_rules import VARIABLE, asks

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from git_theta.encoding.decode import checked
 from git_theta.errors import ThetaError
-from git_theta.git.remember import remember
+from git_theta.git.merge.save_rules import remember
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.merge_rules import check
 from git_theta.git.worktree.workspace import Filter

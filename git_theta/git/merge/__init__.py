@@ -1,0 +1,1 @@
+"""Merges in a repository: conflicts, rules, resolution, several branches at once."""
