@@ -29,7 +29,7 @@ def main() -> int:
 
 def _serve(name: str, args: Sequence[str]) -> int:
     if name == "filter-process":
-        from git_theta.git.serve import serve_stdio
+        from git_theta.git.drivers.filter_main import serve_stdio
 
         return serve_stdio()
     # First of all, since looking for garbage would slow the imports down.
@@ -40,14 +40,14 @@ def _serve(name: str, args: Sequence[str]) -> int:
     # commands compute.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if name == "diff-driver":
-        from git_theta.git.driver import serve
+        from git_theta.git.drivers.diff import serve
 
         return serve(args)
     if name == "merge-driver":
-        from git_theta.git.merge_driver import serve as merge
+        from git_theta.git.drivers.merge import serve as merge
 
         return merge(args)
-    from git_theta.git.run_hook import serve as hook
+    from git_theta.git.drivers.run_hook import serve as hook
 
     return hook(args[0], args[1:])
 

@@ -78,7 +78,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 
 def test_the_filter_starts_without_heavy_modules() -> None:
-    code = "import sys, git_theta.git.serve; print(*sys.modules)"
+    code = "import sys, git_theta.git.drivers.filter_main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     heavy = {"numpy", "ml_dtypes", "torch", "click", "rich", "git", "zstandard", "_hashlib"}
     assert not heavy & set(loaded.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_theta.git.driver import serve
+from git_theta.git.drivers.diff import serve
 
 
 @click.command("diff-driver", hidden=True, context_settings={"ignore_unknown_options": True})

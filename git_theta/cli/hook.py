@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_theta.git.run_hook import serve
+from git_theta.git.drivers.run_hook import serve
 
 
 @click.command("hook", hidden=True, context_settings={"ignore_unknown_options": True})

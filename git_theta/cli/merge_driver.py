@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from git_theta.git.merge_driver import serve
+from git_theta.git.drivers.merge import serve
 
 
 @click.command("merge-driver", hidden=True, context_settings={"ignore_unknown_options": True})

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from git_theta.git.prepush import told
+from git_theta.git.drivers.hook_input import told
+from git_theta.git.drivers.run_hook import serve
 from git_theta.git.remote.ref_updates import parse_updates
-from git_theta.git.run_hook import serve
 from tests.conftest import Repo
 
 ZERO = "0" * 40

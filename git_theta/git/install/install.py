@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import git_theta
-from git_theta.git.diff_files import DRIVER
+from git_theta.git.drivers.diff_smudge import DRIVER
 from git_theta.git.install.hooks import CONFIGURED, HookState, ensure_hooks
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository

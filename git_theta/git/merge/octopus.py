@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.errors import GitError, UsageError
+from git_theta.git.drivers.merge import manifest_of
 from git_theta.git.merge.candidates import Contested, contested
 from git_theta.git.merge.merge_trees import check_version, commit_tree, merge_trees, with_files
-from git_theta.git.merge_driver import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import VARIABLE, merge_rules

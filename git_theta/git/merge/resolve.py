@@ -11,7 +11,7 @@ from pathlib import Path
 from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git.merge_driver import manifest_of
+from git_theta.git.drivers.merge import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure

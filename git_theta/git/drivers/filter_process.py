@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require
 from git_theta.errors import GitError, MissingObjectError, ThetaError
-from git_theta.git.diff_files import DiffDriver
+from git_theta.git.drivers.diff_smudge import DiffDriver
+from git_theta.git.drivers.filter_requests import Request
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
-from git_theta.git.requests import Request
 from git_theta.git.worktree.workspace import Filter, send, wanted
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress

@@ -56,8 +56,8 @@ def _write() -> None:
 
 def _send(args: Sequence[str]) -> None:
     """Send the objects that a push needs."""
+    from git_theta.git.drivers.hook_input import told
     from git_theta.git.plumbing.parent_command import is_quiet, is_rehearsal
-    from git_theta.git.prepush import told
     from git_theta.git.remote.dry_run import would_send
     from git_theta.git.remote.lfs_ref import REF
     from git_theta.git.remote.push import push_updates

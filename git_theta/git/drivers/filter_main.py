@@ -11,14 +11,14 @@ from contextlib import suppress
 from itertools import chain
 
 from git_theta.errors import ThetaError
+from git_theta.git.drivers.filter_requests import requests, shake_hands
 from git_theta.git.plumbing.discard import Skipper
 from git_theta.git.plumbing.pktline import Reader, Writer, widen
 from git_theta.git.plumbing.sigint import undisturbed
-from git_theta.git.requests import requests, shake_hands
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from git_theta.git.process import Process
+    from git_theta.git.drivers.filter_process import Process
     from git_theta.git.repository.repository import Repository
 
 
@@ -64,8 +64,8 @@ def _process(writer: Writer) -> Process:
     keep_memory()
     # Tensors are worked on in threads already: numpy needn't start more for each.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from git_theta.git.drivers.filter_process import Process
     from git_theta.git.plumbing.command import Git
-    from git_theta.git.process import Process
     from git_theta.git.repository.repository import Repository
 
     repository = Repository(Git())

@@ -1,0 +1,1 @@
+"""What Git starts: the filter process, diff and merge drivers, hooks."""
