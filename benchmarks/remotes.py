@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from benchmarks.rows import Row
     from benchmarks.steps import Plan
-    from tests.git_host import Host
+    from tests.helpers.git_host import Host
 
 #: Parameters of the model of many, and files beside it.
 MANY = 5000
@@ -25,7 +25,7 @@ _ELEMENTS = 25_600
 
 def remotes(plan: Plan) -> Iterator[Row]:
     """Push a new model of 438 MB, clone it, push a fine-tune by LoRA; push a model of 5,000 parameters."""
-    from tests import git_host
+    from tests.helpers import git_host
 
     with git_host.serving(plan.folder / "host") as host:
         yield from _one_model(plan, host)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.git.plumbing.index_stat import patch_stats
-from tests import in_process
+from tests.helpers import in_process
 
 _SETTINGS = """
 [user]

@@ -12,7 +12,7 @@ from git_theta.clean import Cleaner
 from git_theta.model.manifest import Manifest
 from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
-from tests.checkpoints import safetensors_bytes
+from tests.helpers.checkpoints import safetensors_bytes
 
 
 def cleaned(root: Path, data: bytes) -> Manifest:

@@ -7,8 +7,8 @@ from hypothesis import given
 from git_theta.diff import diff
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
+from tests.helpers.generators import manifests
 from tests.model.test_manifest import B, manifest
-from tests.strategies import manifests
 
 
 @given(manifests())

@@ -23,8 +23,8 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
 from git_theta.updates.dense import Dense
-from tests.checkpoints import safetensors_bytes
-from tests.strategies import broken, safetensors
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.generators import broken, safetensors
 
 any_file = st.one_of(st.binary(max_size=2000), safetensors(), broken(safetensors()))
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.cli.conftest import NAME, THIRD, Json
 from tests.conftest import Repo
-from tests.histories import History, manifest_of
+from tests.helpers.histories import History, manifest_of
 
 A = {"one": "1", "two": "2", "three": "3"}
 

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.checkpoints import safetensors_bytes
 from tests.cli.conftest import NAME
 from tests.conftest import Repo
+from tests.helpers.checkpoints import safetensors_bytes
 
 
 def heading(repo: Repo, name: str = "a.html") -> str:

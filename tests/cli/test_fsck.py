@@ -9,9 +9,9 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from tests.checkpoints import safetensors_bytes
 from tests.cli.conftest import FIRST, NAME, SECOND, Json
 from tests.conftest import Repo
+from tests.helpers.checkpoints import safetensors_bytes
 
 
 def fsck(repo: Repo, *args: str) -> CompletedProcess[str]:

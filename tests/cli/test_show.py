@@ -9,10 +9,10 @@ import pytest
 from git_theta.cli.render import human_size
 from git_theta.cli.show import told
 from git_theta.model.tensor import TensorSpec
-from tests.checkpoints import safetensors_bytes
 from tests.cli.conftest import FIRST, NAME, SECOND, WEIGHTS, Json
 from tests.conftest import Repo
-from tests.updates.weights import trained, tuned
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.weights import trained, tuned
 
 
 def test_json_has_every_parameter(history: Repo, report: Json) -> None:

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.checkpoints import safetensors_bytes
 from tests.cli.conftest import NAME, TUNED, WEIGHTS, Json
 from tests.conftest import Repo
+from tests.helpers.checkpoints import safetensors_bytes
 
 
 def test_json(history: Repo, report: Json) -> None:

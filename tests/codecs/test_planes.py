@@ -9,7 +9,7 @@ from git_theta import testing
 from git_theta.codecs.planes import CHUNK, Planes
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from tests.strategies import dtypes
+from tests.helpers.generators import dtypes
 
 
 def encode(value: bytes, dtype: str) -> bytes:

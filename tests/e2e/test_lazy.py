@@ -12,8 +12,8 @@ import pytest
 
 import git_theta
 from git_theta.errors import MissingObjectError, ThetaError
-from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
+from tests.helpers.checkpoints import safetensors_bytes
 
 NAME = "models/m.safetensors"
 SMALL = "small.safetensors"

@@ -14,9 +14,9 @@ from safetensors.numpy import load
 
 from git_theta.clean import Cleaner
 from git_theta.store.local import LocalStore
-from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
-from tests.histories import History
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.histories import History
 
 NAME = "m.safetensors"
 

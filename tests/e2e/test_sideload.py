@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
-from tests.formats.pickled import archive, mapping, storage, tensor, whole
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.pickled import archive, mapping, storage, tensor, whole
 
 Arrays = dict[str, NDArray[Any]]
 

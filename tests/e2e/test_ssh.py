@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import git_host, sshd
-from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
-from tests.git_host import Host
-from tests.sshd import Server
+from tests.helpers import git_host, sshd
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.git_host import Host
+from tests.helpers.sshd import Server
 
 pytestmark = pytest.mark.skipif(not sshd.INSTALLED, reason="needs OpenSSH's server")
 

@@ -9,9 +9,9 @@ import pytest
 
 from git_theta.model.manifest import Manifest, parse
 from git_theta.model.tensor import TensorSpec
-from tests.checkpoints import safetensors_bytes
 from tests.conftest import Repo
-from tests.updates.weights import merged, pruned, trained, tuned
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.weights import merged, pruned, trained, tuned
 
 NAME = "m.safetensors"
 SPEC = TensorSpec("F32", (256, 256))

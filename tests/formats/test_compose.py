@@ -18,9 +18,9 @@ from git_theta.formats.pytorch.inert import read_pickle
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.threeway import Rule, merged_order
-from tests.checkpoints import safetensors_bytes
-from tests.formats import pickled
-from tests.formats.composing import merged, opened
+from tests.helpers import pickled
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.composing import merged, opened
 
 safetensors = pytest.importorskip("safetensors.numpy")
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from git_theta.errors import ThetaError
-from tests.formats.composing import merged, opened
+from tests.helpers.composing import merged, opened
 
 torch = pytest.importorskip("torch")
 

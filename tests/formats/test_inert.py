@@ -15,7 +15,7 @@ from git_theta.errors import FormatError
 from git_theta.formats.pytorch import inert
 from git_theta.formats.pytorch.inert import read_pickle
 from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
-from tests.formats.pickled import call, group, name, number, text, whole
+from tests.helpers.pickled import call, group, name, number, text, whole
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.binary(),

@@ -16,7 +16,8 @@ from git_theta.formats.base import Located, Tensor
 from git_theta.formats.pytorch import PyTorchLegacy, PyTorchZip
 from git_theta.model.checksum import KINDS
 from git_theta.model.tensor import TensorSpec, numpy_dtype
-from tests.formats.pickled import (
+from tests.helpers.generators import broken
+from tests.helpers.pickled import (
     archive,
     call,
     group,
@@ -30,7 +31,6 @@ from tests.formats.pickled import (
     text,
     whole,
 )
-from tests.strategies import broken
 
 SIX = np.arange(6, dtype="<f4").tobytes()
 

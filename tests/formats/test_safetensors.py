@@ -11,7 +11,7 @@ from git_theta import testing
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
 from git_theta.formats.safetensors import Safetensors
-from tests.strategies import broken, safetensors
+from tests.helpers.generators import broken, safetensors
 
 
 def file(header: object, body: bytes = b"", *, length: int | None = None) -> bytes:

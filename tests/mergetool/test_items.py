@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from git_theta.errors import UsageError
 from git_theta.merge.plan import Conflict
 from git_theta.mergetool.items import Overview, escaped, overview
-from tests.mergetool.fakes import Desk, layers
+from tests.helpers.mergetool_backend import Desk, layers
 
 
 def found(desk: Desk) -> Overview:

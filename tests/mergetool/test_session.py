@@ -11,7 +11,7 @@ from git_theta.merge.plan import Conflict
 from git_theta.mergetool.session import Session
 from git_theta.report.lines import Line, plain
 from git_theta.strategies.rules import Rule
-from tests.mergetool.fakes import Desk, layers
+from tests.helpers.mergetool_backend import Desk, layers
 
 EPOCH = Conflict("meta/epoch", "changed to different values on both sides")
 

@@ -17,7 +17,7 @@ from git_theta.model.manifest import (
     unescape,
 )
 from git_theta.model.tensor import TensorSpec
-from tests.strategies import manifests, sources
+from tests.helpers.generators import manifests, sources
 
 A, B = "a" * 64, "b" * 64
 

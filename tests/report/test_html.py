@@ -23,8 +23,8 @@ from git_theta.report.html.storage import WIDTH, bars, parts
 from git_theta.report.html.table import table
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
+from tests.helpers.generators import manifests
 from tests.report.test_lines import A, B, C, compared, entry, manifest
-from tests.strategies import manifests
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}\x00\u202e"
 

@@ -13,7 +13,7 @@ from git_theta.report.lines import lines, plain
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from git_theta.report.words import human_size, type_text
-from tests.strategies import manifests
+from tests.helpers.generators import manifests
 
 A, B, C = "a" * 64, "b" * 64, "c" * 64
 SPEC = TensorSpec("F32", (2, 3))

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from git_theta.errors import FormatError
 from git_theta.formats.scalars import scalars
-from tests.formats.pickled import archive, call, legacy, mapping, number, storage, tensor, text, whole
-from tests.strategies import broken
+from tests.helpers.generators import broken
+from tests.helpers.pickled import archive, call, legacy, mapping, number, storage, tensor, text, whole
 
 TREE = mapping(
     {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.sideload.helpers import sideloaded, ulps
+from tests.helpers.sideloading import sideloaded, ulps
 
 peft = pytest.importorskip("peft")
 torch = pytest.importorskip("torch")

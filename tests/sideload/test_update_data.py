@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from tests.checkpoints import safetensors_bytes
-from tests.sideload.helpers import given_by, sideloaded, stored
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.sideloading import given_by, sideloaded, stored
 
 RANDOM = np.random.default_rng(7)
 

@@ -10,8 +10,8 @@ from git_theta.errors import CorruptError
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
-from tests import s3
-from tests.store.remotes import RemoteContract, free_port, named, receive, send, varied
+from tests.helpers import s3
+from tests.helpers.remote_contract import RemoteContract, free_port, named, receive, send, varied
 
 pytest.importorskip("obstore")
 

@@ -11,7 +11,7 @@ from git_theta.store.folder import FolderRemote
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
-from tests.store.remotes import RemoteContract, named, receive, send, varied
+from tests.helpers.remote_contract import RemoteContract, named, receive, send, varied
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError, Wanted
 from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
 from git_theta.store.ssh_session import remote_command
-from tests import sshd
-from tests.sshd import Server
-from tests.store.remotes import RemoteContract, named, receive, send, varied
+from tests.helpers import sshd
+from tests.helpers.remote_contract import RemoteContract, named, receive, send, varied
+from tests.helpers.sshd import Server
 
 
 @pytest.fixture(scope="session")

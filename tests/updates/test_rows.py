@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.rows import Rows, Run, align
-from tests.updates.weights import base, joined, trained
+from tests.helpers.weights import base, joined, trained
 
 WIDTH = 8
 contents = st.lists(st.integers(0, 30), min_size=1, max_size=40)

@@ -14,7 +14,7 @@ from git_theta.store.lfs.endpoint import Endpoint
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import TransferError, Wanted
 from git_theta.store.transfer import Pace, fetch, push
-from tests import git_host
+from tests.helpers import git_host
 
 pytestmark = [
     pytest.mark.oracle,

@@ -1,0 +1,126 @@
+"""Which manifests history has, whatever Git shows in the place of its objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from git_theta.errors import UsageError
+from git_theta.git.plumbing.command import Git
+from git_theta.git.remote.ref_updates import RefUpdate, brought
+from git_theta.git.repository.manifest_walk import (
+    Version,
+    blobs_of,
+    everywhere,
+    objects_of,
+    since,
+    tell_unreadable,
+)
+from tests.conftest import Repo
+from tests.helpers.checkpoints import safetensors_bytes
+
+NAME = "m.safetensors"
+
+
+def model(seed: int) -> bytes:
+    return safetensors_bytes({"w": np.random.default_rng(seed).standard_normal((40, 50)).astype("f4")})
+
+
+@pytest.fixture
+def two(repo: Repo) -> Repo:
+    """Two commits, each with its own manifest."""
+    for seed in (1, 2):
+        repo.write(NAME, model(seed))
+        repo.commit(f"commit {seed}")
+    return repo
+
+
+def manifest(repo: Repo, rev: str) -> str:
+    return repo.git("rev-parse", f"{rev}:{NAME}").strip()
+
+
+def stored(repo: Repo) -> set[str]:
+    return {path.name for path in repo.objects}
+
+
+def test_a_replaced_commit_and_its_replacement(two: Repo) -> None:
+    first, second = manifest(two, "HEAD^"), manifest(two, "HEAD")
+    two.git("replace", "HEAD", "HEAD^")
+    git = Git(two.path)
+    found = everywhere(git)
+    assert found.keys() == {first, second}
+    assert objects_of(found.values()).keys() == stored(two)
+    assert second in blobs_of(git, [two.git("rev-parse", "HEAD").strip()])
+
+
+def test_a_replaced_manifest_is_what_it_was(two: Repo) -> None:
+    first, second = manifest(two, "HEAD^"), manifest(two, "HEAD")
+    before = everywhere(Git(two.path))
+    two.git("replace", second, first)
+    assert everywhere(Git(two.path)) == before
+
+
+def test_revisions_by_any_name(two: Repo) -> None:
+    first, second = manifest(two, "HEAD^"), manifest(two, "HEAD")
+    git = Git(two.path)
+    assert everywhere(git, ["HEAD^{/commit 1}"]).keys() == {first}
+    assert everywhere(git, ["main"]).keys() == {first, second}
+    for name in ("--all", "HEAD^..HEAD", "^HEAD", ""):
+        with pytest.raises(UsageError, match="isn't a revision"):
+            everywhere(git, [name])
+
+
+def test_what_is_new_since_others(two: Repo) -> None:
+    new, old = two.git("rev-parse", "HEAD", "HEAD^").split()
+    git = Git(two.path)
+    assert since(git, [new], [old]).keys() == {manifest(two, new)}
+    assert since(git, [], [old]) == {}
+    assert blobs_of(git, []) == set()
+    assert manifest(two, old) not in blobs_of(git, [new])
+
+
+def test_more_refs_than_a_command_line_has_room_for(two: Repo) -> None:
+    new, old = two.git("rev-parse", "HEAD", "HEAD^").split()
+    updates = [RefUpdate(new, old, f"refs/heads/b{i}") for i in range(3)]
+    gone = [RefUpdate(new, f"{i:040x}", f"refs/heads/c{i}") for i in range(1, 60_000)]
+    found = brought(Git(two.path), "origin", str(two.path), [*updates, *gone])
+    assert found.keys() == {manifest(two, new)}
+
+
+@pytest.fixture
+def unreadable(two: Repo, tmp_path: Path) -> Version:
+    """A manifest of a version to come, which names an object that's here, another, and a digest."""
+    text = two.git("cat-file", "-p", f":{NAME}").replace("git-theta manifest 1", "git-theta manifest 2")
+    (tmp_path / "new").write_text(text + "x" + "0" * 64 + "\n")
+    oid = two.git("hash-object", "-w", "--no-filters", str(tmp_path / "new")).strip()
+    two.git("update-index", "--cacheinfo", f"100644,{oid},{NAME}")
+    two.git("commit", "-q", "-m", "from a newer git-theta")
+    return everywhere(Git(two.path))[oid]
+
+
+def test_objects_of_what_cannot_be_read_count_if_they_are_here(two: Repo, unreadable: Version) -> None:
+    here = stored(two)
+    assert unreadable.manifest is None
+    assert objects_of([unreadable]) == {}
+    found = objects_of([unreadable], here.__contains__)
+    assert found
+    assert found.keys() <= here
+    assert "0" * 64 in unreadable.names
+
+
+def test_a_push_tells_of_what_cannot_be_read(
+    two: Repo, unreadable: Version, capfd: pytest.CaptureFixture[str]
+) -> None:
+    new = two.git("rev-parse", "HEAD").strip()
+    brought(Git(two.path), "origin", str(two.path), [RefUpdate(new, "", "refs/heads/main")])
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1
+    assert unreadable.oid in said
+    assert "pip install -U git-theta" in said
+    two.git("init", "-q", "--bare", "../b")
+    two.git("remote", "add", "origin", "../b")
+    assert two.theta("push", "origin").count(f"manifest {unreadable.oid} can't be read") == 1
+    tell_unreadable([])
+    assert not capfd.readouterr().err

@@ -1,0 +1,62 @@
+"""What side-loading makes of arrays, without Git."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from git_theta.clean import Cleaner
+from git_theta.encoding.decode import checked
+from git_theta.model.manifest import Manifest
+from git_theta.model.tensor import numpy_dtype
+from git_theta.sideload.draft import apply, check, store_all
+from git_theta.sideload.given import Given
+from git_theta.sideload.peft import is_adapter, read_adapter
+from git_theta.sideload.update_data import read_given
+from git_theta.store.local import LocalStore
+from tests.helpers.checkpoints import safetensors_bytes
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def stored(arrays: Arrays, folder: Path) -> tuple[Manifest, LocalStore]:
+    """The manifest of a safetensors file of these arrays."""
+    store = LocalStore(folder / "theta")
+    return Cleaner(store).clean(memoryview(safetensors_bytes(arrays))).manifest, store
+
+
+def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[Given, ...]]:
+    """What a file or an adapter gives, checked."""
+    specs = {entry.name: entry.spec for entry in manifest.entries}
+    given = (read_adapter if is_adapter(data) else read_given)(data, kind, specs)
+    for name, steps in given.items():
+        for step in steps:
+            check(step, name, specs[name])
+    return given
+
+
+def sideloaded(arrays: Arrays, data: Path, kind: str, folder: Path) -> dict[str, NDArray[Any]]:
+    """The parameters that change, read back from what was stored."""
+    manifest, store = stored(arrays, folder)
+    given = given_by(data, kind, manifest)
+    old = manifest.by_name
+    made = store_all(lambda name: apply(old[name], given[name], store), given, store, 1)
+    found = {}
+    for name, entry in made.items():
+        if entry.digest != old[name].digest:
+            value = b"".join(map(bytes, checked(entry, store)))
+            found[name] = np.frombuffer(value, numpy_dtype(entry.spec.dtype)).reshape(entry.spec.shape)
+    return found
+
+
+def ulps(one: NDArray[Any], other: NDArray[Any]) -> int:
+    """The largest number of float32 steps between two arrays."""
+    ordered = []
+    for array in (one, other):
+        bits = np.ascontiguousarray(array, "<f4").view("<i4").astype("i8")
+        ordered.append(np.where(bits < 0, -(bits & 0x7FFFFFFF), bits))
+    return int(np.abs(ordered[0] - ordered[1]).max(initial=0))

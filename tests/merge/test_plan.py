@@ -1,0 +1,183 @@
+"""The plan of a merge: what equality tells, and which rule decides the rest."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from git_theta.errors import UsageError
+from git_theta.merge.plan import Conflict, Step, Taken, Unresolved, content, steps, trivial
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
+from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.rules import DEFAULT, Rule, Rules
+from tests.helpers.histories import hexadecimal
+
+#: base, ours, theirs → merged; `!` is unresolved. `None` stands for a parameter that isn't there.
+TRUTH = [
+    (None, None, None, None),
+    ("a", "a", "a", "a"),
+    ("a", "b", "a", "b"),
+    ("a", "a", "b", "b"),
+    ("a", "b", "b", "b"),
+    ("a", "b", "c", "!"),
+    (None, "a", None, "a"),
+    (None, None, "a", "a"),
+    (None, "a", "a", "a"),
+    (None, "a", "b", "!"),
+    ("a", None, "a", None),
+    ("a", "a", None, None),
+    ("a", None, None, None),
+    ("a", None, "b", "!"),
+    ("a", "b", None, "!"),
+]
+
+
+@pytest.mark.parametrize(("base", "ours", "theirs", "merged"), TRUTH)
+def test_equality_decides(base: str | None, ours: str | None, theirs: str | None, merged: str | None) -> None:
+    found = trivial(base, [ours, theirs])
+    assert (found == merged) if merged != "!" else isinstance(found, Unresolved)
+
+
+def test_the_truth_table_is_complete() -> None:
+    """Every way in which three values can be equal or absent, up to their names."""
+    values = (None, "a", "b", "c")
+    shapes = {_shape(one) for one in ((x, y, z) for x in values for y in values for z in values)}
+    assert {_shape(row[:3]) for row in TRUTH} == shapes
+
+
+def _shape(row: tuple[str | None, ...]) -> tuple[int | None, ...]:
+    names: dict[str, int] = {}
+    return tuple(None if value is None else names.setdefault(value, len(names)) for value in row)
+
+
+@given(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=1, max_size=5))
+def test_the_order_of_sides_does_not_matter(base: int, sides: list[int]) -> None:
+    found = {str(trivial(base, order)) for order in permutations(sides)}
+    assert len(found) == 1
+
+
+@given(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=1, max_size=5))
+def test_a_side_that_changed_nothing_changes_nothing(base: int, sides: list[int]) -> None:
+    assert trivial(base, [*sides, base]) == trivial(base, sides)
+
+
+def manifest(*, layout: str = "layout", **values: tuple[str, str, tuple[int, ...]] | str) -> Manifest:
+    """A manifest of parameters: a value, or (value, dtype, shape)."""
+    entries = []
+    for name, value in values.items():
+        text, dtype, shape = (value, "F32", (2, 3)) if isinstance(value, str) else value
+        digest = hexadecimal(text)
+        source = Source("dense", ObjectRef(hexadecimal(f"object {text}")))
+        entries.append(Entry(name, TensorSpec(dtype, shape), digest, source))
+    entries.sort(key=lambda entry: sort_key(entry.name))
+    first = Entry(
+        "layout", TensorSpec("U8", (9,)), hexadecimal(layout), Source("dense", ObjectRef("0" * 64, 0, 5))
+    )
+    return Manifest("safetensors", 100, first, tuple(entries))
+
+
+def outcome(base: Manifest | None, *sides: Manifest, rules: Rules | None = None, name: str = "w") -> object:
+    return next(step for step in steps(base, sides, rules or Rules()) if step.name == name).outcome
+
+
+def test_a_change_on_one_side_is_taken_with_its_entry() -> None:
+    base, theirs = manifest(w="a"), manifest(w="b")
+    assert outcome(base, base, theirs) == Taken(theirs.entries[0], 1)
+    assert outcome(base, theirs, base) == Taken(theirs.entries[0], 0)
+    assert outcome(base, theirs, theirs) == Taken(theirs.entries[0], None)
+    assert outcome(base, base, base) == Taken(base.entries[0])
+
+
+def test_floats_that_both_sides_changed_are_averaged() -> None:
+    assert outcome(manifest(w="a"), manifest(w="b"), manifest(w="c")) == DEFAULT
+    assert outcome(None, manifest(w="b"), manifest(w="c")) == DEFAULT
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "reason"),
+    [
+        (("b", "I64", (2,)), ("c", "I64", (2,)), "I64 values aren't averaged"),
+        (("b", "BOOL", (2,)), ("c", "BOOL", (2,)), "BOOL values aren't averaged"),
+        (("b", "F32", (2,)), ("c", "F32", (3,)), "changed to shapes [2] and [3]"),
+        (("b", "F32", (2,)), ("c", "F16", (2,)), "changed to dtypes F32 and F16"),
+    ],
+)
+def test_what_cannot_be_averaged_is_in_conflict(
+    ours: tuple[str, str, tuple[int, ...]], theirs: tuple[str, str, tuple[int, ...]], reason: str
+) -> None:
+    found = outcome(manifest(w="a"), manifest(w=ours), manifest(w=theirs))
+    assert isinstance(found, Conflict)
+    assert reason in found.reason
+
+
+def test_removed_against_changed_is_in_conflict() -> None:
+    base = manifest(w="a", v="v")
+    found = outcome(base, manifest(v="v"), manifest(w="b", v="v"))
+    assert found == Conflict("w", "removed on one side, changed on the other")
+    assert outcome(base, manifest(v="v"), base) == Taken(None, 0)
+
+
+@pytest.mark.parametrize(("strategy", "side"), [("ours", 0), ("theirs", 1)])
+def test_a_rule_can_take_a_side_of_anything(strategy: str, side: int) -> None:
+    sides = [manifest(w=("b", "I64", (2,)), v="v"), manifest(v="v")]
+    found = outcome(manifest(w="a", v="v"), *sides, rules=Rules((Rule(strategy),)))
+    assert isinstance(found, Taken)
+    assert found.entry == sides[side].by_name.get("w")
+    assert found.rule == Rule(strategy)
+
+
+def test_the_last_rule_that_matches_counts() -> None:
+    rules = Rules((Rule("ties"), Rule("theirs", parameters=("w*",)), Rule("linear", parameters=("*x",))))
+    base, ours, theirs = (manifest(wx=i, wy=i, z=i) for i in "abc")
+    found = {step.name: step.outcome for step in steps(base, [ours, theirs], rules)}
+    assert found["wx"] == rules.rules[2]
+    assert isinstance(found["wy"], Taken)
+    assert found["z"] == rules.rules[0]
+
+
+def test_a_last_resort_is_only_for_conflicts() -> None:
+    base = manifest(w="a", i=("a", "I64", (2,)))
+    ours, theirs = manifest(w="b", i=("b", "I64", (2,))), manifest(w="c", i=("c", "I64", (2,)))
+    rules = Rules((), (Rule("theirs"),))
+    assert outcome(base, ours, theirs, rules=rules, name="w") == DEFAULT
+    assert outcome(base, ours, theirs, rules=rules, name="i") == Taken(
+        theirs.by_name["i"], 1, rules.otherwise[0]
+    )
+
+
+def test_a_strategy_that_needs_a_base() -> None:
+    rules = Rules((Rule("ties"),))
+    assert outcome(manifest(w="a"), manifest(w="b"), manifest(w="c"), rules=rules) == rules.rules[0]
+    found = outcome(None, manifest(w="b"), manifest(w="c"), rules=rules)
+    assert found == Conflict("w", "added on both sides, and ties needs a base")
+
+
+def test_a_strategy_for_two_does_not_merge_three() -> None:
+    sides = [manifest(w=value) for value in "bcd"]
+    found = outcome(manifest(w="a"), *sides, rules=Rules((Rule("slerp"),)))
+    assert isinstance(found, Conflict)
+    assert outcome(manifest(w="a"), *sides, manifest(w="a")) == DEFAULT
+
+
+def test_an_unknown_strategy_is_an_error() -> None:
+    with pytest.raises(UsageError, match="no merge strategy called 'tise'"):
+        list(steps(manifest(w="a"), [manifest(w="b"), manifest(w="c")], Rules((Rule("tise"),))))
+
+
+def test_content_does_not_depend_on_where_it_is_stored() -> None:
+    one, other = manifest(w="a"), manifest(w="a")
+    moved = Entry("w", one.entries[0].spec, one.entries[0].digest, Source("delta", ObjectRef("1" * 64)))
+    assert content(one) == content(Manifest(other.format, other.size, other.layout, (moved,)))
+    assert content(one) != content(manifest(w="b"))
+
+
+def test_steps_know_who_changed_what() -> None:
+    base, ours, theirs = manifest(w="a", v="v"), manifest(w="b", v="v"), manifest(w="c", u="u")
+    found = {step.name: step for step in steps(base, [ours, theirs], Rules())}
+    assert [found[name].changed for name in "uvw"] == [(1,), (1,), (0, 1)]
+    assert isinstance(found["w"], Step)
+    assert found["w"].likely == ours.entries[-1]
+    assert found["v"].likely is None
