@@ -14,7 +14,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.sideload import requantize, sideload
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.sideload.given import KINDS
 
 _QUANTIZED = "quantized"
@@ -75,7 +75,7 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
     path = from_top(git, model)
     os.chdir(Repository(git).root)
     repository = Repository(Git())
-    work = Filter(repository)
+    work = Workspace(repository)
     try:
         if source:
             outcome = sideload(work, path, kind, source)

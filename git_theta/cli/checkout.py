@@ -13,7 +13,7 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.checkout import Choice, pull
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 
 _EPILOG = """\b
 Examples:
@@ -68,7 +68,7 @@ def write(repository: Repository, choice: Choice) -> None:
         ThetaError: A file couldn't be written.
     """
     repository.store.sweep()
-    work = Filter(repository)
+    work = Workspace(repository)
     try:
         done = pull(work, choice, click.echo)
     finally:

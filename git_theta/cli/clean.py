@@ -9,7 +9,7 @@ import click
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.pktline import widen
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter, read_pieces
+from git_theta.git.worktree.workspace import Workspace, read_pieces
 
 
 @click.command("clean", hidden=True)
@@ -17,7 +17,7 @@ from git_theta.git.worktree.workspace import Filter, read_pieces
 def command(path: str | None) -> None:
     """Read a checkpoint from stdin and write its manifest to stdout."""
     widen(0)
-    work = Filter(Repository(Git()))
+    work = Workspace(Repository(Git()))
     try:
         text = work.clean(path, read_pieces(0))
     finally:

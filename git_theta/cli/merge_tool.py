@@ -13,7 +13,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.tty import read_line
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 
 _EPILOG = """\b
 Examples:
@@ -39,7 +39,7 @@ def command(path: str | None) -> int:
     repository = Repository(Git())
     name = only_conflict(repository) if path is None else from_top(repository.git, path)
     os.chdir(repository.root)
-    work = Filter(Repository(Git()))
+    work = Workspace(Repository(Git()))
     try:
         say = painter(work.repository, terminal=sys.stdout.isatty())
         return 0 if decide(work, sides(work, name), read_line, say) else 1

@@ -101,7 +101,7 @@ def export(
 
 def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **how: Any) -> None:
     from git_theta.git.migrate.run import Request, migrate
-    from git_theta.git.worktree.workspace import Filter
+    from git_theta.git.worktree.workspace import Workspace
 
     patterns = tuple(part.strip() for glob in include for part in glob.split(",") if part.strip())
     request = Request(target, patterns, **how)
@@ -110,7 +110,7 @@ def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **h
     if request.names and request.everything:
         raise UsageError("--everything goes without names of branches and tags")
     os.chdir(Repository(Git()).root)
-    work = Filter(Repository(Git()))
+    work = Workspace(Repository(Git()))
     try:
         summary = migrate(work, request)
     finally:

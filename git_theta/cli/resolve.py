@@ -13,7 +13,7 @@ from git_theta.git.merge.resolve import resolve, sides, write_versions
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merged import named, summary
 
 #: So many conflicts are listed.
@@ -60,7 +60,7 @@ def command(
     git = Git()
     path = from_top(git, model)
     os.chdir(Repository(git).root)
-    work = Filter(Repository(Git()))
+    work = Workspace(Repository(Git()))
     try:
         found = sides(work, path)
         if versions:

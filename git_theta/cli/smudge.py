@@ -11,7 +11,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.remote.fetch import ensure, is_here
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter, read_pieces, send, wanted
+from git_theta.git.worktree.workspace import Workspace, read_pieces, send, wanted
 
 
 @click.command("smudge", hidden=True)
@@ -29,7 +29,7 @@ def command(path: str | None) -> None:
         return
     ensure(repository, manifest.objects())
     handle = repository.store.temporary_file()
-    work = Filter(repository)
+    work = Workspace(repository)
     try:
         work.smudge(manifest, handle)
         send(handle, sys.stdout.buffer.write)

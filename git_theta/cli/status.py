@@ -12,7 +12,7 @@ from git_theta.diff import Diff
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.status import FileState, Work, states
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merged import named
 
 #: So many names are shown of what changed.
@@ -39,7 +39,7 @@ def command(as_json: bool) -> None:
     """
     repository = Repository(Git())
     os.chdir(repository.root)
-    work = Filter(Repository(Git()))
+    work = Workspace(Repository(Git()))
     try:
         found = list(states(work))
     finally:

@@ -126,7 +126,7 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
     from git_theta.git.plumbing.command import Git
     from git_theta.git.repository.repository import Repository
     from git_theta.git.worktree import status
-    from git_theta.git.worktree.workspace import Filter
+    from git_theta.git.worktree.workspace import Workspace
 
     read = []
 
@@ -141,7 +141,7 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
     if touched:
         os.utime(NAME, (old, old))
     for _ in range(2):
-        work = Filter(Repository(Git()))
+        work = Workspace(Repository(Git()))
         assert [state.work for state in status.states(work)] == [status.Work.SAME]
         work.close()
     assert len(read) <= 1

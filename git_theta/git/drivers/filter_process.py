@@ -17,7 +17,7 @@ from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter, send, wanted
+from git_theta.git.worktree.workspace import Workspace, send, wanted
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 
@@ -39,7 +39,7 @@ class Process:
     """
 
     def __init__(self, repository: Repository, writer: Writer) -> None:
-        self._filter = Filter(repository)
+        self._filter = Workspace(repository)
         self._settings = repository.settings
         self._writer = writer
         self._pending: dict[str, Pending] = {}

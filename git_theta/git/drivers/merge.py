@@ -15,7 +15,7 @@ from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import Record, write
 from git_theta.git.repository.merge_rules import asks, merge_rules
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 from git_theta.report.merged import conflict_lines, summary
@@ -54,7 +54,7 @@ def serve(args: Sequence[str]) -> int:
 def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     texts = [Path(name).read_bytes() for name in (base_file, ours_file, theirs_file)]
     repository = Repository(Git())
-    work = Filter(repository)
+    work = Workspace(repository)
     try:
         rules = merge_rules(repository, path)
         side = favoured()
@@ -85,7 +85,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
 
 
 def _ask(
-    work: Filter, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
+    work: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
 ) -> Rules | None:
     """See `git_theta.git.merge.interactive.ask`, which needs modules that few merges need."""
     from git_theta.git.merge.interactive import ask
@@ -93,7 +93,7 @@ def _ask(
     return ask(work, path, base, ours, theirs, rules)
 
 
-def manifest_of(work: Filter, path: str, text: bytes) -> Manifest | None:
+def manifest_of(work: Workspace, path: str, text: bytes) -> Manifest | None:
     """The manifest that a version is; one is made of a file that Git has as a whole; `None` for an empty one.
 
     Raises:

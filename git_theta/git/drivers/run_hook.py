@@ -38,13 +38,13 @@ def _write() -> None:
     """Write the checkpoints that Git left as manifests."""
     from git_theta.git.remote.fetch import is_here
     from git_theta.git.worktree.materialise import find_pending, materialise, tell_failed
-    from git_theta.git.worktree.workspace import Filter
+    from git_theta.git.worktree.workspace import Workspace
 
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
         return
     os.chdir(repository.root)
-    work = Filter(Repository(Git()))
+    work = Workspace(Repository(Git()))
     try:
         pending = find_pending(work)
         if work.repository.settings.lazy:

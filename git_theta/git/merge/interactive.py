@@ -14,7 +14,7 @@ from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
@@ -45,7 +45,7 @@ def only_conflict(repository: Repository) -> str:
     raise GitError(f"{len(found)} checkpoints are in conflict: {', '.join(found[:5])}", "name one of them")
 
 
-def decide(work: Filter, versions: Sides, ask: Ask, say: Say) -> bool:
+def decide(work: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
     """Let the user decide about a file in conflict; returns whether it's written and staged.
 
     Args:
@@ -79,7 +79,7 @@ def decide(work: Filter, versions: Sides, ask: Ask, say: Say) -> bool:
 
 
 def ask(
-    work: Filter, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
+    work: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
 ) -> Rules | None:
     """Ask the user, in the middle of a git command, how to merge a file.
 

@@ -19,7 +19,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
 from git_theta.report.merged import named
@@ -154,7 +154,7 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
         GitError: One is in conflict.
     """
     environment = {**os.environ, VARIABLE: rules}
-    work = Filter(repository)
+    work = Workspace(repository)
     try:
         done = {
             each.path: _merge_model(work, each, merge_rules(repository, each.path, environment))
@@ -175,7 +175,7 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
     return done
 
 
-def _merge_model(work: Filter, model: Contested, rules: Rules) -> Merged:
+def _merge_model(work: Workspace, model: Contested, rules: Rules) -> Merged:
     with Blobs(work.repository.git.cwd) as blobs:
         base = _read(work, blobs, model.path, model.base) if model.base else None
         there = [index for index, oid in enumerate(model.sides) if oid]
@@ -185,7 +185,7 @@ def _merge_model(work: Filter, model: Contested, rules: Rules) -> Merged:
         return work.merger(model.path, advance).merge(base, sides, chosen)
 
 
-def _read(work: Filter, blobs: Blobs, path: str, oid: str) -> Manifest:
+def _read(work: Workspace, blobs: Blobs, path: str, oid: str) -> Manifest:
     text = blobs.read(oid, MAX_TEXT_BYTES)
     found = None if text is None else manifest_of(work, path, text)
     if found is None:

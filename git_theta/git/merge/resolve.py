@@ -19,7 +19,7 @@ from git_theta.git.repository import conflict_records
 from git_theta.git.repository.conflict_records import Record, Stages
 from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.worktree.stage import index_line, write_and_stage
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
 from git_theta.runtime.progress import progress
@@ -53,7 +53,7 @@ class Sides:
         return {**base, "ours": self.ours, "theirs": self.theirs}
 
 
-def sides(work: Filter, path: str) -> Sides:
+def sides(work: Workspace, path: str) -> Sides:
     """The versions of a file in conflict.
 
     Raises:
@@ -83,7 +83,7 @@ def sides(work: Filter, path: str) -> Sides:
     return Sides(path, stages, base, ours, theirs, record)
 
 
-def decided(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Rules:
+def decided(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Rules:
     """The rules for a file: those of the repository, those decided so far, and new ones."""
     general = merge_rules(work.repository, versions.path)
     record = versions.record
@@ -92,7 +92,7 @@ def decided(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Seq
     )
 
 
-def resolve(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Merged:
+def resolve(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Merged:
     """Merge again with more rules. Without conflicts, the result is written and staged.
 
     Args:
@@ -127,7 +127,7 @@ def resolve(work: Filter, versions: Sides, rules: Sequence[Rule], otherwise: Seq
     return merged
 
 
-def put(work: Filter, versions: Sides, manifest: Manifest, file: WorkFile | None) -> None:
+def put(work: Workspace, versions: Sides, manifest: Manifest, file: WorkFile | None) -> None:
     """Write a merged version over ours in the work tree, and stage it.
 
     Raises:
@@ -144,7 +144,7 @@ def put(work: Filter, versions: Sides, manifest: Manifest, file: WorkFile | None
     conflict_records.forget(work.repository, path)
 
 
-def write_versions(work: Filter, versions: Sides) -> list[str]:
+def write_versions(work: Workspace, versions: Sides) -> list[str]:
     """Write each version beside the file, for a merge by hand; returns the new files.
 
     Raises:
@@ -169,7 +169,7 @@ def write_versions(work: Filter, versions: Sides) -> list[str]:
     return list(names)
 
 
-def _check_ours(work: Filter, versions: Sides, file: WorkFile | None) -> None:
+def _check_ours(work: Workspace, versions: Sides, file: WorkFile | None) -> None:
     """Only ours may be replaced: anything else in the work tree is somebody's work."""
     path = versions.path
     quoted = shlex.quote(path)

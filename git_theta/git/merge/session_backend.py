@@ -13,7 +13,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.merge.save_rules import remember
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.merge_rules import check
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged, Merger
 from git_theta.mergetool.desk import Preview
 from git_theta.model.manifest import Entry, Manifest
@@ -91,7 +91,7 @@ class RepositoryDesk:
         finish: Writes the file with the session's choices; returns what to tell the user.
     """
 
-    work: Filter
+    work: Workspace
     store: Scratch
     path: str
     base: Manifest | None

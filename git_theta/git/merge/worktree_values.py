@@ -8,7 +8,7 @@ from contextlib import suppress
 from git_theta.clean import same_content
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.work_file import WorkFile
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.smudge import Smudger
@@ -17,7 +17,7 @@ from git_theta.smudge import Smudger
 AtHand = Callable[[Entry], memoryview | None]
 
 
-def at_hand(work: Filter, file: WorkFile | None, manifest: Manifest) -> AtHand:
+def at_hand(work: Workspace, file: WorkFile | None, manifest: Manifest) -> AtHand:
     """The values of a file of the work tree, if that's known to be a version; each is checked when it's read.
 
     Args:

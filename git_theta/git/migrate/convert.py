@@ -21,7 +21,7 @@ from git_theta.git.migrate.pack import Pack
 from git_theta.git.migrate.stored import IN_MEMORY, Stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.store.local import LocalStore
 
@@ -39,7 +39,7 @@ class Converter:
         pack: Where new blobs go, but for plain files: those go to the repository at once.
     """
 
-    def __init__(self, work: Filter, objects: Objects, lfs: LocalStore, pack: Pack) -> None:
+    def __init__(self, work: Workspace, objects: Objects, lfs: LocalStore, pack: Pack) -> None:
         self._work = work
         self._objects = objects
         self._lfs = lfs

@@ -27,7 +27,7 @@ from git_theta.git.migrate.stored import Stored, Tally, read_stored
 from git_theta.git.migrate.work_tree import Switch, changes, refuse_changes, refuse_untracked
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
 from git_theta.report.words import human_size, plural, printable
 from git_theta.runtime.progress import progress
@@ -90,7 +90,7 @@ class Summary:
     others: tuple[str, ...] = ()
 
 
-def migrate(work: Filter, request: Request) -> Summary:
+def migrate(work: Workspace, request: Request) -> Summary:
     """Convert files in what will be the next commit, or in history.
 
     Until the very end, nothing is changed that anyone could see.
@@ -135,7 +135,7 @@ def _refuse_without_filter(git: Git, target: Target) -> None:
 
 class _Migration:
     def __init__(
-        self, work: Filter, git: Git, request: Request, history: History, folder: Path, stack: ExitStack
+        self, work: Workspace, git: Git, request: Request, history: History, folder: Path, stack: ExitStack
     ) -> None:
         self.work = work
         self.git = git

@@ -18,7 +18,7 @@ from git_theta.git.migrate.stored import IN_MEMORY, Stored, read_stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.words import plural, printable
 from git_theta.store.cache import same_file
 
@@ -99,7 +99,7 @@ class Switch:
     """
 
     def __init__(
-        self, work: Filter, objects: Objects, converter: Converter, stored: Mapping[str, Stored]
+        self, work: Workspace, objects: Objects, converter: Converter, stored: Mapping[str, Stored]
     ) -> None:
         self.written: list[str] = []
         self._work = work

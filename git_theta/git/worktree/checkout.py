@@ -13,7 +13,7 @@ from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose
 from git_theta.git.worktree.materialise import find_pending, materialise
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.runtime.progress import progress
 
 _TRACKED = "attr:filter=theta,top"
@@ -49,7 +49,7 @@ class Pulled:
     failed: Sequence[str]
 
 
-def pull(work: Filter, choice: Choice, say: Callable[[str], object]) -> Pulled:
+def pull(work: Workspace, choice: Choice, say: Callable[[str], object]) -> Pulled:
     """Write the chosen files that are only manifests, and fetch what they need first.
 
     A file that was changed isn't touched. A failure to fetch is told on stderr, and doesn't keep files

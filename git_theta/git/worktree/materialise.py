@@ -21,7 +21,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.report.words import plural
 from git_theta.store.cache import FINE_TICK, same_file
@@ -45,7 +45,7 @@ class Pending:
 
 
 def materialise(
-    work: Filter, pending: Iterable[Pending], progress: Callable[[int], object] = lambda _count: None
+    work: Workspace, pending: Iterable[Pending], progress: Callable[[int], object] = lambda _count: None
 ) -> list[str]:
     """Write the files and renew their stat in the index.
 
@@ -90,7 +90,7 @@ def tell_failed(paths: Sequence[str]) -> None:
         )
 
 
-def find_pending(work: Filter, paths: Iterable[str] = ()) -> list[Pending]:
+def find_pending(work: Workspace, paths: Iterable[str] = ()) -> list[Pending]:
     """Tracked files whose work-tree content is exactly the manifest that the index has.
 
     Args:
@@ -127,7 +127,7 @@ def _small_manifest(path: str) -> bytes | None:
         return None
 
 
-def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> os.stat_result | None:
+def _write(work: Workspace, item: Pending, progress: Callable[[int], object]) -> os.stat_result | None:
     """Write one file; returns its stat, or `None` if there's nothing to do any more."""
     if not _inside(item.path):
         return None
@@ -156,7 +156,7 @@ def _write(work: Filter, item: Pending, progress: Callable[[int], object]) -> os
     return status
 
 
-def _written_by_a_hook(work: Filter, item: Pending) -> os.stat_result | None:
+def _written_by_a_hook(work: Workspace, item: Pending) -> os.stat_result | None:
     """The stat of a file that is materialised already.
 
     A hook did it in the middle of a rebase, for example, and renewed the index too; but git went on with
@@ -173,7 +173,7 @@ def _inside(path: str) -> bool:
     return os.path.realpath(folder or ".") == os.path.normpath(os.path.join(top, folder))
 
 
-def _temporary(work: Filter, path: str) -> tuple[int, str]:
+def _temporary(work: Workspace, path: str) -> tuple[int, str]:
     """A new file that can be renamed to the path: in the store's folder if that's the same disk."""
     folder = os.path.dirname(path) or "."
     tmp = work.repository.store.tmp
@@ -184,7 +184,7 @@ def _temporary(work: Filter, path: str) -> tuple[int, str]:
     return tempfile.mkstemp(dir=folder, prefix=".git-theta-")
 
 
-def _refresh(work: Filter, done: Sequence[tuple[Pending, os.stat_result]]) -> None:
+def _refresh(work: Workspace, done: Sequence[tuple[Pending, os.stat_result]]) -> None:
     repository = work.repository
     files = {os.fsencode(item.path): item.oid for item, _status in done}
     stats = {os.fsencode(item.path): status for item, status in done}
@@ -197,7 +197,7 @@ def _refresh(work: Filter, done: Sequence[tuple[Pending, os.stat_result]]) -> No
     _look_new(work, [(item, status) for item, status in done if os.fsencode(item.path) not in patched])
 
 
-def _look_new(work: Filter, files: Sequence[tuple[Pending, os.stat_result]]) -> None:
+def _look_new(work: Workspace, files: Sequence[tuple[Pending, os.stat_result]]) -> None:
     """Give files the time of now where the index has another blob, as after `git restore -s`.
 
     The file that the index knows may be back-dated to the same second, and be of the same size. Git would

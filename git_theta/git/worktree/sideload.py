@@ -19,7 +19,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.worktree.stage import index_line, stage, write_and_stage
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import gather
@@ -59,7 +59,7 @@ class _Version:
     oid: str
 
 
-def sideload(work: Filter, path: str, kind: str, data: Path) -> Outcome:
+def sideload(work: Workspace, path: str, kind: str, data: Path) -> Outcome:
     """Store the updates that a user gives.
 
     Where the work tree has the previous version, it gets the result. Where it has another, that is what
@@ -92,7 +92,7 @@ def sideload(work: Filter, path: str, kind: str, data: Path) -> Outcome:
         return _exact(work, path, before, now, given, file)
 
 
-def requantize(work: Filter, path: str, epsilon: float) -> Outcome:
+def requantize(work: Workspace, path: str, epsilon: float) -> Outcome:
     """Store the file in the work tree as whole steps from its previous version, and write what comes out.
 
     Args:
@@ -133,7 +133,7 @@ def _settled(entry: Entry, stands: Mapping[str, Entry]) -> Entry:
     return replace(entry, digest=stand.digest) if stand and stand.source == entry.source else entry
 
 
-def _previous(work: Filter, path: str) -> _Version:
+def _previous(work: Workspace, path: str) -> _Version:
     """The version in the index, or else in HEAD."""
     git = work.repository.git
     attribute = git.run("check-attr", "-z", "filter", "--", path).split(b"\0")
@@ -158,7 +158,7 @@ def _previous(work: Filter, path: str) -> _Version:
     return _Version(parse(blob), mode, oid)
 
 
-def _content(work: Filter, path: str, file: WorkFile | None, before: Manifest) -> Manifest:
+def _content(work: Workspace, path: str, file: WorkFile | None, before: Manifest) -> Manifest:
     """What the work tree has; exactly `before` if it's the same."""
     if file is None:
         raise UsageError(
@@ -180,7 +180,7 @@ def _values(manifest: Manifest) -> list[tuple[object, ...]]:
 
 
 def _predict(
-    work: Filter,
+    work: Workspace,
     path: str,
     before: _Version,
     given: Mapping[str, Sequence[Given]],
@@ -197,7 +197,7 @@ def _predict(
     return _write(work, path, before, replace(before.manifest, entries=entries), file)
 
 
-def _tied(work: Filter, manifest: Manifest, made: Mapping[str, Entry]) -> dict[str, Entry]:
+def _tied(work: Workspace, manifest: Manifest, made: Mapping[str, Entry]) -> dict[str, Entry]:
     """Parameters that are the same bytes of the file as ones that changed, and aren't given themselves."""
     layout = Smudger(work.repository.store).layout(manifest)
     places = {p.name: (p.offset, p.strides, p.big_endian) for p in layout.placements}
@@ -211,7 +211,7 @@ def _tied(work: Filter, manifest: Manifest, made: Mapping[str, Entry]) -> dict[s
 
 
 def _exact(
-    work: Filter,
+    work: Workspace,
     path: str,
     before: _Version,
     now: Manifest,
@@ -246,7 +246,7 @@ def _pays(found: Draft, value: memoryview) -> bool:
 
 
 def _made(
-    work: Filter,
+    work: Workspace,
     file: WorkFile,
     names: Sequence[str] | Mapping[str, object],
     make: Callable[[str, memoryview], Draft | None],
@@ -265,7 +265,7 @@ def _made(
 
 
 def _clean(
-    work: Filter, path: str, file: WorkFile, before: Manifest, stands: Mapping[str, Entry]
+    work: Workspace, path: str, file: WorkFile, before: Manifest, stands: Mapping[str, Entry]
 ) -> Manifest:
     """Store a file as `git add` does, but for the values that there are sources for."""
     with progress(f"adding {path}", len(file.data)) as advance:
@@ -277,7 +277,9 @@ def _clean(
         return replace(cleaner, known=known).clean(file.data, [before]).manifest
 
 
-def _write(work: Filter, path: str, before: _Version, manifest: Manifest, file: WorkFile | None) -> Outcome:
+def _write(
+    work: Workspace, path: str, before: _Version, manifest: Manifest, file: WorkFile | None
+) -> Outcome:
     if manifest != before.manifest or file is None or is_manifest(file.data):
         with progress(f"writing {path}", manifest.size) as advance:
             write_and_stage(
@@ -299,7 +301,7 @@ def _check_unchanged(path: str, file: WorkFile | None) -> None:
         raise ThetaError(f"{path} was written to meanwhile", "try again when it's quiet")
 
 
-def _outcome(work: Filter, before: Manifest, after: Manifest, written: bool) -> Outcome:
+def _outcome(work: Workspace, before: Manifest, after: Manifest, written: bool) -> Outcome:
     old = before.by_name
     changed = [e for e in after.entries if e.name not in old or old[e.name].digest != e.digest]
     known = {ref for entry in before.all_entries() for ref in entry.source.payloads()}

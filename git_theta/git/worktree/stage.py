@@ -11,11 +11,11 @@ from pathlib import Path
 
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.remote.fetch import ensure
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
 
 
-def stage(work: Filter, path: str, mode: str, manifest: Manifest, status: os.stat_result) -> None:
+def stage(work: Workspace, path: str, mode: str, manifest: Manifest, status: os.stat_result) -> None:
     """Put a manifest into the index for a file that has its content already.
 
     Args:
@@ -34,7 +34,7 @@ def stage(work: Filter, path: str, mode: str, manifest: Manifest, status: os.sta
 
 
 def write_and_stage(
-    work: Filter,
+    work: Workspace,
     path: str,
     mode: str,
     manifest: Manifest,
@@ -85,12 +85,12 @@ def write_and_stage(
     _settle(work, path, oid, manifest, status)
 
 
-def _put(work: Filter, manifest: Manifest) -> str:
+def _put(work: Workspace, manifest: Manifest) -> str:
     oid = work.repository.git.run("hash-object", "-w", "--stdin", stdin=manifest.to_bytes())
     return oid.decode().strip()
 
 
-def _point(work: Filter, path: str, mode: str, oid: str) -> None:
+def _point(work: Workspace, path: str, mode: str, oid: str) -> None:
     line = index_line(path, mode, oid)
     work.repository.git.run("update-index", "-z", "--index-info", stdin=line)
 
@@ -100,7 +100,7 @@ def index_line(path: str, mode: str, oid: str, stage: int = 0) -> bytes:
     return f"{mode} {oid} {stage}\t".encode() + os.fsencode(path) + b"\0"
 
 
-def _settle(work: Filter, path: str, oid: str, manifest: Manifest, status: os.stat_result) -> None:
+def _settle(work: Workspace, path: str, oid: str, manifest: Manifest, status: os.stat_result) -> None:
     """Git needn't read the file again."""
     work.remember_file(manifest, status)
     name = os.fsencode(path)

@@ -16,7 +16,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.foreign_pointers import stand_in
-from git_theta.git.worktree.workspace import Filter
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
@@ -66,7 +66,7 @@ class _Indexed:
     sparse: bool
 
 
-def states(work: Filter) -> Iterator[FileState]:
+def states(work: Workspace) -> Iterator[FileState]:
     """The state of every tracked file, in the order of their paths.
 
     Args:
@@ -86,7 +86,7 @@ def states(work: Filter) -> Iterator[FileState]:
 
 
 def _state(
-    work: Filter, entry: _Indexed, blob: bytes | None, old: Manifest | None, staged: bool
+    work: Workspace, entry: _Indexed, blob: bytes | None, old: Manifest | None, staged: bool
 ) -> FileState:
     if not entry.merged:
         record = conflict_records.current(work.repository, entry.path)
@@ -106,7 +106,7 @@ def _state(
     return FileState(entry.path, change or None, found, changes, missing)
 
 
-def _compare_empty(work: Filter, entry: _Indexed) -> tuple[Work, Diff | None]:
+def _compare_empty(work: Workspace, entry: _Indexed) -> tuple[Work, Diff | None]:
     if entry.sparse:
         return Work.SPARSE, None
     if not os.path.lexists(entry.path):
@@ -119,7 +119,7 @@ def _compare_empty(work: Filter, entry: _Indexed) -> tuple[Work, Diff | None]:
         return Work.MODIFIED, diff(None, now)
 
 
-def _compare(work: Filter, path: str, manifest: Manifest, blob: bytes) -> tuple[Work, Diff | None]:
+def _compare(work: Workspace, path: str, manifest: Manifest, blob: bytes) -> tuple[Work, Diff | None]:
     with work_file(path) as file:
         if file is None:
             return (Work.MODIFIED if os.path.lexists(path) else Work.DELETED), None

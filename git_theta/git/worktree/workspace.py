@@ -33,7 +33,7 @@ _MOST_TRACKED = 64
 _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 
 
-class Filter:
+class Workspace:
     """Cleans and smudges the files of one repository, and remembers what it learns.
 
     Args:
