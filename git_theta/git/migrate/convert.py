@@ -15,7 +15,6 @@ from git_theta.errors import GitError, ManifestError
 from git_theta.git.migrate import legacy
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.lfs_objects import checked, mapped, pieces
-from git_theta.git.migrate.lfs_pointer import Pointer
 from git_theta.git.migrate.objects import Objects
 from git_theta.git.migrate.pack import Pack
 from git_theta.git.migrate.stored import IN_MEMORY, Stored
@@ -23,6 +22,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
+from git_theta.store.lfs.pointer import Pointer
 from git_theta.store.local import LocalStore
 
 #: New files are compared with so many of those that were converted last.

@@ -12,9 +12,9 @@ from git_theta.errors import ThetaError
 from git_theta.formats.split import OPAQUE, split
 from git_theta.git.migrate.attributes import given_to, rooted
 from git_theta.git.migrate.history import History
-from git_theta.git.migrate.lfs_pointer import MAX_BYTES, Pointer, parse_pointer
 from git_theta.git.migrate.selection import pattern_lookup
 from git_theta.git.plumbing.command import Git
+from git_theta.store.lfs.pointer import MAX_BYTES, Pointer, parse_pointer
 from git_theta.store.local import LocalStore
 
 #: Names of checkpoints, for those whose bytes aren't here.

@@ -15,7 +15,7 @@ _HEAD = 1 << 20
 def stand_in(data: bytes | memoryview) -> str:
     """Whose text it is, in words; empty if it's none. An ordinary file costs a look at its start."""
     if bytes(data[:8]) == b"version ":
-        from git_theta.git.migrate.lfs_pointer import MAX_BYTES, parse_pointer
+        from git_theta.store.lfs.pointer import MAX_BYTES, parse_pointer
 
         try:
             found = len(data) < MAX_BYTES and parse_pointer(bytes(data)) is not None
