@@ -16,6 +16,9 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 #: The tracked file of settings, from the top of the work tree.
 TRACKED = ".theta/config.toml"
 
+#: The Git setting whose value is the command of the diff driver.
+DIFF_DRIVER = "diff.theta.command"
+
 #: The default of `Settings.depth`.
 DEPTH = 2
 

@@ -8,9 +8,7 @@ from functools import cached_property
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import only_shows
-
-#: The setting of the diff driver.
-DRIVER = "diff.theta.command"
+from git_theta.settings import DIFF_DRIVER
 
 
 class DiffDriver:
@@ -32,7 +30,7 @@ class DiffDriver:
         """Whether git shows differences, and theta's way of that is our driver's."""
         settings = self._git.settings
         return (
-            "diff-driver" in settings.get(DRIVER, "")
+            "diff-driver" in settings.get(DIFF_DRIVER, "")
             # A text of the file for Git's own diff, which someone else makes.
             and "diff.theta.textconv" not in settings
             # `git difftool` shows whole files.

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from git_theta.errors import GitError, ManifestError, ThetaError, UsageError
+from git_theta.errors import GitError, ThetaError, UsageError
+from git_theta.git.merge.merger import merger_of
+from git_theta.git.merge.versions import manifest_of
 from git_theta.git.merge.worktree_values import at_hand
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
@@ -17,7 +19,7 @@ from git_theta.git.repository.merge_rules import asks, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.plan import Conflict
-from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest
 from git_theta.report.merged import conflict_lines, summary
 from git_theta.report.words import printable
 from git_theta.runtime.progress import progress
@@ -72,7 +74,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
                 return _CONFLICT
             rules = chosen
         with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
-            merger = replace(work.merger(path, advance), at_hand=at_hand(work, file, ours))
+            merger = replace(merger_of(work, path, advance), at_hand=at_hand(work, file, ours))
             merged = merger.merge(base, [ours, theirs], rules)
         if merged.manifest is None:
             _leave(repository, path, texts, merged.conflicts)
@@ -91,22 +93,6 @@ def _ask(
     from git_theta.git.merge.interactive import ask
 
     return ask(work, path, base, ours, theirs, rules)
-
-
-def manifest_of(work: Workspace, path: str, text: bytes) -> Manifest | None:
-    """The manifest that a version is; one is made of a file that Git has as a whole; `None` for an empty one.
-
-    Raises:
-        ManifestError: It's a damaged manifest.
-    """
-    if not text:
-        return None
-    if is_manifest(text):
-        try:
-            return parse(text)
-        except ManifestError as error:
-            raise ManifestError(f"one side isn't a valid manifest: {error.message}", error.hint) from error
-    return work.cleaner(path).clean(memoryview(text)).manifest
 
 
 def _leave(repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]) -> None:

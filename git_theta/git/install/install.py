@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 
 import git_theta
-from git_theta.git.drivers.diff_smudge import DRIVER
 from git_theta.git.install.hooks import CONFIGURED, HookState, ensure_hooks
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.settings import DIFF_DRIVER
 
 _GONE = (
     "git-theta isn't where it was installed any more. Install it again (pip install git-theta), "
@@ -85,7 +85,7 @@ def settings() -> dict[str, str]:
     for key in ("filter.theta.clean", "filter.theta.smudge"):
         # Git replaces `%f` by the quoted path, and `%%`, here only, by `%`.
         found[key] = found[key].replace("%", "%%").replace(_PATH, "%f")
-    found[DRIVER] = _driver_command()
+    found[DIFF_DRIVER] = _driver_command()
     merge = shell_command("merge-driver", *_VERSIONS, last=True)
     found[MERGE_DRIVER] = merge.replace("%", "%%").replace("\1", "%")
     found["merge.theta.name"] = "merge checkpoints parameter by parameter"
@@ -143,9 +143,9 @@ def uninstall(git: Git, scope: str) -> bool:
         GitError: Git can't write them, or there's no repository whose settings they could be.
     """
     found = False
-    if git.ok("config", scope, "--get-all", DRIVER):
+    if git.ok("config", scope, "--get-all", DIFF_DRIVER):
         # There may be other settings of the driver, which are the user's.
-        git.run("config", scope, "--unset-all", DRIVER)
+        git.run("config", scope, "--unset-all", DIFF_DRIVER)
         found = True
     for section in ("filter", "merge", "mergetool", "hook"):
         if git.ok("config", scope, "--get-regexp", rf"^{section}\.theta\."):

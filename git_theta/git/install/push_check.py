@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
-from pathlib import Path
 
 from git_theta.errors import GitError
 from git_theta.git.install.hooks import CONFIGURED, sends_objects
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.notices import note
+from git_theta.git.plumbing.notices import note_daily
 from git_theta.git.repository.repository import Repository
-
-#: Seconds after which a user is reminded again.
-_DAY = 86400.0
 
 _LINE = 'git theta hook pre-push "$@"'
 
@@ -62,27 +57,4 @@ def is_configured(git: Git) -> bool:
 def remind(repository: Repository) -> None:
     """Tell the user, at most once a day, that `git push` doesn't send objects."""
     if text := unprotected(repository):
-        tell_daily(repository, "reminded", text)
-
-
-def tell_daily(repository: Repository, topic: str, text: str) -> None:
-    """Tell the user something, at most once a day.
-
-    Args:
-        repository: The repository.
-        topic: The name of the file that keeps what was told.
-        text: What to tell.
-    """
-    if not _was_told(repository.common_dir / "theta" / topic, text):
-        note(text)
-
-
-def _was_told(record: Path, text: str) -> bool:
-    """Whether the user was told the same in the last day; from now on, yes."""
-    with suppress(OSError, UnicodeDecodeError):
-        if record.read_text() == text and time.time() - record.stat().st_mtime < _DAY:
-            return True
-    with suppress(OSError):
-        record.parent.mkdir(exist_ok=True)
-        record.write_text(text)
-    return False
+        note_daily(repository.common_dir / "theta" / "reminded", text)

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.drivers.merge import manifest_of
 from git_theta.git.merge.candidates import Contested, contested
 from git_theta.git.merge.merge_trees import check_version, commit_tree, merge_trees, with_files
+from git_theta.git.merge.merger import merger_of
+from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
@@ -182,7 +183,7 @@ def _merge_model(work: Workspace, model: Contested, rules: Rules) -> Merged:
         sides = [_read(work, blobs, model.path, model.sides[index]) for index in there]
     chosen = _for_sides(rules, there, len(model.sides))
     with progress(f"merging {model.path}", max(side.size for side in sides)) as advance:
-        return work.merger(model.path, advance).merge(base, sides, chosen)
+        return merger_of(work, model.path, advance).merge(base, sides, chosen)
 
 
 def _read(work: Workspace, blobs: Blobs, path: str, oid: str) -> Manifest:

@@ -11,7 +11,8 @@ from pathlib import Path
 from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git.drivers.merge import manifest_of
+from git_theta.git.merge.merger import merger_of
+from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure
@@ -108,7 +109,7 @@ def resolve(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: 
     with work_file(path) as file:
         _check_ours(work, versions, file)
         with progress(f"merging {path}", versions.ours.size) as advance:
-            merged = work.merger(path, advance).merge(
+            merged = merger_of(work, path, advance).merge(
                 versions.base, [versions.ours, versions.theirs], decided(work, versions, rules, otherwise)
             )
         if merged.manifest is None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from git_theta.encoding.decode import checked
 from git_theta.errors import ThetaError
+from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.save_rules import remember
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.merge_rules import check
@@ -159,7 +160,7 @@ class RepositoryDesk:
         return Rules((*self.rules.rules, *rules), self.rules.otherwise)
 
     def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
-        return replace(self.work.merger(self.path, advance), store=self.store)
+        return replace(merger_of(self.work, self.path, advance), store=self.store)
 
     def _changes(self, side: Manifest) -> dict[str, ScalarChange]:
         old, new = (

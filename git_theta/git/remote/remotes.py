@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git.install.push_check import tell_daily
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import GitCredentials
+from git_theta.git.plumbing.notices import note_daily
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
 from git_theta.store.folder import FolderRemote
@@ -179,7 +179,7 @@ def _shown(url: str) -> str:
 def _tell_of_strays(repository: Repository, name: str) -> None:
     """Say so if objects may go to another place than they did before the remote was renamed."""
     if f"remote.{name}.url" in repository.git.settings and (found := strays(repository.git)):
-        tell_daily(repository, "strays", unused(found[0], name))
+        note_daily(repository.common_dir / "theta" / "strays", unused(found[0], name))
 
 
 def _endpoint(

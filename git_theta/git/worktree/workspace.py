@@ -24,7 +24,6 @@ from git_theta.runtime.progress import progress
 if TYPE_CHECKING:
     # Checking out needs no cleaning, and Git waits for everything that is loaded.
     from git_theta.clean import Cleaned, Cleaner
-    from git_theta.merge.execute import Merger
 
 #: Checkpoints that a new file is compared with: those just added, and those of the index.
 _RECENT = 8
@@ -151,34 +150,21 @@ class Workspace:
         settings = self.repository.settings
         return Cleaner(
             self.repository.store,
-            known=self._known,
+            known=self.known,
             threads=settings.thread_count,
             progress=advance,
-            updates=self._allowed(path),
+            updates=self.allowed_updates(path),
             depth=settings.depth,
             candidates=self._candidates,
             lazy=settings.lazy,
         )
 
-    def merger(self, path: str, advance: Callable[[int], object] = lambda _count: None) -> Merger:
-        """What merges versions of the file at a path."""
-        from git_theta.git.merge.side_files import Beside
-        from git_theta.git.remote.fetch import ensure, needed
-        from git_theta.merge.execute import Merger
+    def allowed_updates(self, path: str | None) -> tuple[str, ...]:
+        """Names of the updates that the file at a path may be stored as, by its attributes or the settings.
 
-        settings = self.repository.settings
-        return Merger(
-            self.repository.store,
-            known=self._known,
-            threads=settings.thread_count,
-            progress=advance,
-            updates=self._allowed(path),
-            depth=settings.depth,
-            beside=Beside(self.repository),
-            fetch=lambda entries: ensure(self.repository, needed(entries)),
-        )
-
-    def _allowed(self, path: str | None) -> tuple[str, ...]:
+        Raises:
+            UsageError: A name isn't known.
+        """
         from git_theta.encoding.selection import allowed
 
         attribute = self._path_updates.get(path) if path else None
@@ -197,7 +183,8 @@ class Workspace:
             self._tracked = [version.manifest for version in found if version.manifest]
         return [*reversed(self._recent), *self._tracked]
 
-    def _known(self, digest: str) -> Source | None:
+    def known(self, digest: str) -> Source | None:
+        """A source of a value that was stored here before, by its digest."""
         with self._cache_turn:
             return self._cache.source(digest)
 

@@ -1,0 +1,26 @@
+"""What merges the versions of one file, as the settings and the file's attributes say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from git_theta.git.merge.side_files import Beside
+from git_theta.git.remote.fetch import ensure, needed
+from git_theta.git.worktree.workspace import Workspace
+from git_theta.merge.execute import Merger
+
+
+def merger_of(work: Workspace, path: str, advance: Callable[[int], object] = lambda _count: None) -> Merger:
+    """What merges versions of the file at a path."""
+    repository = work.repository
+    settings = repository.settings
+    return Merger(
+        repository.store,
+        known=work.known,
+        threads=settings.thread_count,
+        progress=advance,
+        updates=work.allowed_updates(path),
+        depth=settings.depth,
+        beside=Beside(repository),
+        fetch=lambda entries: ensure(repository, needed(entries)),
+    )

@@ -1,0 +1,23 @@
+"""The manifest that one version of a merged file is."""
+
+from __future__ import annotations
+
+from git_theta.errors import ManifestError
+from git_theta.git.worktree.workspace import Workspace
+from git_theta.model.manifest import Manifest, is_manifest, parse
+
+
+def manifest_of(work: Workspace, path: str, text: bytes) -> Manifest | None:
+    """The manifest that a version is; one is made of a file that Git has as a whole; `None` for an empty one.
+
+    Raises:
+        ManifestError: It's a damaged manifest.
+    """
+    if not text:
+        return None
+    if is_manifest(text):
+        try:
+            return parse(text)
+        except ManifestError as error:
+            raise ManifestError(f"one side isn't a valid manifest: {error.message}", error.hint) from error
+    return work.cleaner(path).clean(memoryview(text)).manifest
