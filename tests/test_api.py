@@ -12,8 +12,8 @@ import pytest
 import git_theta
 from git_theta.errors import CorruptError, GitError, MissingObjectError, UsageError
 from git_theta.model.tensor import ITEM_SIZE
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 ARRAYS = {
     "encoder/0": np.arange(12, dtype="f4").reshape(3, 4),

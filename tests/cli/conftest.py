@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 #: In a folder, with a space and a letter outside ASCII.
 NAME = "my models/größe.safetensors"

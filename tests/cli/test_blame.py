@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from tests.cli.conftest import NAME, THIRD, Json
-from tests.conftest import Repo
 from tests.helpers.histories import History, manifest_of
+from tests.helpers.repo import Repo
 
 A = {"one": "1", "two": "2", "three": "3"}
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 PROGRAM = (sys.executable, "-c", "from git_theta.__main__ import main; main()")
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import FIRST, GROWN, NAME, SECOND, THIRD, TUNED, WEIGHTS
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
+from tests.helpers.repo import Repo
 
 
 def diff(repo: Repo, *args: str) -> list[dict[str, Any]]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import NAME
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 
 def heading(repo: Repo, name: str = "a.html") -> str:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import FIRST, NAME, SECOND, Json
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 
 def fsck(repo: Repo, *args: str) -> CompletedProcess[str]:

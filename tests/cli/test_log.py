@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import NAME, SECOND, THIRD, Json
-from tests.conftest import Repo
 from tests.helpers.histories import History, manifest_of
+from tests.helpers.repo import Repo
 
 A = {"one": "1", "two": "2", "three": "3"}
 

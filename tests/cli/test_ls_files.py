@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from tests.cli.conftest import FIRST, NAME, SECOND, Json
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 
 def test_the_index_and_a_revision(history: Repo, report: Json) -> None:

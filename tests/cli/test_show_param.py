@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import NAME, TUNED, WEIGHTS, Json
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 
 def test_json(history: Repo, report: Json) -> None:

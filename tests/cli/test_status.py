@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import FIRST, NAME, SECOND, THIRD, Json
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 
 def only(found: list[dict[str, Any]]) -> dict[str, Any]:

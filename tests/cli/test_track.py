@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Json
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 THETA = "filter=theta diff=theta merge=theta -text"
 

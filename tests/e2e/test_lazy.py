@@ -12,8 +12,8 @@ import pytest
 
 import git_theta
 from git_theta.errors import MissingObjectError, ThetaError
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 NAME = "models/m.safetensors"
 SMALL = "small.safetensors"

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Repo
 from tests.helpers import git_host
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.git_host import Host
+from tests.helpers.repo import Repo
 
 pytestmark = pytest.mark.skipif(not git_host.INSTALLED, reason="giftless isn't installed")
 

@@ -14,9 +14,9 @@ from safetensors.numpy import load
 
 from git_theta.clean import Cleaner
 from git_theta.store.local import LocalStore
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.histories import History
+from tests.helpers.repo import Repo
 
 NAME = "m.safetensors"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 torch: Any = pytest.importorskip("torch")
 

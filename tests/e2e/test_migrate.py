@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Repo
 from tests.helpers import git_host
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 NAME = "models/m.safetensors"
 TORCH = (Path(__file__).parent.parent / "fixtures" / "v1" / "legacy.pt").read_bytes()

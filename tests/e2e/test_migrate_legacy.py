@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from git_theta import legacy
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 pytest.importorskip("numcodecs", reason="the extra `migrate` isn't installed")
 

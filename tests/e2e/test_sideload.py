@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
+from tests.helpers.repo import Repo
 
 Arrays = dict[str, NDArray[Any]]
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Repo
 from tests.helpers import git_host, sshd
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.git_host import Host
+from tests.helpers.repo import Repo
 from tests.helpers.sshd import Server
 
 pytestmark = pytest.mark.skipif(not sshd.INSTALLED, reason="needs OpenSSH's server")

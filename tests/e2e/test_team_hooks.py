@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Repo
 from tests.e2e.test_push import NAME, bare, clone, model, sent
+from tests.helpers.repo import Repo
 
 __all__ = ["bare"]  # a fixture
 

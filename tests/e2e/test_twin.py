@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 NAME = "m.safetensors"
 

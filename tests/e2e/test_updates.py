@@ -9,8 +9,8 @@ import pytest
 
 from git_theta.model.manifest import Manifest, parse
 from git_theta.model.tensor import TensorSpec
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 from tests.helpers.weights import merged, pruned, trained, tuned
 
 NAME = "m.safetensors"

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 
 def hexadecimal(text: str) -> str:

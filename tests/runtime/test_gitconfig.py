@@ -6,7 +6,7 @@ from pathlib import Path
 
 from git_theta.git.plumbing.command import Git, parse_config
 from git_theta.runtime.gitconfig import Config, pairs, values
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]
 

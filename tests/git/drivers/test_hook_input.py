@@ -10,7 +10,7 @@ import pytest
 from git_theta.git.drivers.hook_input import told
 from git_theta.git.drivers.run_hook import serve
 from git_theta.git.remote.ref_updates import parse_updates
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 ZERO = "0" * 40
 NEW, OLD = "1" * 40, "2" * 40

@@ -15,9 +15,9 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, parse, sort_key
-from tests.conftest import Repo
 from tests.helpers.generators import manifests
 from tests.helpers.histories import History, manifest_of
+from tests.helpers.repo import Repo
 
 A, B, C = ({"one": "1", "two": "2", "three": "3"} | more for more in ({}, {"one": "1b"}, {"two": "2c"}))
 

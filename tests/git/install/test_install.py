@@ -13,8 +13,8 @@ import pytest
 
 import git_theta
 from git_theta.git.install.install import hook_command, hook_settings, settings, shell_command
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 A = safetensors_bytes({"w": np.arange(600, dtype=np.float32)})
 NAMES = (

@@ -29,7 +29,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.store.folder import FolderRemote
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Receive, Send, Wanted
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 NONE: frozenset[str] = frozenset()
 OID = "ab" * 32

@@ -20,7 +20,7 @@ from git_theta.git.remote.lfs_ref import pointer
 from git_theta.store.lfs.pointer import Pointer, parse_pointer
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Wanted
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 OID = hashlib.sha256(b"hello").hexdigest()
 

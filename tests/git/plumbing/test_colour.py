@@ -4,7 +4,7 @@ import pytest
 
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 TERMINAL = {"TERM": "xterm"}
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from git_theta.git.plumbing.coprocess import Coprocess
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 
 def test_questions_and_answers(repo: Repo) -> None:

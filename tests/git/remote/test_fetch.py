@@ -15,7 +15,7 @@ from git_theta.git.remote import fetch
 from git_theta.git.remote.fetch import Fetched, ensure, fetch_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.store.remote import TransferError, Wanted
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

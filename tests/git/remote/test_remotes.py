@@ -11,7 +11,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import place_of, remote_of, strays, url_of
 from git_theta.git.repository.repository import Repository
-from tests.conftest import Repo
+from tests.helpers.repo import Repo
 
 API = "https://example.com/lfs"
 

@@ -18,8 +18,8 @@ from git_theta.git.repository.manifest_walk import (
     since,
     tell_unreadable,
 )
-from tests.conftest import Repo
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
 
 NAME = "m.safetensors"
 
