@@ -22,9 +22,9 @@ from git_theta.formats.base import Format
 from git_theta.formats.split import split
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec
 from git_theta.strategies import options
+from git_theta.strategies.array_sources import temporary_file
 from git_theta.strategies.base import Strategy
-from git_theta.strategies.combine import Combined, combine
-from git_theta.strategies.leaves import temporary_file
+from git_theta.strategies.merge_parameter import Combined, combine
 from git_theta.updates.base import Automatic, Input, Pieces, UnsuitableError, Update
 from git_theta.updates.dense import Dense
 from git_theta.updates.recipe import Recipe

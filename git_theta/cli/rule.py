@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check
-from git_theta.strategies.rules import Rule
+from git_theta.merge.rules import Rule
 
 
 def rule_of(strategy: str | None, settings: Sequence[str], parameters: Sequence[str] = ()) -> Rule | None:

@@ -27,6 +27,7 @@ from git_theta.merge.plan import (
     steps,
     trivial,
 )
+from git_theta.merge.rules import Rule, Rules
 from git_theta.model.manifest import Entry, Manifest, sort_key
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import scratch
@@ -36,9 +37,8 @@ from git_theta.settings import DEEPEST, DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.strategies.combine import Combined, combine
+from git_theta.strategies.merge_parameter import Combined, combine
 from git_theta.strategies.options import parse
-from git_theta.strategies.rules import Rule, Rules
 from git_theta.updates.base import Input, Pieces
 
 #: A recipe whose inputs have more payload bytes than this many times the value is stored as a value:

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.formats.split import STRETCH
+from git_theta.merge.rules import Rule, Rules
 from git_theta.model.manifest import Entry, Manifest, sort_key
-from git_theta.strategies.rules import Rule, Rules
-from git_theta.strategies.take import Take
+from git_theta.strategies.take_side import Take
 from git_theta.updates.rounding import COMPUTABLE
 
 T = TypeVar("T", bound=Hashable)

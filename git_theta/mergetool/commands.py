@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from git_theta.errors import UsageError
-from git_theta.strategies.rules import Rule, parse
+from git_theta.merge.rules import Rule, parse
 
 #: Commands → how many words may follow, at least and at most.
 _VERBS: Final = {

@@ -8,16 +8,16 @@ from dataclasses import replace
 from git_theta.errors import ThetaError, UsageError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Step
+from git_theta.merge.rules import Rule
 from git_theta.mergetool import view
+from git_theta.mergetool.backend import Desk
+from git_theta.mergetool.change_stats import Figures, Trio, of_each, of_group
 from git_theta.mergetool.commands import Choice, Command, read
-from git_theta.mergetool.desk import Desk
-from git_theta.mergetool.figures import Figures, Trio, of_each, of_group
 from git_theta.mergetool.items import ALL, Item, matches, overview
 from git_theta.mergetool.state import State, in_effect
 from git_theta.report.lines import Line
 from git_theta.report.merged import named as conflict_name
 from git_theta.report.words import plural, printable
-from git_theta.strategies.rules import Rule
 
 #: So many bytes of a version are read for the figures of a page, and for those of an opened group.
 _PAGE_BYTES = 64 << 20

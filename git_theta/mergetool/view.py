@@ -10,15 +10,15 @@ from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Conflict, Step, Taken
+from git_theta.merge.rules import Rule
+from git_theta.mergetool.change_stats import Figures
 from git_theta.mergetool.commands import HELP
-from git_theta.mergetool.figures import Figures
 from git_theta.mergetool.items import Item, Overview
 from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
 from git_theta.report.merged import summary
 from git_theta.report.words import human_size, plural, printable, shape_text
 from git_theta.strategies.options import describe
-from git_theta.strategies.rules import Rule
 
 #: So many lines of a table are shown at once.
 PAGE = 25

@@ -7,9 +7,9 @@ from git_theta.strategies.base import Strategy
 
 #: Name → class, in a module of this package.
 _BUILT_IN = {
-    "ours": "take:Ours",
-    "theirs": "take:Theirs",
-    "base": "take:Base",
+    "ours": "take_side:Ours",
+    "theirs": "take_side:Theirs",
+    "base": "take_side:Base",
     "average": "average:Average",
     "average-all": "average:AverageAll",
     "average-ours-base": "average:AverageOursBase",

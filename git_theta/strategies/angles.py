@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from git_theta.strategies.numbers import Numbers
+    from git_theta.strategies.lazy_array import Numbers
 
 #: Below this, the length of a mean of unit vectors is rounding, since it's the root of a sum that cancels.
 CANCELLED = 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.strategies.base import Case
-from git_theta.strategies.numbers import Numbers, where, whole
+from git_theta.strategies.lazy_array import Numbers, where, whole
 from git_theta.strategies.options import NoOptions
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Case, weights
-from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.lazy_array import Numbers
 
 
 @dataclass(frozen=True, slots=True)

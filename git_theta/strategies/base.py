@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.lazy_array import Numbers
 
 
 @dataclass(frozen=True, slots=True)

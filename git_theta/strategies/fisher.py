@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Case, weights
-from git_theta.strategies.consensus import combination, shares_of, times, total
-from git_theta.strategies.numbers import Numbers, where
+from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.task_vectors import combination, shares_of, times, total
 
 
 @dataclass(frozen=True, slots=True)

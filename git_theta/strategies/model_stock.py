@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from git_theta.strategies.angles import Angles, angles, angles_along
 from git_theta.strategies.base import Case
-from git_theta.strategies.consensus import task_vectors, times, total
-from git_theta.strategies.numbers import Numbers, whole
+from git_theta.strategies.lazy_array import Numbers, whole
+from git_theta.strategies.task_vectors import task_vectors, times, total
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case, within
-from git_theta.strategies.numbers import Numbers, where
+from git_theta.strategies.lazy_array import Numbers, where
 
 
 @dataclass(frozen=True, slots=True)

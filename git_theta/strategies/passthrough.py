@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case
-from git_theta.strategies.consensus import times
-from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.task_vectors import times
 
 
 @dataclass(frozen=True, slots=True)

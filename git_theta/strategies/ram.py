@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case
-from git_theta.strategies.consensus import task_vectors, times, total
-from git_theta.strategies.numbers import Numbers, where
+from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.task_vectors import task_vectors, times, total
 
 
 @dataclass(frozen=True, slots=True)

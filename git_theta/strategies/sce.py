@@ -9,8 +9,8 @@ from functools import reduce
 from operator import and_
 
 from git_theta.strategies.base import Case, within
-from git_theta.strategies.consensus import agreeing_sum, elect, task_vectors, total
-from git_theta.strategies.numbers import Numbers, where
+from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.task_vectors import agreeing_sum, elect, task_vectors, total
 
 
 @dataclass(frozen=True, slots=True)

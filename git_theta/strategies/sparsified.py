@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from git_theta.strategies.base import Case, weights, within
-from git_theta.strategies.consensus import elected_sum, one_each, task_vectors, times, weighted_sum
-from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.lazy_array import Numbers
 from git_theta.strategies.sparsify import drop, drop_by_rank, middle, seed_for, trim
+from git_theta.strategies.task_vectors import elected_sum, one_each, task_vectors, times, weighted_sum
 
 #: From the place of a model and its task vector to what is left of that.
 Sparsify = Callable[[int, Numbers], Numbers]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_theta.strategies.numbers import Numbers, uniform, where, whole
+from git_theta.strategies.lazy_array import Numbers, uniform, where, whole
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from git_theta.errors import UsageError
 from git_theta.strategies.angles import Angles, angles, angles_along, arc, karcher_mean, mean_direction
 from git_theta.strategies.base import Case, weights, within
-from git_theta.strategies.consensus import combination, shares_of, task_vectors
-from git_theta.strategies.numbers import Numbers, whole
+from git_theta.strategies.lazy_array import Numbers, whole
+from git_theta.strategies.task_vectors import combination, shares_of, task_vectors
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from git_theta.errors import ThetaError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Conflict, steps
-from git_theta.mergetool.desk import Preview
+from git_theta.merge.rules import Rule, Rules
+from git_theta.mergetool.backend import Preview
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.strategies.rules import Rule, Rules
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -24,7 +24,7 @@ _CODES = {"float32": "F32", "float16": "F16", "int64": "I64"}
 
 @dataclass
 class Desk:
-    """See `git_theta.mergetool.desk.Desk`; remembers what it's told to do."""
+    """See `git_theta.mergetool.backend.Desk`; remembers what it's told to do."""
 
     base: Arrays
     ours: Arrays

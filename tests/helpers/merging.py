@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from git_theta.strategies import registry
 from git_theta.strategies.base import Case
-from git_theta.strategies.numbers import Numbers, given
+from git_theta.strategies.lazy_array import Numbers, given
 
 Array = np.ndarray[Any, Any]
 

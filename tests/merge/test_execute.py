@@ -16,10 +16,10 @@ from safetensors.numpy import load
 from git_theta.clean import Cleaner, same_content
 from git_theta.errors import UsageError
 from git_theta.merge.execute import Merger
+from git_theta.merge.rules import Rule, Rules
 from git_theta.model.manifest import Manifest, parse
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
-from git_theta.strategies.rules import Rule, Rules
 from tests.helpers.checkpoints import safetensors_bytes
 
 Weights = dict[str, NDArray[Any]]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
 from git_theta.merge.plan import Conflict, Step, Taken, Unresolved, content, steps, trivial
+from git_theta.merge.rules import DEFAULT, Rule, Rules
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
-from git_theta.strategies.rules import DEFAULT, Rule, Rules
 from tests.helpers.histories import hexadecimal
 
 #: base, ours, theirs → merged; `!` is unresolved. `None` stands for a parameter that isn't there.

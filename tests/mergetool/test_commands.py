@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from git_theta.errors import UsageError
+from git_theta.merge.rules import Rule
 from git_theta.mergetool.commands import Choice, Command, read
-from git_theta.strategies.rules import Rule
 
 
 @pytest.mark.parametrize(

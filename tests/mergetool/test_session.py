@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from git_theta.merge.plan import Conflict
+from git_theta.merge.rules import Rule
 from git_theta.mergetool.session import Session
 from git_theta.report.lines import Line, plain
-from git_theta.strategies.rules import Rule
 from tests.helpers.mergetool_backend import Desk, layers
 
 EPOCH = Conflict("meta/epoch", "changed to different values on both sides")

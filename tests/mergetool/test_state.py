@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
+from git_theta.merge.rules import Rule, Rules
 from git_theta.mergetool.state import State, in_effect
-from git_theta.strategies.rules import Rule, Rules
 
 A, B = Rule("ours"), Rule("theirs", parameters=("x",))
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.strategies import numbers
+from git_theta.strategies import lazy_array as numbers
 from git_theta.strategies.average import Average, AverageAll, AverageOursBase, AverageTheirsBase, Options
 from git_theta.strategies.base import Case
 

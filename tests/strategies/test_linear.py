@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.strategies import numbers
+from git_theta.strategies import lazy_array as numbers
 from git_theta.strategies.base import Case
 from git_theta.strategies.linear import Linear, LinearOptions, TaskArithmetic, TaskArithmeticOptions
 

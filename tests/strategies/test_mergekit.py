@@ -24,7 +24,7 @@ import pytest
 
 from git_theta.strategies import registry
 from git_theta.strategies.base import Case
-from git_theta.strategies.numbers import given
+from git_theta.strategies.lazy_array import given
 
 torch = pytest.importorskip("torch")
 mergekit = pytest.importorskip("mergekit.merge_methods")

@@ -19,11 +19,11 @@ from git_theta.git.repository.merge_rules import asks, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.plan import Conflict
+from git_theta.merge.rules import Rule, Rules
 from git_theta.model.manifest import Manifest
 from git_theta.report.merged import conflict_lines, summary
 from git_theta.report.words import printable
 from git_theta.runtime.progress import progress
-from git_theta.strategies.rules import Rule, Rules
 
 _CONFLICT = 1
 

@@ -15,9 +15,9 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.merge_rules import VARIABLE, asks
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.plan import LAYOUT
+from git_theta.merge.rules import Rule
 from git_theta.report.merged import summary
 from git_theta.report.words import printable
-from git_theta.strategies.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

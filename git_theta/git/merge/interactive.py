@@ -7,19 +7,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from git_theta.errors import GitError
+from git_theta.git.merge.repository_backend import RepositoryDesk, failure, scratch
 from git_theta.git.merge.resolve import Sides, decided, resolve
 from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
-from git_theta.git.merge.session_backend import RepositoryDesk, failure, scratch
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
+from git_theta.merge.rules import Rule, Rules
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
 from git_theta.report.merged import summary
-from git_theta.strategies.rules import Rule, Rules
 
 __all__ = ["ask", "decide", "only_conflict", "painter"]
 

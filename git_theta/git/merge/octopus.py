@@ -22,11 +22,11 @@ from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
+from git_theta.merge.rules import Rule, Rules
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
 from git_theta.report.merged import named
 from git_theta.report.words import plural, printable
 from git_theta.runtime.progress import progress
-from git_theta.strategies.rules import Rule, Rules
 
 #: So many conflicts of a model are listed.
 _SHOWN = 5

@@ -22,9 +22,9 @@ from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
+from git_theta.merge.rules import Rule, Rules, parse
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
 from git_theta.runtime.progress import progress
-from git_theta.strategies.rules import Rule, Rules, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from typing import Final
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.repository.repository import Repository
+from git_theta.merge.rules import Rule, parse_toml
 from git_theta.mergetool.items import escaped
 from git_theta.settings import TRACKED
-from git_theta.strategies.rules import Rule, parse_toml
 
 #: What to answer → where rules are kept then.
 IN_FILE: Final = {"c": f"{TRACKED}, for all who use this repository"}

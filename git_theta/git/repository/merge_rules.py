@@ -13,9 +13,9 @@ from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
+from git_theta.merge.rules import Rule, Rules, parse, parse_lines, parse_toml
 from git_theta.settings import TRACKED
 from git_theta.strategies.options import parse as parse_options
-from git_theta.strategies.rules import Rule, Rules, parse, parse_lines, parse_toml
 
 #: The attribute for a whole file: a strategy and options with commas between, `ties,density=0.3`.
 ATTRIBUTE = "theta-merge"

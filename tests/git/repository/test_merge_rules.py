@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import from_attribute, merge_rules
 from git_theta.git.repository.repository import Repository
-from git_theta.strategies.rules import Rule
+from git_theta.merge.rules import Rule
 from tests.helpers.repo import Repo
 
 PATH = "models/a.pt"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from git_theta.errors import UsageError
 from git_theta.model.strided import Temporary
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.array_sources import Leaf, Stored
 from git_theta.strategies.base import Case, Strategy
-from git_theta.strategies.leaves import Leaf, Stored
-from git_theta.strategies.numbers import Numbers, leaf, where
+from git_theta.strategies.lazy_array import Numbers, leaf, where
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MOST_STEPS
 from git_theta.updates.recipe import Recipe

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.strategies.rules import DEFAULT, Rule, Rules, parse, parse_lines, parse_toml
+from git_theta.merge.rules import DEFAULT, Rule, Rules, parse, parse_lines, parse_toml
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
 keys = st.from_regex(r"[a-z][a-z-]*", fullmatch=True).filter(lambda key: key not in ("parameters", "path"))

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.array_sources import temporary_file
 from git_theta.strategies.average import Average
 from git_theta.strategies.base import Case
-from git_theta.strategies.combine import Combined, combine
-from git_theta.strategies.leaves import temporary_file
+from git_theta.strategies.lazy_array import Numbers, whole
 from git_theta.strategies.linear import TaskArithmetic
-from git_theta.strategies.numbers import Numbers, whole
+from git_theta.strategies.merge_parameter import Combined, combine
 from git_theta.strategies.options import NoOptions
-from git_theta.strategies.take import Base, Ours, Theirs
+from git_theta.strategies.take_side import Base, Ours, Theirs
 from git_theta.updates.base import Input
 from git_theta.updates.recipe import Recipe
 

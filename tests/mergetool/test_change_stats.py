@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from git_theta.errors import MissingObjectError
-from git_theta.mergetool.figures import Figures, of_each, of_group
+from git_theta.mergetool.change_stats import Figures, of_each, of_group
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 

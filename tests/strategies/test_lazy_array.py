@@ -14,9 +14,9 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.model.tensor import TensorSpec
-from git_theta.strategies import numbers
-from git_theta.strategies.leaves import Stored, temporary_file
-from git_theta.strategies.numbers import Numbers, leaf, maximum, minimum, uniform, where, whole
+from git_theta.strategies import lazy_array as numbers
+from git_theta.strategies.array_sources import Stored, temporary_file
+from git_theta.strategies.lazy_array import Numbers, leaf, maximum, minimum, uniform, where, whole
 
 #: Several blocks, the last of them short.
 COUNT = 70_001

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from git_theta.merge.execute import Merged
+from git_theta.merge.rules import Rule
 from git_theta.model.manifest import Entry
-from git_theta.strategies.rules import Rule
 
 
 @dataclass(frozen=True, slots=True)

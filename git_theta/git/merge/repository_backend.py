@@ -16,7 +16,8 @@ from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.merge_rules import check
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged, Merger
-from git_theta.mergetool.desk import Preview
+from git_theta.merge.rules import Rule, Rules
+from git_theta.mergetool.backend import Preview
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.merged import named
 from git_theta.report.readers import StoredReader
@@ -24,7 +25,6 @@ from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
-from git_theta.strategies.rules import Rule, Rules
 
 _OURS = Rule("ours")
 
@@ -79,7 +79,7 @@ def scratch(store: LocalStore) -> Iterator[Scratch]:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryDesk:
-    """See `git_theta.mergetool.desk.Desk`.
+    """See `git_theta.mergetool.backend.Desk`.
 
     Attributes:
         work: The filter; the current folder is the top of the work tree.

@@ -6,7 +6,7 @@ from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Case
-from git_theta.strategies.numbers import Numbers
+from git_theta.strategies.lazy_array import Numbers
 from git_theta.strategies.options import NoOptions
 
 

@@ -9,7 +9,7 @@ from operator import add
 from git_theta.errors import UsageError
 from git_theta.strategies.average import based, divisor
 from git_theta.strategies.base import Case
-from git_theta.strategies.numbers import Numbers, where
+from git_theta.strategies.lazy_array import Numbers, where
 
 
 def task_vectors(case: Case) -> tuple[Numbers, list[Numbers]]:
