@@ -53,8 +53,8 @@ CIRCLES = [
     "formats.pytorch.compose_zipped",
     "formats.pytorch.legacy",
     "formats.pytorch.zipped",
-    "formats.safetensors",
-    "formats.safetensors_compose",
+    "formats.safetensors.compose",
+    "formats.safetensors.plugin",
     "store.local",
     "store.quarantine",
 ]

@@ -12,8 +12,8 @@ def registry() -> Registry[Format]:
         "format",
         "git_theta.formats",
         {
-            "pytorch": "git_theta.formats.pytorch:PyTorchZip",
-            "pytorch-legacy": "git_theta.formats.pytorch:PyTorchLegacy",
-            "safetensors": "git_theta.formats.safetensors:Safetensors",
+            "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
+            "pytorch-legacy": "git_theta.formats.pytorch.legacy:PyTorchLegacy",
+            "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",
         },
     )

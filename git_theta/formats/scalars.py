@@ -47,12 +47,12 @@ def _metadata(data: memoryview) -> Iterator[tuple[str, str]]:
 
 
 def _zipped(data: memoryview) -> Iterator[tuple[str, str]]:
-    from git_theta.formats.pytorch.leaves import zipped_leaves
+    from git_theta.formats.pytorch.scalars import zipped_leaves
 
     return zipped_leaves(data)
 
 
 def _legacy(data: memoryview) -> Iterator[tuple[str, str]]:
-    from git_theta.formats.pytorch.leaves import legacy_leaves
+    from git_theta.formats.pytorch.scalars import legacy_leaves
 
     return legacy_leaves(data)

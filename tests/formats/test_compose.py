@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from git_theta.errors import ThetaError
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import Version, compose
-from git_theta.formats.pytorch.inert import read_pickle
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.pickler import write_pickle
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.threeway import Rule, merged_order
 from tests.helpers import pickled
 from tests.helpers.checkpoints import safetensors_bytes

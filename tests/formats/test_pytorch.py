@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from git_theta import testing
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
-from git_theta.formats.pytorch import PyTorchLegacy, PyTorchZip
+from git_theta.formats.pytorch.legacy import PyTorchLegacy
+from git_theta.formats.pytorch.zipped import PyTorchZip
 from git_theta.model.checksum import KINDS
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from tests.helpers.generators import broken

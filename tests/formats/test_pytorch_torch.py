@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from git_theta.formats.base import Tensor
-from git_theta.formats.pytorch import PyTorchLegacy, PyTorchZip
+from git_theta.formats.pytorch.legacy import PyTorchLegacy
+from git_theta.formats.pytorch.zipped import PyTorchZip
 from git_theta.formats.split import Split, split
 
 torch = pytest.importorskip("torch")

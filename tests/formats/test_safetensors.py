@@ -10,7 +10,7 @@ from hypothesis import given
 from git_theta import testing
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
-from git_theta.formats.safetensors import Safetensors
+from git_theta.formats.safetensors.plugin import Safetensors
 from tests.helpers.generators import broken, safetensors
 
 

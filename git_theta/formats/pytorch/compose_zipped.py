@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from git_theta.formats.base import ComposeError, Draft, Located, Prefer, Version
 from git_theta.formats.pytorch.archive import Member, read
-from git_theta.formats.pytorch.inert import read_pickle
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.source import Source, source
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.writer import Record, write_archive
 from git_theta.formats.pytorch.zipped import MAX_PICKLE, is_big_endian, read_records
 from git_theta.formats.threeway import Rule, merged_order

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
-from git_theta.formats.pytorch.inert import read_pickle
+from git_theta.formats.pytorch.locate_views import locate_views
 from git_theta.formats.pytorch.nodes import Dict, PersistentId, Pickled
-from git_theta.formats.pytorch.place import place
 from git_theta.formats.pytorch.tree import named_views
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import Storage, as_storage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PyTorchLegacy:
             (name, view, _range(view.storage, found.starts[view.storage.key]))
             for name, view in named_views(found.tree.root)
         )
-        return Located(place(views, len(data), found.big_endian))
+        return Located(locate_views(views, len(data), found.big_endian))
 
     def compose(
         self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer

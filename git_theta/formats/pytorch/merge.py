@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from git_theta.formats.base import ComposeError, Prefer
-from git_theta.formats.pytorch import parts
+from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.fingerprints import Fingerprints
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.slots import Slots
@@ -176,30 +176,30 @@ class TreeMerge:
         """A new container, which can be met again while it's filled."""
         sample = spots[0].node
         if isinstance(sample, tuple):
-            return tuple(self._items(parts.items, base, spots))
+            return tuple(self._items(children.items, base, spots))
         if isinstance(sample, list):
             values: list[Any] = []
             self._merged[identity] = values
-            values += self._items(parts.items, base, spots)
+            values += self._items(children.items, base, spots)
             return values
         if isinstance(sample, Dict):
             made = Dict([])
             self._merged[identity] = made
-            made.pairs += self._pairs(parts.pairs, base, spots)
+            made.pairs += self._pairs(children.pairs, base, spots)
             return made
         return self._object(identity, base, spots)
 
     def _object(self, identity: tuple[int, ...], base: Spot | None, spots: list[Spot]) -> Any:
         sample: Object = spots[0].node
-        args = self._items(parts.arguments, base, spots)
-        if len(args) < len(parts.arguments(spots[0])):
+        args = self._items(children.arguments, base, spots)
+        if len(args) < len(children.arguments(spots[0])):
             return _ABSENT
         made = Object(self.slots.take(spots[0].side, sample.callable), tuple(args), new=sample.new)
         self._merged[identity] = made
         if sample.items is not None:
-            made.items = self._items(parts.added_items, base, spots)
-        made.pairs = self._pairs(parts.added_pairs, base, spots) or None
-        made.state = self._state(parts.state(base) if base else None, list(map(parts.state, spots)))
+            made.items = self._items(children.added_items, base, spots)
+        made.pairs = self._pairs(children.added_pairs, base, spots) or None
+        made.state = self._state(children.state(base) if base else None, list(map(children.state, spots)))
         return made
 
     def _items(self, of: Callable[[Spot], list[Spot]], base: Spot | None, spots: list[Spot]) -> list[Any]:
@@ -211,7 +211,7 @@ class TreeMerge:
         return [part for part in merged if part is not _ABSENT]
 
     def _pairs(
-        self, of: Callable[[Spot], list[parts.Pair]], base: Spot | None, spots: list[Spot]
+        self, of: Callable[[Spot], list[children.Pair]], base: Spot | None, spots: list[Spot]
     ) -> list[tuple[Any, Any]]:
         """Parts by key; keys are compared by their values."""
         old = self._by_key(of(base), base) if base else {}
@@ -227,16 +227,16 @@ class TreeMerge:
                 merged.append((self.slots.take(spot.side, key), value))
         return merged
 
-    def _by_key(self, pairs: list[parts.Pair], spot: Spot) -> dict[int, parts.Pair]:
+    def _by_key(self, pairs: list[children.Pair], spot: Spot) -> dict[int, children.Pair]:
         return {self._prints.of(self._source(spot), pair[0]): pair for pair in pairs}
 
     def _state(self, base: Spot | None, spots: list[Spot]) -> Any:
         nodes = [spot.node for spot in (*spots, *((base,) if base else ()))]
         if all(isinstance(node, Dict) for node in nodes):
-            return Dict(self._pairs(parts.attributes, base, spots))
-        if all(map(parts.is_slotted, nodes)):
-            old = parts.halves(base) if base else (None, None)
-            new = zip(*map(parts.halves, spots), strict=True)
+            return Dict(self._pairs(children.attributes, base, spots))
+        if all(map(children.is_slotted, nodes)):
+            old = children.halves(base) if base else (None, None)
+            new = zip(*map(children.halves, spots), strict=True)
             return tuple([self._state(half, list(found)) for half, found in zip(old, new, strict=True)])
         if len(spots) > 1 and not any(map(self._has_tensors, spots)):
             values = [self._value(spot) for spot in spots]

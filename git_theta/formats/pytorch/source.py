@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from git_theta.formats.base import ComposeError, Located
+from git_theta.formats.pytorch.locate_views import locate_each
 from git_theta.formats.pytorch.nodes import Object, Pickled
-from git_theta.formats.pytorch.place import place_each
 from git_theta.formats.pytorch.tree import named_nodes
 from git_theta.formats.pytorch.views import View, as_view, is_wrapper
 from git_theta.formats.split import Interval, uncovered
@@ -113,7 +113,7 @@ def source(
     if not tree.exact:
         raise ComposeError("the file's pickle has parts that can't be written again")
     found = list(named_nodes(tree.root))
-    placed = place_each(
+    placed = locate_each(
         ((name, view, _range(view, storages)) for name, _, view in found), len(data), big_endian
     )
     names: dict[tuple[str, int], str] = {}

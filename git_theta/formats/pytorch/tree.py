@@ -68,7 +68,7 @@ def named_nodes(root: Any, prefix: str = "") -> Iterator[tuple[str, Any, View]]:
             first = id(node) not in visited
             visited.add(id(node))
             if first or is_wrapper(node):
-                pending.append((path, children(node, first, view is not None)))
+                pending.append((path, edges_of(node, first, view is not None)))
                 break
         else:
             pending.pop()
@@ -88,13 +88,13 @@ def join(parent: str, key: str | None) -> str:
     return path
 
 
-def children(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
-    """The children of a node.
+def edges_of(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
+    """The steps from a node to its children.
 
     Args:
         node: Any node.
         first: Whether it's met for the first time; later, only what it dresses up is a child.
-        is_tensor: Whether it's a tensor, whose own description isn't among the children.
+        is_tensor: Whether it's a tensor, whose own description isn't among them.
     """
     if isinstance(node, Dict):
         yield from _pairs(node.pairs)

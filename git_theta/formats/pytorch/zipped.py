@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
 from git_theta.formats.pytorch.archive import STORED, Member, directory, members, read
-from git_theta.formats.pytorch.inert import read_pickle
-from git_theta.formats.pytorch.place import Found, place
+from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.model.checksum import WIDTHS
 from git_theta.model.layout import Checksum
 
@@ -49,7 +49,7 @@ class PyTorchZip:
         views = chain(
             _views(data, records, "data", "", used), _views(data, records, "constants", "constants", used)
         )
-        tensors = place(views, len(data), big_endian)
+        tensors = locate_views(views, len(data), big_endian)
         return Located(tensors, _checksums(found, used, records.get(".data/serialization_id")))
 
     def compose(

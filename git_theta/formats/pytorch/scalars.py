@@ -7,8 +7,8 @@ from typing import Any
 
 from git_theta.errors import FormatError
 from git_theta.formats.pytorch.archive import members, read
-from git_theta.formats.pytorch.inert import read_pickle
-from git_theta.formats.pytorch.tree import children, join
+from git_theta.formats.pytorch.tree import edges_of, join
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
 
 #: Steps through the tree, and bytes of a pickle, as bounds on time.
@@ -68,7 +68,7 @@ def leaves(root: Any) -> Iterator[tuple[str, str]]:
             if id(node) in visited or as_view(node) is not None:
                 continue
             visited.add(id(node))
-            pending.append((path, children(node, True, False)))
+            pending.append((path, edges_of(node, True, False)))
             break
         else:
             pending.pop()

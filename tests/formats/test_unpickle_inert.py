@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch import inert
-from git_theta.formats.pytorch.inert import read_pickle
+from git_theta.formats.pytorch import unpickle_inert
 from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from tests.helpers.pickled import call, group, name, number, text, whole
 
 plain = st.recursive(
@@ -179,7 +179,7 @@ def test_damaged_pickles_are_refused(data: bytes) -> None:
 
 
 def test_there_is_a_bound_on_opcodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inert, "MAX_OPCODES", 100)
+    monkeypatch.setattr(unpickle_inert, "MAX_OPCODES", 100)
     with pytest.raises(FormatError, match="opcodes"):
         read_pickle(b"N" * 101)
 

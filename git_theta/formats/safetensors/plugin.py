@@ -45,7 +45,7 @@ class Safetensors:
         self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
     ) -> Draft:
         """Merge the metadata by key, and write a new header."""
-        from git_theta.formats.safetensors_compose import compose
+        from git_theta.formats.safetensors.compose import compose
 
         for version in (*sides, *((base,) if base else ())):
             self.locate(version.skeleton)

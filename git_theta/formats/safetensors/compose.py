@@ -9,7 +9,7 @@ from typing import Any
 from git_theta.errors import FormatError
 from git_theta.formats.base import ComposeError, Draft, Prefer, Version
 from git_theta.formats.blank import blank
-from git_theta.formats.safetensors import MAX_HEADER, read_header
+from git_theta.formats.safetensors.plugin import MAX_HEADER, read_header
 from git_theta.formats.threeway import Rule, merged_order, only_change
 from git_theta.model.tensor import TensorSpec
 

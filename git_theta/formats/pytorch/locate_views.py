@@ -20,7 +20,7 @@ _MAX_OVERLAP = 4
 Found = tuple[str, View, tuple[int, int]]
 
 
-def place(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Tensor, ...]:
+def locate_views(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Tensor, ...]:
     """The tensors that can be cut out of the file, in the given order, under unique names.
 
     A view that shows an element twice, as `expand` makes, is left out.
@@ -33,11 +33,11 @@ def place(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Ten
     Raises:
         FormatError: A view leaves its storage, or the views are together absurdly large.
     """
-    return tuple(tensor for tensor in place_each(views, file_size, big_endian) if tensor is not None)
+    return tuple(tensor for tensor in locate_each(views, file_size, big_endian) if tensor is not None)
 
 
-def place_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Iterator[Tensor | None]:
-    """One answer for each view, `None` for those that are left out; see `place`."""
+def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Iterator[Tensor | None]:
+    """One answer for each view, `None` for those that are left out; see `locate_views`."""
     counts: dict[str, int] = {}
     seen: set[tuple[int, TensorSpec, tuple[int, ...] | None]] = set()
     room = _MAX_OVERLAP * file_size

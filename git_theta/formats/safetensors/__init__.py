@@ -1,0 +1,1 @@
+"""Hugging Face's safetensors: a JSON header and the tensors' bytes."""
