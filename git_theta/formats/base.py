@@ -6,7 +6,7 @@ into a layout and parameters, and joining them again, is the same for every form
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -60,6 +60,22 @@ class Format(Protocol):
         Raises:
             FormatError: The file is damaged or isn't of this format after all. The caller then
                 keeps it as an opaque file, so that nothing is ever lost.
+        """
+        ...
+
+
+@runtime_checkable
+class HasScalars(Protocol):
+    """A format whose files have values that aren't tensors: metadata, an epoch, a learning rate."""
+
+    def scalars(self, data: memoryview) -> Iterable[tuple[str, str]]:
+        """Each scalar's name and its text, in any order; they're shown in diffs.
+
+        Args:
+            data: A file that `locate` accepts, except that the bytes of tensors may be anything.
+
+        Raises:
+            FormatError: The file is damaged.
         """
         ...
 

@@ -1,58 +1,47 @@
-"""What a file says besides its tensors: metadata, counters, settings, as texts by name."""
+"""The scalars of a file, which are its values besides tensors: metadata, counters, settings."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import islice
 
-from git_theta.errors import FormatError
+from git_theta import formats
+from git_theta.errors import FormatError, ThetaError
+from git_theta.formats.base import HasScalars
+from git_theta.formats.split import OPAQUE
 
-#: A checkpoint with more than this isn't listed.
-_MOST = 200_000
+#: A checkpoint with more scalars isn't listed.
+_MAX_SCALARS = 200_000
 
 
 def scalars(name: str, read: Callable[[], memoryview]) -> dict[str, str] | None:
-    """Values that aren't tensors, each as the text that Python would show.
+    """The scalars of a file, each as a text.
 
     Args:
-        name: Of the format.
-        read: Gives the file's bytes; those of tensors may be missing. Not called for a format that has
-            nothing to tell.
+        name: The format.
+        read: Gives the file's bytes; those of tensors may be missing. Called only if the format has scalars.
 
     Returns:
-        Texts by path of keys; `None` if the format isn't known here.
+        Texts by path of keys; `None` if the format has no scalars or isn't installed.
 
     Raises:
-        FormatError: The file is damaged.
+        FormatError: The file is damaged, or has too many scalars.
+        ThetaError: `read` fails.
     """
-    readers = {"safetensors": _metadata, "pytorch": _zipped, "pytorch-legacy": _legacy}
-    if name not in readers:
-        return None
-    found = dict(islice(readers[name](read()), _MOST + 1))
-    if len(found) > _MOST:
-        raise FormatError(f"more than {_MOST} values that aren't tensors")
-    return found
-
-
-def _metadata(data: memoryview) -> Iterator[tuple[str, str]]:
-    end = 8 + int.from_bytes(data[:8], "little")
     try:
-        header = json.loads(bytes(data[8:end]).decode("utf-8"))
-        pairs = header.get("__metadata__", {}).items()
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise FormatError(f"the safetensors header isn't valid: {error}") from error
-    for key, value in pairs:
-        yield f"__metadata__/{key}", repr(value)
-
-
-def _zipped(data: memoryview) -> Iterator[tuple[str, str]]:
-    from git_theta.formats.pytorch.scalars import zipped_leaves
-
-    return zipped_leaves(data)
-
-
-def _legacy(data: memoryview) -> Iterator[tuple[str, str]]:
-    from git_theta.formats.pytorch.scalars import legacy_leaves
-
-    return legacy_leaves(data)
+        plugin = None if name == OPAQUE else formats.registry().get(name)
+    except ThetaError:
+        return None
+    if not isinstance(plugin, HasScalars):
+        return None
+    data = read()
+    try:
+        found = dict(islice(plugin.scalars(data), _MAX_SCALARS + 1))
+    except FormatError:
+        raise
+    except Exception as error:
+        # Whatever goes wrong in a plugin must not keep a diff from being shown.
+        raise FormatError(f"the format {name} fails: {type(error).__name__}: {error}") from error
+    if len(found) > _MAX_SCALARS:
+        raise FormatError(f"more than {_MAX_SCALARS} values that aren't tensors")
+    return found

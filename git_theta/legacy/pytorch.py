@@ -11,7 +11,7 @@ from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.slots import Slot
 from git_theta.formats.pytorch.source import Source
 from git_theta.formats.pytorch.writer import Record, write_archive
-from git_theta.formats.pytorch.zipped import read_records
+from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.split import complement
 from git_theta.legacy.metadata import LegacyError, Path
 from git_theta.legacy.values import Value

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.formats.base import ComposeError, Draft, Located, Prefer, Version
 from git_theta.formats.blank import blank
-from git_theta.formats.pytorch.legacy import COUNT, read_legacy
+from git_theta.formats.pytorch.legacy_file import COUNT, read_legacy
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.source import Source, source

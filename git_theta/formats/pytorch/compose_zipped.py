@@ -12,7 +12,7 @@ from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.source import Source, source
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.writer import Record, write_archive
-from git_theta.formats.pytorch.zipped import MAX_PICKLE, is_big_endian, read_records
+from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.formats.threeway import Rule, merged_order
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The plain values in PyTorch's files: numbers, texts and truths, under the path of their keys."""
+"""The plain values in PyTorch's files: numbers, strings and Booleans, by their path of keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.archive import members, read
+from git_theta.formats.pytorch.archive import read
 from git_theta.formats.pytorch.tree import edges_of, join
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
+from git_theta.formats.pytorch.zip_records import read_records
 
 #: Steps through the tree, and bytes of a pickle, as bounds on time.
 _MAX_STEPS = 2_000_000
@@ -18,19 +19,17 @@ _MAX_PICKLE = 1 << 26
 _SHOWN = frozenset((bool, int, float, str, type(None)))
 
 
-def zipped_leaves(data: memoryview) -> Iterator[tuple[str, str]]:
+def zipped_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     """The values of a zip archive's `data.pkl`, each as the text that Python would show.
 
     Raises:
         FormatError: The file is damaged.
     """
-    found = [member for member in members(data) if member.name.endswith("/data.pkl")]
-    if not found:
-        raise FormatError("the zip archive has no data.pkl")
-    return leaves(read_pickle(read(data, found[0], _MAX_PICKLE)).root)
+    member = read_records(data)[2]["data.pkl"]
+    return scalars_below(read_pickle(read(data, member, _MAX_PICKLE)).root)
 
 
-def legacy_leaves(data: memoryview) -> Iterator[tuple[str, str]]:
+def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     """The values of a file from before PyTorch 1.6.
 
     Raises:
@@ -39,10 +38,10 @@ def legacy_leaves(data: memoryview) -> Iterator[tuple[str, str]]:
     at = 0
     for _ in range(3):
         at = read_pickle(data, at).end
-    return leaves(read_pickle(data, at).root)
+    return scalars_below(read_pickle(data, at).root)
 
 
-def leaves(root: Any) -> Iterator[tuple[str, str]]:
+def scalars_below(root: Any) -> Iterator[tuple[str, str]]:
     """Plain values below `root`, depth first; what a tensor is made of isn't among them.
 
     A container that is reached by several paths is looked at on the first one.

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
-from git_theta.formats.pytorch.archive import STORED, Member, directory, members, read
+from git_theta.formats.pytorch.archive import STORED, Member, directory, read
 from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
+from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.model.checksum import WIDTHS
 from git_theta.model.layout import Checksum
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from git_theta.formats.base import Draft, Prefer, Version
     from git_theta.model.tensor import TensorSpec
-
-#: Bytes of a pickle, which may be compressed, and of a directory to look for one in.
-MAX_PICKLE = 1 << 28
 
 _ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
 
@@ -52,6 +50,12 @@ class PyTorchZip:
         tensors = locate_views(views, len(data), big_endian)
         return Located(tensors, _checksums(found, used, records.get(".data/serialization_id")))
 
+    def scalars(self, data: memoryview) -> Iterator[tuple[str, str]]:
+        """The plain values of `data.pkl`."""
+        from git_theta.formats.pytorch.scalars import zipped_scalars
+
+        return zipped_scalars(data)
+
     def compose(
         self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
     ) -> Draft:
@@ -60,25 +64,6 @@ class PyTorchZip:
 
         located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
         return compose(base, sides, located, wanted, prefer)
-
-
-def read_records(data: memoryview) -> tuple[list[Member], str, dict[str, Member]]:
-    """The members of an archive, its folder, and the members in it by the rest of their names.
-
-    Raises:
-        FormatError: It's damaged or isn't PyTorch's.
-    """
-    found = members(data)
-    folder = found[0].name.partition("/")[0] if found else ""
-    records = {m.name.removeprefix(f"{folder}/"): m for m in found if m.name.startswith(f"{folder}/")}
-    if "data.pkl" not in records:
-        raise FormatError("the zip archive has no data.pkl: it isn't PyTorch's")
-    return found, folder, records
-
-
-def is_big_endian(data: memoryview, records: Mapping[str, Member]) -> bool:
-    """Whether storages hold the most significant byte first."""
-    return "byteorder" in records and read(data, records["byteorder"], 16) == b"big"
 
 
 def _views(

@@ -6,21 +6,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from git_theta.errors import FormatError
 from git_theta.formats.base import ComposeError, Draft, Prefer, Version
 from git_theta.formats.blank import blank
-from git_theta.formats.safetensors.plugin import MAX_HEADER, read_header
+from git_theta.formats.safetensors.header import MAX_HEADER, METADATA, read_header, read_metadata
 from git_theta.formats.threeway import Rule, merged_order, only_change
 from git_theta.model.tensor import TensorSpec
-
-_METADATA = "__metadata__"
 
 #: In which order the format's own library writes tensors: by dtype, then by name.
 _DTYPES = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16")
 _BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
 _RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
 
-Header = Mapping[str, Any]
+Header = dict[str, Any]
 
 
 def compose(
@@ -37,7 +34,7 @@ def compose(
         end = at + wanted[name].nbytes
         described[name] |= {"data_offsets": [at, end]}
         at = end
-    merged = {_METADATA: metadata} if metadata is not None else {}
+    merged = {METADATA: metadata} if metadata is not None else {}
     for name in merged_order(*headers):
         if name in described:
             merged[name] = described[name]
@@ -50,24 +47,17 @@ def compose(
 
 def _metadata(rule: Rule, base: Header, sides: Sequence[Header]) -> dict[str, Any] | None:
     """The merged metadata, `None` if there's none."""
-    old = _given(base)
-    given = [_given(side) for side in sides]
+    old = read_metadata(base)
+    given = [read_metadata(side) for side in sides]
     merged = {}
     for key in merged_order(*(side or {} for side in given)):
         texts = [_value(side, key) for side in given]
-        side = given[rule.choose(f"{_METADATA}/{key}", _value(old, key), texts)]
+        side = given[rule.choose(f"{METADATA}/{key}", _value(old, key), texts)]
         if side and key in side:
             merged[key] = side[key]
     # It may be there and empty.
     there = given[only_change(old is None, [side is None for side in given]) or 0]
     return merged if merged or there is not None else None
-
-
-def _given(header: Header) -> dict[str, Any] | None:
-    found = header.get(_METADATA)
-    if found is not None and not isinstance(found, dict):
-        raise FormatError(f"{_METADATA} isn't a dictionary")
-    return found
 
 
 def _value(metadata: Mapping[str, Any] | None, key: str) -> str | None:
@@ -96,7 +86,7 @@ def _by_offset(header: Header) -> list[str]:
 
 
 def _tensors(header: Header) -> Iterable[str]:
-    return (name for name in header if name != _METADATA)
+    return (name for name in header if name != METADATA)
 
 
 def _library_key(name: str, entry: Mapping[str, Any]) -> tuple[int, bytes]:

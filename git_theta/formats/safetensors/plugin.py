@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.base import Draft, Located, Prefer, Tensor, Version
+from git_theta.formats.base import Located, Tensor
+from git_theta.formats.safetensors.header import (
+    MAX_HEADER,
+    METADATA,
+    header_end,
+    read_header,
+    read_metadata,
+)
 from git_theta.model.tensor import TensorSpec
 
-#: The limit that the format's own library sets.
-MAX_HEADER = 100_000_000
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from git_theta.formats.base import Draft, Prefer, Version
 
 
 class Safetensors:
@@ -27,11 +34,11 @@ class Safetensors:
         return 2 <= length <= min(MAX_HEADER, len(data) - 8) and data[8] == ord("{")
 
     def locate(self, data: memoryview) -> Located:
-        """Read the header; tensors may be in any order, with gaps, but inside the file and apart."""
-        begin = 8 + int.from_bytes(data[:8], "little")
+        """Read the header; tensors may be in any order and with gaps, but inside the file and apart."""
+        begin = header_end(data)
         header = read_header(data)
         tensors = [
-            _tensor(name, value, begin, len(data)) for name, value in header.items() if name != "__metadata__"
+            _tensor(name, value, begin, len(data)) for name, value in header.items() if name != METADATA
         ]
         tensors.sort(key=lambda tensor: (tensor.offset, tensor.spec.nbytes))
         end = begin
@@ -40,6 +47,11 @@ class Safetensors:
                 raise FormatError(f"tensor {tensor.name!r} overlaps another one")
             end = tensor.offset + tensor.spec.nbytes
         return Located(tuple(tensors))
+
+    def scalars(self, data: memoryview) -> Iterator[tuple[str, str]]:
+        """The metadata by key."""
+        for key, value in (read_metadata(read_header(data)) or {}).items():
+            yield f"{METADATA}/{key}", repr(value)
 
     def compose(
         self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
@@ -50,29 +62,6 @@ class Safetensors:
         for version in (*sides, *((base,) if base else ())):
             self.locate(version.skeleton)
         return compose(base, sides, wanted, prefer)
-
-
-def read_header(data: memoryview) -> dict[str, Any]:
-    """The JSON object at the start of a file.
-
-    Raises:
-        FormatError: It isn't one.
-    """
-    end = 8 + int.from_bytes(data[:8], "little")
-    try:
-        header = json.loads(bytes(data[8:end]).decode("utf-8"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"the safetensors header isn't valid JSON: {error}") from error
-    if not isinstance(header, dict):
-        raise FormatError("the safetensors header isn't a JSON object")
-    return header
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key is repeated")
-    return found
 
 
 def _tensor(name: str, value: Any, begin: int, size: int) -> Tensor:

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from git_theta import formats
 from git_theta.errors import FormatError
+from git_theta.formats.base import Located
 from git_theta.formats.scalars import scalars
 from tests.helpers.generators import broken
 from tests.helpers.pickled import archive, call, legacy, mapping, number, storage, tensor, text, whole
@@ -24,7 +27,7 @@ TREE = mapping(
         "args": call("argparse", "Namespace") + mapping({"seed": number(7)}) + b"b",
     }
 )
-LEAVES = {
+SCALARS = {
     "epoch": "3",
     "lr": "0.001",
     "arch": "'resnet'",
@@ -41,8 +44,8 @@ def read(name: str, data: bytes) -> dict[str, str] | None:
 
 
 def test_pytorch() -> None:
-    assert read("pytorch", ZIPPED) == LEAVES
-    assert read("pytorch-legacy", legacy(TREE, {"0": (1, ONE)})) == LEAVES
+    assert read("pytorch", ZIPPED) == SCALARS
+    assert read("pytorch-legacy", legacy(TREE, {"0": (1, ONE)})) == SCALARS
 
 
 def test_safetensors() -> None:
@@ -53,7 +56,7 @@ def test_safetensors() -> None:
         read("safetensors", b"\x05" + bytes(12))
 
 
-def test_a_format_that_isnt_known_is_never_read() -> None:
+def test_an_opaque_file_is_never_read() -> None:
     assert scalars("opaque", lambda: pytest.fail("read")) is None
 
 
@@ -61,3 +64,51 @@ def test_a_format_that_isnt_known_is_never_read() -> None:
 def test_a_damaged_file_is_one_error(data: bytes) -> None:
     with suppress(FormatError):
         read("pytorch", data)
+
+
+class Counted:
+    """A format whose only scalar is the number of a file's bytes."""
+
+    name = "counted"
+
+    def matches(self, data: memoryview) -> bool:
+        return True
+
+    def locate(self, data: memoryview) -> Located:
+        return Located(())
+
+    def scalars(self, data: memoryview) -> Iterator[tuple[str, str]]:
+        yield "bytes", str(len(data))
+        if not data:
+            raise KeyError("bytes")
+
+
+class Plain:
+    name = "plain"
+    matches, locate = Counted.matches, Counted.locate
+
+
+@pytest.fixture
+def two_formats(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = {"counted": Counted(), "plain": Plain()}
+    monkeypatch.setattr(formats, "registry", lambda: registry)
+
+
+@pytest.mark.usefixtures("two_formats")
+def test_any_format_may_have_scalars() -> None:
+    assert read("counted", b"four") == {"bytes": "4"}
+
+
+@pytest.mark.usefixtures("two_formats")
+def test_an_error_in_a_format_is_a_format_error() -> None:
+    with pytest.raises(FormatError, match="counted fails: KeyError"):
+        read("counted", b"")
+
+
+@pytest.mark.usefixtures("two_formats")
+def test_a_file_whose_format_has_no_scalars_is_never_read() -> None:
+    assert scalars("plain", lambda: pytest.fail("read")) is None
+
+
+def test_a_missing_format_has_no_scalars() -> None:
+    assert scalars("not-installed", lambda: pytest.fail("read")) is None

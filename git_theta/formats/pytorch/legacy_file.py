@@ -1,0 +1,102 @@
+"""The parts of a file by PyTorch before 1.6: four pickles, a list of storage keys, and the storages."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+from git_theta.errors import FormatError
+from git_theta.formats.pytorch.nodes import Dict, PersistentId, Pickled
+from git_theta.formats.pytorch.unpickle_inert import read_pickle
+from git_theta.formats.pytorch.views import Storage, as_storage
+
+#: What the first pickle of a file holds.
+MAGIC = 0x1950A86A20F9469CFC6C
+
+#: What the second pickle holds.
+_PROTOCOL = 1001
+
+#: The number of elements before each storage.
+COUNT = struct.Struct("<q")
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """What a file of this kind consists of.
+
+    Attributes:
+        head: What the pickles before that of the content hold.
+        tree: The pickle of the content.
+        storages: key → storage.
+        starts: key → position of the storage's first element.
+        big_endian: Storages hold the most significant byte first.
+    """
+
+    head: tuple[Any, ...]
+    tree: Pickled
+    storages: dict[str, Storage]
+    starts: dict[str, int]
+    big_endian: bool
+
+
+def read_legacy(data: memoryview) -> Legacy:
+    """Take a file apart.
+
+    Raises:
+        FormatError: It's damaged.
+    """
+    magic = read_pickle(data)
+    protocol = read_pickle(data, magic.end)
+    system = read_pickle(data, protocol.end)
+    tree = read_pickle(data, system.end)
+    keys = read_pickle(data, tree.end)
+    if magic.root != MAGIC or protocol.root != _PROTOCOL:
+        raise FormatError("the file isn't of a version of PyTorch that's known")
+    storages = _storages(tree.persistent)
+    starts = _starts(data, keys.end, _keys(keys.root), storages)
+    head = (magic.root, protocol.root, system.root)
+    return Legacy(head, tree, storages, starts, not _little_endian(system.root))
+
+
+def _keys(root: Any) -> list[str]:
+    if not isinstance(root, list) or not all(isinstance(key, str) for key in root):
+        raise FormatError("the list of storages is damaged")
+    return root
+
+
+def _storages(persistent: list[PersistentId]) -> dict[str, Storage]:
+    """The first mention of each storage, whose dtype is the one that it's counted in."""
+    storages: dict[str, Storage] = {}
+    for node in persistent:
+        storage = as_storage(node)
+        if storage is not None:
+            storages.setdefault(storage.key, storage)
+    return storages
+
+
+def _starts(data: memoryview, at: int, keys: list[str], storages: dict[str, Storage]) -> dict[str, int]:
+    """Position of each storage's first element: before it is the number of elements."""
+    starts: dict[str, int] = {}
+    for key in keys:
+        storage = storages.get(key)
+        if storage is None or key in starts:
+            raise FormatError(f"storage {key} is of no tensor, or there twice")
+        if at + COUNT.size > len(data):
+            raise FormatError("the file is cut off")
+        (count,) = COUNT.unpack_from(data, at)
+        starts[key] = at + COUNT.size
+        if count != storage.count:
+            raise FormatError(f"storage {key} has {count} elements instead of {storage.count}")
+        at = starts[key] + storage.nbytes
+        if at > len(data):
+            raise FormatError("the file is cut off")
+    if len(starts) < len(storages):
+        raise FormatError("a storage is missing")
+    return starts
+
+
+def _little_endian(system: Any) -> bool:
+    """What the writing machine said of itself."""
+    pairs = system.pairs if isinstance(system, Dict) else []
+    return all(value is not False for key, value in pairs if key == "little_endian")

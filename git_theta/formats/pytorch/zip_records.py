@@ -1,0 +1,33 @@
+"""The records of PyTorch's zip archives: members of one folder, `data.pkl` among them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from git_theta.errors import FormatError
+from git_theta.formats.pytorch.archive import Member, members, read
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Bytes of a pickle, which may be compressed, and of a directory to look for one in.
+MAX_PICKLE = 1 << 28
+
+
+def read_records(data: memoryview) -> tuple[list[Member], str, dict[str, Member]]:
+    """The members of an archive, its folder, and the members in it by the rest of their names.
+
+    Raises:
+        FormatError: It's damaged or isn't PyTorch's.
+    """
+    found = members(data)
+    folder = found[0].name.partition("/")[0] if found else ""
+    records = {m.name.removeprefix(f"{folder}/"): m for m in found if m.name.startswith(f"{folder}/")}
+    if "data.pkl" not in records:
+        raise FormatError("the zip archive has no data.pkl: it isn't PyTorch's")
+    return found, folder, records
+
+
+def is_big_endian(data: memoryview, records: Mapping[str, Member]) -> bool:
+    """Whether storages hold the most significant byte first."""
+    return "byteorder" in records and read(data, records["byteorder"], 16) == b"big"
