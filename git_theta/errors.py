@@ -28,6 +28,18 @@ class UsageError(ThetaError):
     exit_code = 2
 
 
+class PluginError(UsageError):
+    """A plugin isn't installed, or can't be used.
+
+    Attributes:
+        reason: Why an installed plugin can't be used; empty if it isn't installed.
+    """
+
+    def __init__(self, message: str, hint: str = "", reason: str = "") -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
 class FormatError(ThetaError):
     """The bytes aren't a valid file of the format that they claim."""
 

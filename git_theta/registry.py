@@ -1,70 +1,260 @@
-"""Plugins by name: built-in ones first, then those that installed packages offer as entry points."""
+"""Plugins by name: built-in ones first, then the entry points of installed packages."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
-from typing import Generic, TypeVar, cast
+from inspect import get_annotations
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from git_theta.errors import UsageError
+from git_theta import __version__
+from git_theta.errors import PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The package that a plugin comes from.
+
+    Attributes:
+        distribution: Name of the installed package.
+        version: Its version.
+        builtin: Whether the package is git-theta itself.
+    """
+
+    distribution: str
+    version: str
+    builtin: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a plugin can be used.
+
+    Attributes:
+        state: `ok`; `shadowed` by a built-in plugin of the same name; `ambiguous`, because several packages
+            offer the name; or `broken`.
+        reason: What is wrong; empty for `ok`.
+    """
+
+    state: str = "ok"
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.reason}" if self.reason else self.state
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A plugin that a package offers, used or not.
+
+    Attributes:
+        kind: As `Registry.kind`.
+        name: Name of the plugin.
+        origin: The package.
+        health: Whether the plugin can be used.
+    """
+
+    kind: str
+    name: str
+    origin: Origin
+    health: Health
+
+
+BUILTIN = Origin("git-theta", __version__, builtin=True)
 
 
 class Registry(Generic[T]):
     """A lazily loaded family of plugins.
 
-    Nothing is imported before it's asked for. The entry points of installed packages are scanned
-    only for a name that isn't built in, because the scan costs more than a whole `git status`.
+    Nothing is imported before it is asked for. The entry points of installed packages are scanned only for a
+    name that isn't built in, because the scan takes longer than a whole `git status`.
+
+    No name is ever taken over silently: a built-in plugin stays in use whatever packages offer, and a name
+    that two packages offer can't be used. A plugin that fails to load is skipped when plugins are tried one
+    after another, and is an error only where its name is needed.
 
     Args:
-        kind: What the plugins are called in messages, for example `format`.
+        kind: What a plugin is called in messages, for example `format`.
         group: The entry-point group of third-party plugins.
+        protocol: The protocol class of the plugins.
         builtins: name → `module:attribute` of an object that is called without arguments.
     """
 
-    def __init__(self, kind: str, group: str, builtins: Mapping[str, str]) -> None:
+    def __init__(self, kind: str, group: str, protocol: type, builtins: Mapping[str, str]) -> None:
         self.kind = kind
-        self._group = group
+        self.group = group
+        self._members = protocol_members(protocol)
         self._builtins = dict(builtins)
         self._loaded: dict[str, T] = {}
+        self._failed: dict[str, PluginError] = {}
 
     def get(self, name: str) -> T:
         """The plugin of that name.
 
         Raises:
-            UsageError: No such plugin; the message lists those that there are.
+            PluginError: No installed package offers the plugin, several packages do, or loading it failed.
         """
+        if name in self._failed:
+            raise self._failed[name].with_traceback(None)
         if name not in self._loaded:
-            if name in self._builtins:
-                module, _, attribute = self._builtins[name].partition(":")
-                self._loaded[name] = cast("T", getattr(import_module(module), attribute)())
-            else:
-                self._load_external(name)
+            try:
+                self._loaded[name] = self._load(name)
+            except PluginError as error:
+                self._failed[name] = error
+                raise
         return self._loaded[name]
 
-    def external_names(self) -> tuple[str, ...]:
-        """Names that installed packages offer, sorted."""
-        from importlib.metadata import entry_points
-
-        return tuple(sorted(point.name for point in entry_points(group=self._group)))
-
     def __iter__(self) -> Iterator[T]:
-        """Every plugin, built-in ones first; external ones are looked for only when reached."""
+        """Every plugin that can be used; external ones are looked for only when reached."""
         for name in self._builtins:
-            yield self.get(name)
-        for name in self.external_names():
+            yield from self._usable(name)
+        for name in self._external:
             if name not in self._builtins:
-                yield self.get(name)
+                yield from self._usable(name)
 
-    def _load_external(self, name: str) -> None:
-        from importlib.metadata import entry_points
-
-        for point in entry_points(group=self._group, name=name):
-            self._loaded[name] = point.load()()
-            return
-        known = ", ".join(dict.fromkeys((*self._builtins, *self.external_names())))
-        raise UsageError(
-            f"there's no {self.kind} called {name!r}; known: {known}",
-            f"install the package that provides it, or upgrade git-theta (entry points: {self._group})",
+    def failures(self) -> tuple[PluginError, ...]:
+        """Installed plugins that couldn't be loaded so far, such as those that iterating skipped."""
+        return tuple(
+            error for name, error in self._failed.items() if name in self._builtins or name in self._external
         )
+
+    def origin(self, name: str) -> Origin:
+        """The package that the plugin of that name is loaded from.
+
+        Raises:
+            PluginError: No installed package offers the plugin, or several do.
+        """
+        return BUILTIN if name in self._builtins else _origin(self._entry_point(name))
+
+    def health(self, name: str) -> Health:
+        """Whether `get` gives the plugin of that name, and if not, why."""
+        if name not in self._builtins and len(self._external.get(name, ())) > 1:
+            return Health("ambiguous", f"offered by {_listed(self._external[name])}")
+        try:
+            self.get(name)
+        except PluginError as error:
+            return Health("broken", error.reason or error.message)
+        return Health()
+
+    def offers(self) -> Iterator[Offer]:
+        """Every plugin that git-theta and installed packages offer, also those that can't be used."""
+        for name in self._builtins:
+            yield Offer(self.kind, name, BUILTIN, self.health(name))
+        for name, points in self._external.items():
+            shadowed = name in self._builtins
+            health = Health("shadowed", f"git-theta has a built-in {name}") if shadowed else self.health(name)
+            for point in points:
+                yield Offer(self.kind, name, _origin(point), health)
+
+    @cached_property
+    def _external(self) -> dict[str, tuple[EntryPoint, ...]]:
+        """Entry points by name, sorted; usually one each."""
+        found: dict[str, tuple[EntryPoint, ...]] = {}
+        for point in sorted(_scan(self.group), key=lambda point: (point.name, str(_origin(point)))):
+            found[point.name] = (*found.get(point.name, ()), point)
+        return found
+
+    def _usable(self, name: str) -> Iterator[T]:
+        try:
+            plugin = self.get(name)
+        except PluginError:
+            return
+        yield plugin
+
+    def _load(self, name: str) -> T:
+        if name in self._builtins:
+            module, _, attribute = self._builtins[name].partition(":")
+            return self._made(name, BUILTIN, lambda: getattr(import_module(module), attribute))
+        point = self._entry_point(name)
+        return self._made(name, _origin(point), point.load)
+
+    def _entry_point(self, name: str) -> EntryPoint:
+        points = self._external.get(name, ())
+        if not points:
+            known = ", ".join(dict.fromkeys((*self._builtins, *self._external)))
+            raise PluginError(
+                f"there's no {self.kind} called {name!r}; known: {known}",
+                f"upgrade git-theta, or install the package that offers {name!r} as one of {self.group}: "
+                f"{sys.executable} -m pip install PACKAGE",
+            )
+        if len(points) > 1:
+            raise PluginError(
+                f"the {self.kind} {name!r} is offered by several packages: {_listed(points)}",
+                "uninstall all of them but one",
+            )
+        return points[0]
+
+    def _made(self, name: str, origin: Origin, load: Callable[[], Callable[[], object]]) -> T:
+        """Load a plugin and check its attributes; whatever a stranger's code raises becomes a PluginError."""
+        try:
+            plugin = load()()
+        except (Exception, SystemExit) as error:
+            raise self._broken(name, origin, f"{type(error).__name__}: {error}") from error
+        lacking = [member for member in self._members if not hasattr(plugin, member)]
+        if lacking:
+            raise self._broken(name, origin, f"it has no {', '.join(lacking)}")
+        own_name = getattr(plugin, "name", name) if "name" in self._members else name
+        if own_name != name:
+            raise self._broken(name, origin, f"its name is {own_name!r}, and its entry point's {name!r}")
+        return cast("T", plugin)
+
+    def _broken(self, name: str, origin: Origin, reason: str) -> PluginError:
+        return PluginError(
+            f"the {self.kind} {name!r} of {origin} can't be used: {reason}",
+            f"upgrade, repair or uninstall {origin.distribution}; see: git theta plugins",
+            reason,
+        )
+
+
+def protocol_members(protocol: type) -> tuple[str, ...]:
+    """Names of the attributes and methods that a protocol class asks for."""
+    names = (
+        name
+        for base in reversed(protocol.__mro__)
+        if getattr(base, "_is_protocol", False)
+        for name in (*get_annotations(base), *vars(base))
+    )
+    return tuple(dict.fromkeys(name for name in names if not name.startswith("_")))
+
+
+def _scan(group: str) -> list[EntryPoint]:
+    """The entry points of a group. A package whose metadata can't be read offers none."""
+    from importlib.metadata import distributions, entry_points
+
+    try:
+        return list(entry_points(group=group))
+    except Exception:
+        # One package's file is malformed: the others are read one by one.
+        found = [point for each in distributions() for point in _offered(each, group)]
+        return list({(point.name, point.value, str(_origin(point))): point for point in found}.values())
+
+
+def _offered(distribution: object, group: str) -> list[EntryPoint]:
+    try:
+        return list(distribution.entry_points.select(group=group))  # type: ignore[attr-defined]
+    except Exception:
+        return []
+
+
+def _origin(point: EntryPoint) -> Origin:
+    try:
+        assert point.dist is not None  # noqa: S101
+        return Origin(point.dist.name, point.dist.version)
+    except Exception:
+        return Origin("a package without metadata", "")
+
+
+def _listed(points: tuple[EntryPoint, ...]) -> str:
+    return " and ".join(str(_origin(point)) for point in points)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from git_theta.formats.base import Format
 from git_theta.registry import Registry
 
 
+@cache
 def registry() -> Registry[Format]:
     """The formats that there are, in the order in which a file is tried on them."""
     return Registry(
         "format",
         "git_theta.formats",
+        Format,
         {
             "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
             "pytorch-legacy": "git_theta.formats.pytorch.legacy:PyTorchLegacy",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from git_theta.registry import Registry
 from git_theta.strategies.base import Strategy
 
@@ -37,10 +39,12 @@ _BUILT_IN = {
 }
 
 
+@cache
 def registry() -> Registry[Strategy]:
     """The merge strategies that there are."""
     return Registry(
         "merge strategy",
         "git_theta.strategies",
+        Strategy,
         {name: f"git_theta.strategies.{place}" for name, place in _BUILT_IN.items()},
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from git_theta.registry import Registry
 from git_theta.updates.base import Update
 
 
+@cache
 def registry() -> Registry[Update]:
     """The updates that there are."""
     return Registry(
         "update",
         "git_theta.updates",
+        Update,
         {
             "dense": "git_theta.updates.dense:Dense",
             "delta": "git_theta.updates.delta:Delta",
