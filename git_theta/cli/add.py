@@ -75,14 +75,11 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
     path = from_top(git, model)
     os.chdir(Repository(git).root)
     repository = Repository(Git())
-    work = Workspace(repository)
-    try:
+    with Workspace(repository) as workspace:
         if source:
-            outcome = sideload(work, path, kind, source)
+            outcome = sideload(workspace, path, kind, source)
         else:
-            outcome = requantize(work, path, 1e-4 if epsilon is None else epsilon)
-    finally:
-        work.close()
+            outcome = requantize(workspace, path, 1e-4 if epsilon is None else epsilon)
     if not outcome.changed:
         click.echo("Nothing changed.")
         return

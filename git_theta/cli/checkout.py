@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from contextlib import closing
 
 import click
 
@@ -13,7 +14,7 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.checkout import Choice, pull
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.worktree.known_files import KnownFiles
 
 _EPILOG = """\b
 Examples:
@@ -68,11 +69,8 @@ def write(repository: Repository, choice: Choice) -> None:
         ThetaError: A file couldn't be written.
     """
     repository.store.sweep()
-    work = Workspace(repository)
-    try:
-        done = pull(work, choice, click.echo)
-    finally:
-        work.close()
+    with closing(KnownFiles(repository)) as known_files:
+        done = pull(repository, known_files, choice, click.echo)
     if done.failed:
         raise ThetaError(f"{plural(len(done.failed), 'file')} couldn't be written", "see above")
     click.echo(f"{plural(done.written, 'file')} written." if done.written else "Nothing to do.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 
 import click
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.pktline import widen
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Workspace, read_pieces
+from git_theta.git.worktree.clean_filter import CleanFilter
+from git_theta.git.worktree.smudge_filter import read_pieces
+from git_theta.git.worktree.workspace import Workspace
 
 
 @click.command("clean", hidden=True)
@@ -17,9 +20,10 @@ from git_theta.git.worktree.workspace import Workspace, read_pieces
 def command(path: str | None) -> None:
     """Read a checkpoint from stdin and write its manifest to stdout."""
     widen(0)
-    work = Workspace(Repository(Git()))
-    try:
-        text = work.clean(path, read_pieces(0))
-    finally:
-        work.close()
+    repository = Repository(Git())
+    with (
+        Workspace(repository) as workspace,
+        closing(CleanFilter(repository, workspace.known_files, workspace.cleaners)) as clean_filter,
+    ):
+        text = clean_filter.clean(path, read_pieces(0))
     sys.stdout.buffer.write(text)

@@ -39,9 +39,8 @@ def command(path: str | None) -> int:
     repository = Repository(Git())
     name = only_conflict(repository) if path is None else from_top(repository.git, path)
     os.chdir(repository.root)
-    work = Workspace(Repository(Git()))
-    try:
-        say = painter(work.repository, terminal=sys.stdout.isatty())
-        return 0 if decide(work, sides(work, name), read_line, say) else 1
-    finally:
-        work.close()
+    repository = Repository(Git())
+    with Workspace(repository) as workspace:
+        say = painter(repository, terminal=sys.stdout.isatty())
+        versions = sides(repository, workspace.cleaners, name)
+        return 0 if decide(workspace, versions, read_line, say) else 1

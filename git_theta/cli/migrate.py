@@ -110,11 +110,8 @@ def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **h
     if request.names and request.everything:
         raise UsageError("--everything goes without names of branches and tags")
     os.chdir(Repository(Git()).root)
-    work = Workspace(Repository(Git()))
-    try:
-        summary = migrate(work, request)
-    finally:
-        work.close()
+    with Workspace(Repository(Git())) as workspace:
+        summary = migrate(workspace, request)
     _report(request, summary)
 
 

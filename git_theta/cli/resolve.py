@@ -60,19 +60,17 @@ def command(
     git = Git()
     path = from_top(git, model)
     os.chdir(Repository(git).root)
-    work = Workspace(Repository(Git()))
-    try:
-        found = sides(work, path)
+    repository = Repository(Git())
+    with Workspace(repository) as workspace:
+        found = sides(repository, workspace.cleaners, path)
         if versions:
-            for name in write_versions(work, found):
+            for name in write_versions(repository, workspace.known_files, found):
                 click.echo(f"Wrote {printable(name)}")
             click.echo(f"Overwrite {printable(path)} by your result, then: git add")
             return 0
         decisions = [rule] if rule else []
         rules, otherwise = (decisions, []) if parameters else ([], decisions)
-        merged = resolve(work, found, rules, otherwise)
-    finally:
-        work.close()
+        merged = resolve(workspace, found, rules, otherwise)
     if merged.manifest is not None:
         click.echo(f"{printable(path)}: {summary(merged)}")
         click.echo("Written and staged.")

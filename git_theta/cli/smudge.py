@@ -11,7 +11,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.remote.fetch import ensure, is_here
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Workspace, read_pieces, send, wanted
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.smudge_filter import copy_file, manifest_to_smudge, read_pieces, smudge
 
 
 @click.command("smudge", hidden=True)
@@ -20,7 +21,7 @@ def command(path: str | None) -> None:
     """Read a manifest from stdin and write the checkpoint to stdout; anything else passes through."""
     repository = Repository(Git())
     data = drain(read_pieces(0), None, repository.store.temporary_file)
-    manifest = None if data is None else wanted(data, path)
+    manifest = None if data is None else manifest_to_smudge(data, path)
     if manifest is None:
         sys.stdout.buffer.write(data or b"")
         return
@@ -29,10 +30,10 @@ def command(path: str | None) -> None:
         return
     ensure(repository, manifest.objects())
     handle = repository.store.temporary_file()
-    work = Workspace(repository)
+    known_files = KnownFiles(repository)
     try:
-        work.smudge(manifest, handle)
-        send(handle, sys.stdout.buffer.write)
+        smudge(repository, known_files, manifest, handle)
+        copy_file(handle, sys.stdout.buffer.write)
     finally:
-        work.close()
+        known_files.close()
         os.close(handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from typing import Any
 
 import click
@@ -11,8 +12,8 @@ from git_theta.cli.render import plural, print_json, printable
 from git_theta.diff import Diff
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, Work, states
-from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merged import named
 
 #: So many names are shown of what changed.
@@ -37,18 +38,15 @@ def command(as_json: bool) -> None:
 
     Nothing is stored. A file that was read before and hasn't changed costs no reading.
     """
+    os.chdir(Repository(Git()).root)
     repository = Repository(Git())
-    os.chdir(repository.root)
-    work = Workspace(Repository(Git()))
-    try:
-        found = list(states(work))
-    finally:
-        work.close()
+    with closing(KnownFiles(repository)) as known_files:
+        found = list(states(repository, known_files))
     if as_json:
         print_json([_as_json(state) for state in found])
         return
     for state in found:
-        _print(state, lazy=work.repository.settings.lazy)
+        _print(state, lazy=repository.settings.lazy)
     if not found:
         click.echo(
             "No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them"

@@ -126,7 +126,7 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
     from git_theta.git.plumbing.command import Git
     from git_theta.git.repository.repository import Repository
     from git_theta.git.worktree import status
-    from git_theta.git.worktree.workspace import Workspace
+    from git_theta.git.worktree.known_files import KnownFiles
 
     read = []
 
@@ -141,9 +141,10 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
     if touched:
         os.utime(NAME, (old, old))
     for _ in range(2):
-        work = Workspace(Repository(Git()))
-        assert [state.work for state in status.states(work)] == [status.Work.SAME]
-        work.close()
+        repository = Repository(Git())
+        known_files = KnownFiles(repository)
+        assert [state.work for state in status.states(repository, known_files)] == [status.Work.SAME]
+        known_files.close()
     assert len(read) <= 1
 
 

@@ -17,7 +17,9 @@ from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.workspace import Workspace, send, wanted
+from git_theta.git.worktree.clean_filter import CleanFilter
+from git_theta.git.worktree.smudge_filter import copy_file, manifest_to_smudge, smudge
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 
@@ -39,7 +41,9 @@ class Process:
     """
 
     def __init__(self, repository: Repository, writer: Writer) -> None:
-        self._filter = Workspace(repository)
+        self._repository = repository
+        self._workspace = Workspace(repository)
+        self._clean_filter = CleanFilter(repository, self._workspace.known_files, self._workspace.cleaners)
         self._settings = repository.settings
         self._writer = writer
         self._pending: dict[str, Pending] = {}
@@ -64,7 +68,8 @@ class Process:
         finally:
             self._drop_delayed()
             self._pool.shutdown()
-            self._filter.close()
+            self._clean_filter.close()
+            self._workspace.close()
 
     def finish(self) -> None:
         """Materialise: to be called once Git has closed the pipe."""
@@ -73,9 +78,9 @@ class Process:
             from git_theta.git.worktree.materialise import materialise, tell_failed
 
             with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
-                failed = materialise(self._filter, pending, advance)
+                failed = materialise(self._repository, self._workspace.known_files, pending, advance)
             tell_failed(failed)
-            self._filter.close()
+            self._workspace.close()
 
     def _answer(self, request: Request, content: Content) -> None:
         if request.command == "clean":
@@ -89,7 +94,7 @@ class Process:
 
     def _clean(self, request: Request, content: Content) -> None:
         try:
-            blob = self._filter.clean(request.path, content)
+            blob = self._clean_filter.clean(request.path, content)
         except (ThetaError, OSError) as error:
             for _ in content:
                 pass
@@ -105,13 +110,13 @@ class Process:
             self._give_delayed(request)
             return
         try:
-            data = drain(content, None, self._filter.repository.store.temporary_file)
+            data = drain(content, None, self._repository.store.temporary_file)
             assert data is not None  # noqa: S101
-            manifest = None if self._is_for_the_driver(request) else wanted(data, request.path)
+            manifest = None if self._is_for_the_driver(request) else manifest_to_smudge(data, request.path)
             if manifest is None:
                 self._give(data)
                 return
-            store = self._filter.repository.store
+            store = self._repository.store
             absent = {oid: size for oid, size in manifest.objects().items() if not store.has(oid)}
             if absent and self._settings.lazy:
                 self._give(data)
@@ -144,7 +149,7 @@ class Process:
 
             self._reminded = True
             with suppress(ThetaError, OSError):
-                remind(self._filter.repository)
+                remind(self._repository)
 
     def _is_for_the_driver(self, request: Request) -> bool:
         """Whether Git wants the file only to hand it to our diff driver, which needs no more than this.
@@ -176,7 +181,7 @@ class Process:
             from git_theta.git.remote.fetch import ensure
 
             with interruptible():
-                ensure(self._filter.repository, objects)
+                ensure(self._repository, objects)
 
     def _fetch_absent(self) -> None:
         """Get what the delayed files lack; Git is told of a failure when it asks for a file again."""
@@ -203,7 +208,7 @@ class Process:
 
     def _finished(self) -> tuple[list[str], list[str]]:
         """Delayed files that Git can have now, and those that it can't have."""
-        store = self._filter.repository.store
+        store = self._repository.store
         done = {path: future.exception() is None for path, future in self._ready.items() if future.done()}
         for path, (_, manifest) in self._awaiting.items():
             done[path] = all(store.has(oid) for oid in manifest.objects())
@@ -218,7 +223,7 @@ class Process:
         try:
             if request.path in self._awaiting:
                 first, manifest = self._awaiting.pop(request.path)
-                require(manifest, self._filter.repository.store)
+                require(manifest, self._repository.store)
                 self._put_off(first, manifest)
                 return
             if request.path in self._delayed:
@@ -231,9 +236,9 @@ class Process:
             self._refuse(request, error)
 
     def _decode(self, manifest: Manifest) -> int:
-        handle = self._filter.repository.store.temporary_file()
+        handle = self._repository.store.temporary_file()
         try:
-            self._filter.smudge(manifest, handle)
+            smudge(self._repository, self._workspace.known_files, manifest, handle)
         except BaseException:
             os.close(handle)
             raise
@@ -254,7 +259,7 @@ class Process:
     def _give_file(self, handle: int) -> None:
         try:
             self._writer.lines("status=success")
-            send(handle, self._writer.data)
+            copy_file(handle, self._writer.data)
             self._writer.flush()
             self._writer.flush()
         finally:
@@ -267,7 +272,7 @@ class Process:
         if isinstance(error, MissingObjectError) and request.command == "smudge":
             from git_theta.git.history.author import last_author
 
-            author = last_author(self._filter.repository.git, request.path, request.treeish or "HEAD")
+            author = last_author(self._repository.git, request.path, request.treeish or "HEAD")
             hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint
             error = MissingObjectError(error.message, hint)
         explain(request.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))

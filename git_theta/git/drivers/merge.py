@@ -56,43 +56,43 @@ def serve(args: Sequence[str]) -> int:
 def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     texts = [Path(name).read_bytes() for name in (base_file, ours_file, theirs_file)]
     repository = Repository(Git())
-    work = Workspace(repository)
-    try:
+    with Workspace(repository) as workspace:
         rules = merge_rules(repository, path)
         side = favoured()
         if side:
             rules = replace(rules, rules=(*rules.rules, Rule(side)))
-        base, ours, theirs = (manifest_of(work, path, text) for text in texts)
+        base, ours, theirs = (manifest_of(workspace.cleaners, path, text) for text in texts)
         if ours is None or theirs is None:
             raise UsageError(
                 "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
             )
         if not side and asks(repository):
-            chosen = _ask(work, path, base, ours, theirs, rules)
+            chosen = _ask(workspace, path, base, ours, theirs, rules)
             if chosen is None:
                 _leave(repository, path, texts, [Conflict("", "nothing was decided")])
                 return _CONFLICT
             rules = chosen
         with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
-            merger = replace(merger_of(work, path, advance), at_hand=at_hand(work, file, ours))
+            merger = replace(
+                merger_of(workspace, path, advance),
+                at_hand=at_hand(repository.store, workspace.known_files, file, ours),
+            )
             merged = merger.merge(base, [ours, theirs], rules)
         if merged.manifest is None:
             _leave(repository, path, texts, merged.conflicts)
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
-    finally:
-        work.close()
     note(f"{printable(path)}: {summary(merged)}")
     return 0
 
 
 def _ask(
-    work: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
+    workspace: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
 ) -> Rules | None:
     """See `git_theta.git.merge.interactive.ask`, which needs modules that few merges need."""
     from git_theta.git.merge.interactive import ask
 
-    return ask(work, path, base, ours, theirs, rules)
+    return ask(workspace, path, base, ours, theirs, rules)
 
 
 def _leave(repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]) -> None:

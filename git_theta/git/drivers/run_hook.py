@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.command import Git
@@ -37,21 +38,19 @@ def serve(name: str, args: Sequence[str]) -> int:
 def _write() -> None:
     """Write the checkpoints that Git left as manifests."""
     from git_theta.git.remote.fetch import is_here
+    from git_theta.git.worktree.known_files import KnownFiles
     from git_theta.git.worktree.materialise import find_pending, materialise, tell_failed
-    from git_theta.git.worktree.workspace import Workspace
 
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
         return
     os.chdir(repository.root)
-    work = Workspace(Repository(Git()))
-    try:
-        pending = find_pending(work)
-        if work.repository.settings.lazy:
-            pending = [item for item in pending if is_here(work.repository, item.manifest)]
-        tell_failed(materialise(work, pending))
-    finally:
-        work.close()
+    repository = Repository(Git())
+    with closing(KnownFiles(repository)) as known_files:
+        pending = find_pending(repository)
+        if repository.settings.lazy:
+            pending = [item for item in pending if is_here(repository, item.manifest)]
+        tell_failed(materialise(repository, known_files, pending))
 
 
 def _send(args: Sequence[str]) -> None:

@@ -45,11 +45,11 @@ def only_conflict(repository: Repository) -> str:
     raise GitError(f"{len(found)} checkpoints are in conflict: {', '.join(found[:5])}", "name one of them")
 
 
-def decide(work: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
+def decide(workspace: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
     """Let the user decide about a file in conflict; returns whether it's written and staged.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         versions: The file.
         ask: Asks for a line.
         say: Shows lines.
@@ -59,32 +59,32 @@ def decide(work: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
     """
 
     def finish(rules: Sequence[Rule]) -> str:
-        before = conflict_records.read(work.repository, versions.path)
-        merged = resolve(work, versions, rules, ())
+        before = conflict_records.read(workspace.repository, versions.path)
+        merged = resolve(workspace, versions, rules, ())
         if merged.manifest is None:
             # As long as the session goes on, its choices are nowhere else.
             if before:
-                conflict_records.write(work.repository, before)
+                conflict_records.write(workspace.repository, before)
             else:
-                conflict_records.forget(work.repository, versions.path)
+                conflict_records.forget(workspace.repository, versions.path)
             raise failure(merged)
         return f"{summary(merged)}\nWritten and staged."
 
-    rules = decided(work, versions, (), ())
+    rules = decided(workspace.repository, versions, (), ())
     places = {**IN_FILE, **IN_GIT}
-    with scratch(work.repository.store) as store:
+    with scratch(workspace.repository.store) as store:
         sides = (versions.ours, versions.theirs)
-        desk = RepositoryDesk(work, store, versions.path, versions.base, sides, rules, places, finish)
+        desk = RepositoryDesk(workspace, store, versions.path, versions.base, sides, rules, places, finish)
         return Session(desk, ask, say).run() is not None
 
 
 def ask(
-    work: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
+    workspace: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
 ) -> Rules | None:
     """Ask the user, in the middle of a git command, how to merge a file.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         path: The file, from there.
         base: The merge base; `None` if there's none.
         ours: Our version.
@@ -97,9 +97,9 @@ def ask(
     with on_terminal() as there:
         if not there:
             return rules
-        with scratch(work.repository.store) as store:
-            desk = RepositoryDesk(work, store, path, base, (ours, theirs), rules, IN_GIT)
-            session = Session(desk, read_line, painter(work.repository, terminal=True))
+        with scratch(workspace.repository.store) as store:
+            desk = RepositoryDesk(workspace, store, path, base, (ours, theirs), rules, IN_GIT)
+            session = Session(desk, read_line, painter(workspace.repository, terminal=True))
             chosen = session.run() if session.undecided else ()
     return None if chosen is None else replace(rules, rules=(*rules.rules, *chosen))
 

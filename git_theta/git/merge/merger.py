@@ -10,16 +10,18 @@ from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merger
 
 
-def merger_of(work: Workspace, path: str, advance: Callable[[int], object] = lambda _count: None) -> Merger:
+def merger_of(
+    workspace: Workspace, path: str, advance: Callable[[int], object] = lambda _count: None
+) -> Merger:
     """What merges versions of the file at a path."""
-    repository = work.repository
+    repository = workspace.repository
     settings = repository.settings
     return Merger(
         repository.store,
-        known=work.known,
+        known=workspace.known_files.source,
         threads=settings.thread_count,
         progress=advance,
-        updates=work.allowed_updates(path),
+        updates=workspace.cleaners.allowed_updates(path),
         depth=settings.depth,
         beside=Beside(repository),
         fetch=lambda entries: ensure(repository, needed(entries)),

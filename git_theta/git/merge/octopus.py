@@ -20,6 +20,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
 from git_theta.merge.rules import Rule, Rules
@@ -155,14 +156,11 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
         GitError: One is in conflict.
     """
     environment = {**os.environ, VARIABLE: rules}
-    work = Workspace(repository)
-    try:
+    with Workspace(repository) as workspace:
         done = {
-            each.path: _merge_model(work, each, merge_rules(repository, each.path, environment))
+            each.path: _merge_model(workspace, each, merge_rules(repository, each.path, environment))
             for each in found
         }
-    finally:
-        work.close()
     failed = {printable(path): merged for path, merged in done.items() if merged.manifest is None}
     if failed:
         lines = [f"{plural(len(failed), 'checkpoint')} in conflict; nothing has changed"]
@@ -176,19 +174,19 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
     return done
 
 
-def _merge_model(work: Workspace, model: Contested, rules: Rules) -> Merged:
-    with Blobs(work.repository.git.cwd) as blobs:
-        base = _read(work, blobs, model.path, model.base) if model.base else None
+def _merge_model(workspace: Workspace, model: Contested, rules: Rules) -> Merged:
+    with Blobs(workspace.repository.git.cwd) as blobs:
+        base = _read(workspace.cleaners, blobs, model.path, model.base) if model.base else None
         there = [index for index, oid in enumerate(model.sides) if oid]
-        sides = [_read(work, blobs, model.path, model.sides[index]) for index in there]
+        sides = [_read(workspace.cleaners, blobs, model.path, model.sides[index]) for index in there]
     chosen = _for_sides(rules, there, len(model.sides))
     with progress(f"merging {model.path}", max(side.size for side in sides)) as advance:
-        return merger_of(work, model.path, advance).merge(base, sides, chosen)
+        return merger_of(workspace, model.path, advance).merge(base, sides, chosen)
 
 
-def _read(work: Workspace, blobs: Blobs, path: str, oid: str) -> Manifest:
+def _read(cleaners: Cleaners, blobs: Blobs, path: str, oid: str) -> Manifest:
     text = blobs.read(oid, MAX_TEXT_BYTES)
-    found = None if text is None else manifest_of(work, path, text)
+    found = None if text is None else manifest_of(cleaners, path, text)
     if found is None:
         raise GitError(f"a version of {path} can't be read, or is empty")
     return found

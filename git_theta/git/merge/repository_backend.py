@@ -82,7 +82,7 @@ class RepositoryDesk:
     """See `git_theta.mergetool.backend.Desk`.
 
     Attributes:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         store: Where previews go.
         path: The file, from the top.
         base: The merge base; `None` if there's none.
@@ -92,7 +92,7 @@ class RepositoryDesk:
         finish: Writes the file with the session's choices; returns what to tell the user.
     """
 
-    work: Workspace
+    workspace: Workspace
     store: Scratch
     path: str
     base: Manifest | None
@@ -104,7 +104,7 @@ class RepositoryDesk:
     @property
     def threads(self) -> int:
         """How many parameters to work on at once."""
-        return self.work.repository.settings.thread_count
+        return self.workspace.repository.settings.thread_count
 
     def check(self, rule: Rule) -> None:
         """See `Desk.check`."""
@@ -118,7 +118,7 @@ class RepositoryDesk:
         """See `Desk.value`."""
         # What a preview made is in its own store only.
         absent = {oid: size for oid, size in needed([entry]).items() if not self.store.has(oid)}
-        ensure(self.work.repository, absent)
+        ensure(self.workspace.repository, absent)
         return checked(entry, self.store)
 
     def others(self) -> Mapping[str, str]:
@@ -154,13 +154,13 @@ class RepositoryDesk:
 
     def remember(self, rules: Sequence[Rule], place: str) -> str:
         """See `Desk.remember`."""
-        return remember(self.work.repository, self.path, rules, place)
+        return remember(self.workspace.repository, self.path, rules, place)
 
     def _with(self, rules: Sequence[Rule]) -> Rules:
         return Rules((*self.rules.rules, *rules), self.rules.otherwise)
 
     def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
-        return replace(merger_of(self.work, self.path, advance), store=self.store)
+        return replace(merger_of(self.workspace, self.path, advance), store=self.store)
 
     def _changes(self, side: Manifest) -> dict[str, ScalarChange]:
         old, new = (

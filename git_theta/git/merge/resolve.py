@@ -19,6 +19,10 @@ from git_theta.git.remote.fetch import ensure
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.conflict_records import Record, Stages
 from git_theta.git.repository.merge_rules import merge_rules
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.cleaners import Cleaners
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
@@ -54,13 +58,12 @@ class Sides:
         return {**base, "ours": self.ours, "theirs": self.theirs}
 
 
-def sides(work: Workspace, path: str) -> Sides:
+def sides(repository: Repository, cleaners: Cleaners, path: str) -> Sides:
     """The versions of a file in conflict.
 
     Raises:
         GitError: It isn't in conflict, or a side has no such file.
     """
-    repository = work.repository
     stages = conflict_records.stages(repository.git, path)
     if stages is None:
         raise GitError(f"{path} isn't in conflict", "see which are: git status")
@@ -75,7 +78,7 @@ def sides(work: Workspace, path: str) -> Sides:
             text = blobs.read(oid, MAX_TEXT_BYTES) if oid else b""
             if text is None:
                 raise GitError(f"the versions of {path} can't be read")
-            found.append(manifest_of(work, path, text))
+            found.append(manifest_of(cleaners, path, text))
     base, ours, theirs = found
     if ours is None or theirs is None:
         other = "theirs" if ours is None else "ours"
@@ -84,20 +87,24 @@ def sides(work: Workspace, path: str) -> Sides:
     return Sides(path, stages, base, ours, theirs, record)
 
 
-def decided(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Rules:
+def decided(
+    repository: Repository, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]
+) -> Rules:
     """The rules for a file: those of the repository, those decided so far, and new ones."""
-    general = merge_rules(work.repository, versions.path)
+    general = merge_rules(repository, versions.path)
     record = versions.record
     return Rules(
         (*general.rules, *map(parse, record.rules), *rules), (*map(parse, record.fallback), *otherwise)
     )
 
 
-def resolve(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]) -> Merged:
+def resolve(
+    workspace: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]
+) -> Merged:
     """Merge again with more rules. Without conflicts, the result is written and staged.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         versions: The file.
         rules: For parameters that they name.
         otherwise: For what would be in conflict without them.
@@ -105,12 +112,14 @@ def resolve(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: 
     Raises:
         ThetaError: The file can't be merged or written; nothing has changed then.
     """
-    path, repository = versions.path, work.repository
+    path, repository, known_files = versions.path, workspace.repository, workspace.known_files
     with work_file(path) as file:
-        _check_ours(work, versions, file)
+        _check_ours(repository, known_files, versions, file)
         with progress(f"merging {path}", versions.ours.size) as advance:
-            merged = merger_of(work, path, advance).merge(
-                versions.base, [versions.ours, versions.theirs], decided(work, versions, rules, otherwise)
+            merged = merger_of(workspace, path, advance).merge(
+                versions.base,
+                [versions.ours, versions.theirs],
+                decided(repository, versions, rules, otherwise),
             )
         if merged.manifest is None:
             conflict_records.write(
@@ -124,11 +133,17 @@ def resolve(work: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: 
                 ),
             )
             return merged
-        put(work, versions, merged.manifest, file)
+        put(repository, known_files, versions, merged.manifest, file)
     return merged
 
 
-def put(work: Workspace, versions: Sides, manifest: Manifest, file: WorkFile | None) -> None:
+def put(
+    repository: Repository,
+    known_files: KnownFiles,
+    versions: Sides,
+    manifest: Manifest,
+    file: WorkFile | None,
+) -> None:
     """Write a merged version over ours in the work tree, and stage it.
 
     Raises:
@@ -141,11 +156,11 @@ def put(work: Workspace, versions: Sides, manifest: Manifest, file: WorkFile | N
             raise ThetaError(f"{path} was written to meanwhile", "try again when it's quiet")
 
     with progress(f"writing {path}", manifest.size) as advance:
-        write_and_stage(work, path, mode, manifest, _staged(versions), unchanged, advance)
-    conflict_records.forget(work.repository, path)
+        write_and_stage(repository, known_files, path, mode, manifest, _staged(versions), unchanged, advance)
+    conflict_records.forget(repository, path)
 
 
-def write_versions(work: Workspace, versions: Sides) -> list[str]:
+def write_versions(repository: Repository, known_files: KnownFiles, versions: Sides) -> list[str]:
     """Write each version beside the file, for a merge by hand; returns the new files.
 
     Raises:
@@ -158,19 +173,21 @@ def write_versions(work: Workspace, versions: Sides) -> list[str]:
     if taken:
         raise GitError(f"{taken[0]} exists already", "move it away first")
     objects = (manifest.objects() for manifest in names.values())
-    ensure(work.repository, {oid: size for sizes in objects for oid, size in sizes.items()})
+    ensure(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
     for name, manifest in names.items():
         temporary = Path(f"{name}.part")
         try:
             with temporary.open("xb+") as out:
-                work.smudge(manifest, out.fileno())
+                smudge(repository, known_files, manifest, out.fileno())
             temporary.rename(name)
         finally:
             temporary.unlink(missing_ok=True)
     return list(names)
 
 
-def _check_ours(work: Workspace, versions: Sides, file: WorkFile | None) -> None:
+def _check_ours(
+    repository: Repository, known_files: KnownFiles, versions: Sides, file: WorkFile | None
+) -> None:
     """Only ours may be replaced: anything else in the work tree is somebody's work."""
     path = versions.path
     quoted = shlex.quote(path)
@@ -182,8 +199,7 @@ def _check_ours(work: Workspace, versions: Sides, file: WorkFile | None) -> None
         if bytes(file.data) == versions.ours.to_bytes():
             return
     else:
-        repository = work.repository
-        now = work.remembered(file) or fingerprint(
+        now = known_files.manifest(file) or fingerprint(
             file.data, repository.settings.thread_count, repository.store.temporary_file
         )
         if same_content(now, versions.ours):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from git_theta.errors import ManifestError
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
 
-def manifest_of(work: Workspace, path: str, text: bytes) -> Manifest | None:
+def manifest_of(cleaners: Cleaners, path: str, text: bytes) -> Manifest | None:
     """The manifest that a version is; one is made of a file that Git has as a whole; `None` for an empty one.
 
     Raises:
@@ -20,4 +20,4 @@ def manifest_of(work: Workspace, path: str, text: bytes) -> Manifest | None:
             return parse(text)
         except ManifestError as error:
             raise ManifestError(f"one side isn't a valid manifest: {error.message}", error.hint) from error
-    return work.cleaner(path).clean(memoryview(text)).manifest
+    return cleaners.cleaner(path).clean(memoryview(text)).manifest

@@ -20,6 +20,7 @@ from git_theta.git.migrate.pack import Pack
 from git_theta.git.migrate.stored import IN_MEMORY, Stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
+from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
 from git_theta.store.lfs.pointer import Pointer
@@ -33,19 +34,19 @@ class Converter:
     """Converts blobs of one repository.
 
     Args:
-        work: The filter, whose cleaning and smudging this is.
+        workspace: How files are cleaned and smudged.
         objects: Where blobs are read from.
         lfs: The objects of git-lfs.
         pack: Where new blobs go, but for plain files: those go to the repository at once.
     """
 
-    def __init__(self, work: Workspace, objects: Objects, lfs: LocalStore, pack: Pack) -> None:
-        self._work = work
+    def __init__(self, workspace: Workspace, objects: Objects, lfs: LocalStore, pack: Pack) -> None:
+        self._workspace = workspace
         self._objects = objects
         self._lfs = lfs
         self._pack = pack
         self._recent: deque[Manifest] = deque(maxlen=_RECENT)
-        self._cache = work.repository.cache()
+        self._cache = workspace.repository.cache()
         self._cache_turn = Lock()
 
     def close(self) -> None:
@@ -82,7 +83,7 @@ class Converter:
             return self._pack.add("blob", b""), Stored("empty", 0, 0)
         if target == "plain":
             advance(len(data))
-            return _hash(self._work.repository.git, data), Stored("plain", len(data), len(data))
+            return _hash(self._workspace.repository.git, data), Stored("plain", len(data), len(data))
         if target == "lfs":
             found = Pointer(self._lfs.put(pieces(data)), len(data))
             text = pointer(found.oid, found.size)
@@ -113,13 +114,13 @@ class Converter:
             return memoryview(self._objects.read(oid).data)
         if stored.kind == "theta-0.2":
             at = legacy.earlier(self._objects, stored.path)
-            tmp = self._work.repository.store.tmp
+            tmp = self._workspace.repository.store.tmp
             return legacy.restore(self._objects.read(oid).data, stored.path, at, self._lfs, stored.lfs, tmp)
-        handle = self._work.repository.store.temporary_file()
+        handle = self._workspace.repository.store.temporary_file()
         try:
             if stored.kind == "theta":
                 manifest = stored.manifest or parse(self._objects.read(oid).data)
-                self._work.smudge(manifest, handle)
+                smudge(self._workspace.repository, self._workspace.known_files, manifest, handle)
             else:
                 self._objects.copy(oid, handle)
             return mapped(handle)
@@ -139,7 +140,7 @@ class Converter:
 
     def _cleaner(self, path: str, advance: Callable[[int], object]) -> Cleaner:
         """As for `git add`, and it knows what was stored a moment ago."""
-        usual = self._work.cleaner(path, advance)
+        usual = self._workspace.cleaners.cleaner(path, advance)
         return replace(
             usual, known=self._known, candidates=lambda: [*reversed(self._recent), *usual.candidates()]
         )

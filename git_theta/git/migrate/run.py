@@ -90,13 +90,13 @@ class Summary:
     others: tuple[str, ...] = ()
 
 
-def migrate(work: Workspace, request: Request) -> Summary:
+def migrate(workspace: Workspace, request: Request) -> Summary:
     """Convert files in what will be the next commit, or in history.
 
     Until the very end, nothing is changed that anyone could see.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         request: What to do.
 
     Raises:
@@ -104,7 +104,7 @@ def migrate(work: Workspace, request: Request) -> Summary:
         MissingObjectError: The content of a file can't be had.
         ThetaError: Something is damaged, or can't be written.
     """
-    repository = work.repository
+    repository = workspace.repository
     # What replaces an object is for looking at history, not for rewriting it.
     git = Git(repository.git.cwd, {**os.environ, "GIT_NO_REPLACE_OBJECTS": "1"})
     _refuse_without_filter(git, request.target)
@@ -123,7 +123,7 @@ def migrate(work: Workspace, request: Request) -> Summary:
         refuse_changes(git, objects)
         tips = list(chosen.values()) if request.rewrite else [git.line("rev-parse", "HEAD")]
         history = read_history(git, objects, tips, ancestors=request.rewrite)
-        return _Migration(work, git, request, history, folder, stack).run(chosen)
+        return _Migration(workspace, git, request, history, folder, stack).run(chosen)
 
 
 def _refuse_without_filter(git: Git, target: Target) -> None:
@@ -135,27 +135,34 @@ def _refuse_without_filter(git: Git, target: Target) -> None:
 
 class _Migration:
     def __init__(
-        self, work: Workspace, git: Git, request: Request, history: History, folder: Path, stack: ExitStack
+        self,
+        workspace: Workspace,
+        git: Git,
+        request: Request,
+        history: History,
+        folder: Path,
+        stack: ExitStack,
     ) -> None:
-        self.work = work
+        self.workspace = workspace
+        self.repository = workspace.repository
         self.git = git
         self.request = request
         self.history = history
         self.objects = history.objects
         self.folder = folder
-        self.lfs = lfs_store(work.repository)
+        self.lfs = lfs_store(workspace.repository)
         file = stack.enter_context((folder / "pack").open("w+b"))
         self.pack = Pack(file, git.line("rev-parse", "--show-object-format"))
-        self.converter = stack.enter_context(closing(Converter(work, self.objects, self.lfs, self.pack)))
+        self.converter = stack.enter_context(closing(Converter(workspace, self.objects, self.lfs, self.pack)))
         self.stack = stack
         self.absent: dict[str, int | None] = {}
-        self.after = Tally(work.repository.store)
+        self.after = Tally(workspace.repository.store)
 
     def run(self, chosen: Mapping[str, str]) -> Summary:
         goal, others = self._goal()
         selection = self.stack.enter_context(closing(Selection(self.git, self.objects, goal, self.folder)))
         plan = make_plan(self.history, selection)
-        tally = Tally(self.work.repository.store)
+        tally = Tally(self.repository.store)
         stored = self._concerned(plan, tally)
         if not stored:
             return Summary(others=others)
@@ -196,7 +203,7 @@ class _Migration:
 
     def _concerned(self, plan: Plan, tally: Tally) -> dict[str, Stored]:
         """The blobs that aren't as they should be, in the order of the plan."""
-        found, store = {}, self.work.repository.store
+        found, store = {}, self.repository.store
         outwards = self.request.target != "theta"
         for version in plan.versions:
             stored = read_stored(self.objects, version.oid, version.path, manifests=outwards)
@@ -233,9 +240,9 @@ class _Migration:
         """Get whatever isn't here, for all files at once."""
         lfs = {oid: size for each in stored.values() for oid, size in each.lfs.items()}
         paths = {each.pointer.oid: plan.paths[oid] for oid, each in stored.items() if each.pointer}
-        absent_objects(self.lfs, lfs, [from_work_tree(paths), from_servers(self.work.repository)])
+        absent_objects(self.lfs, lfs, [from_work_tree(paths), from_servers(self.workspace.repository)])
         if self.absent:
-            ensure(self.work.repository, self.absent)
+            ensure(self.repository, self.absent)
 
     def _convert(self, plan: Plan, stored: Mapping[str, Stored]) -> dict[str, tuple[str, Stored]]:
         made: dict[str, tuple[str, Stored]] = {}
@@ -278,7 +285,7 @@ class _Migration:
         moved: Mapping[str, tuple[str, str]],
     ) -> Sequence[str]:
         """The step that can be seen; returns the files that have their content now."""
-        repository = self.work.repository
+        repository = self.repository
         wants_hooks = self.request.target == "theta" and repository.settings.hooks
         # Git mayn't have called the filter here yet, and a push needs a hook.
         if wants_hooks and not hooks_installed(repository.hooks_dir):
@@ -286,7 +293,13 @@ class _Migration:
         reason = f"git theta migrate: to {self.request.target}"
         here = self._checked_out(head, moved)
         wanted = changes(self.git, here.tree, new_tree) if here else []
-        switch = Switch(self.work, self.objects, self.converter, {**stored, **dict(made.values())})
+        switch = Switch(
+            repository,
+            self.workspace.known_files,
+            self.objects,
+            self.converter,
+            {**stored, **dict(made.values())},
+        )
         switch.go(wanted, lambda: refs.move(self.git, moved, reason) if moved else None)
         return switch.written
 

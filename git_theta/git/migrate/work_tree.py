@@ -18,7 +18,8 @@ from git_theta.git.migrate.stored import IN_MEMORY, Stored, read_stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.report.words import plural, printable
 from git_theta.store.cache import same_file
 
@@ -92,18 +93,25 @@ class Switch:
         written: Files that were pointers or manifests, and have their content now.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Told about files whose manifest changes.
         objects: Where blobs are read from.
         converter: Where the content of files comes from.
         stored: Blob → what it stands for, old ones and new ones.
     """
 
     def __init__(
-        self, work: Workspace, objects: Objects, converter: Converter, stored: Mapping[str, Stored]
+        self,
+        repository: Repository,
+        known_files: KnownFiles,
+        objects: Objects,
+        converter: Converter,
+        stored: Mapping[str, Stored],
     ) -> None:
         self.written: list[str] = []
-        self._work = work
-        self._git = work.repository.git
+        self._git = repository.git
+        self._index = repository.index
+        self._known_files = known_files
         self._objects = objects
         self._converter = converter
         self._stored = stored
@@ -138,7 +146,7 @@ class Switch:
                 if status:
                     stats[change.path] = status
         oids = {change.path: change.new[1] for change in files if change.path in stats}
-        refresh_stats(self._git, self._work.repository.index, Path.cwd(), oids, stats=stats)
+        refresh_stats(self._git, self._index, Path.cwd(), oids, stats=stats)
 
     def _stage(self, entries: Iterable[tuple[Change, tuple[str, str]]]) -> None:
         lines, hidden = [], []
@@ -185,7 +193,7 @@ class Switch:
             return None
         manifest = self._converter.known_manifest(change.new[1]) if new.kind == "theta" else None
         if manifest:
-            self._work.remember_file(manifest, status)
+            self._known_files.remember(manifest, status)
         return status
 
     def _write(self, path: str, data: memoryview, mode: int) -> os.stat_result:
@@ -195,7 +203,7 @@ class Switch:
                 for piece in pieces(data):
                     file.write(piece)
             os.fchmod(handle, stat.S_IMODE(mode))
-            past = quiet_mtime_ns(self._work.repository.index)
+            past = quiet_mtime_ns(self._index)
             os.utime(handle, ns=(past, past))
             os.rename(name, path)
             return os.fstat(handle)

@@ -12,8 +12,8 @@ from git_theta.git.remote.fetch import ensure, fetch_objects, needed
 from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.materialise import find_pending, materialise
-from git_theta.git.worktree.workspace import Workspace
 from git_theta.runtime.progress import progress
 
 _TRACKED = "attr:filter=theta,top"
@@ -49,30 +49,33 @@ class Pulled:
     failed: Sequence[str]
 
 
-def pull(work: Workspace, choice: Choice, say: Callable[[str], object]) -> Pulled:
+def pull(
+    repository: Repository, known_files: KnownFiles, choice: Choice, say: Callable[[str], object]
+) -> Pulled:
     """Write the chosen files that are only manifests, and fetch what they need first.
 
     A file that was changed isn't touched. A failure to fetch is told on stderr, and doesn't keep files
     from being written whose objects are here.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Told about each file that is written.
         choice: The files.
         say: Told in one line what was fetched, if anything was.
 
     Raises:
         UsageError: No checkpoint is chosen.
     """
-    chosen = _chosen(work.repository, choice)
-    pending = [item for item in find_pending(work, choice.paths) if item.path in chosen]
+    chosen = _chosen(repository, choice)
+    pending = [item for item in find_pending(repository, choice.paths) if item.path in chosen]
     objects = (item.manifest.objects() for item in pending)
     try:
         every = {oid: size for sizes in objects for oid, size in sizes.items()}
-        ensure(work.repository, every, say)
+        ensure(repository, every, say)
     except ThetaError as error:
         explain(None, error)
     with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
-        failed = materialise(work, pending, advance)
+        failed = materialise(repository, known_files, pending, advance)
     return Pulled(len(pending) - len(failed), failed)
 
 

@@ -21,7 +21,9 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.report.words import plural
 from git_theta.store.cache import FINE_TICK, same_file
@@ -45,7 +47,10 @@ class Pending:
 
 
 def materialise(
-    work: Workspace, pending: Iterable[Pending], progress: Callable[[int], object] = lambda _count: None
+    repository: Repository,
+    known_files: KnownFiles,
+    pending: Iterable[Pending],
+    progress: Callable[[int], object] = lambda _count: None,
 ) -> list[str]:
     """Write the files and renew their stat in the index.
 
@@ -53,7 +58,8 @@ def materialise(
     the manifest where it is, and doesn't keep the other files from being written.
 
     Args:
-        work: The filter of the repository; the current folder is the top of its work tree.
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Told about each file.
         pending: What to write.
         progress: Called with the number of bytes of each finished parameter.
 
@@ -65,7 +71,7 @@ def materialise(
     try:
         for item in pending:
             try:
-                status = _write(work, item, progress)
+                status = _write(repository, known_files, item, progress)
                 if status:
                     done.append((item, status))
             except (ThetaError, OSError) as error:
@@ -73,7 +79,7 @@ def materialise(
                 explain(item.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
     finally:
         if done:
-            _refresh(work, done)
+            _refresh(repository, known_files, done)
     return failed
 
 
@@ -90,14 +96,14 @@ def tell_failed(paths: Sequence[str]) -> None:
         )
 
 
-def find_pending(work: Workspace, paths: Iterable[str] = ()) -> list[Pending]:
+def find_pending(repository: Repository, paths: Iterable[str] = ()) -> list[Pending]:
     """Tracked files whose work-tree content is exactly the manifest that the index has.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        repository: The repository; the current folder is the top of its work tree.
         paths: Paths or folders from there; all when empty.
     """
-    git = work.repository.git
+    git = repository.git
     wanted = [f":(attr:filter=theta,top,literal){path}" for path in paths] or [":(attr:filter=theta,top)"]
     listing = git.run("ls-files", "-s", "-z", "--", *wanted)
     found = []
@@ -127,18 +133,20 @@ def _small_manifest(path: str) -> bytes | None:
         return None
 
 
-def _write(work: Workspace, item: Pending, progress: Callable[[int], object]) -> os.stat_result | None:
+def _write(
+    repository: Repository, known_files: KnownFiles, item: Pending, progress: Callable[[int], object]
+) -> os.stat_result | None:
     """Write one file; returns its stat, or `None` if there's nothing to do any more."""
     if not _inside(item.path):
         return None
     if _small_manifest(item.path) != item.text:
-        return _written_by_a_hook(work, item)
+        return _written_by_a_hook(known_files, item)
     mode = stat.S_IMODE(os.lstat(item.path).st_mode)
-    handle, name = _temporary(work, item.path)
+    handle, name = _temporary(repository, item.path)
     try:
-        work.smudge(item.manifest, handle, progress)
+        smudge(repository, known_files, item.manifest, handle, progress)
         os.fchmod(handle, mode)
-        past = quiet_mtime_ns(work.repository.index)
+        past = quiet_mtime_ns(repository.index)
         os.utime(handle, ns=(past, past))
         if _small_manifest(item.path) != item.text:
             os.unlink(name)
@@ -146,7 +154,7 @@ def _write(work: Workspace, item: Pending, progress: Callable[[int], object]) ->
         os.rename(name, item.path)
         # A rename changes the ctime, so only now is the stat what the index should have.
         status = os.fstat(handle)
-        work.remember_file(item.manifest, status)
+        known_files.remember(item.manifest, status)
     except BaseException:
         with suppress(OSError):
             os.unlink(name)
@@ -156,14 +164,14 @@ def _write(work: Workspace, item: Pending, progress: Callable[[int], object]) ->
     return status
 
 
-def _written_by_a_hook(work: Workspace, item: Pending) -> os.stat_result | None:
+def _written_by_a_hook(known_files: KnownFiles, item: Pending) -> os.stat_result | None:
     """The stat of a file that is materialised already.
 
     A hook did it in the middle of a rebase, for example, and renewed the index too; but git went on with
     the index that it had in memory, and wrote that.
     """
     with work_file(item.path) as file:
-        return file.status if file and work.remembered(file) == item.manifest else None
+        return file.status if file and known_files.manifest(file) == item.manifest else None
 
 
 def _inside(path: str) -> bool:
@@ -173,10 +181,10 @@ def _inside(path: str) -> bool:
     return os.path.realpath(folder or ".") == os.path.normpath(os.path.join(top, folder))
 
 
-def _temporary(work: Workspace, path: str) -> tuple[int, str]:
+def _temporary(repository: Repository, path: str) -> tuple[int, str]:
     """A new file that can be renamed to the path: in the store's folder if that's the same disk."""
     folder = os.path.dirname(path) or "."
-    tmp = work.repository.store.tmp
+    tmp = repository.store.tmp
     with suppress(OSError):
         tmp.mkdir(parents=True, exist_ok=True)
         if os.stat(tmp).st_dev == os.stat(folder).st_dev:
@@ -184,8 +192,9 @@ def _temporary(work: Workspace, path: str) -> tuple[int, str]:
     return tempfile.mkstemp(dir=folder, prefix=".git-theta-")
 
 
-def _refresh(work: Workspace, done: Sequence[tuple[Pending, os.stat_result]]) -> None:
-    repository = work.repository
+def _refresh(
+    repository: Repository, known_files: KnownFiles, done: Sequence[tuple[Pending, os.stat_result]]
+) -> None:
     files = {os.fsencode(item.path): item.oid for item, _status in done}
     stats = {os.fsencode(item.path): status for item, status in done}
     patched: set[bytes] = set()
@@ -194,10 +203,10 @@ def _refresh(work: Workspace, done: Sequence[tuple[Pending, os.stat_result]]) ->
     except (ThetaError, OSError) as error:
         # Only speed is lost: Git will clean the files again, and find them equal.
         explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))
-    _look_new(work, [(item, status) for item, status in done if os.fsencode(item.path) not in patched])
+    _look_new(known_files, [(item, status) for item, status in done if os.fsencode(item.path) not in patched])
 
 
-def _look_new(work: Workspace, files: Sequence[tuple[Pending, os.stat_result]]) -> None:
+def _look_new(known_files: KnownFiles, files: Sequence[tuple[Pending, os.stat_result]]) -> None:
     """Give files the time of now where the index has another blob, as after `git restore -s`.
 
     The file that the index knows may be back-dated to the same second, and be of the same size. Git would
@@ -214,4 +223,4 @@ def _look_new(work: Workspace, files: Sequence[tuple[Pending, os.stat_result]]) 
         # Only then is a file's time worth remembering: nothing can change it without a later one.
         time.sleep(FINE_TICK / 1e9)
     for item, status in renewed:
-        work.remember_file(item.manifest, status)
+        known_files.remember(item.manifest, status)

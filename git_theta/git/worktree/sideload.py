@@ -59,14 +59,14 @@ class _Version:
     oid: str
 
 
-def sideload(work: Workspace, path: str, kind: str, data: Path) -> Outcome:
+def sideload(workspace: Workspace, path: str, kind: str, data: Path) -> Outcome:
     """Store the updates that a user gives.
 
     Where the work tree has the previous version, it gets the result. Where it has another, that is what
     is stored, exactly: parameters that the updates are for as those, with what is lacking.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         path: The checkpoint, from there.
         kind: One of `given.KINDS`.
         data: A checkpoint file or an adapter's folder.
@@ -74,7 +74,7 @@ def sideload(work: Workspace, path: str, kind: str, data: Path) -> Outcome:
     Raises:
         ThetaError: Something doesn't fit. Nothing is staged then, and the work tree is as it was.
     """
-    before = _previous(work, path)
+    before = _previous(workspace, path)
     specs = {entry.name: entry.spec for entry in before.manifest.entries}
     if data.is_dir() and not is_adapter(data):
         raise UsageError(f"{data} is a folder without adapter_config.json", "give a file, or PEFT's folder")
@@ -83,29 +83,29 @@ def sideload(work: Workspace, path: str, kind: str, data: Path) -> Outcome:
         for step in steps:
             check(step, name, specs[name])
     old = before.manifest.by_name
-    ensure(work.repository, needed([before.manifest.layout, *(old[name] for name in given)]))
+    ensure(workspace.repository, needed([before.manifest.layout, *(old[name] for name in given)]))
     with work_file(path) as file:
-        now = _content(work, path, file, before.manifest)
+        now = _content(workspace, path, file, before.manifest)
         if now == before.manifest:
-            return _predict(work, path, before, given, file)
+            return _predict(workspace, path, before, given, file)
         assert file is not None  # noqa: S101
-        return _exact(work, path, before, now, given, file)
+        return _exact(workspace, path, before, now, given, file)
 
 
-def requantize(work: Workspace, path: str, epsilon: float) -> Outcome:
+def requantize(workspace: Workspace, path: str, epsilon: float) -> Outcome:
     """Store the file in the work tree as whole steps from its previous version, and write what comes out.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        workspace: The repository's parts; the current folder is the top of the work tree.
         path: The checkpoint, from there.
         epsilon: The error bound, relative; see `quantized.step_of`.
 
     Raises:
         ThetaError: As for `sideload`.
     """
-    before = _previous(work, path)
+    before = _previous(workspace, path)
     with work_file(path) as file:
-        now = _content(work, path, file, before.manifest)
+        now = _content(workspace, path, file, before.manifest)
         if now == before.manifest or file is None:
             return Outcome(0, 0, 0, written=False)
         old = before.manifest.by_name
@@ -114,17 +114,17 @@ def requantize(work: Workspace, path: str, epsilon: float) -> Outcome:
             if name not in old or old[name].spec != now.by_name[name].spec:
                 return None
             try:
-                return quantize(old[name], value, step_of(epsilon), work.repository.store)
+                return quantize(old[name], value, step_of(epsilon), workspace.repository.store)
             except UnsuitableError:
                 return None
 
         wanted = [e.name for e in now.entries if e.name not in old or old[e.name].digest != e.digest]
-        ensure(work.repository, needed(old[name] for name in wanted if name in old))
-        moved = _made(work, file, wanted, make)
+        ensure(workspace.repository, needed(old[name] for name in wanted if name in old))
+        moved = _made(workspace, file, wanted, make)
         stands = {now.by_name[name].digest: entry for name, entry in moved.items()}
-        cleaned = _clean(work, path, file, before.manifest, stands)
+        cleaned = _clean(workspace, path, file, before.manifest, stands)
         manifest = replace(cleaned, entries=tuple(_settled(entry, stands) for entry in cleaned.entries))
-        return _write(work, path, before, manifest, file)
+        return _write(workspace, path, before, manifest, file)
 
 
 def _settled(entry: Entry, stands: Mapping[str, Entry]) -> Entry:
@@ -133,9 +133,9 @@ def _settled(entry: Entry, stands: Mapping[str, Entry]) -> Entry:
     return replace(entry, digest=stand.digest) if stand and stand.source == entry.source else entry
 
 
-def _previous(work: Workspace, path: str) -> _Version:
+def _previous(workspace: Workspace, path: str) -> _Version:
     """The version in the index, or else in HEAD."""
-    git = work.repository.git
+    git = workspace.repository.git
     attribute = git.run("check-attr", "-z", "filter", "--", path).split(b"\0")
     if attribute[2:3] != [b"theta"]:
         raise UsageError(f"{path} isn't tracked by git-theta", f"git theta track {shlex.quote(path)}")
@@ -158,7 +158,7 @@ def _previous(work: Workspace, path: str) -> _Version:
     return _Version(parse(blob), mode, oid)
 
 
-def _content(work: Workspace, path: str, file: WorkFile | None, before: Manifest) -> Manifest:
+def _content(workspace: Workspace, path: str, file: WorkFile | None, before: Manifest) -> Manifest:
     """What the work tree has; exactly `before` if it's the same."""
     if file is None:
         raise UsageError(
@@ -168,8 +168,8 @@ def _content(work: Workspace, path: str, file: WorkFile | None, before: Manifest
         if bytes(file.data) == before.to_bytes():
             return before
         raise UsageError(f"{path} holds a manifest", "write the file first: git theta checkout")
-    now = work.remembered(file) or fingerprint(
-        file.data, work.repository.settings.thread_count, work.repository.store.temporary_file
+    now = workspace.known_files.manifest(file) or fingerprint(
+        file.data, workspace.repository.settings.thread_count, workspace.repository.store.temporary_file
     )
     same = (now.size, _values(now)) == (before.size, _values(before))
     return before if same else now
@@ -180,26 +180,26 @@ def _values(manifest: Manifest) -> list[tuple[object, ...]]:
 
 
 def _predict(
-    work: Workspace,
+    workspace: Workspace,
     path: str,
     before: _Version,
     given: Mapping[str, Sequence[Given]],
     file: WorkFile | None,
 ) -> Outcome:
     """Let the updates make the new version."""
-    store = work.repository.store
+    store = workspace.repository.store
     old = before.manifest.by_name
-    threads = work.repository.settings.thread_count
+    threads = workspace.repository.settings.thread_count
     made = store_all(lambda name: apply(old[name], given[name], store), given, store, threads)
     made = {name: entry for name, entry in made.items() if entry.digest != old[name].digest}
-    made.update(_tied(work, before.manifest, made))
+    made.update(_tied(workspace, before.manifest, made))
     entries = tuple(made.get(entry.name, entry) for entry in before.manifest.entries)
-    return _write(work, path, before, replace(before.manifest, entries=entries), file)
+    return _write(workspace, path, before, replace(before.manifest, entries=entries), file)
 
 
-def _tied(work: Workspace, manifest: Manifest, made: Mapping[str, Entry]) -> dict[str, Entry]:
+def _tied(workspace: Workspace, manifest: Manifest, made: Mapping[str, Entry]) -> dict[str, Entry]:
     """Parameters that are the same bytes of the file as ones that changed, and aren't given themselves."""
-    layout = Smudger(work.repository.store).layout(manifest)
+    layout = Smudger(workspace.repository.store).layout(manifest)
     places = {p.name: (p.offset, p.strides, p.big_endian) for p in layout.placements}
     changed = {(places.get(name), entry.spec): entry for name, entry in made.items()}
     found = {}
@@ -211,7 +211,7 @@ def _tied(work: Workspace, manifest: Manifest, made: Mapping[str, Entry]) -> dic
 
 
 def _exact(
-    work: Workspace,
+    workspace: Workspace,
     path: str,
     before: _Version,
     now: Manifest,
@@ -219,7 +219,7 @@ def _exact(
     file: WorkFile,
 ) -> Outcome:
     """Let the updates say how the new version, which is there, came about."""
-    store = work.repository.store
+    store = workspace.repository.store
     old = before.manifest.by_name
 
     def make(name: str, value: memoryview) -> Draft | None:
@@ -231,11 +231,13 @@ def _exact(
         found = apply(old[name], given[name], store, value)
         return found if _pays(found, value) else None
 
-    made = _made(work, file, given, make)
-    manifest = _clean(work, path, file, before.manifest, {entry.digest: entry for entry in made.values()})
+    made = _made(workspace, file, given, make)
+    manifest = _clean(
+        workspace, path, file, before.manifest, {entry.digest: entry for entry in made.values()}
+    )
     _check_unchanged(path, file)
-    stage(work, path, before.mode, manifest, file.status)
-    return _outcome(work, before.manifest, manifest, written=False)
+    stage(workspace.repository, workspace.known_files, path, before.mode, manifest, file.status)
+    return _outcome(workspace, before.manifest, manifest, written=False)
 
 
 def _pays(found: Draft, value: memoryview) -> bool:
@@ -246,13 +248,13 @@ def _pays(found: Draft, value: memoryview) -> bool:
 
 
 def _made(
-    work: Workspace,
+    workspace: Workspace,
     file: WorkFile,
     names: Sequence[str] | Mapping[str, object],
     make: Callable[[str, memoryview], Draft | None],
 ) -> dict[str, Entry]:
     """Drafts for some values of a file, stored."""
-    store, threads = work.repository.store, work.repository.settings.thread_count
+    store, threads = workspace.repository.store, workspace.repository.settings.thread_count
     with ThreadPoolExecutor(threads) as pool:
         tensors = {tensor.name: tensor for tensor in split(file.data, formats.registry(), pool).tensors}
 
@@ -265,11 +267,11 @@ def _made(
 
 
 def _clean(
-    work: Workspace, path: str, file: WorkFile, before: Manifest, stands: Mapping[str, Entry]
+    workspace: Workspace, path: str, file: WorkFile, before: Manifest, stands: Mapping[str, Entry]
 ) -> Manifest:
     """Store a file as `git add` does, but for the values that there are sources for."""
     with progress(f"adding {path}", len(file.data)) as advance:
-        cleaner = work.cleaner(path, advance)
+        cleaner = workspace.cleaners.cleaner(path, advance)
 
         def known(digest: str) -> Source | None:
             return stands[digest].source if digest in stands else cleaner.known(digest)
@@ -278,12 +280,13 @@ def _clean(
 
 
 def _write(
-    work: Workspace, path: str, before: _Version, manifest: Manifest, file: WorkFile | None
+    workspace: Workspace, path: str, before: _Version, manifest: Manifest, file: WorkFile | None
 ) -> Outcome:
     if manifest != before.manifest or file is None or is_manifest(file.data):
         with progress(f"writing {path}", manifest.size) as advance:
             write_and_stage(
-                work,
+                workspace.repository,
+                workspace.known_files,
                 path,
                 before.mode,
                 manifest,
@@ -291,7 +294,7 @@ def _write(
                 partial(_check_unchanged, path, file),
                 advance,
             )
-    return _outcome(work, before.manifest, manifest, written=manifest != before.manifest)
+    return _outcome(workspace, before.manifest, manifest, written=manifest != before.manifest)
 
 
 def _check_unchanged(path: str, file: WorkFile | None) -> None:
@@ -301,10 +304,10 @@ def _check_unchanged(path: str, file: WorkFile | None) -> None:
         raise ThetaError(f"{path} was written to meanwhile", "try again when it's quiet")
 
 
-def _outcome(work: Workspace, before: Manifest, after: Manifest, written: bool) -> Outcome:
+def _outcome(workspace: Workspace, before: Manifest, after: Manifest, written: bool) -> Outcome:
     old = before.by_name
     changed = [e for e in after.entries if e.name not in old or old[e.name].digest != e.digest]
     known = {ref for entry in before.all_entries() for ref in entry.source.payloads()}
     new = {ref for entry in after.all_entries() for ref in entry.source.payloads()} - known
-    stored = payload_bytes(new, work.repository.store.size)
+    stored = payload_bytes(new, workspace.repository.store.size)
     return Outcome(len(changed), sum(entry.spec.nbytes for entry in changed), stored, written)

@@ -11,15 +11,25 @@ from pathlib import Path
 
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.remote.fetch import ensure
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import Manifest
 
 
-def stage(work: Workspace, path: str, mode: str, manifest: Manifest, status: os.stat_result) -> None:
+def stage(
+    repository: Repository,
+    known_files: KnownFiles,
+    path: str,
+    mode: str,
+    manifest: Manifest,
+    status: os.stat_result,
+) -> None:
     """Put a manifest into the index for a file that has its content already.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Told about the file.
         path: From there.
         mode: As in the index, for example `100644`.
         manifest: What the file stands for.
@@ -28,13 +38,14 @@ def stage(work: Workspace, path: str, mode: str, manifest: Manifest, status: os.
     Raises:
         GitError: The index is locked, for example.
     """
-    oid = _put(work, manifest)
-    _point(work, path, mode, oid)
-    _settle(work, path, oid, manifest, status)
+    oid = _put(repository, manifest)
+    _point(repository, path, mode, oid)
+    _settle(repository, known_files, path, oid, manifest, status)
 
 
 def write_and_stage(
-    work: Workspace,
+    repository: Repository,
+    known_files: KnownFiles,
     path: str,
     mode: str,
     manifest: Manifest,
@@ -47,7 +58,8 @@ def write_and_stage(
     Both or neither: whatever can fail is done before the file is replaced.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Told about the file.
         path: From there.
         mode: As in the index.
         manifest: What the file becomes. Objects that aren't here are fetched.
@@ -58,21 +70,21 @@ def write_and_stage(
     Raises:
         ThetaError: The file can't be made, or the index is locked.
     """
-    ensure(work.repository, manifest.objects())
+    ensure(repository, manifest.objects())
     handle, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".git-theta-")
     try:
-        work.smudge(manifest, handle, progress)
+        smudge(repository, known_files, manifest, handle, progress)
         os.fchmod(handle, stat.S_IMODE(os.stat(path).st_mode))
-        past = quiet_mtime_ns(work.repository.index)
+        past = quiet_mtime_ns(repository.index)
         os.utime(handle, ns=(past, past))
         os.fsync(handle)
-        oid = _put(work, manifest)
+        oid = _put(repository, manifest)
         unchanged()
-        _point(work, path, mode, oid)
+        _point(repository, path, mode, oid)
         try:
             os.rename(name, path)
         except BaseException:
-            work.repository.git.run("update-index", "-z", "--index-info", stdin=before)
+            repository.git.run("update-index", "-z", "--index-info", stdin=before)
             raise
         # A rename changes the ctime, so only now is the stat what the index should have.
         status = os.fstat(handle)
@@ -82,17 +94,17 @@ def write_and_stage(
         raise
     finally:
         os.close(handle)
-    _settle(work, path, oid, manifest, status)
+    _settle(repository, known_files, path, oid, manifest, status)
 
 
-def _put(work: Workspace, manifest: Manifest) -> str:
-    oid = work.repository.git.run("hash-object", "-w", "--stdin", stdin=manifest.to_bytes())
+def _put(repository: Repository, manifest: Manifest) -> str:
+    oid = repository.git.run("hash-object", "-w", "--stdin", stdin=manifest.to_bytes())
     return oid.decode().strip()
 
 
-def _point(work: Workspace, path: str, mode: str, oid: str) -> None:
+def _point(repository: Repository, path: str, mode: str, oid: str) -> None:
     line = index_line(path, mode, oid)
-    work.repository.git.run("update-index", "-z", "--index-info", stdin=line)
+    repository.git.run("update-index", "-z", "--index-info", stdin=line)
 
 
 def index_line(path: str, mode: str, oid: str, stage: int = 0) -> bytes:
@@ -100,9 +112,15 @@ def index_line(path: str, mode: str, oid: str, stage: int = 0) -> bytes:
     return f"{mode} {oid} {stage}\t".encode() + os.fsencode(path) + b"\0"
 
 
-def _settle(work: Workspace, path: str, oid: str, manifest: Manifest, status: os.stat_result) -> None:
+def _settle(
+    repository: Repository,
+    known_files: KnownFiles,
+    path: str,
+    oid: str,
+    manifest: Manifest,
+    status: os.stat_result,
+) -> None:
     """Git needn't read the file again."""
-    work.remember_file(manifest, status)
+    known_files.remember(manifest, status)
     name = os.fsencode(path)
-    repository = work.repository
     refresh_stats(repository.git, repository.index, Path.cwd(), {name: oid}, stats={name: status})

@@ -16,7 +16,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.foreign_pointers import stand_in
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, parse
 
@@ -66,13 +67,14 @@ class _Indexed:
     sparse: bool
 
 
-def states(work: Workspace) -> Iterator[FileState]:
+def states(repository: Repository, known_files: KnownFiles) -> Iterator[FileState]:
     """The state of every tracked file, in the order of their paths.
 
     Args:
-        work: The filter; the current folder is the top of the work tree.
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Files that needn't be read again.
     """
-    git = work.repository.git
+    git = repository.git
     indexed = {entry.path: entry for entry in _indexed(git)}
     before = _staged(git)
     with Blobs(git.cwd) as blobs:
@@ -80,33 +82,40 @@ def states(work: Workspace) -> Iterator[FileState]:
             old = _parsed(blobs.read(before[path])) if before.get(path) else None
             entry = indexed.get(path)
             if entry:
-                yield _state(work, entry, blobs.read(entry.oid), old, staged=path in before)
+                yield _state(
+                    repository, known_files, entry, blobs.read(entry.oid), old, staged=path in before
+                )
             elif old and before[path]:
                 yield FileState(path, diff(old, None), Work.REMOVED)
 
 
 def _state(
-    work: Workspace, entry: _Indexed, blob: bytes | None, old: Manifest | None, staged: bool
+    repository: Repository,
+    known_files: KnownFiles,
+    entry: _Indexed,
+    blob: bytes | None,
+    old: Manifest | None,
+    staged: bool,
 ) -> FileState:
     if not entry.merged:
-        record = conflict_records.current(work.repository, entry.path)
+        record = conflict_records.current(repository, entry.path)
         return FileState(entry.path, None, Work.CONFLICT, conflicts=record.conflicts if record else ())
     if blob == b"":
         # An empty file is an empty blob everywhere.
-        return FileState(entry.path, None, *_compare_empty(work, entry))
+        return FileState(entry.path, None, *_compare_empty(repository, entry))
     manifest = _parsed(blob)
     if blob is None or manifest is None:
         return FileState(entry.path, None, Work.STAND_IN if blob and stand_in(blob) else Work.PLAIN)
     if entry.sparse:
         found, changes = Work.SPARSE, None
     else:
-        found, changes = _compare(work, entry.path, manifest, blob)
+        found, changes = _compare(repository, known_files, entry.path, manifest, blob)
     change = diff(old, manifest) if staged else None
-    missing = sum(not work.repository.store.has(oid) for oid in manifest.oids())
+    missing = sum(not repository.store.has(oid) for oid in manifest.oids())
     return FileState(entry.path, change or None, found, changes, missing)
 
 
-def _compare_empty(work: Workspace, entry: _Indexed) -> tuple[Work, Diff | None]:
+def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[Work, Diff | None]:
     if entry.sparse:
         return Work.SPARSE, None
     if not os.path.lexists(entry.path):
@@ -114,12 +123,14 @@ def _compare_empty(work: Workspace, entry: _Indexed) -> tuple[Work, Diff | None]
     with work_file(entry.path) as file:
         if file is None:
             return (Work.SAME if os.path.isfile(entry.path) else Work.MODIFIED), None
-        threads = work.repository.settings.thread_count
-        now = fingerprint(file.data, threads, work.repository.store.temporary_file)
+        threads = repository.settings.thread_count
+        now = fingerprint(file.data, threads, repository.store.temporary_file)
         return Work.MODIFIED, diff(None, now)
 
 
-def _compare(work: Workspace, path: str, manifest: Manifest, blob: bytes) -> tuple[Work, Diff | None]:
+def _compare(
+    repository: Repository, known_files: KnownFiles, path: str, manifest: Manifest, blob: bytes
+) -> tuple[Work, Diff | None]:
     with work_file(path) as file:
         if file is None:
             return (Work.MODIFIED if os.path.lexists(path) else Work.DELETED), None
@@ -129,12 +140,12 @@ def _compare(work: Workspace, path: str, manifest: Manifest, blob: bytes) -> tup
                 return Work.PENDING, None
             other = _parsed(text)
             return Work.MODIFIED, diff(manifest, other) if other else None
-        now = work.remembered(file)
+        now = known_files.manifest(file)
         if now is None:
-            threads = work.repository.settings.thread_count
-            now = fingerprint(file.data, threads, work.repository.store.temporary_file)
+            threads = repository.settings.thread_count
+            now = fingerprint(file.data, threads, repository.store.temporary_file)
             if not diff(manifest, now) and file.unchanged():
-                work.remember_file(manifest, file.status)
+                known_files.remember(manifest, file.status)
     changes = diff(manifest, now)
     return (Work.MODIFIED, changes) if changes else (Work.SAME, None)
 

@@ -1,0 +1,153 @@
+"""The clean filter: a file's content as Git sends it → the manifest that Git stores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from git_theta.errors import ManifestError, ThetaError
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.notices import note
+from git_theta.git.plumbing.work_file import WorkFile, drain, work_file
+from git_theta.git.repository.foreign_pointers import stand_in
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.cleaners import Cleaners
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.runtime.progress import progress
+
+if TYPE_CHECKING:
+    from git_theta.clean import Cleaned
+
+_CONFLICT_MARKER = re.compile(rb"^<{7} ", re.MULTILINE)
+
+
+class CleanFilter:
+    """Cleans the files of one repository, one after the other.
+
+    Args:
+        repository: The repository; the current folder is the top of its work tree.
+        known_files: Files that needn't be read again.
+        cleaners: The cleaner for each path.
+    """
+
+    def __init__(self, repository: Repository, known_files: KnownFiles, cleaners: Cleaners) -> None:
+        self._repository = repository
+        self._known_files = known_files
+        self._cleaners = cleaners
+        self._blobs = Blobs(repository.git.cwd)
+
+    def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
+        """The manifest of a file; a text that stands for a file already is returned as it is.
+
+        Such texts are manifests, valid or with conflict markers, and those of other programs.
+
+        Args:
+            path: The file's path from the top of the work tree, if it has one.
+            content: Its bytes, as Git sends them; all are consumed.
+
+        Raises:
+            ThetaError: The store can't be written; or the user stages a file that is in conflict as the merge
+                left it.
+        """
+        blob = self._clean_content(path, content)
+        # This runs for every file that is added, so the usual case costs no more than a look for a folder.
+        if path is not None and (self._repository.git_dir / "theta" / "conflicts").is_dir():
+            from git_theta.git.worktree.add_guard import refuse_unresolved
+
+            refuse_unresolved(self._repository, path, blob)
+        return blob
+
+    def close(self) -> None:
+        """End helper processes; the next file starts another one."""
+        self._blobs.close()
+
+    def _clean_content(self, path: str | None, content: Iterable[memoryview]) -> bytes:
+        with work_file(path) as file:
+            if file and (is_manifest(file.data) or stand_in(file.data)):
+                # A file that hasn't been materialised is small: nothing is worth beginning early.
+                stream = self._drain(content, file)
+                return self._clean_bytes(path, file.data if stream is None else stream)
+            known = self._known_files.manifest(file)
+            if known:
+                stream = self._drain(content, file)
+                if stream is None:
+                    from git_theta.clean import reconcile
+
+                    return reconcile(known, self._previous(path)).to_bytes()
+                return self._clean_bytes(path, stream)
+            if file is None:
+                stream = self._drain(content, None)
+                assert stream is not None  # noqa: S101
+                return self._clean_bytes(path, stream)
+            return self._clean_while_draining(path, content, file)
+
+    def _clean_while_draining(self, path: str | None, content: Iterable[memoryview], file: WorkFile) -> bytes:
+        """Clean the mapped file already while Git sends it, and compare both."""
+        previous = self._previous(path)
+        with ThreadPoolExecutor(1) as background:
+            with progress(f"adding {path}", len(file.data)) as advance:
+                cleaner = self._cleaners.cleaner(path, advance)
+                early = background.submit(cleaner.clean, file.data, previous)
+                stream = self._drain(content, file)
+                wait([early])
+            if stream is None and file.unchanged():
+                cleaned = early.result()
+                self._known_files.remember(cleaned.manifest, file.status)
+                return _with_note(path, cleaned)
+            with suppress(ThetaError):
+                early.result()
+        if stream is None:
+            raise ThetaError(f"{path} was written to while Git read it", "try again when it's quiet")
+        return self._clean_bytes(path, stream)
+
+    def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
+        if not data:
+            # Git takes an empty file whose blob isn't empty for one that it has to look at every time.
+            return b""
+        if is_manifest(data):
+            return _unchanged_manifest(path, bytes(data))
+        kind = stand_in(data)
+        if kind:
+            note(f"{path}: {kind} stays as it is; convert it with: git theta migrate import")
+            return bytes(data)
+        cleaned = self._cleaners.cleaner(path).clean(data, self._previous(path))
+        self._known_files.remember(cleaned.manifest)
+        return _with_note(path, cleaned)
+
+    def _drain(self, content: Iterable[memoryview], file: WorkFile | None) -> memoryview | None:
+        return drain(content, file, self._repository.store.temporary_file)
+
+    def _previous(self, path: str | None) -> list[Manifest]:
+        """Versions of the file in the index, in HEAD and, during a merge, on the other side."""
+        if path is None:
+            return []
+        found = []
+        for name in (f":{path}", f"HEAD:{path}", f"MERGE_HEAD:{path}"):
+            blob = self._blobs.read(name, MAX_TEXT_BYTES)
+            if blob and is_manifest(blob):
+                with suppress(ManifestError):
+                    found.append(parse(blob))
+        return found
+
+
+def _with_note(path: str | None, cleaned: Cleaned) -> bytes:
+    if cleaned.note:
+        note(f"{path}: {cleaned.note}")
+    return cleaned.manifest.to_bytes()
+
+
+def _unchanged_manifest(path: str | None, data: bytes) -> bytes:
+    """A manifest as it is; the user is told if it isn't valid."""
+    try:
+        parse(data)
+    except ManifestError as error:
+        if _CONFLICT_MARKER.search(data):
+            # An error would be clearer, but it would also end `git diff` in the middle of a merge.
+            note(f"{path}: still in conflict; settle it: git theta resolve {path}")
+            return data
+        note(f"{path}: a manifest that isn't valid is stored as text ({error.message})")
+    return data

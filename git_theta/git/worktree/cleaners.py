@@ -1,0 +1,86 @@
+"""How the file at each path is stored: by the settings, and by the path's attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from git_theta.errors import UsageError
+from git_theta.git.plumbing.check_attr import ATTRIBUTE, PathUpdates
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
+
+if TYPE_CHECKING:
+    # Checking out needs no cleaning, and Git waits for everything that is loaded.
+    from git_theta.clean import Cleaner
+    from git_theta.model.manifest import Manifest
+
+#: How many checkpoints of the index a new file is compared with.
+_MAX_TRACKED = 64
+
+
+class Cleaners:
+    """Makes the cleaner for each path.
+
+    Args:
+        repository: The repository; its attributes are read from the top of the work tree.
+        known_files: Values that are stored already.
+    """
+
+    def __init__(self, repository: Repository, known_files: KnownFiles) -> None:
+        self._repository = repository
+        self._known_files = known_files
+        self._path_updates = PathUpdates(repository.git.cwd)
+        self._tracked: list[Manifest] | None = None
+
+    def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
+        """The cleaner that stores the file at a path.
+
+        Args:
+            path: The file, from the top of the work tree; `None` if it has no path.
+            advance: Called with the number of bytes of each finished tensor.
+
+        Raises:
+            UsageError: The settings or the attributes name an update that isn't known.
+        """
+        from git_theta.clean import Cleaner
+
+        settings = self._repository.settings
+        return Cleaner(
+            self._repository.store,
+            known=self._known_files.source,
+            threads=settings.thread_count,
+            progress=advance,
+            updates=self.allowed_updates(path),
+            depth=settings.depth,
+            candidates=self._candidates,
+            lazy=settings.lazy,
+        )
+
+    def allowed_updates(self, path: str | None) -> tuple[str, ...]:
+        """Names of the updates that the file at a path may be stored as, by its attributes or the settings.
+
+        Raises:
+            UsageError: A name isn't known.
+        """
+        from git_theta.encoding.selection import allowed
+
+        attribute = self._path_updates.get(path) if path else None
+        where = f"the attribute {ATTRIBUTE} of {path}" if attribute else "theta.update"
+        try:
+            return allowed(attribute or self._repository.settings.update)
+        except UsageError as error:
+            raise UsageError(f"{where}: {error.message}", error.hint) from error
+
+    def close(self) -> None:
+        """End helper processes; the next question about attributes starts another one."""
+        self._path_updates.close()
+
+    def _candidates(self) -> list[Manifest]:
+        """Checkpoints that a new one may be an update of: those of this process, then those of the index."""
+        if self._tracked is None:
+            from git_theta.git.repository.manifest_walk import in_index
+
+            found = in_index(self._repository.git)[:_MAX_TRACKED]
+            self._tracked = [version.manifest for version in found if version.manifest]
+        return [*self._known_files.recent(), *self._tracked]

@@ -1,0 +1,71 @@
+"""Files whose manifest is known without reading them, and values that are stored already."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from threading import Lock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from git_theta.git.plumbing.work_file import WorkFile
+    from git_theta.git.repository.repository import Repository
+    from git_theta.model.manifest import Manifest, Source
+
+#: How many of this process's manifests are kept as candidates that a new file may be an update of.
+_RECENT = 8
+
+
+class KnownFiles:
+    """The repository's cache of files and values, and the last manifests of this process.
+
+    Any number of threads may use it. After `close` it may be used again.
+
+    Args:
+        repository: The repository whose cache and store these are.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._cache = repository.cache()
+        self._cache_lock = Lock()
+        self._recent: deque[Manifest] = deque(maxlen=_RECENT)
+
+    def manifest(self, file: WorkFile | None) -> Manifest | None:
+        """The manifest of a file that was read before and hasn't changed since; `None` if it isn't known."""
+        if file is None:
+            return None
+        with self._cache_lock:
+            found = self._cache.manifest(file.status)
+        if not found:
+            return None
+        # Until the manifest is added, nothing in Git may name these objects: a claim keeps `prune` from
+        # taking them for old ones.
+        claimed = [self._repository.store.claim(oid) for oid in found.oids()]
+        return found if all(claimed) or self._repository.settings.lazy else None
+
+    def source(self, digest: str) -> Source | None:
+        """The source of a value that was stored before; `None` if there's none."""
+        with self._cache_lock:
+            return self._cache.source(digest)
+
+    def recent(self) -> list[Manifest]:
+        """The last manifests of this process, newest first."""
+        return list(reversed(self._recent))
+
+    def remember(self, manifest: Manifest, status: os.stat_result | None = None) -> None:
+        """Note how values are stored, and which file they are.
+
+        Args:
+            manifest: The manifest with the values' sources.
+            status: The stat of its file, taken before the file was read or written, and equal after;
+                `None` if there's no such file in the work tree.
+        """
+        self._recent.append(manifest)
+        with self._cache_lock:
+            self._cache.remember(manifest, status)
+
+    def close(self) -> None:
+        """Write the cache to disk and close it."""
+        with self._cache_lock:
+            self._cache.close()

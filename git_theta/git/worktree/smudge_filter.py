@@ -1,0 +1,71 @@
+"""The smudge filter: a manifest that Git stores → its file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from git_theta.errors import ManifestError
+from git_theta.git.plumbing.notices import note
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+
+if TYPE_CHECKING:
+    from git_theta.git.repository.repository import Repository
+    from git_theta.git.worktree.known_files import KnownFiles
+
+
+def manifest_to_smudge(data: memoryview, path: str | None) -> Manifest | None:
+    """The manifest that content from Git is, or `None` if it should be passed on as it is.
+
+    Raises:
+        ManifestError: It's a manifest of a version that this git-theta doesn't know.
+    """
+    if not is_manifest(data) or len(data) > MAX_TEXT_BYTES:
+        return None
+    try:
+        return parse(bytes(data))
+    except ManifestError as error:
+        if error.hint:
+            raise
+        note(f"{path}: a manifest that isn't valid is left as text ({error.message})")
+        return None
+
+
+def smudge(
+    repository: Repository,
+    known_files: KnownFiles,
+    manifest: Manifest,
+    handle: int,
+    progress: Callable[[int], object] = lambda _count: None,
+) -> None:
+    """Write a manifest's file, and note how its values are stored.
+
+    Args:
+        repository: The repository, whose store has all objects.
+        known_files: Told about the manifest.
+        manifest: The manifest.
+        handle: An empty file, readable and writable.
+        progress: Called with the number of bytes of each finished parameter.
+
+    Raises:
+        ThetaError: See `Smudger.smudge`.
+    """
+    from git_theta.smudge import Smudger
+
+    Smudger(repository.store, repository.settings.thread_count, progress).smudge(manifest, handle)
+    known_files.remember(manifest)
+
+
+def read_pieces(handle: int, size: int = 1 << 20) -> Iterator[memoryview]:
+    """A descriptor's bytes to its end, through one reused buffer of `size` bytes."""
+    buffer = memoryview(bytearray(size))
+    while count := os.readv(handle, [buffer]):
+        yield buffer[:count]
+
+
+def copy_file(handle: int, write: Callable[[memoryview], object]) -> None:
+    """Pass a file's bytes on, piece by piece from its beginning."""
+    os.lseek(handle, 0, os.SEEK_SET)
+    for piece in read_pieces(handle):
+        write(piece)
