@@ -8,7 +8,7 @@ from git_theta.diff import diff
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import manifests
-from tests.model.test_manifest import B, manifest
+from tests.helpers.manifests import B, manifest_named
 
 
 @given(manifests())
@@ -24,14 +24,14 @@ def test_swapping_the_sides_mirrors_the_result(one: Manifest, other: Manifest) -
 
 
 def test_another_source_of_the_same_value_is_no_difference() -> None:
-    made = manifest("a")
+    made = manifest_named("a")
     other = replace(made.entries[0], source=replace(made.entries[0].source, update="delta"))
     assert not diff(made, replace(made, entries=(other,)))
 
 
 def test_tells_what_changed() -> None:
-    old = manifest("a", "b")
-    new = replace(manifest("b", "c"), layout=replace(old.layout, digest=B))
+    old = manifest_named("a", "b")
+    new = replace(manifest_named("b", "c"), layout=replace(old.layout, digest=B))
     new = replace(new, entries=(replace(new.entries[0], digest=B), new.entries[1]))
     found = diff(old, new)
     assert [entry.name for entry in found.added] == ["c"]
@@ -43,7 +43,7 @@ def test_tells_what_changed() -> None:
 
 
 def test_kinds_of_changes() -> None:
-    old = manifest("a", "b", "c", "d")
+    old = manifest_named("a", "b", "c", "d")
     kinds = [
         replace(old.entries[0], digest=B),
         replace(old.entries[1], spec=TensorSpec("F16", (2, 3))),
@@ -58,8 +58,8 @@ def test_kinds_of_changes() -> None:
 
 
 def test_a_value_under_another_name_is_renamed() -> None:
-    old = manifest("a.weight", "b.weight", "gone")
-    new = manifest("model.a.weight", "model.b.weight")
+    old = manifest_named("a.weight", "b.weight", "gone")
+    new = manifest_named("model.a.weight", "model.b.weight")
     found = diff(old, new)
     renamed = sorted((one.name, other.name) for one, other in found.renamed)
     assert renamed == [("a.weight", "model.a.weight"), ("b.weight", "model.b.weight")]
@@ -69,7 +69,7 @@ def test_a_value_under_another_name_is_renamed() -> None:
 
 
 def test_another_format_with_the_same_values() -> None:
-    old = manifest("a")
+    old = manifest_named("a")
     found = diff(old, replace(old, format="pytorch", layout=replace(old.layout, digest=B)))
     assert found.same_parameters
     assert found.format == ("safetensors", "pytorch")

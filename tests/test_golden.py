@@ -9,7 +9,7 @@ import pytest
 from git_theta.clean import Cleaner, same_content
 from git_theta.model.manifest import parse
 from git_theta.store.local import LocalStore
-from tests.test_laws import smudge
+from tests.helpers.storing import smudge
 
 FOLDER = Path(__file__).parent / "fixtures" / "v1"
 FILES = sorted(path.name.removesuffix(".manifest") for path in FOLDER.glob("*.manifest"))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from git_theta.clean import Cleaner, reconcile
+from git_theta.clean import reconcile
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.formats.base import Located, Tensor
 from git_theta.model.digest import digest
@@ -25,6 +25,7 @@ from git_theta.store.local import LocalStore
 from git_theta.updates.dense import Dense
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.generators import broken, safetensors
+from tests.helpers.storing import clean, smudge
 
 any_file = st.one_of(st.binary(max_size=2000), safetensors(), broken(safetensors()))
 relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -34,21 +35,6 @@ relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], 
 def store() -> Iterator[LocalStore]:
     with tempfile.TemporaryDirectory() as folder:
         yield LocalStore(Path(folder))
-
-
-def clean(store: LocalStore, data: bytes, *previous: Manifest) -> Manifest:
-    return Cleaner(store, threads=2).clean(memoryview(data), previous).manifest
-
-
-def smudge(store: LocalStore, manifest: Manifest) -> bytes:
-    handle = store.temporary_file()
-    try:
-        Smudger(store, threads=2).smudge(manifest, handle)
-        os.lseek(handle, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(handle), "rb") as file:
-            return file.read()
-    finally:
-        os.close(handle)
 
 
 @relaxed

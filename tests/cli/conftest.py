@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
-
-#: In a folder, with a space and a letter outside ASCII.
-NAME = "my models/größe.safetensors"
-
-_RANDOM = np.random.default_rng(7)
-WEIGHTS = {
-    "big": _RANDOM.normal(size=(700, 600)).astype(np.float32),
-    "small": _RANDOM.normal(size=(40, 3)).astype(np.float32),
-    "steps": np.array(7, np.int64),
-}
-TUNED = {**WEIGHTS, "small": WEIGHTS["small"] + 1}
-GROWN = {**TUNED, "new": np.zeros((5, 5), np.float16)}
-
-FIRST, SECOND, THIRD = map(safetensors_bytes, (WEIGHTS, TUNED, GROWN))
-
-Json = Callable[..., Any]
+from tests.helpers.small_history import FIRST, NAME, SECOND, Json
 
 
 @pytest.fixture(scope="session")

@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from tests.cli.conftest import NAME, THIRD, Json
 from tests.helpers.histories import History, manifest_of
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import NAME, THIRD, Json
 
 A = {"one": "1", "two": "2", "three": "3"}
 

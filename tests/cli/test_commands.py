@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from git_theta.cli import COMMANDS
-from tests.e2e.test_everyday import NAME, A, B, model
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.small_models import NAME, A, B, model
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.cli.conftest import FIRST, GROWN, NAME, SECOND, THIRD, TUNED, WEIGHTS
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import FIRST, GROWN, NAME, SECOND, THIRD, TUNED, WEIGHTS
 
 
 def diff(repo: Repo, *args: str) -> list[dict[str, Any]]:

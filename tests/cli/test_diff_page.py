@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.cli.conftest import NAME
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import NAME
 
 
 def heading(repo: Repo, name: str = "a.html") -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from tests.cli.conftest import FIRST, NAME, SECOND, THIRD, Json
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import FIRST, NAME, SECOND, THIRD, Json
 
 
 def test_each_payload_counts_for_the_first_that_brought_it(history: Repo, report: Json) -> None:

@@ -9,9 +9,9 @@ from subprocess import CompletedProcess
 import numpy as np
 import pytest
 
-from tests.cli.conftest import FIRST, NAME, SECOND, Json
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import FIRST, NAME, SECOND, Json
 
 
 def fsck(repo: Repo, *args: str) -> CompletedProcess[str]:

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import NAME, SECOND, THIRD, Json
 from tests.helpers.histories import History, manifest_of
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import NAME, SECOND, THIRD, Json
 
 A = {"one": "1", "two": "2", "three": "3"}
 

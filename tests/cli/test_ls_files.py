@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from tests.cli.conftest import FIRST, NAME, SECOND, Json
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import FIRST, NAME, SECOND, Json
 
 
 def test_the_index_and_a_revision(history: Repo, report: Json) -> None:

@@ -9,9 +9,9 @@ import pytest
 from git_theta.cli.render import human_size
 from git_theta.cli.show import told
 from git_theta.model.tensor import TensorSpec
-from tests.cli.conftest import FIRST, NAME, SECOND, WEIGHTS, Json
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import FIRST, NAME, SECOND, WEIGHTS, Json
 from tests.helpers.weights import trained, tuned
 
 

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-from tests.cli.conftest import NAME, TUNED, WEIGHTS, Json
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import NAME, TUNED, WEIGHTS, Json
 
 
 def test_json(history: Repo, report: Json) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import FIRST, NAME, SECOND, THIRD, Json
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import FIRST, NAME, SECOND, THIRD, Json
 
 
 def only(found: list[dict[str, Any]]) -> dict[str, Any]:

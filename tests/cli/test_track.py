@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.cli.conftest import Json
 from tests.helpers.repo import Repo
+from tests.helpers.small_history import Json
 
 THETA = "filter=theta diff=theta merge=theta -text"
 

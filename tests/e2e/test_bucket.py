@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_push import NAME, model
 from tests.helpers import s3
 from tests.helpers.repo import Repo
+from tests.helpers.small_models import NAME, model
 
 pytest.importorskip("obstore")
 

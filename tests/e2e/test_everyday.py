@@ -14,17 +14,7 @@ import pytest
 
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
-
-
-def model(seed: int, layers: int = 3) -> bytes:
-    random = np.random.default_rng(seed)
-    return safetensors_bytes(
-        {f"layer.{i}.weight": random.standard_normal((64, 64)).astype("f4") for i in range(layers)}
-    )
-
-
-A, B, C = model(1), model(2), model(3)
-NAME = "m.safetensors"
+from tests.helpers.small_models import NAME, A, B, C, model
 
 
 @pytest.fixture(scope="module", params=["inline", "materialised"])

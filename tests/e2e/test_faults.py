@@ -15,13 +15,11 @@ from threading import Event
 import numpy as np
 import pytest
 
-from tests.e2e.test_push import bare, clone, sent
 from tests.helpers import sshd
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.folder_remote import clone, sent
+from tests.helpers.lfs_server import Answer, Request, Server, serving
 from tests.helpers.repo import Repo
-from tests.store.lfs.test_client import Answer, Request, Server, serving
-
-__all__ = ["bare"]  # a fixture
 
 A, B = "a.safetensors", "b.safetensors"
 

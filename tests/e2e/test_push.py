@@ -11,38 +11,17 @@ import numpy as np
 import pytest
 
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.folder_remote import clone, sent
 from tests.helpers.repo import Repo
-
-NAME = "m.safetensors"
+from tests.helpers.small_models import NAME
 
 
 def model(seed: int) -> bytes:
+    """Matrices of F32 [50, 60], one more of them with each seed: no version is stored in terms of another."""
     random = np.random.default_rng(seed)
     return safetensors_bytes(
         {f"l{i}": random.standard_normal((50, 60)).astype("f4") for i in range(4 + seed)}
     )
-
-
-@pytest.fixture
-def bare(repo: Repo, tmp_path: Path) -> Path:
-    """A bare repository, `origin` of the other; its objects are in a folder apart, as on a server."""
-    path = tmp_path / "bare.git"
-    repo.git("init", "-q", "--bare", str(path))
-    repo.git("remote", "add", "origin", str(path))
-    repo.git("config", "theta.remote.origin.url", str(tmp_path / "server"))
-    return path
-
-
-def clone(bare: Path, target: Path, *options: str, server: Path | None = None) -> Repo:
-    made = Repo(target)
-    made_in = Repo(target.parent)
-    place = server or bare.parent / "server"
-    made_in.git("clone", "-q", "-c", f"theta.remote.origin.url={place}", *options, str(bare), target.name)
-    return made
-
-
-def sent(tmp_path: Path) -> set[str]:
-    return {path.name for path in (tmp_path / "server").glob("objects/??/??/*")}
 
 
 def test_push_and_clone(repo: Repo, bare: Path, tmp_path: Path) -> None:

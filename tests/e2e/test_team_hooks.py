@@ -11,10 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.test_push import NAME, bare, clone, model, sent
+from tests.helpers.folder_remote import clone, sent
 from tests.helpers.repo import Repo
-
-__all__ = ["bare"]  # a fixture
+from tests.helpers.small_models import NAME, model
 
 _VERSION = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout
 RUNS_CONFIGURED = tuple(map(int, re.findall(r"\d+", _VERSION)[:2])) >= (2, 54)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.e2e.test_everyday import NAME, A, B, model
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.small_models import NAME, A, B, model
 
 
 @pytest.fixture(scope="module")

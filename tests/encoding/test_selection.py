@@ -16,7 +16,7 @@ from git_theta.updates.base import Automatic, UnsuitableError
 from git_theta.updates.delta import Delta
 from git_theta.updates.low_rank import LowRank
 from git_theta.updates.sparse import Sparse
-from tests.helpers.weights import base, joined, merged, pruned, trained, tuned
+from tests.helpers.weights import input_of, joined, merged, pruned, trained, tuned
 
 PLUGINS: list[Automatic] = [Delta(), Sparse(), LowRank()]
 
@@ -30,7 +30,7 @@ def test_contract(plugin: Automatic) -> None:
 @given(junk=st.binary(max_size=300))
 def test_junk_is_refused(plugin: Automatic, junk: bytes) -> None:
     with pytest.raises((CorruptError, UsageError)):
-        list(plugin.decode(memoryview(junk), [base(bytes(8))], 8))
+        list(plugin.decode(memoryview(junk), [input_of(bytes(8))], 8))
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "F64"])
@@ -38,8 +38,8 @@ def test_a_fine_tune_is_a_delta(dtype: str) -> None:
     spec = TensorSpec(dtype, (300, 1000))
     old = trained(spec)
     new = tuned(old, spec)
-    delta = joined(Delta().encode(memoryview(new), spec, base(old)))
-    assert joined(Delta().decode(memoryview(delta), [base(old)], len(new))) == new
+    delta = joined(Delta().encode(memoryview(new), spec, input_of(old)))
+    assert joined(Delta().decode(memoryview(delta), [input_of(old)], len(new))) == new
     assert len(delta) < {"F32": 0.6, "BF16": 0.2, "F16": 0.4, "F64": 0.8}[dtype] * len(new)
 
 
@@ -47,7 +47,7 @@ def test_small_steps_cost_less_than_a_bit_each() -> None:
     spec = TensorSpec("BF16", (1000, 1000))
     old = trained(spec)
     new = tuned(old, spec, scale=2e-6)
-    delta = joined(Delta().encode(memoryview(new), spec, base(old)))
+    delta = joined(Delta().encode(memoryview(new), spec, input_of(old)))
     assert len(delta) * 8 < spec.count
 
 
@@ -57,8 +57,8 @@ def test_few_changes_are_sparse(dtype: str, share: float) -> None:
     spec = TensorSpec(dtype, (500, 1000))
     old = trained(TensorSpec("F64", spec.shape))[: spec.nbytes]
     new = pruned(old, spec, share)
-    sparse = joined(Sparse().encode(memoryview(new), spec, base(old)))
-    assert joined(Sparse().decode(memoryview(sparse), [base(old)], len(new))) == new
+    sparse = joined(Sparse().encode(memoryview(new), spec, input_of(old)))
+    assert joined(Sparse().decode(memoryview(sparse), [input_of(old)], len(new))) == new
     # Zeros cost nothing: what remains are the places.
     assert len(sparse) * 8 < 200 * 8 + 1.3 * spec.count * share * (math.log2(1 / share) + 1.5)
 
@@ -67,7 +67,7 @@ def test_many_changes_are_not_sparse() -> None:
     spec = TensorSpec("F32", (1000, 1000))
     old = trained(spec)
     with pytest.raises(UnsuitableError):
-        joined(Sparse().encode(memoryview(pruned(old, spec, 0.3)), spec, base(old)))
+        joined(Sparse().encode(memoryview(pruned(old, spec, 0.3)), spec, input_of(old)))
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
@@ -76,16 +76,16 @@ def test_a_merged_adapter_has_low_rank(dtype: str, shape: tuple[int, ...]) -> No
     spec = TensorSpec(dtype, shape)
     old = trained(spec)
     new = merged(old, spec, rank=4, scale=0.05)
-    low = joined(LowRank().encode(memoryview(new), spec, base(old)))
-    assert joined(LowRank().decode(memoryview(low), [base(old)], len(new))) == new
-    assert len(low) < 0.7 * len(joined(Delta().encode(memoryview(new), spec, base(old))))
+    low = joined(LowRank().encode(memoryview(new), spec, input_of(old)))
+    assert joined(LowRank().decode(memoryview(low), [input_of(old)], len(new))) == new
+    assert len(low) < 0.7 * len(joined(Delta().encode(memoryview(new), spec, input_of(old))))
 
 
 def test_a_full_fine_tune_has_no_low_rank() -> None:
     spec = TensorSpec("F32", (256, 256))
     old = trained(spec)
     with pytest.raises(UnsuitableError):
-        joined(LowRank().encode(memoryview(tuned(old, spec)), spec, base(old)))
+        joined(LowRank().encode(memoryview(tuned(old, spec)), spec, input_of(old)))
 
 
 def test_not_a_number_has_no_rank() -> None:
@@ -93,7 +93,7 @@ def test_not_a_number_has_no_rank() -> None:
     old = trained(spec)
     new = bytearray(merged(old, spec, rank=2))
     new[400:404] = b"\x01\x00\xc0\x7f"
-    piece = selection.sample(memoryview(bytes(new)), spec, base(old)(len(old)))
+    piece = selection.sample(memoryview(bytes(new)), spec, input_of(old)(len(old)))
     assert piece is not None
     assert LowRank().estimate(piece) is None
 
@@ -103,15 +103,15 @@ def test_given_factors_predict_the_value() -> None:
     old = trained(spec)
     left, right = (trained(TensorSpec("F32", shape)) for shape in ((700, 4), (4, 1000)))
     payload = joined(
-        LowRank().encode_with(None, spec, base(old), memoryview(left), memoryview(right), "F32", 0.5)
+        LowRank().encode_with(None, spec, input_of(old), memoryview(left), memoryview(right), "F32", 0.5)
     )
     assert len(payload) < 4 * (700 + 1000) * 4 + 300
-    one = joined(LowRank().decode(memoryview(payload), [base(old)], len(old)))
-    other = joined(LowRank().decode(memoryview(payload), [base(old, step=8)], len(old)))
+    one = joined(LowRank().decode(memoryview(payload), [input_of(old)], len(old)))
+    other = joined(LowRank().decode(memoryview(payload), [input_of(old, step=8)], len(old)))
     assert one == other, "the prediction depends on how the base is cut"
     exact = joined(
         LowRank().encode_with(
-            memoryview(one), spec, base(old), memoryview(left), memoryview(right), "F32", 0.5
+            memoryview(one), spec, input_of(old), memoryview(left), memoryview(right), "F32", 0.5
         )
     )
     assert len(exact) < len(payload) + 100, "a perfect prediction leaves a residual"
@@ -120,5 +120,5 @@ def test_given_factors_predict_the_value() -> None:
 def test_the_order_is_deterministic_on_equal_exponents() -> None:
     spec = TensorSpec("F32", (1000,))
     old, new = bytes(4000), tuned(bytes(4000), spec)
-    payload = joined(Delta().encode(memoryview(new), spec, base(old)))
-    assert joined(Delta().decode(memoryview(payload), [base(old)], 4000)) == new
+    payload = joined(Delta().encode(memoryview(new), spec, input_of(old)))
+    assert joined(Delta().decode(memoryview(payload), [input_of(old)], 4000)) == new

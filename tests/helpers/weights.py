@@ -46,8 +46,8 @@ def moved(value: bytes, spec: TensorSpec, by: NDArray[np.float64]) -> bytes:
     return round_to(widen(words, spec.dtype) + by, spec.dtype).tobytes()
 
 
-def base(data: bytes, step: int = 70_001) -> Input:
-    """An input in pieces of an odd size."""
+def input_of(data: bytes, step: int = 70_001) -> Input:
+    """The bytes of a value as the input of an update, in pieces of `step` bytes."""
 
     def pieces(nbytes: int) -> Iterator[memoryview]:
         assert nbytes == len(data)

@@ -18,14 +18,7 @@ from git_theta.model.manifest import (
 )
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import manifests, sources
-
-A, B = "a" * 64, "b" * 64
-
-
-def manifest(*names: str) -> Manifest:
-    layout = Entry("layout", TensorSpec("U8", (9,)), A, Source("dense", ObjectRef(B, 0, 9)))
-    entries = (Entry(n, TensorSpec("F32", (2, 3)), A, Source("dense", ObjectRef(B))) for n in names)
-    return Manifest("safetensors", 33, layout, tuple(entries))
+from tests.helpers.manifests import A, B, manifest_named
 
 
 @given(manifests())
@@ -65,7 +58,7 @@ def test_an_altered_manifest_is_refused_or_canonical(made: Manifest, data: st.Da
 
 
 def test_reads_as_documented() -> None:
-    assert manifest("a b", "ä").to_text() == (
+    assert manifest_named("a b", "ä").to_text() == (
         "git-theta manifest 1\n"
         "format safetensors\n"
         "size 33\n"
@@ -119,7 +112,7 @@ def test_a_scalar_has_an_empty_shape() -> None:
     ],
 )
 def test_says_what_is_wrong(old: str, new: str, complaint: str) -> None:
-    text = manifest("x").to_text()
+    text = manifest_named("x").to_text()
     assert old in text
     with pytest.raises(ManifestError, match=complaint):
         parse(text.replace(old, new, 1).encode())
@@ -128,7 +121,7 @@ def test_says_what_is_wrong(old: str, new: str, complaint: str) -> None:
 def test_order_and_repetition_are_refused() -> None:
     for names in (("b", "a"), ("a", "a")):
         with pytest.raises(ManifestError, match="repeated or out of order"):
-            parse(manifest(*names).to_bytes())
+            parse(manifest_named(*names).to_bytes())
 
 
 @pytest.mark.parametrize(
@@ -140,14 +133,14 @@ def test_other_bytes_are_no_manifest(data: bytes) -> None:
 
 
 def test_conflict_markers_are_refused() -> None:
-    text = manifest("x").to_text()
+    text = manifest_named("x").to_text()
     line = text.splitlines()[-1]
     with pytest.raises(ManifestError):
         parse(text.replace(line, f"<<<<<<< ours\n{line}\n=======\n{line}\n>>>>>>> theirs").encode())
 
 
 def test_is_manifest_looks_at_the_beginning() -> None:
-    assert is_manifest(manifest("x").to_bytes())
+    assert is_manifest(manifest_named("x").to_bytes())
     assert not is_manifest(b"git-theta")
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,30 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from git_theta.errors import MissingObjectError
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec, numpy_dtype
 from git_theta.report import distance
 from git_theta.report.distance import Distance, measure
-
-
-class Held:
-    """Values in memory, in uneven pieces."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = memoryview(data)
-
-    def value(self, entry: Entry) -> Iterator[memoryview]:
-        for start in range(0, len(self._data), 1000):
-            yield self._data[start : start + 1000]
-
-    def skeleton(self) -> memoryview:
-        return memoryview(b"")
-
-
-class Gone(Held):
-    def value(self, entry: Entry) -> Iterator[memoryview]:
-        raise MissingObjectError("it isn't here", "fetch it")
+from tests.helpers.value_readers import MemoryReader, MissingReader
 
 
 def entry(dtype: str, *shape: int) -> Entry:
@@ -42,7 +22,7 @@ def entry(dtype: str, *shape: int) -> Entry:
 
 def measured(old: NDArray[Any], new: NDArray[Any], dtypes: tuple[str, str] = ("F32", "F32")) -> Distance:
     pair = entry(dtypes[0], *old.shape), entry(dtypes[1], *new.shape)
-    found = measure((pair,), Held(old.tobytes()), Held(new.tobytes()), 1)["w"]
+    found = measure((pair,), MemoryReader(old.tobytes()), MemoryReader(new.tobytes()), 1)["w"]
     assert isinstance(found, Distance), found
     return found
 
@@ -103,7 +83,7 @@ def test_any_dtype_any_bytes(dtype: str, data: st.DataObject) -> None:
     size = count * ITEM_SIZE[dtype]
     old, new = (data.draw(st.binary(min_size=size, max_size=size)) for _ in range(2))
     pair = entry(dtype, count), entry(dtype, count)
-    found = measure((pair,), Held(old), Held(new), 1)["w"]
+    found = measure((pair,), MemoryReader(old), MemoryReader(new), 1)["w"]
     assert isinstance(found, Distance)
     assert found.count == count
     assert 0 <= found.share <= 1
@@ -115,7 +95,9 @@ def test_any_dtype_any_bytes(dtype: str, data: st.DataObject) -> None:
 
 def test_reasons_why_there_are_none() -> None:
     pair = entry("F32", 2), entry("F32", 3)
-    assert measure((pair,), Held(b""), Held(b""), 1) == {"w": "another shape"}
+    assert measure((pair,), MemoryReader(b""), MemoryReader(b""), 1) == {"w": "another shape"}
     pair = entry("F32", 2), entry("F32", 2)
-    assert measure((pair,), Gone(b""), Held(b""), 1) == {"w": "it isn't here\nhint: fetch it"}
-    assert "bytes" in str(measure((pair,), Held(b"123"), Held(b"12345678"), 1)["w"])
+    assert measure((pair,), MissingReader(b""), MemoryReader(b""), 1) == {
+        "w": "it isn't here\nhint: fetch it"
+    }
+    assert "bytes" in str(measure((pair,), MemoryReader(b"123"), MemoryReader(b"12345678"), 1)["w"])

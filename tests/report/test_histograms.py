@@ -16,19 +16,19 @@ from git_theta.report.change import Change, change
 from git_theta.report.distance import measure
 from git_theta.report.histograms import BINS, distributions
 from git_theta.report.side import Reader, Side
-from tests.report.test_distance import Gone, Held
+from tests.helpers.value_readers import MemoryReader, MissingReader
 
 A = "a" * 64
 
 
-class Named(Held):
+class Named(MemoryReader):
     """Values by name."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
         self._arrays = arrays
 
     def value(self, entry: Entry) -> Any:
-        return Held(self._arrays[entry.name].tobytes()).value(entry)
+        return MemoryReader(self._arrays[entry.name].tobytes()).value(entry)
 
 
 def side(arrays: dict[str, NDArray[Any]], digest: str, dtype: str, reader: Reader | None = None) -> Side:
@@ -74,7 +74,7 @@ def test_without_figures_or_values_there_are_none() -> None:
     found = compared(one, other)
     assert distributions(replace(found, measured={}), 1) == ()
     assert distributions(replace(found, old=replace(found.old, reader=None)), 1) == ()
-    assert distributions(replace(found, new=replace(found.new, reader=Gone(b""))), 1) == ()
+    assert distributions(replace(found, new=replace(found.new, reader=MissingReader(b""))), 1) == ()
 
 
 def test_complex_numbers_count_both_parts() -> None:

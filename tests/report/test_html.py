@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.report.change import Change, change
+from git_theta.report.change import change
 from git_theta.report.distance import Distance
 from git_theta.report.histograms import Distribution
 from git_theta.report.html import page
@@ -23,10 +23,9 @@ from git_theta.report.html.storage import WIDTH, bars, parts
 from git_theta.report.html.table import table
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
+from tests.helpers.changes import HOSTILE, compared, rows, tuned
 from tests.helpers.generators import manifests
-from tests.report.test_lines import A, B, C, compared, entry, manifest
-
-HOSTILE = "</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}\x00\u202e"
+from tests.helpers.manifests import A, B, C, entry, manifest
 
 _VOID = {"meta", "img", "input", "br", "wbr", "link"}
 
@@ -67,28 +66,6 @@ def read(text: str) -> Read:
     found.close()
     assert found.open == []
     return found
-
-
-def tuned(count: int, *, figures: bool = True) -> Change:
-    """Layers, each of which changed more than the one before."""
-    names = [f"encoder.layer.{i}.{part}.weight" for i in range(count) for part in ("key", "value")]
-    old = manifest(*(entry(name) for name in names), entry("head.bias"))
-    made = compared(old, manifest(*(entry(name, B) for name in names), entry("head.bias")))
-    if not figures:
-        return made
-    measured = {
-        name: Distance(6, 3, (index + 1) ** 2 / count**2, 4.0, 4.0, 3.9, 0.5)
-        for index, name in enumerate(names)
-    }
-    return replace(made, measured=dict(measured))
-
-
-def rows(text: str) -> list[str]:
-    """Names in the table of parameters, in their order."""
-    return [
-        name.replace("<wbr>", "")
-        for name in re.findall(r"<th scope=row class=name[^>]*>(.*?)</th>", text.split('class="rows"')[-1])
-    ]
 
 
 def test_is_one_valid_page_that_refers_to_nothing() -> None:

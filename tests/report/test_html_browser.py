@@ -13,7 +13,7 @@ import pytest
 
 from git_theta.report.html import page, write
 from git_theta.report.scalars import ScalarChange
-from tests.report.test_html import HOSTILE, rows, tuned
+from tests.helpers.changes import HOSTILE, rows, tuned
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next((path for name in _NAMES if (path := shutil.which(name))), None)

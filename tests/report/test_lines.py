@@ -13,24 +13,9 @@ from git_theta.report.lines import lines, plain
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from git_theta.report.words import human_size, type_text
+from tests.helpers.changes import compared
 from tests.helpers.generators import manifests
-
-A, B, C = "a" * 64, "b" * 64, "c" * 64
-SPEC = TensorSpec("F32", (2, 3))
-
-
-def entry(name: str, digest: str = A, source: Source | None = None, spec: TensorSpec = SPEC) -> Entry:
-    return Entry(name, spec, digest, source or Source("dense", ObjectRef(digest, 0, 10)))
-
-
-def manifest(*entries: Entry, layout: str = A) -> Manifest:
-    held = Entry("layout", TensorSpec("U8", (9,)), layout, Source("dense", ObjectRef(layout, 0, 9)))
-    return Manifest("safetensors", 1000, held, entries)
-
-
-def compared(old: Manifest | None, new: Manifest | None, stored: bool = True) -> Change:
-    sides = (Side("m.pt", made, None, "100644" if made else "", stored=stored) for made in (old, new))
-    return change(*sides, lambda _oid: 100, lambda _ref: 8)
+from tests.helpers.manifests import SPEC, A, B, C, entry, manifest
 
 
 def shown(found: Change, limit: int | None = 60) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from git_theta.model.manifest import Manifest
 from git_theta.store.cache import Cache
-from tests.model.test_manifest import A, manifest
+from tests.helpers.manifests import A, manifest_named
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def reopened(path: Path, made: Manifest, status: os.stat_result | None = None) -
 
 
 def test_remembers_over_processes(tmp_path: Path, old_file: Path) -> None:
-    made = manifest("x")
+    made = manifest_named("x")
     cache = reopened(tmp_path / "theta" / "c", made, old_file.stat())
     assert cache.manifest(old_file.stat()) == made
     assert cache.source(A) == made.entries[0].source
@@ -36,7 +36,7 @@ def test_remembers_over_processes(tmp_path: Path, old_file: Path) -> None:
 
 
 def test_a_changed_file_is_unknown(tmp_path: Path, old_file: Path) -> None:
-    cache = reopened(tmp_path / "c", manifest("x"), old_file.stat())
+    cache = reopened(tmp_path / "c", manifest_named("x"), old_file.stat())
     old_file.write_bytes(b"y")
     assert cache.manifest(old_file.stat()) is None
     cache.close()
@@ -44,7 +44,7 @@ def test_a_changed_file_is_unknown(tmp_path: Path, old_file: Path) -> None:
 
 def test_a_file_that_may_still_change_unseen_is_not_remembered(tmp_path: Path, old_file: Path) -> None:
     old_file.write_bytes(b"y")
-    cache = reopened(tmp_path / "c", manifest("x"), old_file.stat())
+    cache = reopened(tmp_path / "c", manifest_named("x"), old_file.stat())
     assert cache.manifest(old_file.stat()) is None
     cache.close()
 
@@ -52,16 +52,16 @@ def test_a_file_that_may_still_change_unseen_is_not_remembered(tmp_path: Path, o
 def test_a_damaged_cache_is_an_empty_one(tmp_path: Path, old_file: Path) -> None:
     path = tmp_path / "c"
     path.write_bytes(b"junk" * 1000)
-    cache = reopened(path, manifest("x"), old_file.stat())
+    cache = reopened(path, manifest_named("x"), old_file.stat())
     assert cache.manifest(old_file.stat()) is None
     cache.close()
-    cache = reopened(path, manifest("x"), old_file.stat())
-    assert cache.manifest(old_file.stat()) == manifest("x")
+    cache = reopened(path, manifest_named("x"), old_file.stat())
+    assert cache.manifest(old_file.stat()) == manifest_named("x")
     cache.close()
 
 
 def test_an_unwritable_cache_is_an_empty_one(tmp_path: Path, old_file: Path) -> None:
     blocked = tmp_path / "file" / "c"
-    cache = reopened(blocked, manifest("x"), old_file.stat())
+    cache = reopened(blocked, manifest_named("x"), old_file.stat())
     assert cache.source(A) is None
     cache.close()

@@ -7,26 +7,18 @@ from hypothesis import strategies as st
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input, Pieces
 from git_theta.updates.ia3 import Ia3, broadcasts
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
-
-
-def inputs(base: bytes, size: int = 1001) -> Input:
-    def pieces(nbytes: int) -> Pieces:
-        assert nbytes == len(base)
-        return (memoryview(base)[at : at + size] for at in range(0, len(base), size))
-
-    return pieces
+from tests.helpers.weights import input_of
 
 
 def encoded(value: bytes | None, spec: TensorSpec, base: bytes, vector: bytes, of: TensorSpec) -> bytes:
     whole = None if value is None else memoryview(value)
-    return b"".join(map(bytes, Ia3().encode_with(whole, spec, inputs(base), memoryview(vector), of)))
+    return b"".join(map(bytes, Ia3().encode_with(whole, spec, input_of(base, 1001), memoryview(vector), of)))
 
 
 def decoded(payload: bytes, base: bytes) -> bytes:
-    return b"".join(map(bytes, Ia3().decode(memoryview(payload), [inputs(base)], len(base))))
+    return b"".join(map(bytes, Ia3().decode(memoryview(payload), [input_of(base, 1001)], len(base))))
 
 
 SHAPES = [

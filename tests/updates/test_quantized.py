@@ -14,17 +14,17 @@ from git_theta.model.tensor import ITEM_SIZE, TensorSpec
 from git_theta.updates.base import UnsuitableError
 from git_theta.updates.quantized import Quantized, step_of
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
-from tests.updates.test_ia3 import inputs
+from tests.helpers.weights import input_of
 
 STEP = step_of(1e-4)
 
 
 def encoded(value: bytes, spec: TensorSpec, base: bytes, step: float = STEP) -> bytes:
-    return b"".join(map(bytes, Quantized().encode_with(memoryview(value), spec, inputs(base), step)))
+    return b"".join(map(bytes, Quantized().encode_with(memoryview(value), spec, input_of(base, 1001), step)))
 
 
 def decoded(payload: bytes, base: bytes) -> bytes:
-    return b"".join(map(bytes, Quantized().decode(memoryview(payload), [inputs(base)], len(base))))
+    return b"".join(map(bytes, Quantized().decode(memoryview(payload), [input_of(base, 1001)], len(base))))
 
 
 @pytest.mark.parametrize("dtype", ARITHMETIC)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.rows import Rows, Run, align
-from tests.helpers.weights import base, joined, trained
+from tests.helpers.weights import input_of, joined, trained
 
 WIDTH = 8
 contents = st.lists(st.integers(0, 30), min_size=1, max_size=40)
@@ -22,7 +22,7 @@ def matrix(rows: list[int]) -> tuple[bytes, TensorSpec]:
 
 def runs_of(new: list[int], old: list[int]) -> list[Run]:
     (value, spec), (before, before_spec) = matrix(new), matrix(old)
-    return align(memoryview(value), spec, base(before)(len(before)), before_spec)
+    return align(memoryview(value), spec, input_of(before)(len(before)), before_spec)
 
 
 @given(contents, contents)
@@ -30,7 +30,7 @@ def test_any_matrix_comes_back(new: list[int], old: list[int]) -> None:
     (value, spec), (before, _) = matrix(new), matrix(old)
     runs = runs_of(new, old)
     payload = joined(Rows().encode(memoryview(value), spec, len(before), runs))
-    aligned = joined(Rows().decode(memoryview(payload), [base(before, step=13)], len(value)))
+    aligned = joined(Rows().decode(memoryview(payload), [input_of(before, step=13)], len(value)))
     assert len(aligned) == len(value)
     covered = {row for _, start, count in runs for row in range(start, start + count)}
     ours, theirs = np.frombuffer(value).reshape(len(new), -1), np.frombuffer(aligned).reshape(len(new), -1)
@@ -65,7 +65,7 @@ def test_equal_rows_are_no_anchors() -> None:
 @given(st.binary(max_size=200))
 def test_junk_is_refused(junk: bytes) -> None:
     with pytest.raises((CorruptError, UsageError)):
-        list(Rows().decode(memoryview(junk), [base(bytes(8))], 8))
+        list(Rows().decode(memoryview(junk), [input_of(bytes(8))], 8))
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_made_up_runs_are_refused(runs: list[Run]) -> None:
     (value, spec), (before, _) = matrix(list(range(40))), matrix(list(range(40)))
     payload = joined(Rows().encode(memoryview(value), spec, len(before), runs))
     with pytest.raises(CorruptError):
-        list(Rows().decode(memoryview(payload), [base(before)], len(value)))
+        list(Rows().decode(memoryview(payload), [input_of(before)], len(value)))

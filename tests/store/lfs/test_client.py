@@ -5,12 +5,10 @@ import json
 import shutil
 import ssl
 import subprocess
-import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from git_theta.store.lfs.endpoint import Endpoint, SshAddress
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import TransferError, Wanted
 from git_theta.store.transfer import Pace, fetch, push
+from tests.helpers.lfs_server import Answer, Request, Server, serving
 
 QUICK = Pace(delay=0.0, tries=4)
 A = bytes(range(256)) * 4000
@@ -38,143 +37,6 @@ def wanted(*objects: bytes) -> list[Wanted]:
 
 def basic(user: str, password: str) -> str:
     return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
-
-
-@dataclass
-class Request:
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Answer:
-    """What a fault answers in place of the server.
-
-    `cut` bytes of the body are sent; then the line breaks. With the status 0, it breaks at once. If it's
-    `endless`, it's repeated for as long as anybody listens.
-    """
-
-    status: int
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b"{}"
-    cut: int | None = None
-    endless: bool = False
-
-
-@dataclass
-class Server:
-    """A Git LFS server whose faults are scripted: by request, the answers to give first."""
-
-    url: str = ""
-    objects: dict[str, bytes] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
-    faults: dict[str, list[Answer | Callable[[Request], Answer]]] = field(default_factory=dict)
-    #: What the API and the storage want to see in the header `Authorization`.
-    password: str = ""
-    #: Changes an entry of a batch answer.
-    edit: Callable[[dict[str, Any]], object] = lambda entry: None
-    ranges: bool = True
-    verify: bool = True
-
-    def of(self, kind: str) -> list[Request]:
-        return [request for request in self.requests if f"{request.method} {request.path}".startswith(kind)]
-
-    def answer(self, request: Request) -> Answer:
-        line = f"{request.method} {request.path}"
-        for kind, faults in self.faults.items():
-            if line.startswith(kind) and faults:
-                fault = faults.pop(0)
-                return fault if isinstance(fault, Answer) else fault(request)
-        if self.password and request.headers.get("authorization") != self.password:
-            return Answer(401, {"WWW-Authenticate": 'Basic realm="x"'}, b'{"message": "who are you?"}')
-        if line == "POST /lfs/objects/batch":
-            return self.batch(json.loads(request.body))
-        oid = request.path.rpartition("/")[2]
-        if request.method == "PUT":
-            self.objects[oid] = request.body
-            return Answer(200)
-        if request.method == "POST":
-            entry = json.loads(request.body)
-            return Answer(200 if len(self.objects.get(entry["oid"], b"")) == entry["size"] else 422)
-        data, span = self.objects[oid], request.headers.get("range")
-        if not span or not self.ranges:
-            return Answer(200, body=data)
-        start = int(span.removeprefix("bytes=").removesuffix("-"))
-        if start >= len(data):
-            return Answer(416)
-        return Answer(206, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}, data[start:])
-
-    def batch(self, request: dict[str, Any]) -> Answer:
-        assert request["transfers"] == ["basic"]
-        assert request["hash_algo"] == "sha256"
-        entries = []
-        for each in request["objects"]:
-            oid, has = each["oid"], each["oid"] in self.objects
-            entry: dict[str, Any] = {"oid": oid, "size": each["size"]}
-            if request["operation"] == "download" and not has:
-                entry["error"] = {"code": 404, "message": "not here"}
-            elif request["operation"] == "download":
-                entry["actions"] = {"download": {"href": f"{self.url}/store/{oid}"}}
-            elif not has:
-                entry["actions"] = {"upload": {"href": f"/store/{oid}", "header": {"X-Key": "k"}}}
-                if self.verify:
-                    entry["actions"]["verify"] = {"href": f"{self.url}/verify"}
-            self.edit(entry)
-            entries.append(entry)
-        return Answer(200, body=json.dumps({"transfer": "basic", "objects": entries}).encode())
-
-
-@contextmanager
-def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
-    server = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def serve(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            headers = {key.lower(): value for key, value in self.headers.items()}
-            request = Request(self.command, self.path, headers, body)
-            server.requests.append(request)
-            answer = server.answer(request)
-            if not answer.status:
-                self.close_connection = True
-                return
-            self.send_response(answer.status)
-            for key, value in answer.headers.items():
-                self.send_header(key, value)
-            if not answer.endless:
-                self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            while answer.endless:
-                self.wfile.write(answer.body)
-            self.wfile.write(answer.body[: answer.cut])
-            self.close_connection = answer.cut is not None
-
-        do_GET = do_PUT = do_POST = serve  # noqa: N815
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    class Quiet(ThreadingHTTPServer):
-        def handle_error(self, request: object, address: object) -> None:
-            pass
-
-    http = Quiet(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    server.url = f"{'https' if tls else 'http'}://127.0.0.1:{http.server_address[1]}"
-    if tls:
-        http.socket = tls.wrap_socket(http.socket, server_side=True)
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield server
-    finally:
-        http.shutdown()
-        thread.join()
-        http.server_close()
 
 
 @pytest.fixture
