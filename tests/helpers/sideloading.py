@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
 from git_theta.encoding.decode import checked
-from git_theta.model.manifest import Manifest
+from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.tensor import numpy_dtype
 from git_theta.sideload.draft import apply, check, store_all
 from git_theta.sideload.given import Given
@@ -39,14 +39,19 @@ def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[Given
     return given
 
 
+def made(manifest: Manifest, store: LocalStore, data: Path, kind: str) -> dict[str, Entry]:
+    """The entries of the parameters that a file or an adapter gives something to."""
+    given = given_by(data, kind, manifest)
+    old = manifest.by_name
+    return store_all(lambda name: apply(old[name], given[name], store), given, store, 1)
+
+
 def sideloaded(arrays: Arrays, data: Path, kind: str, folder: Path) -> dict[str, NDArray[Any]]:
     """The parameters that change, read back from what was stored."""
     manifest, store = stored(arrays, folder)
-    given = given_by(data, kind, manifest)
     old = manifest.by_name
-    made = store_all(lambda name: apply(old[name], given[name], store), given, store, 1)
     found = {}
-    for name, entry in made.items():
+    for name, entry in made(manifest, store, data, kind).items():
         if entry.digest != old[name].digest:
             value = b"".join(map(bytes, checked(entry, store)))
             found[name] = np.frombuffer(value, numpy_dtype(entry.spec.dtype)).reshape(entry.spec.shape)
