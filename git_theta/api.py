@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta import formats
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.formats.split import split
 from git_theta.git.plumbing.command import Git
@@ -162,7 +162,7 @@ def _read_value(wanted: Manifest, name: str, store: LocalStore) -> Value:
     entry = wanted.by_name[name]
     value = bytearray(entry.spec.nbytes)
     at = 0
-    for piece in checked(entry, store):
+    for piece in read_value(entry, store):
         value[at : at + len(piece)] = piece
         at += len(piece)
     return value, entry.spec

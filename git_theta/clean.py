@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 from git_theta import formats
-from git_theta.encoding.candidates import Named, match
-from git_theta.encoding.related import nearest
+from git_theta.encoding.candidates import NewParameter, match_parameters
+from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.selection import AUTOMATIC
-from git_theta.encoding.value_writer import Keeper, Kept, Known, settle
+from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import split
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
@@ -53,14 +53,14 @@ class Cleaner:
         threads: How many tensors to work on at once.
         progress: Called with the number of bytes of each finished tensor.
         updates: Names of the updates that may be chosen; dense always may.
-        depth: How many updates should stand on each other at most; see `bases.usable`.
+        depth: Maximal number of updates in a chain, but for ones that save much; see `usable_bases`.
         candidates: Asked only for a file that has no previous version.
         lazy: Whether objects that a previous manifest names and that aren't here are elsewhere, so that what
             they hold isn't stored again.
     """
 
     store: LocalStore
-    known: Known = lambda _digest: None
+    known: FindSource = lambda _digest: None
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTOMATIC
@@ -84,26 +84,26 @@ class Cleaner:
         for manifest in reversed(earlier):
             sources.update((entry.digest, entry.source) for entry in manifest.all_entries())
         with Batch(self.store) as batch:
-            keeper = Keeper(self.store, batch, sources, self.known, self.updates, self.depth, self.lazy)
+            writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth, self.lazy)
             with ThreadPoolExecutor(self.threads) as pool:
                 parts = split(data, formats.registry(), pool)
                 tensors = sorted(parts.tensors, key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
                 bases = self._bases(data, tensors, earlier)
 
-                def keep_tensor(tensor: Tensor) -> Kept:
+                def store_tensor(tensor: Tensor) -> StoredValue:
                     value = self._gather(data, tensor)
-                    kept = keeper.keep(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
+                    stored = writer.write(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
                     self.progress(tensor.spec.nbytes)
-                    return kept
+                    return stored
 
                 layout_bytes = memoryview(parts.layout.to_bytes())
 
-                def keep_layout() -> Iterator[Kept]:
-                    yield keeper.keep("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
+                def store_layout() -> Iterator[StoredValue]:
+                    yield writer.write("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
 
-                values = stream_grouped(pool, keep_tensor, tensors, lambda tensor: tensor.spec.nbytes)
+                values = stream_grouped(pool, store_tensor, tensors, lambda tensor: tensor.spec.nbytes)
                 with closing(values):
-                    *entries, layout_entry = settle(chain(values, keep_layout()), batch)
+                    *entries, layout_entry = finalize(chain(values, store_layout()), batch)
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(parts.format, len(data), layout_entry, tuple(entries))
         whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
@@ -120,15 +120,17 @@ class Cleaner:
         """What each tensor may be an update of."""
         if not any(name != "dense" for name in self.updates):
             return {}
-        wanted = [Named(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _LEAST]
+        wanted = [
+            NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _LEAST
+        ]
         if not earlier:
             by_name = {tensor.name: tensor for tensor in tensors}
-            earlier = nearest(
+            earlier = related_checkpoints(
                 wanted, lambda name: self._gather(data, by_name[name]), self.candidates(), self.store
             )
         found: dict[str, list[Entry]] = {}
         for manifest in earlier:
-            for name, entry in match(wanted, manifest).items():
+            for name, entry in match_parameters(wanted, manifest).items():
                 known = found.setdefault(name, [])
                 if all(entry.digest != other.digest for other in known):
                     known.append(entry)

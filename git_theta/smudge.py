@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import STRETCH
 from git_theta.model.checksum import KINDS, WIDTHS
@@ -90,7 +90,7 @@ class Smudger:
         """
         if manifest.layout.spec.nbytes > _MAX_LAYOUT:
             raise CorruptError(f"a layout of {manifest.layout.spec.nbytes} bytes is larger than any real one")
-        layout = parse_layout(b"".join(map(bytes, checked(manifest.layout, self.store))))
+        layout = parse_layout(b"".join(map(bytes, read_value(manifest.layout, self.store))))
         if layout.size != manifest.size:
             raise CorruptError(f"the layout is of a file of {layout.size} bytes, not {manifest.size}")
         return layout
@@ -117,7 +117,7 @@ class Smudger:
         for piece in _match(manifest, layout):
             if piece.entry.name.startswith(STRETCH) and piece.place.strides is None:
                 at = piece.place.offset
-                for chunk in checked(piece.entry, self.store):
+                for chunk in read_value(piece.entry, self.store):
                     data[at : at + len(chunk)] = chunk
                     at += len(chunk)
         return data
@@ -177,7 +177,7 @@ class Smudger:
     def _value(self, entry: Entry) -> Iterator[memoryview]:
         """The bytes of a parameter, checked; a merge may just have computed them."""
         spare = self.store.spares.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
-        return checked(entry, self.store) if spare is None else iter((spare,))
+        return read_value(entry, self.store) if spare is None else iter((spare,))
 
     def _recheck(self, pieces: Iterable[_Piece], handle: int, size: int) -> None:
         """Parameters that share bytes must agree about them; a merge can make them disagree."""

@@ -126,9 +126,9 @@ def test_stored_transposed_scattered_swapped_or_reversed(
 
 
 def smudge_value(store: LocalStore, manifest: Manifest) -> bytes:
-    from git_theta.encoding.decode import checked
+    from git_theta.encoding.decode import read_value
 
-    return b"".join(map(bytes, checked(manifest.by_name["w"], store)))
+    return b"".join(map(bytes, read_value(manifest.by_name["w"], store)))
 
 
 def test_overlapping_views_are_rebuilt_and_must_agree(

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from git_theta.cli.render import plural, print_json
-from git_theta.encoding.selection import allowed
+from git_theta.encoding.selection import parse_update_names
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
@@ -92,7 +92,7 @@ def _checked_update(text: str) -> str:
     Raises:
         UsageError: A name isn't known.
     """
-    allowed(text)
+    parse_update_names(text)
     return _closed_up(text) or _refuse("--update", text, "a list of updates", "auto, dense, or delta,sparse")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from git_theta.cli.render import human_size, print_json, printable
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
 from git_theta.model.tensor import FLOATS
@@ -32,11 +32,11 @@ def report(entry: Entry, store: LocalStore, *, values: bool, as_json: bool) -> N
         MissingObjectError: An object that it needs isn't in the store.
     """
     if as_json:
-        found = _as_json(entry, store, statistics(checked(entry, store), entry.spec))
+        found = _as_json(entry, store, statistics(read_value(entry, store), entry.spec))
         print_json({**found, "values": _values(entry, store)} if values else found)
         return
     if not values:
-        lines = [*_lines(entry, statistics(checked(entry, store), entry.spec))]
+        lines = [*_lines(entry, statistics(read_value(entry, store), entry.spec))]
     else:
         lines = [_values(entry, store)]
     click.echo(
@@ -51,7 +51,7 @@ def _values(entry: Entry, store: LocalStore) -> str:
     """Values as numpy writes them."""
     import numpy as np
 
-    array, cut = abridged(checked(entry, store), entry.spec)
+    array, cut = abridged(read_value(entry, store), entry.spec)
     if array.dtype.names:
         # A complex number of two halves, which numpy hasn't.
         array = array["real"].astype(np.complex64) + 1j * array["imag"].astype(np.complex64)

@@ -1,4 +1,4 @@
-"""Bases: which earlier parameter a changed one may be an update of."""
+"""Candidate bases: the earlier parameter that a changed one may be an update of."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from git_theta.settings import DEEPEST
 
 _SEPARATORS = re.compile(r"[./]")
 
-#: A chain whose payloads have more bytes than this many times the value isn't made longer.
-_MOST_ENCODED = 2.0
+#: A chain isn't extended once its payloads have more bytes than this many times the value.
+_MAX_ENCODED_RATIO = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A parameter of a file that is being added."""
+class NewParameter:
+    """Name and type of a parameter of a file that is being added."""
 
     name: str
     spec: TensorSpec
 
 
-def match(wanted: Iterable[Named], manifest: Manifest) -> dict[str, Entry]:
-    """For each parameter the one of a manifest that it probably comes from, if any.
+def match_parameters(wanted: Iterable[NewParameter], manifest: Manifest) -> dict[str, Entry]:
+    """The entry of a manifest that each parameter probably comes from, by the parameter's name.
 
-    The same name counts first. A model may have been wrapped or renamed since: otherwise, of the
-    entries of equal dtype and shape that nobody has taken, it's the one with the longest common end of
-    the name, and of several such the next in order.
+    An equal name decides. A model may have been wrapped or renamed since: otherwise, of the unmatched entries
+    of equal dtype and shape, the one that shares the longest suffix of the name's words is taken, and of
+    several such the first in the manifest's order. Parameters without a counterpart are left out.
     """
     found: dict[str, Entry] = {}
     others = []
@@ -52,8 +52,8 @@ def match(wanted: Iterable[Named], manifest: Manifest) -> dict[str, Entry]:
     return found
 
 
-def overlap(wanted: Sequence[Named], manifest: Manifest) -> float:
-    """The share of the bytes of parameters whose dtype and shape the manifest has too."""
+def byte_overlap(wanted: Sequence[NewParameter], manifest: Manifest) -> float:
+    """The share of the parameters' bytes whose dtype and shape occur in the manifest too, from 0 to 1."""
     shared = sum(
         spec.nbytes * min(count, manifest.spec_counts[spec])
         for spec, count in Counter(item.spec for item in wanted).items()
@@ -61,29 +61,31 @@ def overlap(wanted: Sequence[Named], manifest: Manifest) -> float:
     return shared / max(1, sum(item.spec.nbytes for item in wanted))
 
 
-def usable(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> list[tuple[Source, bool]]:
-    """What an update may be put on: the source and the beginning of its chain, and for each if it's deep.
+def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> list[tuple[Source, bool]]:
+    """The sources that an update may apply to, each with a flag: whether the chain is at its depth limit.
 
-    The beginning is farther away, but keeps the chain short. What already is as deep as it should be is for
-    updates that are much cheaper than on the beginning: an adapter that was merged into a fine-tuned model.
+    These are the base itself, or the nearest link of its chain that may be extended, and the root of the
+    chain. The root keeps chains short. A base at the depth limit is for updates that are much cheaper
+    there than on the root, such as an adapter that was merged into a fine-tuned model.
 
     Args:
-        source: Of the base.
-        nbytes: Size of the value.
-        depth: How many updates should stand on each other at most.
-        size_of: Sizes of objects.
+        source: Source of the base.
+        nbytes: Size of the base's value.
+        depth: Number of updates that a chain should have at most, the dense root included.
+        size_of: Gives the size of an object in bytes.
     """
     if depth < 2:
         return []
-    near = source
-    while near.inputs and (
-        near.depth >= DEEPEST * depth or payload_bytes(near.payloads(), size_of) > _MOST_ENCODED * nbytes
+    nearest = source
+    while nearest.inputs and (
+        nearest.depth >= DEEPEST * depth
+        or payload_bytes(nearest.payloads(), size_of) > _MAX_ENCODED_RATIO * nbytes
     ):
-        near = near.inputs[0]
-    first = near
-    while first.inputs:
-        first = first.inputs[0]
-    return [(part, part.depth >= depth) for part in dict.fromkeys((near, first))]
+        nearest = nearest.inputs[0]
+    root = nearest
+    while root.inputs:
+        root = root.inputs[0]
+    return [(link, link.depth >= depth) for link in dict.fromkeys((nearest, root))]
 
 
 def _compatible(one: TensorSpec, other: TensorSpec) -> bool:
@@ -96,32 +98,33 @@ def _compatible(one: TensorSpec, other: TensorSpec) -> bool:
     )
 
 
-def _by_spec(items: Iterable[Named]) -> dict[TensorSpec, list[Named]]:
-    groups: dict[TensorSpec, list[Named]] = defaultdict(list)
+def _by_spec(items: Iterable[NewParameter]) -> dict[TensorSpec, list[NewParameter]]:
+    groups: dict[TensorSpec, list[NewParameter]] = defaultdict(list)
     for item in items:
         groups[item.spec].append(item)
     return groups
 
 
-def _by_suffix(items: list[Named], free: list[Entry]) -> dict[str, Entry]:
+def _by_suffix(items: list[NewParameter], free: list[Entry]) -> dict[str, Entry]:
+    """Pairs of items and entries of one type whose names share a suffix of words, longest suffixes first."""
     found: dict[str, Entry] = {}
-    ends: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    by_suffix: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
     for entry in free:
         words = _words(entry.name)
         for start in range(len(words)):
-            ends[words[start:]].append(entry)
+            by_suffix[words[start:]].append(entry)
     taken: set[str] = set()
-    # Longest ends first, over all items, so that a weak likeness never takes what a strong one needs.
-    tries = sorted(
-        ((len(_words(item.name)) - start, place, start) for place, item in enumerate(items)
-         for start in range(len(_words(item.name)))),
-        key=lambda key: (-key[0], key[1]),
-    )  # fmt: skip
-    for _, place, start in tries:
-        item = items[place]
+    # Longest suffixes first, over all items: a short match never takes the entry of a longer one.
+    suffixes = [
+        (index, _words(item.name)[start:])
+        for index, item in enumerate(items)
+        for start in range(len(_words(item.name)))
+    ]
+    for index, suffix in sorted(suffixes, key=lambda pair: (-len(pair[1]), pair[0])):
+        item = items[index]
         if item.name in found:
             continue
-        for entry in ends.get(_words(item.name)[start:], ()):
+        for entry in by_suffix.get(suffix, ()):
             if entry.name not in taken:
                 found[item.name] = entry
                 taken.add(entry.name)

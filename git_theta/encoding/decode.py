@@ -1,4 +1,4 @@
-"""The value of a source: walk its tree, decode, and check the result against its digest."""
+"""Decoding: the value that a source tree gives, checked against the digest of its entry."""
 
 from __future__ import annotations
 
@@ -16,55 +16,60 @@ from git_theta.updates.base import Pieces
 _REPAIR = "fetch damaged objects again: git theta fsck --repair"
 
 
-def checked(entry: Entry, store: Store) -> Iterator[memoryview]:
-    """The logical bytes of an entry, in pieces; each is valid until the next is asked for.
+def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
+    """The logical bytes of an entry's value, in pieces; each is valid until the next is asked for.
 
-    The digest is known only after the last piece: don't use any before the iterator has ended.
+    The digest is compared after the last piece: if this raises, throw away what came of earlier pieces.
 
     Raises:
-        CorruptError: The bytes aren't those that were stored; names parameter and object.
-        MissingObjectError: An object isn't in the store; names parameter and object.
+        CorruptError: The bytes aren't those that were stored; the message names parameter and object.
+        MissingObjectError: An object isn't in the store; the message names parameter and object.
     """
     hasher = blake3()
     size = 0
     try:
-        for piece in evaluate(entry.source, entry.spec.nbytes, store):
+        for piece in decode_source(entry.source, entry.spec.nbytes, store):
             hasher.update(piece)
             size += len(piece)
             yield piece
     except MissingObjectError as error:
-        raise _of(entry, error) from error
+        raise _with_parameter(entry, error) from error
     except CorruptError as error:
-        what = f"parameter {entry.name!r}: {error.message}{_where(entry)}"
-        raise CorruptError(what, error.hint or _REPAIR) from error
+        message = f"parameter {entry.name!r}: {error.message}{_objects_of(entry)}"
+        raise CorruptError(message, error.hint or _REPAIR) from error
     if size != entry.spec.nbytes or hasher.hexdigest() != entry.digest:
-        wrong = f"the value doesn't have the digest {entry.digest[:16]}…"
-        raise CorruptError(f"parameter {entry.name!r}: {wrong}{_where(entry)}", _REPAIR)
+        message = f"parameter {entry.name!r}: the value doesn't have the digest {entry.digest[:16]}…"
+        raise CorruptError(f"{message}{_objects_of(entry)}", _REPAIR)
 
 
-def require(manifest: Manifest, store: Store) -> None:
-    """Check that every object that a manifest needs is in the store; their bytes aren't read.
+def require_objects(manifest: Manifest, store: Store) -> None:
+    """Check that every object that a manifest needs is in the store, without reading objects.
 
     Raises:
-        MissingObjectError: One isn't; names parameter and object.
+        MissingObjectError: An object isn't there; the message names parameter and object.
     """
     for entry in manifest.all_entries():
         for ref in entry.source.payloads():
             if not store.has(ref.oid):
-                raise _of(entry, missing(ref.oid))
+                raise _with_parameter(entry, missing(ref.oid))
 
 
-def _of(entry: Entry, error: MissingObjectError) -> MissingObjectError:
+def _with_parameter(entry: Entry, error: MissingObjectError) -> MissingObjectError:
     return MissingObjectError(f"parameter {entry.name!r}: {error.message}", error.hint)
 
 
-def _where(entry: Entry) -> str:
+def _objects_of(entry: Entry) -> str:
     oids = dict.fromkeys(ref.oid for ref in entry.source.payloads())
     return f" (object {', '.join(oids)})" if oids else ""
 
 
-def evaluate(source: Source, nbytes: int, store: Store) -> Pieces:
-    """The bytes that a source tree gives, unchecked.
+def decode_source(source: Source, nbytes: int, store: Store) -> Pieces:
+    """The bytes that a source tree gives, in pieces, not checked against a digest.
+
+    Args:
+        source: The tree.
+        nbytes: Size of the value.
+        store: Where its objects are.
 
     Raises:
         CorruptError: A payload can't be decoded.
@@ -75,12 +80,12 @@ def evaluate(source: Source, nbytes: int, store: Store) -> Pieces:
     except ThetaError as error:
         raise CorruptError(error.message, error.hint) from error
     payload = _payload(source.payload, store) if source.payload else None
-    inputs = [partial(_input, part, store) for part in source.inputs]
+    inputs = [partial(_decode_input, part, store) for part in source.inputs]
     return update.decode(payload, inputs, nbytes)
 
 
-def _input(source: Source, store: Store, nbytes: int) -> Pieces:
-    return evaluate(source, nbytes, store)
+def _decode_input(source: Source, store: Store, nbytes: int) -> Pieces:
+    return decode_source(source, nbytes, store)
 
 
 def _payload(ref: ObjectRef, store: Store) -> memoryview:

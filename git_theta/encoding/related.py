@@ -1,64 +1,76 @@
-"""Nearest: for a new file, the checkpoints here that it was probably made from."""
+"""Related checkpoints: those of a repository that a new file was probably made from."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from git_theta.encoding.candidates import Named, match, overlap
-from git_theta.encoding.selection import base_of, likeness
+from git_theta.encoding.candidates import NewParameter, byte_overlap, match_parameters
+from git_theta.encoding.selection import base_from, relative_delta_cost
 from git_theta.model.manifest import Manifest
 from git_theta.store.base import Store
 
-#: Gives the logical bytes of a parameter of the new file.
+#: Gives the logical bytes of a parameter of the new file, by name.
 ValueOf = Callable[[str], memoryview]
 
-#: At least this share of the bytes must have a counterpart.
-_OVERLAP = 0.5
+#: The least share of a file's bytes that a checkpoint must have parameters of equal type for.
+_MIN_OVERLAP = 0.5
 
-#: So many checkpoints are compared by value, on so many parameters.
-_COMPARED = 6
-_PARAMETERS = 3
+#: Number of checkpoints that are compared by value, and of parameters that are compared in each.
+_MAX_COMPARED = 6
+_COMPARED_PARAMETERS = 3
 
-#: Parameters of these sizes are compared, if there are any: large enough to tell, cheap to read.
-_TELLING = range(16 << 10, 16 << 20)
+#: Sizes in bytes of the parameters that are compared, if there are any: representative, and cheap to read.
+_COMPARED_SIZES = range(16 << 10, 16 << 20)
 
-#: A checkpoint is related if its deltas are expected to cost at most this share of dense values.
-_RELATED = 0.95
+#: A checkpoint is related if deltas from it are expected to cost at most this share of dense values.
+_RELATED_COST = 0.95
 
-#: Where the first parameter costs as much as this, the others aren't looked at.
-_STRANGE = 0.99
+#: From this cost of the first parameter on, the others aren't compared.
+_UNRELATED_COST = 0.99
 
 
-def nearest(
-    wanted: Sequence[Named], value_of: ValueOf, candidates: Iterable[Manifest], store: Store, count: int = 2
+def related_checkpoints(
+    wanted: Sequence[NewParameter],
+    value_of: ValueOf,
+    candidates: Iterable[Manifest],
+    store: Store,
+    count: int = 2,
 ) -> list[Manifest]:
-    """The most closely related of some checkpoints, the closest first; none if none is.
+    """The most closely related checkpoints, the closest first; empty if all are unrelated.
 
-    Shapes and names choose what is compared, sampled values decide: models of one architecture that were
-    trained independently have nothing in common.
+    Names and shapes only choose the parameters to compare; sampled values decide, as models of one
+    architecture that were trained independently have no values in common.
+
+    Args:
+        wanted: Parameters of the new file.
+        value_of: Gives their values.
+        candidates: Checkpoints to choose from.
+        store: Where the checkpoints' objects are.
+        count: Number of checkpoints to return at most.
     """
-    shares = [(overlap(wanted, manifest), manifest) for manifest in candidates]
-    promising = sorted((pair for pair in shares if pair[0] >= _OVERLAP), key=lambda pair: -pair[0])
+    shares = [(byte_overlap(wanted, manifest), manifest) for manifest in candidates]
+    promising = sorted((pair for pair in shares if pair[0] >= _MIN_OVERLAP), key=lambda pair: -pair[0])
     costs = []
-    for share, manifest in promising[:_COMPARED]:
+    for share, manifest in promising[:_MAX_COMPARED]:
         cost = _cost(wanted, value_of, manifest, store)
-        if cost <= _RELATED:
+        if cost <= _RELATED_COST:
             costs.append((cost / share, manifest))
     return [manifest for _, manifest in sorted(costs, key=lambda pair: pair[0])[:count]]
 
 
-def _cost(wanted: Sequence[Named], value_of: ValueOf, manifest: Manifest, store: Store) -> float:
-    """The mean likeness of some parameters, spread over the file; of the first, if that has none."""
-    matched = match(wanted, manifest)
+def _cost(wanted: Sequence[NewParameter], value_of: ValueOf, manifest: Manifest, store: Store) -> float:
+    """The mean relative cost of deltas on a few parameters all over the file; 1 if none can be compared."""
+    matched = match_parameters(wanted, manifest)
     same = [item for item in wanted if item.name in matched and matched[item.name].spec == item.spec]
-    telling = [item for item in same if item.spec.nbytes in _TELLING] or same
-    picked = telling[:: max(1, len(telling) // _PARAMETERS)][:_PARAMETERS]
+    suitable = [item for item in same if item.spec.nbytes in _COMPARED_SIZES] or same
+    picked = suitable[:: max(1, len(suitable) // _COMPARED_PARAMETERS)][:_COMPARED_PARAMETERS]
     if not picked:
         return 1.0
-    found: list[float] = []
+    costs: list[float] = []
     for item in picked:
         entry = matched[item.name]
-        found.append(likeness(value_of(item.name), item.spec, base_of(entry, entry.source, store)))
-        if found[0] >= _STRANGE:
+        base = base_from(entry, entry.source, store)
+        costs.append(relative_delta_cost(value_of(item.name), item.spec, base))
+        if costs[0] >= _UNRELATED_COST:
             break
-    return sum(found) / len(found)
+    return sum(costs) / len(costs)

@@ -9,7 +9,7 @@ from typing import cast
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
-from git_theta.encoding.decode import checked, evaluate
+from git_theta.encoding.decode import decode_source, read_value
 from git_theta.errors import CorruptError, MissingObjectError, UsageError
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
@@ -30,7 +30,7 @@ _WORTH = 0.95
 _DEEP = 2.0
 
 
-def allowed(text: str) -> tuple[str, ...]:
+def parse_update_names(text: str) -> tuple[str, ...]:
     """The updates that a setting allows: `auto`, `dense`, or names with commas between.
 
     Raises:
@@ -79,23 +79,23 @@ class Base:
     deep: bool = False
 
 
-def base_of(entry: Entry, source: Source, store: Store, deep: bool = False) -> Base:
+def base_from(entry: Entry, source: Source, store: Store, deep: bool = False) -> Base:
     """The base that an entry is, or the beginning of its chain if `source` is that.
 
     Reading it fails with a CorruptError rather than give bytes that nobody could check: an update of
     damaged bytes would be lost once they're repaired.
     """
     if source == entry.source:
-        return Base(entry.spec, source, partial(checked, entry, store), deep)
+        return Base(entry.spec, source, partial(read_value, entry, store), deep)
     return Base(entry.spec, source, partial(_verified, source, entry.spec.nbytes, store), deep)
 
 
-def dense(value: memoryview, spec: TensorSpec) -> Choice:
+def dense_choice(value: memoryview, spec: TensorSpec) -> Choice:
     """The way that always works."""
     return Choice(Dense.name, partial(Dense().encode, value, spec))
 
 
-def repeated(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> Choice | None:
+def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> Choice | None:
     """The choice that a source came from, if its update can be made again from the value alone."""
     if lost.update not in AUTOMATIC or lost.update == Rows.name or len(lost.inputs) != 1:
         return None
@@ -128,10 +128,10 @@ def choices(
         except (CorruptError, MissingObjectError):
             continue
     yield from (choice for _, choice in sorted(found, key=lambda pair: pair[0]))
-    yield dense(value, spec)
+    yield dense_choice(value, spec)
 
 
-def likeness(value: memoryview, spec: TensorSpec, base: Base) -> float:
+def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
     """The expected cost of a value as a delta of a base, as a share of its dense cost; at most 1."""
     try:
         found = sample(value, spec, base.pieces())
@@ -214,4 +214,4 @@ def _input(pieces: Callable[[], Pieces]) -> Input:
 def _verified(source: Source, nbytes: int, store: Store) -> Pieces:
     for ref in source.payloads():
         store.verify(ref.oid)
-    return evaluate(source, nbytes, store)
+    return decode_source(source, nbytes, store)

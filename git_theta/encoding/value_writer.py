@@ -1,13 +1,13 @@
-"""Keep: a value → objects in the store, in the cheapest way, and the entry that says where."""
+"""The value writer: stores a value as the cheapest payload, and gives the manifest entry that names it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
-from git_theta.encoding.candidates import usable
-from git_theta.encoding.selection import AUTOMATIC, Choice, base_of, choices, dense, repeated
+from git_theta.encoding.candidates import usable_bases
+from git_theta.encoding.selection import AUTOMATIC, Choice, base_from, choices, dense_choice, repeated_choice
 from git_theta.errors import CorruptError, MissingObjectError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -17,95 +17,98 @@ from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import Held
 from git_theta.store.packs import PACK_BELOW, pack
-from git_theta.updates.base import Payload, UnsuitableError
+from git_theta.updates.base import UnsuitableError
 
-#: Finds a source for a value by its digest, among everything that was ever stored here.
-Known = Callable[[str], Source | None]
+#: Finds a source by the digest of its value, among everything that was ever stored here.
+FindSource = Callable[[str], Source | None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Small:
-    """A payload that waits to be packed with others.
+class _SmallPayload:
+    """A payload that waits to share a pack with others.
 
     Attributes:
-        payload: Its encoded bytes.
-        before: Where it was, if it's stored again because that is lost.
+        payload: The encoded bytes.
+        lost: The range of a missing object that the payload restores; `None` for a new payload.
     """
 
     payload: Held
-    before: ObjectRef | None = None
+    lost: ObjectRef | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """A source whose payloads may still have to be packed."""
+class _UnpackedSource:
+    """A source whose small payloads have no place in a pack yet."""
 
     update: str
-    payload: ObjectRef | _Small
-    inputs: tuple[Source | _Draft, ...]
+    payload: ObjectRef | _SmallPayload
+    inputs: tuple[Source | _UnpackedSource, ...]
 
-    def small(self) -> Iterator[_Small]:
-        """The payloads to pack."""
-        if isinstance(self.payload, _Small):
+    def small_payloads(self) -> Iterator[_SmallPayload]:
+        """The payloads of the tree that are to be packed."""
+        if isinstance(self.payload, _SmallPayload):
             yield self.payload
         for part in self.inputs:
-            if isinstance(part, _Draft):
-                yield from part.small()
+            if isinstance(part, _UnpackedSource):
+                yield from part.small_payloads()
 
     def source(self, packed: Mapping[Held, ObjectRef]) -> Source:
-        """The source, once everything is packed."""
-        payload = packed[self.payload.payload] if isinstance(self.payload, _Small) else self.payload
-        inputs = (part.source(packed) if isinstance(part, _Draft) else part for part in self.inputs)
+        """The source, once every payload has its place in a pack."""
+        payload = packed[self.payload.payload] if isinstance(self.payload, _SmallPayload) else self.payload
+        inputs = (part.source(packed) if isinstance(part, _UnpackedSource) else part for part in self.inputs)
         return Source(self.update, payload, tuple(inputs))
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """A value on its way into a manifest; `settle` makes entries of many at once.
+class StoredValue:
+    """A parameter's value after it was encoded; `finalize` makes manifest entries of many at once.
 
     Attributes:
-        name: Of the parameter.
-        spec: Its dtype and shape.
-        digest: Of its bytes.
-        stored: Where it is, or will be.
+        name: The parameter's name.
+        spec: Dtype and shape.
+        digest: BLAKE3-256 of the logical bytes.
+        source: How to obtain the bytes; without ranges in packs until `finalize`.
     """
 
     name: str
     spec: TensorSpec
     digest: str
-    stored: Source | _Draft
+    source: Source | _UnpackedSource
 
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
-    """Everything that storing values needs.
+class ValueWriter:
+    """Stores values, each as the cheapest update of its bases.
 
     Attributes:
-        store: Where objects are.
-        batch: Puts them there.
-        sources: Where values of known digests are, by preference.
-        known: Looks a digest up in everything stored so far.
-        updates: Names of the updates that may be chosen; dense always may.
-        depth: How many updates should stand on each other at most; see `bases.usable`.
-        lazy: Whether objects that `sources` name and that aren't here are elsewhere.
+        store: The local object store.
+        batch: The transaction that puts objects into the store.
+        sources: Preferred sources of values, by digest: those of earlier manifests.
+        known: Finds a source by digest in everything stored so far; asked after `sources`.
+        updates: Names of the updates that may be chosen; `dense` always may.
+        depth: Maximal number of updates in a chain, but for ones that save much; see `usable_bases`.
+        lazy: Whether objects that `sources` name but the store lacks are on a remote, so that their values
+            needn't be stored again.
     """
 
     store: LocalStore
     batch: Batch
     sources: Mapping[str, Source]
-    known: Known = lambda _digest: None
+    known: FindSource = lambda _digest: None
     updates: Sequence[str] = AUTOMATIC
     depth: int = DEPTH
     lazy: bool = False
 
-    def keep(self, name: str, spec: TensorSpec, value: memoryview, bases: Sequence[Entry] = ()) -> Kept:
-        """Store a value, unless it's there already.
+    def write(
+        self, name: str, spec: TensorSpec, value: memoryview, bases: Sequence[Entry] = ()
+    ) -> StoredValue:
+        """Store a value, unless the store has it.
 
         Args:
-            name: The parameter.
-            spec: Its dtype and shape.
-            value: Its logical bytes.
-            bases: What it may be an update of.
+            name: The parameter's name.
+            spec: Dtype and shape.
+            value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
+            bases: Parameters that the value may be an update of.
 
         Raises:
             ThetaError: The store can't be written.
@@ -113,61 +116,67 @@ class Keeper:
         key = digest(value)
         before = self.sources.get(key)
         if before and (self.has(before) or self.lazy):
-            return Kept(name, spec, key, before)
+            return StoredValue(name, spec, key, before)
         source = self.known(key)
         if source and self.has(source):
-            return Kept(name, spec, key, source)
+            return StoredValue(name, spec, key, source)
         if before:
-            # Encoding is deterministic, so that a lost object comes back under its name.
-            again = self._again(value, spec, before)
+            # Encoding is deterministic: a lost object comes back under its name.
+            again = self._restored(value, spec, before)
             if again:
-                return Kept(name, spec, key, self._write(again, before.payload))
-        usable_bases = [
-            base_of(entry, source, self.store, deep)
+                return StoredValue(name, spec, key, self._encode(again, before.payload))
+        candidates = [
+            base_from(entry, source, self.store, deep)
             for entry in bases
-            for source, deep in usable(entry.source, entry.spec.nbytes, self.depth, self.store.size)
+            for source, deep in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
             if self.has(source)
         ]
-        for choice in choices(value, spec, usable_bases, self.updates):
+        for choice in choices(value, spec, candidates, self.updates):
             try:
-                return Kept(name, spec, key, self._write(choice))
+                return StoredValue(name, spec, key, self._encode(choice))
             except (UnsuitableError, CorruptError, MissingObjectError):
-                # A base that turns out to be damaged is no reason to fail: the value is at hand.
+                # The value is at hand: a damaged base only means another choice.
                 continue
         raise AssertionError("dense is always possible")
 
-    def keep_derived(
+    def write_derived(
         self, name: str, spec: TensorSpec, key: str, update: str, payload: bytes, inputs: tuple[Source, ...]
-    ) -> Kept:
-        """Store a value that a small payload makes of other values; equal payloads are stored once.
+    ) -> StoredValue:
+        """Store a value as a small payload that computes it from other values, once for equal payloads.
 
         Args:
-            name: The parameter.
-            spec: Its dtype and shape.
-            key: The value's digest.
-            update: What makes it.
-            payload: Of the update.
-            inputs: The other values.
+            name: The parameter's name.
+            spec: Dtype and shape.
+            key: Digest of the value.
+            update: Name of the update, for example `recipe`.
+            payload: The update's payload.
+            inputs: Sources of the other values.
 
         Raises:
             ThetaError: The store can't be written.
         """
-        return Kept(name, spec, key, _Draft(update, _Small(self.batch.hold.put(payload)), inputs))
+        return StoredValue(
+            name, spec, key, _UnpackedSource(update, _SmallPayload(self.batch.hold.put(payload)), inputs)
+        )
 
     def has(self, source: Source) -> bool:
-        """Whether every object of a source is there; if so, it stays until something names it."""
+        """Whether the store has every object of a source.
+
+        If so, the objects are protected from pruning until a manifest names them.
+        """
         return all(self.store.claim(ref.oid) for ref in source.payloads())
 
-    def _again(self, value: memoryview, spec: TensorSpec, lost: Source) -> Choice | None:
-        """The choice that was made before, if it can be made again."""
+    def _restored(self, value: memoryview, spec: TensorSpec, lost: Source) -> Choice | None:
+        """The choice that gives a lost payload again; `None` if its bases are lost too."""
         if lost.update == "dense":
-            return dense(value, spec)
+            return dense_choice(value, spec)
         if all(self.has(part) for part in lost.inputs):
-            return repeated(value, spec, lost, self.store)
+            return repeated_choice(value, spec, lost, self.store)
         return None
 
-    def _write(self, choice: Choice, before: ObjectRef | None = None) -> _Draft:
-        inputs = tuple(self._write(part) if isinstance(part, Choice) else part for part in choice.inputs)
+    def _encode(self, choice: Choice, lost: ObjectRef | None = None) -> _UnpackedSource:
+        """Encode a choice, and the choices below; payloads of at least `PACK_BELOW` bytes become objects."""
+        inputs = tuple(self._encode(part) if isinstance(part, Choice) else part for part in choice.inputs)
         pieces = choice.payload()
         head, size = [], 0
         for piece in pieces:
@@ -175,34 +184,36 @@ class Keeper:
             head.append(bytes(piece))
             size += len(piece)
             if size >= PACK_BELOW:
-                return _Draft(choice.update, self.batch.put(_chain(head, pieces)), inputs)
-        return _Draft(choice.update, _Small(self.batch.hold.put(b"".join(head)), before), inputs)
+                return _UnpackedSource(choice.update, self.batch.put(chain(head, pieces)), inputs)
+        payload = self.batch.hold.put(b"".join(head))
+        return _UnpackedSource(choice.update, _SmallPayload(payload, lost), inputs)
 
 
-def settle(values: Iterable[Kept], batch: Batch) -> list[Entry]:
-    """Pack the small payloads, and say where every value is, in the given order.
+def finalize(values: Iterable[StoredValue], batch: Batch) -> list[Entry]:
+    """Pack the small payloads; the manifest entries of all values, in the given order.
 
     Args:
-        values: Values, which may still be in the making: the packs are written as they come.
-        batch: What they were kept with.
+        values: Stored values; a lazy iterable is consumed as it yields, so that packs fill while later
+            values are still being encoded.
+        batch: The transaction that the values were written in.
 
     Raises:
         ThetaError: The store can't be written.
     """
-    kept: list[Kept] = []
+    stored: list[StoredValue] = []
     lost: list[tuple[ObjectRef, Held]] = []
 
-    def new() -> Iterator[Held]:
+    def new_payloads() -> Iterator[Held]:
         for value in values:
-            kept.append(value)
-            for small in value.stored.small() if isinstance(value.stored, _Draft) else ():
-                if small.before:
-                    lost.append((small.before, small.payload))
+            stored.append(value)
+            for small in value.source.small_payloads() if isinstance(value.source, _UnpackedSource) else ():
+                if small.lost:
+                    lost.append((small.lost, small.payload))
                 else:
                     yield small.payload
 
-    packed = pack(new(), batch)
-    # In their old order, lost payloads give the pack that they were in.
+    packed = pack(new_payloads(), batch)
+    # Restored payloads in their old order give the very pack that was lost.
     lost.sort(key=lambda item: (item[0].oid, item[0].offset))
     for _, group in groupby(lost, key=lambda item: item[0].oid):
         packed |= pack((payload for _, payload in group if payload not in packed), batch)
@@ -211,12 +222,7 @@ def settle(values: Iterable[Kept], batch: Batch) -> list[Entry]:
             value.name,
             value.spec,
             value.digest,
-            value.stored.source(packed) if isinstance(value.stored, _Draft) else value.stored,
+            value.source.source(packed) if isinstance(value.source, _UnpackedSource) else value.source,
         )
-        for value in kept
+        for value in stored
     ]
-
-
-def _chain(head: list[bytes], rest: Payload) -> Payload:
-    yield from head
-    yield from rest

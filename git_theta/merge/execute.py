@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from git_theta import strategies
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.encoding.selection import AUTOMATIC
-from git_theta.encoding.value_writer import Keeper, Kept, Known, settle
+from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.compose import Composed, ComposeError, Version, compose
 from git_theta.formats.split import OPAQUE
@@ -89,7 +89,7 @@ class Merger:
     """
 
     store: LocalStore
-    known: Known = lambda _digest: None
+    known: FindSource = lambda _digest: None
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTOMATIC
@@ -166,23 +166,23 @@ class Merger:
                 groups[step.outcome, step.sides[0] and step.sides[0].spec, digests].append(step)
         sources = {e.digest: e.source for side in reversed(sides) for e in side.all_entries()}
         with Batch(self.store) as batch:
-            keeper = Keeper(self.store, batch, sources, self.known, self.updates, self.depth)
+            writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth)
             with ThreadPoolExecutor(self.threads) as pool:
                 largest_first = sorted(groups.values(), key=lambda group: -_size(group))
-                made = run_all(pool, lambda group: self._combine(group[0], keeper), largest_first)
+                made = run_all(pool, lambda group: self._combine(group[0], writer), largest_first)
             kept = [
                 replace(value, name=step.name)
                 for value, group in zip(made, largest_first, strict=True)
                 for step in group
             ]
-            new = [keeper.keep(name, _bytes(len(data)), data) for name, data in found.new]
-            settled = settle([*kept, *new], batch)
-        layout, *stretches = found.taken or settled[len(kept) :]
-        entries += [*settled[: len(kept)], *stretches]
+            new = [writer.write(name, _bytes(len(data)), data) for name, data in found.new]
+            written = finalize([*kept, *new], batch)
+        layout, *stretches = found.taken or written[len(kept) :]
+        entries += [*written[: len(kept)], *stretches]
         entries.sort(key=lambda entry: sort_key(entry.name))
         return Manifest(found.format, found.size, layout, tuple(entries), found.extra)
 
-    def _combine(self, step: Step, keeper: Keeper) -> Kept:
+    def _combine(self, step: Step, writer: ValueWriter) -> StoredValue:
         """The value that a strategy makes, as a recipe where that's possible."""
         assert isinstance(step.outcome, Rule)  # noqa: S101
         rule, indices = step.outcome, step.changed
@@ -201,21 +201,21 @@ class Merger:
             [self.beside(file, step.name) for file in files],
             self.store.temporary_file,
         )
-        kept = self._as_recipe(step.name, spec, combined, inputs, keeper)
+        kept = self._as_recipe(step.name, spec, combined, inputs, writer)
         if kept is None:
-            kept = keeper.keep(step.name, spec, self._held(combined.value(), spec), inputs)
+            kept = writer.write(step.name, spec, self._held(combined.value(), spec), inputs)
         self.progress(spec.nbytes)
         return kept
 
     def _as_recipe(
-        self, name: str, spec: TensorSpec, combined: Combined, inputs: Sequence[Entry], keeper: Keeper
-    ) -> Kept | None:
+        self, name: str, spec: TensorSpec, combined: Combined, inputs: Sequence[Entry], writer: ValueWriter
+    ) -> StoredValue | None:
         recipe = combined.recipe()
         if recipe is None:
             return None
         same = combined.same_as()
         if same is not None:
-            return Kept(name, spec, inputs[same].digest, inputs[same].source)
+            return StoredValue(name, spec, inputs[same].digest, inputs[same].source)
         payload, used = recipe
         sources = tuple(inputs[i].source for i in used)
         refs = [ref for source in sources for ref in source.payloads()]
@@ -230,11 +230,11 @@ class Merger:
             return None
         for entry in inputs:
             if entry.digest == digest:
-                return Kept(name, spec, digest, entry.source)
+                return StoredValue(name, spec, digest, entry.source)
         known = self.known(digest)
-        if known and keeper.has(known):
-            return Kept(name, spec, digest, known)
-        return keeper.keep_derived(name, spec, digest, "recipe", payload, sources)
+        if known and writer.has(known):
+            return StoredValue(name, spec, digest, known)
+        return writer.write_derived(name, spec, digest, "recipe", payload, sources)
 
     def _held(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
         value = scratch(spec.nbytes, self.store.temporary_file)
@@ -248,7 +248,7 @@ class Merger:
         found = self.at_hand(entry)
         if found is not None:
             return lambda _nbytes: iter((found,))
-        return lambda _nbytes: checked(entry, self.store)
+        return lambda _nbytes: read_value(entry, self.store)
 
     def _rest(
         self, base: Manifest | None, sides: Sequence[Manifest], wanted: Mapping[str, TensorSpec], rules: Rules

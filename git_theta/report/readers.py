@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
 from git_theta import formats
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import split
@@ -31,7 +31,7 @@ class StoredReader:
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `Reader.value`."""
-        return checked(entry, self._store)
+        return read_value(entry, self._store)
 
     def skeleton(self) -> memoryview:
         """The literals of the layout in a file that has holes for everything else."""

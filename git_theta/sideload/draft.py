@@ -9,8 +9,8 @@ from itertools import chain
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
-from git_theta.encoding.candidates import usable
-from git_theta.encoding.selection import AUTOMATIC, Base, Choice, base_of, choices, dense
+from git_theta.encoding.candidates import usable_bases
+from git_theta.encoding.selection import AUTOMATIC, Base, Choice, base_from, choices, dense_choice
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -196,7 +196,7 @@ def _apply(entry: Entry, step: Given, store: LocalStore, value: memoryview | Non
 
 
 def _reader(entry: Entry, store: LocalStore) -> Input:
-    pieces = base_of(entry, entry.source, store).pieces
+    pieces = base_from(entry, entry.source, store).pieces
     return lambda _nbytes: pieces()
 
 
@@ -217,7 +217,7 @@ def _tried(
         _check_finite(value, entry, base)
     after = replace(entry, digest=key)
     if entry.source.depth >= MOST_DEPTH:
-        whole = dense(value, entry.spec)
+        whole = dense_choice(value, entry.spec)
         return Draft(after, whole.update, b"".join(map(bytes, whole.payload())))
     return Draft(after, update, data, (entry.source,))
 
@@ -228,8 +228,8 @@ def _chosen(entry: Entry, value: memoryview, store: LocalStore, sparse: bool) ->
     if after.digest == entry.digest:
         return Draft(entry)
     spec = entry.spec
-    sources = usable(entry.source, spec.nbytes, DEPTH, store.size)
-    bases = [base_of(entry, source, store, deep) for source, deep in sources]
+    sources = usable_bases(entry.source, spec.nbytes, DEPTH, store.size)
+    bases = [base_from(entry, source, store, deep) for source, deep in sources]
     ways = choices(value, spec, bases, [name for name in AUTOMATIC if name != "rows"])
     if sparse:
         ways = chain((_sparse(value, spec, base) for base in bases[:1]), ways)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from git_theta.encoding.candidates import Named, match, overlap, usable
+from git_theta.encoding.candidates import NewParameter, byte_overlap, match_parameters, usable_bases
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 
@@ -19,7 +19,7 @@ def manifest(**specs: TensorSpec) -> Manifest:
 
 
 def matched(wanted: dict[str, TensorSpec], old: Manifest) -> dict[str, str]:
-    found = match([Named(name, spec) for name, spec in wanted.items()], old)
+    found = match_parameters([NewParameter(name, spec) for name, spec in wanted.items()], old)
     return {name: entry.name for name, entry in found.items()}
 
 
@@ -62,9 +62,9 @@ def test_another_shape_is_no_base_but_for_the_number_of_rows() -> None:
 
 def test_overlap_is_a_share_of_bytes() -> None:
     old = manifest(a=SQUARE, b=VECTOR)
-    assert overlap([Named("x", SQUARE), Named("y", VECTOR)], old) == 1
-    assert overlap([Named("x", SQUARE), Named("y", SQUARE)], old) == 0.5
-    assert overlap([], old) == 0
+    assert byte_overlap([NewParameter("x", SQUARE), NewParameter("y", VECTOR)], old) == 1
+    assert byte_overlap([NewParameter("x", SQUARE), NewParameter("y", SQUARE)], old) == 0.5
+    assert byte_overlap([], old) == 0
 
 
 def chain(depth: int) -> Source:
@@ -76,7 +76,9 @@ def chain(depth: int) -> Source:
 
 def test_chains_are_bounded_by_depth() -> None:
     def found(depth: int, most: int) -> list[tuple[int, bool]]:
-        return [(source.depth, deep) for source, deep in usable(chain(depth), 1000, most, lambda _oid: 10)]
+        return [
+            (source.depth, deep) for source, deep in usable_bases(chain(depth), 1000, most, lambda _oid: 10)
+        ]
 
     assert found(1, 1) == []
     assert found(1, 2) == [(1, False)]
@@ -87,6 +89,6 @@ def test_chains_are_bounded_by_depth() -> None:
 
 
 def test_chains_are_bounded_by_bytes() -> None:
-    heavy = usable(chain(4), 1000, 12, lambda _oid: 900)
+    heavy = usable_bases(chain(4), 1000, 12, lambda _oid: 900)
     assert [source.depth for source, _ in heavy] == [2, 1]
-    assert [source.depth for source, _ in usable(chain(4), 1000, 12, lambda _oid: 100)] == [4, 1]
+    assert [source.depth for source, _ in usable_bases(chain(4), 1000, 12, lambda _oid: 100)] == [4, 1]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.tensor import numpy_dtype
 from git_theta.sideload.draft import apply, check, store_all
@@ -53,7 +53,7 @@ def sideloaded(arrays: Arrays, data: Path, kind: str, folder: Path) -> dict[str,
     found = {}
     for name, entry in made(manifest, store, data, kind).items():
         if entry.digest != old[name].digest:
-            value = b"".join(map(bytes, checked(entry, store)))
+            value = b"".join(map(bytes, read_value(entry, store)))
             found[name] = np.frombuffer(value, numpy_dtype(entry.spec.dtype)).reshape(entry.spec.shape)
     return found
 

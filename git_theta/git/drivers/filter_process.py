@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from git_theta.encoding.decode import require
+from git_theta.encoding.decode import require_objects
 from git_theta.errors import GitError, MissingObjectError, ThetaError
 from git_theta.git.drivers.diff_smudge import DiffDriver
 from git_theta.git.drivers.filter_requests import Request
@@ -129,7 +129,7 @@ class Process:
                 return
             self._fetch(absent)
             # Git is told now, while it can still fail, and not after it has finished.
-            require(manifest, store)
+            require_objects(manifest, store)
             if self._is_large(request, manifest):
                 self._put_off(request, manifest)
             elif request.can_delay:
@@ -223,7 +223,7 @@ class Process:
         try:
             if request.path in self._awaiting:
                 first, manifest = self._awaiting.pop(request.path)
-                require(manifest, self._repository.store)
+                require_objects(manifest, self._repository.store)
                 self._put_off(first, manifest)
                 return
             if request.path in self._delayed:

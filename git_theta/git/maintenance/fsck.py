@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.git.maintenance.reachability import Manifests, in_use
 from git_theta.git.remote.remotes import opened, remote_of
@@ -164,7 +164,7 @@ def check(repository: Repository, work: Plan, progress: Callable[[int], object])
         if _needs(entry, work.missing):
             return None
         try:
-            for _ in checked(entry, store):
+            for _ in read_value(entry, store):
                 pass
         except ThetaError as error:
             return Problem(error.message, *work.places.get(version.oid, ("", "")))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.save_rules import remember
@@ -119,7 +119,7 @@ class RepositoryDesk:
         # What a preview made is in its own store only.
         absent = {oid: size for oid, size in needed([entry]).items() if not self.store.has(oid)}
         ensure(self.workspace.repository, absent)
-        return checked(entry, self.store)
+        return read_value(entry, self.store)
 
     def others(self) -> Mapping[str, str]:
         """See `Desk.others`."""

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Protocol
 
 from git_theta import formats
-from git_theta.encoding.decode import checked
+from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, split
@@ -109,4 +109,4 @@ class _InStore:
 
     def get(self, name: str) -> tuple[TensorSpec, Input] | None:
         entry = self._entries.get(name)
-        return (entry.spec, lambda _nbytes: checked(entry, self._store)) if entry else None
+        return (entry.spec, lambda _nbytes: read_value(entry, self._store)) if entry else None

@@ -63,12 +63,12 @@ class Cleaners:
         Raises:
             UsageError: A name isn't known.
         """
-        from git_theta.encoding.selection import allowed
+        from git_theta.encoding.selection import parse_update_names
 
         attribute = self._path_updates.get(path) if path else None
         where = f"the attribute {ATTRIBUTE} of {path}" if attribute else "theta.update"
         try:
-            return allowed(attribute or self._repository.settings.update)
+            return parse_update_names(attribute or self._repository.settings.update)
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
 

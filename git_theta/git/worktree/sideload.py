@@ -12,7 +12,7 @@ from pathlib import Path
 
 from git_theta import formats
 from git_theta.checkpoint_file import fingerprint
-from git_theta.encoding.selection import dense
+from git_theta.encoding.selection import dense_choice
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.formats.split import split
 from git_theta.git.plumbing.cat_file import Blobs
@@ -244,7 +244,7 @@ def _pays(found: Draft, value: memoryview) -> bool:
     """Whether a draft costs less than the whole value: it may have nothing to do with the change."""
     if found.payload is None or 2 * len(found.payload) < len(value):
         return found.payload is not None
-    return len(found.payload) < sum(map(len, dense(value, found.entry.spec).payload()))
+    return len(found.payload) < sum(map(len, dense_choice(value, found.entry.spec).payload()))
 
 
 def _made(
