@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -210,6 +211,22 @@ def unescape(text: str) -> str:
 def is_manifest(data: bytes | memoryview) -> bool:
     """Whether the bytes claim to be a manifest; `parse` tells whether they are."""
     return bytes(data[: len(MAGIC_BYTES)]) == MAGIC_BYTES
+
+
+def parse_if_manifest(data: bytes | memoryview) -> Manifest | None:
+    """Read what may be a manifest; `None` if the bytes don't begin as one, or are more than any has.
+
+    Raises:
+        ManifestError: They begin as a manifest, and `parse` can't read them.
+    """
+    return parse(bytes(data)) if is_manifest(data) and len(data) <= MAX_TEXT_BYTES else None
+
+
+def valid_manifest(data: bytes | memoryview | None) -> Manifest | None:
+    """The manifest that bytes are; `None` if there are no bytes, or if they aren't a valid manifest."""
+    with suppress(ManifestError):
+        return None if data is None else parse_if_manifest(data)
+    return None
 
 
 def parse(data: bytes) -> Manifest:

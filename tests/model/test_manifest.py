@@ -13,8 +13,10 @@ from git_theta.model.manifest import (
     escape,
     is_manifest,
     parse,
+    parse_if_manifest,
     parse_source,
     unescape,
+    valid_manifest,
 )
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import manifests, sources
@@ -142,6 +144,16 @@ def test_conflict_markers_are_refused() -> None:
 def test_is_manifest_looks_at_the_beginning() -> None:
     assert is_manifest(manifest_named("x").to_bytes())
     assert not is_manifest(b"git-theta")
+
+
+def test_bytes_that_may_be_a_manifest() -> None:
+    found = manifest("x")
+    damaged = found.to_bytes()[:-1]
+    assert parse_if_manifest(memoryview(found.to_bytes())) == found == valid_manifest(found.to_bytes())
+    assert parse_if_manifest(b"weights") is None is valid_manifest(b"weights")
+    assert valid_manifest(None) is None is valid_manifest(damaged)
+    with pytest.raises(ManifestError):
+        parse_if_manifest(damaged)
 
 
 def test_a_newer_version_says_how_to_upgrade() -> None:

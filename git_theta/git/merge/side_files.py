@@ -17,7 +17,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.fetch import ensure
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
 from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
@@ -66,22 +66,23 @@ class Beside:
     def _open(self, path: str) -> _Parameters:
         with work_file(os.path.realpath(path)) as file:
             data = file.data if file else None
-        if data is not None and not is_manifest(data):
+        manifest = self._committed(path) if data is None else parse_if_manifest(data)
+        if manifest is None:
+            assert data is not None  # noqa: S101
             return _InFile(path, data, self._repository.store)
-        text = bytes(data) if data is not None else self._committed(path)
-        manifest = parse(text)
         ensure(self._repository, manifest.objects())
         return _InStore(manifest, self._repository.store)
 
-    def _committed(self, path: str) -> bytes:
+    def _committed(self, path: str) -> Manifest:
         with Blobs(self._repository.git.cwd) as blobs:
             text = blobs.read(f"HEAD:{os.path.normpath(path)}", MAX_TEXT_BYTES)
-        if text is None or not is_manifest(text):
+        manifest = None if text is None else parse_if_manifest(text)
+        if manifest is None:
             raise UsageError(
                 f"{path} isn't a file in the work tree, nor a tracked checkpoint in HEAD",
                 "name it from the top of the work tree",
             )
-        return text
+        return manifest
 
 
 class _InFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from git_theta.errors import ManifestError
 from git_theta.git.worktree.cleaners import Cleaners
-from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest, parse_if_manifest
 
 
 def manifest_of(cleaners: Cleaners, path: str, text: bytes) -> Manifest | None:
@@ -15,9 +15,8 @@ def manifest_of(cleaners: Cleaners, path: str, text: bytes) -> Manifest | None:
     """
     if not text:
         return None
-    if is_manifest(text):
-        try:
-            return parse(text)
-        except ManifestError as error:
-            raise ManifestError(f"one side isn't a valid manifest: {error.message}", error.hint) from error
-    return cleaners.cleaner(path).clean(memoryview(text)).manifest
+    try:
+        manifest = parse_if_manifest(text)
+    except ManifestError as error:
+        raise ManifestError(f"one side isn't a valid manifest: {error.message}", error.hint) from error
+    return manifest or cleaners.cleaner(path).clean(memoryview(text)).manifest

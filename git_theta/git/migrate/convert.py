@@ -6,7 +6,6 @@ import os
 import subprocess
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from threading import Lock
 
@@ -22,7 +21,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse, valid_manifest
 from git_theta.store.lfs.pointer import Pointer
 from git_theta.store.local import LocalStore
 
@@ -134,9 +133,7 @@ class Converter:
             head = self._objects.head(oid, IN_MEMORY)
             wanted = is_manifest(head.data) and head.size <= MAX_TEXT_BYTES
             text = self._objects.read(oid).data if wanted and head.size > IN_MEMORY else head.data
-        with suppress(ManifestError):
-            return parse(text) if is_manifest(text) else None
-        return None
+        return valid_manifest(text)
 
     def _cleaner(self, path: str, advance: Callable[[int], object]) -> Cleaner:
         """As for `git add`, and it knows what was stored a moment ago."""

@@ -12,7 +12,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.oid_scan import names_in
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
 
 #: A shorter blob can't be a manifest.
 _LEAST = 150
@@ -225,9 +225,12 @@ def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:
     with Blobs(git.cwd) as blobs:
         for path, oid in candidates:
             text = blobs.read(oid)
-            if text is None or not is_manifest(text):
+            if text is None:
                 continue
             try:
-                yield Version(path, oid, parse(text))
+                manifest = parse_if_manifest(text)
             except ManifestError as error:
                 yield Version(path, oid, None, error.message, names_in(text))
+            else:
+                if manifest:
+                    yield Version(path, oid, manifest)

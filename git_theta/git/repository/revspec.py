@@ -11,7 +11,7 @@ from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_walk import check_revision
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse, sort_key
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest, sort_key
 
 
 def find_manifest(git: Git, name: str) -> Manifest:
@@ -86,12 +86,13 @@ def _has_tree(git: Git) -> bool:
 
 
 def _parsed(blob: bytes, name: str) -> Manifest:
-    if not is_manifest(blob):
+    try:
+        manifest = parse_if_manifest(blob)
+    except ManifestError as error:
+        raise ManifestError(f"{name}: {error.message}", error.hint) from error
+    if manifest is None:
         raise UsageError(
             f"{name} is in Git as a whole file, not as a checkpoint",
             "track it (git theta track), then: git add --renormalize . && git commit",
         )
-    try:
-        return parse(blob)
-    except ManifestError as error:
-        raise ManifestError(f"{name}: {error.message}", error.hint) from error
+    return manifest

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 
 from git_theta.clean import same_content
-from git_theta.errors import GitError, ManifestError
+from git_theta.errors import GitError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.parent_command import adds
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, valid_manifest
 
 
 def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
@@ -42,9 +42,5 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
 
 
 def _same(one: bytes, other: bytes) -> bool:
-    if not is_manifest(one) or not is_manifest(other):
-        return False
-    try:
-        return same_content(parse(one), parse(other))
-    except ManifestError:
-        return False
+    staged, ours = valid_manifest(one), valid_manifest(other)
+    return staged is not None and ours is not None and same_content(staged, ours)

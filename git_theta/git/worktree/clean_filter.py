@@ -16,7 +16,7 @@ from git_theta.git.repository.foreign_pointers import stand_in
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse, valid_manifest
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -125,13 +125,9 @@ class CleanFilter:
         """Versions of the file in the index, in HEAD and, during a merge, on the other side."""
         if path is None:
             return []
-        found = []
-        for name in (f":{path}", f"HEAD:{path}", f"MERGE_HEAD:{path}"):
-            blob = self._blobs.read(name, MAX_TEXT_BYTES)
-            if blob and is_manifest(blob):
-                with suppress(ManifestError):
-                    found.append(parse(blob))
-        return found
+        names = (f":{path}", f"HEAD:{path}", f"MERGE_HEAD:{path}")
+        found = (valid_manifest(self._blobs.read(name, MAX_TEXT_BYTES)) for name in names)
+        return [manifest for manifest in found if manifest]
 
 
 def _with_note(path: str | None, cleaned: Cleaned) -> bytes:

@@ -20,7 +20,7 @@ from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.worktree.stage import index_line, stage, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse
+from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse_if_manifest
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import gather
 from git_theta.runtime.progress import progress
@@ -153,9 +153,10 @@ def _previous(workspace: Workspace, path: str) -> _Version:
     oid = max(ids, key=len)
     with Blobs(git.cwd) as blobs:
         blob = blobs.read(oid, MAX_TEXT_BYTES)
-    if blob is None or not is_manifest(blob):
+    manifest = None if blob is None else parse_if_manifest(blob)
+    if manifest is None:
         raise UsageError(f"{path} has no previous version that git-theta stored", first)
-    return _Version(parse(blob), mode, oid)
+    return _Version(manifest, mode, oid)
 
 
 def _content(workspace: Workspace, path: str, file: WorkFile | None, before: Manifest) -> Manifest:

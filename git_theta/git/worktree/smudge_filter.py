@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import ManifestError
 from git_theta.git.plumbing.notices import note
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest, parse_if_manifest
 
 if TYPE_CHECKING:
     from git_theta.git.repository.repository import Repository
@@ -21,10 +21,8 @@ def manifest_to_smudge(data: memoryview, path: str | None) -> Manifest | None:
     Raises:
         ManifestError: It's a manifest of a version that this git-theta doesn't know.
     """
-    if not is_manifest(data) or len(data) > MAX_TEXT_BYTES:
-        return None
     try:
-        return parse(bytes(data))
+        return parse_if_manifest(data)
     except ManifestError as error:
         if error.hint:
             raise

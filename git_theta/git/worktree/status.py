@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import Diff, diff
-from git_theta.errors import ManifestError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
@@ -19,7 +17,7 @@ from git_theta.git.repository.foreign_pointers import stand_in
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.merge.plan import Conflict
-from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest, is_manifest, valid_manifest
 
 
 class Work(Enum):
@@ -79,7 +77,7 @@ def states(repository: Repository, known_files: KnownFiles) -> Iterator[FileStat
     before = _staged(git)
     with Blobs(git.cwd) as blobs:
         for path in sorted({*indexed, *before}):
-            old = _parsed(blobs.read(before[path])) if before.get(path) else None
+            old = valid_manifest(blobs.read(before[path])) if before.get(path) else None
             entry = indexed.get(path)
             if entry:
                 yield _state(
@@ -103,7 +101,7 @@ def _state(
     if blob == b"":
         # An empty file is an empty blob everywhere.
         return FileState(entry.path, None, *_compare_empty(repository, entry))
-    manifest = _parsed(blob)
+    manifest = valid_manifest(blob)
     if blob is None or manifest is None:
         return FileState(entry.path, None, Work.STAND_IN if blob and stand_in(blob) else Work.PLAIN)
     if entry.sparse:
@@ -138,7 +136,7 @@ def _compare(
             text = bytes(file.data)
             if text == blob:
                 return Work.PENDING, None
-            other = _parsed(text)
+            other = valid_manifest(text)
             return Work.MODIFIED, diff(manifest, other) if other else None
         now = known_files.manifest(file)
         if now is None:
@@ -172,10 +170,3 @@ def _staged(git: Git) -> dict[str, str]:
         _, _, oid, _, _ = change.decode().split(" ")
         found[os.fsdecode(name)] = oid.strip("0") and oid
     return found
-
-
-def _parsed(blob: bytes | None) -> Manifest | None:
-    if blob is not None and is_manifest(blob):
-        with suppress(ManifestError):
-            return parse(blob)
-    return None
