@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
+
+from git_theta.runtime.atomic_write import atomic_write
 
 #: Those that write checkpoints, and never fail.
 _WRITING = ("post-checkout", "post-merge", "post-rewrite")
@@ -148,7 +149,8 @@ def _ensure(folder: Path, name: str, text: str) -> HookState:
             if not present or _ASKS_ITS_NAME.search(present):
                 raise FileExistsError(path)
             _link(path, before)
-        _write(path, text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, text.encode(), mode=0o755)
     except OSError:
         # Another process may just have done the same, as when many filters start in a new clone.
         return HookState.CURRENT if _MARK in _read(path) else HookState.FAILED
@@ -207,17 +209,3 @@ def _read(path: Path) -> bytes:
     with suppress(OSError):
         return path.read_bytes()
     return b""
-
-
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-            os.fchmod(file.fileno(), 0o755)
-        os.rename(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise

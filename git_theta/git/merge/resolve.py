@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
@@ -28,6 +27,7 @@ from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
 from git_theta.merge.rules import Rule, Rules, parse
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
+from git_theta.runtime.atomic_write import Replacement
 from git_theta.runtime.progress import progress
 
 
@@ -175,13 +175,9 @@ def write_versions(repository: Repository, known_files: KnownFiles, versions: Si
     objects = (manifest.objects() for manifest in names.values())
     ensure(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
     for name, manifest in names.items():
-        temporary = Path(f"{name}.part")
-        try:
-            with temporary.open("xb+") as out:
-                smudge(repository, known_files, manifest, out.fileno())
-            temporary.rename(name)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with Replacement(name) as new:
+            smudge(repository, known_files, manifest, new.handle)
+            new.commit()
     return list(names)
 
 

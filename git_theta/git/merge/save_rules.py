@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ from git_theta.errors import GitError, UsageError
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.rules import Rule, parse_toml
 from git_theta.mergetool.items import escaped
+from git_theta.runtime.atomic_write import atomic_write
 from git_theta.settings import TRACKED
 
 #: What to answer → where rules are kept then.
@@ -61,32 +60,12 @@ def _add(file: Path, rules: tuple[Rule, ...]) -> str:
         if parse_toml(new, TRACKED)[-len(rules) :] != rules:
             raise UsageError(f"the rules can't be written to {TRACKED}", "add them by hand")
         file.parent.mkdir(exist_ok=True)
-        _replace(file, new)
+        atomic_write(file, new)
     except UnicodeEncodeError as error:
         raise UsageError(f"a name can't be written to {TRACKED}", "keep it in git config") from error
     except OSError as error:
         raise GitError(f"{TRACKED} can't be written: {error.strerror}") from error
     return f"Added to {TRACKED}. Commit it for everyone to have it."
-
-
-def _replace(file: Path, data: bytes) -> None:
-    mode = file.stat().st_mode & 0o777 if file.exists() else 0o666 & ~_umask()
-    handle, name = tempfile.mkstemp(dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            os.fchmod(out.fileno(), mode)
-        os.replace(name, file)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _table(rule: Rule) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from git_theta.git.plumbing.notices import explain
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.report.words import plural, printable
+from git_theta.runtime.atomic_write import Replacement
 from git_theta.store.cache import same_file
 
 
@@ -197,22 +197,13 @@ class Switch:
         return status
 
     def _write(self, path: str, data: memoryview, mode: int) -> os.stat_result:
-        handle, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".git-theta-")
-        try:
-            with open(handle, "wb", closefd=False) as file:
+        with Replacement(path, stat.S_IMODE(mode)) as new:
+            with open(new.handle, "wb", closefd=False) as file:
                 for piece in pieces(data):
                     file.write(piece)
-            os.fchmod(handle, stat.S_IMODE(mode))
             past = quiet_mtime_ns(self._index)
-            os.utime(handle, ns=(past, past))
-            os.rename(name, path)
-            return os.fstat(handle)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
-        finally:
-            os.close(handle)
+            os.utime(new.handle, ns=(past, past))
+            return new.commit()
 
 
 def _side(mode: str, oid: str) -> tuple[str, str]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +15,7 @@ from pathlib import Path
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.plan import Conflict
+from git_theta.runtime.atomic_write import atomic_write
 
 _VERSION = 1
 
@@ -114,15 +113,8 @@ def write(repository: Repository, record: Record) -> None:
     """Keep a record, in place of the one that there was."""
     place = _place(repository, record.path)
     place.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=place.parent)
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump({"version": _VERSION, **asdict(record)}, file, indent=1)
-        os.replace(name, place)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
+    text = json.dumps({"version": _VERSION, **asdict(record)}, indent=1)
+    atomic_write(place, text.encode(), mode=0o600)
 
 
 def forget(repository: Repository, path: str) -> None:

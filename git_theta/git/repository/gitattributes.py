@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import ATTRIBUTE as MERGE
+from git_theta.runtime.atomic_write import atomic_write
 
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
@@ -222,24 +221,7 @@ def read(path: Path) -> str:
 
 def write(path: Path, text: str) -> None:
     """Replace an attributes file, all or nothing; its permissions stay."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".gitattributes-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(os.fsencode(text))
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask())
-        os.rename(name, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    atomic_write(path, os.fsencode(text))
 
 
 def tracked_files(git: Git) -> list[str]:

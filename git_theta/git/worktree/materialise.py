@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.report.words import plural
+from git_theta.runtime.atomic_write import Replacement
 from git_theta.store.cache import FINE_TICK, same_file
 
 
@@ -142,25 +142,14 @@ def _write(
     if _small_manifest(item.path) != item.text:
         return _written_by_a_hook(known_files, item)
     mode = stat.S_IMODE(os.lstat(item.path).st_mode)
-    handle, name = _temporary(repository, item.path)
-    try:
-        smudge(repository, known_files, item.manifest, handle, progress)
-        os.fchmod(handle, mode)
+    with Replacement(item.path, mode, folder=_temporary_folder(repository, item.path)) as new:
+        smudge(repository, known_files, item.manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)
-        os.utime(handle, ns=(past, past))
+        os.utime(new.handle, ns=(past, past))
         if _small_manifest(item.path) != item.text:
-            os.unlink(name)
             return None
-        os.rename(name, item.path)
-        # A rename changes the ctime, so only now is the stat what the index should have.
-        status = os.fstat(handle)
-        known_files.remember(item.manifest, status)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-    finally:
-        os.close(handle)
+        status = new.commit()
+    known_files.remember(item.manifest, status)
     return status
 
 
@@ -181,15 +170,15 @@ def _inside(path: str) -> bool:
     return os.path.realpath(folder or ".") == os.path.normpath(os.path.join(top, folder))
 
 
-def _temporary(repository: Repository, path: str) -> tuple[int, str]:
-    """A new file that can be renamed to the path: in the store's folder if that's the same disk."""
+def _temporary_folder(repository: Repository, path: str) -> str | Path:
+    """Where a file can be made that is renamed to the path: the store's folder if that's the same disk."""
     folder = os.path.dirname(path) or "."
     tmp = repository.store.tmp
     with suppress(OSError):
         tmp.mkdir(parents=True, exist_ok=True)
         if os.stat(tmp).st_dev == os.stat(folder).st_dev:
-            return tempfile.mkstemp(dir=tmp)
-    return tempfile.mkstemp(dir=folder, prefix=".git-theta-")
+            return tmp
+    return folder
 
 
 def _refresh(

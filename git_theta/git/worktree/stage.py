@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
@@ -15,6 +12,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import Manifest
+from git_theta.runtime.atomic_write import Replacement
 
 
 def stage(
@@ -71,29 +69,19 @@ def write_and_stage(
         ThetaError: The file can't be made, or the index is locked.
     """
     ensure(repository, manifest.objects())
-    handle, name = tempfile.mkstemp(dir=os.path.dirname(path) or ".", prefix=".git-theta-")
-    try:
-        smudge(repository, known_files, manifest, handle, progress)
-        os.fchmod(handle, stat.S_IMODE(os.stat(path).st_mode))
+    with Replacement(path) as new:
+        smudge(repository, known_files, manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)
-        os.utime(handle, ns=(past, past))
-        os.fsync(handle)
+        os.utime(new.handle, ns=(past, past))
+        os.fsync(new.handle)
         oid = _put(repository, manifest)
         unchanged()
         _point(repository, path, mode, oid)
         try:
-            os.rename(name, path)
+            status = new.commit()
         except BaseException:
             repository.git.run("update-index", "-z", "--index-info", stdin=before)
             raise
-        # A rename changes the ctime, so only now is the stat what the index should have.
-        status = os.fstat(handle)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-    finally:
-        os.close(handle)
     _settle(repository, known_files, path, oid, manifest, status)
 
 

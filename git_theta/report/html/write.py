@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from contextlib import suppress
 
 from git_theta.errors import UsageError
+from git_theta.runtime.atomic_write import atomic_write
 
 
 def write(text: str, path: str) -> None:
@@ -24,28 +23,6 @@ def write(text: str, path: str) -> None:
             with open(target, "wb") as device:
                 device.write(data)
         else:
-            _replace(data, target)
+            atomic_write(target, data)
     except OSError as error:
         raise UsageError(f"{path} can't be written: {error.strerror}", "name another file") from error
-
-
-def _replace(data: bytes, target: str) -> None:
-    handle, name = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".git-theta-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            os.fchmod(file.fileno(), _mode(target))
-        os.replace(name, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(name)
-        raise
-
-
-def _mode(target: str) -> int:
-    with suppress(FileNotFoundError):
-        return os.stat(target).st_mode & 0o777
-    # The mask can only be read by setting it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return 0o666 & ~mask
