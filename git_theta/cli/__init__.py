@@ -36,6 +36,7 @@ COMMANDS = {
     "fsck": "Check every object and every value.",
     "prune": "Delete local objects that can be had again.",
     "du": "Show what this repository's objects cost.",
+    "plugins": "List formats, updates, strategies and remotes.",
     "env": "Show versions and settings, for a bug report.",
     "demo": "Try git-theta on a real model in a new repository.",
 }

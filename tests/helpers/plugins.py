@@ -2,8 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
+
+from git_theta import formats, strategies, updates
+
+#: Functions that give a kind's registry, and keep it for as long as the process runs.
+REGISTRIES = (formats.registry, updates.registry, strategies.registry)
+
+
+@contextmanager
+def importable(folder: Path) -> Iterator[None]:
+    """Let this process find the packages of a folder, and no process that it starts."""
+    modules = {*sys.modules}
+    with patch.object(sys, "path", [str(folder), *sys.path]):
+        importlib.invalidate_caches()
+        _forget()
+        yield
+    _forget()
+    for name in {*sys.modules} - modules:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == folder:
+            del sys.modules[name]
+
+
+def _forget() -> None:
+    for registry in REGISTRIES:
+        registry.cache_clear()
 
 
 def install(
