@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from git_theta import formats
+from git_theta.checkpoint_file import read_checkpoint
 from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
-from git_theta.formats.split import split
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose, find_manifest
 from git_theta.model.manifest import Manifest, is_manifest, parse
-from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.runtime.mapped import mapped_file
 from git_theta.runtime.threads import run_all
 from git_theta.store.local import LocalStore
 
@@ -116,28 +113,20 @@ def _located(path: Path_) -> tuple[Path, str]:
 def _load_work_file(path: Path, params: Iterable[str] | None) -> dict[str, Value] | None:
     """Arrays from the file itself; `None` if there's only a manifest of it."""
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
+        with mapped_file(path) as data:
+            return None if is_manifest(data) else _copied_values(data, params)
     except FileNotFoundError as error:
         raise UsageError(
             f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'"
         ) from error
-    if is_manifest(data):
-        return None
+
+
+def _copied_values(data: memoryview, params: Iterable[str] | None) -> dict[str, Value]:
     with ThreadPoolExecutor() as pool:
-        tensors = {tensor.name: tensor for tensor in split(data, formats.registry(), pool).tensors}
-    found = {}
-    for name in choose(tensors, params):
-        t = tensors[name]
-        value = gather(data, t.spec, t.offset, t.strides, t.big_endian, _temporary)
-        found[name] = bytearray(value), t.spec
-    return found
-
-
-def _temporary() -> int:
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+        file = read_checkpoint(data, pool=pool)
+    return {
+        name: (bytearray(file.value(name)), file.tensors[name].spec) for name in choose(file.tensors, params)
+    }
 
 
 def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> dict[str, Value]:

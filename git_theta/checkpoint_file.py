@@ -1,16 +1,18 @@
-"""Fingerprint: what a file contains, by digests, with nothing stored."""
+"""A checkpoint file taken apart: its format, its layout, and the bytes of each tensor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from git_theta import formats
 from git_theta.formats.base import Tensor
-from git_theta.formats.split import split
+from git_theta.formats.split import OPAQUE, split
 from git_theta.model.digest import digest
+from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
-from git_theta.model.strided import gather
+from git_theta.model.strided import Temporary, gather, temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 
@@ -18,25 +20,75 @@ from git_theta.runtime.threads import run_all
 NOT_STORED = Source("none", None)
 
 
-def fingerprint(data: memoryview, threads: int, temporary: Callable[[], int]) -> Manifest:
-    """The manifest that a file would have, without the sources of its values.
+@dataclass(frozen=True, slots=True)
+class CheckpointFile:
+    """A checkpoint file. Its bytes stay where they are: a map of a file must be kept until the last use.
+
+    Attributes:
+        data: The file's bytes.
+        format: Name of the format, `opaque` if none fits.
+        layout: The file minus its tensors.
+        tensors: Tensors by name, in the order of the layout's placements.
+        note: Why a file that looks like a known format is kept opaque; else empty.
+        temporary: Makes the temporary files of large tensors that aren't contiguous.
+    """
+
+    data: memoryview
+    format: str
+    layout: Layout
+    tensors: Mapping[str, Tensor]
+    note: str
+    temporary: Temporary
+
+    @property
+    def opaque(self) -> bool:
+        """Whether no format fits the file."""
+        return self.format == OPAQUE
+
+    def value(self, name: str) -> memoryview:
+        """The logical bytes of a tensor, C-contiguous and little-endian; a view of the file if they lie so.
+
+        Raises:
+            KeyError: The file has no tensor of that name.
+        """
+        t = self.tensors[name]
+        return gather(self.data, t.spec, t.offset, t.strides, t.big_endian, self.temporary)
+
+
+def read_checkpoint(
+    data: memoryview, temporary: Temporary = temporary_file, pool: Executor | None = None
+) -> CheckpointFile:
+    """Take the bytes of a file apart; any file can be.
+
+    Args:
+        data: The file's bytes, usually a memory map: little of them is read, and nothing is copied.
+        temporary: Makes a descriptor of an unlinked temporary file.
+        pool: Threads for the checksums that some formats have; if `None`, these are computed in turn.
+    """
+    found = split(data, formats.registry(), pool)
+    tensors = {tensor.name: tensor for tensor in found.tensors}
+    return CheckpointFile(data, found.format, found.layout, tensors, found.note, temporary)
+
+
+def fingerprint(data: memoryview, threads: int, temporary: Temporary) -> Manifest:
+    """The manifest that a file would have, without the sources of its values: nothing is stored.
 
     Args:
         data: The file's bytes.
         threads: How many tensors to hash at once.
-        temporary: Makes a descriptor of an unlinked temporary file.
+        temporary: As for `read_checkpoint`.
     """
-
-    def identify(tensor: Tensor) -> Entry:
-        value = gather(data, tensor.spec, tensor.offset, tensor.strides, tensor.big_endian, temporary)
-        return Entry(tensor.name, tensor.spec, digest(value), NOT_STORED)
-
     with ThreadPoolExecutor(threads) as pool:
-        parts = split(data, formats.registry(), pool)
-        entries = run_all(pool, identify, sorted(parts.tensors, key=lambda tensor: -tensor.spec.nbytes))
-    layout = parts.layout.to_bytes()
+        file = read_checkpoint(data, temporary, pool)
+
+        def identify(tensor: Tensor) -> Entry:
+            return Entry(tensor.name, tensor.spec, digest(file.value(tensor.name)), NOT_STORED)
+
+        largest_first = sorted(file.tensors.values(), key=lambda tensor: -tensor.spec.nbytes)
+        entries = run_all(pool, identify, largest_first)
+    layout = file.layout.to_bytes()
     return Manifest(
-        parts.format,
+        file.format,
         len(data),
         Entry("layout", TensorSpec("U8", (len(layout),)), digest(layout), NOT_STORED),
         tuple(sorted(entries, key=lambda entry: sort_key(entry.name))),

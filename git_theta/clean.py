@@ -8,15 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 
-from git_theta import formats
+from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.selection import AUTOMATIC
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.formats.base import Tensor
-from git_theta.formats.split import split
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
-from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import stream_grouped
 from git_theta.settings import DEPTH
@@ -86,17 +84,17 @@ class Cleaner:
         with Batch(self.store) as batch:
             writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth, self.lazy)
             with ThreadPoolExecutor(self.threads) as pool:
-                parts = split(data, formats.registry(), pool)
-                tensors = sorted(parts.tensors, key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
-                bases = self._bases(data, tensors, earlier)
+                file = read_checkpoint(data, self.store.temporary_file, pool)
+                tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
+                bases = self._bases(file, tensors, earlier)
 
                 def store_tensor(tensor: Tensor) -> StoredValue:
-                    value = self._gather(data, tensor)
+                    value = file.value(tensor.name)
                     stored = writer.write(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
                     self.progress(tensor.spec.nbytes)
                     return stored
 
-                layout_bytes = memoryview(parts.layout.to_bytes())
+                layout_bytes = memoryview(file.layout.to_bytes())
 
                 def store_layout() -> Iterator[StoredValue]:
                     yield writer.write("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
@@ -105,17 +103,12 @@ class Cleaner:
                 with closing(values):
                     *entries, layout_entry = finalize(chain(values, store_layout()), batch)
         entries.sort(key=lambda entry: sort_key(entry.name))
-        manifest = Manifest(parts.format, len(data), layout_entry, tuple(entries))
+        manifest = Manifest(file.format, len(data), layout_entry, tuple(entries))
         whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
-        return Cleaned(reconcile(manifest, whole), parts.note)
-
-    def _gather(self, data: memoryview, tensor: Tensor) -> memoryview:
-        return gather(
-            data, tensor.spec, tensor.offset, tensor.strides, tensor.big_endian, self.store.temporary_file
-        )
+        return Cleaned(reconcile(manifest, whole), file.note)
 
     def _bases(
-        self, data: memoryview, tensors: Sequence[Tensor], earlier: Sequence[Manifest]
+        self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]
     ) -> dict[str, list[Entry]]:
         """What each tensor may be an update of."""
         if not any(name != "dense" for name in self.updates):
@@ -124,10 +117,7 @@ class Cleaner:
             NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _LEAST
         ]
         if not earlier:
-            by_name = {tensor.name: tensor for tensor in tensors}
-            earlier = related_checkpoints(
-                wanted, lambda name: self._gather(data, by_name[name]), self.candidates(), self.store
-            )
+            earlier = related_checkpoints(wanted, file.value, self.candidates(), self.store)
         found: dict[str, list[Entry]] = {}
         for manifest in earlier:
             for name, entry in match_parameters(wanted, manifest).items():

@@ -46,13 +46,13 @@ class Split:
     note: str = ""
 
 
-def split(data: memoryview, formats: Iterable[Format], pool: Executor) -> Split:
+def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = None) -> Split:
     """Take a file apart; any file whatever can be.
 
     Args:
         data: The whole file.
         formats: Plugins to try, in order.
-        pool: Threads for checksums.
+        pool: Threads for checksums; if `None`, these are computed in turn.
     """
     note = ""
     for candidate in formats:
@@ -124,11 +124,12 @@ def _free_name(name: str, taken: set[str]) -> str:
     return name
 
 
-def _verified(data: memoryview, located: Located, pool: Executor) -> tuple[Checksum, ...]:
+def _verified(data: memoryview, located: Located, pool: Executor | None) -> tuple[Checksum, ...]:
     """Those checksums that the file really has; a writer may have left them zero or wrong."""
     checksums = located.checksums
     ranges = sorted({r for c in checksums for r in c.ranges}, key=lambda r: -r[1])
-    known = dict(zip(ranges, pool.map(lambda r: zlib.crc32(data[r[0] : r[0] + r[1]]), ranges), strict=True))
+    crcs = (pool.map if pool else map)(lambda r: zlib.crc32(data[r[0] : r[0] + r[1]]), ranges)
+    known = dict(zip(ranges, crcs, strict=True))
 
     def crc(offset: int, length: int) -> int:
         return known[offset, length]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,12 @@ _IN_MEMORY = 32 << 20
 
 #: Makes a descriptor of an unlinked temporary file.
 Temporary = Callable[[], int]
+
+
+def temporary_file() -> int:
+    """A descriptor of an unlinked temporary file in the system's folder for these."""
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
 
 
 def scratch(nbytes: int, temporary: Temporary) -> memoryview:

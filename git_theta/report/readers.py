@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from functools import cached_property
 
-from git_theta import formats
+from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
-from git_theta.formats.base import Tensor
-from git_theta.formats.split import split
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.model.strided import gather
+from git_theta.model.strided import Temporary
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
 
@@ -46,23 +43,22 @@ class FileReader:
         temporary: Makes a descriptor of an unlinked temporary file.
     """
 
-    def __init__(self, data: memoryview, temporary: Callable[[], int]) -> None:
+    def __init__(self, data: memoryview, temporary: Temporary) -> None:
         self._data = data
         self._temporary = temporary
 
     @cached_property
-    def _tensors(self) -> dict[str, Tensor]:
-        with ThreadPoolExecutor(1) as pool:
-            return {tensor.name: tensor for tensor in split(self._data, formats.registry(), pool).tensors}
+    def _file(self) -> CheckpointFile:
+        return read_checkpoint(self._data, self._temporary)
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `Reader.value`."""
-        t = self._tensors.get(entry.name)
-        if t is None or t.spec != entry.spec:
+        tensor = self._file.tensors.get(entry.name)
+        if tensor is None or tensor.spec != entry.spec:
             raise ThetaError(
                 f"parameter {entry.name!r} isn't in the file any more", "try again when it's quiet"
             )
-        yield gather(self._data, t.spec, t.offset, t.strides, t.big_endian, self._temporary)
+        yield self._file.value(entry.name)
 
     def skeleton(self) -> memoryview:
         """The file itself."""

@@ -5,19 +5,14 @@ What belongs to a parameter is named after it: `NAME/R` and `NAME/C`, `NAME/ia3`
 
 from __future__ import annotations
 
-import mmap
-import os
-import tempfile
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_theta import formats
+from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.errors import UsageError
-from git_theta.formats.split import OPAQUE, split
-from git_theta.model.strided import gather
 from git_theta.model.tensor import numpy_dtype
+from git_theta.runtime.mapped import mapped_file
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.sideload.names import Names
 
@@ -43,28 +38,19 @@ def read_tensors(path: Path) -> dict[str, Array]:
         UsageError: There's no such file, or it isn't a checkpoint.
     """
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if size else b"")
+        with mapped_file(path) as data:
+            return _arrays(path, read_checkpoint(data))
     except OSError as error:
         raise UsageError(f"the update data {path} can't be read: {error.strerror}") from error
-    with ThreadPoolExecutor(1) as pool:
-        parts = split(data, formats.registry(), pool)
-    if parts.format == OPAQUE:
+
+
+def _arrays(path: Path, file: CheckpointFile) -> dict[str, Array]:
+    if file.opaque:
         raise UsageError(
             f"the update data {path} isn't a checkpoint that git-theta can read",
-            parts.note or "write it with safetensors.numpy.save_file or torch.save",
+            file.note or "write it with safetensors.numpy.save_file or torch.save",
         )
-    found = {}
-    for t in parts.tensors:
-        value = gather(data, t.spec, t.offset, t.strides, t.big_endian, _temporary)
-        found[t.name] = Array(t.name, t.spec, value)
-    return found
-
-
-def _temporary() -> int:
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
+    return {name: Array(name, tensor.spec, file.value(name)) for name, tensor in file.tensors.items()}
 
 
 def read_given(path: Path, kind: str, specs: Mapping[str, TensorSpec]) -> dict[str, tuple[Given, ...]]:

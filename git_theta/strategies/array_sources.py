@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -98,9 +96,3 @@ class _Copy:
 
     def __call__(self, nbytes: int) -> Iterator[memoryview]:
         return iter([self._data])
-
-
-def temporary_file() -> int:
-    """A descriptor of an unlinked temporary file where the system keeps those."""
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())

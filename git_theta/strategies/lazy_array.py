@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from git_theta.model.strided import Temporary, scratch
-from git_theta.strategies.array_sources import Held, Leaf, temporary_file
+from git_theta.model.strided import Temporary, scratch, temporary_file
+from git_theta.strategies.array_sources import Held, Leaf
 from git_theta.updates.program import OPERATIONS, Program, evaluate
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from git_theta.errors import UsageError
+from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies import options
-from git_theta.strategies.array_sources import temporary_file
 from git_theta.strategies.base import Strategy
 from git_theta.strategies.merge_parameter import Combined, combine
 from git_theta.testing.values import SHAPES, as_input, sample_weights

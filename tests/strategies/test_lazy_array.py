@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
+from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies import lazy_array as numbers
-from git_theta.strategies.array_sources import Stored, temporary_file
+from git_theta.strategies.array_sources import Stored
 from git_theta.strategies.lazy_array import Numbers, leaf, maximum, minimum, uniform, where, whole
 
 #: Several blocks, the last of them short.

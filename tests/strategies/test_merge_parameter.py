@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
+from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
-from git_theta.strategies.array_sources import temporary_file
 from git_theta.strategies.average import Average
 from git_theta.strategies.base import Case
 from git_theta.strategies.lazy_array import Numbers, whole

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import re
 import subprocess
-import tempfile
 from contextlib import suppress
 
 from git_theta.checkpoint_file import fingerprint
@@ -16,9 +14,11 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, ObjectRef, is_manifest, parse
+from git_theta.model.strided import temporary_file
 from git_theta.report.change import Change, change
 from git_theta.report.readers import FileReader, StoredReader
 from git_theta.report.side import Side
+from git_theta.runtime.mapped import map_handle
 from git_theta.settings import Settings
 from git_theta.updates.payload import unpack
 
@@ -156,8 +156,7 @@ class Sides:
             )
             if done.returncode:
                 raise ThetaError(f"there's no blob {oid}", "fetch it, or look at `git fsck`")
-            size = os.fstat(handle).st_size
-            return memoryview(mmap.mmap(handle, size, access=mmap.ACCESS_READ) if size else b"")
+            return map_handle(handle)
         finally:
             os.close(handle)
 
@@ -165,8 +164,7 @@ class Sides:
         if self._repository:
             with suppress(OSError):
                 return self._repository.store.temporary_file()
-        with tempfile.TemporaryFile() as file:
-            return os.dup(file.fileno())
+        return temporary_file()
 
     def _rank_of(self, ref: ObjectRef) -> int | None:
         self._ranks += 1

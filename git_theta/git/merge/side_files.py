@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Lock
 from typing import Protocol
 
-from git_theta import formats
+from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
-from git_theta.formats.base import Tensor
-from git_theta.formats.split import OPAQUE, split
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.fetch import ensure
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
-from git_theta.model.strided import gather
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Input, Pieces
@@ -69,7 +65,10 @@ class Beside:
         manifest = self._committed(path) if data is None else parse_if_manifest(data)
         if manifest is None:
             assert data is not None  # noqa: S101
-            return _InFile(path, data, self._repository.store)
+            opened = read_checkpoint(data, self._repository.store.temporary_file)
+            if opened.opaque:
+                raise UsageError(f"{path} isn't a checkpoint of a format that has parameters", opened.note)
+            return _InFile(opened)
         ensure(self._repository, manifest.objects())
         return _InStore(manifest, self._repository.store)
 
@@ -86,21 +85,15 @@ class Beside:
 
 
 class _InFile:
-    def __init__(self, path: str, data: memoryview, store: LocalStore) -> None:
-        with ThreadPoolExecutor(1) as pool:
-            found = split(data, formats.registry(), pool)
-        if found.format == OPAQUE:
-            raise UsageError(f"{path} isn't a checkpoint of a format that has parameters", found.note)
-        self._tensors = {tensor.name: tensor for tensor in found.tensors}
-        self._data = data
-        self._store = store
+    def __init__(self, file: CheckpointFile) -> None:
+        self._file = file
 
     def get(self, name: str) -> tuple[TensorSpec, Input] | None:
-        tensor = self._tensors.get(name)
-        return (tensor.spec, partial(self._value, tensor)) if tensor else None
+        tensor = self._file.tensors.get(name)
+        return (tensor.spec, partial(self._value, name)) if tensor else None
 
-    def _value(self, t: Tensor, _nbytes: int) -> Pieces:
-        yield gather(self._data, t.spec, t.offset, t.strides, t.big_endian, self._store.temporary_file)
+    def _value(self, name: str, _nbytes: int) -> Pieces:
+        yield self._file.value(name)
 
 
 class _InStore:

@@ -13,7 +13,7 @@ from git_theta.clean import Cleaner
 from git_theta.errors import GitError, ManifestError
 from git_theta.git.migrate import legacy
 from git_theta.git.migrate.attributes import Target
-from git_theta.git.migrate.lfs_objects import checked, mapped, pieces
+from git_theta.git.migrate.lfs_objects import checked, pieces
 from git_theta.git.migrate.objects import Objects
 from git_theta.git.migrate.pack import Pack
 from git_theta.git.migrate.stored import IN_MEMORY, Stored
@@ -22,6 +22,7 @@ from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse, valid_manifest
+from git_theta.runtime.mapped import map_handle
 from git_theta.store.lfs.pointer import Pointer
 from git_theta.store.local import LocalStore
 
@@ -122,7 +123,7 @@ class Converter:
                 smudge(self._workspace.repository, self._workspace.known_files, manifest, handle)
             else:
                 self._objects.copy(oid, handle)
-            return mapped(handle)
+            return map_handle(handle)
         finally:
             os.close(handle)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError
-from git_theta.git.migrate.lfs_objects import checked, mapped
+from git_theta.git.migrate.lfs_objects import checked
 from git_theta.git.migrate.objects import Objects
+from git_theta.runtime.mapped import map_handle
 from git_theta.store.local import LocalStore
 
 if TYPE_CHECKING:
@@ -100,4 +101,4 @@ def restore(
         target = Path(name, "restored")
         legacy.restore(data, get, target, at, path)
         with target.open("rb") as file:
-            return mapped(file.fileno())
+            return map_handle(file.fileno())

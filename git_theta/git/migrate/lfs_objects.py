@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -123,9 +122,3 @@ def pieces(data: memoryview, size: int = 4 << 20) -> Iterator[memoryview]:
     """Bytes, a few at a time."""
     for start in range(0, len(data), size):
         yield data[start : start + size]
-
-
-def mapped(handle: int) -> memoryview:
-    """A file's bytes."""
-    size = os.fstat(handle).st_size
-    return memoryview(mmap.mmap(handle, size, access=mmap.ACCESS_READ)) if size else memoryview(b"")

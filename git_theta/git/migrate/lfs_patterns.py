@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from git_theta import formats
+from git_theta.checkpoint_file import read_checkpoint
 from git_theta.errors import ThetaError
-from git_theta.formats.split import OPAQUE, split
 from git_theta.git.migrate.attributes import given_to, rooted
 from git_theta.git.migrate.history import History
 from git_theta.git.migrate.selection import pattern_lookup
@@ -72,5 +70,4 @@ def _is_checkpoint(history: History, oid: str, ending: str, store: LocalStore) -
         pointer = parse_pointer(blob.data) if blob.size == len(blob.data) else None
     if pointer is None or not store.has(pointer.oid):
         return bool(blob.size) and ending.lower() in _ENDINGS
-    with ThreadPoolExecutor(1) as pool:
-        return split(store.get(pointer.oid), formats.registry(), pool).format != OPAQUE
+    return not read_checkpoint(store.get(pointer.oid)).opaque

@@ -10,11 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from git_theta import formats
-from git_theta.checkpoint_file import fingerprint
+from git_theta.checkpoint_file import fingerprint, read_checkpoint
 from git_theta.encoding.selection import dense_choice
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.formats.split import split
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure, needed
@@ -22,7 +20,6 @@ from git_theta.git.worktree.stage import index_line, stage, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse_if_manifest
 from git_theta.model.sizes import payload_bytes
-from git_theta.model.strided import gather
 from git_theta.runtime.progress import progress
 from git_theta.sideload.draft import Draft, apply, check, quantize, store_all
 from git_theta.sideload.given import Given, Ia3Given, LowRankGiven
@@ -257,14 +254,12 @@ def _made(
     """Drafts for some values of a file, stored."""
     store, threads = workspace.repository.store, workspace.repository.settings.thread_count
     with ThreadPoolExecutor(threads) as pool:
-        tensors = {tensor.name: tensor for tensor in split(file.data, formats.registry(), pool).tensors}
+        checkpoint = read_checkpoint(file.data, store.temporary_file, pool)
 
     def one(name: str) -> Draft | None:
-        t = tensors[name]
-        value = gather(file.data, t.spec, t.offset, t.strides, t.big_endian, store.temporary_file)
-        return make(name, value)
+        return make(name, checkpoint.value(name))
 
-    return store_all(one, [name for name in names if name in tensors], store, threads)
+    return store_all(one, [name for name in names if name in checkpoint.tensors], store, threads)
 
 
 def _clean(

@@ -1,0 +1,64 @@
+"""Files taken apart: the values of their tensors, and fingerprints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from git_theta.checkpoint_file import NOT_STORED, fingerprint, read_checkpoint
+from git_theta.model.digest import digest
+from git_theta.model.strided import temporary_file
+from git_theta.runtime.mapped import mapped_file
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.pickled import archive, mapping, storage, tensor, whole
+
+WEIGHT = np.arange(6, dtype="<f4").reshape(2, 3)
+
+
+def transposed() -> memoryview:
+    """A PyTorch file with a tensor of shape (2, 3) that lies column by column."""
+    tree = mapping({"w": tensor(storage("0", 6), (2, 3), strides=(1, 2))})
+    return memoryview(archive({"data.pkl": whole(tree), "data/0": WEIGHT.T.tobytes()}))
+
+
+def test_a_contiguous_tensor_is_a_view_of_the_file() -> None:
+    data = memoryview(safetensors_bytes({"w": WEIGHT}))
+    file = read_checkpoint(data)
+    assert (file.format, file.opaque, list(file.tensors)) == ("safetensors", False, ["w"])
+    assert file.value("w") == WEIGHT.tobytes()
+    assert file.value("w").obj is data.obj
+
+
+def test_a_strided_tensor_is_copied_in_c_order() -> None:
+    file = read_checkpoint(transposed())
+    assert file.tensors["w"].spec.shape == (2, 3)
+    assert file.value("w") == WEIGHT.tobytes()
+
+
+def test_any_file_can_be_read() -> None:
+    file = read_checkpoint(memoryview(b"\x10" + bytes(7) + b"{not a header}  "))
+    assert file.opaque
+    assert not file.tensors
+    assert "looks like safetensors" in file.note
+    with pytest.raises(KeyError):
+        file.value("w")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_fingerprint_has_digests_and_no_sources(threads: int) -> None:
+    data = transposed()
+    found = fingerprint(data, threads, temporary_file)
+    assert (found.format, found.size) == ("pytorch", len(data))
+    (entry,) = found.entries
+    assert (entry.name, entry.digest, entry.source) == ("w", digest(WEIGHT.tobytes()), NOT_STORED)
+    assert found.layout.digest == digest(read_checkpoint(data).layout.to_bytes())
+
+
+def test_a_mapped_file_is_read_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(safetensors_bytes({"w": WEIGHT}))
+    with mapped_file(path) as data:
+        value = read_checkpoint(data).value("w")
+    assert value == WEIGHT.tobytes()
