@@ -1,14 +1,52 @@
-"""Bytes to fewer bytes and back. A codec is part of a payload, never of an identity."""
+"""Codecs: the bytes of a tensor to fewer bytes and back. A closed set: see docs/design/14-layout.md."""
 
 from __future__ import annotations
 
-from functools import cache
-
 from git_theta.codecs.base import Codec
-from git_theta.registry import Registry
+from git_theta.codecs.planes import Planes
+from git_theta.errors import CorruptError
+from git_theta.model.tensor import TensorSpec
+
+#: The codec that new payloads are written with.
+DEFAULT: Codec = Planes()
+
+_BY_NAME: dict[object, Codec] = {DEFAULT.name: DEFAULT}
 
 
-@cache
-def registry() -> Registry[Codec]:
-    """The codecs that there are."""
-    return Registry("codec", "git_theta.codecs", Codec, {"planes": "git_theta.codecs.planes:Planes"})
+def named(name: object) -> Codec:
+    """The codec that a payload's header names.
+
+    Raises:
+        CorruptError: The codec is unknown.
+    """
+    codec = _BY_NAME.get(name) if isinstance(name, str) else None
+    if codec is None:
+        raise CorruptError(
+            f"the payload's codec {repr(name)[:40]} isn't known", "upgrade: pip install -U git-theta"
+        )
+    return codec
+
+
+def compress(data: memoryview, spec: TensorSpec) -> bytes:
+    """The bytes of a small tensor in the default codec, with the parameters that the dtype implies.
+
+    Args:
+        data: C-contiguous elements, `spec.nbytes` bytes or a whole number of rows.
+        spec: Dtype and shape.
+    """
+    return b"".join(map(bytes, DEFAULT.encode(data, DEFAULT.params(spec))))
+
+
+def decompress(name: object, data: memoryview, spec: TensorSpec) -> memoryview:
+    """The inverse of `compress`: `spec.nbytes` bytes.
+
+    Args:
+        name: The codec's name, from the payload's header.
+        data: As `compress` gave it.
+        spec: Dtype and shape.
+
+    Raises:
+        CorruptError: The codec is unknown, or the data can't be decoded to that size.
+    """
+    codec = named(name)
+    return memoryview(b"".join(map(bytes, codec.decode(data, codec.params(spec), spec.nbytes))))

@@ -1,4 +1,4 @@
-"""What a codec plugin is: it turns the bytes of a value into frames and frames into the bytes."""
+"""The codec protocol: the bytes of a value to frames, and frames to the bytes."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Any, Protocol
 
 from git_theta.model.tensor import TensorSpec
 
-#: What a payload's header says about its codec: JSON-like, small.
+#: Parameters of a codec in a payload's header: JSON-like, small.
 Params = Mapping[str, Any]
 
 
 class Codec(Protocol):
-    """A lossless codec. Stateless: one instance serves every value and thread."""
+    """A lossless codec. One stateless instance serves every value and thread."""
 
     name: str
 
     def params(self, spec: TensorSpec) -> Params:
-        """Parameters that suit values of this type; they're stored in the payload's header."""
+        """Parameters that suit values of a dtype; for the payload's header, unless the dtype implies them."""
         ...
 
     def encode(self, data: memoryview, params: Params) -> Iterator[bytes | memoryview]:

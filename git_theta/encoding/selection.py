@@ -140,7 +140,7 @@ def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> floa
     if found is None:
         return 0.0
     estimate = _automatic("delta").estimate(found)
-    return min(1.0, (1.0 if estimate is None else estimate) / Dense().estimate(found))
+    return min(1.0, (1.0 if estimate is None else estimate) / Dense().share(found))
 
 
 def sample(value: memoryview, spec: TensorSpec, base: Pieces) -> Sample | None:
@@ -170,7 +170,7 @@ def _on(
     piece = sample(value, spec, base())
     if piece is None:
         return []
-    limit = _WORTH * Dense().estimate(piece)
+    limit = _WORTH * Dense().share(piece)
     found = []
     for name in names:
         if name in ("dense", "rows"):

@@ -10,28 +10,22 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Payload, Pieces, Sample
 from git_theta.updates.payload import pack_header, unpack
 
-_CODEC = "planes"
-
 
 class Dense:
-    """A value that depends on no other."""
+    """A value that depends on no other: always possible, so every other update competes with it."""
 
     name = "dense"
 
-    def __init__(self) -> None:
-        self._codecs = codecs.registry()
-
-    def estimate(self, sample: Sample) -> float:
-        """The expected share of the value's bytes, by coding the sample."""
-        codec = self._codecs.get(_CODEC)
+    def share(self, sample: Sample) -> float:
+        """The expected size of the payload as a share of the value's bytes, by coding the sample."""
         data = sample.part()[0].data.cast("B")
-        return sum(map(len, codec.encode(data, codec.params(sample.spec)))) / len(data)
+        return len(codecs.compress(data, sample.spec)) / len(data)
 
     def encode(self, value: memoryview, spec: TensorSpec) -> Payload:
         """Header, then the codec's frames."""
-        codec = self._codecs.get(_CODEC)
+        codec = codecs.DEFAULT
         params = codec.params(spec)
-        yield pack_header({"update": self.name, "codec": _CODEC, "params": params, "nbytes": len(value)})
+        yield pack_header({"update": self.name, "codec": codec.name, "params": params, "nbytes": len(value)})
         yield from codec.encode(value, params)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
@@ -43,5 +37,4 @@ class Dense:
             raise CorruptError("the payload isn't of a dense value")
         if header.get("nbytes") != nbytes:
             raise CorruptError(f"the payload is of a value of {header.get('nbytes')!r} bytes, not {nbytes}")
-        codec = self._codecs.get(str(header.get("codec")))
-        return codec.decode(body, header["params"], nbytes)
+        return codecs.named(header.get("codec")).decode(body, header["params"], nbytes)

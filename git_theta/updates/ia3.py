@@ -21,16 +21,11 @@ if TYPE_CHECKING:
 
     from git_theta.updates.base import Words
 
-_CODEC = "planes"
-
 
 class Ia3:
     """A value whose rows or columns are another one's, each times a number."""
 
     name = "ia3"
-
-    def __init__(self) -> None:
-        self._codecs = codecs.registry()
 
     def encode_with(
         self,
@@ -52,13 +47,12 @@ class Ia3:
         """
         import numpy as np
 
-        codec = self._codecs.get(_CODEC)
-        encoded = b"".join(map(bytes, codec.encode(vector, codec.params(vector_spec))))
+        encoded = codecs.compress(vector, vector_spec)
         yield typed_header(
             self.name,
             spec,
             vector=[vector_spec.dtype, *vector_spec.shape],
-            codec=_CODEC,
+            codec=codecs.DEFAULT.name,
             size=len(encoded),
             residual=value is not None,
         )
@@ -85,9 +79,7 @@ class Ia3:
             or not 0 <= size <= len(body)
         ):
             raise CorruptError("the payload's vector makes no sense")
-        codec = self._codecs.get(str(header.get("codec")))
-        decoded = codec.decode(body[:size], codec.params(vector_spec), vector_spec.nbytes)
-        vector = memoryview(b"".join(map(bytes, decoded)))
+        vector = codecs.decompress(header.get("codec"), body[:size], vector_spec)
         reader = ResidualReader(body[size:], spec)
         for prediction in _products(base, spec, vector, vector_spec):
             value = reader.apply(prediction) if header.get("residual") else prediction

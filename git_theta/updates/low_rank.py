@@ -43,8 +43,6 @@ _CAUTION = 1.2
 #: Rows that an estimate tries a rank on, as a multiple of it.
 _TRIED = 8
 
-_CODEC = "planes"
-
 #: Dtypes that factors may be stored in.
 _FACTOR_DTYPES = ARITHMETIC
 
@@ -53,9 +51,6 @@ class LowRank:
     """A matrix that moved along few directions."""
 
     name = "low-rank"
-
-    def __init__(self) -> None:
-        self._codecs = codecs.registry()
 
     def estimate(self, sample: Sample) -> float | None:
         """From the rank of a part of the difference, what it leaves there, and the usual cost of factors."""
@@ -114,17 +109,16 @@ class LowRank:
         rows, _ = matrix_shape(spec.shape)
         item = TensorSpec(factor_dtype, ()).item_size
         rank = len(left) // (rows * item)
-        encoded = []
-        for factor in (left, right):
-            codec = self._codecs.get(_CODEC)
-            params = codec.params(TensorSpec(factor_dtype, (len(factor) // item,)))
-            encoded.append(b"".join(map(bytes, codec.encode(factor, params))))
+        encoded = [
+            codecs.compress(factor, TensorSpec(factor_dtype, (len(factor) // item,)))
+            for factor in (left, right)
+        ]
         yield typed_header(
             self.name,
             spec,
             rank=rank,
             factors=factor_dtype,
-            codec=_CODEC,
+            codec=codecs.DEFAULT.name,
             scale=float(scale),
             sizes=[len(factor) for factor in encoded],
             residual=value is not None,
@@ -157,10 +151,8 @@ class LowRank:
             raise CorruptError("the payload's factors make no sense")
         factors, at = [], 0
         for size, count in zip(sizes, (rows * rank, rank * columns), strict=True):
-            factor = TensorSpec(dtype, (count,))
-            codec = self._codecs.get(str(header.get("codec")))
-            decoded = codec.decode(body[at : at + max(size, 0)], codec.params(factor), factor.nbytes)
-            factors.append(memoryview(b"".join(map(bytes, decoded))))
+            coded = body[at : at + max(size, 0)]
+            factors.append(codecs.decompress(header.get("codec"), coded, TensorSpec(dtype, (count,))))
             at += max(size, 0)
         reader = ResidualReader(body[at:], spec)
         for _, prediction in _predictions(base, spec, factors[0], factors[1], dtype, scale):

@@ -19,8 +19,6 @@ from git_theta.updates.base import Input, Payload, Pieces, only
 from git_theta.updates.chunks import chunks
 from git_theta.updates.payload import typed_header, unpack_typed
 
-_CODEC = "planes"
-
 #: First row in the base, first row in the value, number of rows.
 Run = tuple[int, int, int]
 
@@ -33,9 +31,6 @@ class Rows:
 
     name = "rows"
 
-    def __init__(self) -> None:
-        self._codecs = codecs.registry()
-
     def encode(self, value: memoryview, spec: TensorSpec, base_nbytes: int, runs: Sequence[Run]) -> Payload:
         """The payload for a value.
 
@@ -47,12 +42,15 @@ class Rows:
                 rows are equal.
         """
         yield typed_header(
-            self.name, spec, codec=_CODEC, base=base_nbytes, runs=[number for run in runs for number in run]
+            self.name,
+            spec,
+            codec=codecs.DEFAULT.name,
+            base=base_nbytes,
+            runs=[number for run in runs for number in run],
         )
         row = _row_bytes(spec)
         news = b"".join(bytes(value[start * row : end * row]) for start, end in _gaps(runs, spec.shape[0]))
-        codec = self._codecs.get(_CODEC)
-        yield from codec.encode(memoryview(news), codec.params(spec))
+        yield codecs.compress(memoryview(news), spec)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The rows in order, from the base and from the payload."""
@@ -63,7 +61,7 @@ class Rows:
             raise CorruptError("the payload's rows make no sense")
         runs = _runs(header.get("runs"), spec.shape[0], base_nbytes // row if row else 0)
         gaps = _gaps(runs, spec.shape[0])
-        codec = self._codecs.get(str(header.get("codec")))
+        codec = codecs.named(header.get("codec"))
         size = sum(end - start for start, end in gaps) * row
         news = _Cursor(codec.decode(body, codec.params(spec), size))
         olds = _Cursor(chunks(base(base_nbytes), 1 << 20, base_nbytes))

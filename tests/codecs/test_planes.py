@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta import testing
 from git_theta.codecs.planes import CHUNK, Planes
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
+from tests.helpers.codec_contract import check_codec
 from tests.helpers.generators import dtypes
 
 
@@ -23,7 +23,7 @@ def decode(data: bytes, dtype: str, nbytes: int) -> bytes:
 
 
 def test_contract() -> None:
-    testing.check_codec(Planes())
+    check_codec(Planes())
 
 
 @given(dtypes, st.binary(max_size=4096))
