@@ -12,7 +12,7 @@ from git_theta import strategies
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
-from git_theta.git.merge.command import Wishes, merge
+from git_theta.git.merge.command import MergeOptions, merge
 from git_theta.strategies.options import describe
 
 _EPILOG = """\b
@@ -72,7 +72,7 @@ def command(
         raise UsageError("which branch is to be merged?", "git theta merge BRANCH…")
     if no_ff and ff_only:
         raise UsageError("--no-ff and --ff-only exclude each other")
-    wishes = Wishes(
+    options = MergeOptions(
         rule=rule_of(strategy, settings, parameters),
         messages=messages,
         commit=not no_commit,
@@ -80,7 +80,7 @@ def command(
         unrelated=unrelated,
         edit=not no_edit,
     )
-    return merge(branches, wishes)
+    return merge(branches, options)
 
 
 def _list(as_json: bool) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 
 
-def rule_of(strategy: str | None, settings: Sequence[str], parameters: Sequence[str] = ()) -> Rule | None:
+def rule_of(
+    strategy: str | None, settings: Sequence[str], parameters: Sequence[str] = ()
+) -> MergeRule | None:
     """The rule that options of a command make; `None` without a strategy.
 
     Args:
@@ -32,6 +34,6 @@ def rule_of(strategy: str | None, settings: Sequence[str], parameters: Sequence[
         if key in options:
             raise UsageError(f"--set {key} is given twice")
         options[key] = value
-    rule = Rule(strategy, tuple(sorted(options.items())), tuple(parameters) or ("*",))
+    rule = MergeRule(strategy, tuple(sorted(options.items())), tuple(parameters) or ("*",))
     check(rule)
     return rule

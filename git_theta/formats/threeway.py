@@ -10,7 +10,7 @@ from git_theta.formats.base import Prefer
 K = TypeVar("K", bound=Hashable)
 
 
-class Rule:
+class ThreeWay:
     """Decide which side's value stands, and remember the conflicts.
 
     Args:

@@ -27,7 +27,7 @@ from git_theta.merge.plan import (
     steps,
     trivial,
 )
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, sort_key
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import scratch
@@ -37,7 +37,7 @@ from git_theta.settings import DEEPEST, DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.strategies.merge_parameter import Combined, combine
+from git_theta.strategies.merge_parameter import MergedParameter, merge_parameter
 from git_theta.strategies.options import parse
 from git_theta.updates.base import Input, Pieces
 
@@ -98,7 +98,7 @@ class Merger:
     at_hand: Callable[[Entry], memoryview | None] = field(default=lambda _entry: None)
     fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch
 
-    def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged:
+    def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
         """Merge checkpoints.
 
         Args:
@@ -124,7 +124,7 @@ class Merger:
             return Merged(None, plan.steps, (Conflict(LAYOUT, error.message),))
         return Merged(manifest, plan.steps)
 
-    def plan(self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged:
+    def plan(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
         """What `merge` would do, without combining anything: there's no manifest where it would make one.
 
         Raises:
@@ -133,7 +133,7 @@ class Merger:
         return self._plan(base, sides, rules, combining=False)[0]
 
     def _plan(
-        self, base: Manifest | None, sides: Sequence[Manifest], rules: Rules, *, combining: bool
+        self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules, *, combining: bool
     ) -> tuple[Merged, _Rest | None]:
         """The plan and the rest of the file, which isn't there if the file is taken as a whole."""
         whole = _as_a_whole(base, sides, rules)
@@ -160,7 +160,7 @@ class Merger:
         entries = [s.outcome.entry for s in plan if isinstance(s.outcome, Taken) and s.outcome.entry]
         groups: dict[object, list[Step]] = defaultdict(list)
         for step in plan:
-            if isinstance(step.outcome, Rule):
+            if isinstance(step.outcome, MergeRule):
                 # Parameters that share memory have equal values everywhere, and must stay so.
                 digests = tuple(side and side.digest for side in (step.base, *step.sides))
                 groups[step.outcome, step.sides[0] and step.sides[0].spec, digests].append(step)
@@ -184,14 +184,14 @@ class Merger:
 
     def _combine(self, step: Step, writer: ValueWriter) -> StoredValue:
         """The value that a strategy makes, as a recipe where that's possible."""
-        assert isinstance(step.outcome, Rule)  # noqa: S101
+        assert isinstance(step.outcome, MergeRule)  # noqa: S101
         rule, indices = step.outcome, step.changed
         inputs = _inputs(step)
         models, base = inputs[: len(indices)], next(iter(inputs[len(indices) :]), None)
         spec = models[0].spec
         strategy = strategies.registry().get(rule.strategy)
         options, files = _split_options(rule, indices, len(step.sides))
-        combined = combine(
+        combined = merge_parameter(
             strategy,
             parse(strategy, options),
             step.name,
@@ -208,7 +208,12 @@ class Merger:
         return kept
 
     def _as_recipe(
-        self, name: str, spec: TensorSpec, combined: Combined, inputs: Sequence[Entry], writer: ValueWriter
+        self,
+        name: str,
+        spec: TensorSpec,
+        combined: MergedParameter,
+        inputs: Sequence[Entry],
+        writer: ValueWriter,
     ) -> StoredValue | None:
         recipe = combined.recipe()
         if recipe is None:
@@ -251,7 +256,11 @@ class Merger:
         return lambda _nbytes: read_value(entry, self.store)
 
     def _rest(
-        self, base: Manifest | None, sides: Sequence[Manifest], wanted: Mapping[str, TensorSpec], rules: Rules
+        self,
+        base: Manifest | None,
+        sides: Sequence[Manifest],
+        wanted: Mapping[str, TensorSpec],
+        rules: MergeRules,
     ) -> _Rest:
         """What merges to all that isn't parameters."""
         extra = _extra(base, sides)
@@ -278,7 +287,11 @@ class Merger:
         return _Rest(formats[0], composed.layout.size, (), views, conflicts, extra)
 
     def _compose(
-        self, base: Manifest | None, sides: Sequence[Manifest], wanted: Mapping[str, TensorSpec], rules: Rules
+        self,
+        base: Manifest | None,
+        sides: Sequence[Manifest],
+        wanted: Mapping[str, TensorSpec],
+        rules: MergeRules,
     ) -> Composed:
         smudger = Smudger(self.store)
 
@@ -326,7 +339,7 @@ class _Rest:
 
 def _inputs(step: Step) -> list[Entry]:
     """What a strategy is given: the models that changed, then the base if it's of the same kind."""
-    if not isinstance(step.outcome, Rule):
+    if not isinstance(step.outcome, MergeRule):
         return []
     models = [side for side in (step.sides[i] for i in step.changed) if side]
     return [*models, *([step.base] if step.base and step.base.spec == models[0].spec else [])]
@@ -340,7 +353,7 @@ def _bytes(count: int) -> TensorSpec:
     return TensorSpec("U8", (count,))
 
 
-def _as_a_whole(base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Merged | None:
+def _as_a_whole(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged | None:
     """The merge of files of which equality tells, or whose parts don't go together."""
     found = trivial(content(base), [content(side) for side in sides])
     if not isinstance(found, Unresolved):
@@ -351,7 +364,7 @@ def _as_a_whole(base: Manifest | None, sides: Sequence[Manifest], rules: Rules) 
     return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
 
 
-def _whole_side(sides: Sequence[Manifest], rules: Rules, reason: str) -> Merged:
+def _whole_side(sides: Sequence[Manifest], rules: MergeRules, reason: str) -> Merged:
     """The side that the rules take for the whole file; else a conflict."""
     index = preferred_side("", rules)
     return Merged(None, (), (Conflict("", reason),)) if index is None else Merged(sides[index])
@@ -371,7 +384,7 @@ def _extra(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tuple[str,
     return tuple(sorted(merged.items()))
 
 
-def _split_options(rule: Rule, changed: Sequence[int], sides: int) -> tuple[dict[str, str], list[str]]:
+def _split_options(rule: MergeRule, changed: Sequence[int], sides: int) -> tuple[dict[str, str], list[str]]:
     """A strategy's options, and its files; of lists with one for each side, those of the changed sides."""
     options = {}
     for key, text in rule.options:

@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.formats.split import STRETCH
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, sort_key
-from git_theta.strategies.take_side import Take
+from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE
 
 T = TypeVar("T", bound=Hashable)
@@ -52,7 +52,7 @@ class Taken:
 
     entry: Entry | None
     side: int | None = None
-    rule: Rule | None = None
+    rule: MergeRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Step:
     name: str
     base: Entry | None
     sides: tuple[Entry | None, ...]
-    outcome: Taken | Rule | Conflict
+    outcome: Taken | MergeRule | Conflict
 
     @property
     def changed(self) -> tuple[int, ...]:
@@ -101,7 +101,7 @@ class Step:
         return next((side for side in self.sides if side), None)
 
 
-def steps(base: Manifest | None, sides: Sequence[Manifest], rules: Rules) -> Iterator[Step]:
+def steps(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Iterator[Step]:
     """What becomes of each parameter, in the order of a manifest.
 
     Args:
@@ -143,8 +143,8 @@ def content(manifest: Manifest | None) -> Hashable:
 
 
 def _outcome(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: Rules
-) -> Taken | Rule | Conflict:
+    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules
+) -> Taken | MergeRule | Conflict:
     keys = [_key(side) for side in sides]
     found = trivial(_key(base), keys)
     if not isinstance(found, Unresolved):
@@ -156,20 +156,20 @@ def _outcome(
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
 
 
-def preferred_side(name: str, rules: Rules) -> int | None:
+def preferred_side(name: str, rules: MergeRules) -> int | None:
     """The side that a rule takes for something that can't be combined; `None` if there's no such rule."""
     for rule in rules.to_try(name):
         strategy = strategies.registry().get(rule.strategy)
-        if isinstance(strategy, Take):
+        if isinstance(strategy, TakeSide):
             return strategy.side
     return None
 
 
 def _by_rule(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rule: Rule
-) -> Taken | Rule | Conflict:
+    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rule: MergeRule
+) -> Taken | MergeRule | Conflict:
     strategy = strategies.registry().get(rule.strategy)
-    if isinstance(strategy, Take):
+    if isinstance(strategy, TakeSide):
         return _taken(name, base, sides, strategy, rule)
     changed = [side for side in sides if _key(side) != _key(base)]
     reason = _obstacle(base, changed)
@@ -181,7 +181,7 @@ def _by_rule(
 
 
 def _taken(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], strategy: Take, rule: Rule
+    name: str, base: Entry | None, sides: tuple[Entry | None, ...], strategy: TakeSide, rule: MergeRule
 ) -> Taken | Conflict:
     if strategy.side is None:
         return Taken(base, None, rule)

@@ -16,7 +16,7 @@ _EVERY = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class MergeRule:
     """A strategy, and what it's for.
 
     Attributes:
@@ -51,11 +51,11 @@ class Rule:
 
 
 #: What holds where nothing else is said.
-DEFAULT = Rule("average")
+DEFAULT = MergeRule("average")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class MergeRules:
     """Rules in order; a later one takes precedence.
 
     Attributes:
@@ -63,23 +63,23 @@ class Rules:
         otherwise: For what would be in conflict by those.
     """
 
-    rules: tuple[Rule, ...] = ()
-    otherwise: tuple[Rule, ...] = ()
+    rules: tuple[MergeRule, ...] = ()
+    otherwise: tuple[MergeRule, ...] = ()
 
-    def to_try(self, name: str) -> Iterator[Rule]:
+    def to_try(self, name: str) -> Iterator[MergeRule]:
         """The rules for a parameter: one, and maybe another one where that leads to a conflict."""
         yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), DEFAULT)
         yield from (rule for rule in reversed(self.otherwise) if rule.is_for(name))
 
-    def of(self, path: str) -> Rules:
+    def of(self, path: str) -> MergeRules:
         """Those for one file."""
         rules, otherwise = (
             tuple(rule for rule in some if rule.is_for_path(path)) for some in (self.rules, self.otherwise)
         )
-        return Rules(rules, otherwise)
+        return MergeRules(rules, otherwise)
 
 
-def parse(text: str) -> Rule:
+def parse(text: str) -> MergeRule:
     """A rule from one line: `STRATEGY [OPTION=VALUE]… [parameters=GLOB]… [path=GLOB]…`.
 
     Words are as in a shell, so that a glob may have spaces in quotes.
@@ -99,7 +99,7 @@ def parse(text: str) -> Rule:
     options = dict(given)
     if len(options) < len(given):
         raise UsageError(f"an option is given twice in the merge rule {text!r}")
-    return Rule(
+    return MergeRule(
         strategy,
         tuple(sorted(options.items())),
         tuple(v for k, _, v in pairs if k == "parameters") or _EVERY,
@@ -107,7 +107,7 @@ def parse(text: str) -> Rule:
     )
 
 
-def parse_lines(text: str) -> tuple[Rule, ...]:
+def parse_lines(text: str) -> tuple[MergeRule, ...]:
     """Rules with `;` or line ends between them.
 
     Raises:
@@ -117,7 +117,7 @@ def parse_lines(text: str) -> tuple[Rule, ...]:
     return tuple(parse(line) for line in lines if line)
 
 
-def parse_toml(data: bytes, where: str) -> tuple[Rule, ...]:
+def parse_toml(data: bytes, where: str) -> tuple[MergeRule, ...]:
     """The rules of a `.theta/config.toml`: its `[[merge]]` tables, in order.
 
     Args:
@@ -136,7 +136,7 @@ def parse_toml(data: bytes, where: str) -> tuple[Rule, ...]:
     return tuple(_from_table(table, f"{where}: rule {number}") for number, table in enumerate(tables, 1))
 
 
-def _from_table(table: Mapping[str, Any], where: str) -> Rule:
+def _from_table(table: Mapping[str, Any], where: str) -> MergeRule:
     unknown = sorted(table.keys() - {"strategy", "options", "parameters", "path"})
     if unknown:
         raise UsageError(
@@ -146,7 +146,7 @@ def _from_table(table: Mapping[str, Any], where: str) -> Rule:
     if not isinstance(strategy, str) or not isinstance(options, dict):
         raise UsageError(f"{where} needs a strategy, and options as a table")
     texts = tuple(sorted((key, _text(value, f"{where}, option {key}")) for key, value in options.items()))
-    return Rule(
+    return MergeRule(
         strategy,
         texts,
         _globs(table.get("parameters"), f"{where}, parameters"),

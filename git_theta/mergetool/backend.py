@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from git_theta.merge.execute import Merged
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry
 
 
@@ -24,7 +24,7 @@ class Preview:
     stored: int
 
 
-class Desk(Protocol):
+class Backend(Protocol):
     """A file in conflict."""
 
     @property
@@ -42,7 +42,7 @@ class Desk(Protocol):
         """Where rules can be kept: a letter to answer → what it's called."""
         ...
 
-    def check(self, rule: Rule) -> None:
+    def check(self, rule: MergeRule) -> None:
         """Check that a rule's strategy exists and has its options.
 
         Raises:
@@ -50,7 +50,7 @@ class Desk(Protocol):
         """
         ...
 
-    def plan(self, rules: Sequence[Rule]) -> Merged:
+    def plan(self, rules: Sequence[MergeRule]) -> Merged:
         """What becomes of each parameter, and all conflicts, if choices are added to the other rules."""
         ...
 
@@ -62,7 +62,7 @@ class Desk(Protocol):
         """What both sides did to values that aren't parameters, by name."""
         ...
 
-    def preview(self, rules: Sequence[Rule]) -> Preview:
+    def preview(self, rules: Sequence[MergeRule]) -> Preview:
         """Merge without leaving anything behind.
 
         Raises:
@@ -70,7 +70,7 @@ class Desk(Protocol):
         """
         ...
 
-    def write(self, rules: Sequence[Rule]) -> str:
+    def write(self, rules: Sequence[MergeRule]) -> str:
         """Merge in earnest; returns what to tell the user.
 
         Raises:
@@ -78,7 +78,7 @@ class Desk(Protocol):
         """
         ...
 
-    def remember(self, rules: Sequence[Rule], place: str) -> str:
+    def remember(self, rules: Sequence[MergeRule], place: str) -> str:
         """Keep rules for later merges of this file; returns what to tell the user.
 
         Raises:

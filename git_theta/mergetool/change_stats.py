@@ -29,7 +29,7 @@ _MOST_SAMPLED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ChangeStats:
     """Sums over elements, in float64; those of several parameters can be added.
 
     Elements that aren't finite in one of the versions are in no sum.
@@ -50,8 +50,8 @@ class Figures:
     products: float = 0.0
     sampled: bool = False
 
-    def __add__(self, other: Figures) -> Figures:
-        return Figures(
+    def __add__(self, other: ChangeStats) -> ChangeStats:
+        return ChangeStats(
             self.middle + other.middle,
             self.ours + other.ours,
             self.theirs + other.theirs,
@@ -74,7 +74,7 @@ class Figures:
         return max(-1.0, min(1.0, self.products / math.sqrt(self.ours) / math.sqrt(self.theirs)))
 
 
-def of_group(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> Figures | str:
+def of_group(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> ChangeStats | str:
     """Figures of a few parameters of a group, all together; or why there are none.
 
     Args:
@@ -86,19 +86,19 @@ def of_group(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> Fig
     small = sum(middle.spec.nbytes for middle, _, _ in trios) <= limit
     some = trios if small else trios[:: math.ceil(len(trios) / _MOST_SAMPLED)]
     found = of_each(some, read, limit, threads)
-    known = [each for each in found if isinstance(each, Figures)]
+    known = [each for each in found if isinstance(each, ChangeStats)]
     if not known:
         return next((each for each in found if isinstance(each, str)), "no values")
-    return reduce(add, known, Figures(sampled=len(known) < len(trios)))
+    return reduce(add, known, ChangeStats(sampled=len(known) < len(trios)))
 
 
-def of_each(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> list[Figures | str]:
+def of_each(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> list[ChangeStats | str]:
     """Figures of parameters; or why one has none. Arguments are as for `of_group`."""
     if not trios:
         return []
     each = limit // len(trios)
 
-    def one(trio: Trio) -> Figures | str:
+    def one(trio: Trio) -> ChangeStats | str:
         try:
             return _of(trio, read, each)
         except ThetaError as error:
@@ -108,11 +108,11 @@ def of_each(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> list
         return run_all(pool, one, trios)
 
 
-def _of(trio: Trio, read: Read, limit: int) -> Figures | str:
+def _of(trio: Trio, read: Read, limit: int) -> ChangeStats | str:
     middle, ours, theirs = trio
     if len({entry.spec.shape for entry in trio}) > 1:
         return "another shape"
-    total, seen = Figures(), 0
+    total, seen = ChangeStats(), 0
     blocks = [chunks(read(e), _CHUNK * e.spec.item_size, e.spec.nbytes) for e in trio]
     for data in zip(*blocks, strict=False):
         total += _of_block(trio, data)
@@ -123,10 +123,10 @@ def _of(trio: Trio, read: Read, limit: int) -> Figures | str:
         )
         if shows and seen * middle.spec.item_size >= limit:
             break
-    return total + Figures(sampled=seen < middle.spec.count)
+    return total + ChangeStats(sampled=seen < middle.spec.count)
 
 
-def _of_block(trio: Trio, data: Sequence[memoryview]) -> Figures:
+def _of_block(trio: Trio, data: Sequence[memoryview]) -> ChangeStats:
     import numpy as np
 
     middle, ours, theirs = (numbers(each, entry.spec) for each, entry in zip(data, trio, strict=True))
@@ -139,4 +139,4 @@ def _of_block(trio: Trio, data: Sequence[memoryview]) -> Figures:
         ours, theirs = ours - middle, theirs - middle
         pairs = ((middle, middle), (ours, ours), (theirs, theirs), (apart, apart), (ours, theirs))
         sums = [float(np.einsum("ij,ij->", one, other)) for one, other in pairs]
-    return Figures(sums[0], sums[1], sums[2], sums[3], sums[4])
+    return ChangeStats(sums[0], sums[1], sums[2], sums[3], sums[4])

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import Rule, parse
+from git_theta.merge.rules import MergeRule, parse
 
 #: Commands → how many words may follow, at least and at most.
 _VERBS: Final = {
@@ -89,7 +89,7 @@ class Choice:
     """
 
     target: str
-    rule: Rule
+    rule: MergeRule
 
 
 def read(line: str) -> Command | Choice | None:
@@ -123,8 +123,8 @@ def _command(verb: str, words: tuple[str, ...]) -> Command:
     return Command(verb, words)
 
 
-def _rule(words: Sequence[str]) -> Rule:
+def _rule(words: Sequence[str]) -> MergeRule:
     rule = parse(shlex.join(words))
-    if rule != Rule(rule.strategy, rule.options):
+    if rule != MergeRule(rule.strategy, rule.options):
         raise UsageError("what a choice is for goes first", "for example: embeddings.* theirs")
     return rule

@@ -8,10 +8,10 @@ from dataclasses import replace
 from git_theta.errors import ThetaError, UsageError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Step
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 from git_theta.mergetool import view
-from git_theta.mergetool.backend import Desk
-from git_theta.mergetool.change_stats import Figures, Trio, of_each, of_group
+from git_theta.mergetool.backend import Backend
+from git_theta.mergetool.change_stats import ChangeStats, Trio, of_each, of_group
 from git_theta.mergetool.commands import Choice, Command, read
 from git_theta.mergetool.items import ALL, Item, matches, overview
 from git_theta.mergetool.state import State, in_effect
@@ -44,22 +44,22 @@ class Session:
         say: Shows lines.
     """
 
-    def __init__(self, desk: Desk, ask: Ask, say: Say) -> None:
-        self._desk = desk
+    def __init__(self, backend: Backend, ask: Ask, say: Say) -> None:
+        self._backend = backend
         self._ask = ask
         self._say = say
         self._state = State()
-        self._plan = desk.plan(())
+        self._plan = backend.plan(())
         self._overview = overview(self._plan)
-        self._others = desk.others()
-        self._figures: dict[int, Figures | str] = {}
+        self._others = backend.others()
+        self._stats: dict[int, ChangeStats | str] = {}
 
     @property
     def undecided(self) -> bool:
         """Whether there's anything that both sides changed to different things."""
         return bool(self._overview.items)
 
-    def run(self) -> tuple[Rule, ...] | None:
+    def run(self) -> tuple[MergeRule, ...] | None:
         """Go on until the user writes, which gives the choices, or quits, which gives `None`.
 
         Raises:
@@ -108,7 +108,7 @@ class Session:
         if items and not shown:
             raise UsageError(f"there are only {len(items)} numbers")
         self._measure(shown)
-        self._say([view.title(self._desk.path, self._overview, self._plan)])
+        self._say([view.title(self._backend.path, self._overview, self._plan)])
         if shown:
             self._say(self._table(shown))
         if shown and shown[-1] != items[-1]:
@@ -118,15 +118,15 @@ class Session:
             self._say(view.alone(self._overview))
 
     def _table(self, items: Sequence[Item]) -> Iterable[Line]:
-        return view.table(items, self._figures, self._plan, self._others, self._state.rules)
+        return view.table(items, self._stats, self._plan, self._others, self._state.rules)
 
     def _measure(self, items: Sequence[Item]) -> None:
         """Read what is needed of the values of items that are shown for the first time."""
-        new = [item for item in items if item.number not in self._figures and item.steps]
+        new = [item for item in items if item.number not in self._stats and item.steps]
         for item in new:
             trios = [trio for step in item.steps if (trio := _trio(step))]
-            self._figures[item.number] = (
-                of_group(trios, self._desk.value, _PAGE_BYTES // len(new), self._desk.threads)
+            self._stats[item.number] = (
+                of_group(trios, self._backend.value, _PAGE_BYTES // len(new), self._backend.threads)
                 if trios
                 else ""
             )
@@ -140,9 +140,9 @@ class Session:
         if not steps:
             raise UsageError(f"number {item.number} has only {plural(len(item.steps), 'parameter')}")
         trios = {step.name: trio for step in steps if (trio := _trio(step))}
-        found = of_each([*trios.values()], self._desk.value, _GROUP_BYTES, self._desk.threads)
-        figures = dict(zip(trios, found, strict=True))
-        self._say(view.members(steps, [figures.get(step.name, "") for step in steps], self._plan))
+        found = of_each([*trios.values()], self._backend.value, _GROUP_BYTES, self._backend.threads)
+        stats = dict(zip(trios, found, strict=True))
+        self._say(view.members(steps, [stats.get(step.name, "") for step in steps], self._plan))
         if steps[-1] is not item.steps[-1]:
             at = first + view.PAGE
             rest = len(item.steps) - at + 1
@@ -150,10 +150,10 @@ class Session:
 
     def _choose(self, choice: Choice) -> None:
         view.known(choice.rule.strategy)
-        self._desk.check(choice.rule)
+        self._backend.check(choice.rule)
         globs = self._overview.chosen(choice.target)
         rule = replace(choice.rule, parameters=globs)
-        plan = self._desk.plan((*self._state.rules, rule))
+        plan = self._backend.plan((*self._state.rules, rule))
         names = [name for name in self._overview.names if matches(name, globs)]
         left = [conflict for conflict in plan.conflicts if conflict.name in set(names)]
         if names and len(left) == len(names) and choice.target != ALL:
@@ -165,7 +165,7 @@ class Session:
         old = self._state
         new = old.undo() if verb == "undo" else old.redo()
         rule = max(old.rules, new.rules, key=len)[-1]
-        self._become(new, self._desk.plan(new.rules))
+        self._become(new, self._backend.plan(new.rules))
         done = "no more" if verb == "undo" else "again"
         self._tell(f"  {self._overview.said(rule.parameters)} {done} by {view.short(rule)}; {self._left()}")
 
@@ -178,7 +178,7 @@ class Session:
         return plural(left, "conflict") + " left" if left else "nothing in conflict"
 
     def _preview(self) -> None:
-        found = self._desk.preview(self._state.rules)
+        found = self._backend.preview(self._state.rules)
         result = found.merged.manifest.by_name if found.merged.manifest else {}
         shown = [item for item in self._overview.items if item.steps][: view.PAGE]
         rows = []
@@ -190,8 +190,8 @@ class Session:
                     trios.append((made, ours, theirs))
             limit = _PAGE_BYTES // len(shown)
             # A parameter that's gone has no figures.
-            figure = of_group(trios, self._desk.value, limit, self._desk.threads) if trios else "-"
-            rows.append((item, figure, view.becomes(item, self._plan, self._state.rules)))
+            stat = of_group(trios, self._backend.value, limit, self._backend.threads) if trios else "-"
+            rows.append((item, stat, view.becomes(item, self._plan, self._state.rules)))
         if rows:
             self._say(view.result_table(rows))
         self._say(view.after_preview(found.merged, found.stored, self._plan.conflicts))
@@ -200,21 +200,21 @@ class Session:
         rules = in_effect(self._state.rules)
         if not rules:
             raise UsageError("nothing is chosen yet")
-        for letter, place in self._desk.places.items():
+        for letter, place in self._backend.places.items():
             self._tell(f"  {letter}  {place}")
         answer = self._ask("where to, or nothing to leave it? ").strip()
         if not answer:
             return
-        if answer not in self._desk.places:
-            raise UsageError(f"{answer!r} isn't one of {', '.join(self._desk.places)}; nothing is written")
-        self._tell(self._desk.remember(rules, answer))
+        if answer not in self._backend.places:
+            raise UsageError(f"{answer!r} isn't one of {', '.join(self._backend.places)}; nothing is written")
+        self._tell(self._backend.remember(rules, answer))
 
     def _write(self) -> None:
         left = self._plan.conflicts
         if left:
             names = ", ".join(map(conflict_name, left[:_SHOWN])) + (", …" if len(left) > _SHOWN else "")
             raise UsageError(f"{plural(len(left), 'conflict')} left: {names}", "for example: all ours")
-        self._tell(self._desk.write(self._state.rules))
+        self._tell(self._backend.write(self._state.rules))
 
     def _tell(self, text: str, style: str = "") -> None:
         self._say([((style, text),)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 
 _EVERY = ("*",)
 
@@ -20,10 +20,10 @@ class State:
         undone: Choices that can be made again, the next one last.
     """
 
-    rules: tuple[Rule, ...] = ()
-    undone: tuple[Rule, ...] = ()
+    rules: tuple[MergeRule, ...] = ()
+    undone: tuple[MergeRule, ...] = ()
 
-    def choose(self, rule: Rule) -> State:
+    def choose(self, rule: MergeRule) -> State:
         """With one more choice; what was undone can't be redone any more."""
         return State((*self.rules, rule))
 
@@ -48,9 +48,9 @@ class State:
         return State((*self.rules, self.undone[-1]), self.undone[:-1])
 
 
-def in_effect(rules: Sequence[Rule]) -> tuple[Rule, ...]:
+def in_effect(rules: Sequence[MergeRule]) -> tuple[MergeRule, ...]:
     """Rules without those that a later one replaces entirely."""
-    kept: list[Rule] = []
+    kept: list[MergeRule] = []
     for rule in reversed(rules):
         if not any(later.parameters in (rule.parameters, _EVERY) for later in kept):
             kept.append(rule)

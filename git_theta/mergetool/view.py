@@ -10,8 +10,8 @@ from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Conflict, Step, Taken
-from git_theta.merge.rules import Rule
-from git_theta.mergetool.change_stats import Figures
+from git_theta.merge.rules import MergeRule
+from git_theta.mergetool.change_stats import ChangeStats
 from git_theta.mergetool.commands import HELP
 from git_theta.mergetool.items import Item, Overview
 from git_theta.model.manifest import Entry
@@ -50,16 +50,16 @@ def title(path: str, found: Overview, plan: Merged) -> Line:
 
 def table(
     items: Sequence[Item],
-    figures: Mapping[int, Figures | str],
+    stats: Mapping[int, ChangeStats | str],
     plan: Merged,
     others: Mapping[str, str],
-    rules: Sequence[Rule],
+    rules: Sequence[MergeRule],
 ) -> Iterator[Line]:
     """A line for each item, with what the sides did.
 
     Args:
         items: Those to show.
-        figures: By an item's number; or why it has none.
+        stats: By an item's number; or why it has none.
         plan: What becomes of them.
         others: What both sides did to values that aren't parameters.
         rules: What was chosen.
@@ -67,7 +67,7 @@ def table(
     heading = ("#", "changed on both sides", "", "ours", "theirs", "apart", "cosine", "becomes")
     rows: list[_Row] = []
     for item in items:
-        cells = figure_cells(item.steps[0], figures.get(item.number, "")) if item.steps else ("",) * 4
+        cells = stat_cells(item.steps[0], stats.get(item.number, "")) if item.steps else ("",) * 4
         kind = _type(item.steps[0]) if item.steps else ""
         notes = list(_reasons(item.names, plan))
         if not item.steps:
@@ -80,13 +80,13 @@ def table(
     yield from _aligned(heading, rows)
 
 
-def members(steps: Sequence[Step], figures: Sequence[Figures | str], plan: Merged) -> Iterator[Line]:
+def members(steps: Sequence[Step], stats: Sequence[ChangeStats | str], plan: Merged) -> Iterator[Line]:
     """A line for each parameter of an item."""
     outcomes = {step.name: step.outcome for step in plan.steps}
     heading = ("", "parameter", "", "ours", "theirs", "apart", "cosine", "becomes")
     rows: list[_Row] = []
-    for step, figure in zip(steps, figures, strict=True):
-        cells = figure_cells(step, figure)
+    for step, stat in zip(steps, stats, strict=True):
+        cells = stat_cells(step, stat)
         outcome = outcomes.get(step.name)
         note = (outcome.reason,) if isinstance(outcome, Conflict) else ()
         how, more = _fitting(_become(outcome))
@@ -94,17 +94,15 @@ def members(steps: Sequence[Step], figures: Sequence[Figures | str], plan: Merge
     yield from _aligned(heading, rows)
 
 
-def result_table(rows: Iterable[tuple[Item, Figures | str, str]]) -> Iterator[Line]:
+def result_table(rows: Iterable[tuple[Item, ChangeStats | str, str]]) -> Iterator[Line]:
     """How far the result of each item is from ours and theirs."""
     heading = ("#", "result", "to ours", "to theirs", "by")
     body: list[_Row] = []
-    for item, figure, how in rows:
-        if isinstance(figure, Figures):
-            to = [
-                percent(figure.share(sums), sampled=figure.sampled) for sums in (figure.ours, figure.theirs)
-            ]
+    for item, stat, how in rows:
+        if isinstance(stat, ChangeStats):
+            to = [percent(stat.share(sums), sampled=stat.sampled) for sums in (stat.ours, stat.theirs)]
         else:
-            to = [figure, ""]
+            to = [stat, ""]
         cell, more = _fitting(how)
         body.append(((str(item.number), str(item), *to, cell), more))
     yield from _aligned(heading, body, left=2)
@@ -168,7 +166,7 @@ def known(strategy: str) -> None:
         raise UsageError(f"there's no strategy {printable(strategy)!r}", hint)
 
 
-def becomes(item: Item, plan: Merged, rules: Sequence[Rule]) -> str:
+def becomes(item: Item, plan: Merged, rules: Sequence[MergeRule]) -> str:
     """What becomes of an item: `theirs`, or `9 average, 3 in conflict`."""
     if not item.steps:
         name = item.names[0]
@@ -182,17 +180,17 @@ def becomes(item: Item, plan: Merged, rules: Sequence[Rule]) -> str:
     return ", ".join(f"{count} {word}" for word, count in counts.most_common())
 
 
-def figure_cells(step: Step, figure: Figures | str) -> tuple[str, str, str, str]:
+def stat_cells(step: Step, stat: ChangeStats | str) -> tuple[str, str, str, str]:
     """How far ours and theirs moved, how far they're apart, and the cosine of the two changes."""
     did = [_did(step.base, side) for side in step.sides[:2]]
-    if isinstance(figure, str):
-        return did[0] or figure, did[1], "", ""
+    if isinstance(stat, str):
+        return did[0] or stat, did[1], "", ""
     ours, theirs = (
-        each or percent(figure.share(sums), sampled=figure.sampled)
-        for each, sums in zip(did, (figure.ours, figure.theirs), strict=True)
+        each or percent(stat.share(sums), sampled=stat.sampled)
+        for each, sums in zip(did, (stat.ours, stat.theirs), strict=True)
     )
-    cosine = "" if figure.cosine is None or step.base is None else f"{round(figure.cosine, 2) + 0.0:.2f}"
-    return ours, theirs, percent(figure.share(figure.apart), sampled=figure.sampled), cosine
+    cosine = "" if stat.cosine is None or step.base is None else f"{round(stat.cosine, 2) + 0.0:.2f}"
+    return ours, theirs, percent(stat.share(stat.apart), sampled=stat.sampled), cosine
 
 
 def percent(share: float | None, *, sampled: bool) -> str:
@@ -204,9 +202,9 @@ def percent(share: float | None, *, sampled: bool) -> str:
     return f"{'~' if sampled else ''}{text}%"
 
 
-def short(rule: Rule) -> str:
+def short(rule: MergeRule) -> str:
     """A rule without what it's for."""
-    return str(Rule(rule.strategy, rule.options))
+    return str(MergeRule(rule.strategy, rule.options))
 
 
 def _did(old: Entry | None, new: Entry | None) -> str:
@@ -225,7 +223,7 @@ def _type(step: Step) -> str:
     return f"{entry.spec.dtype} {shape_text(entry.spec)}"
 
 
-def _become(outcome: Taken | Rule | Conflict | None) -> str:
+def _become(outcome: Taken | MergeRule | Conflict | None) -> str:
     if isinstance(outcome, Conflict):
         return _CONFLICT
     if isinstance(outcome, Taken):

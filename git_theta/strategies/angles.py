@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from git_theta.strategies.lazy_array import Numbers
+    from git_theta.strategies.lazy_array import LazyArray
 
 #: Below this, the length of a mean of unit vectors is rounding, since it's the root of a sum that cancels.
 CANCELLED = 1e-6
@@ -29,7 +29,7 @@ class Angles:
     cosines: NDArray[np.float64]
 
 
-def angles(vectors: Sequence[Numbers]) -> Angles:
+def angles(vectors: Sequence[LazyArray]) -> Angles:
     """Each parameter is one vector."""
     import numpy as np
 

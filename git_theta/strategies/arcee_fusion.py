@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers, where, whole
+from git_theta.strategies.lazy_array import LazyArray, where, whole
 from git_theta.strategies.options import NoOptions
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class ArceeFusion:
     needs_base = False
     most: int | None = 2
 
-    def merge(self, case: Case, options: NoOptions) -> Numbers:
+    def merge(self, case: Case, options: NoOptions) -> LazyArray:
         """The merged numbers."""
         ours, theirs = case.models
         if ours.count == 0:

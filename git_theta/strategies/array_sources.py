@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Leaf:
+class ArraySource:
     """Numbers that are there, or can be read.
 
     Attributes:
@@ -38,7 +38,7 @@ class Leaf:
         """Make it cheap to read the numbers once more."""
 
 
-class Held(Leaf):
+class InMemory(ArraySource):
     """The numbers of an array."""
 
     def __init__(self, array: NDArray[Any]) -> None:
@@ -55,7 +55,7 @@ class Held(Leaf):
                 yield flat[at : at + size].astype(np.float64, copy=False)
 
 
-class Stored(Leaf):
+class StoredTensor(ArraySource):
     """The numbers of a value that's decoded when it's read, and kept once that's worth it.
 
     Args:

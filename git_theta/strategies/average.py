@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Case, weights
-from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.lazy_array import LazyArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,13 @@ class Average:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: Options) -> Numbers:
+    def merge(self, case: Case, options: Options) -> LazyArray:
         """The average of all that take part."""
         numbers = self._numbers(case)
         each = weights(options.weights, len(numbers))
         return weighted(numbers, each) / divisor(each)
 
-    def _numbers(self, case: Case) -> Sequence[Numbers]:
+    def _numbers(self, case: Case) -> Sequence[LazyArray]:
         return case.models
 
 
@@ -50,7 +50,7 @@ class AverageAll(Average):
     name = "average-all"
     needs_base = True
 
-    def _numbers(self, case: Case) -> Sequence[Numbers]:
+    def _numbers(self, case: Case) -> Sequence[LazyArray]:
         return (*case.models, based(case))
 
 
@@ -60,7 +60,7 @@ class AverageOursBase(Average):
     name = "average-ours-base"
     needs_base = True
 
-    def _numbers(self, case: Case) -> Sequence[Numbers]:
+    def _numbers(self, case: Case) -> Sequence[LazyArray]:
         return (case.models[0], based(case))
 
 
@@ -71,11 +71,11 @@ class AverageTheirsBase(Average):
     needs_base = True
     most: int | None = 2
 
-    def _numbers(self, case: Case) -> Sequence[Numbers]:
+    def _numbers(self, case: Case) -> Sequence[LazyArray]:
         return (case.models[-1], based(case))
 
 
-def weighted(numbers: Sequence[Numbers], each: Sequence[float]) -> Numbers:
+def weighted(numbers: Sequence[LazyArray], each: Sequence[float]) -> LazyArray:
     """The sum of numbers times their weights, from left to right."""
     terms = [term if weight == 1 else term * weight for term, weight in zip(numbers, each, strict=True)]
     return sum(terms[1:], terms[0])
@@ -93,7 +93,7 @@ def divisor(each: Sequence[float]) -> float:
     return total
 
 
-def based(case: Case) -> Numbers:
+def based(case: Case) -> LazyArray:
     """The numbers of the base.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.lazy_array import LazyArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +22,9 @@ class Case:
     """
 
     name: str
-    models: tuple[Numbers, ...]
-    base: Numbers | None = None
-    beside: tuple[Numbers, ...] = ()
+    models: tuple[LazyArray, ...]
+    base: LazyArray | None = None
+    beside: tuple[LazyArray, ...] = ()
 
 
 def within(default: Any, least: float, most: float) -> Any:
@@ -54,10 +54,10 @@ class Strategy(Protocol):
     needs_base: bool
     most: int | None
 
-    def merge(self, case: Case, options: Any) -> Numbers:
+    def merge(self, case: Case, options: Any) -> LazyArray:
         """The merged numbers.
 
-        If they're made by operations of `Numbers` alone, no new bytes need to be stored.
+        If they're made by operations of `LazyArray` alone, no new bytes need to be stored.
 
         Args:
             case: The parameter.

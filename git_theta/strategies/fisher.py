@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Case, weights
-from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.lazy_array import LazyArray, where
 from git_theta.strategies.task_vectors import combination, shares_of, times, total
 
 
@@ -34,7 +34,7 @@ class Fisher:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: FisherOptions) -> Numbers:
+    def merge(self, case: Case, options: FisherOptions) -> LazyArray:
         """The merged numbers.
 
         Raises:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from git_theta.model.strided import Temporary, scratch, temporary_file
-from git_theta.strategies.array_sources import Held, Leaf
+from git_theta.strategies.array_sources import ArraySource, InMemory
 from git_theta.updates.program import OPERATIONS, Program, evaluate
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Numbers:
+class LazyArray:
     """The float64 numbers of one parameter, or a mask over them, as an expression that isn't evaluated yet.
 
     Operations on two of them are element by element and give the same bits on every machine: those
@@ -43,72 +43,72 @@ class Numbers:
         """Whether these are truth values."""
         return self._operation in OPERATIONS and OPERATIONS[self._operation][1] == "m"
 
-    # Element by element; a plain float stands for itself in every place. All give `Numbers`.
+    # Element by element; a plain float stands for itself in every place. All give `LazyArray`.
 
-    def __add__(self, other: Numbers | float) -> Numbers:
+    def __add__(self, other: LazyArray | float) -> LazyArray:
         return self._make("add", self, other)
 
-    def __radd__(self, other: float) -> Numbers:
+    def __radd__(self, other: float) -> LazyArray:
         return self._make("add", other, self)
 
-    def __sub__(self, other: Numbers | float) -> Numbers:
+    def __sub__(self, other: LazyArray | float) -> LazyArray:
         return self._make("sub", self, other)
 
-    def __rsub__(self, other: float) -> Numbers:
+    def __rsub__(self, other: float) -> LazyArray:
         return self._make("sub", other, self)
 
-    def __mul__(self, other: Numbers | float) -> Numbers:
+    def __mul__(self, other: LazyArray | float) -> LazyArray:
         return self._make("mul", self, other)
 
-    def __rmul__(self, other: float) -> Numbers:
+    def __rmul__(self, other: float) -> LazyArray:
         return self._make("mul", other, self)
 
-    def __truediv__(self, other: Numbers | float) -> Numbers:
+    def __truediv__(self, other: LazyArray | float) -> LazyArray:
         return self._make("div", self, other)
 
-    def __rtruediv__(self, other: float) -> Numbers:
+    def __rtruediv__(self, other: float) -> LazyArray:
         return self._make("div", other, self)
 
-    def __neg__(self) -> Numbers:
+    def __neg__(self) -> LazyArray:
         return self._make("neg", self)
 
-    def __abs__(self) -> Numbers:
+    def __abs__(self) -> LazyArray:
         return self._make("abs", self)
 
-    def sqrt(self) -> Numbers:
+    def sqrt(self) -> LazyArray:
         """The square root; of a negative number, a NaN."""
         return self._make("sqrt", self)
 
-    def sign(self) -> Numbers:
+    def sign(self) -> LazyArray:
         """1, -1 or 0; of a NaN, a NaN."""
         return self._make("sign", self)
 
     # Comparisons give masks; masks are combined by & | ~ and used by `where`, or as numbers: 1.0 and 0.0.
     # No comparison with a NaN is true.
 
-    def __lt__(self, other: Numbers | float) -> Numbers:
+    def __lt__(self, other: LazyArray | float) -> LazyArray:
         return self._make("lt", self, other)
 
-    def __le__(self, other: Numbers | float) -> Numbers:
+    def __le__(self, other: LazyArray | float) -> LazyArray:
         return self._make("le", self, other)
 
-    def __gt__(self, other: Numbers | float) -> Numbers:
+    def __gt__(self, other: LazyArray | float) -> LazyArray:
         return self._make("gt", self, other)
 
-    def __ge__(self, other: Numbers | float) -> Numbers:
+    def __ge__(self, other: LazyArray | float) -> LazyArray:
         return self._make("ge", self, other)
 
-    def equals(self, other: Numbers | float) -> Numbers:
+    def equals(self, other: LazyArray | float) -> LazyArray:
         """A mask of where they're equal."""
         return self._make("eq", self, other)
 
-    def __and__(self, other: Numbers) -> Numbers:
+    def __and__(self, other: LazyArray) -> LazyArray:
         return self._make("and", self, other)
 
-    def __or__(self, other: Numbers) -> Numbers:
+    def __or__(self, other: LazyArray) -> LazyArray:
         return self._make("or", self, other)
 
-    def __invert__(self) -> Numbers:
+    def __invert__(self) -> LazyArray:
         return self._make("not", self)
 
     # Reductions: computed now.
@@ -123,7 +123,7 @@ class Numbers:
                 total += float(block.sum())
         return total
 
-    def dot(self, other: Numbers) -> float:
+    def dot(self, other: LazyArray) -> float:
         """The sum of the products, accumulated in float64."""
         return (self * other).total()
 
@@ -138,7 +138,7 @@ class Numbers:
         highest = [float(block.max()) for block in self._again()]
         return float(np.max(highest, initial=-math.inf))
 
-    def top(self, k: int) -> Numbers:
+    def top(self, k: int) -> LazyArray:
         """A mask of exactly `k` elements, the largest; of equal ones, those that come first in C order.
 
         NaNs are less than every number. If there are fewer than `k` elements, it's all of them.
@@ -202,7 +202,7 @@ class Numbers:
         block = program.block
         return evaluate(program, [leaf.blocks(block) for leaf in leaves], self.count, block)
 
-    def program(self) -> tuple[Program, tuple[Leaf, ...]]:
+    def program(self) -> tuple[Program, tuple[ArraySource, ...]]:
         """What computes these numbers, and the leaves that are its inputs, in order."""
         builder = _Builder()
         builder.add(self)
@@ -221,26 +221,26 @@ class Numbers:
 
         return np.frombuffer(scratch(8 * self.count, self._temporary), np.float64)
 
-    def _make(self, operation: str, *parts: Numbers | float) -> Numbers:
+    def _make(self, operation: str, *parts: LazyArray | float) -> LazyArray:
         """An operation on numbers of this shape; masks are taken as numbers where it wants those."""
         takes = OPERATIONS[operation][0] if operation in OPERATIONS else ""
         for part in parts:
-            if isinstance(part, Numbers) and part.shape != self.shape:
+            if isinstance(part, LazyArray) and part.shape != self.shape:
                 raise ValueError(f"numbers of shapes {self.shape} and {part.shape}")
         wanted = tuple(
             self._mask(part) if kind == "m" else self._number(part)
             for part, kind in zip(parts, takes, strict=True)
         )
-        return Numbers(self.shape, operation, wanted, self._temporary)
+        return LazyArray(self.shape, operation, wanted, self._temporary)
 
-    def _mask(self, part: Numbers | float) -> Numbers:
-        if not isinstance(part, Numbers) or not part.is_mask:
+    def _mask(self, part: LazyArray | float) -> LazyArray:
+        if not isinstance(part, LazyArray) or not part.is_mask:
             raise TypeError("there are numbers in the place of a mask")
         return part
 
-    def _number(self, part: Numbers | float) -> Numbers:
-        if not isinstance(part, Numbers):
-            return Numbers(self.shape, "number", (float(part),), self._temporary)
+    def _number(self, part: LazyArray | float) -> LazyArray:
+        if not isinstance(part, LazyArray):
+            return LazyArray(self.shape, "number", (float(part),), self._temporary)
         return part._make("where", part, 1.0, 0.0) if part.is_mask else part
 
 
@@ -249,17 +249,17 @@ class _Builder:
 
     def __init__(self) -> None:
         self.steps: list[tuple[Any, ...]] = []
-        self.leaves: list[Leaf] = []
+        self.leaves: list[ArraySource] = []
         self._places: dict[int, int] = {}
         self._known: dict[Any, int] = {}
 
-    def add(self, root: Numbers) -> None:
+    def add(self, root: LazyArray) -> None:
         """Parts before what they're part of; without recursion, because expressions can be deep."""
         todo = [root]
         while todo:
             part = todo[-1]
             missing = [
-                each for each in part._parts if isinstance(each, Numbers) and id(each) not in self._places
+                each for each in part._parts if isinstance(each, LazyArray) and id(each) not in self._places
             ]
             if missing:
                 todo.extend(reversed(missing))
@@ -267,7 +267,7 @@ class _Builder:
             todo.pop()
             self._places[id(part)] = self._place(part)
 
-    def _place(self, part: Numbers) -> int:
+    def _place(self, part: LazyArray) -> int:
         step = (part._operation, *(self._taken(each) for each in part._parts))
         # Zeros of both signs are equal, but not the same.
         key = (*step, math.copysign(1.0, step[1])) if step[0] == "number" else step
@@ -277,46 +277,46 @@ class _Builder:
         return self._known[key]
 
     def _taken(self, part: Any) -> Any:
-        if isinstance(part, Numbers):
+        if isinstance(part, LazyArray):
             return self._places[id(part)]
-        if isinstance(part, Leaf):
+        if isinstance(part, ArraySource):
             if part not in self.leaves:
                 self.leaves.append(part)
             return self.leaves.index(part)
         return part
 
 
-def where(mask: Numbers, one: Numbers | float, other: Numbers | float) -> Numbers:
+def where(mask: LazyArray, one: LazyArray | float, other: LazyArray | float) -> LazyArray:
     """`one` where the mask is true, else `other`."""
     return mask._make("where", mask, one, other)
 
 
-def minimum(one: Numbers, other: Numbers | float) -> Numbers:
+def minimum(one: LazyArray, other: LazyArray | float) -> LazyArray:
     """The lesser of two, element by element; a NaN if either is. Of equal ones, the second."""
     return one._make("min", one, other)
 
 
-def maximum(one: Numbers, other: Numbers | float) -> Numbers:
+def maximum(one: LazyArray, other: LazyArray | float) -> LazyArray:
     """The greater of two, element by element; a NaN if either is. Of equal ones, the second."""
     return one._make("max", one, other)
 
 
-def uniform(like: Numbers, seed: int) -> Numbers:
+def uniform(like: LazyArray, seed: int) -> LazyArray:
     """Random numbers in [0, 1), the same for a seed and a place on every machine (53 bits, counter-based).
 
     Args:
         like: Numbers of the same parameter.
         seed: Its lowest 64 bits count.
     """
-    return Numbers(like.shape, "uniform", (seed % (1 << 64),), like._temporary)
+    return LazyArray(like.shape, "uniform", (seed % (1 << 64),), like._temporary)
 
 
-def leaf(of: Leaf, temporary: Temporary) -> Numbers:
+def leaf(of: ArraySource, temporary: Temporary) -> LazyArray:
     """The numbers of a value."""
-    return Numbers(of.shape, "input", (of,), temporary)
+    return LazyArray(of.shape, "input", (of,), temporary)
 
 
-def whole(array: NDArray[Any], like: Numbers) -> Numbers:
+def whole(array: NDArray[Any], like: LazyArray) -> LazyArray:
     """Numbers that were computed as an array, outside of expressions: a result of these must be stored.
 
     Raises:
@@ -324,9 +324,9 @@ def whole(array: NDArray[Any], like: Numbers) -> Numbers:
     """
     if array.shape != like.shape:
         raise ValueError(f"an array of shape {array.shape} for numbers of shape {like.shape}")
-    return leaf(Held(array), like._temporary)
+    return leaf(InMemory(array), like._temporary)
 
 
-def given(array: NDArray[Any]) -> Numbers:
+def given(array: NDArray[Any]) -> LazyArray:
     """Numbers of an array, for tests, and for those who use strategies as a library."""
-    return leaf(Held(array), temporary_file)
+    return leaf(InMemory(array), temporary_file)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from git_theta.strategies.average import based, divisor, weighted
 from git_theta.strategies.base import Case, weights
-from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.lazy_array import LazyArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Linear:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: LinearOptions) -> Numbers:
+    def merge(self, case: Case, options: LinearOptions) -> LazyArray:
         """The sum, divided by that of the weights if asked for."""
         each = weights(options.weights, len(case.models))
         total = weighted(case.models, each)
@@ -66,7 +66,7 @@ class TaskArithmetic:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: TaskArithmeticOptions) -> Numbers:
+    def merge(self, case: Case, options: TaskArithmeticOptions) -> LazyArray:
         """`base + scale * sum(weight * (model - base))`."""
         base = based(case)
         each = weights(options.weights, len(case.models))

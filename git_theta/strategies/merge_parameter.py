@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from git_theta.errors import UsageError
 from git_theta.model.strided import Temporary
 from git_theta.model.tensor import TensorSpec
-from git_theta.strategies.array_sources import Leaf, Stored
+from git_theta.strategies.array_sources import ArraySource, StoredTensor
 from git_theta.strategies.base import Case, Strategy
-from git_theta.strategies.lazy_array import Numbers, leaf, where
+from git_theta.strategies.lazy_array import LazyArray, leaf, where
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MOST_STEPS
 from git_theta.updates.recipe import Recipe
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _SAME = (("input", 0),)
 
 
-class Combined:
+class MergedParameter:
     """The merged value of one parameter; nothing but the strategy's reductions is computed yet.
 
     Attributes:
@@ -32,7 +32,7 @@ class Combined:
             be stored as it is. `None` until all of `value()` has been read.
     """
 
-    def __init__(self, result: Numbers, dtype: str, leaves: Sequence[Leaf]) -> None:
+    def __init__(self, result: LazyArray, dtype: str, leaves: Sequence[ArraySource]) -> None:
         self.has_nan: bool | None = None
         self._result = result
         self._dtype = dtype
@@ -66,7 +66,7 @@ class Combined:
         return self._leaves.index(leaves[0])
 
 
-def combine(
+def merge_parameter(
     strategy: Strategy,
     options: Any,
     name: str,
@@ -75,7 +75,7 @@ def combine(
     base: Input | None,
     beside: Sequence[tuple[TensorSpec, Input]],
     temporary: Temporary,
-) -> Combined:
+) -> MergedParameter:
     """Merge one parameter.
 
     Args:
@@ -102,18 +102,18 @@ def combine(
         raise UsageError(f"parameter {name!r}: {strategy.name!r} needs a base, and there's none")
     if strategy.most is not None and len(models) > strategy.most:
         raise UsageError(f"{strategy.name!r} merges {strategy.most} models at most, not {len(models)}")
-    stored = [Stored(read, spec, temporary) for read in (*models, *([base] if base else []))]
+    stored = [StoredTensor(read, spec, temporary) for read in (*models, *([base] if base else []))]
     numbers = tuple(leaf(each, temporary) for each in stored)
     case = Case(
         name,
         numbers[: len(models)],
         numbers[-1] if base else None,
-        tuple(leaf(Stored(read, of, temporary), temporary) for of, read in beside),
+        tuple(leaf(StoredTensor(read, of, temporary), temporary) for of, read in beside),
     )
     result = strategy.merge(case, options)
     if result.shape != numbers[0].shape:
         raise UsageError(f"parameter {name!r}: {strategy.name!r} gives it another shape")
-    return Combined(where(result, 1.0, 0.0) if result.is_mask else result, spec.dtype, stored)
+    return MergedParameter(where(result, 1.0, 0.0) if result.is_mask else result, spec.dtype, stored)
 
 
 def _has_nan(numbers: NDArray[np.float64], words: NDArray[Any], dtype: str) -> bool:

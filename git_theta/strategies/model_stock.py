@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from git_theta.strategies.angles import Angles, angles, angles_along
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers, whole
+from git_theta.strategies.lazy_array import LazyArray, whole
 from git_theta.strategies.task_vectors import task_vectors, times, total
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class ModelStock:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: ModelStockOptions) -> Numbers:
+    def merge(self, case: Case, options: ModelStockOptions) -> LazyArray:
         """The merged numbers."""
         base, deltas = task_vectors(case)
         if len(deltas) < 2:

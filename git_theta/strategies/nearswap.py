@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case, within
-from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.lazy_array import LazyArray, where
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class NearSwap:
     needs_base = False
     most: int | None = 2
 
-    def merge(self, case: Case, options: NearSwapOptions) -> Numbers:
+    def merge(self, case: Case, options: NearSwapOptions) -> LazyArray:
         """The merged numbers."""
         ours, theirs = case.models
         difference = theirs - ours

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.lazy_array import LazyArray
 from git_theta.strategies.task_vectors import times
 
 
@@ -28,6 +28,6 @@ class PassThrough:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: PassThroughOptions) -> Numbers:
+    def merge(self, case: Case, options: PassThroughOptions) -> LazyArray:
         """The merged numbers."""
         return times(options.scale, case.models[0])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.lazy_array import LazyArray, where
 from git_theta.strategies.task_vectors import task_vectors, times, total
 
 
@@ -38,7 +38,7 @@ class Ram:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: RamOptions) -> Numbers:
+    def merge(self, case: Case, options: RamOptions) -> LazyArray:
         """The merged numbers."""
         base, deltas = task_vectors(case)
         changed = [abs(delta) > options.epsilon for delta in deltas]
@@ -50,7 +50,7 @@ class Ram:
         return base + where(unique, alone, total(kept) / where(count > 1.0, count, 1.0))
 
 
-def _factors(changed: Sequence[Numbers], unique: Numbers, options: RamOptions) -> list[float]:
+def _factors(changed: Sequence[LazyArray], unique: LazyArray, options: RamOptions) -> list[float]:
     if not options.boost:
         return [1.0] * len(changed)
     factors = []

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import and_
 
 from git_theta.strategies.base import Case, within
-from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.lazy_array import LazyArray, where
 from git_theta.strategies.task_vectors import agreeing_sum, elect, task_vectors, total
 
 
@@ -36,7 +36,7 @@ class Sce:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: SceOptions) -> Numbers:
+    def merge(self, case: Case, options: SceOptions) -> LazyArray:
         """The merged numbers."""
         base, deltas = task_vectors(case)
         if options.density <= 0:
@@ -47,7 +47,7 @@ class Sce:
         return base + agreeing_sum(deltas, _energies(deltas), elect(deltas), normalize=True)
 
 
-def _select(deltas: Sequence[Numbers], density: float) -> Numbers:
+def _select(deltas: Sequence[LazyArray], density: float) -> LazyArray:
     """A mask of the elements with the largest variance across models."""
     same = reduce(and_, (delta.equals(deltas[0]) for delta in deltas[1:]))
     mean = total(deltas) / len(deltas)
@@ -55,7 +55,7 @@ def _select(deltas: Sequence[Numbers], density: float) -> Numbers:
     return spread.top(int((~same).total() * density))
 
 
-def _energies(deltas: Sequence[Numbers]) -> tuple[float, ...]:
+def _energies(deltas: Sequence[LazyArray]) -> tuple[float, ...]:
     """The share of each task vector in the sum of all squares; equal if that sum is 0 or isn't finite."""
     squares = [delta.dot(delta) for delta in deltas]
     whole = sum(squares)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from git_theta.strategies.base import Case, weights, within
-from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.lazy_array import LazyArray
 from git_theta.strategies.sparsify import drop, drop_by_rank, middle, seed_for, trim
 from git_theta.strategies.task_vectors import elected_sum, one_each, task_vectors, times, weighted_sum
 
 #: From the place of a model and its task vector to what is left of that.
-Sparsify = Callable[[int, Numbers], Numbers]
+Sparsify = Callable[[int, LazyArray], LazyArray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Ties:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: TiesOptions) -> Numbers:
+    def merge(self, case: Case, options: TiesOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _trims(case, options), elected_sum)
 
@@ -111,7 +111,7 @@ class DareLinear:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: DareOptions) -> Numbers:
+    def merge(self, case: Case, options: DareOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _drops(case, options), weighted_sum)
 
@@ -127,7 +127,7 @@ class DareTies:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: DareOptions) -> Numbers:
+    def merge(self, case: Case, options: DareOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _drops(case, options), elected_sum)
 
@@ -143,7 +143,7 @@ class Della:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: DellaOptions) -> Numbers:
+    def merge(self, case: Case, options: DellaOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _drops_by_rank(case, options), elected_sum)
 
@@ -159,7 +159,7 @@ class DellaLinear:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: DellaLinearOptions) -> Numbers:
+    def merge(self, case: Case, options: DellaLinearOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _drops_by_rank(case, options), weighted_sum)
 
@@ -175,7 +175,7 @@ class Breadcrumbs:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: BreadcrumbsOptions) -> Numbers:
+    def merge(self, case: Case, options: BreadcrumbsOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _middles(case, options), weighted_sum)
 
@@ -191,20 +191,22 @@ class BreadcrumbsTies:
     needs_base = True
     most: int | None = None
 
-    def merge(self, case: Case, options: BreadcrumbsOptions) -> Numbers:
+    def merge(self, case: Case, options: BreadcrumbsOptions) -> LazyArray:
         """The merged numbers."""
         return _merge(case, options, _middles(case, options), elected_sum)
 
 
 class _Combine(Protocol):
-    def __call__(self, deltas: list[Numbers], shares: tuple[float, ...], *, normalize: bool) -> Numbers: ...
+    def __call__(
+        self, deltas: list[LazyArray], shares: tuple[float, ...], *, normalize: bool
+    ) -> LazyArray: ...
 
 
-def _merge(case: Case, options: Sparse, sparsify: Sparsify, combine: _Combine) -> Numbers:
+def _merge(case: Case, options: Sparse, sparsify: Sparsify, merge_parameter: _Combine) -> LazyArray:
     base, deltas = task_vectors(case)
     shares = weights(options.weights, len(deltas))
     sparse = [sparsify(index, delta) for index, delta in enumerate(deltas)]
-    return base + times(options.scale, combine(sparse, shares, normalize=options.normalize))
+    return base + times(options.scale, merge_parameter(sparse, shares, normalize=options.normalize))
 
 
 def _trims(case: Case, options: Sparse) -> Sparsify:

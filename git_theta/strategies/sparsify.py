@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_theta.strategies.lazy_array import Numbers, uniform, where, whole
+from git_theta.strategies.lazy_array import LazyArray, uniform, where, whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PIECE = 1 << 20
 
 
-def trim(delta: Numbers, density: float, *, rescale: bool = False) -> Numbers:
+def trim(delta: LazyArray, density: float, *, rescale: bool = False) -> LazyArray:
     """The share `density` of the elements that changed most, at least one; the others become zero.
 
     Args:
@@ -30,7 +30,7 @@ def trim(delta: Numbers, density: float, *, rescale: bool = False) -> Numbers:
     return _masked(delta, abs(delta).top(kept), rescale)
 
 
-def middle(delta: Numbers, density: float, gamma: float, *, rescale: bool = False) -> Numbers:
+def middle(delta: LazyArray, density: float, gamma: float, *, rescale: bool = False) -> LazyArray:
     """The share `density` of the elements, without the share `gamma` that changed most.
 
     Where both can't be had, fewer than `gamma` are left out at the top and none at the bottom.
@@ -49,7 +49,7 @@ def middle(delta: Numbers, density: float, gamma: float, *, rescale: bool = Fals
     return _masked(delta, size.top(outliers + kept) & ~size.top(outliers), rescale)
 
 
-def drop(delta: Numbers, density: float, seed: int, *, rescale: bool = True) -> Numbers:
+def drop(delta: LazyArray, density: float, seed: int, *, rescale: bool = True) -> LazyArray:
     """Each element with probability `density`, independently; the others become zero.
 
     Args:
@@ -67,8 +67,8 @@ def drop(delta: Numbers, density: float, seed: int, *, rescale: bool = True) -> 
 
 
 def drop_by_rank(
-    delta: Numbers, density: float, epsilon: float, seed: int, *, rescale: bool = True
-) -> Numbers:
+    delta: LazyArray, density: float, epsilon: float, seed: int, *, rescale: bool = True
+) -> LazyArray:
     """As `drop`, but larger changes of a row are more likely to stay than smaller ones.
 
     Args:
@@ -104,12 +104,12 @@ def seed_for(seed: int, name: str, index: int) -> int:
     return int.from_bytes(blake3(f"{seed}\n{index}\n{name}".encode()).digest()[:8], "little")
 
 
-def nothing(like: Numbers) -> Numbers:
+def nothing(like: LazyArray) -> LazyArray:
     """Zeros; also where `like` isn't finite."""
     return where(like < float("-inf"), like, 0.0)
 
 
-def _masked(delta: Numbers, mask: Numbers, rescale: bool) -> Numbers:
+def _masked(delta: LazyArray, mask: LazyArray, rescale: bool) -> LazyArray:
     kept = where(mask, delta, 0.0)
     if not rescale:
         return kept

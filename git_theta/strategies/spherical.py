@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from git_theta.errors import UsageError
 from git_theta.strategies.angles import Angles, angles, angles_along, arc, karcher_mean, mean_direction
 from git_theta.strategies.base import Case, weights, within
-from git_theta.strategies.lazy_array import Numbers, whole
+from git_theta.strategies.lazy_array import LazyArray, whole
 from git_theta.strategies.task_vectors import combination, shares_of, task_vectors
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Slerp:
     needs_base = False
     most: int | None = 2
 
-    def merge(self, case: Case, options: SlerpOptions) -> Numbers:
+    def merge(self, case: Case, options: SlerpOptions) -> LazyArray:
         """The merged numbers."""
         cosine = angles(case.models).cosines[0, 1]
         straight = abs(cosine) > options.threshold
@@ -112,7 +112,7 @@ class NuSlerp:
     needs_base = False
     most: int | None = 2
 
-    def merge(self, case: Case, options: NuSlerpOptions) -> Numbers:
+    def merge(self, case: Case, options: NuSlerpOptions) -> LazyArray:
         """The merged numbers."""
         shares = weights(options.weights, len(case.models))
         t = shares[1] / sum(shares) if abs(sum(shares)) >= 1e-6 else 0.5
@@ -140,7 +140,7 @@ class MultiSlerp:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: MultiSlerpOptions) -> Numbers:
+    def merge(self, case: Case, options: MultiSlerpOptions) -> LazyArray:
         """The merged numbers; the plain weighted average where directions cancel out."""
         import numpy as np
 
@@ -166,7 +166,7 @@ class Karcher:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: KarcherOptions) -> Numbers:
+    def merge(self, case: Case, options: KarcherOptions) -> LazyArray:
         """The merged numbers."""
         import numpy as np
 
@@ -181,7 +181,7 @@ class Karcher:
         return _sum(_scaled(found, direction, float(shares @ found.norms)), case.models)
 
 
-def _vectors(case: Case, changes: bool) -> tuple[Numbers | None, Sequence[Numbers]]:
+def _vectors(case: Case, changes: bool) -> tuple[LazyArray | None, Sequence[LazyArray]]:
     return task_vectors(case) if changes else (None, case.models)
 
 
@@ -190,7 +190,7 @@ def _nearly_arc(found: Angles, t: float) -> tuple[NDArray[np.float64], NDArray[n
     return arc(cosine, 1 - cosine * cosine <= PARALLEL, t)
 
 
-def _along(axis: int, vectors: Sequence[Numbers], t: float) -> Numbers:
+def _along(axis: int, vectors: Sequence[LazyArray], t: float) -> LazyArray:
     import numpy as np
 
     # In place: the arrays are ours, and may be larger than memory.
@@ -211,5 +211,5 @@ def _scaled(found: Angles, direction: NDArray[np.float64], length: float) -> NDA
         return np.where(found.norms == 0, 0.0, direction * length / found.norms)
 
 
-def _sum(coefficients: Sequence[object] | NDArray[np.float64], vectors: Sequence[Numbers]) -> Numbers:
+def _sum(coefficients: Sequence[object] | NDArray[np.float64], vectors: Sequence[LazyArray]) -> LazyArray:
     return combination([float(c) for c in coefficients], vectors)  # type: ignore[arg-type]

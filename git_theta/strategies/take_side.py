@@ -6,11 +6,11 @@ from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers
+from git_theta.strategies.lazy_array import LazyArray
 from git_theta.strategies.options import NoOptions
 
 
-class Take:
+class TakeSide:
     """What one side has.
 
     Attributes:
@@ -23,7 +23,7 @@ class Take:
     needs_base = False
     most: int | None = None
 
-    def merge(self, case: Case, options: Any) -> Numbers:
+    def merge(self, case: Case, options: Any) -> LazyArray:
         """The numbers of that side."""
         numbers = case.base if self.side is None else (*case.models, None)[self.side]
         if numbers is None:
@@ -31,14 +31,14 @@ class Take:
         return numbers
 
 
-class Ours(Take):
+class Ours(TakeSide):
     """The value of the branch that's merged into."""
 
     name = "ours"
     side = 0
 
 
-class Theirs(Take):
+class Theirs(TakeSide):
     """The value of the branch that's merged."""
 
     name = "theirs"
@@ -46,7 +46,7 @@ class Theirs(Take):
     most = 2
 
 
-class Base(Take):
+class Base(TakeSide):
     """The value of the merge base: both changes are dropped."""
 
     name = "base"

@@ -9,10 +9,10 @@ from operator import add
 from git_theta.errors import UsageError
 from git_theta.strategies.average import based, divisor
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers, where
+from git_theta.strategies.lazy_array import LazyArray, where
 
 
-def task_vectors(case: Case) -> tuple[Numbers, list[Numbers]]:
+def task_vectors(case: Case) -> tuple[LazyArray, list[LazyArray]]:
     """The merge base, and what each model changed in it.
 
     Raises:
@@ -22,27 +22,27 @@ def task_vectors(case: Case) -> tuple[Numbers, list[Numbers]]:
     return base, [model - base for model in case.models]
 
 
-def elect(deltas: Sequence[Numbers]) -> list[Numbers]:
+def elect(deltas: Sequence[LazyArray]) -> list[LazyArray]:
     """For each task vector, a mask of where it has the sign of the sum of all; a sum of 0 elects plus."""
     positive = total(deltas) >= 0.0
     return [(positive & (delta > 0.0)) | (~positive & (delta < 0.0)) for delta in deltas]
 
 
-def weighted_sum(deltas: Sequence[Numbers], shares: Sequence[float], *, normalize: bool) -> Numbers:
+def weighted_sum(deltas: Sequence[LazyArray], shares: Sequence[float], *, normalize: bool) -> LazyArray:
     """The sum of weighted task vectors, divided by the sum of the weights if that's wanted and not 0."""
     mixed = combination(shares, deltas)
     whole = sum(shares)
     return mixed / whole if normalize and abs(whole) > 1e-8 else mixed
 
 
-def elected_sum(deltas: Sequence[Numbers], shares: Sequence[float], *, normalize: bool) -> Numbers:
+def elected_sum(deltas: Sequence[LazyArray], shares: Sequence[float], *, normalize: bool) -> LazyArray:
     """As `weighted_sum`, in each place only of those that have the sign of the weighted sum of all."""
     return agreeing_sum(deltas, shares, elect(scaled(deltas, shares)), normalize=normalize)
 
 
 def agreeing_sum(
-    deltas: Sequence[Numbers], shares: Sequence[float], masks: Sequence[Numbers], *, normalize: bool
-) -> Numbers:
+    deltas: Sequence[LazyArray], shares: Sequence[float], masks: Sequence[LazyArray], *, normalize: bool
+) -> LazyArray:
     """As `weighted_sum`, in each place only of those whose mask is true there."""
     pairs = zip(masks, scaled(deltas, shares), strict=True)
     mixed = total([where(mask, delta, 0.0) for mask, delta in pairs])
@@ -52,23 +52,23 @@ def agreeing_sum(
     return mixed / where(counted.equals(0.0), 1.0, counted)
 
 
-def scaled(vectors: Sequence[Numbers], shares: Sequence[float]) -> list[Numbers]:
+def scaled(vectors: Sequence[LazyArray], shares: Sequence[float]) -> list[LazyArray]:
     """Each times its weight."""
     return [times(share, vector) for share, vector in zip(shares, vectors, strict=True)]
 
 
-def combination(coefficients: Sequence[float], vectors: Sequence[Numbers]) -> Numbers:
+def combination(coefficients: Sequence[float], vectors: Sequence[LazyArray]) -> LazyArray:
     """The sum of the vectors times their coefficients, without those whose coefficient is 0."""
     terms = [times(c, v) for c, v in zip(coefficients, vectors, strict=True) if c != 0]
     return total(terms) if terms else times(0.0, vectors[0])
 
 
-def total(vectors: Sequence[Numbers]) -> Numbers:
+def total(vectors: Sequence[LazyArray]) -> LazyArray:
     """Their sum, element by element, from the first to the last."""
     return reduce(add, vectors)
 
 
-def times(factor: float, vector: Numbers) -> Numbers:
+def times(factor: float, vector: LazyArray) -> LazyArray:
     """The product; the vector itself if the factor is 1."""
     return vector if factor == 1 else factor * vector
 

@@ -13,7 +13,7 @@ from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies import options
 from git_theta.strategies.base import Strategy
-from git_theta.strategies.merge_parameter import Combined, combine
+from git_theta.strategies.merge_parameter import MergedParameter, merge_parameter
 from git_theta.testing.values import SHAPES, as_input, sample_weights
 from git_theta.updates.base import Input
 from git_theta.updates.recipe import Recipe
@@ -78,7 +78,7 @@ def _default_options(plugin: Strategy) -> Any:
 def _merged(plugin: Strategy, chosen: Any, spec: TensorSpec, models: Sequence[bytes], base: bytes) -> bytes:
     inputs = [as_input(value) for value in (*models, base)]
     beside = [(spec, as_input(sample_weights(spec, seed, positive=True))) for seed in range(len(models))]
-    result = combine(plugin, chosen, "w", spec, inputs[:-1], inputs[-1], beside, temporary_file)
+    result = merge_parameter(plugin, chosen, "w", spec, inputs[:-1], inputs[-1], beside, temporary_file)
     value = b"".join(map(bytes, result.value()))
     assert len(value) == spec.nbytes, f"{plugin.name} gives {len(value)} bytes for {spec}"
     assert value == b"".join(map(bytes, result.value())), f"{plugin.name}: its value can be read only once"
@@ -86,7 +86,7 @@ def _merged(plugin: Strategy, chosen: Any, spec: TensorSpec, models: Sequence[by
     return value
 
 
-def _check_recipe(plugin: Strategy, result: Combined, value: bytes, inputs: Sequence[Input]) -> None:
+def _check_recipe(plugin: Strategy, result: MergedParameter, value: bytes, inputs: Sequence[Input]) -> None:
     recipe = result.recipe()
     if recipe is None or result.has_nan:
         return

@@ -17,7 +17,7 @@ from git_theta.formats.compose import Version, compose
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
-from git_theta.formats.threeway import Rule, merged_order
+from git_theta.formats.threeway import ThreeWay, merged_order
 from tests.helpers import pickled
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.composing import merged, opened
@@ -136,7 +136,7 @@ def test_additions_follow_what_they_followed() -> None:
 
 @given(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=2, max_size=3))
 def test_the_rule(base: int, values: list[int]) -> None:
-    rule = Rule(lambda _name: None)
+    rule = ThreeWay(lambda _name: None)
     chosen = values[rule.choose("x", base, values)]
     changed = {value for value in values if value != base}
     assert bool(rule.conflicts) == (len(changed) > 1)

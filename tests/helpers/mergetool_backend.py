@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from git_theta.errors import ThetaError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Conflict, steps
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -23,8 +23,8 @@ _CODES = {"float32": "F32", "float16": "F16", "int64": "I64"}
 
 
 @dataclass
-class Desk:
-    """See `git_theta.mergetool.backend.Desk`; remembers what it's told to do."""
+class Backend:
+    """See `git_theta.mergetool.backend.Backend`; remembers what it's told to do."""
 
     base: Arrays
     ours: Arrays
@@ -33,18 +33,18 @@ class Desk:
     path: str = "m.safetensors"
     threads: int = 1
     places: Mapping[str, str] = field(default_factory=lambda: {"c": "a file", "g": "settings"})
-    kept: list[tuple[str, tuple[Rule, ...]]] = field(default_factory=list)
+    kept: list[tuple[str, tuple[MergeRule, ...]]] = field(default_factory=list)
     read: list[str] = field(default_factory=list)
     _values: dict[str, bytes] = field(default_factory=dict)
 
-    def check(self, rule: Rule) -> None:
+    def check(self, rule: MergeRule) -> None:
         from git_theta.git.repository.merge_rules import check
 
         check(rule)
 
-    def plan(self, rules: Sequence[Rule]) -> Merged:
+    def plan(self, rules: Sequence[MergeRule]) -> Merged:
         base, *sides = (self._manifest(arrays) for arrays in (self.base, self.ours, self.theirs))
-        plan = tuple(steps(base, sides, Rules(tuple(rules))))
+        plan = tuple(steps(base, sides, MergeRules(tuple(rules))))
         takes = [rule for rule in rules if rule.strategy in ("ours", "theirs")]
         decided = {c.name for c in self.conflicts for rule in takes if rule.is_for(c.name)}
         left = [step.outcome for step in plan if isinstance(step.outcome, Conflict)]
@@ -57,15 +57,15 @@ class Desk:
     def others(self) -> Mapping[str, str]:
         return {conflict.name: "1 -> ours 2, theirs 3" for conflict in self.conflicts}
 
-    def preview(self, rules: Sequence[Rule]) -> Preview:
+    def preview(self, rules: Sequence[MergeRule]) -> Preview:
         return Preview(Merged(self._manifest(self.theirs), self.plan(rules).steps), 1234)
 
-    def write(self, rules: Sequence[Rule]) -> str:
+    def write(self, rules: Sequence[MergeRule]) -> str:
         if any(rule.strategy == "karcher" for rule in rules):
             raise ThetaError("the disk is full", "make room")
         return "done"
 
-    def remember(self, rules: Sequence[Rule], place: str) -> str:
+    def remember(self, rules: Sequence[MergeRule], place: str) -> str:
         self.kept.append((place, tuple(rules)))
         return "kept"
 

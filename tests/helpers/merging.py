@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from git_theta.strategies import registry
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers, given
+from git_theta.strategies.lazy_array import LazyArray, given
 
 Array = np.ndarray[Any, Any]
 
@@ -33,7 +33,7 @@ def vectors(count: int, elements: st.SearchStrategy[float] = floats) -> st.Searc
     )
 
 
-def expression(name: str, models: Sequence[Array], base: Array | None = None, **options: Any) -> Numbers:
+def expression(name: str, models: Sequence[Array], base: Array | None = None, **options: Any) -> LazyArray:
     """The result of a strategy before it's computed."""
     beside = tuple(given(np.asarray(each, float)) for each in options.pop("beside", ()))
     parameter = options.pop("parameter", "weight")
@@ -52,7 +52,7 @@ def merge(name: str, models: Sequence[Array], base: Array | None = None, **optio
     return expression(name, models, base, **options).array()
 
 
-def is_recipe(result: Numbers, *known: Array) -> bool:
+def is_recipe(result: LazyArray, *known: Array) -> bool:
     """Whether a result is made of these arrays alone."""
     _, leaves = result.program()
     return all(any(leaf._array is array for array in known) for leaf in leaves)

@@ -16,7 +16,7 @@ from safetensors.numpy import load
 from git_theta.clean import Cleaner, same_content
 from git_theta.errors import UsageError
 from git_theta.merge.execute import Merger
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest, parse
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
@@ -46,11 +46,11 @@ def weights(seed: int, dtype: str = "f4", **more: NDArray[Any]) -> Weights:
 
 
 def merge(
-    store: LocalStore, base: Weights, *sides: Weights, rules: Rules | None = None
+    store: LocalStore, base: Weights, *sides: Weights, rules: MergeRules | None = None
 ) -> tuple[Manifest, list[Manifest]]:
     first = stored(store, base)
     manifests = [stored(store, side, first) for side in sides]
-    merged = Merger(store).merge(first, manifests, rules or Rules())
+    merged = Merger(store).merge(first, manifests, rules or MergeRules())
     assert merged.manifest is not None, merged.conflicts
     return merged.manifest, manifests
 
@@ -77,7 +77,7 @@ def test_chains_of_merges_end(store: LocalStore, tmp_path: Path) -> None:
     first = stored(store, base)
     current, expected = stored(store, weights(1), first), weights(1)
     for seed in range(2, 12):
-        merged = Merger(store).merge(first, [current, stored(store, weights(seed), first)], Rules())
+        merged = Merger(store).merge(first, [current, stored(store, weights(seed), first)], MergeRules())
         assert merged.manifest is not None
         current = merged.manifest
         other = weights(seed)
@@ -89,7 +89,7 @@ def test_chains_of_merges_end(store: LocalStore, tmp_path: Path) -> None:
 
 
 def test_a_result_that_is_a_side_is_that_side(store: LocalStore) -> None:
-    rules = Rules((Rule("linear", (("weights", "1,0"),)),))
+    rules = MergeRules((MergeRule("linear", (("weights", "1,0"),)),))
     merged, (ours, _) = merge(store, weights(0), weights(1), weights(2), rules=rules)
     assert same_content(merged, ours)
     assert [entry.source for entry in merged.entries] == [entry.source for entry in ours.entries]
@@ -109,7 +109,7 @@ def test_three_sides(store: LocalStore, tmp_path: Path) -> None:
 def test_weights_are_those_of_the_sides_that_changed(store: LocalStore, tmp_path: Path) -> None:
     base = weights(0)
     sides = [base, {**base, "w0": base["w0"] + np.float32(1)}, {**base, "w0": base["w0"] + np.float32(3)}]
-    rules = Rules((Rule("linear", (("weights", "5,1,3"),)),))
+    rules = MergeRules((MergeRule("linear", (("weights", "5,1,3"),)),))
     merged, _ = merge(store, base, *sides, rules=rules)
     found = written(store, merged, tmp_path / "out")
     exact = (sides[1]["w0"].astype("f8") + 3 * sides[2]["w0"].astype("f8")) / 4
@@ -120,15 +120,15 @@ def test_a_plan_combines_nothing(store: LocalStore) -> None:
     first = stored(store, weights(0))
     sides = [stored(store, weights(seed), first) for seed in (1, 2)]
     before = set(store.list())
-    plan = Merger(store).plan(first, sides, Rules())
+    plan = Merger(store).plan(first, sides, MergeRules())
     assert plan.manifest is None
     assert not plan.conflicts
-    assert [step.outcome for step in plan.steps] == [Rule("average")] * 3
+    assert [step.outcome for step in plan.steps] == [MergeRule("average")] * 3
     assert set(store.list()) == before
 
 
 def test_wrong_options_are_told(store: LocalStore) -> None:
-    rules = Rules((Rule("linear", (("weights", "1,2,3"),)),))
+    rules = MergeRules((MergeRule("linear", (("weights", "1,2,3"),)),))
     with pytest.raises(UsageError, match="3 weights are given for 2 models"):
         merge(store, weights(0), weights(1), weights(2), rules=rules)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
 from git_theta.merge.plan import Conflict, Step, Taken, Unresolved, content, steps, trivial
-from git_theta.merge.rules import DEFAULT, Rule, Rules
+from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.histories import hexadecimal
@@ -79,8 +79,10 @@ def manifest(*, layout: str = "layout", **values: tuple[str, str, tuple[int, ...
     return Manifest("safetensors", 100, first, tuple(entries))
 
 
-def outcome(base: Manifest | None, *sides: Manifest, rules: Rules | None = None, name: str = "w") -> object:
-    return next(step for step in steps(base, sides, rules or Rules()) if step.name == name).outcome
+def outcome(
+    base: Manifest | None, *sides: Manifest, rules: MergeRules | None = None, name: str = "w"
+) -> object:
+    return next(step for step in steps(base, sides, rules or MergeRules()) if step.name == name).outcome
 
 
 def test_a_change_on_one_side_is_taken_with_its_entry() -> None:
@@ -123,14 +125,16 @@ def test_removed_against_changed_is_in_conflict() -> None:
 @pytest.mark.parametrize(("strategy", "side"), [("ours", 0), ("theirs", 1)])
 def test_a_rule_can_take_a_side_of_anything(strategy: str, side: int) -> None:
     sides = [manifest(w=("b", "I64", (2,)), v="v"), manifest(v="v")]
-    found = outcome(manifest(w="a", v="v"), *sides, rules=Rules((Rule(strategy),)))
+    found = outcome(manifest(w="a", v="v"), *sides, rules=MergeRules((MergeRule(strategy),)))
     assert isinstance(found, Taken)
     assert found.entry == sides[side].by_name.get("w")
-    assert found.rule == Rule(strategy)
+    assert found.rule == MergeRule(strategy)
 
 
 def test_the_last_rule_that_matches_counts() -> None:
-    rules = Rules((Rule("ties"), Rule("theirs", parameters=("w*",)), Rule("linear", parameters=("*x",))))
+    rules = MergeRules(
+        (MergeRule("ties"), MergeRule("theirs", parameters=("w*",)), MergeRule("linear", parameters=("*x",)))
+    )
     base, ours, theirs = (manifest(wx=i, wy=i, z=i) for i in "abc")
     found = {step.name: step.outcome for step in steps(base, [ours, theirs], rules)}
     assert found["wx"] == rules.rules[2]
@@ -141,7 +145,7 @@ def test_the_last_rule_that_matches_counts() -> None:
 def test_a_last_resort_is_only_for_conflicts() -> None:
     base = manifest(w="a", i=("a", "I64", (2,)))
     ours, theirs = manifest(w="b", i=("b", "I64", (2,))), manifest(w="c", i=("c", "I64", (2,)))
-    rules = Rules((), (Rule("theirs"),))
+    rules = MergeRules((), (MergeRule("theirs"),))
     assert outcome(base, ours, theirs, rules=rules, name="w") == DEFAULT
     assert outcome(base, ours, theirs, rules=rules, name="i") == Taken(
         theirs.by_name["i"], 1, rules.otherwise[0]
@@ -149,7 +153,7 @@ def test_a_last_resort_is_only_for_conflicts() -> None:
 
 
 def test_a_strategy_that_needs_a_base() -> None:
-    rules = Rules((Rule("ties"),))
+    rules = MergeRules((MergeRule("ties"),))
     assert outcome(manifest(w="a"), manifest(w="b"), manifest(w="c"), rules=rules) == rules.rules[0]
     found = outcome(None, manifest(w="b"), manifest(w="c"), rules=rules)
     assert found == Conflict("w", "added on both sides, and ties needs a base")
@@ -157,14 +161,14 @@ def test_a_strategy_that_needs_a_base() -> None:
 
 def test_a_strategy_for_two_does_not_merge_three() -> None:
     sides = [manifest(w=value) for value in "bcd"]
-    found = outcome(manifest(w="a"), *sides, rules=Rules((Rule("slerp"),)))
+    found = outcome(manifest(w="a"), *sides, rules=MergeRules((MergeRule("slerp"),)))
     assert isinstance(found, Conflict)
     assert outcome(manifest(w="a"), *sides, manifest(w="a")) == DEFAULT
 
 
 def test_an_unknown_strategy_is_an_error() -> None:
     with pytest.raises(UsageError, match="no merge strategy called 'tise'"):
-        list(steps(manifest(w="a"), [manifest(w="b"), manifest(w="c")], Rules((Rule("tise"),))))
+        list(steps(manifest(w="a"), [manifest(w="b"), manifest(w="c")], MergeRules((MergeRule("tise"),))))
 
 
 def test_content_does_not_depend_on_where_it_is_stored() -> None:
@@ -176,7 +180,7 @@ def test_content_does_not_depend_on_where_it_is_stored() -> None:
 
 def test_steps_know_who_changed_what() -> None:
     base, ours, theirs = manifest(w="a", v="v"), manifest(w="b", v="v"), manifest(w="c", u="u")
-    found = {step.name: step for step in steps(base, [ours, theirs], Rules())}
+    found = {step.name: step for step in steps(base, [ours, theirs], MergeRules())}
     assert [found[name].changed for name in "uvw"] == [(1,), (1,), (0, 1)]
     assert isinstance(found["w"], Step)
     assert found["w"].likely == ours.entries[-1]

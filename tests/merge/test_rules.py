@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import DEFAULT, Rule, Rules, parse, parse_lines, parse_toml
+from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules, parse, parse_lines, parse_toml
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
 keys = st.from_regex(r"[a-z][a-z-]*", fullmatch=True).filter(lambda key: key not in ("parameters", "path"))
 globs = st.just(("*",)) | st.lists(words, min_size=1, max_size=3).map(tuple)
 rules = st.builds(
-    Rule,
+    MergeRule,
     st.from_regex(r"[a-z][a-z-]*", fullmatch=True),
     st.dictionaries(keys, words, max_size=3).map(lambda each: tuple(sorted(each.items()))),
     globs,
@@ -20,13 +20,13 @@ rules = st.builds(
 
 
 @given(rules)
-def test_a_rule_is_read_as_it_is_written(rule: Rule) -> None:
+def test_a_rule_is_read_as_it_is_written(rule: MergeRule) -> None:
     assert parse(str(rule)) == rule
 
 
 def test_lines() -> None:
     found = parse_lines(" ours ;\n; ties density=0.3 'parameters=a b' path=x/*\n")
-    assert found == (Rule("ours"), Rule("ties", (("density", "0.3"),), ("a b",), ("x/*",)))
+    assert found == (MergeRule("ours"), MergeRule("ties", (("density", "0.3"),), ("a b",), ("x/*",)))
     assert parse_lines("") == ()
 
 
@@ -50,11 +50,11 @@ def test_what_is_not_a_rule(text: str) -> None:
     ],
 )
 def test_paths(glob: str, path: str, matches: bool) -> None:
-    assert Rule("ours", paths=("nonesuch", glob)).is_for_path(path) is matches
+    assert MergeRule("ours", paths=("nonesuch", glob)).is_for_path(path) is matches
 
 
 def test_parameters() -> None:
-    rule = Rule("ours", parameters=("encoder.*", "[xy]"))
+    rule = MergeRule("ours", parameters=("encoder.*", "[xy]"))
     assert [rule.is_for(name) for name in ("encoder.0/w", "x", "z", "Encoder.0")] == [
         True,
         True,
@@ -64,14 +64,18 @@ def test_parameters() -> None:
 
 
 def test_the_last_that_matches_counts_then_the_others() -> None:
-    first, second, third = Rule("ours"), Rule("ties", parameters=("a*",)), Rule("slerp", parameters=("ab",))
-    assert list(Rules((first, second, third)).to_try("ab")) == [third]
-    assert list(Rules((first, second, third)).to_try("a")) == [second]
-    assert list(Rules((second,)).to_try("b")) == [DEFAULT]
-    assert list(Rules((second,), (first, third)).to_try("ab")) == [second, third, first]
-    there = Rules((Rule("ours", paths=("x.pt",)), first), (Rule("ties", paths=("y.pt",)),))
-    assert there.of("x.pt") == Rules(there.rules)
-    assert there.of("y.pt") == Rules((first,), there.otherwise)
+    first, second, third = (
+        MergeRule("ours"),
+        MergeRule("ties", parameters=("a*",)),
+        MergeRule("slerp", parameters=("ab",)),
+    )
+    assert list(MergeRules((first, second, third)).to_try("ab")) == [third]
+    assert list(MergeRules((first, second, third)).to_try("a")) == [second]
+    assert list(MergeRules((second,)).to_try("b")) == [DEFAULT]
+    assert list(MergeRules((second,), (first, third)).to_try("ab")) == [second, third, first]
+    there = MergeRules((MergeRule("ours", paths=("x.pt",)), first), (MergeRule("ties", paths=("y.pt",)),))
+    assert there.of("x.pt") == MergeRules(there.rules)
+    assert there.of("y.pt") == MergeRules((first,), there.otherwise)
 
 
 def test_toml() -> None:
@@ -93,7 +97,7 @@ def test_toml() -> None:
         "file",
     )
     options = (("density", "0.25"), ("normalize", "false"), ("seed", "3"), ("weights", "0.3,1"))
-    assert found == (Rule("ties", options, ("*.weight", "*.bias"), ("big.pt",)), Rule("ours"))
+    assert found == (MergeRule("ties", options, ("*.weight", "*.bias"), ("big.pt",)), MergeRule("ours"))
     assert parse_toml(b"", "file") == ()
 
 

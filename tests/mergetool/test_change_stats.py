@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from git_theta.errors import MissingObjectError
-from git_theta.mergetool.change_stats import Figures, of_each, of_group
+from git_theta.mergetool.change_stats import ChangeStats, of_each, of_group
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 
@@ -26,15 +26,15 @@ def read(wanted: Entry) -> Iterator[memoryview]:
         yield data[at : at + MIB]
 
 
-def figures(base: np.ndarray, ours: np.ndarray, theirs: np.ndarray, limit: int = MIB) -> Figures | str:
+def stats(base: np.ndarray, ours: np.ndarray, theirs: np.ndarray, limit: int = MIB) -> ChangeStats | str:
     trio = (entry("base", base), entry("ours", ours), entry("theirs", theirs))
     return of_each([trio], read, limit, 1)[0]
 
 
 def test_shares_and_cosine() -> None:
     base = np.array([3, 4], "f4")
-    found = figures(base, base + np.array([1, 0], "f4"), base + np.array([0, 2], "f4"))
-    assert isinstance(found, Figures)
+    found = stats(base, base + np.array([1, 0], "f4"), base + np.array([0, 2], "f4"))
+    assert isinstance(found, ChangeStats)
     assert found.share(found.ours) == pytest.approx(0.2)
     assert found.share(found.theirs) == pytest.approx(0.4)
     assert found.share(found.apart) == pytest.approx(np.sqrt(5) / 5)
@@ -44,21 +44,21 @@ def test_shares_and_cosine() -> None:
 
 def test_other_dtypes_can_be_compared_but_no_other_shapes() -> None:
     base = np.ones(4, "f4")
-    assert isinstance(figures(base, base.astype("f2"), (base * 2).astype("i8")), Figures)
-    assert figures(base, np.ones(5, "f4"), base) == "another shape"
+    assert isinstance(stats(base, base.astype("f2"), (base * 2).astype("i8")), ChangeStats)
+    assert stats(base, np.ones(5, "f4"), base) == "another shape"
 
 
 def test_what_is_not_finite_counts_nowhere() -> None:
     base = np.array([1, np.nan, np.inf, 1], "f4")
-    found = figures(base, np.array([2, 1, 1, np.nan], "f4"), np.array([1, 1, 1, 1], "f4"))
-    assert isinstance(found, Figures)
+    found = stats(base, np.array([2, 1, 1, np.nan], "f4"), np.array([1, 1, 1, 1], "f4"))
+    assert isinstance(found, ChangeStats)
     assert (found.middle, found.ours, found.theirs) == (1, 1, 0)
     assert found.cosine is None
 
 
 def test_zeros_have_no_share() -> None:
-    found = figures(np.zeros(3, "f4"), np.ones(3, "f4"), np.ones(3, "f4"))
-    assert isinstance(found, Figures)
+    found = stats(np.zeros(3, "f4"), np.ones(3, "f4"), np.ones(3, "f4"))
+    assert isinstance(found, ChangeStats)
     assert found.share(found.ours) is None
     assert found.cosine == pytest.approx(1)
 
@@ -67,12 +67,12 @@ def test_a_sample_goes_on_until_there_is_a_change() -> None:
     base = np.zeros(1 << 20, "f4") + np.float32(1)
     late = base.copy()
     late[-1] = 5
-    found = figures(base, late, base + np.float32(1), limit=1)
-    assert isinstance(found, Figures)
+    found = stats(base, late, base + np.float32(1), limit=1)
+    assert isinstance(found, ChangeStats)
     assert found.ours == 16
     assert not found.sampled
-    early = figures(base, base + np.float32(1), base * 3, limit=1)
-    assert isinstance(early, Figures)
+    early = stats(base, base + np.float32(1), base * 3, limit=1)
+    assert isinstance(early, ChangeStats)
     assert early.sampled
     assert early.share(early.ours) == pytest.approx(1)
 
@@ -83,9 +83,9 @@ def test_a_group_is_added_up() -> None:
         arrays = (np.ones(8, "f4"), np.full(8, 2, "f4"), np.full(8, 3, "f4"))
         trios.append(tuple(entry(f"{i}.{k}", array) for k, array in zip("bot", arrays, strict=True)))
     found = of_group(trios, read, MIB, 2)  # type: ignore[arg-type]
-    assert found == Figures(160, 160, 640, 160, 320)
+    assert found == ChangeStats(160, 160, 640, 160, 320)
     some = of_group(trios, read, 1, 2)  # type: ignore[arg-type]
-    assert isinstance(some, Figures)
+    assert isinstance(some, ChangeStats)
     assert some.sampled
     assert some.middle < 160
 

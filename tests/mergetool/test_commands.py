@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.commands import Choice, Command, read
 
 
@@ -15,9 +15,9 @@ from git_theta.mergetool.commands import Choice, Command, read
         ("list", Command("list")),
         ("q", Command("quit")),
         ("open 2 20", Command("open", ("2", "20"))),
-        ("2 ties density=0.3", Choice("2", Rule("ties", (("density", "0.3"),)))),
-        ("all ours", Choice("all", Rule("ours"))),
-        ("'a b.*' theirs", Choice("a b.*", Rule("theirs"))),
+        ("2 ties density=0.3", Choice("2", MergeRule("ties", (("density", "0.3"),)))),
+        ("all ours", Choice("all", MergeRule("ours"))),
+        ("'a b.*' theirs", Choice("a b.*", MergeRule("theirs"))),
     ],
 )
 def test_lines(line: str, meaning: Command | Choice | None) -> None:

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from git_theta.errors import UsageError
 from git_theta.merge.plan import Conflict
 from git_theta.mergetool.items import Overview, escaped, overview
-from tests.helpers.mergetool_backend import Desk, layers
+from tests.helpers.mergetool_backend import Backend, layers
 
 
-def found(desk: Desk) -> Overview:
-    return overview(desk.plan(()))
+def found(backend: Backend) -> Overview:
+    return overview(backend.plan(()))
 
 
 def test_layers_are_one_item() -> None:
-    items = found(Desk(layers(12), layers(12, 1), layers(12, 2))).items
+    items = found(Backend(layers(12), layers(12, 1), layers(12, 2))).items
     assert [(item.number, str(item)) for item in items] == [
         (1, "layer.{0-11}.bias x12"),
         (2, "layer.{0-11}.weight x12"),
@@ -32,7 +32,7 @@ def test_a_pattern_never_matches_more_than_its_item() -> None:
     for arrays in (base, ours, theirs):
         # Another shape in the middle makes another item of the same names.
         arrays["layer.1.weight"] = np.full(2, arrays["layer.1.weight"].flat[0], "f4")
-    made = found(Desk(base, ours, theirs))
+    made = found(Backend(base, ours, theirs))
     for item in made.items:
         matched = {name for name in made.names if any(fnmatchcase(name, glob) for glob in item.globs)}
         assert matched == set(item.names)
@@ -43,13 +43,13 @@ def test_what_one_side_changed_is_no_item() -> None:
     base = layers(2)
     ours = {**base, "layer.0.bias": base["layer.0.bias"] + np.float32(1)}
     theirs = {**base, "layer.0.weight": base["layer.0.weight"] + np.float32(1)}
-    made = found(Desk(base, ours, theirs))
+    made = found(Backend(base, ours, theirs))
     assert made.items == ()
     assert made.alone == ((("layer.0.bias", 1),), (("layer.0.weight", 1),))
 
 
 def test_words() -> None:
-    made = found(Desk(layers(3), layers(3, 1), layers(3, 2), (Conflict("meta/epoch", "differs"),)))
+    made = found(Backend(layers(3), layers(3, 1), layers(3, 2), (Conflict("meta/epoch", "differs"),)))
     assert made.chosen("all") == ("*",)
     assert made.chosen("1") == ("layer.*.bias",)
     assert made.chosen("1-3") == ("layer.*.bias", "layer.*.weight", "meta/epoch")
@@ -69,7 +69,7 @@ def test_words() -> None:
 
 
 def test_conflicts_that_appear_later_get_the_next_numbers() -> None:
-    made = found(Desk(layers(1), layers(1, 1), layers(1, 2)))
+    made = found(Backend(layers(1), layers(1, 1), layers(1, 2)))
     later = made.with_conflicts([Conflict("x", "differs"), Conflict("layer.0.bias", "known")])
     assert [str(item) for item in later.items] == ["layer.0.bias", "layer.0.weight", "x"]
 

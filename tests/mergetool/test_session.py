@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 
 from git_theta.merge.plan import Conflict
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.session import Session
 from git_theta.report.lines import Line, plain
-from tests.helpers.mergetool_backend import Desk, layers
+from tests.helpers.mergetool_backend import Backend, layers
 
 EPOCH = Conflict("meta/epoch", "changed to different values on both sides")
 
 
-def desk(count: int = 3, conflicts: tuple[Conflict, ...] = ()) -> Desk:
-    return Desk(layers(count), layers(count, 1), layers(count, 2), conflicts)
+def backend(count: int = 3, conflicts: tuple[Conflict, ...] = ()) -> Backend:
+    return Backend(layers(count), layers(count, 1), layers(count, 2), conflicts)
 
 
-def run(at: Desk, *lines: str) -> tuple[tuple[Rule, ...] | None, list[str]]:
+def run(at: Backend, *lines: str) -> tuple[tuple[MergeRule, ...] | None, list[str]]:
     """What a session gives and shows; after the lines, the input ends."""
     typed: Iterator[str] = iter(lines)
     shown: list[str] = []
@@ -39,7 +39,7 @@ def run(at: Desk, *lines: str) -> tuple[tuple[Rule, ...] | None, list[str]]:
 
 
 def test_the_first_page() -> None:
-    _, shown = run(desk(conflicts=(EPOCH,)))
+    _, shown = run(backend(conflicts=(EPOCH,)))
     assert shown[:6] == [
         "m.safetensors: 6 of 6 parameters changed on both sides; 1 conflict",
         "  #  changed on both sides           ours  theirs  apart  cosine  becomes",
@@ -52,9 +52,9 @@ def test_the_first_page() -> None:
 
 def test_choices_are_what_it_gives() -> None:
     rules, shown = run(
-        desk(conflicts=(EPOCH,)), "all theirs", "1 ties density=0.3", "undo", "2 ours", "write"
+        backend(conflicts=(EPOCH,)), "all theirs", "1 ties density=0.3", "undo", "2 ours", "write"
     )
-    assert rules == (Rule("theirs"), Rule("ours", (), ("layer.*.weight",)))
+    assert rules == (MergeRule("theirs"), MergeRule("ours", (), ("layer.*.weight",)))
     assert "  6 parameters and 1 other value by theirs; nothing in conflict" in shown
     assert "  layer.{0-2}.bias x3 no more by ties density=0.3; nothing in conflict" in shown
     assert shown[-1] == "done"
@@ -62,14 +62,14 @@ def test_choices_are_what_it_gives() -> None:
 
 @pytest.mark.parametrize("lines", [("quit",), ("all ours", "q"), ("all ours",)])
 def test_quitting_gives_nothing(lines: tuple[str, ...]) -> None:
-    assert run(desk(), *lines)[0] is None
+    assert run(backend(), *lines)[0] is None
 
 
 def test_an_interrupt_quits() -> None:
     def interrupt(_prompt: str) -> str:
         raise KeyboardInterrupt
 
-    assert Session(desk(), interrupt, lambda lines: list(lines)).run() is None
+    assert Session(backend(), interrupt, lambda lines: list(lines)).run() is None
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_an_interrupt_quits() -> None:
     ],
 )
 def test_wrong_input_is_one_line_and_goes_on(line: str, message: str) -> None:
-    rules, shown = run(desk(conflicts=(EPOCH,)), line, "3 ours", "write")
-    assert rules == (Rule("ours", (), ("meta/epoch",)),)
+    rules, shown = run(backend(conflicts=(EPOCH,)), line, "3 ours", "write")
+    assert rules == (MergeRule("ours", (), ("meta/epoch",)),)
     at = shown.index("theta> ")
     assert message in shown[at + 1]
     assert shown[at + 2] == "theta> "
@@ -99,13 +99,13 @@ def test_wrong_input_is_one_line_and_goes_on(line: str, message: str) -> None:
 
 
 def test_a_failing_write_goes_on() -> None:
-    rules, shown = run(desk(), "all karcher", "write", "all ours", "undo", "undo", "write")
+    rules, shown = run(backend(), "all karcher", "write", "all ours", "undo", "undo", "write")
     assert rules == ()
     assert "the disk is full (make room)" in shown
 
 
 def test_opening_and_previewing() -> None:
-    _, shown = run(desk(), "layer.1.bias theirs", "open 1", "list", "preview")
+    _, shown = run(backend(), "layer.1.bias theirs", "open 1", "list", "preview")
     assert [text.split() for text in shown if "layer.1.bias" in text][-1] == [
         *("layer.1.bias", "F32", "4", "50%", "100%", "50%", "1.00", "theirs")
     ]
@@ -114,7 +114,7 @@ def test_opening_and_previewing() -> None:
 
 
 def test_what_does_not_fit_goes_below() -> None:
-    _, shown = run(desk(), "layer.1.bias ties density=0.25", "2 linear weights=0.25,0.75", "list")
+    _, shown = run(backend(), "layer.1.bias ties density=0.25", "2 linear weights=0.25,0.75", "list")
     assert any(text.endswith("mixed") for text in shown)
     assert "       2 average, 1 ties density=0.25" in shown
     assert any(text.endswith("linear …") for text in shown)
@@ -122,10 +122,10 @@ def test_what_does_not_fit_goes_below() -> None:
 
 
 def test_remembering() -> None:
-    at = desk()
+    at = backend()
     lines = ("1 ours", "1 theirs", "remember", "x", "remember", "", "remember", "g")
     _, shown = run(at, *lines)
-    assert at.kept == [("g", (Rule("theirs", (), ("layer.*.bias",)),))]
+    assert at.kept == [("g", (MergeRule("theirs", (), ("layer.*.bias",)),))]
     assert "'x' isn't one of c, g; nothing is written" in shown
     assert "kept" in shown
 
@@ -133,12 +133,12 @@ def test_remembering() -> None:
 def test_many_parameters_stay_a_page() -> None:
     base = {f"p{i}": np.full(2, i + 1, "f4") for i in range(2000)}
     ours, theirs = ({name: array + np.float32(n) for name, array in base.items()} for n in (1, 2))
-    at = Desk(base, ours, theirs)
+    at = Backend(base, ours, theirs)
     _, shown = run(at)
     assert len(shown) < 32
     assert "  … and 1,975 more: list 26" in shown
     assert len(set(at.read)) == 25
-    _, shown = run(desk(3000), "open 1", "open 1 26")
+    _, shown = run(backend(3000), "open 1", "open 1 26")
     assert max(map(len, shown)) <= 110
     assert len(shown) < 80
 
@@ -146,7 +146,7 @@ def test_many_parameters_stay_a_page() -> None:
 def test_long_names_are_cut() -> None:
     name = "encoder.block.deeply.nested.module.with.a.very.long.name." * 3 + "weight"
     one = np.ones((7, 9), "f4")
-    at = Desk({name: one}, {name: one * 2}, {name: one * 3})
+    at = Backend({name: one}, {name: one * 2}, {name: one * 3})
     _, shown = run(at, "1 dare-ties density=0.25 seed=3", "list", "open 1", "preview")
     assert max(map(len, shown[:4])) <= 110
     assert all(len(text) <= 110 for text in shown if "…" in text)
@@ -156,8 +156,8 @@ def test_what_cannot_be_combined() -> None:
     base = {"gone": np.ones(2, "f4"), "typed": np.ones(2, "f4"), "shaped": np.ones(2, "f4")}
     ours = {"typed": np.full(2, 2, "f2"), "shaped": np.ones(3, "f4"), "new": np.ones(2, "f4")}
     theirs = {name: array * 2 for name, array in base.items()} | {"new": np.full(2, 3, "f4")}
-    rules, shown = run(Desk(base, ours, theirs), "all average", "write", "all ours", "write")
-    assert rules == (Rule("average"), Rule("ours"))
+    rules, shown = run(Backend(base, ours, theirs), "all average", "write", "all ours", "write")
+    assert rules == (MergeRule("average"), MergeRule("ours"))
     text = "\n".join(shown)
     assert "removed" in text
     assert "added" in text

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.state import State, in_effect
 
-A, B = Rule("ours"), Rule("theirs", parameters=("x",))
+A, B = MergeRule("ours"), MergeRule("theirs", parameters=("x",))
 
 RULES = st.builds(
-    Rule,
+    MergeRule,
     st.sampled_from(["ours", "theirs", "average"]),
     parameters=st.sampled_from([("*",), ("a",), ("b",), ("a", "b")]),
 )
@@ -37,7 +37,7 @@ def test_nothing_to_undo() -> None:
 
 
 @given(st.lists(RULES))
-def test_rules_that_are_replaced_make_no_difference(rules: list[Rule]) -> None:
+def test_rules_that_are_replaced_make_no_difference(rules: list[MergeRule]) -> None:
     for name in ("a", "b", "c"):
-        everything, kept = Rules(tuple(rules)), Rules(in_effect(rules))
+        everything, kept = MergeRules(tuple(rules)), MergeRules(in_effect(rules))
         assert list(everything.to_try(name)) == list(kept.to_try(name))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies import lazy_array as numbers
-from git_theta.strategies.array_sources import Stored
-from git_theta.strategies.lazy_array import Numbers, leaf, maximum, minimum, uniform, where, whole
+from git_theta.strategies.array_sources import StoredTensor
+from git_theta.strategies.lazy_array import LazyArray, leaf, maximum, minimum, uniform, where, whole
 
 #: Several blocks, the last of them short.
 COUNT = 70_001
@@ -167,7 +167,7 @@ def test_a_value_is_decoded_once_for_all_reductions(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr("git_theta.model.strided._IN_MEMORY", 1000)
     source = Counted(normal(0).tobytes())
-    x = leaf(Stored(source, TensorSpec("F32", (COUNT,)), temporary), temporary)
+    x = leaf(StoredTensor(source, TensorSpec("F32", (COUNT,)), temporary), temporary)
     doubled = x * 2
     list(doubled.pieces())
     list(doubled.pieces())
@@ -182,12 +182,12 @@ def test_a_value_is_decoded_once_for_all_reductions(monkeypatch: pytest.MonkeyPa
 def test_complex_numbers_are_pairs() -> None:
     values = (normal(0, 4) + 1j * normal(1, 4)).astype("c8")
     source = Counted(values.tobytes())
-    x = leaf(Stored(source, TensorSpec("C64", (2, 2)), temporary_file), temporary_file)
+    x = leaf(StoredTensor(source, TensorSpec("C64", (2, 2)), temporary_file), temporary_file)
     assert x.shape == (2, 2, 2)
     assert x.norm() == pytest.approx(np.linalg.norm(values))
 
 
 def test_an_array_of_ones_own() -> None:
     x = numbers.given(normal(0, 5))
-    assert isinstance(whole(np.ones(5), x), Numbers)
+    assert isinstance(whole(np.ones(5), x), LazyArray)
     assert (whole(np.ones(5), x) + x).array().tolist() == (normal(0, 5).astype("f8") + 1).tolist()

@@ -13,9 +13,9 @@ from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.average import Average
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import Numbers, whole
+from git_theta.strategies.lazy_array import LazyArray, whole
 from git_theta.strategies.linear import TaskArithmetic
-from git_theta.strategies.merge_parameter import Combined, combine
+from git_theta.strategies.merge_parameter import MergedParameter, merge_parameter
 from git_theta.strategies.options import NoOptions
 from git_theta.strategies.take_side import Base, Ours, Theirs
 from git_theta.updates.base import Input
@@ -30,10 +30,10 @@ class Given:
     needs_base = False
     most: int | None = 3
 
-    def __init__(self, function: Callable[[Case], Numbers]) -> None:
+    def __init__(self, function: Callable[[Case], LazyArray]) -> None:
         self._function = function
 
-    def merge(self, case: Case, options: Any) -> Numbers:
+    def merge(self, case: Case, options: Any) -> LazyArray:
         return self._function(case)
 
 
@@ -47,9 +47,9 @@ def merged(
     base: NDArray[Any] | None = None,
     beside: Sequence[NDArray[Any]] = (),
     dtype: str = "F32",
-) -> Combined:
+) -> MergedParameter:
     shape = models[0].shape
-    return combine(
+    return merge_parameter(
         strategy,
         strategy.options(),
         "w",
@@ -61,7 +61,7 @@ def merged(
     )
 
 
-def read(result: Combined) -> bytes:
+def read(result: MergedParameter) -> bytes:
     return b"".join(map(bytes, result.value()))
 
 
@@ -123,7 +123,7 @@ def test_a_mask_becomes_numbers() -> None:
 
 
 def test_a_program_that_is_too_long_is_not_stored() -> None:
-    def grow(case: Case) -> Numbers:
+    def grow(case: Case) -> LazyArray:
         result = case.models[0]
         for step in range(10_001):
             result = result + (step + 0.5)

@@ -13,7 +13,7 @@ from git_theta.formats.pytorch.source import Source, source
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.writer import Record, write_archive
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
-from git_theta.formats.threeway import Rule, merged_order
+from git_theta.formats.threeway import ThreeWay, merged_order
 
 if TYPE_CHECKING:
     from git_theta.model.tensor import TensorSpec
@@ -90,7 +90,9 @@ def _others(data: memoryview, archive: Mapping[str, Member]) -> dict[str, bytes]
     }
 
 
-def _merged(rule: Rule, base: Mapping[str, bytes], sides: Sequence[Mapping[str, bytes]]) -> dict[str, bytes]:
+def _merged(
+    rule: ThreeWay, base: Mapping[str, bytes], sides: Sequence[Mapping[str, bytes]]
+) -> dict[str, bytes]:
     merged = {}
     for name in merged_order(*sides):
         values = [side.get(name) for side in sides]

@@ -13,7 +13,7 @@ from git_theta.formats.pytorch.slots import Slots
 from git_theta.formats.pytorch.source import Source, Spot, tensor_in
 from git_theta.formats.pytorch.tree import is_listed_dict
 from git_theta.formats.pytorch.views import is_subclass
-from git_theta.formats.threeway import Rule, merged_order, only_change
+from git_theta.formats.threeway import ThreeWay, merged_order, only_change
 from git_theta.model.tensor import TensorSpec
 
 #: Steps through the trees.
@@ -49,7 +49,7 @@ class TreeMerge:
         self._prints = Fingerprints()
         self._merged: dict[tuple[int, ...], Any] = {}
         self._steps = 0
-        self.rule = Rule(prefer)
+        self.rule = ThreeWay(prefer)
         self.slots = Slots(sides)
 
     def root(self) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 from git_theta.formats.base import ComposeError, Draft, Prefer, Version
 from git_theta.formats.blank import blank
 from git_theta.formats.safetensors.header import MAX_HEADER, METADATA, read_header, read_metadata
-from git_theta.formats.threeway import Rule, merged_order, only_change
+from git_theta.formats.threeway import ThreeWay, merged_order, only_change
 from git_theta.model.tensor import TensorSpec
 
 #: In which order the format's own library writes tensors: by dtype, then by name.
@@ -24,7 +24,7 @@ def compose(
     base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
 ) -> Draft:
     """See `git_theta.formats.base.Composer`."""
-    rule = Rule(prefer)
+    rule = ThreeWay(prefer)
     headers = [read_header(side.skeleton) for side in sides]
     old = read_header(base.skeleton) if base else {}
     metadata = _metadata(rule, old, headers)
@@ -45,7 +45,7 @@ def compose(
     return Draft(data, rule.conflicts)
 
 
-def _metadata(rule: Rule, base: Header, sides: Sequence[Header]) -> dict[str, Any] | None:
+def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str, Any] | None:
     """The merged metadata, `None` if there's none."""
     old = read_metadata(base)
     given = [read_metadata(side) for side in sides]

@@ -19,7 +19,7 @@ from git_theta.git.repository.merge_rules import asks, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.plan import Conflict
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.report.merged import conflict_lines, summary
 from git_theta.report.words import printable
@@ -60,7 +60,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
         rules = merge_rules(repository, path)
         side = favoured()
         if side:
-            rules = replace(rules, rules=(*rules.rules, Rule(side)))
+            rules = replace(rules, rules=(*rules.rules, MergeRule(side)))
         base, ours, theirs = (manifest_of(workspace.cleaners, path, text) for text in texts)
         if ours is None or theirs is None:
             raise UsageError(
@@ -87,8 +87,13 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
 
 
 def _ask(
-    workspace: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
-) -> Rules | None:
+    workspace: Workspace,
+    path: str,
+    base: Manifest | None,
+    ours: Manifest,
+    theirs: Manifest,
+    rules: MergeRules,
+) -> MergeRules | None:
     """See `git_theta.git.merge.interactive.ask`, which needs modules that few merges need."""
     from git_theta.git.merge.interactive import ask
 

@@ -15,13 +15,13 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.merge_rules import VARIABLE, asks
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.plan import LAYOUT
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 from git_theta.report.merged import summary
 from git_theta.report.words import printable
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class MergeOptions:
     """What the user wants of a merge.
 
     Attributes:
@@ -33,7 +33,7 @@ class Wishes:
         edit: Whether an editor may open for the message.
     """
 
-    rule: Rule | None = None
+    rule: MergeRule | None = None
     messages: tuple[str, ...] = ()
     commit: bool = True
     fast_forward: bool | None = None
@@ -41,12 +41,12 @@ class Wishes:
     edit: bool = True
 
 
-def merge(branches: Sequence[str], wishes: Wishes) -> int:
+def merge(branches: Sequence[str], options: MergeOptions) -> int:
     """Merge branches into the current one.
 
     Args:
         branches: One or more, as the user named them.
-        wishes: How.
+        options: How, and what the commit says.
 
     Returns:
         The exit code: git's, where git does it.
@@ -58,17 +58,17 @@ def merge(branches: Sequence[str], wishes: Wishes) -> int:
     _ = Repository(git).root  # fails where there's no work tree
     if not git.config(MERGE_DRIVER):
         raise GitError("Git isn't set up to merge checkpoints", "run `git theta install`")
-    rules = _with_rule(os.environ.get(VARIABLE, ""), wishes.rule)
+    rules = _with_rule(os.environ.get(VARIABLE, ""), options.rule)
     if len(branches) == 1:
-        return _one(branches[0], rules, wishes)
+        return _one(branches[0], rules, options)
     parents = octopus.independent(git, branches)
     if len(parents.branches) < 2:
         # What's left of them may be nothing; then any of them makes git say so.
-        return _one(next(iter(parents.branches), branches[0]), rules, wishes)
-    return _several(git, parents, rules, wishes)
+        return _one(next(iter(parents.branches), branches[0]), rules, options)
+    return _several(git, parents, rules, options)
 
 
-def _with_rule(rules: str, rule: Rule | None) -> str:
+def _with_rule(rules: str, rule: MergeRule | None) -> str:
     """The text of rules with one more at the end, which is the one that counts."""
     if rule is None:
         return rules
@@ -77,30 +77,30 @@ def _with_rule(rules: str, rule: Rule | None) -> str:
     return f"{rules};{rule}" if rules else str(rule)
 
 
-def _one(branch: str, rules: str, wishes: Wishes) -> int:
+def _one(branch: str, rules: str, options: MergeOptions) -> int:
     words = [
         "git",
-        *_not_asking(wishes.rule),
+        *_not_asking(options.rule),
         "merge",
-        *(word for text in wishes.messages for word in ("-m", text)),
+        *(word for text in options.messages for word in ("-m", text)),
     ]
-    words += [] if wishes.commit else ["--no-commit"]
-    words += [] if wishes.edit else ["--no-edit"]
-    words += {None: [], True: ["--ff-only"], False: ["--no-ff"]}[wishes.fast_forward]
-    words += ["--allow-unrelated-histories"] if wishes.unrelated else []
+    words += [] if options.commit else ["--no-commit"]
+    words += [] if options.edit else ["--no-edit"]
+    words += {None: [], True: ["--ff-only"], False: ["--no-ff"]}[options.fast_forward]
+    words += ["--allow-unrelated-histories"] if options.unrelated else []
     return subprocess.call([*words, "--", branch], env={**os.environ, VARIABLE: rules})
 
 
-def _not_asking(rule: Rule | None) -> list[str]:
+def _not_asking(rule: MergeRule | None) -> list[str]:
     """Options by which Git's merge asks nothing if a rule has the answers already."""
     answered = rule is not None and all(map(rule.is_for, ("", LAYOUT))) and asks(Repository(Git()))
     return ["-c", "theta.merge="] if answered else []
 
 
-def _several(git: Git, parents: octopus.Parents, rules: str, wishes: Wishes) -> int:
-    if not wishes.commit:
+def _several(git: Git, parents: octopus.Parents, rules: str, options: MergeOptions) -> int:
+    if not options.commit:
         raise UsageError("--no-commit isn't for several branches", "merge one after the other")
-    if wishes.fast_forward:
+    if options.fast_forward:
         raise UsageError(f"{len(parents.branches)} branches can't be merged by a fast-forward")
     os.chdir(Repository(git).root)
     repository = Repository(Git())
@@ -108,9 +108,9 @@ def _several(git: Git, parents: octopus.Parents, rules: str, wishes: Wishes) -> 
         repository,
         parents,
         rules,
-        "\n\n".join(wishes.messages),
-        unrelated=wishes.unrelated,
-        head_too=wishes.fast_forward is False,
+        "\n\n".join(options.messages),
+        unrelated=options.unrelated,
+        head_too=options.fast_forward is False,
     )
     action = " ".join(("merge", *parents.branches))
     # Git moves the work tree and the index along, and refuses where that would overwrite something.

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from git_theta.errors import GitError
-from git_theta.git.merge.repository_backend import RepositoryDesk, failure, scratch
-from git_theta.git.merge.resolve import Sides, decided, resolve
+from git_theta.git.merge.repository_backend import RepositoryBackend, failure, scratch
+from git_theta.git.merge.resolve import ConflictVersions, decided, resolve
 from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
@@ -45,7 +45,7 @@ def only_conflict(repository: Repository) -> str:
     raise GitError(f"{len(found)} checkpoints are in conflict: {', '.join(found[:5])}", "name one of them")
 
 
-def decide(workspace: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
+def decide(workspace: Workspace, versions: ConflictVersions, ask: Ask, say: Say) -> bool:
     """Let the user decide about a file in conflict; returns whether it's written and staged.
 
     Args:
@@ -58,7 +58,7 @@ def decide(workspace: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
         ThetaError: The file can't be looked at.
     """
 
-    def finish(rules: Sequence[Rule]) -> str:
+    def finish(rules: Sequence[MergeRule]) -> str:
         before = conflict_records.read(workspace.repository, versions.path)
         merged = resolve(workspace, versions, rules, ())
         if merged.manifest is None:
@@ -74,13 +74,20 @@ def decide(workspace: Workspace, versions: Sides, ask: Ask, say: Say) -> bool:
     places = {**IN_FILE, **IN_GIT}
     with scratch(workspace.repository.store) as store:
         sides = (versions.ours, versions.theirs)
-        desk = RepositoryDesk(workspace, store, versions.path, versions.base, sides, rules, places, finish)
-        return Session(desk, ask, say).run() is not None
+        backend = RepositoryBackend(
+            workspace, store, versions.path, versions.base, sides, rules, places, finish
+        )
+        return Session(backend, ask, say).run() is not None
 
 
 def ask(
-    workspace: Workspace, path: str, base: Manifest | None, ours: Manifest, theirs: Manifest, rules: Rules
-) -> Rules | None:
+    workspace: Workspace,
+    path: str,
+    base: Manifest | None,
+    ours: Manifest,
+    theirs: Manifest,
+    rules: MergeRules,
+) -> MergeRules | None:
     """Ask the user, in the middle of a git command, how to merge a file.
 
     Args:
@@ -98,8 +105,8 @@ def ask(
         if not there:
             return rules
         with scratch(workspace.repository.store) as store:
-            desk = RepositoryDesk(workspace, store, path, base, (ours, theirs), rules, IN_GIT)
-            session = Session(desk, read_line, painter(workspace.repository, terminal=True))
+            backend = RepositoryBackend(workspace, store, path, base, (ours, theirs), rules, IN_GIT)
+            session = Session(backend, read_line, painter(workspace.repository, terminal=True))
             chosen = session.run() if session.undecided else ()
     return None if chosen is None else replace(rules, rules=(*rules.rules, *chosen))
 

@@ -23,7 +23,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
 from git_theta.report.merged import named
 from git_theta.report.words import plural, printable
@@ -174,7 +174,7 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
     return done
 
 
-def _merge_model(workspace: Workspace, model: Contested, rules: Rules) -> Merged:
+def _merge_model(workspace: Workspace, model: Contested, rules: MergeRules) -> Merged:
     with Blobs(workspace.repository.git.cwd) as blobs:
         base = _read(workspace.cleaners, blobs, model.path, model.base) if model.base else None
         there = [index for index, oid in enumerate(model.sides) if oid]
@@ -192,12 +192,12 @@ def _read(cleaners: Cleaners, blobs: Blobs, path: str, oid: str) -> Manifest:
     return found
 
 
-def _for_sides(rules: Rules, there: Sequence[int], count: int) -> Rules:
+def _for_sides(rules: MergeRules, there: Sequence[int], count: int) -> MergeRules:
     """The rules for a file that only some sides have: of lists with one for each side, those of these."""
     if len(there) == count:
         return rules
 
-    def cut(rule: Rule) -> Rule:
+    def cut(rule: MergeRule) -> MergeRule:
         words = {key: text.split(",") for key, text in rule.options}
         options = {
             key: ",".join(parts[i] for i in there) if len(parts) == count else ",".join(parts)
@@ -205,7 +205,7 @@ def _for_sides(rules: Rules, there: Sequence[int], count: int) -> Rules:
         }
         return replace(rule, options=tuple(options.items()))
 
-    return Rules(tuple(map(cut, rules.rules)), tuple(map(cut, rules.otherwise)))
+    return MergeRules(tuple(map(cut, rules.rules)), tuple(map(cut, rules.otherwise)))
 
 
 def _stored(git: Git, merged: Merged) -> str:

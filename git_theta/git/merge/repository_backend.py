@@ -16,7 +16,7 @@ from git_theta.git.remote.fetch import ensure, needed
 from git_theta.git.repository.merge_rules import check
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged, Merger
-from git_theta.merge.rules import Rule, Rules
+from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.merged import named
@@ -26,10 +26,10 @@ from git_theta.report.side import Side
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 
-_OURS = Rule("ours")
+_OURS = MergeRule("ours")
 
 
-class Scratch(LocalStore):
+class PreviewStore(LocalStore):
     """A store on top of another one, which is only read.
 
     Args:
@@ -62,7 +62,7 @@ class Scratch(LocalStore):
 
 
 @contextmanager
-def scratch(store: LocalStore) -> Iterator[Scratch]:
+def scratch(store: LocalStore) -> Iterator[PreviewStore]:
     """A store on top of a repository's, which is gone when the context ends.
 
     Raises:
@@ -74,12 +74,12 @@ def scratch(store: LocalStore) -> Iterator[Scratch]:
     except OSError as error:
         raise ThetaError(f"can't write to the store {store.root}: {error.strerror}") from error
     with folder:
-        yield Scratch(Path(folder.name), store)
+        yield PreviewStore(Path(folder.name), store)
 
 
 @dataclass(frozen=True, slots=True)
-class RepositoryDesk:
-    """See `git_theta.mergetool.backend.Desk`.
+class RepositoryBackend:
+    """See `git_theta.mergetool.backend.Backend`.
 
     Attributes:
         workspace: The repository's parts; the current folder is the top of the work tree.
@@ -93,36 +93,36 @@ class RepositoryDesk:
     """
 
     workspace: Workspace
-    store: Scratch
+    store: PreviewStore
     path: str
     base: Manifest | None
     sides: tuple[Manifest, Manifest]
-    rules: Rules
+    rules: MergeRules
     places: Mapping[str, str]
-    finish: Callable[[Sequence[Rule]], str] = field(default=lambda _rules: "")
+    finish: Callable[[Sequence[MergeRule]], str] = field(default=lambda _rules: "")
 
     @property
     def threads(self) -> int:
         """How many parameters to work on at once."""
         return self.workspace.repository.settings.thread_count
 
-    def check(self, rule: Rule) -> None:
-        """See `Desk.check`."""
+    def check(self, rule: MergeRule) -> None:
+        """See `Backend.check`."""
         check(rule)
 
-    def plan(self, rules: Sequence[Rule]) -> Merged:
-        """See `Desk.plan`."""
+    def plan(self, rules: Sequence[MergeRule]) -> Merged:
+        """See `Backend.plan`."""
         return self._merger().plan(self.base, self.sides, self._with(rules))
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
-        """See `Desk.value`."""
+        """See `Backend.value`."""
         # What a preview made is in its own store only.
         absent = {oid: size for oid, size in needed([entry]).items() if not self.store.has(oid)}
         ensure(self.workspace.repository, absent)
         return read_value(entry, self.store)
 
     def others(self) -> Mapping[str, str]:
-        """See `Desk.others`."""
+        """See `Backend.others`."""
         if self.base is None:
             return {}
         try:
@@ -135,12 +135,12 @@ class RepositoryDesk:
             if name in theirs
         }
 
-    def preview(self, rules: Sequence[Rule]) -> Preview:
-        """See `Desk.preview`."""
+    def preview(self, rules: Sequence[MergeRule]) -> Preview:
+        """See `Backend.preview`."""
         own = self._with(rules)
         with progress(f"merging {self.path}", self.sides[0].size) as advance:
             merged = self._merger(advance).merge(
-                self.base, self.sides, Rules(own.rules, (_OURS, *own.otherwise))
+                self.base, self.sides, MergeRules(own.rules, (_OURS, *own.otherwise))
             )
         if merged.manifest is None:
             raise failure(merged)
@@ -148,16 +148,16 @@ class RepositoryDesk:
         new = (self.store.size(oid) or 0 for oid in oids if not self.store.below.has(oid))
         return Preview(merged, sum(new))
 
-    def write(self, rules: Sequence[Rule]) -> str:
-        """See `Desk.write`."""
+    def write(self, rules: Sequence[MergeRule]) -> str:
+        """See `Backend.write`."""
         return self.finish(rules)
 
-    def remember(self, rules: Sequence[Rule], place: str) -> str:
-        """See `Desk.remember`."""
+    def remember(self, rules: Sequence[MergeRule], place: str) -> str:
+        """See `Backend.remember`."""
         return remember(self.workspace.repository, self.path, rules, place)
 
-    def _with(self, rules: Sequence[Rule]) -> Rules:
-        return Rules((*self.rules.rules, *rules), self.rules.otherwise)
+    def _with(self, rules: Sequence[MergeRule]) -> MergeRules:
+        return MergeRules((*self.rules.rules, *rules), self.rules.otherwise)
 
     def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
         return replace(merger_of(self.workspace, self.path, advance), store=self.store)

@@ -25,14 +25,14 @@ from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
-from git_theta.merge.rules import Rule, Rules, parse
+from git_theta.merge.rules import MergeRule, MergeRules, parse
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
 from git_theta.runtime.atomic_write import Replacement
 from git_theta.runtime.progress import progress
 
 
 @dataclass(frozen=True, slots=True)
-class Sides:
+class ConflictVersions:
     """A file in conflict.
 
     Attributes:
@@ -58,7 +58,7 @@ class Sides:
         return {**base, "ours": self.ours, "theirs": self.theirs}
 
 
-def sides(repository: Repository, cleaners: Cleaners, path: str) -> Sides:
+def sides(repository: Repository, cleaners: Cleaners, path: str) -> ConflictVersions:
     """The versions of a file in conflict.
 
     Raises:
@@ -84,22 +84,28 @@ def sides(repository: Repository, cleaners: Cleaners, path: str) -> Sides:
         other = "theirs" if ours is None else "ours"
         raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
     record = conflict_records.current(repository, path) or Record(path, stages.ids, ())
-    return Sides(path, stages, base, ours, theirs, record)
+    return ConflictVersions(path, stages, base, ours, theirs, record)
 
 
 def decided(
-    repository: Repository, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]
-) -> Rules:
+    repository: Repository,
+    versions: ConflictVersions,
+    rules: Sequence[MergeRule],
+    otherwise: Sequence[MergeRule],
+) -> MergeRules:
     """The rules for a file: those of the repository, those decided so far, and new ones."""
     general = merge_rules(repository, versions.path)
     record = versions.record
-    return Rules(
+    return MergeRules(
         (*general.rules, *map(parse, record.rules), *rules), (*map(parse, record.fallback), *otherwise)
     )
 
 
 def resolve(
-    workspace: Workspace, versions: Sides, rules: Sequence[Rule], otherwise: Sequence[Rule]
+    workspace: Workspace,
+    versions: ConflictVersions,
+    rules: Sequence[MergeRule],
+    otherwise: Sequence[MergeRule],
 ) -> Merged:
     """Merge again with more rules. Without conflicts, the result is written and staged.
 
@@ -140,7 +146,7 @@ def resolve(
 def put(
     repository: Repository,
     known_files: KnownFiles,
-    versions: Sides,
+    versions: ConflictVersions,
     manifest: Manifest,
     file: WorkFile | None,
 ) -> None:
@@ -160,7 +166,7 @@ def put(
     conflict_records.forget(repository, path)
 
 
-def write_versions(repository: Repository, known_files: KnownFiles, versions: Sides) -> list[str]:
+def write_versions(repository: Repository, known_files: KnownFiles, versions: ConflictVersions) -> list[str]:
     """Write each version beside the file, for a merge by hand; returns the new files.
 
     Raises:
@@ -182,7 +188,7 @@ def write_versions(repository: Repository, known_files: KnownFiles, versions: Si
 
 
 def _check_ours(
-    repository: Repository, known_files: KnownFiles, versions: Sides, file: WorkFile | None
+    repository: Repository, known_files: KnownFiles, versions: ConflictVersions, file: WorkFile | None
 ) -> None:
     """Only ours may be replaced: anything else in the work tree is somebody's work."""
     path = versions.path
@@ -206,7 +212,7 @@ def _check_ours(
     )
 
 
-def _staged(versions: Sides) -> bytes:
+def _staged(versions: ConflictVersions) -> bytes:
     """What the index has, to put it back."""
     path, stages = versions.path, versions.stages
     removal = index_line(path, "0", "0" * len(stages.ours))

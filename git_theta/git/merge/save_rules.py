@@ -11,7 +11,7 @@ from typing import Final
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.rules import Rule, parse_toml
+from git_theta.merge.rules import MergeRule, parse_toml
 from git_theta.mergetool.items import escaped
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.settings import TRACKED
@@ -23,7 +23,7 @@ IN_GIT: Final = {"g": "git config theta.mergeRule, for you in this clone"}
 _EVERY = ("*",)
 
 
-def remember(repository: Repository, path: str, rules: Sequence[Rule], place: str) -> str:
+def remember(repository: Repository, path: str, rules: Sequence[MergeRule], place: str) -> str:
     """Keep rules for a file.
 
     Args:
@@ -50,7 +50,7 @@ def remember(repository: Repository, path: str, rules: Sequence[Rule], place: st
     return _add(Path(TRACKED), own)
 
 
-def _add(file: Path, rules: tuple[Rule, ...]) -> str:
+def _add(file: Path, rules: tuple[MergeRule, ...]) -> str:
     try:
         old = file.read_bytes() if file.exists() else b""
         if parse_toml(old, TRACKED)[-len(rules) :] == rules:
@@ -68,11 +68,11 @@ def _add(file: Path, rules: tuple[Rule, ...]) -> str:
     return f"Added to {TRACKED}. Commit it for everyone to have it."
 
 
-def _table(rule: Rule) -> str:
+def _table(rule: MergeRule) -> str:
     return "\n".join(["[[merge]]", *_lines(rule)]) + "\n"
 
 
-def _lines(rule: Rule) -> Iterator[str]:
+def _lines(rule: MergeRule) -> Iterator[str]:
     yield f"path = {_text(rule.paths[0])}"
     if rule.parameters != _EVERY:
         yield f"parameters = [{', '.join(map(_text, rule.parameters))}]"

@@ -13,7 +13,7 @@ from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.rules import Rule, Rules, parse, parse_lines, parse_toml
+from git_theta.merge.rules import MergeRule, MergeRules, parse, parse_lines, parse_toml
 from git_theta.settings import TRACKED
 from git_theta.strategies.options import parse as parse_options
 
@@ -30,7 +30,7 @@ _UNSET = {"unspecified", "unset", "set", ""}
 _MAX_CONFIG = 1 << 20
 
 
-def merge_rules(repository: Repository, path: str, environment: Mapping[str, str] = os.environ) -> Rules:
+def merge_rules(repository: Repository, path: str, environment: Mapping[str, str] = os.environ) -> MergeRules:
     """The rules for a file, checked.
 
     Args:
@@ -41,13 +41,13 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
     Raises:
         UsageError: A rule isn't valid; the message says where it stands.
     """
-    places: list[tuple[str, Callable[[], tuple[Rule, ...]]]] = [
+    places: list[tuple[str, Callable[[], tuple[MergeRule, ...]]]] = [
         (f"the attribute {ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
         (TRACKED, partial(_tracked, repository)),
         ("git config theta.merge", partial(_configured, repository)),
         (VARIABLE, partial(parse_lines, environment.get(VARIABLE, ""))),
     ]
-    found: list[Rule] = []
+    found: list[MergeRule] = []
     for where, read in places:
         try:
             rules = read()
@@ -56,7 +56,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
         found += rules
-    return Rules(tuple(found)).of(path)
+    return MergeRules(tuple(found)).of(path)
 
 
 def asks(repository: Repository) -> bool:
@@ -64,7 +64,7 @@ def asks(repository: Repository) -> bool:
     return repository.git.config("theta.merge") == ASK
 
 
-def check(rule: Rule) -> None:
+def check(rule: MergeRule) -> None:
     """Check that a rule's strategy exists and has its options.
 
     Raises:
@@ -76,18 +76,18 @@ def check(rule: Rule) -> None:
     parse_options(strategy, options)
 
 
-def from_attribute(text: str) -> Rule:
+def from_attribute(text: str) -> MergeRule:
     """The rule that an attribute's value is."""
     return parse(text.replace(",", " ").replace(":", ","))
 
 
-def _attribute(repository: Repository, path: str) -> tuple[Rule, ...]:
+def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
     fields = repository.git.run("check-attr", "-z", ATTRIBUTE, "--", path).split(b"\0")
     value = os.fsdecode(fields[2]) if len(fields) > 2 else ""
     return () if value in _UNSET else (from_attribute(value),)
 
 
-def _tracked(repository: Repository) -> tuple[Rule, ...]:
+def _tracked(repository: Repository) -> tuple[MergeRule, ...]:
     """The work tree's file; where there's no work tree, HEAD's."""
     if os.path.isfile(TRACKED) and not os.path.islink(TRACKED):
         with open(TRACKED, "rb") as file:
@@ -99,7 +99,7 @@ def _tracked(repository: Repository) -> tuple[Rule, ...]:
     return parse_toml(data, "the file") if data else ()
 
 
-def _configured(repository: Repository) -> tuple[Rule, ...]:
+def _configured(repository: Repository) -> tuple[MergeRule, ...]:
     general = repository.git.config("theta.merge")
     texts = [] if general in ("", ASK) else [general]
     if "theta.mergerule" in repository.git.settings:

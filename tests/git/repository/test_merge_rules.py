@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import from_attribute, merge_rules
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.rules import Rule
+from git_theta.merge.rules import MergeRule
 from tests.helpers.repo import Repo
 
 PATH = "models/a.pt"
@@ -93,9 +93,9 @@ def test_an_attribute_without_a_value_says_nothing(value: str) -> None:
 
 
 def test_an_attribute_is_written_without_spaces() -> None:
-    assert from_attribute("ties") == Rule("ties")
+    assert from_attribute("ties") == MergeRule("ties")
     found = from_attribute("ties,weights=1:2,density=0.3")
-    assert found == Rule("ties", (("density", "0.3"), ("weights", "1,2")))
+    assert found == MergeRule("ties", (("density", "0.3"), ("weights", "1,2")))
 
 
 @pytest.mark.parametrize(
