@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
 from git_theta.formats.base import Prefer
+from git_theta.model.three_way import trivial_merge
 
 K = TypeVar("K", bound=Hashable)
 
@@ -37,7 +38,7 @@ class ThreeWay:
             values: Those of the sides, ours first. Anything that's compared by `==`.
             sides: Which sides these are, if not all.
         """
-        found = only_change(base, values)
+        found = trivial_merge(base, values)
         if found is not None:
             return found
         preferred = self._prefer(name)
@@ -46,15 +47,6 @@ class ThreeWay:
             return known.index(preferred)
         self._conflicts[name] = None
         return 0
-
-
-def only_change(base: Hashable, sides: Sequence[Hashable]) -> int | None:
-    """The first side that has the only value that isn't the base's; 0 if there's none, `None` if several."""
-    changed = [index for index, value in enumerate(sides) if value != base]
-    if not changed:
-        return 0
-    first = sides[changed[0]]
-    return changed[0] if all(sides[index] == first for index in changed) else None
 
 
 def merged_order(first: Iterable[K], *others: Iterable[K]) -> list[K]:

@@ -19,19 +19,18 @@ from git_theta.merge.plan import (
     Conflict,
     Step,
     Taken,
-    Unresolved,
     content,
     parameters,
     preferred_side,
     rest,
     steps,
-    trivial,
 )
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, sort_key
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import scratch
 from git_theta.model.tensor import TensorSpec
+from git_theta.model.three_way import trivial_merge
 from git_theta.runtime.threads import run_all
 from git_theta.settings import DEEPEST, DEPTH
 from git_theta.smudge import Smudger
@@ -264,12 +263,13 @@ class Merger:
     ) -> _Rest:
         """What merges to all that isn't parameters."""
         extra = _extra(base, sides)
-        found = trivial(_rest_key(base), [_rest_key(side) for side in sides])
+        keys = [_rest_key(side) for side in sides]
+        standing = trivial_merge(_rest_key(base), keys)
         index = preferred_side(LAYOUT, rules)
         preferred = () if index is None else (sides[index],)
-        for side in preferred if isinstance(found, Unresolved) else sides:
+        for side in preferred if standing is None else sides:
             fits = {entry.name: entry.spec for entry in parameters(side)} == wanted
-            if fits and (side in preferred or _rest_key(side) == found):
+            if fits and (side in preferred or (standing is not None and _rest_key(side) == keys[standing])):
                 return _Rest(side.format, side.size, rest(side), extra=extra)
         formats = [one.format for one in (*sides, *([base] if base else []))]
         if len(set(formats)) > 1:
@@ -355,10 +355,9 @@ def _bytes(count: int) -> TensorSpec:
 
 def _as_a_whole(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged | None:
     """The merge of files of which equality tells, or whose parts don't go together."""
-    found = trivial(content(base), [content(side) for side in sides])
-    if not isinstance(found, Unresolved):
-        everything = [*sides, *([base] if base else [])]
-        return Merged(next(manifest for manifest in everything if content(manifest) == found))
+    index = trivial_merge(content(base), [content(side) for side in sides])
+    if index is not None:
+        return Merged(sides[index])
     if all(side.format != OPAQUE for side in sides):
         return None
     return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
@@ -377,8 +376,7 @@ def _extra(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tuple[str,
     merged: dict[str, str] = {}
     for key in sorted({*before, *(key for table in tables for key in table)}):
         values = [table.get(key) for table in tables]
-        found = trivial(before.get(key), values)
-        value = values[0] if isinstance(found, Unresolved) else found
+        value = values[trivial_merge(before.get(key), values) or 0]
         if value is not None:
             merged[key] = value
     return tuple(sorted(merged.items()))

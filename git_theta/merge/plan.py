@@ -7,37 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
 
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.formats.split import STRETCH
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, sort_key
+from git_theta.model.three_way import trivial_merge
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE
-
-T = TypeVar("T", bound=Hashable)
-
-
-class Unresolved:
-    """What `trivial` gives where equality doesn't tell."""
-
-
-UNRESOLVED: Final = Unresolved()
-
-
-def trivial(base: T, sides: Sequence[T]) -> T | Unresolved:
-    """What comparable values merge to, if equality tells: what wasn't changed, or was changed to one thing.
-
-    Args:
-        base: The value before; `None` where it wasn't there.
-        sides: The values now.
-    """
-    changed = [side for side in sides if side != base]
-    if not changed:
-        return base
-    return changed[0] if all(side == changed[0] for side in changed) else UNRESOLVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +124,11 @@ def _outcome(
     name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules
 ) -> Taken | MergeRule | Conflict:
     keys = [_key(side) for side in sides]
-    found = trivial(_key(base), keys)
-    if not isinstance(found, Unresolved):
-        if found == _key(base):
+    index = trivial_merge(_key(base), keys)
+    if index is not None:
+        if keys[index] == _key(base):
             return Taken(base)
-        only = [i for i, key in enumerate(keys) if key == found]
-        return Taken(sides[only[0]], None if len(only) == len(sides) else only[0])
+        return Taken(sides[index], None if all(key == keys[index] for key in keys) else index)
     first, *others = (_by_rule(name, base, sides, rule) for rule in rules.to_try(name))
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
 

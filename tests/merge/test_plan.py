@@ -2,66 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import permutations
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.plan import Conflict, Step, Taken, Unresolved, content, steps, trivial
+from git_theta.merge.plan import Conflict, Step, Taken, content, steps
 from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.histories import hexadecimal
-
-#: base, ours, theirs → merged; `!` is unresolved. `None` stands for a parameter that isn't there.
-TRUTH = [
-    (None, None, None, None),
-    ("a", "a", "a", "a"),
-    ("a", "b", "a", "b"),
-    ("a", "a", "b", "b"),
-    ("a", "b", "b", "b"),
-    ("a", "b", "c", "!"),
-    (None, "a", None, "a"),
-    (None, None, "a", "a"),
-    (None, "a", "a", "a"),
-    (None, "a", "b", "!"),
-    ("a", None, "a", None),
-    ("a", "a", None, None),
-    ("a", None, None, None),
-    ("a", None, "b", "!"),
-    ("a", "b", None, "!"),
-]
-
-
-@pytest.mark.parametrize(("base", "ours", "theirs", "merged"), TRUTH)
-def test_equality_decides(base: str | None, ours: str | None, theirs: str | None, merged: str | None) -> None:
-    found = trivial(base, [ours, theirs])
-    assert (found == merged) if merged != "!" else isinstance(found, Unresolved)
-
-
-def test_the_truth_table_is_complete() -> None:
-    """Every way in which three values can be equal or absent, up to their names."""
-    values = (None, "a", "b", "c")
-    shapes = {_shape(one) for one in ((x, y, z) for x in values for y in values for z in values)}
-    assert {_shape(row[:3]) for row in TRUTH} == shapes
-
-
-def _shape(row: tuple[str | None, ...]) -> tuple[int | None, ...]:
-    names: dict[str, int] = {}
-    return tuple(None if value is None else names.setdefault(value, len(names)) for value in row)
-
-
-@given(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=1, max_size=5))
-def test_the_order_of_sides_does_not_matter(base: int, sides: list[int]) -> None:
-    found = {str(trivial(base, order)) for order in permutations(sides)}
-    assert len(found) == 1
-
-
-@given(st.integers(0, 3), st.lists(st.integers(0, 3), min_size=1, max_size=5))
-def test_a_side_that_changed_nothing_changes_nothing(base: int, sides: list[int]) -> None:
-    assert trivial(base, [*sides, base]) == trivial(base, sides)
 
 
 def manifest(*, layout: str = "layout", **values: tuple[str, str, tuple[int, ...]] | str) -> Manifest:

@@ -13,8 +13,9 @@ from git_theta.formats.pytorch.slots import Slots
 from git_theta.formats.pytorch.source import Source, Spot, tensor_in
 from git_theta.formats.pytorch.tree import is_listed_dict
 from git_theta.formats.pytorch.views import is_subclass
-from git_theta.formats.threeway import ThreeWay, merged_order, only_change
+from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.model.tensor import TensorSpec
+from git_theta.model.three_way import trivial_merge
 
 #: Steps through the trees.
 _MAX_STEPS = 4_000_000
@@ -145,7 +146,7 @@ class TreeMerge:
         if not fitting:
             raise ComposeError(f"no side has a parameter {name!r} of the dtype and shape that it's merged to")
         old = self._structure(base) if base else None
-        return self._take(fitting[only_change(old, list(map(self._structure, fitting))) or 0])
+        return self._take(fitting[trivial_merge(old, list(map(self._structure, fitting))) or 0])
 
     def _structure(self, spot: Spot) -> Hashable:
         """What a tensor is like, and which others share its storage."""

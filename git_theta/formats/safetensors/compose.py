@@ -9,8 +9,9 @@ from typing import Any
 from git_theta.formats.base import ComposeError, Draft, Prefer, Version
 from git_theta.formats.blank import blank
 from git_theta.formats.safetensors.header import MAX_HEADER, METADATA, read_header, read_metadata
-from git_theta.formats.threeway import ThreeWay, merged_order, only_change
+from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.model.tensor import TensorSpec
+from git_theta.model.three_way import trivial_merge
 
 #: In which order the format's own library writes tensors: by dtype, then by name.
 _DTYPES = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16")
@@ -56,7 +57,7 @@ def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str
         if side and key in side:
             merged[key] = side[key]
     # It may be there and empty.
-    there = given[only_change(old is None, [side is None for side in given]) or 0]
+    there = given[trivial_merge(old is None, [side is None for side in given]) or 0]
     return merged if merged or there is not None else None
 
 
