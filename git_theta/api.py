@@ -12,7 +12,7 @@ from git_theta.checkpoint_file import read_checkpoint
 from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure, needed
+from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose, find_manifest
 from git_theta.model.manifest import Manifest, is_manifest, parse
@@ -134,7 +134,7 @@ def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> 
     wanted = parse(text) if text is not None else manifest(path, rev)
     repository = Repository(Git(_located(path)[0]))
     names = choose(wanted.by_name, params)
-    ensure(repository, needed(wanted.by_name[name] for name in names), say=_silently)
+    ensure_objects(repository, needed_objects(wanted.by_name[name] for name in names), say=_silently)
 
     def read(name: str) -> Value:
         return _read_value(wanted, name, repository.store)

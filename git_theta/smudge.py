@@ -176,8 +176,8 @@ class Smudger:
 
     def _value(self, entry: Entry) -> Iterator[memoryview]:
         """The bytes of a parameter, checked; a merge may just have computed them."""
-        spare = self.store.spares.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
-        return read_value(entry, self.store) if spare is None else iter((spare,))
+        cached = self.store.value_cache.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
+        return read_value(entry, self.store) if cached is None else iter((cached,))
 
     def _recheck(self, pieces: Iterable[_Piece], handle: int, size: int) -> None:
         """Parameters that share bytes must agree about them; a merge can make them disagree."""

@@ -16,7 +16,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
 from git_theta.git.install.push_check import is_configured, unprotected
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.remotes import place_of, sources, strays, unused
+from git_theta.git.remote.remotes import describe_location, fetch_remotes, orphan_notice, orphaned_settings
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
 
@@ -53,8 +53,8 @@ def environment() -> dict[str, dict[str, Any]]:
     try:
         repository = Repository(git)
         found["repository"] = _repository(repository)
-        found["remotes"] = {name: _places(repository, name) for name in sources(repository)}
-        found["remotes"] |= {f"({name})": unused(name) for name in strays(git)}
+        found["remotes"] = {name: _places(repository, name) for name in fetch_remotes(repository)}
+        found["remotes"] |= {f"({name})": orphan_notice(name) for name in orphaned_settings(git)}
     except ThetaError as error:
         found["repository"] = {"none": error.message}
     return found
@@ -96,7 +96,7 @@ def _repository(repository: Repository) -> dict[str, Any]:
 
 def _places(repository: Repository, name: str) -> str:
     """Where a remote's objects are; nobody is asked."""
-    down, up = (place_of(repository, name, operation) for operation in ("download", "upload"))
+    down, up = (describe_location(repository, name, operation) for operation in ("download", "upload"))
     return down if down == up else f"{down} (uploads: {up})"
 
 

@@ -7,7 +7,7 @@ import click
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import fetch_objects
-from git_theta.git.remote.remotes import named
+from git_theta.git.remote.remotes import chosen_remote
 from git_theta.git.repository.manifest_walk import everywhere, objects_of
 from git_theta.git.repository.repository import Repository
 
@@ -32,7 +32,7 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
         raise UsageError("--all goes without refs")
     repository = Repository(Git())
     if remote:
-        named(repository, remote)
+        chosen_remote(repository, remote)
     versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
     done = fetch_objects(repository, objects_of(versions.values()), remote)
     click.echo(str(done) if done.count else "Nothing to do.")

@@ -12,10 +12,10 @@ from git_theta.errors import CorruptError, MissingObjectError, UsageError
 from git_theta.git.maintenance.fsck import Plan, Problem, Report, check, check_remote, plan
 from git_theta.git.maintenance.repair import Repaired, repair
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.remotes import sources
+from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
-from git_theta.store.quarantine import bring_back
+from git_theta.store.quarantine import restore_quarantined
 
 _EPILOG = """\b
 Examples:
@@ -38,12 +38,12 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
     be absent, as after `git theta prune`: a checkout fetches them.
     """
     repository = Repository(Git())
-    if remote and remote not in sources(repository):
+    if remote and remote not in fetch_remotes(repository):
         raise UsageError(f"there's no remote {remote!r}", "`git remote` lists them")
     if remote and not repairing:
         _look_at(repository, remote, revs, as_json)
         return
-    bring_back(repository.store)
+    restore_quarantined(repository.store)
     work = plan(repository, revs)
     report = _checked(repository, work)
     repaired = None
@@ -119,7 +119,7 @@ def _hint(repository: Repository, report: Report, repairing: bool, repaired: Rep
     if not (report.damaged or report.missing):
         return ""
     copy = "copy the objects named above from another clone's .git/theta/objects"
-    if not sources(repository):
+    if not fetch_remotes(repository):
         return f"there's no remote to fetch from; {copy}"
     if not repairing:
         return "fetch these objects again: git theta fsck --repair"

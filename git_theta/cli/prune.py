@@ -11,7 +11,7 @@ from git_theta.cli.render import human_size, plural, print_json, print_table
 from git_theta.errors import UsageError
 from git_theta.git.maintenance.prune import Fate, Options, Pruned, Stored, duration, prune
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.remotes import sources
+from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 
 _EPILOG = """\b
@@ -78,7 +78,7 @@ def command(
 
 
 def _remote(repository: Repository, name: str) -> str:
-    known = sources(repository)
+    known = fetch_remotes(repository)
     if name and name not in known:
         raise UsageError(f"there's no remote {name!r}", "`git remote` lists them")
     return name or next(iter(known), "")

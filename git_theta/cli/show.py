@@ -12,7 +12,7 @@ from git_theta.cli.render import human_size, plural, print_json, print_table, pr
 from git_theta.cli.value_report import report
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure, needed
+from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Source
@@ -51,7 +51,7 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
     manifest = find_manifest(repository.git, version)
     if name is not None:
         entry = entry_of(manifest, name, version)
-        ensure(repository, needed([entry]))
+        ensure_objects(repository, needed_objects([entry]))
         report(entry, repository.store, values=values, as_json=as_json)
         return
     if values:

@@ -9,7 +9,7 @@ import click
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import drain
-from git_theta.git.remote.fetch import ensure, is_here
+from git_theta.git.remote.fetch import ensure_objects, is_here
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import copy_file, manifest_to_smudge, read_pieces, smudge
@@ -28,7 +28,7 @@ def command(path: str | None) -> None:
     if repository.settings.lazy and not is_here(repository, manifest):
         sys.stdout.buffer.write(data or b"")
         return
-    ensure(repository, manifest.objects())
+    ensure_objects(repository, manifest.objects())
     handle = repository.store.temporary_file()
     known_files = KnownFiles(repository)
     try:

@@ -10,7 +10,7 @@ from blake3 import blake3
 from git_theta import updates
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
-from git_theta.store.base import Store, missing
+from git_theta.store.base import Store, missing_object
 from git_theta.updates.base import Pieces
 
 _REPAIR = "fetch damaged objects again: git theta fsck --repair"
@@ -51,7 +51,7 @@ def require_objects(manifest: Manifest, store: Store) -> None:
     for entry in manifest.all_entries():
         for ref in entry.source.payloads():
             if not store.has(ref.oid):
-                raise _with_parameter(entry, missing(ref.oid))
+                raise _with_parameter(entry, missing_object(ref.oid))
 
 
 def _with_parameter(entry: Entry, error: MissingObjectError) -> MissingObjectError:

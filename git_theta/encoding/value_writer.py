@@ -15,7 +15,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.store.pack_buffer import Held
+from git_theta.store.pack_buffer import BufferedPayload
 from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates.base import UnsuitableError
 
@@ -32,7 +32,7 @@ class _SmallPayload:
         lost: The range of a missing object that the payload restores; `None` for a new payload.
     """
 
-    payload: Held
+    payload: BufferedPayload
     lost: ObjectRef | None = None
 
 
@@ -52,7 +52,7 @@ class _UnpackedSource:
             if isinstance(part, _UnpackedSource):
                 yield from part.small_payloads()
 
-    def source(self, packed: Mapping[Held, ObjectRef]) -> Source:
+    def source(self, packed: Mapping[BufferedPayload, ObjectRef]) -> Source:
         """The source, once every payload has its place in a pack."""
         payload = packed[self.payload.payload] if isinstance(self.payload, _SmallPayload) else self.payload
         inputs = (part.source(packed) if isinstance(part, _UnpackedSource) else part for part in self.inputs)
@@ -156,7 +156,7 @@ class ValueWriter:
             ThetaError: The store can't be written.
         """
         return StoredValue(
-            name, spec, key, _UnpackedSource(update, _SmallPayload(self.batch.hold.put(payload)), inputs)
+            name, spec, key, _UnpackedSource(update, _SmallPayload(self.batch.buffer.put(payload)), inputs)
         )
 
     def has(self, source: Source) -> bool:
@@ -185,7 +185,7 @@ class ValueWriter:
             size += len(piece)
             if size >= PACK_BELOW:
                 return _UnpackedSource(choice.update, self.batch.put(chain(head, pieces)), inputs)
-        payload = self.batch.hold.put(b"".join(head))
+        payload = self.batch.buffer.put(b"".join(head))
         return _UnpackedSource(choice.update, _SmallPayload(payload, lost), inputs)
 
 
@@ -201,9 +201,9 @@ def finalize(values: Iterable[StoredValue], batch: Batch) -> list[Entry]:
         ThetaError: The store can't be written.
     """
     stored: list[StoredValue] = []
-    lost: list[tuple[ObjectRef, Held]] = []
+    lost: list[tuple[ObjectRef, BufferedPayload]] = []
 
-    def new_payloads() -> Iterator[Held]:
+    def new_payloads() -> Iterator[BufferedPayload]:
         for value in values:
             stored.append(value)
             for small in value.source.small_payloads() if isinstance(value.source, _UnpackedSource) else ():

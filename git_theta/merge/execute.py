@@ -228,7 +228,7 @@ class Merger:
             or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes
         ):
             return None
-        digest = self.store.spares.write(combined.value(), spec.nbytes)
+        digest = self.store.value_cache.write(combined.value(), spec.nbytes)
         if combined.has_nan:
             # Which NaN comes out of an operation depends on the processor.
             return None

@@ -21,7 +21,7 @@ from git_theta.settings import DEPTH, MOST_DEPTH
 from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.store.pack_buffer import Held
+from git_theta.store.pack_buffer import BufferedPayload
 from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates.base import Input, Payload, UnsuitableError
 from git_theta.updates.factors import matrix_shape
@@ -63,7 +63,7 @@ class _Waiting:
     """
 
     draft: Draft
-    payload: Held
+    payload: BufferedPayload
 
 
 def apply(entry: Entry, given: Sequence[Given], store: LocalStore, value: memoryview | None = None) -> Draft:
@@ -123,7 +123,7 @@ def store_all(
                 return found.entry if found else None
             if len(found.payload) >= PACK_BELOW:
                 return found.stored(batch.put([found.payload]))
-            return _Waiting(replace(found, payload=None), batch.hold.put(found.payload))
+            return _Waiting(replace(found, payload=None), batch.buffer.put(found.payload))
 
         names = sorted(names)
         with ThreadPoolExecutor(threads) as pool:

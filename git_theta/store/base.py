@@ -52,7 +52,7 @@ class Store(Protocol):
         ...
 
 
-def missing(oid: str) -> MissingObjectError:
+def missing_object(oid: str) -> MissingObjectError:
     """The error that a store raises for an object that it doesn't have."""
     return MissingObjectError(
         f"object {oid} isn't in this repository's store",

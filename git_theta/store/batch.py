@@ -10,7 +10,7 @@ from types import TracebackType
 
 from git_theta.model.manifest import ObjectRef
 from git_theta.store.local import LocalStore
-from git_theta.store.pack_buffer import Hold
+from git_theta.store.pack_buffer import PackBuffer
 
 #: Objects that wait for the disk at once: each keeps a file open and its pages dirty.
 _WAITING = 32
@@ -25,11 +25,11 @@ class Batch:
         store: Where the objects go.
 
     Attributes:
-        hold: Small payloads that will share objects.
+        buffer: Small payloads that will share objects.
     """
 
     def __init__(self, store: LocalStore) -> None:
-        self.hold = Hold(store)
+        self.buffer = PackBuffer(store)
         self._store = store
         self._pool = ThreadPoolExecutor(2)
         self._waiting: deque[Future[None]] = deque()
@@ -43,7 +43,7 @@ class Batch:
         """
         written = self._store.write(pieces)
         with self._turn:
-            self._waiting.append(self._pool.submit(self._store.settle, written))
+            self._waiting.append(self._pool.submit(self._store.commit, written))
             oldest = self._waiting.popleft() if len(self._waiting) > _WAITING else None
         if oldest:
             oldest.result()
@@ -56,7 +56,7 @@ class Batch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown()
-        self.hold.close()
+        self.buffer.close()
         if error is None:
             for settled in self._waiting:
                 settled.result()

@@ -11,9 +11,9 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from git_theta.store.digest import check, mapped
+from git_theta.store.digest import check_sha256, map_file
 from git_theta.store.names import object_path
-from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -53,7 +53,7 @@ class BucketRemote:
         TransferError: The library for buckets isn't installed, or the URL can't be one.
     """
 
-    batch = 1_000
+    batch_size = 1_000
     pointers = False
     credential = None
 
@@ -63,8 +63,8 @@ class BucketRemote:
         with self._told("can't be used"):
             self._store = _open(url, environment)
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
-        """How to send those objects that aren't there; see `Remote.sends`."""
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
+        """How to send those objects that aren't there; see `Remote.uploads`."""
         sizes = self._sizes(objects)
         return {
             # One of another size is damaged, and is replaced.
@@ -73,8 +73,8 @@ class BucketRemote:
             if not wanted.fits(sizes.get(wanted.oid))
         }
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
-        """How to fetch those objects that are there; see `Remote.receives`."""
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
+        """How to fetch those objects that are there; see `Remote.downloads`."""
         sizes = self._sizes(objects)
         return {
             wanted.oid: partial(self._receive, wanted.oid, sizes[wanted.oid])
@@ -82,7 +82,7 @@ class BucketRemote:
             if wanted.fits(sizes.get(wanted.oid))
         }
 
-    def _sizes(self, objects: Sequence[Wanted]) -> dict[str, int]:
+    def _sizes(self, objects: Sequence[RemoteObject]) -> dict[str, int]:
         oids = [wanted.oid for wanted in objects]
         paths = [object_path(oid) for oid in oids]
         with ThreadPoolExecutor(_ASKS) as pool:
@@ -111,7 +111,7 @@ class BucketRemote:
     def _send(self, oid: str, replace: bool, file: BinaryIO, advance: Advance) -> None:
         path = object_path(oid)
         size = file.seek(0, 2)
-        check(mapped(file), oid)
+        check_sha256(map_file(file), oid)
         file.seek(0)
         with self._told(f"object {oid} can't be sent"):
             if size <= _PART:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from git_theta.errors import CorruptError
 
 
-def mapped(file: BinaryIO) -> memoryview:
+def map_file(file: BinaryIO) -> memoryview:
     """All of an open file, without a copy where that's possible."""
     try:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -19,18 +19,18 @@ def mapped(file: BinaryIO) -> memoryview:
         return memoryview(file.read())
 
 
-def digest(data: memoryview) -> str:
+def sha256_hex(data: memoryview) -> str:
     """SHA-256, in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-def check(data: memoryview, oid: str) -> None:
+def check_sha256(data: memoryview, oid: str) -> None:
     """Check an object before it's sent to a place that may not check it.
 
     Raises:
         CorruptError: Its bytes aren't those that its name says.
     """
-    if digest(data) != oid:
+    if sha256_hex(data) != oid:
         raise CorruptError(
             f"object {oid} is damaged here", "nothing was sent; repair it: git theta fsck --repair"
         )

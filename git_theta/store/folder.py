@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
-from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
 
 _PIECE = 1 << 20
 
@@ -41,7 +41,7 @@ class FolderRemote:
             themselves, whatever this says.
     """
 
-    batch = 10_000
+    batch_size = 10_000
     pointers = False
     credential = None
 
@@ -50,8 +50,8 @@ class FolderRemote:
         self._root = path
         self._mode = mode
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
-        """How to send those objects that aren't there; see `Remote.sends`."""
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
+        """How to send those objects that aren't there; see `Remote.uploads`."""
         self._check()
         absent = {wanted.oid: partial(self._send, wanted.oid) for wanted in objects if not self._has(wanted)}
         if absent:
@@ -59,8 +59,8 @@ class FolderRemote:
                 LocalStore(self._root).sweep()
         return absent
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
-        """How to fetch those objects that are there; see `Remote.receives`."""
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
+        """How to fetch those objects that are there; see `Remote.downloads`."""
         self._check()
         return {wanted.oid: partial(self._receive, wanted.oid) for wanted in objects if self._has(wanted)}
 
@@ -74,7 +74,7 @@ class FolderRemote:
     def _path(self, oid: str) -> Path:
         return self._root / object_path(oid)
 
-    def _has(self, wanted: Wanted) -> bool:
+    def _has(self, wanted: RemoteObject) -> bool:
         with _told(self.url, "can't be read"):
             try:
                 return wanted.fits(self._path(wanted.oid).stat().st_size)

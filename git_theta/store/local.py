@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.store.base import missing
+from git_theta.store.base import missing_object
 from git_theta.store.names import is_object_name, object_path
-from git_theta.store.value_cache import Spares
+from git_theta.store.value_cache import ValueCache
 
 #: Temporary files older than this belong to no running process.
 _STALE_SECONDS = 24 * 3600
@@ -39,7 +39,7 @@ _FRESH_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenObject:
     """An object whose bytes are in a temporary file.
 
     Attributes:
@@ -84,9 +84,9 @@ class LocalStore:
         return self.tmp / "aside"
 
     @cached_property
-    def spares(self) -> Spares:
+    def value_cache(self) -> ValueCache:
         """Values that were just computed."""
-        return Spares(self.tmp / "values")
+        return ValueCache(self.tmp / "values")
 
     def path(self, oid: str) -> Path:
         """Where an object is or would be.
@@ -165,10 +165,10 @@ class LocalStore:
             ThetaError: The disk is full, or the store can't be written; nothing is left behind.
         """
         written = self.write(pieces)
-        self.settle(written)
+        self.commit(written)
         return written.oid
 
-    def write(self, pieces: Iterable[bytes | memoryview]) -> Written:
+    def write(self, pieces: Iterable[bytes | memoryview]) -> WrittenObject:
         """Write an object's bytes without waiting for the disk; it's there once it's settled.
 
         Raises:
@@ -177,7 +177,7 @@ class LocalStore:
         # OpenSSL takes 4 ms to load, and `git status` doesn't need it.
         import hashlib
 
-        with told(self.root):
+        with store_errors(self.root):
             handle, name = self._temporary()
             try:
                 with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
@@ -185,19 +185,19 @@ class LocalStore:
                     for piece in pieces:
                         hasher.update(piece)
                         size += file.write(piece)
-                return Written(hasher.hexdigest(), size, handle, name)
+                return WrittenObject(hasher.hexdigest(), size, handle, name)
             except BaseException:
                 _discard(handle, name)
                 raise
 
-    def settle(self, written: Written) -> None:
+    def commit(self, written: WrittenObject) -> None:
         """Make a written object durable, and give it its name. To be called once.
 
         Raises:
             ThetaError: As for `put`.
         """
         target = self.path(written.oid)
-        with told(self.root):
+        with store_errors(self.root):
             try:
                 # One of another size was cut off, and is replaced.
                 if _renew(target) != written.size:
@@ -265,9 +265,9 @@ class LocalStore:
         """Whether the object is there after all, because a killed process had taken it out."""
         if not (self.aside / oid).exists():
             return False
-        from git_theta.store.quarantine import bring_back
+        from git_theta.store.quarantine import restore_quarantined
 
-        bring_back(self)
+        restore_quarantined(self)
         return self.path(oid).exists()
 
     def _borrow(self, oid: str) -> None:
@@ -282,7 +282,7 @@ class LocalStore:
                     raise CorruptError(f"object {oid} is damaged in {store.root}")
                 return
         if not self._is_brought_back(oid):
-            raise missing(oid)
+            raise missing_object(oid)
 
     @contextmanager
     def _opened(self, oid: str) -> Iterator[int]:
@@ -315,7 +315,7 @@ class LocalStore:
 
 
 @contextmanager
-def told(root: Path) -> Iterator[None]:
+def store_errors(root: Path) -> Iterator[None]:
     """Turn failures to write to the store at `root` into errors that say so.
 
     Raises:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from threading import Lock
 
 from git_theta.model.digest import digest
-from git_theta.store.local import LocalStore, told
+from git_theta.store.local import LocalStore, store_errors
 
 #: Bytes of payloads that are kept in memory.
 _IN_MEMORY = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class BufferedPayload:
     """A payload that waits.
 
     Attributes:
@@ -26,7 +26,7 @@ class Held:
     size: int
 
 
-class Hold:
+class PackBuffer:
     """Payloads of one batch. Use from many threads.
 
     Args:
@@ -36,19 +36,19 @@ class Hold:
     def __init__(self, store: LocalStore) -> None:
         self._store = store
         self._turn = Lock()
-        self._kept: dict[Held, bytes] = {}
+        self._kept: dict[BufferedPayload, bytes] = {}
         self._kept_size = 0
-        self._offsets: dict[Held, int] = {}
+        self._offsets: dict[BufferedPayload, int] = {}
         self._end = 0
         self._handle = -1
 
-    def put(self, payload: bytes) -> Held:
+    def put(self, payload: bytes) -> BufferedPayload:
         """Keep a payload, unless an equal one was put before.
 
         Raises:
             ThetaError: The file can't be written.
         """
-        held = Held(digest(payload), len(payload))
+        held = BufferedPayload(digest(payload), len(payload))
         # A thread that puts an equal payload returns only when this one is there.
         with self._turn:
             if held in self._offsets:
@@ -58,13 +58,13 @@ class Hold:
                 self._kept[held] = payload
                 self._kept_size += held.size
             else:
-                with told(self._store.root):
+                with store_errors(self._store.root):
                     self._append(payload)
                 self._offsets[held] = self._end
                 self._end += held.size
         return held
 
-    def take(self, held: Held) -> bytes:
+    def take(self, held: BufferedPayload) -> bytes:
         """The bytes of a payload whose `put` has ended; to be called once, as they may be forgotten.
 
         Raises:
@@ -76,7 +76,7 @@ class Hold:
                 self._kept_size -= held.size
                 return kept
         data = b""
-        with told(self._store.root):
+        with store_errors(self._store.root):
             while len(data) < held.size:
                 more = os.pread(self._handle, held.size - len(data), self._offsets[held] + len(data))
                 if not more:

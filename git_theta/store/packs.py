@@ -7,7 +7,7 @@ from itertools import chain
 
 from git_theta.model.manifest import ObjectRef
 from git_theta.store.batch import Batch
-from git_theta.store.pack_buffer import Held
+from git_theta.store.pack_buffer import BufferedPayload
 
 #: A payload of at least this many bytes is an object of its own.
 PACK_BELOW = 1 << 20
@@ -16,12 +16,12 @@ PACK_BELOW = 1 << 20
 _TARGET = 32 << 20
 
 
-def pack(payloads: Iterable[Held], batch: Batch) -> dict[Held, ObjectRef]:
+def pack(payloads: Iterable[BufferedPayload], batch: Batch) -> dict[BufferedPayload, ObjectRef]:
     """Store payloads together, in their order, which says what comes out: the same ones, the same packs.
 
     Args:
-        payloads: What waits in the batch's hold; asked for as packs are written, so they may still be in the
-            making.
+        payloads: Payloads in the batch's buffer; asked for one by one as packs are written, so later ones
+            may still be being made.
         batch: Puts the packs into the store.
 
     Returns:
@@ -30,11 +30,11 @@ def pack(payloads: Iterable[Held], batch: Batch) -> dict[Held, ObjectRef]:
     Raises:
         ThetaError: The store can't be written.
     """
-    places: dict[Held, ObjectRef] = {}
+    places: dict[BufferedPayload, ObjectRef] = {}
     distinct = _distinct(payloads)
     for first in distinct:
-        taken: list[Held] = []
-        whole = batch.put(batch.hold.take(item) for item in _fill(chain((first,), distinct), taken))
+        taken: list[BufferedPayload] = []
+        whole = batch.put(batch.buffer.take(item) for item in _fill(chain((first,), distinct), taken))
         offset = 0
         for item in taken:
             places[item] = whole if len(taken) == 1 else ObjectRef(whole.oid, offset, item.size, whole.size)
@@ -42,7 +42,7 @@ def pack(payloads: Iterable[Held], batch: Batch) -> dict[Held, ObjectRef]:
     return places
 
 
-def _distinct(payloads: Iterable[Held]) -> Iterator[Held]:
+def _distinct(payloads: Iterable[BufferedPayload]) -> Iterator[BufferedPayload]:
     seen = set()
     for payload in payloads:
         if payload not in seen:
@@ -50,7 +50,7 @@ def _distinct(payloads: Iterable[Held]) -> Iterator[Held]:
             yield payload
 
 
-def _fill(payloads: Iterator[Held], taken: list[Held]) -> Iterator[Held]:
+def _fill(payloads: Iterator[BufferedPayload], taken: list[BufferedPayload]) -> Iterator[BufferedPayload]:
     """Payloads for one pack; they're noted as they're given out."""
     size = 0
     for payload in payloads:

@@ -14,7 +14,7 @@ _LOOK_SECONDS = 0.1
 
 
 @contextmanager
-def incoming(path: Path, wait: Callable[[float], object]) -> Iterator[BinaryIO]:
+def locked_download(path: Path, wait: Callable[[float], object]) -> Iterator[BinaryIO]:
     """Yield the file at `path`, locked, with what earlier attempts have written; made if it isn't there.
 
     Whoever locks it may rename or remove it. It's removed at the end if it's empty.

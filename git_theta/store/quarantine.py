@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import NoReturn
 
 from git_theta.errors import ThetaError
-from git_theta.store.local import LocalStore, told
+from git_theta.store.local import LocalStore, store_errors
 
 
-class Aside:
-    """Objects that were taken out of a store; made by `aside`.
+class Quarantine:
+    """Objects that were taken out of a store; made by `quarantine`.
 
     Args:
         store: The store.
@@ -64,7 +64,7 @@ class Aside:
 
 
 @contextmanager
-def aside(store: LocalStore) -> Iterator[Aside]:
+def quarantine(store: LocalStore) -> Iterator[Quarantine]:
     """Take objects out of a store; those that weren't dropped are there again when the context ends.
 
     A signal to end raises `SystemExit` meanwhile.
@@ -73,7 +73,7 @@ def aside(store: LocalStore) -> Iterator[Aside]:
         ThetaError: The store can't be written, or another process does the same.
     """
     folder = store.aside
-    with _unwinding(), told(store.root):
+    with _unwinding(), store_errors(store.root):
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -83,7 +83,7 @@ def aside(store: LocalStore) -> Iterator[Aside]:
                 raise ThetaError(
                     "another process is deleting or repairing objects here", "try again when it has finished"
                 ) from error
-            away = Aside(store, folder)
+            away = Quarantine(store, folder)
             away.give_all_back()
             try:
                 yield away
@@ -93,11 +93,11 @@ def aside(store: LocalStore) -> Iterator[Aside]:
             os.close(handle)
 
 
-def bring_back(store: LocalStore) -> None:
+def restore_quarantined(store: LocalStore) -> None:
     """Put back what a killed process left, unless another one is at it now."""
     with suppress(OSError, ThetaError):
         if os.listdir(store.aside):
-            with aside(store):
+            with quarantine(store):
                 pass
 
 

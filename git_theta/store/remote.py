@@ -18,15 +18,15 @@ from git_theta.store.credential import Credential
 Advance = Callable[[int], object]
 
 #: Sends the bytes of an open file, from its beginning, and returns when the remote has confirmed them.
-Send = Callable[[BinaryIO, Advance], None]
+Upload = Callable[[BinaryIO, Advance], None]
 
 #: Writes an object's bytes to an open file that has the first so many of them already, for which a transfer
 #: broke off; if the remote can't go on there, truncates the file and begins again.
-Receive = Callable[[BinaryIO, int, Advance], None]
+Download = Callable[[BinaryIO, int, Advance], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RemoteObject:
     """An object to transfer.
 
     Attributes:
@@ -76,12 +76,12 @@ class Remote(Protocol):
 
     Attributes:
         url: Where it is, as shown to users: without a password.
-        batch: How many objects one call of `sends` or `receives` takes at most.
+        batch_size: How many objects one call of `uploads` or `downloads` takes at most.
         pointers: Whether the server removes objects that no Git LFS pointer in the repository names.
     """
 
     url: str
-    batch: int
+    batch_size: int
     pointers: bool
 
     @property
@@ -89,7 +89,7 @@ class Remote(Protocol):
         """The user name and the password that it was reached with, if it asked for any."""
         ...
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
         """How to send those objects that the remote doesn't have, by name; the others aren't in the result.
 
         Raises:
@@ -97,7 +97,7 @@ class Remote(Protocol):
         """
         ...
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
         """How to fetch those objects that the remote has, by name; the others aren't in the result.
 
         Raises:
@@ -106,7 +106,7 @@ class Remote(Protocol):
         ...
 
 
-def batches(objects: Sequence[Wanted], size: int) -> Iterator[list[Wanted]]:
+def batches(objects: Sequence[RemoteObject], size: int) -> Iterator[list[RemoteObject]]:
     """Objects in as many as one call may have."""
     rest = iter(objects)
     while some := list(islice(rest, size)):

@@ -10,11 +10,11 @@ from typing import TypeVar
 
 from git_theta.store.remote import TransferError
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RetryPolicy:
     """How hard to try.
 
     Attributes:
@@ -34,12 +34,12 @@ class Pace:
     patience: float = 300.0
 
 
-def persist(
-    attempt: Callable[[], Result],
-    pace: Pace,
+def with_retries(
+    attempt: Callable[[], _Result],
+    pace: RetryPolicy,
     wait: Callable[[float], object] = time.sleep,
     kept: Callable[[], int] = lambda: 0,
-) -> Result:
+) -> _Result:
     """The result of something that may fail.
 
     Args:
@@ -69,7 +69,7 @@ def persist(
         wait(_delay(failure, failures, pace))
 
 
-def _delay(failure: TransferError, failures: int, pace: Pace) -> float:
+def _delay(failure: TransferError, failures: int, pace: RetryPolicy) -> float:
     if failure.after is not None:
         if failure.after > pace.patience:
             raise TransferError(

@@ -10,8 +10,8 @@ from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import BinaryIO
 
-from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
-from git_theta.store.ssh_session import Session, remote_command
+from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
+from git_theta.store.ssh_session import SshSession, remote_command
 
 
 def ssh_command(settings: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class SshRemote:
         TransferError: The host or the path can't be one.
     """
 
-    batch = 10_000
+    batch_size = 10_000
     pointers = False
     credential = None
 
@@ -65,7 +65,7 @@ class SshRemote:
         self._command = [*ssh_arguments(command, host, port), remote_command(path)]
         self._closed = False
         # The last one put back is the first to be taken, so no more connections are made than are used.
-        self._idle: LifoQueue[Session | None] = LifoQueue()
+        self._idle: LifoQueue[SshSession | None] = LifoQueue()
         for _ in range(connections):
             self._idle.put(None)
 
@@ -80,7 +80,7 @@ class SshRemote:
     def close(self) -> None:
         """End the connections; one that's being used ends after that."""
         self._closed = True
-        idle: list[Session | None] = []
+        idle: list[SshSession | None] = []
         with suppress(Empty):
             while True:
                 idle.append(self._idle.get_nowait())
@@ -89,8 +89,8 @@ class SshRemote:
                 session.close()
             self._idle.put(None)
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
-        """How to send those objects that aren't there; see `Remote.sends`."""
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
+        """How to send those objects that aren't there; see `Remote.uploads`."""
         sizes = self._sizes(objects)
         return {
             wanted.oid: partial(self._send, wanted.oid)
@@ -98,8 +98,8 @@ class SshRemote:
             if not wanted.fits(sizes.get(wanted.oid))
         }
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
-        """How to fetch those objects that are there; see `Remote.receives`."""
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
+        """How to fetch those objects that are there; see `Remote.downloads`."""
         sizes = self._sizes(objects)
         return {
             wanted.oid: partial(self._receive, wanted.oid, sizes[wanted.oid])
@@ -107,7 +107,7 @@ class SshRemote:
             if wanted.fits(sizes.get(wanted.oid))
         }
 
-    def _sizes(self, objects: Sequence[Wanted]) -> dict[str, int]:
+    def _sizes(self, objects: Sequence[RemoteObject]) -> dict[str, int]:
         if not objects:
             return {}
         with self._session() as session:
@@ -122,10 +122,10 @@ class SshRemote:
             session.get(oid, size, file, have, advance)
 
     @contextmanager
-    def _session(self) -> Iterator[Session]:
+    def _session(self) -> Iterator[SshSession]:
         session = self._idle.get()
         try:
-            session = session or Session(self.url, self._command)
+            session = session or SshSession(self.url, self._command)
             yield session
         except BaseException:
             # Where the other end is in a request isn't known any more.

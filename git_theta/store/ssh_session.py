@@ -94,7 +94,7 @@ done
 _GIT_ONLY = "set theta.remote.NAME.url to a bucket, a folder or an LFS server, or use a host that has LFS"
 
 
-class Session:
+class SshSession:
     """One connection, with the script at its other end."""
 
     def __init__(self, url: str, command: Sequence[str]) -> None:

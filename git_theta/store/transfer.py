@@ -12,20 +12,20 @@ from functools import partial
 from typing import BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
-from git_theta.store.digest import digest, mapped
-from git_theta.store.local import LocalStore, told
-from git_theta.store.partial_download import incoming
-from git_theta.store.remote import Advance, Receive, Remote, Send, TransferError, Wanted, batches
-from git_theta.store.retry import Pace, persist
-from git_theta.store.transfer_pool import Crew, Meter, Transferred
+from git_theta.store.digest import map_file, sha256_hex
+from git_theta.store.local import LocalStore, store_errors
+from git_theta.store.partial_download import locked_download
+from git_theta.store.remote import Advance, Download, Remote, RemoteObject, TransferError, Upload, batches
+from git_theta.store.retry import RetryPolicy, with_retries
+from git_theta.store.transfer_pool import Meter, TransferPool, Transferred
 
 
 def push(
     remote: Remote,
-    objects: Sequence[Wanted],
+    objects: Sequence[RemoteObject],
     local: LocalStore,
     report: Advance = lambda _: None,
-    pace: Pace | None = None,
+    pace: RetryPolicy | None = None,
 ) -> Transferred:
     """Send objects that the remote doesn't have. What was sent stays there when others fail.
 
@@ -42,7 +42,7 @@ def push(
         ThetaError: The store can't be read.
     """
 
-    def send(wanted: Wanted, action: Send, meter: Meter) -> None:
+    def send(wanted: RemoteObject, action: Upload, meter: Meter) -> None:
         meter.at(0)
         with local.open(wanted.oid) as file:
             size = os.fstat(file.fileno()).st_size
@@ -50,19 +50,19 @@ def push(
         meter.at(size)
 
     try:
-        return Crew(remote.sends, send, lambda _: 0, lambda _: None, report, pace or Pace()).run(
-            objects, remote.batch
-        )
+        return TransferPool(
+            remote.uploads, send, lambda _: 0, lambda _: None, report, pace or RetryPolicy()
+        ).run(objects, remote.batch_size)
     except OSError as error:
         raise ThetaError(f"can't read the store {local.root}: {error.strerror or error}") from error
 
 
 def fetch(
     remote: Remote,
-    objects: Sequence[Wanted],
+    objects: Sequence[RemoteObject],
     local: LocalStore,
     report: Advance = lambda _: None,
-    pace: Pace | None = None,
+    pace: RetryPolicy | None = None,
 ) -> Transferred:
     """Fetch objects that the store doesn't have. What was fetched stays in the store when others fail.
 
@@ -78,9 +78,9 @@ def fetch(
         ThetaError: The disk is full, or the store can't be written.
     """
 
-    def receive(wanted: Wanted, action: Receive, meter: Meter) -> None:
+    def receive(wanted: RemoteObject, action: Download, meter: Meter) -> None:
         path = local.incoming / wanted.oid
-        with incoming(path, meter.wait) as file:
+        with locked_download(path, meter.wait) as file:
             if local.has(wanted.oid):
                 path.unlink()
                 meter.at(local.size(wanted.oid) or 0)
@@ -100,19 +100,19 @@ def fetch(
                     f"{remote.url} sent only {size} of the {wanted.size} bytes of object {wanted.oid}",
                     retry=True,
                 )
-            if digest(mapped(file)) != wanted.oid:
+            if sha256_hex(map_file(file)) != wanted.oid:
                 path.unlink()
                 raise _damaged(wanted.oid, remote.url, resumed=start > 0)
             local.adopt(file, path, wanted.oid)
             meter.at(size)
 
-    def kept(wanted: Wanted) -> int:
+    def kept(wanted: RemoteObject) -> int:
         try:
             return (local.incoming / wanted.oid).stat().st_size
         except FileNotFoundError:
             return 0
 
-    def absent(wanted: Wanted) -> ThetaError:
+    def absent(wanted: RemoteObject) -> ThetaError:
         return MissingObjectError(f"object {wanted.oid} isn't at {remote.url}")
 
     here = [wanted for wanted in objects if local.has(wanted.oid)]
@@ -120,36 +120,38 @@ def fetch(
         report(local.size(wanted.oid) or 0)
     names = {wanted.oid for wanted in here}
     missing = [wanted for wanted in objects if wanted.oid not in names]
-    with told(local.root):
-        crew = Crew(remote.receives, receive, kept, absent, report, pace or Pace())
-        return crew.run(missing, remote.batch, present=len(names))
+    with store_errors(local.root):
+        crew = TransferPool(remote.downloads, receive, kept, absent, report, pace or RetryPolicy())
+        return crew.run(missing, remote.batch_size, present=len(names))
 
 
-def present(remote: Remote, objects: Sequence[Wanted], pace: Pace | None = None) -> set[str]:
+def remote_has(remote: Remote, objects: Sequence[RemoteObject], pace: RetryPolicy | None = None) -> set[str]:
     """The names of those objects that a remote says it has.
 
     Raises:
         TransferError: It can't be reached, or refuses.
     """
     found: set[str] = set()
-    for some in batches(objects, remote.batch):
-        found.update(persist(partial(remote.receives, some), pace or Pace()))
+    for some in batches(objects, remote.batch_size):
+        found.update(with_retries(partial(remote.downloads, some), pace or RetryPolicy()))
     return found
 
 
-def lacking(remote: Remote, objects: Sequence[Wanted], pace: Pace | None = None) -> set[str]:
+def remote_lacks(
+    remote: Remote, objects: Sequence[RemoteObject], pace: RetryPolicy | None = None
+) -> set[str]:
     """The names of those objects that a push would send.
 
     Raises:
         TransferError: It can't be reached, or refuses.
     """
     found: set[str] = set()
-    for some in batches(objects, remote.batch):
-        found.update(persist(partial(remote.sends, some), pace or Pace()))
+    for some in batches(objects, remote.batch_size):
+        found.update(with_retries(partial(remote.uploads, some), pace or RetryPolicy()))
     return found
 
 
-def _bounded(file: BinaryIO, wanted: Wanted, meter: Meter, url: str) -> Advance:
+def _bounded(file: BinaryIO, wanted: RemoteObject, meter: Meter, url: str) -> Advance:
     """Refuses what goes on after an object's end; nothing else would stop it before the disk is full."""
 
     def advance(count: int) -> None:

@@ -12,11 +12,11 @@ from threading import Event, Lock, Thread
 from typing import Generic, TypeVar
 
 from git_theta.errors import ThetaError
-from git_theta.store.remote import Advance, TransferError, Wanted, batches
-from git_theta.store.retry import Pace, persist
+from git_theta.store.remote import Advance, RemoteObject, TransferError, batches
+from git_theta.store.retry import RetryPolicy, with_retries
 
-Action = TypeVar("Action")
-Result = TypeVar("Result")
+_Transfer = TypeVar("_Transfer")
+_Result = TypeVar("_Result")
 
 #: Seconds that threads are given to stop by themselves; one that waits for the network is left behind.
 _FAREWELL_SECONDS = 1.0
@@ -76,7 +76,7 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Crew(Generic[Action]):
+class TransferPool(Generic[_Transfer]):
     """Threads that transfer objects.
 
     Attributes:
@@ -88,15 +88,15 @@ class Crew(Generic[Action]):
         pace: How hard to try.
     """
 
-    ask: Callable[[Sequence[Wanted]], Mapping[str, Action]]
-    carry: Callable[[Wanted, Action, Meter], None]
-    kept: Callable[[Wanted], int]
-    absent: Callable[[Wanted], ThetaError | None]
+    ask: Callable[[Sequence[RemoteObject]], Mapping[str, _Transfer]]
+    carry: Callable[[RemoteObject, _Transfer, Meter], None]
+    kept: Callable[[RemoteObject], int]
+    absent: Callable[[RemoteObject], ThetaError | None]
     report: Advance
-    pace: Pace
+    pace: RetryPolicy
     _workers: list[Thread] = field(default_factory=list)
     #: Short, so that an action is asked for soon before it's used.
-    _queue: Queue[tuple[Wanted, Action] | None] = field(default_factory=lambda: Queue(_WAITING))
+    _queue: Queue[tuple[RemoteObject, _Transfer] | None] = field(default_factory=lambda: Queue(_WAITING))
     _began: float = 0.0
     _looked: float = 0.0
     _most: int = 1
@@ -108,7 +108,7 @@ class Crew(Generic[Action]):
     _present: int = 0
     _bytes: int = 0
 
-    def run(self, objects: Sequence[Wanted], batch: int, present: int = 0) -> Transferred:
+    def run(self, objects: Sequence[RemoteObject], batch: int, present: int = 0) -> Transferred:
         """Transfer objects.
 
         Args:
@@ -158,7 +158,7 @@ class Crew(Generic[Action]):
         if len(self._workers) < self._most and self._bytes < _FAST * (now - self._began):
             self._hire()
 
-    def _hand_out(self, objects: Sequence[Wanted], batch: int) -> None:
+    def _hand_out(self, objects: Sequence[RemoteObject], batch: int) -> None:
         for some in batches(objects, batch):
             self._check()
             actions = self._persist(partial(self.ask, some), _nothing)
@@ -169,7 +169,7 @@ class Crew(Generic[Action]):
                 else:
                     self._queue_up((wanted, action))
 
-    def _queue_up(self, task: tuple[Wanted, Action] | None) -> None:
+    def _queue_up(self, task: tuple[RemoteObject, _Transfer] | None) -> None:
         while True:
             # Many small objects may be waiting although none waits for long.
             if self._queue.full():
@@ -213,9 +213,9 @@ class Crew(Generic[Action]):
         # It's for the others, too.
         self._queue.put(None)
 
-    def _transfer(self, wanted: Wanted, first: Action) -> None:
+    def _transfer(self, wanted: RemoteObject, first: _Transfer) -> None:
         meter = self._meter()
-        action: Action | None = first
+        action: _Transfer | None = first
 
         def attempt() -> bool:
             nonlocal action
@@ -236,7 +236,7 @@ class Crew(Generic[Action]):
         else:
             self._no_action(wanted, meter)
 
-    def _no_action(self, wanted: Wanted, meter: Meter) -> None:
+    def _no_action(self, wanted: RemoteObject, meter: Meter) -> None:
         trouble = self.absent(wanted)
         with self._turn:
             if trouble:
@@ -246,8 +246,8 @@ class Crew(Generic[Action]):
         if not trouble:
             meter.at(wanted.size or 0)
 
-    def _persist(self, attempt: Callable[[], Result], kept: Callable[[], int]) -> Result:
-        return persist(attempt, self.pace, self._wait, kept)
+    def _persist(self, attempt: Callable[[], _Result], kept: Callable[[], int]) -> _Result:
+        return with_retries(attempt, self.pace, self._wait, kept)
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -28,7 +28,7 @@ _LEAST = 1 << 12
 _STALE_SECONDS = 600
 
 
-class Spares:
+class ValueCache:
     """Spare values, by their digests.
 
     Args:

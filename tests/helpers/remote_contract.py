@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.store.remote import Remote, TransferError, Wanted
+from git_theta.store.remote import Remote, RemoteObject, TransferError
 
 
-def named(data: bytes) -> Wanted:
-    return Wanted(hashlib.sha256(data).hexdigest(), len(data))
+def named(data: bytes) -> RemoteObject:
+    return RemoteObject(hashlib.sha256(data).hexdigest(), len(data))
 
 
 def varied(size: int, seed: int = 0) -> bytes:
@@ -33,17 +33,17 @@ def send(remote: Remote, folder: Path, data: bytes) -> int:
     with path.open("rb") as file:
         # The file may have been read for another attempt.
         file.seek(min(1, len(data)))
-        remote.sends([wanted])[wanted.oid](file, counts.append)
+        remote.uploads([wanted])[wanted.oid](file, counts.append)
     path.unlink()
     return sum(counts)
 
 
-def receive(remote: Remote, folder: Path, wanted: Wanted, have: bytes = b"") -> tuple[bytes, int]:
+def receive(remote: Remote, folder: Path, wanted: RemoteObject, have: bytes = b"") -> tuple[bytes, int]:
     """Fetch an object after a beginning; returns its bytes, and how many were counted."""
     counts = [0]
     with (folder / f"{wanted.oid}.part").open("w+b") as file:
         file.write(have)
-        remote.receives([wanted])[wanted.oid](file, len(have), counts.append)
+        remote.downloads([wanted])[wanted.oid](file, len(have), counts.append)
         file.seek(0)
         return file.read(), sum(counts)
 
@@ -58,32 +58,32 @@ class RemoteContract:
 
     def test_what_is_there_is_not_sent_again(self, remote: Remote, tmp_path: Path) -> None:
         send(remote, tmp_path, b"one")
-        assert set(remote.sends([named(b"one"), named(b"two")])) == {named(b"two").oid}
+        assert set(remote.uploads([named(b"one"), named(b"two")])) == {named(b"two").oid}
 
     def test_sending_twice_at_once_does_no_harm(self, remote: Remote, tmp_path: Path) -> None:
         wanted = named(b"twice")
-        first, second = remote.sends([wanted]), remote.sends([wanted])
-        for sends in (first, second):
+        first, second = remote.uploads([wanted]), remote.uploads([wanted])
+        for uploads in (first, second):
             path = tmp_path / "file"
             path.write_bytes(b"twice")
             with path.open("rb") as file:
-                sends[wanted.oid](file, int)
+                uploads[wanted.oid](file, int)
         assert receive(remote, tmp_path, wanted)[0] == b"twice"
 
     def test_what_is_missing_is_left_out(self, remote: Remote, tmp_path: Path) -> None:
         send(remote, tmp_path, b"one")
-        unsized = Wanted(named(b"one").oid, None)
-        assert set(remote.receives([unsized, named(b"two")])) == {unsized.oid}
+        unsized = RemoteObject(named(b"one").oid, None)
+        assert set(remote.downloads([unsized, named(b"two")])) == {unsized.oid}
 
     def test_an_object_of_another_size_is_not_there(self, remote: Remote, tmp_path: Path) -> None:
         send(remote, tmp_path, b"one")
-        longer = Wanted(named(b"one").oid, 4)
-        assert not remote.receives([longer])
-        assert set(remote.sends([longer])) == {longer.oid}
+        longer = RemoteObject(named(b"one").oid, 4)
+        assert not remote.downloads([longer])
+        assert set(remote.uploads([longer])) == {longer.oid}
 
     def test_nothing_is_asked_for(self, remote: Remote) -> None:
-        assert not remote.sends([])
-        assert not remote.receives([])
+        assert not remote.uploads([])
+        assert not remote.downloads([])
 
     def test_the_empty_object(self, remote: Remote, tmp_path: Path) -> None:
         send(remote, tmp_path, b"")
@@ -113,34 +113,34 @@ class RemoteContract:
             path = tmp_path / oid
             path.write_bytes(by_name[oid])
             with path.open("rb") as file:
-                sends[oid](file, int)
+                uploads[oid](file, int)
 
         def receive_one(oid: str) -> bytes:
             with (tmp_path / f"{oid}.part").open("w+b") as file:
-                receives[oid](file, 0, int)
+                downloads[oid](file, 0, int)
                 file.seek(0)
                 return file.read()
 
         with ThreadPoolExecutor(8) as pool:
-            sends = remote.sends(wanted)
-            assert list(sends) == list(by_name)
-            list(pool.map(send_one, sends))
-            receives = remote.receives(wanted)
+            uploads = remote.uploads(wanted)
+            assert list(uploads) == list(by_name)
+            list(pool.map(send_one, uploads))
+            downloads = remote.downloads(wanted)
             assert dict(zip(by_name, pool.map(receive_one, by_name), strict=True)) == by_name
 
     @pytest.mark.parametrize("oid", ["", "../../etc/passwd", "A" * 64, "a" * 63, "a" * 64 + "\n"])
     def test_names_are_checked(self, remote: Remote, oid: str) -> None:
         with pytest.raises(ValueError, match="isn't an object name"):
-            remote.sends([Wanted(oid, 1)])
+            remote.uploads([RemoteObject(oid, 1)])
         with pytest.raises(ValueError, match="isn't an object name"):
-            remote.receives([Wanted(oid, 1)])
+            remote.downloads([RemoteObject(oid, 1)])
 
     def test_a_file_that_breaks_leaves_nothing(self, remote: Remote, tmp_path: Path) -> None:
         data = varied(20_000_000)
         (tmp_path / "file").write_bytes(data)
         with (tmp_path / "file").open("rb") as opened, pytest.raises((TransferError, OSError)):
-            remote.sends([named(data)])[named(data).oid](Breaking(opened), int)  # type: ignore[arg-type]
-        assert not remote.receives([named(data)])
+            remote.uploads([named(data)])[named(data).oid](Breaking(opened), int)  # type: ignore[arg-type]
+        assert not remote.downloads([named(data)])
         # And the remote can still be used.
         send(remote, tmp_path, b"next")
         assert receive(remote, tmp_path, named(b"next"))[0] == b"next"

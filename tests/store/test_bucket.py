@@ -64,8 +64,8 @@ def test_damaged_bytes_are_not_sent(tmp_path: Path, size: int) -> None:
     wanted = named(varied(size))
     (tmp_path / "file").write_bytes(varied(size, seed=1))
     with (tmp_path / "file").open("rb") as file, pytest.raises(CorruptError, match="is damaged"):
-        remote.sends([wanted])[wanted.oid](file, int)
-    assert not remote.receives([wanted])
+        remote.uploads([wanted])[wanted.oid](file, int)
+    assert not remote.downloads([wanted])
 
 
 def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
@@ -74,13 +74,13 @@ def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
         send(remote, tmp_path, b"x")
     assert not caught.value.retry
     with pytest.raises(TransferError, match="no such bucket"):
-        remote.receives([named(b"x")])
+        remote.downloads([named(b"x")])
 
 
 def test_a_server_that_is_not_there(endpoint: str) -> None:
     remote = BucketRemote("s3://models", {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(TransferError, match="can't be asked") as caught:
-        remote.sends([named(b"x")])
+        remote.uploads([named(b"x")])
     assert caught.value.retry
     assert "AWS_ENDPOINT_URL" in caught.value.hint
     assert "retries" not in caught.value.message

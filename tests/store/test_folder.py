@@ -44,7 +44,7 @@ def test_it_is_laid_out_as_a_store(remote: FolderRemote, folder: Path, tmp_path:
 def send_from_store(remote: FolderRemote, store: LocalStore, data: bytes) -> str:
     oid = store.put([data])
     with store.open(oid) as file:
-        remote.sends([named(data)])[oid](file, int)
+        remote.uploads([named(data)])[oid](file, int)
     return oid
 
 
@@ -65,7 +65,7 @@ def test_a_file_whose_name_is_taken_by_another_is_copied(
         path.rename(tmp_path / "moved")
         path.write_bytes(b"y")
         path.chmod(0o444)
-        remote.sends([named(b"x")])[oid](file, int)
+        remote.uploads([named(b"x")])[oid](file, int)
     assert (folder / object_path(oid)).read_bytes() == b"x"
 
 
@@ -79,7 +79,7 @@ def test_damaged_bytes_are_refused(folder: Path, tmp_path: Path, mode: int | Non
     store.path(oid).write_bytes(b"y")
     store.path(oid).chmod(0o444)
     with store.path(oid).open("rb") as file, pytest.raises(TransferError, match="is damaged"):
-        remote.sends([named(b"x")])[oid](file, int)
+        remote.uploads([named(b"x")])[oid](file, int)
     assert [path for path in folder.rglob("*") if path.is_file()] == []
     assert store.path(oid).exists()
 
@@ -112,7 +112,7 @@ def test_a_shared_folder(folder: Path, tmp_path: Path, mode: int, file: int, dir
 def test_a_share_that_is_not_mounted(tmp_path: Path) -> None:
     remote = FolderRemote(tmp_path / "share" / "models")
     with pytest.raises(TransferError, match="isn't there") as caught:
-        remote.sends([named(b"x")])
+        remote.uploads([named(b"x")])
     assert "mounted" in caught.value.hint
     assert not (tmp_path / "share").exists()
 
@@ -122,7 +122,7 @@ def test_a_file_in_the_way(folder: Path, tmp_path: Path) -> None:
     folder.write_bytes(b"")
     remote = FolderRemote(folder)
     with pytest.raises(TransferError, match="can't be read: Not a directory"):
-        remote.sends([named(b"x")])
+        remote.uploads([named(b"x")])
 
 
 @pytest.fixture

@@ -10,17 +10,17 @@ import pytest
 from git_theta.errors import ThetaError
 from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
-from git_theta.store.pack_buffer import Hold
+from git_theta.store.pack_buffer import PackBuffer
 
 
 @pytest.fixture(params=[0, 5_000, 1 << 30])
-def holding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Hold:
+def holding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> PackBuffer:
     """Payloads wait in a file, some of them there, or in memory."""
     monkeypatch.setattr(pack_buffer, "_IN_MEMORY", request.param)
-    return Hold(LocalStore(tmp_path))
+    return PackBuffer(LocalStore(tmp_path))
 
 
-def test_payloads_come_back(holding: Hold) -> None:
+def test_payloads_come_back(holding: PackBuffer) -> None:
     payloads = [os.urandom(n % 300) for n in range(200)]
     with ThreadPoolExecutor(4) as pool:
         held = list(pool.map(holding.put, payloads))
@@ -29,7 +29,7 @@ def test_payloads_come_back(holding: Hold) -> None:
     holding.close()
 
 
-def test_equal_payloads_are_the_same(holding: Hold) -> None:
+def test_equal_payloads_are_the_same(holding: PackBuffer) -> None:
     one, other, same = (holding.put(payload) for payload in (b"one", b"other", b"one"))
     assert one == same
     assert len({one, other, same}) == 2
@@ -39,7 +39,7 @@ def test_equal_payloads_are_the_same(holding: Hold) -> None:
 
 def test_what_was_taken_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pack_buffer, "_IN_MEMORY", 1000)
-    holding = Hold(LocalStore(tmp_path))
+    holding = PackBuffer(LocalStore(tmp_path))
     before = len(os.listdir("/dev/fd"))
     for _ in range(20):
         payload = os.urandom(900)
@@ -48,7 +48,7 @@ def test_what_was_taken_makes_room(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     holding.close()
 
 
-def test_nothing_stays(holding: Hold, tmp_path: Path) -> None:
+def test_nothing_stays(holding: PackBuffer, tmp_path: Path) -> None:
     before = len(os.listdir("/dev/fd"))
     for _ in range(10):
         holding.put(os.urandom(1000))
@@ -63,7 +63,7 @@ def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(pack_buffer, "_IN_MEMORY", 0)
     monkeypatch.setattr(os, "pwrite", full)
-    holding = Hold(LocalStore(tmp_path))
+    holding = PackBuffer(LocalStore(tmp_path))
     with pytest.raises(ThetaError, match="free some disk space"):
         holding.put(b"payload")
     holding.close()

@@ -11,7 +11,7 @@ from git_theta.model.manifest import ObjectRef
 from git_theta.store import packs
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.store.pack_buffer import Held
+from git_theta.store.pack_buffer import BufferedPayload
 from git_theta.store.packs import pack
 
 
@@ -27,7 +27,7 @@ def test_payloads_share_packs_of_bounded_size(tmp_path: Path, monkeypatch: pytes
     store = LocalStore(tmp_path)
     payloads = [os.urandom(200 + n) for n in range(23)]
     with Batch(store) as batch:
-        held = [batch.hold.put(payload) for payload in payloads]
+        held = [batch.buffer.put(payload) for payload in payloads]
         places = pack(held, batch)
     assert [stored(store, places[item]) for item in held] == payloads
     sizes = [size for _, size in store.list()]
@@ -38,7 +38,7 @@ def test_payloads_share_packs_of_bounded_size(tmp_path: Path, monkeypatch: pytes
 def test_equal_payloads_are_in_one_place(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     with Batch(store) as batch:
-        places = pack((batch.hold.put(payload) for payload in (b"one", b"other", b"one")), batch)
+        places = pack((batch.buffer.put(payload) for payload in (b"one", b"other", b"one")), batch)
     assert sorted(stored(store, place) for place in places.values()) == [b"one", b"other"]
     assert [size for _, size in store.list()] == [8]
 
@@ -46,7 +46,7 @@ def test_equal_payloads_are_in_one_place(tmp_path: Path) -> None:
 def test_one_payload_is_an_object_of_its_own(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     with Batch(store) as batch:
-        (place,) = pack([batch.hold.put(b"alone")], batch).values()
+        (place,) = pack([batch.buffer.put(b"alone")], batch).values()
     assert (place.offset, place.length) == (0, None)
     assert stored(store, place) == b"alone"
 
@@ -58,10 +58,10 @@ def test_a_pack_is_written_while_payloads_are_made(tmp_path: Path, monkeypatch: 
 
     with Batch(store) as batch:
 
-        def made() -> Iterator[Held]:
+        def made() -> Iterator[BufferedPayload]:
             for n in range(50):
-                waiting.append(len(batch.hold._kept))
-                yield batch.hold.put(bytes([n]) * 30)
+                waiting.append(len(batch.buffer._kept))
+                yield batch.buffer.put(bytes([n]) * 30)
 
         pack(made(), batch)
     assert max(waiting) <= 1
@@ -70,8 +70,8 @@ def test_a_pack_is_written_while_payloads_are_made(tmp_path: Path, monkeypatch: 
 def test_a_payload_that_cannot_be_made_leaves_nothing(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
 
-    def made(batch: Batch) -> Iterator[Held]:
-        yield batch.hold.put(b"one")
+    def made(batch: Batch) -> Iterator[BufferedPayload]:
+        yield batch.buffer.put(b"one")
         raise ThetaError("no more")
 
     with pytest.raises(ThetaError, match="no more"), Batch(store) as batch:

@@ -9,7 +9,7 @@ import pytest
 
 from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.store.local import LocalStore
-from git_theta.store.quarantine import aside, bring_back
+from git_theta.store.quarantine import quarantine, restore_quarantined
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> LocalStore:
 
 def test_what_was_not_dropped_comes_back(store: LocalStore) -> None:
     one, two, three = (store.put([data]) for data in (b"one", b"two", b"three"))
-    with aside(store) as away:
+    with quarantine(store) as away:
         assert all(away.take(oid) for oid in (one, two, three))
         assert not away.take(one)
         assert not any(store.has(oid) for oid in (one, two, three))
@@ -34,7 +34,7 @@ def test_an_interruption_brings_all_back(store: LocalStore) -> None:
     oid = store.put([b"one"])
 
     def interrupted() -> None:
-        with aside(store) as away:
+        with quarantine(store) as away:
             away.take(oid)
             raise KeyboardInterrupt
 
@@ -49,13 +49,13 @@ def test_what_a_killed_process_left_comes_back_and_is_never_swept(store: LocalSt
     folder.mkdir()
     store.path(oid).rename(folder / oid)
     store.sweep(older_than=-1)
-    with aside(store):
+    with quarantine(store):
         assert store.has(oid)
 
 
 def test_what_was_written_again_meanwhile_stays(store: LocalStore) -> None:
     oid = store.put([b"one"])
-    with aside(store) as away:
+    with quarantine(store) as away:
         store.path(oid).chmod(0o644)
         store.path(oid).write_bytes(b"damaged")
         away.take(oid)
@@ -65,7 +65,7 @@ def test_what_was_written_again_meanwhile_stays(store: LocalStore) -> None:
 
 
 def test_one_at_a_time(store: LocalStore) -> None:
-    with aside(store), pytest.raises(ThetaError, match="another process"), aside(store):
+    with quarantine(store), pytest.raises(ThetaError, match="another process"), quarantine(store):
         pass
 
 
@@ -89,18 +89,18 @@ def test_whoever_misses_what_a_killed_process_left_gets_it_back(store: LocalStor
 
 
 def test_bringing_back_what_a_killed_process_left(store: LocalStore) -> None:
-    bring_back(store)
+    restore_quarantined(store)
     assert not store.root.exists()
     oid = left(store)
-    bring_back(store)
+    restore_quarantined(store)
     assert store.path(oid).exists()
 
 
 def test_what_a_running_process_has_taken_out_stays_out(store: LocalStore) -> None:
     oid = store.put([b"one"])
-    with aside(store) as away:
+    with quarantine(store) as away:
         away.take(oid)
-        bring_back(store)
+        restore_quarantined(store)
         assert not store.has(oid)
         with pytest.raises(MissingObjectError):
             store.get(oid)
@@ -109,10 +109,10 @@ def test_what_a_running_process_has_taken_out_stays_out(store: LocalStore) -> No
 _ENDED = """
 import os, signal, sys
 from pathlib import Path
-from git_theta.store.quarantine import aside
+from git_theta.store.quarantine import quarantine
 from git_theta.store.local import LocalStore
 store = LocalStore(Path(sys.argv[1]))
-with aside(store) as away:
+with quarantine(store) as away:
     away.take(sys.argv[2])
     os.kill(os.getpid(), signal.SIGTERM)
 """
@@ -127,6 +127,6 @@ def test_being_told_to_end_brings_all_back(store: LocalStore) -> None:
 
 def test_what_signals_do_is_as_before(store: LocalStore) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with aside(store):
+    with quarantine(store):
         pass
     assert signal.getsignal(signal.SIGTERM) is before

@@ -13,7 +13,7 @@ import pytest
 
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
-from git_theta.store.remote import TransferError, Wanted
+from git_theta.store.remote import RemoteObject, TransferError
 from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
 from git_theta.store.ssh_session import remote_command
 from tests.helpers import sshd
@@ -132,14 +132,14 @@ def test_a_path_from_home(bare: Path, tmp_path: Path) -> None:
     home = shlex.quote(str(tmp_path))
     run = f'cd /; HOME={home} exec sh -c "$1"'
     with here(tmp_path, f"~/{bare.name}", run) as remote:
-        assert remote.sends([named(b"x")])
+        assert remote.uploads([named(b"x")])
 
 
 @pytest.mark.parametrize("path", ["-rf", "~$(touch oops)/x", "$(touch oops)", "`touch oops`", "a;touch oops"])
 def test_paths_are_not_run(tmp_path: Path, path: str) -> None:
     run = f'cd {shlex.quote(str(tmp_path))}; exec sh -c "$1"'
     with here(tmp_path, path, run) as remote, pytest.raises(TransferError, match="no repository there"):
-        remote.sends([named(b"x")])
+        remote.uploads([named(b"x")])
     assert not (tmp_path / "oops").exists()
 
 
@@ -175,7 +175,7 @@ def test_a_server_for_git_alone(bare: Path, tmp_path: Path, script: str) -> None
         here(tmp_path, bare, script) as remote,
         pytest.raises(TransferError, match="other than Git") as caught,
     ):
-        remote.sends([named(b"x")])
+        remote.uploads([named(b"x")])
     assert "theta.remote.NAME.url" in caught.value.hint
     assert not caught.value.retry
 
@@ -193,7 +193,7 @@ def test_a_server_that_can_not_be_reached(bare: Path, tmp_path: Path, words: str
         here(tmp_path, bare, script) as remote,
         pytest.raises(TransferError, match="can't be reached") as caught,
     ):
-        remote.receives([named(b"x")])
+        remote.downloads([named(b"x")])
     assert words in str(caught.value)
     assert caught.value.retry is retry
 
@@ -201,7 +201,7 @@ def test_a_server_that_can_not_be_reached(bare: Path, tmp_path: Path, words: str
 def test_ssh_is_not_installed() -> None:
     remote = SshRemote(["/nowhere/ssh"], "host", None, "/path")
     with pytest.raises(TransferError, match="can't be run"):
-        remote.sends([named(b"x")])
+        remote.uploads([named(b"x")])
 
 
 @pytest.fixture
@@ -230,13 +230,13 @@ def test_a_connection_that_is_cut_while_sending(
     data = varied(9_000_000)
     oid = named(data).oid
     (tmp_path / "file").write_bytes(data)
-    sends = killable.sends([named(data)])
+    uploads = killable.uploads([named(data)])
     with (tmp_path / "file").open("rb") as file:
         with pytest.raises(TransferError, match="connection was lost") as caught:
-            sends[oid](file, cut)
+            uploads[oid](file, cut)
         assert caught.value.retry
         assert not (bare / "theta" / object_path(oid)).exists()
-        sends[oid](file, int)
+        uploads[oid](file, int)
     assert receive(killable, tmp_path, named(data))[0] == data
     assert [path.name for path in (bare / "theta/objects").rglob("*") if path.is_file()] == [oid]
 
@@ -246,7 +246,7 @@ def test_a_connection_that_is_cut_while_fetching(
 ) -> None:
     data = varied(9_000_000)
     send(killable, tmp_path, data)
-    receives = killable.receives([named(data)])
+    downloads = killable.downloads([named(data)])
     counts: list[int] = []
 
     def count_and_cut(count: int) -> None:
@@ -255,7 +255,7 @@ def test_a_connection_that_is_cut_while_fetching(
 
     with (tmp_path / "part").open("w+b") as file:
         with pytest.raises(TransferError, match="connection was lost") as caught:
-            receives[named(data).oid](file, 0, count_and_cut)
+            downloads[named(data).oid](file, 0, count_and_cut)
         file.seek(0)
         have = file.read()
     assert caught.value.retry
@@ -267,9 +267,9 @@ def test_a_connection_that_is_cut_while_fetching(
 def test_bytes_that_are_damaged_on_the_way(bare: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"other")
     with here(tmp_path, bare) as remote:
-        sends = remote.sends([named(b"right")])
+        uploads = remote.uploads([named(b"right")])
         with (tmp_path / "file").open("rb") as file, pytest.raises(TransferError, match="damaged"):
-            sends[named(b"right").oid](file, int)
+            uploads[named(b"right").oid](file, int)
     assert files(bare) == []
 
 
@@ -357,13 +357,13 @@ def hostile(folder: Path, size: str) -> SshRemote:
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_a_host_that_sends_another_size(tmp_path: Path, size: str, known: bool) -> None:
-    wanted = Wanted(named(b"a").oid, 1 if known else None)
+    wanted = RemoteObject(named(b"a").oid, 1 if known else None)
     with (
         hostile(tmp_path, size) as remote,
         (tmp_path / "part").open("w+b") as file,
         pytest.raises(TransferError),
     ):
-        remote.receives([wanted])[wanted.oid](file, 0, int)
+        remote.downloads([wanted])[wanted.oid](file, 0, int)
     assert (tmp_path / "part").stat().st_size == 0
 
 
@@ -375,7 +375,7 @@ def test_a_host_that_answers_nonsense(tmp_path: Path, answer: str) -> None:
         here(tmp_path, "/p", script) as remote,
         pytest.raises(TransferError, match="doesn't answer as it should"),
     ):
-        remote.receives([named(b"a")])
+        remote.downloads([named(b"a")])
 
 
 def test_settings_of_the_host_do_not_change_sizes(bare: Path, tmp_path: Path) -> None:
@@ -384,4 +384,4 @@ def test_settings_of_the_host_do_not_change_sizes(bare: Path, tmp_path: Path) ->
     with here(tmp_path, bare, f"export BLOCK_SIZE QUOTING_STYLE TIME_STYLE; {run}") as remote:
         send(remote, tmp_path, data[0])
         send(remote, tmp_path, data[-1])
-        assert set(remote.receives(list(map(named, data)))) == {named(data[0]).oid, named(data[-1]).oid}
+        assert set(remote.downloads(list(map(named, data)))) == {named(data[0]).oid, named(data[-1]).oid}

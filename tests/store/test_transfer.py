@@ -19,11 +19,11 @@ import pytest
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.store.local import LocalStore
-from git_theta.store.partial_download import incoming
-from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
-from git_theta.store.transfer import Pace, fetch, push
+from git_theta.store.partial_download import locked_download
+from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
+from git_theta.store.transfer import RetryPolicy, fetch, push
 
-QUICK = Pace(delay=0.0)
+QUICK = RetryPolicy(delay=0.0)
 
 Fault = Callable[[str, int], None]
 
@@ -32,8 +32,8 @@ def name(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def wanted(*objects: bytes) -> list[Wanted]:
-    return [Wanted(name(data), len(data)) for data in objects]
+def wanted(*objects: bytes) -> list[RemoteObject]:
+    return [RemoteObject(name(data), len(data)) for data in objects]
 
 
 @dataclass
@@ -49,17 +49,17 @@ class Fake:
     #: Objects whose transfer is cut after so many bytes; once each.
     cut: dict[str, int] = field(default_factory=dict)
     url: str = "fake://remote"
-    batch: int = 3
+    batch_size: int = 3
 
     def having(self, *objects: bytes) -> Fake:
         self.objects |= {name(data): data for data in objects}
         return self
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
         self.asked.append([each.oid for each in objects])
         return {each.oid: partial(self._send, each.oid) for each in objects if each.oid not in self.objects}
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
         self.asked.append([each.oid for each in objects])
         return {each.oid: partial(self._receive, each.oid) for each in objects if each.oid in self.objects}
 
@@ -124,7 +124,7 @@ def test_nothing_to_do(store: LocalStore) -> None:
 
 
 def test_an_unknown_size(store: LocalStore) -> None:
-    assert fetch(Fake().having(A), [Wanted(name(A), None)], store, pace=QUICK).count == 1
+    assert fetch(Fake().having(A), [RemoteObject(name(A), None)], store, pace=QUICK).count == 1
     store.verify(name(A))
 
 
@@ -189,7 +189,7 @@ def test_more_threads_where_many_objects_take_a_while_each(store: LocalStore) ->
     for data in objects:
         store.put([data])
     assert push(Fake(fault=slow), wanted(*objects), store).count == 60
-    assert len(threads) > Pace().first
+    assert len(threads) > RetryPolicy().first
 
 
 def test_a_wait_that_is_too_long_is_a_failure(store: LocalStore) -> None:
@@ -226,13 +226,13 @@ def test_progress_gives_more_tries(store: LocalStore) -> None:
             remote.cut[oid] = 10 * attempt
 
     remote.fault = fault
-    assert fetch(remote, wanted(A), store, pace=Pace(tries=2, delay=0.0)).count == 1
+    assert fetch(remote, wanted(A), store, pace=RetryPolicy(tries=2, delay=0.0)).count == 1
     assert remote.starts == list(range(0, 100, 10))
 
 
 def test_a_failed_download_goes_on_in_a_later_fetch(store: LocalStore) -> None:
     remote = Fake(cut={name(A): 50}).having(A)
-    once = Pace(tries=1, delay=0.0)
+    once = RetryPolicy(tries=1, delay=0.0)
     done = fetch(remote, wanted(A), store, pace=once)
     assert "Connection reset by peer" in str(done.failed[name(A)])
     assert left(store) == [name(A)]
@@ -273,17 +273,20 @@ def test_a_full_disk_stops_everything(store: LocalStore) -> None:
 
     with pytest.raises(ThetaError, match=r"No space left on device\nhint: free some disk space"):
         fetch(
-            Fake(fault=fault).having(A, B, C, D), wanted(A, B, C, D), store, pace=Pace(threads=1, delay=0.0)
+            Fake(fault=fault).having(A, B, C, D),
+            wanted(A, B, C, D),
+            store,
+            pace=RetryPolicy(threads=1, delay=0.0),
         )
     assert [oid for oid, _ in store.list()] == [name(A)]
 
 
 def test_a_remote_that_refuses(store: LocalStore) -> None:
     class Closed(Fake):
-        def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+        def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
             if self.asked:
                 raise TransferError("closed")
-            return super().receives(objects)
+            return super().downloads(objects)
 
     with pytest.raises(TransferError, match="closed"):
         fetch(Closed().having(A, B, C, D), wanted(A, B, C, D), store, pace=QUICK)
@@ -291,11 +294,11 @@ def test_a_remote_that_refuses(store: LocalStore) -> None:
 
 
 def test_no_thread_stays_when_asking_fails(store: LocalStore) -> None:
-    def refuse(_objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+    def refuse(_objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     remote, before = Fake(), threading.enumerate()
-    remote.receives = refuse  # type: ignore[method-assign]
+    remote.downloads = refuse  # type: ignore[method-assign]
     with pytest.raises(ThetaError):
         fetch(remote, wanted(A, B), store, pace=QUICK)
     assert threading.enumerate() == before
@@ -330,7 +333,7 @@ def test_a_file_that_another_writes_is_waited_for(store: LocalStore) -> None:
         raise Enough
 
     path = store.incoming / name(A)
-    with incoming(path, wait), pytest.raises(Enough), incoming(path, wait):
+    with locked_download(path, wait), pytest.raises(Enough), locked_download(path, wait):
         pass
     assert len(waits) == 1
     assert left(store) == []
@@ -350,13 +353,13 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from git_theta.store.local import LocalStore
-from git_theta.store.remote import Wanted
+from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
 class Slow:
-    url, batch = "slow://", 1
+    url, batch_size = "slow://", 1
 
-    def receives(self, objects):
+    def downloads(self, objects):
         def receive(file, start, advance):
             file.write(b"a" * 50)
             file.flush()
@@ -365,7 +368,7 @@ class Slow:
             {then}
         return {{each.oid: receive for each in objects}}
 
-fetch(Slow(), [Wanted(sys.argv[2], 100)], LocalStore(Path(sys.argv[1])))
+fetch(Slow(), [RemoteObject(sys.argv[2], 100)], LocalStore(Path(sys.argv[1])))
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from git_theta.model.digest import digest
 from git_theta.store import value_cache
-from git_theta.store.value_cache import Spares
+from git_theta.store.value_cache import ValueCache
 
 VALUE = bytes(range(256)) * 40
 
@@ -18,42 +18,42 @@ def pieces() -> list[memoryview]:
 
 
 def test_a_value_can_be_taken_once(tmp_path: Path) -> None:
-    spares = Spares(tmp_path / "values")
-    key = spares.write(pieces(), len(VALUE))
+    cache = ValueCache(tmp_path / "values")
+    key = cache.write(pieces(), len(VALUE))
     assert key == digest(VALUE)
-    assert spares.take(key, len(VALUE)) == VALUE
-    assert spares.take(key, len(VALUE)) is None
+    assert cache.take(key, len(VALUE)) == VALUE
+    assert cache.take(key, len(VALUE)) is None
     assert list((tmp_path / "values").iterdir()) == []
 
 
 def test_damage_is_noticed(tmp_path: Path) -> None:
-    spares = Spares(tmp_path)
-    key = spares.write(pieces(), len(VALUE))
-    assert spares.take(key, len(VALUE) + 1) is None
+    cache = ValueCache(tmp_path)
+    key = cache.write(pieces(), len(VALUE))
+    assert cache.take(key, len(VALUE) + 1) is None
     (tmp_path / key).write_bytes(VALUE[::-1])
-    assert spares.take(key, len(VALUE)) is None
+    assert cache.take(key, len(VALUE)) is None
 
 
 def test_without_room_only_the_digest_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(value_cache, "_MOST", 1000)
-    key = Spares(tmp_path).write(pieces(), len(VALUE))
+    key = ValueCache(tmp_path).write(pieces(), len(VALUE))
     assert key == digest(VALUE)
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").touch()
-    assert Spares(tmp_path / "file").write(pieces(), len(VALUE)) == key
+    assert ValueCache(tmp_path / "file").write(pieces(), len(VALUE)) == key
 
 
 def test_what_nobody_came_for_is_removed(tmp_path: Path) -> None:
-    spares = Spares(tmp_path)
-    old = spares.write(pieces(), len(VALUE))
+    cache = ValueCache(tmp_path)
+    old = cache.write(pieces(), len(VALUE))
     past = time.time() - 3600
     os.utime(tmp_path / old, (past, past))
-    new = Spares(tmp_path).write([memoryview(VALUE[::-1])], len(VALUE))
+    new = ValueCache(tmp_path).write([memoryview(VALUE[::-1])], len(VALUE))
     assert [path.name for path in tmp_path.iterdir()] == [new]
 
 
 def test_small_values_are_not_kept(tmp_path: Path) -> None:
-    spares = Spares(tmp_path / "values")
-    key = spares.write([memoryview(b"1234")], 4)
+    cache = ValueCache(tmp_path / "values")
+    key = cache.write([memoryview(b"1234")], 4)
     assert key == digest(b"1234")
-    assert spares.take(key, 4) is None
+    assert cache.take(key, 4) is None

@@ -178,10 +178,10 @@ class Process:
 
     def _fetch(self, objects: Mapping[str, int | None]) -> None:
         if objects:
-            from git_theta.git.remote.fetch import ensure
+            from git_theta.git.remote.fetch import ensure_objects
 
             with interruptible():
-                ensure(self._repository, objects)
+                ensure_objects(self._repository, objects)
 
     def _fetch_absent(self) -> None:
         """Get what the delayed files lack; Git is told of a failure when it asks for a file again."""

@@ -57,18 +57,18 @@ def _send(args: Sequence[str]) -> None:
     """Send the objects that a push needs."""
     from git_theta.git.drivers.hook_input import told
     from git_theta.git.plumbing.parent_command import is_quiet, is_rehearsal
-    from git_theta.git.remote.dry_run import would_send
+    from git_theta.git.remote.dry_run import sizes_to_send
     from git_theta.git.remote.lfs_ref import REF
     from git_theta.git.remote.push import push_updates
-    from git_theta.git.remote.ref_updates import parse_updates, untold
+    from git_theta.git.remote.ref_updates import mirror_deletions, parse_updates
     from git_theta.report.words import human_size, plural, transferred
 
     # Names of refs needn't be UTF-8.
     name, url, lines = told(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
     repository = Repository(Git())
-    updates = [*parse_updates(lines), *untold(repository.git, name, url, REF)]
+    updates = [*parse_updates(lines), *mirror_deletions(repository.git, name, url, REF)]
     if is_rehearsal():
-        sizes = would_send(repository, name, url, updates)
+        sizes = sizes_to_send(repository, name, url, updates)
         if sizes:
             note(f"would send {plural(len(sizes), 'object')}, {human_size(sum(sizes))}")
         return

@@ -119,9 +119,9 @@ class Sides:
             if isinstance(reader, StoredReader)
         ]
         if self._repository and entries:
-            from git_theta.git.remote.fetch import ensure, needed
+            from git_theta.git.remote.fetch import ensure_objects, needed_objects
 
-            ensure(self._repository, needed(entries))
+            ensure_objects(self._repository, needed_objects(entries))
 
     def close(self) -> None:
         """Write the cache and end helper processes."""

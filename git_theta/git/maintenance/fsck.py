@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from git_theta.encoding.decode import read_value
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.git.maintenance.reachability import Manifests, in_use
-from git_theta.git.remote.remotes import opened, remote_of
+from git_theta.git.remote.remotes import connected, open_remote
 from git_theta.git.repository.manifest_walk import Version, commits, everywhere, in_index, objects_of, pushed
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry
 from git_theta.runtime.threads import run_all
 from git_theta.smudge import Smudger
-from git_theta.store.base import missing
-from git_theta.store.remote import Wanted
-from git_theta.store.transfer import present
+from git_theta.store.base import missing_object
+from git_theta.store.remote import RemoteObject
+from git_theta.store.transfer import remote_has
 
 #: Parameters that are named for an object that's missing.
 _MOST_NAMES = 3
@@ -219,11 +219,11 @@ def check_remote(repository: Repository, name: str, revs: Iterable[str] = ()) ->
     revs = list(revs)
     versions = list(everywhere(repository.git, revs).values())
     wanted = [
-        Wanted(oid, repository.store.size(oid) if size is None else size)
+        RemoteObject(oid, repository.store.size(oid) if size is None else size)
         for oid, size in sorted(objects_of(versions).items())
     ]
-    with opened(remote_of(repository, name, "download")) as remote:
-        url, found = remote.url, present(remote, wanted)
+    with connected(open_remote(repository, name, "download")) as remote:
+        url, found = remote.url, remote_has(remote, wanted)
     missing = [each.oid for each in wanted if each.oid not in found]
     places = _places(repository, revs)
     needed_by = {oid: v for v in reversed(versions) for oid in (v.manifest.oids() if v.manifest else ())}
@@ -254,7 +254,7 @@ def _absences(work: Plan) -> list[Problem]:
         for oid in {ref.oid for ref in entry.source.payloads()} & work.missing:
             needed_by.setdefault((oid, place), []).append(entry.name)
     return [
-        Problem(f"{_listed(names)}: {missing(oid).message}", *place)
+        Problem(f"{_listed(names)}: {missing_object(oid).message}", *place)
         for (oid, place), names in needed_by.items()
     ]
 

@@ -18,12 +18,12 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.maintenance.reachability import Manifests, Needs, lock_files, survey
-from git_theta.git.remote.remotes import opened, remote_of
+from git_theta.git.remote.remotes import connected, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.store.local import LocalStore
-from git_theta.store.quarantine import aside, bring_back
-from git_theta.store.remote import Remote, Wanted
-from git_theta.store.transfer import present
+from git_theta.store.quarantine import quarantine, restore_quarantined
+from git_theta.store.remote import Remote, RemoteObject
+from git_theta.store.transfer import remote_has
 
 _DAY = 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY, "w": 7 * _DAY, "y": 365 * _DAY}
@@ -166,7 +166,7 @@ def prune(repository: Repository, options: Options) -> Pruned:
         UsageError: The remote has no objects of its own, as it's this repository.
     """
     store = repository.store
-    bring_back(store)
+    restore_quarantined(store)
     if not options.dry_run:
         _wait_for_others(repository.common_dir, options.patience)
     now = time.time()
@@ -178,9 +178,9 @@ def prune(repository: Repository, options: Options) -> Pruned:
         return decide(objects, survey(manifests, repository.common_dir, options.remote, young), grace)
 
     fates = judge(objects)
-    doubtful = [Wanted(o.oid, o.size) for o in objects if fates[o.oid] in (Fate.PUSHED, Fate.UNKNOWN)]
+    doubtful = [RemoteObject(o.oid, o.size) for o in objects if fates[o.oid] in (Fate.PUSHED, Fate.UNKNOWN)]
     if options.remote and options.verify:
-        with opened(remote_of(repository, options.remote, "download")) as remote:
+        with connected(open_remote(repository, options.remote, "download")) as remote:
             there = at_remote(remote, doubtful, store)
     else:
         # A branch of the remote has them, so they were sent.
@@ -190,7 +190,7 @@ def prune(repository: Repository, options: Options) -> Pruned:
         oid: Fate.ABSENT if fate is Fate.PUSHED else fate for oid, fate in fates.items()
     }
     if leaving and not options.dry_run:
-        with aside(store) as away:
+        with quarantine(store) as away:
             # Who relied on one before made it young; who comes now doesn't see it.
             taken = [
                 replace(item, written=away.written(item.oid))
@@ -224,7 +224,7 @@ def list_objects(store: LocalStore) -> list[Stored]:
     return sorted(found, key=lambda item: item.oid)
 
 
-def at_remote(remote: Remote, wanted: Sequence[Wanted], store: LocalStore) -> set[str]:
+def at_remote(remote: Remote, wanted: Sequence[RemoteObject], store: LocalStore) -> set[str]:
     """Those of some objects that a remote has.
 
     Raises:
@@ -237,7 +237,7 @@ def at_remote(remote: Remote, wanted: Sequence[Wanted], store: LocalStore) -> se
     probe = store.put([secrets.token_bytes(32)])
     try:
         # Not alone: servers may refuse to answer for objects that they have none of.
-        found = present(remote, [Wanted(probe, 32), *wanted])
+        found = remote_has(remote, [RemoteObject(probe, 32), *wanted])
     finally:
         store.path(probe).unlink(missing_ok=True)
     if probe in found:

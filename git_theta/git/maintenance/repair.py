@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from git_theta.errors import MissingObjectError, ThetaError
-from git_theta.git.remote.remotes import opened, remote_of, sources
+from git_theta.git.remote.remotes import connected, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
-from git_theta.store.quarantine import aside
-from git_theta.store.remote import Wanted
+from git_theta.store.quarantine import quarantine
+from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
 
@@ -56,12 +56,12 @@ def repair(
     # Without its neighbours: what they have may be links to the same damaged files.
     store = LocalStore(repository.store.root)
     troubles: dict[str, ThetaError] = {}
-    with aside(store) as away:
+    with quarantine(store) as away:
         for oid in damaged:
             away.take(oid)
         names = sorted({*damaged, *missing})
-        wanted = [Wanted(oid, sizes.get(oid)) for oid in names]
-        for name in [remote] if remote else sources(repository):
+        wanted = [RemoteObject(oid, sizes.get(oid)) for oid in names]
+        for name in [remote] if remote else fetch_remotes(repository):
             if not wanted:
                 break
             failed = _fetch(repository, name, wanted, store)
@@ -72,11 +72,13 @@ def repair(
     return Repaired(tuple(oid for oid in names if oid not in lacking), troubles if wanted else {})
 
 
-def _fetch(repository: Repository, name: str, wanted: list[Wanted], store: LocalStore) -> ThetaError | None:
+def _fetch(
+    repository: Repository, name: str, wanted: list[RemoteObject], store: LocalStore
+) -> ThetaError | None:
     """Fetch what a remote has of some objects; why it didn't give all of them."""
     try:
         with (
-            opened(remote_of(repository, name, "download")) as place,
+            connected(open_remote(repository, name, "download")) as place,
             progress(f"fetching from {place.url}", sum(each.size or 0 for each in wanted)) as advance,
         ):
             done = fetch(place, wanted, store, advance)

@@ -12,7 +12,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.save_rules import remember
-from git_theta.git.remote.fetch import ensure, needed
+from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.merge_rules import check
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged, Merger
@@ -117,8 +117,8 @@ class RepositoryBackend:
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `Backend.value`."""
         # What a preview made is in its own store only.
-        absent = {oid: size for oid, size in needed([entry]).items() if not self.store.has(oid)}
-        ensure(self.workspace.repository, absent)
+        absent = {oid: size for oid, size in needed_objects([entry]).items() if not self.store.has(oid)}
+        ensure_objects(self.workspace.repository, absent)
         return read_value(entry, self.store)
 
     def others(self) -> Mapping[str, str]:

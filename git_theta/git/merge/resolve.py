@@ -14,7 +14,7 @@ from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
-from git_theta.git.remote.fetch import ensure
+from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.conflict_records import Record, Stages
 from git_theta.git.repository.merge_rules import merge_rules
@@ -179,7 +179,7 @@ def write_versions(repository: Repository, known_files: KnownFiles, versions: Co
     if taken:
         raise GitError(f"{taken[0]} exists already", "move it away first")
     objects = (manifest.objects() for manifest in names.values())
-    ensure(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
+    ensure_objects(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
     for name, manifest in names.items():
         with Replacement(name) as new:
             smudge(repository, known_files, manifest, new.handle)

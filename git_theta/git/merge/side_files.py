@@ -12,7 +12,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.remote.fetch import ensure
+from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
 from git_theta.model.tensor import TensorSpec
@@ -69,7 +69,7 @@ class Beside:
             if opened.opaque:
                 raise UsageError(f"{path} isn't a checkpoint of a format that has parameters", opened.note)
             return _InFile(opened)
-        ensure(self._repository, manifest.objects())
+        ensure_objects(self._repository, manifest.objects())
         return _InStore(manifest, self._repository.store)
 
     def _committed(self, path: str) -> Manifest:

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.remote.remotes import opened, remote_of, sources
+from git_theta.git.remote.remotes import connected, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.report.words import plural
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
-from git_theta.store.remote import Wanted
+from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
 #: Gets objects into a store; what it can't get, it leaves.
-Get = Callable[[Sequence[Wanted], LocalStore], object]
+Get = Callable[[Sequence[RemoteObject], LocalStore], object]
 
 
 def lfs_store(repository: Repository) -> LocalStore:
@@ -51,7 +51,7 @@ def absent_objects(store: LocalStore, wanted: Mapping[str, int], ways: Iterable[
     Raises:
         MissingObjectError: One is nowhere.
     """
-    absent = [Wanted(oid, size) for oid, size in wanted.items() if not store.has(oid)]
+    absent = [RemoteObject(oid, size) for oid, size in wanted.items() if not store.has(oid)]
     for get in ways:
         if absent:
             get(absent, store)
@@ -70,7 +70,7 @@ def from_work_tree(paths: Mapping[str, Iterable[bytes]]) -> Get:
         paths: Object → where its file may be.
     """
 
-    def get(wanted: Sequence[Wanted], store: LocalStore) -> None:
+    def get(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
         for each in wanted:
             for path in paths.get(each.oid, ()):
                 with work_file(os.fsdecode(path)) as file:
@@ -84,13 +84,13 @@ def from_work_tree(paths: Mapping[str, Iterable[bytes]]) -> Get:
 def from_servers(repository: Repository) -> Get:
     """Gets objects from the LFS servers of the repository's remotes."""
 
-    def get(wanted: Sequence[Wanted], store: LocalStore) -> None:
-        for name in sources(repository):
+    def get(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
+        for name in fetch_remotes(repository):
             lacking = [each for each in wanted if not store.has(each.oid)]
             # Another remote may have what this one hasn't, and in the end it's told what is lacking.
             with (
                 suppress(ThetaError),
-                opened(remote_of(repository, name, "download")) as remote,
+                connected(open_remote(repository, name, "download")) as remote,
                 progress(f"fetching from {remote.url}", sum(w.size or 0 for w in lacking)) as advance,
             ):
                 fetch(remote, lacking, store, advance)

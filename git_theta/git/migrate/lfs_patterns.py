@@ -12,7 +12,7 @@ from git_theta.git.migrate.attributes import given_to, rooted
 from git_theta.git.migrate.history import History
 from git_theta.git.migrate.selection import pattern_lookup
 from git_theta.git.plumbing.command import Git
-from git_theta.store.lfs.pointer import MAX_BYTES, Pointer, parse_pointer
+from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointer
 from git_theta.store.local import LocalStore
 
 #: Names of checkpoints, for those whose bytes aren't here.
@@ -64,7 +64,7 @@ def checkpoint_patterns(
 
 
 def _is_checkpoint(history: History, oid: str, ending: str, store: LocalStore) -> bool:
-    blob = history.objects.head(oid, MAX_BYTES)
+    blob = history.objects.head(oid, MAX_POINTER_BYTES)
     pointer: Pointer | None = None
     with suppress(ThetaError):
         pointer = parse_pointer(blob.data) if blob.size == len(blob.data) else None

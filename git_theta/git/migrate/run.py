@@ -26,7 +26,7 @@ from git_theta.git.migrate.selection import Goal, Selection
 from git_theta.git.migrate.stored import Stored, Tally, read_stored
 from git_theta.git.migrate.work_tree import Switch, changes, refuse_changes, refuse_untracked
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure
+from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
 from git_theta.report.words import human_size, plural, printable
@@ -242,7 +242,7 @@ class _Migration:
         paths = {each.pointer.oid: plan.paths[oid] for oid, each in stored.items() if each.pointer}
         absent_objects(self.lfs, lfs, [from_work_tree(paths), from_servers(self.workspace.repository)])
         if self.absent:
-            ensure(self.repository, self.absent)
+            ensure_objects(self.repository, self.absent)
 
     def _convert(self, plan: Plan, stored: Mapping[str, Stored]) -> dict[str, tuple[str, Stored]]:
         made: dict[str, tuple[str, Stored]] = {}

@@ -14,7 +14,7 @@ from git_theta.git.migrate.objects import Objects
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.model.sizes import payload_bytes
 from git_theta.report.words import printable
-from git_theta.store.lfs.pointer import MAX_BYTES, Pointer, parse_pointer
+from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointer
 from git_theta.store.local import LocalStore
 
 Kind = Literal["theta", "lfs", "plain", "theta-0.2", "empty"]
@@ -77,7 +77,7 @@ def read_stored(objects: Objects, oid: str, path: bytes, *, manifests: bool) -> 
                 return Stored("theta", found.size, None)
             manifest = parse(found.data if len(found.data) == found.size else objects.read(oid).data)
             return Stored("theta", found.size, manifest.size, manifest=manifest)
-        pointer = parse_pointer(found.data) if found.size < MAX_BYTES else None
+        pointer = parse_pointer(found.data) if found.size < MAX_POINTER_BYTES else None
         if pointer:
             needs = {pointer.oid: pointer.size} if pointer.size else {}
             return Stored("lfs", found.size, pointer.size, pointer=pointer, lfs=needs)

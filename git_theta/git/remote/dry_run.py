@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from git_theta.git.remote.ref_updates import RefUpdate, brought
-from git_theta.git.remote.remotes import one_of, opened, remote_of
+from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
+from git_theta.git.remote.remotes import connected, open_remote, push_url
 from git_theta.git.repository.manifest_walk import objects_of
 from git_theta.git.repository.repository import Repository
-from git_theta.store.remote import Wanted
-from git_theta.store.transfer import lacking
+from git_theta.store.remote import RemoteObject
+from git_theta.store.transfer import remote_lacks
 
 
-def would_send(repository: Repository, name: str, url: str, updates: Sequence[RefUpdate]) -> list[int]:
+def sizes_to_send(repository: Repository, name: str, url: str, updates: Sequence[RefUpdate]) -> list[int]:
     """Sizes of the objects that a push would send: the remote is asked, and nothing is changed there.
 
     Args:
@@ -25,11 +25,13 @@ def would_send(repository: Repository, name: str, url: str, updates: Sequence[Re
         ThetaError: The remote can't be reached, or refuses.
     """
     store = repository.store
-    versions = brought(repository.git, name, url, updates).values()
+    versions = pushed_manifests(repository.git, name, url, updates).values()
     sizes = {oid: store.size(oid) for oid in sorted(objects_of(versions, store.has))}
-    here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
+    here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
     if not here:
         return []
-    with opened(remote_of(repository, name, "upload", url=one_of(repository.git, name, url))) as remote:
-        wanted = lacking(remote, here)
+    with connected(
+        open_remote(repository, name, "upload", url=push_url(repository.git, name, url))
+    ) as remote:
+        wanted = remote_lacks(remote, here)
     return [each.size for each in here if each.size and each.oid in wanted]

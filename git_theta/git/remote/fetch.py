@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import is_quiet
-from git_theta.git.remote.remotes import opened, place_of, remote_of, sources
+from git_theta.git.remote.remotes import connected, describe_location, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.words import transferred
 from git_theta.runtime.progress import progress
-from git_theta.store.base import missing
-from git_theta.store.remote import Wanted
+from git_theta.store.base import missing_object
+from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
 #: Why a remote didn't give objects, by their names.
@@ -40,7 +40,7 @@ class Fetched:
         return transferred("fetched", self.count, self.bytes, self.seconds)
 
 
-def needed(entries: Iterable[Entry]) -> dict[str, int | None]:
+def needed_objects(entries: Iterable[Entry]) -> dict[str, int | None]:
     """The size of every object that some values need, by name; `None` where no entry says it."""
     found: dict[str, int | None] = {}
     for entry in entries:
@@ -59,7 +59,7 @@ def _mention(text: str) -> None:
         note(text)
 
 
-def ensure(
+def ensure_objects(
     repository: Repository, objects: Mapping[str, int | None], say: Callable[[str], object] = _mention
 ) -> Fetched:
     """Get those of some objects that aren't here, before they're read.
@@ -68,13 +68,13 @@ def ensure(
 
     Args:
         repository: The repository.
-        objects: Their sizes by name, as `needed` and `Manifest.objects` give them.
+        objects: Their sizes by name, as `needed_objects` and `Manifest.objects` give them.
         say: Told in one line what was fetched, if anything was. Without it the user is, on stderr.
 
     Raises:
         ThetaError: As for `fetch_objects`.
     """
-    if all(map(repository.store.has, objects)) or not sources(repository):
+    if all(map(repository.store.has, objects)) or not fetch_remotes(repository):
         return Fetched()
     done = fetch_objects(repository, objects)
     say(str(done))
@@ -86,7 +86,7 @@ def fetch_objects(repository: Repository, objects: Mapping[str, int | None], rem
 
     Args:
         repository: The repository.
-        objects: Their sizes by name, as `needed` and `Manifest.objects` give them.
+        objects: Their sizes by name, as `needed_objects` and `Manifest.objects` give them.
         remote: Where from; else each remote is asked for what is still lacking, the branch's first.
 
     Raises:
@@ -95,12 +95,12 @@ def fetch_objects(repository: Repository, objects: Mapping[str, int | None], rem
         ThetaError: The only remote can't be reached, or an object couldn't be fetched from it.
     """
     store = repository.store
-    lacking = [Wanted(oid, size) for oid, size in sorted(objects.items()) if not store.has(oid)]
+    lacking = [RemoteObject(oid, size) for oid, size in sorted(objects.items()) if not store.has(oid)]
     if not lacking:
         return Fetched()
     began = time.monotonic()
     wanted, troubles = lacking, dict[str, _Troubles]()
-    for name in [remote] if remote else sources(repository):
+    for name in [remote] if remote else fetch_remotes(repository):
         troubles[name] = _fetch_from(repository, name, wanted)
         wanted = [each for each in wanted if not store.has(each.oid)]
         if not wanted:
@@ -109,13 +109,13 @@ def fetch_objects(repository: Repository, objects: Mapping[str, int | None], rem
     raise _failure(repository, [each.oid for each in wanted], troubles)
 
 
-def _fetch_from(repository: Repository, name: str, wanted: Sequence[Wanted]) -> _Troubles:
+def _fetch_from(repository: Repository, name: str, wanted: Sequence[RemoteObject]) -> _Troubles:
     """Get what a remote has. A failure is no more than a reason: another remote may have everything."""
     sizes = [each.size for each in wanted]
     total = None if None in sizes else sum(size for size in sizes if size)
     try:
         with (
-            opened(remote_of(repository, name, "download")) as place,
+            connected(open_remote(repository, name, "download")) as place,
             progress(f"fetching from {place.url}", total) as advance,
         ):
             return fetch(place, wanted, repository.store, advance).failed
@@ -128,7 +128,7 @@ def _failure(repository: Repository, oids: Sequence[str], troubles: Mapping[str,
     what = f"object {oids[0]}" + (f", and {len(oids) - 1:,} more," if len(oids) > 1 else "")
     if not troubles:
         return MissingObjectError(
-            f"{what} isn't here, and there's no remote to fetch from", missing(oids[0]).hint
+            f"{what} isn't here, and there's no remote to fetch from", missing_object(oids[0]).hint
         )
     reasons = {name: _reasons(oids, found) for name, found in troubles.items()}
     # What's in the way is worth more words than that something isn't there.
@@ -142,7 +142,9 @@ def _failure(repository: Repository, oids: Sequence[str], troubles: Mapping[str,
     if graver:
         return graver[0]
     (name,) = reasons
-    return MissingObjectError(f"{what} isn't at {name}: {place_of(repository, name, 'download')}", hint)
+    return MissingObjectError(
+        f"{what} isn't at {name}: {describe_location(repository, name, 'download')}", hint
+    )
 
 
 def _elsewhere(repository: Repository, names: Sequence[str]) -> str:

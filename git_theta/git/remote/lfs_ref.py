@@ -46,7 +46,7 @@ def pointer(oid: str, size: int) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class PointerCommit:
     """Pointers that a remote lacks.
 
     Attributes:
@@ -58,7 +58,7 @@ class Draft:
     commit: str
 
 
-def draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft:
+def make_commit(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit:
     """Make a commit of the pointers that a remote lacks.
 
     Args:
@@ -71,10 +71,10 @@ def draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft:
     """
     tip = _tip(git, url)
     lacking = sorted(objects.keys() - _listed(git, tip))
-    return Draft(tip, _commit(git, tip, {oid: objects[oid] for oid in lacking}) if lacking else "")
+    return PointerCommit(tip, _commit(git, tip, {oid: objects[oid] for oid in lacking}) if lacking else "")
 
 
-def publish(git: Git, url: str, objects: Mapping[str, int], first: Draft | None = None) -> bool:
+def publish(git: Git, url: str, objects: Mapping[str, int], first: PointerCommit | None = None) -> bool:
     """Add pointers to those that a remote has, and return whether any was lacking.
 
     Args:
@@ -87,7 +87,7 @@ def publish(git: Git, url: str, objects: Mapping[str, int], first: Draft | None 
         GitError: It can't be reached, or refuses.
     """
     for attempt in range(_TRIES):
-        made = first if first and not attempt else draft(git, url, objects)
+        made = first if first and not attempt else make_commit(git, url, objects)
         if not made.commit:
             return False
         try:

@@ -9,15 +9,15 @@ from git_theta.errors import GitError, MissingObjectError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import knowing
 from git_theta.git.plumbing.notices import note
-from git_theta.git.remote.lfs_ref import REF, Draft, draft, publish
-from git_theta.git.remote.ref_updates import RefUpdate, brought
-from git_theta.git.remote.remotes import one_of, opened, remote_of
+from git_theta.git.remote.lfs_ref import REF, PointerCommit, make_commit, publish
+from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
+from git_theta.git.remote.remotes import connected, open_remote, push_url
 from git_theta.git.repository.manifest_walk import Version, blobs_of, in_index, objects_of
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.lfs.web_settings import same_server, without_password
-from git_theta.store.remote import Remote, TransferError, Wanted
-from git_theta.store.transfer import lacking, present, push
+from git_theta.store.remote import Remote, RemoteObject, TransferError
+from git_theta.store.transfer import push, remote_has, remote_lacks
 from git_theta.store.transfer_pool import Transferred
 
 #: Objects of checked-out versions that are looked for, though an earlier push should have sent them.
@@ -40,18 +40,18 @@ def push_updates(
         ThetaError: The remote can't be reached, or refuses.
     """
     by_git = _carries_pointers(repository, url, updates)
-    versions = brought(repository.git, name, url, updates)
+    versions = pushed_manifests(repository.git, name, url, updates)
     if not versions:
         return None
     refs = [update.ref for update in updates if update.new]
     ref = refs[0] if len(refs) == 1 else None
-    place = remote_of(repository, name, "upload", ref, one_of(repository.git, name, url))
-    with opened(place) as remote:
+    place = open_remote(repository, name, "upload", ref, push_url(repository.git, name, url))
+    with connected(place) as remote:
         further = _unsent(repository, remote, [update.new for update in updates if update.new], versions)
-        return send(repository, remote, url, [*versions.values(), *further], pointers=not by_git)
+        return send_objects(repository, remote, url, [*versions.values(), *further], pointers=not by_git)
 
 
-def send(
+def send_objects(
     repository: Repository, remote: Remote, url: str, versions: Iterable[Version], pointers: bool = True
 ) -> Transferred | None:
     """Send what a remote lacks of the objects of some manifests; `None` if they have none.
@@ -72,10 +72,10 @@ def send(
     if not objects:
         return None
     sizes = {oid: store.size(oid) for oid in sorted(objects)}
-    here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
-    elsewhere = [Wanted(oid, objects[oid]) for oid, size in sizes.items() if size is None]
+    here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
+    elsewhere = [RemoteObject(oid, objects[oid]) for oid, size in sizes.items() if size is None]
     # As after a clone that fetched only what it needed.
-    absent = {each.oid for each in elsewhere} - present(remote, elsewhere)
+    absent = {each.oid for each in elsewhere} - remote_has(remote, elsewhere)
     if absent:
         raise MissingObjectError(
             f"{len(absent)} of {len(objects)} objects that the push needs are neither here nor at "
@@ -106,12 +106,12 @@ def send(
     return done
 
 
-def _early_draft(git: Git, url: str, objects: Mapping[str, int]) -> Draft | None:
+def _early_draft(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit | None:
     """A draft made while objects are sent, if that's possible without asking the user anything."""
     if not url.startswith(("http://", "https://")):
         return None
     try:
-        return draft(git.silent(), url, objects)
+        return make_commit(git.silent(), url, objects)
     except GitError:
         return None
 
@@ -131,8 +131,8 @@ def _unsent(
     others = [version for version in others if version.oid in pushed]
     store, ours = repository.store, objects_of(versions.values())
     sizes = {oid: store.size(oid) for oid in sorted(objects_of(others).keys() - ours.keys())}
-    here = [Wanted(oid, size) for oid, size in sizes.items() if size is not None]
-    return others if lacking(remote, here[:_SAMPLE]) else []
+    here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
+    return others if remote_lacks(remote, here[:_SAMPLE]) else []
 
 
 def _carries_pointers(repository: Repository, url: str, updates: Sequence[RefUpdate]) -> bool:

@@ -47,7 +47,7 @@ def _update(line: str) -> RefUpdate:
     raise UsageError(f"{line.strip()!r} isn't what Git tells a pre-push hook")
 
 
-def untold(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]:
+def mirror_deletions(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]:
     """What Git doesn't tell the hook: that a mirror's ref is deleted because it isn't here.
 
     Args:
@@ -67,7 +67,7 @@ def untold(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]:
     return [RefUpdate("", line.split(b"\t")[0].decode(), ref) for line in listing.splitlines()]
 
 
-def brought(git: Git, name: str, url: str, updates: Sequence[RefUpdate]) -> dict[str, Version]:
+def pushed_manifests(git: Git, name: str, url: str, updates: Sequence[RefUpdate]) -> dict[str, Version]:
     """The manifests that a push brings to a remote, by blob id.
 
     Args:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from git_theta.store.lfs.client import LfsRemote
 
 
-def remote_of(
+def open_remote(
     repository: Repository, name: str, operation: Operation, ref: str | None = None, url: str = ""
 ) -> Remote:
     """The place of a remote's objects.
@@ -51,7 +51,7 @@ def remote_of(
         _tell_of_strays(repository, name)
         if server := _lfs_server(repository, name, operation, ref, url):
             return server
-    url = own or url or url_of(repository, name, operation)
+    url = own or url or git_url_of(repository, name, operation)
     remote = remote_at(
         url,
         lambda url: _client(repository, Endpoint(url.rstrip("/")), ref),
@@ -67,24 +67,24 @@ def remote_of(
     return remote
 
 
-def url_of(repository: Repository, name: str, operation: Operation) -> str:
+def git_url_of(repository: Repository, name: str, operation: Operation) -> str:
     """Where Git pushes to first or fetches from, also for what's no remote's name but a URL or a path."""
     return git_url(repository.git.settings, name, operation)
 
 
-def one_of(git: Git, name: str, url: str) -> str:
-    """The URL that Git pushes to, if the remote has several; see `remote_of`."""
+def push_url(git: Git, name: str, url: str) -> str:
+    """The URL that Git pushes to, if the remote has several; see `open_remote`."""
     several = git.values(f"remote.{name}.pushurl") or git.values(f"remote.{name}.url")
     return url if len(several) > 1 else ""
 
 
-def place_of(repository: Repository, name: str, operation: Operation) -> str:
+def describe_location(repository: Repository, name: str, operation: Operation) -> str:
     """Where a remote's objects are, to be shown: without passwords. Nobody is asked."""
     if own := _own_url(repository, name):
         return _shown(own)
     endpoint, is_sure = _endpoint(repository, name, operation)
     if endpoint is None:
-        path = url_of(repository, name, operation).removeprefix("file://")
+        path = git_url_of(repository, name, operation).removeprefix("file://")
         if "://" in path:
             return _shown(path)
         return str(objects_folder(_top(repository) / Path(path).expanduser()))
@@ -92,7 +92,7 @@ def place_of(repository: Repository, name: str, operation: Operation) -> str:
     return _shown(endpoint.url) + how + ("" if is_sure else ", or the repository itself without Git LFS")
 
 
-def strays(git: Git) -> list[str]:
+def orphaned_settings(git: Git) -> list[str]:
     """Names that the repository has settings `theta.remote.NAME.url` for, but no remote of Git.
 
     That's what `git remote rename` leaves behind.
@@ -110,15 +110,15 @@ def strays(git: Git) -> list[str]:
     ]
 
 
-def unused(stray: str, name: str = "NEW") -> str:
-    """What to tell about one of `strays`, where another remote may be meant."""
+def orphan_notice(stray: str, name: str = "NEW") -> str:
+    """What to tell about one of `orphaned_settings`, where another remote may be meant."""
     return (
         f"theta.remote.{stray}.url is set, but there's no remote {stray}; if it was renamed: "
         f"git config --rename-section theta.remote.{stray} theta.remote.{name}"
     )
 
 
-def sources(repository: Repository) -> list[str]:
+def fetch_remotes(repository: Repository) -> list[str]:
     """Remotes to fetch from, the most likely first: that of the branch, `origin`, the others."""
     settings = repository.git.settings
     names = [
@@ -133,13 +133,13 @@ def sources(repository: Repository) -> list[str]:
     return list(dict.fromkeys([*(name for name in first if name in names), *names]))
 
 
-def named(repository: Repository, name: str) -> str:
-    """A remote that the user named, or the URL or path of one; without any, the first of `sources`, or "".
+def chosen_remote(repository: Repository, name: str) -> str:
+    """A remote that the user named, or its URL or path; without any, the first of `fetch_remotes`, or "".
 
     Raises:
         UsageError: There's no such remote, and it can't be a URL or a path.
     """
-    known = sources(repository)
+    known = fetch_remotes(repository)
     own = f"theta.remote.{name}.url" in repository.git.settings
     if name and name not in known and not own and not {"/", ":"} & set(name):
         raise UsageError(f"there's no remote {name!r}", "`git remote` lists them")
@@ -147,7 +147,7 @@ def named(repository: Repository, name: str) -> str:
 
 
 @contextmanager
-def opened(remote: Remote) -> Iterator[Remote]:
+def connected(remote: Remote) -> Iterator[Remote]:
     """Use a remote, and close its connections at the end if it has any."""
     try:
         yield remote
@@ -178,19 +178,19 @@ def _shown(url: str) -> str:
 
 def _tell_of_strays(repository: Repository, name: str) -> None:
     """Say so if objects may go to another place than they did before the remote was renamed."""
-    if f"remote.{name}.url" in repository.git.settings and (found := strays(repository.git)):
-        note_daily(repository.common_dir / "theta" / "strays", unused(found[0], name))
+    if f"remote.{name}.url" in repository.git.settings and (found := orphaned_settings(repository.git)):
+        note_daily(repository.common_dir / "theta" / "strays", orphan_notice(found[0], name))
 
 
 def _endpoint(
     repository: Repository, name: str, operation: Operation, url: str = ""
 ) -> tuple[Endpoint | None, bool]:
-    """The Git LFS server of a remote, if it has one, and whether that's known for sure; see `remote_of`."""
+    """The Git LFS server of a remote, if it has one, and whether that's known for sure; see `open_remote`."""
     settings, config = repository.git.settings, lfs_settings(repository)
-    if named := named_endpoint(settings, config, name, operation):
-        return named, True
+    if chosen_remote := named_endpoint(settings, config, name, operation):
+        return chosen_remote, True
     # What looks like `host:path` may be a folder, for Git too.
-    if (_top(repository) / (url or url_of(repository, name, operation))).exists():
+    if (_top(repository) / (url or git_url_of(repository, name, operation))).exists():
         return None, True
     found = find_endpoint(settings, config, url or name, operation)
     return found, not (found and found.ssh)
@@ -199,7 +199,7 @@ def _endpoint(
 def _lfs_server(
     repository: Repository, name: str, operation: Operation, ref: str | None, url: str
 ) -> LfsRemote | None:
-    """The Git LFS server of a remote, unless it has none; see `remote_of`."""
+    """The Git LFS server of a remote, unless it has none; see `open_remote`."""
     endpoint, is_sure = _endpoint(repository, name, operation, url)
     if endpoint is None:
         return None

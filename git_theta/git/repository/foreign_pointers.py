@@ -15,10 +15,10 @@ _HEAD = 1 << 20
 def stand_in(data: bytes | memoryview) -> str:
     """Whose text it is, in words; empty if it's none. An ordinary file costs a look at its start."""
     if bytes(data[:8]) == b"version ":
-        from git_theta.store.lfs.pointer import MAX_BYTES, parse_pointer
+        from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, parse_pointer
 
         try:
-            found = len(data) < MAX_BYTES and parse_pointer(bytes(data)) is not None
+            found = len(data) < MAX_POINTER_BYTES and parse_pointer(bytes(data)) is not None
         except FormatError:
             # A pointer with extensions is one too.
             found = True

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.notices import explain
-from git_theta.git.remote.fetch import ensure, fetch_objects, needed
+from git_theta.git.remote.fetch import ensure_objects, fetch_objects, needed_objects
 from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import choose
@@ -71,7 +71,7 @@ def pull(
     objects = (item.manifest.objects() for item in pending)
     try:
         every = {oid: size for sizes in objects for oid, size in sizes.items()}
-        ensure(repository, every, say)
+        ensure_objects(repository, every, say)
     except ThetaError as error:
         explain(None, error)
     with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
@@ -98,7 +98,7 @@ def pull_parameters(
     found = [each.manifest for each in in_index(repository.git) if each.manifest and each.path in paths]
     names = set(choose({name for manifest in found for name in manifest.by_name}, params))
     entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
-    done = fetch_objects(repository, needed(entries))
+    done = fetch_objects(repository, needed_objects(entries))
     if done.count:
         say(str(done))
     return len(entries)

@@ -15,7 +15,7 @@ from git_theta.encoding.selection import dense_choice
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
-from git_theta.git.remote.fetch import ensure, needed
+from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.stage import index_line, stage, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, Source, is_manifest, parse_if_manifest
@@ -80,7 +80,9 @@ def sideload(workspace: Workspace, path: str, kind: str, data: Path) -> Outcome:
         for step in steps:
             check(step, name, specs[name])
     old = before.manifest.by_name
-    ensure(workspace.repository, needed([before.manifest.layout, *(old[name] for name in given)]))
+    ensure_objects(
+        workspace.repository, needed_objects([before.manifest.layout, *(old[name] for name in given)])
+    )
     with work_file(path) as file:
         now = _content(workspace, path, file, before.manifest)
         if now == before.manifest:
@@ -116,7 +118,7 @@ def requantize(workspace: Workspace, path: str, epsilon: float) -> Outcome:
                 return None
 
         wanted = [e.name for e in now.entries if e.name not in old or old[e.name].digest != e.digest]
-        ensure(workspace.repository, needed(old[name] for name in wanted if name in old))
+        ensure_objects(workspace.repository, needed_objects(old[name] for name in wanted if name in old))
         moved = _made(workspace, file, wanted, make)
         stands = {now.by_name[name].digest: entry for name, entry in moved.items()}
         cleaned = _clean(workspace, path, file, before.manifest, stands)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
-from git_theta.git.remote.fetch import ensure
+from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
@@ -68,7 +68,7 @@ def write_and_stage(
     Raises:
         ThetaError: The file can't be made, or the index is locked.
     """
-    ensure(repository, manifest.objects())
+    ensure_objects(repository, manifest.objects())
     with Replacement(path) as new:
         smudge(repository, known_files, manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)

@@ -13,7 +13,7 @@ from git_theta.store.lfs.web_settings import user_and_password
 _TRIES = 3
 
 
-class Access:
+class Authorization:
     """The header `Authorization` for one server. Safe to use from many threads.
 
     Args:

@@ -39,7 +39,7 @@ _MEANINGS = {
 _AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 
-def refused(
+def status_error(
     status: int,
     place: str,
     headers: Mapping[str, str],
@@ -69,12 +69,12 @@ def refused(
     )
 
 
-def object_refused(code: int, said: str, place: str, oid: str) -> TransferError:
+def object_error(code: int, said: str, place: str, oid: str) -> TransferError:
     """The error for an object that an answer of the Batch API has an error for."""
-    return refused(code, place, {}, json.dumps({"message": said}).encode(), f"object {oid}")
+    return status_error(code, place, {}, json.dumps({"message": said}).encode(), f"object {oid}")
 
 
-def none_there(status: int, body: bytes) -> bool:
+def means_no_objects(status: int, body: bytes) -> bool:
     """Whether an answer to a whole request says that none of its objects is there, as giftless does.
 
     Others answer for each object, and 404 means that there's no such repository.

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin
 
 from git_theta.store.lfs.web_settings import http_url
-from git_theta.store.remote import TransferError, Wanted
+from git_theta.store.remote import RemoteObject, TransferError
 
 #: What requests and answers of the API are.
 MEDIA_TYPE = "application/vnd.git-lfs+json"
@@ -54,7 +54,7 @@ class Offer:
 
 
 def batch_request(
-    operation: Literal["upload", "download"], objects: Sequence[Wanted], ref: str | None
+    operation: Literal["upload", "download"], objects: Sequence[RemoteObject], ref: str | None
 ) -> bytes:
     """The body of a request.
 

@@ -15,15 +15,15 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.store.credential import Credential, Credentials
-from git_theta.store.digest import check, mapped
-from git_theta.store.lfs.access import Access
-from git_theta.store.lfs.answers import none_there, object_refused, refused
+from git_theta.store.digest import check_sha256, map_file
+from git_theta.store.lfs.access import Authorization
+from git_theta.store.lfs.answers import means_no_objects, object_error, status_error
 from git_theta.store.lfs.batch import MEDIA_TYPE, Action, Offer, batch_answer, batch_request
 from git_theta.store.lfs.endpoint import Endpoint, Operation
 from git_theta.store.lfs.ssh_auth import SshAuthenticator
-from git_theta.store.lfs.web import Body, Web, copy_body, no_body
-from git_theta.store.lfs.web_settings import WebSettings, same_server, without_password
-from git_theta.store.remote import Advance, Receive, Send, TransferError, Wanted
+from git_theta.store.lfs.web import Body, HttpClient, copy_body, no_body
+from git_theta.store.lfs.web_settings import HttpSettings, same_server, without_password
+from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -82,13 +82,13 @@ class LfsRemote:
     ) -> None:
         environment = os.environ if environment is None else environment
         self.url = without_password(endpoint.url)
-        self.batch = _BATCH
+        self.batch_size = _BATCH
         self.pointers = True
         self._endpoint = endpoint
         self._ref = ref
         self._clock = clock
-        self._web = Web(WebSettings(settings, environment))
-        self._access = Access(endpoint.url, credentials)
+        self._web = HttpClient(HttpSettings(settings, environment))
+        self._access = Authorization(endpoint.url, credentials)
         self._ssh = SshAuthenticator(endpoint.ssh, settings, environment, clock) if endpoint.ssh else None
 
     @property
@@ -106,27 +106,27 @@ class LfsRemote:
         if self._ssh:
             self._ssh.grant(operation)
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
-        """See `Remote.sends`."""
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
+        """See `Remote.uploads`."""
         offers, begun = self._ask("upload", objects)
         # An object without an answer mustn't be taken for one that the server has.
         silence = {wanted.oid for wanted in objects} - {offer.oid for offer in offers}
-        ways: dict[str, Send] = {oid: _Refusal(_unanswered(oid, self.url)).send for oid in silence}
+        ways: dict[str, Upload] = {oid: _Refusal(_unanswered(oid, self.url)).send for oid in silence}
         for offer in offers:
             if offer.error:
-                ways[offer.oid] = _Refusal(object_refused(*offer.error, self.url, offer.oid)).send
+                ways[offer.oid] = _Refusal(object_error(*offer.error, self.url, offer.oid)).send
             elif upload := self._ready(offer, "upload", begun):
                 ways[offer.oid] = _Upload(self, upload, self._ready(offer, "verify", begun)).send
         return ways
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
-        """See `Remote.receives`."""
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
+        """See `Remote.downloads`."""
         offers, begun = self._ask("download", objects)
         sizes = {wanted.oid: wanted.size for wanted in objects}
-        ways: dict[str, Receive] = {}
+        ways: dict[str, Download] = {}
         for offer in offers:
             if offer.error and offer.error[0] != 404:
-                refusal = _Refusal(object_refused(*offer.error, self.url, offer.oid))
+                refusal = _Refusal(object_error(*offer.error, self.url, offer.oid))
                 ways[offer.oid] = refusal.receive
             elif download := self._ready(offer, "download", begun):
                 ways[offer.oid] = partial(self._download, download, sizes[offer.oid])
@@ -184,7 +184,7 @@ class LfsRemote:
         action = offer.actions.get(name)
         return None if action is None else _Ready(action, offer.oid, not offer.authenticated, begun)
 
-    def _ask(self, operation: Operation, objects: Sequence[Wanted]) -> tuple[list[Offer], float]:
+    def _ask(self, operation: Operation, objects: Sequence[RemoteObject]) -> tuple[list[Offer], float]:
         body = batch_request(operation, objects, self._ref)
         headers = {"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE}
         for attempt in count():
@@ -198,9 +198,9 @@ class LfsRemote:
                     found = [offer for offer in batch_answer(answer, url, now) if offer.oid in names]
                     return found, self._clock()
                 said = response.read(_ERROR_BYTES)
-                if operation == "download" and none_there(response.status, said):
+                if operation == "download" and means_no_objects(response.status, said):
                     return [], self._clock()
-                error = refused(response.status, self.url, response.headers, said, proved=bool(private))
+                error = status_error(response.status, self.url, response.headers, said, proved=bool(private))
             if response.status != 401 or not again():
                 raise error
         raise AssertionError("unreachable")
@@ -249,7 +249,7 @@ class LfsRemote:
         return seconds is not None and age >= seconds - min(_SLACK, seconds / 10)
 
     def _refused(self, response: BaseHTTPResponse, subject: str = "") -> TransferError:
-        return refused(response.status, self.url, response.headers, response.read(_ERROR_BYTES), subject)
+        return status_error(response.status, self.url, response.headers, response.read(_ERROR_BYTES), subject)
 
 
 @dataclass(slots=True)
@@ -262,10 +262,10 @@ class _Upload:
     sent: bool = False
 
     def send(self, file: BinaryIO, advance: Advance) -> None:
-        data = mapped(file)
+        data = map_file(file)
         if not self.sent:
             # Servers that hand uploads on to other storage don't check them.
-            check(data, self.ready.oid)
+            check_sha256(data, self.ready.oid)
             self.remote.upload(self.ready, data, advance)
             self.sent = True
         if self.verify:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from git_theta.errors import FormatError
 
 #: A pointer is shorter than this, says its specification.
-MAX_BYTES = 1024
+MAX_POINTER_BYTES = 1024
 
 _VERSION = re.compile(rb"version (?:https://git-lfs\.github\.com/spec/v1|https?://[\w.-]+/spec/(?:v1|2|v2))")
 _EXTENSION = re.compile(rb"ext-\d+-")
@@ -34,7 +34,7 @@ def parse_pointer(data: bytes) -> Pointer | None:
     Raises:
         FormatError: It needs a pointer extension, which is a program that we don't have.
     """
-    if len(data) >= MAX_BYTES or not data.startswith(b"version "):
+    if len(data) >= MAX_POINTER_BYTES or not data.startswith(b"version "):
         return None
     first, *lines = data.strip().split(b"\n")
     if not _VERSION.fullmatch(first.strip()):

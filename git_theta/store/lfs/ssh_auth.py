@@ -99,7 +99,7 @@ class SshAuthenticator:
             return bool(found)
 
     def _ask(self, operation: Operation) -> Grant:
-        command = ssh_command(self._address, operation, self._settings, self._environment)
+        command = authenticate_command(self._address, operation, self._settings, self._environment)
         host = self._address.host
         try:
             done = subprocess.run(
@@ -147,7 +147,7 @@ def parse_grant(answer: bytes, host: str, now: datetime | None = None) -> Grant:
     return Grant(href.rstrip("/"), header, seconds)
 
 
-def ssh_command(
+def authenticate_command(
     address: SshAddress, operation: Operation, settings: Mapping[str, str], environment: Mapping[str, str]
 ) -> list[str]:
     """The command that asks for access, with the program that git would use for SSH.

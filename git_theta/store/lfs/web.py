@@ -9,8 +9,8 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import urljoin, urlsplit
 
 from git_theta.store.lfs.web_settings import (
+    HttpSettings,
     Tls,
-    WebSettings,
     http_url,
     same_server,
     user_and_password,
@@ -53,14 +53,14 @@ def no_body() -> None:
     """The body of a request that has none."""
 
 
-class Web:
+class HttpClient:
     """HTTP as git is set to do it. Safe to use from many threads.
 
     Args:
         settings: Git's settings.
     """
 
-    def __init__(self, settings: WebSettings) -> None:
+    def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._pools: dict[Tls, PoolManager] = {}
         self._turn = Lock()

@@ -36,7 +36,7 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
-class WebSettings:
+class HttpSettings:
     """Git's settings and the environment, asked for a URL.
 
     Attributes:

@@ -28,7 +28,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.store.folder import FolderRemote
 from git_theta.store.local import LocalStore
-from git_theta.store.remote import Receive, Send, Wanted
+from git_theta.store.remote import Download, RemoteObject, Upload
 from tests.helpers.repo import Repo
 
 NONE: frozenset[str] = frozenset()
@@ -96,16 +96,16 @@ def test_what_is_no_duration(text: str) -> None:
 class Listing:
     """A remote that has some objects, and counts questions."""
 
-    url, batch, pointers = "listing", 2, False
+    url, batch_size = "listing", 2
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = set(names)
         self.asked: list[int] = []
 
-    def sends(self, objects: Sequence[Wanted]) -> Mapping[str, Send]:
+    def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
         raise AssertionError
 
-    def receives(self, objects: Sequence[Wanted]) -> Mapping[str, Receive]:
+    def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
         self.asked.append(len(objects))
         assert all(wanted.size is not None for wanted in objects)
         return {wanted.oid: lambda *_: None for wanted in objects if wanted.oid in self.names}
@@ -113,7 +113,7 @@ class Listing:
 
 def test_the_remote_is_asked_in_batches(tmp_path: Path) -> None:
     store, remote = LocalStore(tmp_path / "theta"), Listing("abc")
-    assert at_remote(remote, [Wanted(oid, 1) for oid in "abcde"], store) == set("abc")
+    assert at_remote(remote, [RemoteObject(oid, 1) for oid in "abcde"], store) == set("abc")
     assert remote.asked == [2, 2, 2]
     assert list_objects(store) == []
     assert at_remote(remote, [], store) == set()
@@ -129,7 +129,7 @@ def test_a_remote_that_is_the_store_itself_does_not_count(tmp_path: Path, link: 
         place.mkdir()
         (place / "objects").symlink_to(store.root / "objects")
     with pytest.raises(UsageError, match="own store"):
-        at_remote(FolderRemote(place), [Wanted(oid, 3)], store)
+        at_remote(FolderRemote(place), [RemoteObject(oid, 3)], store)
     assert [item.oid for item in list_objects(store)] == [oid]
 
 

@@ -19,7 +19,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.store.lfs.pointer import Pointer, parse_pointer
 from git_theta.store.local import LocalStore
-from git_theta.store.remote import Wanted
+from git_theta.store.remote import RemoteObject
 from tests.helpers.repo import Repo
 
 OID = hashlib.sha256(b"hello").hexdigest()
@@ -118,16 +118,16 @@ def test_absent_objects_come_from_the_nearest_place(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     Path("work").write_bytes(b"hello")
     store = LocalStore(tmp_path / "lfs")
-    asked: list[Sequence[Wanted]] = []
+    asked: list[Sequence[RemoteObject]] = []
 
-    def server(wanted: Sequence[Wanted], store: LocalStore) -> None:
+    def server(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
         asked.append(wanted)
 
     other = "0" * 64
     ways = [from_work_tree({OID: [b"nothing", b"work"], other: [b"work"]}), server]
     with pytest.raises(MissingObjectError, match=other):
         absent_objects(store, {OID: 5, other: 5}, ways)
-    assert asked == [[Wanted(other, 5)]]
+    assert asked == [[RemoteObject(other, 5)]]
     assert bytes(checked(store, OID, 5)) == b"hello"
     absent_objects(store, {OID: 5}, [])
     with pytest.raises(CorruptError):

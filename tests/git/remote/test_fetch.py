@@ -12,9 +12,9 @@ from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.remote import fetch
-from git_theta.git.remote.fetch import Fetched, ensure, fetch_objects
+from git_theta.git.remote.fetch import Fetched, ensure_objects, fetch_objects
 from git_theta.git.repository.repository import Repository
-from git_theta.store.remote import TransferError, Wanted
+from git_theta.store.remote import RemoteObject, TransferError
 from tests.helpers.repo import Repo
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
@@ -31,7 +31,9 @@ def answering(
     """Make remotes that give nothing, each with its reasons; returns what they're asked for."""
     asked = []
 
-    def fetch_from(_repository: Repository, name: str, wanted: list[Wanted]) -> Mapping[str, ThetaError]:
+    def fetch_from(
+        _repository: Repository, name: str, wanted: list[RemoteObject]
+    ) -> Mapping[str, ThetaError]:
         asked.append((name, [each.oid for each in wanted]))
         answer = answers[name]
         return (
@@ -39,7 +41,7 @@ def answering(
         )
 
     monkeypatch.setattr(fetch, "_fetch_from", fetch_from)
-    monkeypatch.setattr(fetch, "sources", lambda _repository: list(answers))
+    monkeypatch.setattr(fetch, "fetch_remotes", lambda _repository: list(answers))
     return asked
 
 
@@ -54,7 +56,7 @@ def test_nothing_is_needed(repository: Repository) -> None:
 def test_without_a_remote(repository: Repository) -> None:
     with pytest.raises(MissingObjectError, match="and 1 more, isn't here, and there's no remote"):
         fetch_objects(repository, {A: 1, B: 2})
-    assert ensure(repository, {A: 1}) == Fetched()
+    assert ensure_objects(repository, {A: 1}) == Fetched()
 
 
 def test_the_only_remote_s_own_words(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +122,9 @@ def test_only_what_is_absent_is_asked_for(repository: Repository, monkeypatch: p
     oid = repository.store.put([b"here"])
     asked = answering(monkeypatch, {"origin": absent(A)})
     with pytest.raises(MissingObjectError):
-        ensure(repository, {A: 1, oid: 4})
+        ensure_objects(repository, {A: 1, oid: 4})
     assert asked == [("origin", [A])]
-    assert ensure(repository, {oid: 4}) == Fetched()
+    assert ensure_objects(repository, {oid: 4}) == Fetched()
 
 
 def test_ctrl_c_ends_a_fetch() -> None:

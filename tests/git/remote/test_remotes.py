@@ -9,7 +9,7 @@ import pytest
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.remotes import place_of, remote_of, strays, url_of
+from git_theta.git.remote.remotes import describe_location, git_url_of, open_remote, orphaned_settings
 from git_theta.git.repository.repository import Repository
 from tests.helpers.repo import Repo
 
@@ -26,10 +26,10 @@ def repository(repo: Repo, *settings: str) -> Repository:
 def test_urls_are_rewritten_though_no_remote_has_them(repo: Repo, tmp_path: Path) -> None:
     repo.git("init", "-q", "--bare", str(tmp_path / "b"))
     found = repository(repo, f"url.{tmp_path}/.insteadOf=loc:", "url.https://up/.pushInsteadOf=https://down/")
-    assert url_of(found, "loc:b", "upload") == f"{tmp_path}/b"
-    assert remote_of(found, "loc:b", "upload").url == str(tmp_path / "b" / "theta")
-    assert url_of(found, "https://down/b", "upload") == "https://up/b"
-    assert url_of(found, "https://down/b", "download") == "https://down/b"
+    assert git_url_of(found, "loc:b", "upload") == f"{tmp_path}/b"
+    assert open_remote(found, "loc:b", "upload").url == str(tmp_path / "b" / "theta")
+    assert git_url_of(found, "https://down/b", "upload") == "https://up/b"
+    assert git_url_of(found, "https://down/b", "download") == "https://down/b"
 
 
 @pytest.mark.parametrize("setting", [f"remote.origin.lfsurl={API}", f"theta.remote.origin.url={API}"])
@@ -37,8 +37,8 @@ def test_settings_by_name_hold_for_each_of_several_urls(repo: Repo, setting: str
     urls = [f"remote.origin.pushurl=https://{host}.example/a.git" for host in ("one", "two")]
     found = repository(repo, "remote.origin.url=https://one.example/a.git", *urls)
     two = "https://two.example/a.git"
-    assert remote_of(found, "origin", "upload", url=two).url == f"{two}/info/lfs"
-    assert remote_of(repository(repo, setting), "origin", "upload", url=two).url == API
+    assert open_remote(found, "origin", "upload", url=two).url == f"{two}/info/lfs"
+    assert open_remote(repository(repo, setting), "origin", "upload", url=two).url == API
 
 
 @pytest.mark.parametrize(
@@ -56,24 +56,24 @@ def test_settings_by_name_hold_for_each_of_several_urls(repo: Repo, setting: str
     ],
 )
 def test_a_place_to_be_shown(repo: Repo, settings: list[str], place: str) -> None:
-    assert place_of(repository(repo, *settings), "x", "download") == place
+    assert describe_location(repository(repo, *settings), "x", "download") == place
 
 
 def test_a_relative_path_starts_where_the_work_tree_is(repo: Repo, tmp_path: Path) -> None:
     repo.git("init", "-q", "--bare", str(tmp_path / "b"))
     found = repository(repo, "remote.x.url=../b")
     place = str(tmp_path / "b" / "theta")
-    assert Path(remote_of(found, "x", "upload").url).resolve() == Path(place)
+    assert Path(open_remote(found, "x", "upload").url).resolve() == Path(place)
     (tmp_path / "apart").mkdir()
     repo.git("init", "-q", "--separate-git-dir", str(tmp_path / "apart" / "r.git"))
-    assert Path(remote_of(repository(repo), "x", "upload").url).resolve() == Path(place)
+    assert Path(open_remote(repository(repo), "x", "upload").url).resolve() == Path(place)
     (repo.path / ".git").unlink()
     (tmp_path / "apart" / "r.git").rename(repo.path / ".git")
     (repo.path / "inner").mkdir()
     repo.git("config", "core.worktree", "../inner")
     repo.git("config", "remote.x.url", "../../b")
     inner = Repository(Git(repo.path / "inner"))
-    assert Path(remote_of(inner, "x", "upload").url).resolve() == Path(place)
+    assert Path(open_remote(inner, "x", "upload").url).resolve() == Path(place)
 
 
 def test_env_shows_places(repo: Repo) -> None:
@@ -89,21 +89,21 @@ def test_a_remote_that_was_renamed(repo: Repo, tmp_path: Path, capfd: pytest.Cap
     repo.git("init", "-q", "--bare", str(tmp_path / "b"))
     repo.git("remote", "add", "old", str(tmp_path / "b"))
     found = repository(repo, f"theta.remote.old.url={tmp_path}/objects", "theta.remote.https://h/a.url=/x")
-    assert strays(found.git) == []
+    assert orphaned_settings(found.git) == []
     repo.git("remote", "rename", "old", "new")
     found = repository(repo)
-    assert strays(found.git) == ["old"]
+    assert orphaned_settings(found.git) == ["old"]
     todo = "git config --rename-section theta.remote.old theta.remote"
     assert f"{todo}.NEW" in json.loads(repo.theta("env", "--json"))["remotes"]["(old)"]
-    remote_of(found, "old", "upload")
+    open_remote(found, "old", "upload")
     assert not capfd.readouterr().err
     for _ in range(2):
-        remote_of(found, "new", "upload")
+        open_remote(found, "new", "upload")
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert f"{todo}.new" in said
     repo.git(*f"{todo}.new".split()[1:])
-    assert remote_of(repository(repo), "new", "upload").url == str(tmp_path / "objects")
+    assert open_remote(repository(repo), "new", "upload").url == str(tmp_path / "objects")
 
 
 def track(repo: Repo, text: str) -> None:
@@ -114,14 +114,14 @@ def track(repo: Repo, text: str) -> None:
 def test_a_bucket_that_the_repository_names(repo: Repo, tmp_path: Path) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git", f"theta.remote.y.url={tmp_path}")
     track(repo, '[[merge]]\nstrategy = "ours"\n[remote]\nurl = "s3://models/prefix"\n')
-    assert place_of(found, "x", "download") == "s3://models/prefix"
-    assert place_of(found, "y", "download") == str(tmp_path)
+    assert describe_location(found, "x", "download") == "s3://models/prefix"
+    assert describe_location(found, "y", "download") == str(tmp_path)
     repo.git("add", ".theta")
     (repo.path / ".theta" / "config.toml").unlink()
-    assert place_of(found, "x", "download") == "s3://models/prefix"
+    assert describe_location(found, "x", "download") == "s3://models/prefix"
     repo.git("commit", "-qm", "settings")
     repo.git("rm", "-q", "--cached", ".theta/config.toml")
-    assert place_of(found, "x", "download") == "s3://models/prefix"
+    assert describe_location(found, "x", "download") == "s3://models/prefix"
 
 
 @pytest.mark.parametrize("url", ['"/etc"', '"ssh://host/x"', '"https://h/x"', '"file:///x"', '"host:x"', "3"])
@@ -129,18 +129,18 @@ def test_a_repository_names_nothing_but_buckets(repo: Repo, url: str) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     track(repo, f"[remote]\nurl = {url}\n")
     with pytest.raises(UsageError, match="only the URL of a bucket"):
-        remote_of(found, "x", "download")
+        open_remote(found, "x", "download")
 
 
 def test_settings_that_are_no_toml(repo: Repo) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     track(repo, "[remote\n")
     with pytest.raises(UsageError, match="isn't valid TOML"):
-        remote_of(found, "x", "upload")
+        open_remote(found, "x", "upload")
 
 
 def test_settings_of_lfs_that_are_none(repo: Repo) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     (repo.path / ".lfsconfig").write_text("[lfs\n")
     with pytest.raises(UsageError, match=r"\.lfsconfig isn't valid"):
-        remote_of(found, "x", "upload")
+        open_remote(found, "x", "upload")

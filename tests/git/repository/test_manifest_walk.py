@@ -9,7 +9,7 @@ import pytest
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.ref_updates import RefUpdate, brought
+from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
 from git_theta.git.repository.manifest_walk import (
     Version,
     blobs_of,
@@ -85,7 +85,7 @@ def test_more_refs_than_a_command_line_has_room_for(two: Repo) -> None:
     new, old = two.git("rev-parse", "HEAD", "HEAD^").split()
     updates = [RefUpdate(new, old, f"refs/heads/b{i}") for i in range(3)]
     gone = [RefUpdate(new, f"{i:040x}", f"refs/heads/c{i}") for i in range(1, 60_000)]
-    found = brought(Git(two.path), "origin", str(two.path), [*updates, *gone])
+    found = pushed_manifests(Git(two.path), "origin", str(two.path), [*updates, *gone])
     assert found.keys() == {manifest(two, new)}
 
 
@@ -114,7 +114,7 @@ def test_a_push_tells_of_what_cannot_be_read(
     two: Repo, unreadable: Version, capfd: pytest.CaptureFixture[str]
 ) -> None:
     new = two.git("rev-parse", "HEAD").strip()
-    brought(Git(two.path), "origin", str(two.path), [RefUpdate(new, "", "refs/heads/main")])
+    pushed_manifests(Git(two.path), "origin", str(two.path), [RefUpdate(new, "", "refs/heads/main")])
     said = capfd.readouterr().err
     assert said.count("\n") == 1
     assert unreadable.oid in said

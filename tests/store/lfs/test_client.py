@@ -18,11 +18,11 @@ from git_theta.store.credential import Credential
 from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.lfs.endpoint import Endpoint, SshAddress
 from git_theta.store.local import LocalStore
-from git_theta.store.remote import TransferError, Wanted
-from git_theta.store.transfer import Pace, fetch, push
+from git_theta.store.remote import RemoteObject, TransferError
+from git_theta.store.transfer import RetryPolicy, fetch, push
 from tests.helpers.lfs_server import Answer, Request, Server, serving
 
-QUICK = Pace(delay=0.0, tries=4)
+QUICK = RetryPolicy(delay=0.0, tries=4)
 A = bytes(range(256)) * 4000
 B = b"b" * 1000
 
@@ -31,8 +31,8 @@ def name(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def wanted(*objects: bytes) -> list[Wanted]:
-    return [Wanted(name(data), len(data)) for data in objects]
+def wanted(*objects: bytes) -> list[RemoteObject]:
+    return [RemoteObject(name(data), len(data)) for data in objects]
 
 
 def basic(user: str, password: str) -> str:
@@ -150,7 +150,7 @@ def test_passing_failures(
 def test_retry_after_is_told(server: Server) -> None:
     server.faults = {"POST /lfs": [Answer(429, {"Retry-After": "17"}, b'{"message": "slow down"}')]}
     with pytest.raises(TransferError, match="slow down") as caught:
-        remote(server).sends(wanted(A))
+        remote(server).uploads(wanted(A))
     assert (caught.value.retry, caught.value.after) == (True, 17.0)
 
 
@@ -192,14 +192,14 @@ def test_what_to_do(server: Server, store: LocalStore, status: int, said: str) -
 def test_answers_that_make_no_sense(server: Server, body: bytes) -> None:
     server.faults = {"POST /lfs": [Answer(200, body=body.replace(b"%s", name(A).encode()))]}
     with pytest.raises(TransferError) as caught:
-        remote(server).sends(wanted(A))
+        remote(server).uploads(wanted(A))
     assert not caught.value.retry
 
 
 def test_objects_that_were_not_asked_for_are_ignored(server: Server) -> None:
     server.edit = lambda entry: entry.update(oid="../../etc/passwd")
     server.objects = {name(A): A}
-    assert remote(server).receives(wanted(A)) == {}
+    assert remote(server).downloads(wanted(A)) == {}
 
 
 def test_an_object_without_an_answer_is_not_there(server: Server, store: LocalStore) -> None:
@@ -262,10 +262,10 @@ def test_a_request_that_has_none_of_the_objects(server: Server, empty: LocalStor
     server.faults = {
         "POST /lfs": [Answer(404, body=b'{"message": "Cannot find any of the requested objects"}')]
     }
-    assert remote(server).receives(wanted(A)) == {}
+    assert remote(server).downloads(wanted(A)) == {}
     server.faults = {"POST /lfs": [Answer(404, body=b'{"message": "Not Found"}')]}
     with pytest.raises(TransferError, match="HTTP 404"):
-        remote(server).receives(wanted(A))
+        remote(server).downloads(wanted(A))
 
 
 def test_a_damaged_object_is_not_sent(server: Server, store: LocalStore) -> None:
@@ -354,7 +354,7 @@ def test_redirects(server: Server, store: LocalStore, empty: LocalStore) -> None
 def test_bad_redirects(server: Server, target: str) -> None:
     server.faults = {"POST /lfs": [Answer(307, {"Location": target})] * 10}
     with pytest.raises(TransferError, match="redirects"):
-        remote(server).sends(wanted(A))
+        remote(server).uploads(wanted(A))
 
 
 def test_expired_actions_are_asked_for_again(server: Server, empty: LocalStore) -> None:
@@ -362,7 +362,7 @@ def test_expired_actions_are_asked_for_again(server: Server, empty: LocalStore) 
     server.objects = {name(A): A}
     server.edit = lambda entry: entry["actions"]["download"].update(expires_in=60)
     made = LfsRemote(Endpoint(f"{server.url}/lfs"), {}, None, {}, clock=lambda: moment[0])
-    way = made.receives(wanted(A))[name(A)]
+    way = made.downloads(wanted(A))[name(A)]
     moment[0] = 59.0
     with empty_file(empty) as file, pytest.raises(TransferError, match="expired") as caught:
         way(file, 0, lambda _: None)
@@ -400,13 +400,13 @@ def test_access_by_ssh(server: Server, store: LocalStore, tmp_path: Path) -> Non
     assert push(made, wanted(A), store, pace=QUICK).failed == {}
     server.password = "other"
     with pytest.raises(TransferError, match="401"):
-        made.sends(wanted(B))
+        made.uploads(wanted(B))
 
 
 def test_a_server_that_is_not_there(server: Server) -> None:
     endpoint = Endpoint("http://127.0.0.1:9/lfs")
     with pytest.raises(TransferError, match=r"can't connect to http://127.0.0.1:9/.*refused") as caught:
-        LfsRemote(endpoint, {}, None, {}).sends(wanted(A))
+        LfsRemote(endpoint, {}, None, {}).uploads(wanted(A))
     assert caught.value.retry
 
 
@@ -414,7 +414,7 @@ def test_a_proxy(server: Server, store: LocalStore) -> None:
     made = LfsRemote(Endpoint("http://far.invalid/lfs"), {"http.proxy": server.url}, None, {})
     server.faults = {"POST http://far.invalid/lfs/objects/batch": [Answer(403)]}
     with pytest.raises(TransferError, match="403"):
-        made.sends(wanted(A))
+        made.uploads(wanted(A))
 
 
 @pytest.mark.skipif(not shutil.which("openssl"), reason="makes a certificate")
@@ -442,7 +442,7 @@ def test_certificates(store: LocalStore, tmp_path: Path) -> None:
     tls.load_cert_chain(certificate, key)
     with serving(tls) as server:
         with pytest.raises(TransferError, match=r"(?i)certificate.*\nhint: .*sslCAInfo") as caught:
-            remote(server).sends(wanted(A))
+            remote(server).uploads(wanted(A))
         assert not caught.value.retry
         for settings in ({"http.sslcainfo": str(certificate)}, {"http.sslverify": "false"}):
             server.objects.clear()

@@ -12,8 +12,8 @@ import pytest
 from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.lfs.endpoint import Endpoint
 from git_theta.store.local import LocalStore
-from git_theta.store.remote import TransferError, Wanted
-from git_theta.store.transfer import Pace, fetch, push
+from git_theta.store.remote import RemoteObject, TransferError
+from git_theta.store.transfer import RetryPolicy, fetch, push
 from tests.helpers import git_host
 
 pytestmark = [
@@ -31,13 +31,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 def test_push_and_fetch(url: str, tmp_path: Path) -> None:
     store, other = LocalStore(tmp_path / "store"), LocalStore(tmp_path / "other")
     objects = [os.urandom(size) for size in (1000, 2000, 3 << 20)] + [b"%d" % number for number in range(20)]
-    wanted = [Wanted(store.put([data]), len(data)) for data in objects]
+    wanted = [RemoteObject(store.put([data]), len(data)) for data in objects]
     done = push(LfsRemote(Endpoint(url), {}, None, {}), wanted, store)
     assert (done.count, done.failed) == (23, {})
     assert push(LfsRemote(Endpoint(url), {}, None, {}), wanted, store).present == 23
     other.incoming.mkdir(parents=True)
     (other.incoming / wanted[2].oid).write_bytes(objects[2][: 1 << 20])
-    done = fetch(LfsRemote(Endpoint(url), {}, None, {}), wanted, other, pace=Pace(delay=0.0))
+    done = fetch(LfsRemote(Endpoint(url), {}, None, {}), wanted, other, pace=RetryPolicy(delay=0.0))
     assert (done.count, done.failed) == (23, {})
     assert sorted(other.list()) == sorted(store.list())
 
@@ -45,9 +45,9 @@ def test_push_and_fetch(url: str, tmp_path: Path) -> None:
 def test_what_the_server_lacks(url: str, tmp_path: Path) -> None:
     store, other = LocalStore(tmp_path / "store"), LocalStore(tmp_path / "other")
     remote = LfsRemote(Endpoint(url), {}, None, {})
-    there = Wanted(store.put([b"there"]), 5)
+    there = RemoteObject(store.put([b"there"]), 5)
     assert push(remote, [there], store).count == 1
-    lacking = Wanted(hashlib.sha256(b"x").hexdigest(), 1)
+    lacking = RemoteObject(hashlib.sha256(b"x").hexdigest(), 1)
     done = fetch(remote, [there, lacking], other)
     assert done.count == 1
     assert "isn't at" in str(done.failed[lacking.oid])
@@ -58,6 +58,6 @@ def test_what_the_server_lacks(url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", [git_host.READ_ONLY], indirect=True)
 def test_a_server_that_only_reads(url: str, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "store")
-    wanted = [Wanted(store.put([b"x"]), 1)]
+    wanted = [RemoteObject(store.put([b"x"]), 1)]
     with pytest.raises(TransferError, match=r"HTTP 40[13]"):
         push(LfsRemote(Endpoint(url), {}, None, {}), wanted, store)

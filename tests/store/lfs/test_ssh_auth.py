@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.store.lfs.endpoint import SshAddress
-from git_theta.store.lfs.ssh_auth import NoLfsError, SshAuthenticator, parse_grant, ssh_command
+from git_theta.store.lfs.ssh_auth import NoLfsError, SshAuthenticator, authenticate_command, parse_grant
 from git_theta.store.remote import TransferError
 
 ADDRESS = SshAddress("git@example.com", None, "a/b.git")
@@ -31,13 +31,13 @@ ASK = "git-lfs-authenticate a/b.git download"
 def test_the_command(
     address: SshAddress, settings: dict[str, str], environment: dict[str, str], command: list[str]
 ) -> None:
-    assert ssh_command(address, "download", settings, environment) == command
+    assert authenticate_command(address, "download", settings, environment) == command
 
 
 @pytest.mark.parametrize("host", ["-oProxyCommand=x", "me@-oProxyCommand=x"])
 def test_hosts_that_look_like_options(host: str) -> None:
     with pytest.raises(TransferError, match="isn't allowed"):
-        ssh_command(SshAddress(host, None, "a"), "download", {}, {})
+        authenticate_command(SshAddress(host, None, "a"), "download", {}, {})
 
 
 def test_a_grant() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.runtime.gitconfig import Config
-from git_theta.store.lfs.web_settings import WebSettings, same_server, without_password
+from git_theta.store.lfs.web_settings import HttpSettings, same_server, without_password
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
 
@@ -27,7 +27,7 @@ URL = "https://me@git.example.com/a/b.git/info/lfs"
     ],
 )
 def test_urls_in_settings(pattern: str, fits: bool) -> None:
-    settings = WebSettings({f"http.{pattern}.extraheader": "X-Token: 1: 2"}, {})
+    settings = HttpSettings({f"http.{pattern}.extraheader": "X-Token: 1: 2"}, {})
     assert settings.headers(URL, own=False) == ({"X-Token": "1: 2"} if fits else {})
 
 
@@ -38,7 +38,7 @@ def test_the_best_fit_wins() -> None:
         "http.https://git.example.com/a.extraheader": "X: path",
         "http.https://*.example.com/a/b.git.extraheader": "X: star",
     }
-    web = WebSettings(settings, {})
+    web = HttpSettings(settings, {})
     assert web.headers(URL, own=True) == {"X": "path"}
     assert web.headers("https://elsewhere/", own=True) == {"X": "all"}
     assert web.headers("https://elsewhere/", own=False) == {}
@@ -60,15 +60,15 @@ def test_the_best_fit_wins() -> None:
 )
 def test_several_headers(pairs: list[tuple[str, str]], headers: dict[str, str]) -> None:
     settings = Config((f"http.{scope}.extraheader".replace("..", "."), value) for scope, value in pairs)
-    assert WebSettings(settings, {}).headers(URL, own=True) == headers
+    assert HttpSettings(settings, {}).headers(URL, own=True) == headers
 
 
 def test_tls() -> None:
-    assert WebSettings({}, {}).tls(URL).verify
-    assert not WebSettings({"http.sslverify": "False"}, {}).tls(URL).verify
-    assert not WebSettings({}, {"GIT_SSL_NO_VERIFY": "1"}).tls(URL).verify
-    assert WebSettings({"http.sslcainfo": "/ca.pem"}, {}).tls(URL).authorities == "/ca.pem"
-    assert WebSettings({"http.sslcainfo": "/ca.pem"}, {"GIT_SSL_CAINFO": "/b"}).tls(URL).authorities == "/b"
+    assert HttpSettings({}, {}).tls(URL).verify
+    assert not HttpSettings({"http.sslverify": "False"}, {}).tls(URL).verify
+    assert not HttpSettings({}, {"GIT_SSL_NO_VERIFY": "1"}).tls(URL).verify
+    assert HttpSettings({"http.sslcainfo": "/ca.pem"}, {}).tls(URL).authorities == "/ca.pem"
+    assert HttpSettings({"http.sslcainfo": "/ca.pem"}, {"GIT_SSL_CAINFO": "/b"}).tls(URL).authorities == "/b"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_tls() -> None:
     ],
 )
 def test_proxies(settings: dict[str, str], environment: dict[str, str], proxy: str) -> None:
-    assert WebSettings(settings, environment).tls(URL).proxy == proxy
+    assert HttpSettings(settings, environment).tls(URL).proxy == proxy
 
 
 def test_servers() -> None:
