@@ -14,8 +14,9 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.revspec import choose, find_manifest
+from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.mapped import mapped_file
 from git_theta.runtime.threads import run_all
@@ -114,18 +115,19 @@ def _load_work_file(path: Path, params: Iterable[str] | None) -> dict[str, Value
     """Arrays from the file itself; `None` if there's only a manifest of it."""
     try:
         with mapped_file(path) as data:
-            return None if is_manifest(data) else _copied_values(data, params)
+            return None if is_manifest(data) else _copied_values(data, params, str(path))
     except FileNotFoundError as error:
         raise UsageError(
             f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'"
         ) from error
 
 
-def _copied_values(data: memoryview, params: Iterable[str] | None) -> dict[str, Value]:
+def _copied_values(data: memoryview, params: Iterable[str] | None, where: str) -> dict[str, Value]:
     with ThreadPoolExecutor() as pool:
         file = read_checkpoint(data, pool=pool)
     return {
-        name: (bytearray(file.value(name)), file.tensors[name].spec) for name in choose(file.tensors, params)
+        name: (bytearray(file.value(name)), file.tensors[name].spec)
+        for name in select(file.tensors, params, where)
     }
 
 
@@ -133,7 +135,7 @@ def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> 
     text = Path(path).read_bytes() if rev is None else None
     wanted = parse(text) if text is not None else manifest(path, rev)
     repository = Repository(Git(_located(path)[0]))
-    names = choose(wanted.by_name, params)
+    names = select(wanted.by_name, params, str(path))
     ensure_objects(repository, needed_objects(wanted.by_name[name] for name in names), say=_silently)
 
     def read(name: str) -> Value:

@@ -60,7 +60,7 @@ def test_loads_what_is_still_a_manifest(path: Path) -> None:
 def test_chooses_parameters(path: Path) -> None:
     assert list(git_theta.load(path, "HEAD~1", ["encoder/*"])) == ["encoder/0", "encoder/1"]
     assert list(git_theta.load(path, "HEAD~1", ["steps"])) == ["steps"]
-    with pytest.raises(UsageError, match="near: encoder/"):
+    with pytest.raises(UsageError, match="the closest: encoder/"):
         git_theta.load(path, "HEAD~1", ["encodr/0"])
 
 

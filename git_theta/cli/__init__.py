@@ -11,6 +11,7 @@ import click
 
 from git_theta import __version__
 from git_theta.errors import ThetaError
+from git_theta.runtime.suggest import did_you_mean
 
 #: Commands in the order in which help shows them: name → module and one line of help.
 COMMANDS = {
@@ -74,10 +75,7 @@ class LazyGroup(click.Group):
         """Suggest the nearest name for one that doesn't exist."""
         name = args[0]
         if name not in COMMANDS and name not in PLUMBING and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, COMMANDS, 1)
-            ctx.fail(f"no such command {name!r}." + (f" Did you mean {near[0]!r}?" if near else ""))
+            ctx.fail(f"there's no command {name!r}; {did_you_mean(name, COMMANDS)}".rstrip("; "))
         return super().resolve_command(ctx, args)
 
 

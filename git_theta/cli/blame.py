@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from git_theta.cli.log import record_json
-from git_theta.cli.pick import matching, no_match
 from git_theta.cli.render import print_json, printable
 from git_theta.errors import GitError, ManifestError, UsageError
 from git_theta.git.history.blame import Origin, origins
@@ -18,6 +18,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
+from git_theta.model.parameter_names import matches, unknown_parameter
 
 #: A longer subject is cut.
 _SUBJECT = 40
@@ -48,9 +49,9 @@ def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
     tip = commit_of(git, rev)
     with Manifests(git) as manifests:
         manifest = _manifest(git, manifests, tip, rev, where)
-        wanted = matching(globs or ["*"])
+        wanted = partial(matches, patterns=globs or ["*"])
         if globs and not any(map(wanted, manifest.by_name)):
-            raise no_match(globs, manifest.by_name, where)
+            raise unknown_parameter(globs, manifest.by_name, printable(where))
         result = origins(repository, manifests, manifest, tip, where, wanted)
     ends = shallow(repository)
     if as_json:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
 import click
 
-from git_theta.cli.pick import matching, no_match
 from git_theta.cli.render import human_size, plural, print_json, printable
 from git_theta.diff import Diff
 from git_theta.errors import UsageError
@@ -17,6 +17,7 @@ from git_theta.git.history.param_log import Change, changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
+from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.report.fold import fold
 
 #: So many names are shown of what a commit changed.
@@ -54,7 +55,7 @@ def command(path: str, revs: str, globs: tuple[str, ...], count: int | None, as_
                 f"no commit in {revs} has {printable(where)}",
                 "`git theta ls-files` lists checkpoints; `git log --all -- PATH` looks in all branches",
             )
-        wanted = matching(globs) if globs else None
+        wanted = partial(matches, patterns=globs) if globs else None
         found: Iterator[Change] = chain.from_iterable(
             changes(history, manifests, repository.store.size, wanted) for history in histories
         )
@@ -85,15 +86,14 @@ def _check(
     globs: Sequence[str], histories: Sequence[Sequence[Visit]], manifests: Manifests, where: str
 ) -> None:
     """Raise UsageError if no version has such a parameter."""
-    wanted = matching(globs)
     newest: list[str] = []
     for visit in chain.from_iterable(histories):
         manifest = manifests.get(visit.new) if visit.new else None
         names = list(manifest.by_name) if manifest else []
-        if any(map(wanted, names)):
+        if any(matches(name, globs) for name in names):
             return
         newest = newest or names
-    raise no_match(globs, newest, where)
+    raise unknown_parameter(globs, newest, f"any version of {printable(where)}")
 
 
 def _lines(change: Change, ends: bool) -> Iterator[str]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from git_theta.cli.pick import entry_of
 from git_theta.cli.render import human_size, plural, print_json, print_table, printable, ratio
 from git_theta.cli.value_report import report
 from git_theta.errors import UsageError
@@ -16,6 +15,7 @@ from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Source
+from git_theta.model.parameter_names import unknown_parameter
 from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes
 
 #: Longer chains aren't told in full.
@@ -50,7 +50,9 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
     repository = Repository(Git())
     manifest = find_manifest(repository.git, version)
     if name is not None:
-        entry = entry_of(manifest, name, version)
+        entry = manifest.by_name.get(name)
+        if entry is None:
+            raise unknown_parameter([name], manifest.by_name, printable(version))
         ensure_objects(repository, needed_objects([entry]))
         report(entry, repository.store, values=values, as_json=as_json)
         return

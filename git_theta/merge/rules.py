@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from git_theta.errors import UsageError
+from git_theta.model.parameter_names import matches
 
 _EVERY = ("*",)
 
@@ -33,7 +34,7 @@ class MergeRule:
 
     def is_for(self, name: str) -> bool:
         """Whether it's for a parameter of that name."""
-        return any(fnmatchcase(name, glob) for glob in self.parameters)
+        return matches(name, self.parameters)
 
     def is_for_path(self, path: str) -> bool:
         """Whether it's for a file at that path from the top of the work tree."""

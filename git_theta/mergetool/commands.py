@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Final
 
 from git_theta.errors import UsageError
 from git_theta.merge.rules import MergeRule, parse
+from git_theta.runtime.suggest import did_you_mean
 
 #: Commands → how many words may follow, at least and at most.
 _VERBS: Final = {
@@ -108,8 +108,7 @@ def read(line: str) -> Command | Choice | None:
     if verb in _VERBS:
         return _command(verb, tuple(words[1:]))
     if len(words) == 1:
-        near = get_close_matches(verb, _VERBS, 1)
-        what = f"did you mean {near[0]!r}?" if near else f"for example: {shlex.quote(words[0])} theirs"
+        what = did_you_mean(verb, _VERBS) or f"for example: {shlex.quote(words[0])} theirs"
         raise UsageError(f"{words[0]!r} is no command, and there's no strategy after it", what)
     return Choice(words[0], _rule(words[1:]))
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 
 from git_theta.errors import UsageError
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Conflict, Step, Taken
+from git_theta.model.parameter_names import matches
 from git_theta.report.fold import Folded, fold, natural
 from git_theta.report.merged import named
 from git_theta.report.words import plural, printable
@@ -143,11 +143,6 @@ def overview(plan: Merged) -> Overview:
     return Overview(len(plan.steps), items, alone).with_conflicts(plan.conflicts)
 
 
-def matches(name: str, globs: Iterable[str]) -> bool:
-    """Whether one of the patterns matches a name."""
-    return any(fnmatchcase(name, glob) for glob in globs)
-
-
 def escaped(name: str) -> str:
     """The pattern that matches only this name."""
     return re.sub(r"([*?\[])", r"[\1]", name)
@@ -173,7 +168,7 @@ def _globs(names: tuple[str, ...], others: Sequence[str]) -> tuple[str, ...]:
         for at, after in enumerate(parts[0][1:]):
             same = all(each[at] == numbers[0][at] for each in numbers)
             pattern += (numbers[0][at] if same else "*") + escaped(after)
-        if {name for name in others if fnmatchcase(name, pattern)} == set(names):
+        if {name for name in others if matches(name, [pattern])} == set(names):
             return (pattern,)
     return tuple(map(escaped, names))
 

@@ -13,8 +13,9 @@ from git_theta.mergetool import view
 from git_theta.mergetool.backend import Backend
 from git_theta.mergetool.change_stats import ChangeStats, Trio, of_each, of_group
 from git_theta.mergetool.commands import Choice, Command, read
-from git_theta.mergetool.items import ALL, Item, matches, overview
+from git_theta.mergetool.items import ALL, Item, overview
 from git_theta.mergetool.state import State, in_effect
+from git_theta.model.parameter_names import matches
 from git_theta.report.lines import Line
 from git_theta.report.merged import named as conflict_name
 from git_theta.report.words import plural, printable

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 
 from git_theta import strategies
 from git_theta.errors import UsageError
@@ -18,6 +17,7 @@ from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
 from git_theta.report.merged import summary
 from git_theta.report.words import human_size, plural, printable, shape_text
+from git_theta.runtime.suggest import did_you_mean
 from git_theta.strategies.options import describe
 
 #: So many lines of a table are shown at once.
@@ -161,8 +161,7 @@ def known(strategy: str) -> None:
     """
     names = [each.name for each in strategies.registry()]
     if strategy not in names:
-        near = get_close_matches(strategy, names, 1)
-        hint = f"did you mean {near[0]!r}?" if near else "help shows those that there are"
+        hint = did_you_mean(strategy, names) or "help lists the strategies"
         raise UsageError(f"there's no strategy {printable(strategy)!r}", hint)
 
 

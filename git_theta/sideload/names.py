@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from git_theta.errors import UsageError
+from git_theta.model.parameter_names import unknown_parameter
 
 
 class Names:
@@ -57,11 +57,7 @@ class Names:
         """
         found = self.find(wanted)
         if found is None:
-            near = get_close_matches(wanted, self._names, 3, 0.4) or list(self._names[:3])
-            raise UsageError(
-                f"the checkpoint has no parameter {wanted!r}",
-                f"near: {', '.join(near) or 'it has none at all'}",
-            )
+            raise unknown_parameter([wanted], self._names, "the checkpoint")
         return found
 
 

@@ -86,7 +86,7 @@ def test_a_missing_object_is_named(history: Repo, more: list[str]) -> None:
     [
         (["--param", "smalls"], "hint: the closest: small"),
         (["--values"], "--param NAME"),
-        (["--param", ""], "has no parameter"),
+        (["--param", ""], "there's no parameter ''"),
     ],
 )
 def test_errors(history: Repo, args: list[str], said: str) -> None:

@@ -147,7 +147,7 @@ def test_is_manifest_looks_at_the_beginning() -> None:
 
 
 def test_bytes_that_may_be_a_manifest() -> None:
-    found = manifest("x")
+    found = manifest_named("x")
     damaged = found.to_bytes()[:-1]
     assert parse_if_manifest(memoryview(found.to_bytes())) == found == valid_manifest(found.to_bytes())
     assert parse_if_manifest(b"weights") is None is valid_manifest(b"weights")

@@ -37,10 +37,11 @@ def test_ambiguity() -> None:
         names.find("a.weight")
 
 
-def test_the_nearest_names_are_told() -> None:
+def test_an_error_suggests_the_closest_names() -> None:
     with pytest.raises(
-        UsageError, match=r"no parameter 'encoder.query.wieght'\nhint: near: encoder.query.weight"
+        UsageError,
+        match=r"no parameter 'encoder.query.wieght' in .*\nhint: .*: encoder.query.weight",
     ):
         Names(["encoder.query.weight", "other"]).get("encoder.query.wieght")
-    with pytest.raises(UsageError, match="none at all"):
+    with pytest.raises(UsageError, match="it has no parameters"):
         Names([]).get("a")

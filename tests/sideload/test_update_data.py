@@ -124,7 +124,11 @@ BAD: dict[str, tuple[str, dict[str, NDArray[Any]], str]] = {
     "no C": ("low-rank", {"w/R": normal(40, 2)}, "lacks 'w/C'"),
     "unknown part": ("low-rank", {"w/Q": normal(40, 2)}, "'w/Q', which a low-rank update doesn't know"),
     "no part": ("ia3", {"w": normal(40)}, "each parameter needs NAME/ia3"),
-    "unknown name": ("ia3", {"ww/ia3": normal(40)}, r"no parameter 'ww'\nhint: near: w"),
+    "unknown name": (
+        "ia3",
+        {"ww/ia3": normal(40)},
+        r"no parameter 'ww' in .*\nhint: the closest: w",
+    ),
     "ranks": ("low-rank", {"w/R": normal(40, 2), "w/C": normal(3, 50)}, r"shape \[3, 50\].*'w' of shape"),
     "rows": ("low-rank", {"w/R": normal(41, 2), "w/C": normal(2, 50)}, r"'w/R'.*shape \[41, 2\]"),
     "turned": ("low-rank", {"w/R": normal(2, 40), "w/C": normal(50, 2)}, "doesn't fit"),

@@ -1,17 +1,15 @@
-"""Find a checkpoint by what a user writes: PATH, REV:PATH or :PATH; and its parameters."""
+"""Find a checkpoint by what a user writes: PATH, REV:PATH or :PATH."""
 
 from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Collection, Iterable
-from fnmatch import fnmatchcase
 
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_walk import check_revision
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest, sort_key
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
 
 
 def find_manifest(git: Git, name: str) -> Manifest:
@@ -32,31 +30,6 @@ def find_manifest(git: Git, name: str) -> Manifest:
             if blob is not None:
                 return _parsed(blob, name)
     raise _unknown(git, name)
-
-
-def choose(names: Collection[str], params: Iterable[str] | None) -> list[str]:
-    """The parameters that a user means, sorted as in a manifest.
-
-    Args:
-        names: All that there are.
-        params: Names, or patterns such as `encoder/*`; all when `None`.
-
-    Raises:
-        UsageError: One fits nothing; the message has the nearest names.
-    """
-    if params is None:
-        return sorted(names, key=sort_key)
-    found = set()
-    for wanted in [params] if isinstance(params, str) else params:
-        fits = [wanted] if wanted in names else [name for name in names if fnmatchcase(name, wanted)]
-        if not fits:
-            from difflib import get_close_matches
-
-            everything = sorted(names, key=sort_key)
-            near = get_close_matches(wanted, everything, 3, 0.4) or everything[:3]
-            raise UsageError(f"there's no parameter {wanted!r}; near: {', '.join(near) or 'none at all'}")
-        found.update(fits)
-    return sorted(found, key=sort_key)
 
 
 def _candidates(git: Git, name: str) -> list[str]:

@@ -11,9 +11,9 @@ from git_theta.git.plumbing.notices import explain
 from git_theta.git.remote.fetch import ensure_objects, fetch_objects, needed_objects
 from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.revspec import choose
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.materialise import find_pending, materialise
+from git_theta.model.parameter_names import select
 from git_theta.runtime.progress import progress
 
 _TRACKED = "attr:filter=theta,top"
@@ -96,7 +96,7 @@ def pull_parameters(
     """
     paths = _chosen(repository, choice)
     found = [each.manifest for each in in_index(repository.git) if each.manifest and each.path in paths]
-    names = set(choose({name for manifest in found for name in manifest.by_name}, params))
+    names = set(select({n for manifest in found for n in manifest.by_name}, params, "the chosen checkpoints"))
     entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
     done = fetch_objects(repository, needed_objects(entries))
     if done.count:
