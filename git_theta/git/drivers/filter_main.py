@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import chain
 
 from git_theta.errors import ThetaError
-from git_theta.git.drivers.filter_requests import requests, shake_hands
+from git_theta.git.drivers.filter_protocol import requests, shake_hands
 from git_theta.git.plumbing.discard import Skipper
 from git_theta.git.plumbing.pktline import Reader, Writer, widen
 from git_theta.git.plumbing.sigint import undisturbed

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require_objects
 from git_theta.errors import GitError, MissingObjectError, ThetaError
-from git_theta.git.drivers.diff_smudge import DiffDriver
-from git_theta.git.drivers.filter_requests import Request
+from git_theta.git.drivers.diff_reader import DiffDriver
+from git_theta.git.drivers.filter_protocol import Request
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible

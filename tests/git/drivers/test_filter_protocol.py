@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import GitError
-from git_theta.git.drivers.filter_requests import Request, requests, shake_hands
+from git_theta.git.drivers.filter_protocol import Request, requests, shake_hands
 from git_theta.git.plumbing.discard import Skipper
 from git_theta.git.plumbing.pktline import Reader, Writer
 
@@ -82,7 +82,7 @@ def test_what_git_says_of_a_file() -> None:
 
 _PREPARED = """
 from git_theta.git.plumbing.pktline import Reader
-from git_theta.git.drivers.filter_requests import requests
+from git_theta.git.drivers.filter_protocol import requests
 from git_theta.git.plumbing.discard import Skipper
 skipper = Skipper(0)
 print(*(skipper._process > 0 for _ in requests(Reader(0), skipper)))
@@ -102,7 +102,7 @@ _FILTER = """
 import os, sys
 from git_theta.git.plumbing.work_file import drain, work_file
 from git_theta.git.plumbing.pktline import Reader
-from git_theta.git.drivers.filter_requests import requests
+from git_theta.git.drivers.filter_protocol import requests
 from git_theta.git.plumbing.discard import Skipper
 skipper = Skipper(0)
 for request, content in requests(Reader(0), skipper):
