@@ -12,7 +12,7 @@ from git_theta.git.plumbing.work_file import drain
 from git_theta.git.remote.fetch import ensure_objects, is_here
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.git.worktree.smudge_filter import copy_file, manifest_to_smudge, read_pieces, smudge
+from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, read_pieces, smudge
 
 
 @click.command("smudge", hidden=True)
@@ -33,7 +33,7 @@ def command(path: str | None) -> None:
     known_files = KnownFiles(repository)
     try:
         smudge(repository, known_files, manifest, handle)
-        copy_file(handle, sys.stdout.buffer.write)
+        sys.stdout.buffer.writelines(file_pieces(handle))
     finally:
         known_files.close()
         os.close(handle)

@@ -1,4 +1,4 @@
-"""Whether the files that Git makes to show a difference are read by our diff driver alone."""
+"""Whether a file that Git smudges to show a difference is read by our diff driver alone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from git_theta.git.plumbing.parent_command import only_shows
 from git_theta.settings import DIFF_DRIVER
 
 
-class DiffDriver:
-    """What the filter can know of the diff that it smudges for.
+class DiffReader:
+    """The program that reads files which Git smudges for a difference.
 
     Args:
         git: Git at the top of the work tree.
@@ -21,24 +21,24 @@ class DiffDriver:
     def __init__(self, git: Git) -> None:
         self._git = git
 
-    def reads(self, path: str) -> bool:
-        """Whether a file that's smudged for a difference is given to our driver and nothing else."""
-        return self._certain and self._is_ours(path)
+    def is_our_driver(self, path: str) -> bool:
+        """Whether the file at a path is given to our diff driver and nothing else."""
+        return self._driver_is_used and self._has_our_attribute(path)
 
     @cached_property
-    def _certain(self) -> bool:
-        """Whether git shows differences, and theta's way of that is our driver's."""
+    def _driver_is_used(self) -> bool:
+        """Whether git shows differences, and does so by our driver where the attributes say `diff=theta`."""
         settings = self._git.settings
         return (
             "diff-driver" in settings.get(DIFF_DRIVER, "")
-            # A text of the file for Git's own diff, which someone else makes.
+            # With a textconv, Git's own diff compares texts that another program makes of whole files.
             and "diff.theta.textconv" not in settings
             # `git difftool` shows whole files.
             and "GIT_EXTERNAL_DIFF" not in os.environ
             and only_shows()
         )
 
-    def _is_ours(self, path: str) -> bool:
+    def _has_our_attribute(self, path: str) -> bool:
         try:
             answer = self._git.run("check-attr", "-z", "diff", "--", path)
         except GitError:

@@ -18,7 +18,7 @@ from git_theta.git.plumbing.sigint import undisturbed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from git_theta.git.drivers.filter_process import Process
+    from git_theta.git.drivers.filter_process import FilterProcess
     from git_theta.git.repository.repository import Repository
 
 
@@ -58,19 +58,19 @@ def _serve() -> int:
     return 0
 
 
-def _process(writer: Writer) -> Process:
+def _process(writer: Writer) -> FilterProcess:
     from git_theta.runtime.malloc import keep_memory
 
     keep_memory()
     # Tensors are worked on in threads already: numpy needn't start more for each.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from git_theta.git.drivers.filter_process import Process
+    from git_theta.git.drivers.filter_process import FilterProcess
     from git_theta.git.plumbing.command import Git
     from git_theta.git.repository.repository import Repository
 
     repository = Repository(Git())
     _ensure_hooks(repository)
-    return Process(repository, writer)
+    return FilterProcess(repository, writer)
 
 
 def _ensure_hooks(repository: Repository) -> None:

@@ -1,38 +1,34 @@
-"""The long-running filter's conversation with Git, about all the files of one command."""
+"""The long-running filter: it answers Git's requests about all the files of one command."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require_objects
 from git_theta.errors import GitError, MissingObjectError, ThetaError
-from git_theta.git.drivers.diff_reader import DiffDriver
-from git_theta.git.drivers.filter_protocol import Request
+from git_theta.git.drivers.delayed_files import DelayedFile, DelayedFiles
+from git_theta.git.drivers.diff_reader import DiffReader
+from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.clean_filter import CleanFilter
-from git_theta.git.worktree.smudge_filter import copy_file, manifest_to_smudge, smudge
+from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, smudge
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from git_theta.git.worktree.materialise import Pending
-
-#: Delayed files that are decoded, or being decoded, before Git asks for them.
-_AHEAD = 16
-
-_ASK_AGAIN = "status=delayed"
+    from git_theta.git.worktree.materialise import PendingFile
 
 
-class Process:
+class FilterProcess:
     """Answers Git's requests about the files of one command.
 
     Args:
@@ -42,21 +38,18 @@ class Process:
 
     def __init__(self, repository: Repository, writer: Writer) -> None:
         self._repository = repository
+        self._settings = repository.settings
         self._workspace = Workspace(repository)
         self._clean_filter = CleanFilter(repository, self._workspace.known_files, self._workspace.cleaners)
-        self._settings = repository.settings
-        self._writer = writer
-        self._pending: dict[str, Pending] = {}
-        self._delayed: dict[str, Manifest] = {}
-        self._awaiting: dict[str, tuple[Request, Manifest]] = {}
-        self._absent: dict[str, int | None] = {}
-        self._ready: dict[str, Future[int]] = {}
+        self._answers = FilterAnswers(writer)
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
-        self._diff_driver = DiffDriver(repository.git)
+        self._delayed = DelayedFiles(repository.store, self._decode, self._pool)
+        self._pending: dict[str, PendingFile] = {}
+        self._diff_reader = DiffReader(repository.git)
         self._reminded = False
-        self._trouble: ThetaError | None = None
+        self._fetch_error: ThetaError | None = None
 
-    def serve(self, requests: Iterable[tuple[Request, Content]]) -> None:
+    def serve(self, requests: Iterable[tuple[FilterRequest, Content]]) -> None:
         """Answer requests until there are no more.
 
         Raises:
@@ -66,23 +59,23 @@ class Process:
             for request, content in requests:
                 self._answer(request, content)
         finally:
-            self._drop_delayed()
+            self._delayed.close()
             self._pool.shutdown()
             self._clean_filter.close()
             self._workspace.close()
 
     def finish(self) -> None:
-        """Materialise: to be called once Git has closed the pipe."""
+        """Write the files that Git was given manifests of: to be called once Git has closed the pipe."""
         pending = list(self._pending.values())
         if pending:
             from git_theta.git.worktree.materialise import materialise, tell_failed
 
-            with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
+            with progress("writing checkpoints", sum(file.manifest.size for file in pending)) as advance:
                 failed = materialise(self._repository, self._workspace.known_files, pending, advance)
             tell_failed(failed)
             self._workspace.close()
 
-    def _answer(self, request: Request, content: Content) -> None:
+    def _answer(self, request: FilterRequest, content: Content) -> None:
         if request.command == "clean":
             self._clean(request, content)
         elif request.command == "smudge":
@@ -92,89 +85,101 @@ class Process:
         else:
             raise GitError(f"git asks for {request.command!r}, which isn't known")
 
-    def _clean(self, request: Request, content: Content) -> None:
+    def _clean(self, request: FilterRequest, content: Content) -> None:
         try:
             blob = self._clean_filter.clean(request.path, content)
         except (ThetaError, OSError) as error:
-            for _ in content:
-                pass
-            self._refuse(request, error)
-            return
-        self._give(blob)
-        self._remind()
+            self._refuse(request, content, error)
+        else:
+            self._answers.content([blob])
+            self._remind()
 
-    def _smudge(self, request: Request, content: Content) -> None:
-        if any(request.path in held for held in (self._ready, self._delayed, self._awaiting)):
-            for _ in content:
-                pass
-            self._give_delayed(request)
-            return
+    def _smudge(self, request: FilterRequest, content: Content) -> None:
         try:
-            data = drain(content, None, self._repository.store.temporary_file)
-            assert data is not None  # noqa: S101
-            manifest = None if self._is_for_the_driver(request) else manifest_to_smudge(data, request.path)
-            if manifest is None:
-                self._give(data)
-                return
-            store = self._repository.store
-            absent = {oid: size for oid, size in manifest.objects().items() if not store.has(oid)}
-            if absent and self._settings.lazy:
-                self._give(data)
-                return
-            if absent and request.can_delay:
-                # What's lacking is fetched for all files at once, when Git has asked for each of them.
-                self._absent |= absent
-                self._awaiting[request.path] = (request, manifest)
-                self._writer.lines(_ASK_AGAIN)
-                return
-            self._fetch(absent)
-            # Git is told now, while it can still fail, and not after it has finished.
-            require_objects(manifest, store)
-            if self._is_large(request, manifest):
-                self._put_off(request, manifest)
-            elif request.can_delay:
-                self._delayed[request.path] = manifest
-                self._writer.lines(_ASK_AGAIN)
+            if request.path in self._delayed:
+                _discard(content)
+                self._smudge_delayed(request)
             else:
-                self._give_file(self._decode(manifest))
+                self._smudge_content(request, content)
         except (ThetaError, OSError) as error:
-            for _ in content:
-                pass
-            self._refuse(request, error)
+            self._refuse(request, content, error)
 
-    def _remind(self) -> None:
-        """Say, once, that a push won't send objects if so."""
-        if not self._reminded:
-            from git_theta.git.install.push_check import remind
+    def _smudge_content(self, request: FilterRequest, content: Content) -> None:
+        store = self._repository.store
+        data = drain(content, None, store.temporary_file)
+        assert data is not None  # noqa: S101
+        manifest = None if self._is_for_our_diff(request) else manifest_to_smudge(data, request.path)
+        if manifest is None:
+            self._answers.content([data])
+            return
+        absent = {oid: size for oid, size in manifest.objects().items() if not store.has(oid)}
+        if absent and self._settings.lazy:
+            self._answers.content([data])
+        elif absent and request.can_delay:
+            self._delay(DelayedFile(request, manifest, self._is_large(request, manifest), absent))
+        else:
+            self._fetch(absent)
+            self._smudge_stored(request, manifest)
 
-            self._reminded = True
-            with suppress(ThetaError, OSError):
-                remind(self._repository)
+    def _smudge_stored(self, request: FilterRequest, manifest: Manifest) -> None:
+        """Answer with a file whose objects should all be here."""
+        # Git is told of a missing one now, while it can still fail, and not after it has finished.
+        require_objects(manifest, self._repository.store)
+        if self._is_large(request, manifest):
+            self._write_later(request, manifest)
+        elif request.can_delay:
+            self._delay(DelayedFile(request, manifest))
+        else:
+            self._give_file(self._decode(manifest))
 
-    def _is_for_the_driver(self, request: Request) -> bool:
-        """Whether Git wants the file only to hand it to our diff driver, which needs no more than this.
+    def _delay(self, file: DelayedFile) -> None:
+        self._delayed.add(file)
+        self._answers.delayed()
 
-        Git says a blob and nothing else then. Other commands say no more, so in any doubt the answer is no.
+    def _list_available(self) -> None:
+        try:
+            self._fetch(self._delayed.take_absent())
+        except ThetaError as error:
+            # Git is told when it asks for a file again.
+            self._fetch_error = error
+        self._delayed.decode_ahead()
+        self._answers.available(self._delayed.available())
+
+    def _smudge_delayed(self, request: FilterRequest) -> None:
+        file = self._delayed.take(request.path)
+        if file.written_later:
+            require_objects(file.manifest, self._repository.store)
+            self._write_later(file.request, file.manifest)
+            return
+        handle = file.content.result() if file.content else self._decode(file.manifest)
+        self._delayed.decode_ahead()
+        self._give_file(handle)
+
+    def _is_for_our_diff(self, request: FilterRequest) -> bool:
+        """Whether Git wants the file only to hand it to our diff driver, which reads the manifest itself.
+
+        Git names the blob and nothing else then. Other commands name no more: in any doubt the answer is no.
         """
         if request.can_delay or request.treeish or not request.blob:
             return False
-        return self._diff_driver.reads(request.path)
+        return self._diff_reader.is_our_driver(request.path)
 
-    def _is_large(self, request: Request, manifest: Manifest) -> bool:
+    def _is_large(self, request: FilterRequest, manifest: Manifest) -> bool:
+        """Whether the file is written after Git has finished, which needs its blob's id."""
         return (
             request.can_delay and bool(request.blob) and manifest.size >= self._settings.materialise_threshold
         )
 
-    def _put_off(self, request: Request, manifest: Manifest) -> None:
-        """Answer with the manifest; the file is written at the end."""
-        from git_theta.git.worktree.materialise import Pending
+    def _write_later(self, request: FilterRequest, manifest: Manifest) -> None:
+        """Answer with the manifest; `finish` writes the file."""
+        from git_theta.git.worktree.materialise import PendingFile
 
         if not self._pending:
-            # Git still removes the old file and writes its index: time enough to load what comes then.
-            self._pool.submit(_load)
+            # Git still removes old files and writes its index: time enough to load what `finish` needs.
+            self._pool.submit(_load_for_finish)
         text = manifest.to_bytes()
-        self._pending[request.path] = Pending(request.path, manifest, text, request.blob)
-        self._give(text)
+        self._pending[request.path] = PendingFile(request.path, manifest, text, request.blob)
+        self._answers.content([text])
 
     def _fetch(self, objects: Mapping[str, int | None]) -> None:
         if objects:
@@ -183,59 +188,8 @@ class Process:
             with interruptible():
                 ensure_objects(self._repository, objects)
 
-    def _fetch_absent(self) -> None:
-        """Get what the delayed files lack; Git is told of a failure when it asks for a file again."""
-        absent, self._absent = self._absent, {}
-        try:
-            self._fetch(absent)
-        except ThetaError as error:
-            self._trouble = error
-        for path, (request, manifest) in list(self._awaiting.items()):
-            if not self._is_large(request, manifest):
-                self._delayed[path] = manifest
-                del self._awaiting[path]
-
-    def _list_available(self) -> None:
-        self._fetch_absent()
-        self._look_ahead()
-        good, bad = self._finished()
-        while not good and (busy := [future for future in self._ready.values() if not future.done()]):
-            wait(busy, return_when=FIRST_COMPLETED)
-            good, bad = self._finished()
-        # Git ends at the first failure, so files that can't be written come after all others.
-        self._writer.lines(*(f"pathname={path}" for path in good or bad))
-        self._writer.lines("status=success")
-
-    def _finished(self) -> tuple[list[str], list[str]]:
-        """Delayed files that Git can have now, and those that it can't have."""
-        store = self._repository.store
-        done = {path: future.exception() is None for path, future in self._ready.items() if future.done()}
-        for path, (_, manifest) in self._awaiting.items():
-            done[path] = all(store.has(oid) for oid in manifest.objects())
-        good = [path for path, fine in done.items() if fine]
-        return good, [path for path in done if path not in good]
-
-    def _look_ahead(self) -> None:
-        for path in list(self._delayed)[: max(0, _AHEAD - len(self._ready))]:
-            self._ready[path] = self._pool.submit(self._decode, self._delayed.pop(path))
-
-    def _give_delayed(self, request: Request) -> None:
-        try:
-            if request.path in self._awaiting:
-                first, manifest = self._awaiting.pop(request.path)
-                require_objects(manifest, self._repository.store)
-                self._put_off(first, manifest)
-                return
-            if request.path in self._delayed:
-                handle = self._decode(self._delayed.pop(request.path))
-            else:
-                handle = self._ready.pop(request.path).result()
-            self._look_ahead()
-            self._give_file(handle)
-        except (ThetaError, OSError) as error:
-            self._refuse(request, error)
-
     def _decode(self, manifest: Manifest) -> int:
+        """Write a file; returns its descriptor."""
         handle = self._repository.store.temporary_file()
         try:
             smudge(self._repository, self._workspace.known_files, manifest, handle)
@@ -244,31 +198,26 @@ class Process:
             raise
         return handle
 
-    def _drop_delayed(self) -> None:
-        for future in self._ready.values():
-            if not future.cancel() and not future.exception():
-                os.close(future.result())
-        self._ready.clear()
-
-    def _give(self, data: bytes | memoryview) -> None:
-        self._writer.lines("status=success")
-        self._writer.data(data)
-        self._writer.flush()
-        self._writer.flush()
-
     def _give_file(self, handle: int) -> None:
         try:
-            self._writer.lines("status=success")
-            copy_file(handle, self._writer.data)
-            self._writer.flush()
-            self._writer.flush()
+            self._answers.content(file_pieces(handle))
         finally:
             os.close(handle)
 
-    def _refuse(self, request: Request, error: Exception) -> None:
-        if isinstance(error, MissingObjectError) and self._trouble:
-            # Why it's missing says more.
-            error = self._trouble
+    def _remind(self) -> None:
+        """Warn, once, if a push wouldn't send objects."""
+        if not self._reminded:
+            from git_theta.git.install.push_check import remind
+
+            self._reminded = True
+            with suppress(ThetaError, OSError):
+                remind(self._repository)
+
+    def _refuse(self, request: FilterRequest, content: Content, error: Exception) -> None:
+        _discard(content)
+        if isinstance(error, MissingObjectError) and self._fetch_error:
+            # The reason why an object is missing helps more.
+            error = self._fetch_error
         if isinstance(error, MissingObjectError) and request.command == "smudge":
             from git_theta.git.history.author import last_author
 
@@ -276,10 +225,16 @@ class Process:
             hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint
             error = MissingObjectError(error.message, hint)
         explain(request.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
-        self._writer.lines("status=error")
+        self._answers.error()
 
 
-def _load() -> None:
+def _discard(content: Content) -> None:
+    """Read the rest of a file's content, so that the next request can be read."""
+    for _ in content:
+        pass
+
+
+def _load_for_finish() -> None:
     import numpy  # noqa: F401
 
     import git_theta.git.worktree.materialise

@@ -1,32 +1,32 @@
-"""What Git asks the long-running filter for: one request after another, once both sides have said hello."""
+"""The long-running filter's protocol with Git: a handshake, then requests and answers in turn."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.discard import Skipper
 from git_theta.git.plumbing.pipe_source import sender_of
 from git_theta.git.plumbing.pktline import Content, Reader, Writer
 
-#: Content of fewer bytes comes faster than it can be handed over.
+#: Content of fewer bytes arrives faster than it can be handed over.
 _WORTH_SKIPPING = 4 << 20
 
 
-class Request:
-    """A command, and what Git says about one file.
+class FilterRequest:
+    """A command, and what Git says about its file.
 
     Args:
         lines: The lines that Git sent.
 
     Attributes:
-        command: What to do.
+        command: `clean`, `smudge` or `list_available_blobs`.
         path: The file's path from the top of the work tree.
-        blob: Id of the blob that the content is, if Git names it.
+        blob: Id of the blob that the content is, if Git names it; else empty.
         can_delay: Whether Git would ask for the file again later.
-        treeish: What the file is checked out from, if Git names it.
+        treeish: The commit or tree that the file is checked out from, if Git names it; else empty.
     """
 
     def __init__(self, lines: list[str]) -> None:
@@ -38,8 +38,41 @@ class Request:
         self.treeish = keys.get("treeish", "")
 
 
+class FilterAnswers:
+    """Answers to Git, one for each request.
+
+    Args:
+        writer: Packets to Git.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def content(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Give a file's content, piece by piece."""
+        self._writer.lines("status=success")
+        for piece in pieces:
+            self._writer.data(piece)
+        self._writer.flush()
+        # The second list of lines could change the status; an empty one keeps it.
+        self._writer.flush()
+
+    def delayed(self) -> None:
+        """Have Git ask for the file again, later."""
+        self._writer.lines("status=delayed")
+
+    def available(self, paths: Iterable[str]) -> None:
+        """Name delayed files that Git can ask for now; none means that there are no more."""
+        self._writer.lines(*(f"pathname={path}" for path in paths))
+        self._writer.lines("status=success")
+
+    def error(self) -> None:
+        """Refuse the file; Git fails, as the filter is required."""
+        self._writer.lines("status=error")
+
+
 def shake_hands(reader: Reader, writer: Writer) -> None:
-    """Agree with Git on a version and on what both can do.
+    """Agree with Git on the protocol's version and on capabilities.
 
     Raises:
         GitError: It isn't Git, or it's another version of the protocol.
@@ -55,10 +88,10 @@ def shake_hands(reader: Reader, writer: Writer) -> None:
     writer.lines(*(capability for capability in ours if capability in offered))
 
 
-def requests(reader: Reader, skipper: Skipper) -> Iterator[tuple[Request, Content]]:
-    """What Git asks for, until it closes the pipe, and the content that comes with it.
+def requests(reader: Reader, skipper: Skipper) -> Iterator[tuple[FilterRequest, Content]]:
+    """Git's requests with their content, until it closes the pipe.
 
-    Content that needn't be looked at is on its way already when its request is given.
+    Content that needn't be looked at is being taken away already when its request is yielded.
 
     Args:
         reader: Packets from Git.
@@ -68,9 +101,9 @@ def requests(reader: Reader, skipper: Skipper) -> Iterator[tuple[Request, Conten
         GitError: Git broke off in the middle of something.
     """
     while (lines := reader.lines()) is not None:
-        request, content = Request(lines), reader.content()
+        request, content = FilterRequest(lines), reader.content()
         if request.command == "clean":
-            # Also for a small file: a larger one may follow, when it's too late.
+            # Also for a small file: a larger one may follow, and then there are threads already.
             skipper.prepare()
             _skip_ahead(request.path, content, skipper)
         yield request, content

@@ -30,7 +30,7 @@ from git_theta.store.cache import FINE_TICK, same_file
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingFile:
     """A file that is still its manifest in the work tree.
 
     Attributes:
@@ -49,7 +49,7 @@ class Pending:
 def materialise(
     repository: Repository,
     known_files: KnownFiles,
-    pending: Iterable[Pending],
+    pending: Iterable[PendingFile],
     progress: Callable[[int], object] = lambda _count: None,
 ) -> list[str]:
     """Write the files and renew their stat in the index.
@@ -67,7 +67,7 @@ def materialise(
         The paths that failed.
     """
     failed = []
-    done: list[tuple[Pending, os.stat_result]] = []
+    done: list[tuple[PendingFile, os.stat_result]] = []
     try:
         for item in pending:
             try:
@@ -96,7 +96,7 @@ def tell_failed(paths: Sequence[str]) -> None:
         )
 
 
-def find_pending(repository: Repository, paths: Iterable[str] = ()) -> list[Pending]:
+def find_pending(repository: Repository, paths: Iterable[str] = ()) -> list[PendingFile]:
     """Tracked files whose work-tree content is exactly the manifest that the index has.
 
     Args:
@@ -117,7 +117,7 @@ def find_pending(repository: Repository, paths: Iterable[str] = ()) -> list[Pend
             text = _small_manifest(path)
             if text is not None and blobs.read(oid) == text:
                 with suppress(ThetaError):
-                    found.append(Pending(path, parse(text), text, oid))
+                    found.append(PendingFile(path, parse(text), text, oid))
     return found
 
 
@@ -134,7 +134,7 @@ def _small_manifest(path: str) -> bytes | None:
 
 
 def _write(
-    repository: Repository, known_files: KnownFiles, item: Pending, progress: Callable[[int], object]
+    repository: Repository, known_files: KnownFiles, item: PendingFile, progress: Callable[[int], object]
 ) -> os.stat_result | None:
     """Write one file; returns its stat, or `None` if there's nothing to do any more."""
     if not _inside(item.path):
@@ -153,7 +153,7 @@ def _write(
     return status
 
 
-def _written_by_a_hook(known_files: KnownFiles, item: Pending) -> os.stat_result | None:
+def _written_by_a_hook(known_files: KnownFiles, item: PendingFile) -> os.stat_result | None:
     """The stat of a file that is materialised already.
 
     A hook did it in the middle of a rebase, for example, and renewed the index too; but git went on with
@@ -182,7 +182,7 @@ def _temporary_folder(repository: Repository, path: str) -> str | Path:
 
 
 def _refresh(
-    repository: Repository, known_files: KnownFiles, done: Sequence[tuple[Pending, os.stat_result]]
+    repository: Repository, known_files: KnownFiles, done: Sequence[tuple[PendingFile, os.stat_result]]
 ) -> None:
     files = {os.fsencode(item.path): item.oid for item, _status in done}
     stats = {os.fsencode(item.path): status for item, status in done}
@@ -195,7 +195,7 @@ def _refresh(
     _look_new(known_files, [(item, status) for item, status in done if os.fsencode(item.path) not in patched])
 
 
-def _look_new(known_files: KnownFiles, files: Sequence[tuple[Pending, os.stat_result]]) -> None:
+def _look_new(known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.stat_result]]) -> None:
     """Give files the time of now where the index has another blob, as after `git restore -s`.
 
     The file that the index knows may be back-dated to the same second, and be of the same size. Git would

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import GitError
-from git_theta.git.drivers.filter_protocol import Request, requests, shake_hands
+from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest, requests, shake_hands
 from git_theta.git.plumbing.discard import Skipper
 from git_theta.git.plumbing.pktline import Reader, Writer
 
 
 @contextmanager
-def said(*groups: list[str]) -> Iterator[tuple[Reader, Writer, int]]:
-    """A reader of what Git says, a writer to Git, and a descriptor of what is written."""
+def conversation(*groups: list[str]) -> Iterator[tuple[Reader, Writer, int]]:
+    """A reader of lines from Git, a writer to Git, and a descriptor that has what is written."""
     from_git, git = os.pipe()
     answers, to_git = os.pipe()
     try:
@@ -31,7 +31,7 @@ def said(*groups: list[str]) -> Iterator[tuple[Reader, Writer, int]]:
 
 
 def test_only_what_git_offers_is_taken_up() -> None:
-    with said(["git-filter-client", "version=2"], ["capability=clean", "capability=news"]) as (
+    with conversation(["git-filter-client", "version=2"], ["capability=clean", "capability=news"]) as (
         reader,
         writer,
         answers,
@@ -43,8 +43,8 @@ def test_only_what_git_offers_is_taken_up() -> None:
 
 
 @pytest.mark.parametrize("lines", [[], ["hello"], ["git-filter-client", "version=3"]])
-def test_somebody_else_is_refused(lines: list[str]) -> None:
-    with said(lines) as (reader, writer, _), pytest.raises(GitError, match="started by git"):
+def test_another_protocol_is_refused(lines: list[str]) -> None:
+    with conversation(lines) as (reader, writer, _), pytest.raises(GitError, match="started by git"):
         shake_hands(reader, writer)
 
 
@@ -73,11 +73,26 @@ def test_requests_come_with_their_content() -> None:
     ]
 
 
-def test_what_git_says_of_a_file() -> None:
-    request = Request(["command=smudge", "pathname=m", "treeish=main", "blob=12ab", "can-delay=1"])
+def test_attributes_of_a_request() -> None:
+    request = FilterRequest(["command=smudge", "pathname=m", "treeish=main", "blob=12ab", "can-delay=1"])
     assert (request.command, request.path, request.treeish) == ("smudge", "m", "main")
     assert (request.blob, request.can_delay) == ("12ab", True)
-    assert not Request(["command=smudge", "pathname=m"]).can_delay
+    assert not FilterRequest(["command=smudge", "pathname=m"]).can_delay
+
+
+def test_answers() -> None:
+    with conversation() as (_, writer, answers):
+        give = FilterAnswers(writer)
+        give.content([b"ab", memoryview(b"c")])
+        assert os.read(answers, 1000) == b"0013status=success\n0000" + b"0006ab0005c" + b"0000" * 2
+        give.delayed()
+        assert os.read(answers, 1000) == b"0013status=delayed\n0000"
+        give.available(["a", "b"])
+        assert os.read(answers, 1000) == (
+            b"000fpathname=a\n000fpathname=b\n0000" + b"0013status=success\n0000"
+        )
+        give.error()
+        assert os.read(answers, 1000) == b"0011status=error\n0000"
 
 
 _PREPARED = """
@@ -92,9 +107,9 @@ skipper.close()
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 def test_the_skipper_is_started_before_there_are_threads(tmp_path: Path) -> None:
-    said = b"0013command=smudge\n0000" + b"0012command=clean\n0013pathname=small\n0000"
+    request = b"0013command=smudge\n0000" + b"0012command=clean\n0013pathname=small\n0000"
     command = [sys.executable, "-c", _PREPARED]
-    done = subprocess.run(command, input=said, cwd=tmp_path, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, input=request, cwd=tmp_path, capture_output=True, check=True, timeout=60)
     assert done.stdout.decode().split() == ["False", "True"]
 
 
@@ -142,6 +157,6 @@ def test_a_large_file_is_on_its_way_before_it_is_asked_for(tmp_path: Path, repla
     if replaced and large:
         assert "the file was written to while Git read it" in err
     else:
-        # It's the file, or it could be compared with it.
+        # The content is taken away as the file's own, or was compared with the file.
         assert out == [str(large), "None"]
         assert not err
