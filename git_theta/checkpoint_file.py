@@ -29,7 +29,8 @@ class CheckpointFile:
         format: Name of the format, `opaque` if none fits.
         layout: The file minus its tensors.
         tensors: Tensors by name, in the order of the layout's placements.
-        note: Why a file that looks like a known format is kept opaque; else empty.
+        note: Why a file is kept opaque that looks like a known format, or may be of one that can't be used;
+            else empty.
         temporary: Makes the temporary files of large tensors that aren't contiguous.
     """
 
@@ -65,9 +66,14 @@ def read_checkpoint(
         temporary: Makes a descriptor of an unlinked temporary file.
         pool: Threads for the checksums that some formats have; if `None`, these are computed in turn.
     """
-    found = split(data, formats.registry(), pool)
+    plugins = formats.registry()
+    found = split(data, plugins, pool)
     tensors = {tensor.name: tensor for tensor in found.tensors}
-    return CheckpointFile(data, found.format, found.layout, tensors, found.note, temporary)
+    note = found.note
+    if found.format == OPAQUE and not note and plugins.failures():
+        # One of these may be the file's format.
+        note = f"kept as an opaque file: {'; '.join(error.message for error in plugins.failures())}"
+    return CheckpointFile(data, found.format, found.layout, tensors, note, temporary)
 
 
 def fingerprint(data: memoryview, threads: int, temporary: Temporary) -> Manifest:

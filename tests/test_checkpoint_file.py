@@ -11,6 +11,7 @@ from git_theta.checkpoint_file import NOT_STORED, fingerprint, read_checkpoint
 from git_theta.model.digest import digest
 from git_theta.model.strided import temporary_file
 from git_theta.runtime.mapped import mapped_file
+from tests.helpers import plugins
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
 
@@ -62,3 +63,13 @@ def test_a_mapped_file_is_read_in_place(tmp_path: Path) -> None:
     with mapped_file(path) as data:
         value = read_checkpoint(data).value("w")
     assert value == WEIGHT.tobytes()
+
+
+def test_an_opaque_file_may_be_of_a_format_that_cant_be_used(tmp_path: Path) -> None:
+    plugins.install(tmp_path, "broken-toy", {"git_theta.formats:toy": "Toy"}, "raise RuntimeError('no toys')")
+    with plugins.importable(tmp_path):
+        found = read_checkpoint(memoryview(b"TOY1"))
+    assert found.opaque
+    assert found.note == (
+        "kept as an opaque file: the format 'toy' of broken-toy 1.0 can't be used: RuntimeError: no toys"
+    )

@@ -54,20 +54,27 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = N
         formats: Plugins to try, in order.
         pool: Threads for checksums; if `None`, these are computed in turn.
     """
+    # Whatever goes wrong in a plugin, on whatever bytes, must not keep a file from being stored.
     note = ""
     for candidate in formats:
-        if not candidate.matches(data):
+        try:
+            if not candidate.matches(data):
+                continue
+        except Exception as error:
+            note = note or f"the format {candidate.name} fails ({_reason(error)}): kept as an opaque file"
             continue
         try:
             located = candidate.locate(data)
             check(located, len(data))
         except Exception as error:
-            # Whatever goes wrong in a plugin, on whatever bytes, must not keep a file from being stored.
-            reason = error.message if isinstance(error, FormatError) else f"{type(error).__name__}: {error}"
-            note = f"looks like {candidate.name} but isn't valid ({reason}): kept as an opaque file"
+            note = f"looks like {candidate.name} but isn't valid ({_reason(error)}): kept as an opaque file"
             break
         return assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
     return assemble(OPAQUE, data, Located(()), note)
+
+
+def _reason(error: Exception) -> str:
+    return error.message if isinstance(error, FormatError) else f"{type(error).__name__}: {error}"
 
 
 def check(located: Located, size: int) -> None:

@@ -1,0 +1,129 @@
+"""Files taken apart: whatever a plugin says, a file can be stored; and the arithmetic of byte ranges."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from git_theta.errors import FormatError
+from git_theta.formats.base import Located, Tensor
+from git_theta.formats.split import MAX_LITERAL, OPAQUE, complement, covered_by, split
+from git_theta.model.layout import Checksum
+from git_theta.model.tensor import TensorSpec
+
+BYTES_4 = TensorSpec("U8", (4,))
+
+
+def fail(_data: memoryview) -> bool:
+    raise KeyError("gone")
+
+
+@dataclass
+class Fixed:
+    """A format that says what it's told to say, of every file."""
+
+    name: str = "fixed"
+    located: Located = field(default_factory=lambda: Located((Tensor("a", BYTES_4, 2),)))
+    error: Exception | None = None
+    matches: Callable[[memoryview], bool] = lambda _data: True
+
+    def locate(self, data: memoryview) -> Located:
+        if self.error:
+            raise self.error
+        return self.located
+
+
+DATA = memoryview(b"0123456789")
+
+
+def test_a_file_is_tensors_and_the_bytes_around_them() -> None:
+    found = split(DATA, [Fixed()])
+    assert (found.format, found.note, [t.name for t in found.tensors]) == ("fixed", "", ["a"])
+    assert [(literal.offset, literal.data) for literal in found.layout.literals] == [(0, b"01"), (6, b"6789")]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(FormatError("cut off"), "cut off"), (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero")],
+)
+def test_a_file_that_its_format_refuses_is_opaque(error: Exception, reason: str) -> None:
+    found = split(DATA, [Fixed(error=error), Fixed("other")])
+    assert (found.format, found.tensors) == (OPAQUE, ())
+    assert found.note == f"looks like fixed but isn't valid ({reason}): kept as an opaque file"
+
+
+def test_a_format_that_fails_to_match_is_passed_over() -> None:
+    assert split(DATA, [Fixed("broken", matches=fail), Fixed()]).format == "fixed"
+    found = split(DATA, [Fixed("broken", matches=fail)])
+    assert found.format == OPAQUE
+    assert found.note == "the format broken fails (KeyError: 'gone'): kept as an opaque file"
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        (Tensor("a", BYTES_4, 7),),
+        (Tensor("a", BYTES_4, -1),),
+        (Tensor("a", BYTES_4, 2, strides=(-1,)),),
+        (Tensor("", BYTES_4, 0),),
+        (Tensor("a", BYTES_4, 0), Tensor("a", BYTES_4, 4)),
+    ],
+    ids=["after the end", "before the start", "backwards", "without a name", "one name twice"],
+)
+def test_tensors_that_cant_be_make_a_file_opaque(tensors: tuple[Tensor, ...]) -> None:
+    assert split(DATA, [Fixed(located=Located(tensors))]).format == OPAQUE
+
+
+@pytest.mark.parametrize("threads", [None, 2])
+def test_only_checksums_that_the_file_has_are_computed(threads: int | None) -> None:
+    tensor = Tensor("a", BYTES_4, 0)
+    right = zlib.crc32(b"abcd").to_bytes(4, "little")
+    checksums = (Checksum("crc32", 4, ((0, 4),)), Checksum("crc32", 8, ((0, 4),)))
+    plugin = Fixed(located=Located((tensor,), checksums))
+    data = memoryview(b"abcd" + right + bytes(4))
+    if threads:
+        with ThreadPoolExecutor(threads) as pool:
+            found = split(data, [plugin], pool)
+    else:
+        found = split(data, [plugin])
+    assert found.layout.checksums == checksums[:1]
+    assert [literal.data for literal in found.layout.literals] == [bytes(4)]
+
+
+def test_long_stretches_become_parameters() -> None:
+    data = memoryview(bytes(MAX_LITERAL + 1) + b"abcd")
+    found = split(data, [Fixed(located=Located((Tensor(".bytes/0", BYTES_4, MAX_LITERAL + 1),)))])
+    assert [(t.name, t.offset, t.spec.nbytes) for t in found.tensors] == [
+        (".bytes/0'", 0, MAX_LITERAL + 1),
+        (".bytes/0", MAX_LITERAL + 1, 4),
+    ]
+    assert not found.layout.literals
+
+
+@pytest.mark.parametrize(
+    ("shape", "strides", "covered"),
+    [
+        ((0,), None, []),
+        ((2, 3), None, [(10, 22)]),
+        ((2, 3), (2, 4), [(10, 22)]),
+        ((2, 2), (8, 2), [(10, 14), (18, 22)]),
+        ((3,), (-4,), [(2, 4), (6, 8), (10, 12)]),
+        ((1, 2), (100, 2), [(10, 14)]),
+        ((70_000,), (4,), []),
+    ],
+    ids=["empty", "contiguous", "transposed", "rows", "backwards", "one row", "too many runs"],
+)
+def test_bytes_that_a_tensor_covers(
+    shape: tuple[int, ...], strides: tuple[int, ...] | None, covered: list[tuple[int, int]]
+) -> None:
+    assert sorted(covered_by(Tensor("a", TensorSpec("F16", shape), 10, strides))) == covered
+
+
+def test_gaps_between_intervals() -> None:
+    assert complement([(5, 7), (1, 3), (2, 4)], 9) == [(0, 1), (4, 5), (7, 9)]
+    assert complement([], 3) == [(0, 3)]
+    assert complement([(0, 3)], 3) == []
