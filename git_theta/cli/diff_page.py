@@ -18,11 +18,14 @@ def write_page(changes: Iterable[Change], path: str, sides: tuple[str, str], thr
         threads: How many parameters to read at once.
 
     Raises:
-        UsageError: The file can't be written.
+        UsageError: Jinja2 isn't installed, or the file can't be written.
     """
     from git_theta.report.histograms import distributions
     from git_theta.report.html import page, write
+    from git_theta.report.html.render import jinja2_module
 
+    # A missing library is told before values are read, which may take long.
+    jinja2_module()
     found = list(changes)
     title = " → ".join(sides) if all(sides) else "Changed parameters"
     spread = [distributions(change, threads) for change in found]

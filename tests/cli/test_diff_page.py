@@ -68,6 +68,18 @@ def test_refusals(history: Repo, args: tuple[str, ...], said: str) -> None:
     assert os.listdir(history.path) == before
 
 
+def test_without_jinja2_nothing_is_compared_or_written(
+    history: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    done = history.run_theta("diff", "--html", "a.html", "HEAD~1", "HEAD", ok=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--html needs Jinja2, which isn't installed" in done.stderr
+    assert "pip install 'git-theta[html]'" in done.stderr
+    assert not (history.path / "a.html").exists()
+    assert "1 of 3 parameters changed" in history.theta("diff", "HEAD~1", "HEAD")
+
+
 def test_other_commands_do_without_jinja2() -> None:
     code = "import sys, git_theta.cli.diff, git_theta.report.html; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from importlib.resources import files
 from itertools import zip_longest
 from operator import add
-from typing import TYPE_CHECKING
 
 from git_theta import __version__
 from git_theta.report.change import Change, Kind
@@ -20,6 +16,7 @@ from git_theta.report.html.charts import HEIGHT as CHART_HEIGHT
 from git_theta.report.html.charts import WIDTH as CHART_WIDTH
 from git_theta.report.html.charts import Chart, chart
 from git_theta.report.html.heat import LEVELS, HeatMap, heat_map
+from git_theta.report.html.render import render
 from git_theta.report.html.storage import WIDTH as BAR_WIDTH
 from git_theta.report.html.storage import Bar, Part, bars, parts
 from git_theta.report.html.table import Table, table
@@ -27,9 +24,6 @@ from git_theta.report.html.words import name_text, percent
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from git_theta.report.words import human_size, plural, printable
-
-if TYPE_CHECKING:
-    from markupsafe import Markup
 
 #: So many rows the tables of a page have together.
 MOST_ROWS = 5000
@@ -96,65 +90,30 @@ def page(
 ) -> str:
     """A page of HTML that shows changes. The same arguments give the same page.
 
-    It refers to nothing outside of itself, and a browser is told to load nothing and to run no script but
-    its own. Needs jinja2.
+    The page refers to nothing outside of itself, and a browser is told to load nothing and to run no script but
+    the page's own.
 
     Args:
-        changes: Of each file; statistics are shown where they have them.
-        title: Of the page, as text.
-        revisions: What the old and the new version are called, such as `HEAD~1` and `work tree`.
+        changes: One for each file; statistics are shown where they have them.
+        title: Title of the page, as text.
+        revisions: Names of the old and the new version, such as `HEAD~1` and `work tree`.
         distributions: Histograms for each file, in the order of `changes`; may be fewer.
-    """
-    import jinja2
-    from markupsafe import Markup
 
+    Raises:
+        UsageError: Jinja2 isn't installed.
+    """
     most = max(_FEWEST_ROWS, MOST_ROWS // max(1, len(changes)))
     pairs = zip_longest(changes, distributions[: len(changes)], fillvalue=())
     sections = [_section(change, revisions, found, most) for change, found in pairs]  # type: ignore[arg-type]
-    templates = files(__package__) / "templates"
-    text = {name: (templates / name).read_text(encoding="utf-8") for name in _TEMPLATES}
-    environment = jinja2.Environment(
-        loader=jinja2.DictLoader(text),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(size=human_size, plural=plural, breakable=_breakable)
-    style, script = text["style.css"], text["script.js"]
-    return environment.get_template("page.html").render(
+    return render(
         title=printable(title),
         sections=sections,
         version=__version__,
-        policy="; ".join(_policy(style, script)),
-        style=Markup(style),  # noqa: S704
-        script=Markup(script),  # noqa: S704
         levels=range(LEVELS),
         bar_width=BAR_WIDTH,
         chart_width=CHART_WIDTH,
         chart_height=CHART_HEIGHT,
     )
-
-
-_TEMPLATES = ("page.html", "file.html", "style.css", "script.js")
-
-
-def _breakable(text: str) -> Markup:
-    """Text that may be broken after the dots of names, and the slashes."""
-    from markupsafe import Markup, escape
-
-    chance = Markup("<wbr>")
-    return escape(text).replace(".", "." + chance).replace("/", "/" + chance)
-
-
-def _policy(style: str, script: str) -> Iterator[str]:
-    """What a browser may do: apply this style and run this script, known by their digests."""
-    yield "default-src 'none'"
-    for what, text in (("style-src", style), ("script-src", script)):
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        yield f"{what} 'sha256-{digest}'"
-    yield "base-uri 'none'"
-    yield "form-action 'none'"
 
 
 def _section(
