@@ -19,6 +19,12 @@ TRACKED = ".theta/config.toml"
 #: The Git setting whose value is the command of the diff driver.
 DIFF_DRIVER = "diff.theta.command"
 
+#: The attribute that says which updates a file may be stored as: `theta-update=dense`.
+UPDATE_ATTRIBUTE = "theta-update"
+
+#: The attribute that says how a file is merged, a strategy with its options: `theta-merge=ties,density=0.3`.
+MERGE_ATTRIBUTE = "theta-merge"
+
 #: The default of `Settings.depth`.
 DEPTH = 2
 

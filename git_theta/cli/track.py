@@ -13,13 +13,12 @@ from git_theta.cli.render import plural, print_json
 from git_theta.encoding.selection import parse_update_names
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
-from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes
-from git_theta.git.repository.merge_rules import ATTRIBUTE as MERGE
 from git_theta.git.repository.merge_rules import check, from_attribute
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import is_manifest
+from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
 _EPILOG = """\b
 Examples:
@@ -61,9 +60,9 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
     repository = Repository(git)
     values = {}
     if update is not None:
-        values[UPDATE] = _checked_update(update)
+        values[UPDATE_ATTRIBUTE] = _checked_update(update)
     if merge is not None:
-        values[MERGE] = _checked_merge(merge)
+        values[MERGE_ATTRIBUTE] = _checked_merge(merge)
     if values and not patterns:
         raise UsageError(
             "--update and --merge need a pattern", "quote it: git theta track --update dense '*.pt'"
@@ -142,8 +141,8 @@ def _list(repository: Repository, as_json: bool) -> None:
                 {
                     "pattern": pattern,
                     "source": source,
-                    "update": values.get(UPDATE),
-                    "merge": values.get(MERGE),
+                    "update": values.get(UPDATE_ATTRIBUTE),
+                    "merge": values.get(MERGE_ATTRIBUTE),
                 }
                 for pattern, source, values in found
             ]

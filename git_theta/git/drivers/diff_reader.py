@@ -6,6 +6,7 @@ import os
 from functools import cached_property
 
 from git_theta.errors import GitError
+from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import only_shows
 from git_theta.settings import DIFF_DRIVER
@@ -40,7 +41,6 @@ class DiffReader:
 
     def _has_our_attribute(self, path: str) -> bool:
         try:
-            answer = self._git.run("check-attr", "-z", "diff", "--", path)
+            return attribute_values(self._git, "diff", [path]).get(path) == "theta"
         except GitError:
             return False
-        return answer.endswith(b"\0theta\0")

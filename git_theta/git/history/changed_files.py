@@ -9,7 +9,9 @@ from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.repository.manifest_walk import check_revision, is_revision
 from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest
 
@@ -93,28 +95,16 @@ def _head(git: Git) -> str:
 
 
 def _parsed(raw: bytes) -> Iterator[Changed]:
-    fields = iter(os.fsdecode(raw).split("\0"))
     unmerged: set[str] = set()
-    for head in fields:
-        if not head:
-            return
-        old_mode, new_mode, old_oid, new_oid, status = head.removeprefix(":").split(" ")
-        path = next(fields)
-        new_path = next(fields) if status[0] in "RC" else path
-        if status == "U" or path in unmerged:
+    for change in parse_raw_diff(raw):
+        path = change.old_path
+        if change.status == "U" or path in unmerged:
             # `diff-files` then says once more what the work tree has.
             if path not in unmerged:
                 yield Changed(path, path, "", "", "", "", merged=False)
             unmerged.add(path)
             continue
-        yield Changed(
-            path,
-            new_path,
-            old_mode.strip("0") and old_mode,
-            new_mode.strip("0") and new_mode,
-            old_oid.strip("0") and old_oid,
-            new_oid.strip("0") and new_oid,
-        )
+        yield Changed(path, change.new_path, change.old_mode, change.new_mode, change.old_oid, change.new_oid)
 
 
 def _checkpoints(git: Git, found: list[Changed]) -> list[Changed]:
@@ -122,11 +112,8 @@ def _checkpoints(git: Git, found: list[Changed]) -> list[Changed]:
     names = sorted({path for item in found for path in (item.old_path, item.new_path)})
     if not names:
         return []
-    listing = _at_top(git).run(
-        "check-attr", "-z", "--stdin", "filter", stdin=b"".join(os.fsencode(name) + b"\0" for name in names)
-    )
-    fields = os.fsdecode(listing).split("\0")
-    ours = {path for path, value in zip(fields[::3], fields[2::3], strict=False) if value == "theta"}
+    filters = attribute_values(_at_top(git), "filter", names)
+    ours = {path for path, value in filters.items() if value == "theta"}
     with Blobs(git.cwd) as blobs:
 
         def has_manifest(item: Changed) -> bool:

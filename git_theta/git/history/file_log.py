@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.raw_diff import parse_raw_diff, raw_change, raw_changes
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 
@@ -173,11 +174,16 @@ def blobs_at(git: Git, trees: list[str], path: str) -> dict[str, str]:
         stdin=pairs.encode(),
     )
     found = {}
+    fields = iter(os.fsdecode(raw).split("\0"))
+    tree = ""
     # Each pair is repeated on a line of its own, and its changes follow: several, where the path is a folder.
-    pattern = rb"(?:^|(?<=\0)|(?<=\n))[0-9a-f]+ ([0-9a-f]+)\n:\d+ \d+ [0-9a-f]+ ([0-9a-f]+) A\0([^\0]*)\0"
-    for match in re.finditer(pattern, raw):
-        if os.fsdecode(match[3]) == path:
-            found[match[1].decode()] = match[2].decode()
+    for field in fields:
+        pairs, _, head = field.rpartition("\n")
+        tree = pairs.rpartition(" ")[2] or tree
+        if head:
+            change = raw_change(head, fields)
+            if change.new_path == path:
+                found[tree] = change.new_oid
     return found
 
 
@@ -197,21 +203,16 @@ def renamed_from(
     with the same parameters.
     """
     raw = git.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "-M", "--diff-filter=ARD", parent, commit)
-    fields = iter(os.fsdecode(raw).split("\0"))
     removed = []
     target: str | None = None
-    for change in fields:
-        if not change:
-            continue
-        _, _, old, new, status = change.split(" ")
-        name = next(fields)
-        if status.startswith("R"):
-            if next(fields) == path:
-                return name, old
-        elif status == "D":
-            removed.append((name, old))
-        elif name == path:
-            target = new
+    for change in parse_raw_diff(raw):
+        if change.status == "R":
+            if change.new_path == path:
+                return change.old_path, change.old_oid
+        elif change.status == "D":
+            removed.append((change.old_path, change.old_oid))
+        elif change.new_path == path:
+            target = change.new_oid
     made = manifests.get(target) if target and removed else None
     if not made:
         return None
@@ -241,23 +242,12 @@ def _record(fields: list[str]) -> Record:
 
 
 def _records(text: str) -> Iterator[tuple[Record, dict[str, tuple[str | None, str | None]]]]:
-    """Commits and their changes: path → old and new blob."""
-    fields = text.split("\0")
-    at = 0
-    while at + len(_FIELDS) < len(fields):
-        record = _record(fields[at : at + len(_FIELDS)])
-        at += len(_FIELDS)
-        changes = {}
-        while at < len(fields) and fields[at]:
-            _, _, old, new, _ = fields[at].lstrip("\n").split(" ")
-            changes[fields[at + 1]] = (_present(old), _present(new))
-            at += 2
-        at += 1
-        yield record, changes
-
-
-def _present(oid: str) -> str | None:
-    return oid if oid.strip("0") else None
+    """Commits with the old and the new blob of each path that they changed."""
+    fields = iter(text.split("\0"))
+    while len(head := [*islice(fields, len(_FIELDS))]) == len(_FIELDS):
+        changes = raw_changes(fields)
+        blobs = {change.new_path: (change.old_oid or None, change.new_oid or None) for change in changes}
+        yield _record(head), blobs
 
 
 def _no_revision(git: Git, rev: str) -> UsageError:

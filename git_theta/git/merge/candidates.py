@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.raw_diff import parse_raw_diff
 
 #: Modes of files, executable or not; links and submodules are Git's business.
 _REGULAR = ("100644", "100755")
@@ -70,20 +71,12 @@ def _contested(path: str, changes: Sequence[Mapping[str, tuple[_Version, _Versio
 
 def _changes(git: Git, old: str, new: str) -> Iterator[tuple[str, tuple[_Version, _Version]]]:
     """Path → version before and after; the id is empty where it isn't there."""
-    listing = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
-    fields = listing.split(b"\0")
-    for head, path in zip(fields[::2], fields[1::2], strict=False):
-        modes, oids = head.decode().removeprefix(":").split(" ")[:2], head.decode().split(" ")[2:4]
-        before, after = (
-            _Version(mode, oid if oid.strip("0") else "") for mode, oid in zip(modes, oids, strict=True)
-        )
-        yield os.fsdecode(path), (before, after)
+    raw = git.run("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
+    for change in parse_raw_diff(raw):
+        before, after = _Version(change.old_mode, change.old_oid), _Version(change.new_mode, change.new_oid)
+        yield change.new_path, (before, after)
 
 
 def _merged_by_us(git: Git, paths: Sequence[str]) -> set[str]:
     """Those whose attributes name our merge driver."""
-    if not paths:
-        return set()
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    fields = git.run("check-attr", "-z", "--stdin", "merge", stdin=names).split(b"\0")
-    return {os.fsdecode(p) for p, v in zip(fields[::3], fields[2::3], strict=False) if v == b"theta"}
+    return {path for path, value in attribute_values(git, "merge", paths).items() if value == "theta"}

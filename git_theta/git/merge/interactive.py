@@ -10,6 +10,7 @@ from git_theta.errors import GitError
 from git_theta.git.merge.repository_backend import RepositoryBackend, failure, scratch
 from git_theta.git.merge.resolve import ConflictVersions, decided, resolve
 from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
+from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
 from git_theta.git.repository import conflict_records
@@ -32,12 +33,8 @@ def only_conflict(repository: Repository) -> str:
     """
     git = repository.git
     listed = git.run("ls-files", "-u", "-z", "--full-name", ":/").split(b"\0")
-    paths = list(dict.fromkeys(record.partition(b"\t")[2] for record in listed if record))
-    fields = git.run("check-attr", "-z", "--stdin", "filter", stdin=b"".join(path + b"\0" for path in paths))
-    values = fields.split(b"\0")
-    found = [
-        os.fsdecode(path) for path, value in zip(values[::3], values[2::3], strict=False) if value == b"theta"
-    ]
+    paths = dict.fromkeys(os.fsdecode(record.partition(b"\t")[2]) for record in listed if record)
+    found = [path for path, value in attribute_values(git, "filter", paths).items() if value == "theta"]
     if len(found) == 1:
         return found[0]
     if not found:

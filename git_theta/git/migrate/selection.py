@@ -10,10 +10,11 @@ from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.migrate import attributes
+from git_theta.git.migrate.attribute_index import write_index
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.history import AttributeFiles
-from git_theta.git.migrate.lookup import Lookup, write_index
 from git_theta.git.migrate.objects import Objects
+from git_theta.git.plumbing.check_attr import AttributeLookup
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes as lines
 from git_theta.report.words import printable
@@ -66,7 +67,12 @@ class State:
     """
 
     def __init__(
-        self, goal: Goal, included: Lookup, before: Lookup, after: Lookup, edits: Mapping[str, str | None]
+        self,
+        goal: Goal,
+        included: AttributeLookup,
+        before: AttributeLookup,
+        after: AttributeLookup,
+        edits: Mapping[str, str | None],
     ) -> None:
         self.edits = edits
         self._goal = goal
@@ -163,7 +169,7 @@ class Selection:
         before, after = self._folder / f"before-{number}", self._folder / f"after-{number}"
         write_index(self._git, before, {_path(folder): oid for folder, oid in files})
         write_index(self._git, after, {_path(folder): oid for folder, oid in kept.items() if oid})
-        old_filter, new_filter = (Lookup(self._git, index, ("filter",)) for index in (before, after))
+        old_filter, new_filter = (AttributeLookup(self._git, ("filter",), index) for index in (before, after))
         return State(self.goal, self._included, old_filter, new_filter, edits)
 
     def _blob(self, text: str) -> str:
@@ -174,7 +180,7 @@ class Selection:
         return self._written[text]
 
 
-def pattern_lookup(git: Git, file: Path, patterns: Mapping[str, Sequence[str]]) -> Lookup:
+def pattern_lookup(git: Git, file: Path, patterns: Mapping[str, Sequence[str]]) -> AttributeLookup:
     """Asks which patterns a path matches: an attribute's value is `set` where one of its patterns does.
 
     Args:
@@ -185,7 +191,7 @@ def pattern_lookup(git: Git, file: Path, patterns: Mapping[str, Sequence[str]]) 
     text = "".join(f"{lines.quote(p)} {name}\n" for name, listed in patterns.items() for p in listed)
     file.write_bytes(os.fsencode(text))
     nothing = file.with_name(f"{file.name}-index")
-    return Lookup(git, nothing, tuple(patterns), ("-c", f"core.attributesFile={file}"))
+    return AttributeLookup(git, tuple(patterns), nothing, ("-c", f"core.attributesFile={file}"))
 
 
 def _path(folder: str) -> str:

@@ -17,6 +17,7 @@ from git_theta.git.migrate.stored import IN_MEMORY, Stored, read_stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
+from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.report.words import plural, printable
@@ -40,12 +41,11 @@ class Change:
 
 def changes(git: Git, old: str, new: str) -> list[Change]:
     """The files that differ between two trees."""
-    fields = git.run("diff-tree", "-r", "-z", "--no-renames", old, new).split(b"\0")
-    found = []
-    for head, path in zip(fields[::2], fields[1::2], strict=False):
-        mode, new_mode, oid, new_oid, _ = head.decode().removeprefix(":").split(" ")
-        found.append(Change(path, _side(mode, oid), _side(new_mode, new_oid)))
-    return found
+    raw = git.run("diff-tree", "-r", "-z", "--no-renames", old, new)
+    return [
+        Change(os.fsencode(each.new_path), (each.old_mode, each.old_oid), (each.new_mode, each.new_oid))
+        for each in parse_raw_diff(raw)
+    ]
 
 
 def refuse_changes(git: Git, objects: Objects) -> None:
@@ -204,10 +204,6 @@ class Switch:
             past = quiet_mtime_ns(self._index)
             os.utime(new.handle, ns=(past, past))
             return new.commit()
-
-
-def _side(mode: str, oid: str) -> tuple[str, str]:
-    return (mode, oid) if oid.strip("0") else ("", "")
 
 
 def _hidden(git: Git) -> frozenset[bytes]:

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from git_theta.errors import UsageError
-from git_theta.git.plumbing.check_attr import ATTRIBUTE as UPDATE
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.merge_rules import ATTRIBUTE as MERGE
 from git_theta.runtime.atomic_write import atomic_write
+from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
 
 #: Attributes of ours that a tracked pattern may have besides.
-OWN = (UPDATE, MERGE)
+OWN = (UPDATE_ATTRIBUTE, MERGE_ATTRIBUTE)
 
 #: What a line that names a filter decides on.
 DRIVERS = {"filter", "diff", "merge", "text"}

@@ -11,6 +11,7 @@ from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
+from git_theta.git.plumbing.raw_diff import raw_changes
 from git_theta.git.repository.oid_scan import names_in
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
 
@@ -211,14 +212,9 @@ def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
     pieces = _COMMIT.split(os.fsdecode(text))
     for oid, rest in zip(pieces[1::2], pieces[2::2], strict=True):
         subject, _, raw = rest.partition("\n")
-        fields = raw.split("\0")
-        blobs = []
-        for change, path in zip(fields[::2], fields[1::2], strict=False):
-            if change.startswith(":"):
-                _, _, _, new, status = change.split(" ")
-                if not status.startswith("D"):
-                    blobs.append((path, new))
-        yield Commit(oid, subject.rstrip("\0"), tuple(blobs))
+        changes = raw_changes(iter(raw.split("\0")))
+        blobs = tuple((change.new_path, change.new_oid) for change in changes if change.new_oid)
+        yield Commit(oid, subject.rstrip("\0"), blobs)
 
 
 def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:

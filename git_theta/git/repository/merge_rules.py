@@ -12,21 +12,18 @@ from functools import partial
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.rules import MergeRule, MergeRules, parse, parse_lines, parse_toml
-from git_theta.settings import TRACKED
+from git_theta.settings import MERGE_ATTRIBUTE, TRACKED
 from git_theta.strategies.options import parse as parse_options
 
-#: The attribute for a whole file: a strategy and options with commas between, `ties,density=0.3`.
-ATTRIBUTE = "theta-merge"
-
-#: Rules for one command.
+#: MergeRules for one command.
 VARIABLE = "GIT_THETA_MERGE"
 
 #: What `theta.merge` is to be asked on a terminal, and no strategy's name.
 ASK = "ask"
 
-_UNSET = {"unspecified", "unset", "set", ""}
 _MAX_CONFIG = 1 << 20
 
 
@@ -42,7 +39,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
         UsageError: A rule isn't valid; the message says where it stands.
     """
     places: list[tuple[str, Callable[[], tuple[MergeRule, ...]]]] = [
-        (f"the attribute {ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
+        (f"the attribute {MERGE_ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
         (TRACKED, partial(_tracked, repository)),
         ("git config theta.merge", partial(_configured, repository)),
         (VARIABLE, partial(parse_lines, environment.get(VARIABLE, ""))),
@@ -82,9 +79,9 @@ def from_attribute(text: str) -> MergeRule:
 
 
 def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
-    fields = repository.git.run("check-attr", "-z", ATTRIBUTE, "--", path).split(b"\0")
-    value = os.fsdecode(fields[2]) if len(fields) > 2 else ""
-    return () if value in _UNSET else (from_attribute(value),)
+    values = attribute_values(repository.git, MERGE_ATTRIBUTE, [path])
+    text = attribute_text(values.get(path, ""))
+    return () if text is None else (from_attribute(text),)
 
 
 def _tracked(repository: Repository) -> tuple[MergeRule, ...]:

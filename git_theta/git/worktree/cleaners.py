@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from git_theta.errors import UsageError
-from git_theta.git.plumbing.check_attr import ATTRIBUTE, PathUpdates
+from git_theta.errors import GitError, UsageError
+from git_theta.git.plumbing.check_attr import AttributeLookup, attribute_text
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.settings import UPDATE_ATTRIBUTE
 
 if TYPE_CHECKING:
     # Checking out needs no cleaning, and Git waits for everything that is loaded.
@@ -30,7 +33,7 @@ class Cleaners:
     def __init__(self, repository: Repository, known_files: KnownFiles) -> None:
         self._repository = repository
         self._known_files = known_files
-        self._path_updates = PathUpdates(repository.git.cwd)
+        self._attributes = AttributeLookup(repository.git, [UPDATE_ATTRIBUTE])
         self._tracked: list[Manifest] | None = None
 
     def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
@@ -65,16 +68,22 @@ class Cleaners:
         """
         from git_theta.encoding.selection import parse_update_names
 
-        attribute = self._path_updates.get(path) if path else None
-        where = f"the attribute {ATTRIBUTE} of {path}" if attribute else "theta.update"
+        attribute = self._update_attribute(path) if path else None
+        where = f"the attribute {UPDATE_ATTRIBUTE} of {path}" if attribute else "theta.update"
         try:
             return parse_update_names(attribute or self._repository.settings.update)
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
 
+    def _update_attribute(self, path: str) -> str | None:
+        with suppress(GitError):
+            (value,) = self._attributes.get(os.fsencode(path))
+            return attribute_text(value)
+        return None
+
     def close(self) -> None:
         """End helper processes; the next question about attributes starts another one."""
-        self._path_updates.close()
+        self._attributes.close()
 
     def _candidates(self) -> list[Manifest]:
         """Checkpoints that a new one may be an update of: those of this process, then those of the index."""

@@ -14,6 +14,7 @@ from git_theta.checkpoint_file import fingerprint, read_checkpoint
 from git_theta.encoding.selection import dense_choice
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.stage import index_line, stage, write_and_stage
@@ -135,8 +136,7 @@ def _settled(entry: Entry, stands: Mapping[str, Entry]) -> Entry:
 def _previous(workspace: Workspace, path: str) -> _Version:
     """The version in the index, or else in HEAD."""
     git = workspace.repository.git
-    attribute = git.run("check-attr", "-z", "filter", "--", path).split(b"\0")
-    if attribute[2:3] != [b"theta"]:
+    if attribute_values(git, "filter", [path]).get(path) != "theta":
         raise UsageError(f"{path} isn't tracked by git-theta", f"git theta track {shlex.quote(path)}")
     listing = git.run("ls-files", "-s", "-z", "--", f":(top,literal){path}")
     if not listing and git.ok("rev-parse", "-q", "--verify", "HEAD"):

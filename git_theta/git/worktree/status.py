@@ -11,6 +11,7 @@ from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import Diff, diff
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.foreign_pointers import stand_in
@@ -164,9 +165,4 @@ def _staged(git: Git) -> dict[str, str]:
     if not git.ok("rev-parse", "-q", "--verify", "HEAD"):
         head = git.line("hash-object", "-t", "tree", os.devnull)
     raw = git.run("diff-index", "--cached", "--raw", "-z", "--no-renames", "--no-abbrev", head)
-    fields = raw.split(b"\0")
-    found = {}
-    for change, name in zip(fields[::2], fields[1::2], strict=False):
-        _, _, oid, _, _ = change.decode().split(" ")
-        found[os.fsdecode(name)] = oid.strip("0") and oid
-    return found
+    return {change.new_path: change.old_oid for change in parse_raw_diff(raw)}
