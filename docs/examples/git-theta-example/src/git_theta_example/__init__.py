@@ -1,0 +1,1 @@
+"""A format, an update and a merge strategy for git-theta."""
