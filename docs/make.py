@@ -1,7 +1,8 @@
 """Writes the pages of the commands from the commands themselves: `python docs/make.py`.
 
 `man/git-theta.1` is the manual page. `commands/NAME.md` is one page a command, followed by the text of
-`commands/extra/NAME.md` if there is one. The same commands give the same bytes; nothing has a date.
+`commands/extra/NAME.md` if there is one. `plugins.md` quotes files of `examples`. The same commands and files
+give the same bytes; nothing has a date.
 """
 
 from __future__ import annotations
@@ -290,6 +291,19 @@ def _quoted(text: str) -> str:
     return f'"{_roff(text)}"'
 
 
+#: A quoted file: its path below `docs` in a comment, then a block of code.
+_QUOTE = re.compile(r"(<!-- (examples/\S+) -->\n\n```\w*\n).*?(^```\n)", re.DOTALL | re.MULTILINE)
+
+
+def with_quotes(text: str) -> str:
+    """A page whose quoted files are as they're now."""
+
+    def quoted(match: re.Match[str]) -> str:
+        return match[1] + (DOCS / match[2]).read_text(encoding="utf-8") + match[3]
+
+    return _QUOTE.sub(quoted, text)
+
+
 def outputs() -> dict[Path, str]:
     """Every generated file: path below `docs` → text."""
     found = list(pages())
@@ -300,6 +314,8 @@ def outputs() -> dict[Path, str]:
         if extra.exists():
             text += "\n" + extra.read_text(encoding="utf-8").strip() + "\n"
         texts[Path("commands") / f"{page.name}.md"] = text
+    plugins = Path("plugins.md")
+    texts[plugins] = with_quotes((DOCS / plugins).read_text(encoding="utf-8"))
     return texts
 
 

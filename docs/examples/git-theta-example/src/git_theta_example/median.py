@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from git_theta.strategies.base import Case, within
-from git_theta.strategies.lazy_array import Numbers, maximum, minimum
+from git_theta.strategies.lazy_array import LazyArray, maximum, minimum
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Median:
     needs_base = True
     most = 2
 
-    def merge(self, case: Case, options: MedianOptions) -> Numbers:
+    def merge(self, case: Case, options: MedianOptions) -> LazyArray:
         ours, theirs = case.models
         median = maximum(minimum(ours, theirs), minimum(maximum(ours, theirs), case.base))
         return case.base + options.scale * (median - case.base)
