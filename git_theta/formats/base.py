@@ -85,7 +85,7 @@ class ComposeError(ThetaError):
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class FileVersion:
     """One version of a file, without the values of its parameters.
 
     Attributes:
@@ -99,7 +99,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class FileDraft:
     """A new file without the values of its parameters.
 
     Attributes:
@@ -122,11 +122,11 @@ class Composer(Protocol):
 
     def compose(
         self,
-        base: Version | None,
-        sides: Sequence[Version],
+        base: FileVersion | None,
+        sides: Sequence[FileVersion],
         wanted: Mapping[str, TensorSpec],
         prefer: Prefer,
-    ) -> Draft:
+    ) -> FileDraft:
         """Write a new file that has the wanted tensors, and everything else merged from all sides.
 
         What only one side changed is as on that side. The file's tensors are checked by the caller.

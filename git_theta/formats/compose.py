@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from git_theta import formats
 from git_theta.errors import FormatError, ThetaError
-from git_theta.formats.base import ComposeError, Composer, Draft, Format, Prefer, Version
-from git_theta.formats.split import OPAQUE, STRETCH, assemble, check
+from git_theta.formats.base import ComposeError, Composer, FileDraft, FileVersion, Format, Prefer
+from git_theta.formats.split import OPAQUE, STRETCH, assemble, check_located
 from git_theta.model.layout import Layout
 from git_theta.model.tensor import TensorSpec
 
@@ -37,10 +37,10 @@ class Composed:
     stretches: Mapping[str, bytes] = field(default_factory=dict)
 
 
-def compose(
+def compose_file(
     name: str,
-    base: Version | None,
-    sides: Sequence[Version],
+    base: FileVersion | None,
+    sides: Sequence[FileVersion],
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer = lambda _name: None,
 ) -> Composed:
@@ -75,7 +75,7 @@ def compose(
 
 
 def _without_stretches(
-    wanted: Mapping[str, TensorSpec], plugin: Format, sides: Sequence[Version]
+    wanted: Mapping[str, TensorSpec], plugin: Format, sides: Sequence[FileVersion]
 ) -> dict[str, TensorSpec]:
     odd = {name for name in wanted if name.startswith(STRETCH)}
     if odd:
@@ -84,9 +84,9 @@ def _without_stretches(
     return {name: spec for name, spec in wanted.items() if name not in odd}
 
 
-def _finish(plugin: Format, draft: Draft, wanted: Mapping[str, TensorSpec]) -> Composed:
+def _finish(plugin: Format, draft: FileDraft, wanted: Mapping[str, TensorSpec]) -> Composed:
     located = plugin.locate(draft.data)
-    check(located, len(draft.data))
+    check_located(located, len(draft.data))
     found = {tensor.name: tensor.spec for tensor in located.tensors}
     wrong = [name for name in sorted(found.keys() | wanted.keys()) if found.get(name) != wanted.get(name)]
     if wrong:
@@ -102,6 +102,3 @@ def _finish(plugin: Format, draft: Draft, wanted: Mapping[str, TensorSpec]) -> C
         if tensor.name not in found
     }
     return Composed(parts.layout, draft.conflicts, stretches)
-
-
-__all__ = ["ComposeError", "Composed", "Version", "compose"]

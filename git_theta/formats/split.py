@@ -65,7 +65,7 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = N
             continue
         try:
             located = candidate.locate(data)
-            check(located, len(data))
+            check_located(located, len(data))
         except Exception as error:
             note = f"looks like {candidate.name} but isn't valid ({_reason(error)}): kept as an opaque file"
             break
@@ -77,7 +77,7 @@ def _reason(error: Exception) -> str:
     return error.message if isinstance(error, FormatError) else f"{type(error).__name__}: {error}"
 
 
-def check(located: Located, size: int) -> None:
+def check_located(located: Located, size: int) -> None:
     """Guard against a wrong plugin: what it says must lie inside the file."""
     names = set()
     for tensor in located.tensors:
@@ -141,10 +141,10 @@ def _verified(data: memoryview, located: Located, pool: Executor | None) -> tupl
     def crc(offset: int, length: int) -> int:
         return known[offset, length]
 
-    return tuple(c for c in checksums if matches(c, data, crc))
+    return tuple(c for c in checksums if _matches(c, data, crc))
 
 
-def matches(checksum: Checksum, data: memoryview, crc: Callable[[int, int], int]) -> bool:
+def _matches(checksum: Checksum, data: memoryview, crc: Callable[[int, int], int]) -> bool:
     """Whether the field in the file has the value that would be computed."""
     field = KINDS[checksum.kind](checksum.ranges, crc)
     return bytes(data[checksum.offset : checksum.offset + len(field)]) == field

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.slots import Slot
-from git_theta.formats.pytorch.source import Source
+from git_theta.formats.pytorch.version_tree import VersionTree
 from git_theta.formats.pytorch.writer import Record, write_archive
 from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.split import complement
@@ -62,7 +62,7 @@ def _records(specs: list[tuple[Path, TensorSpec]]) -> list[Record]:
     sizes = {str(index): (0, spec.nbytes) for index, (_, spec) in enumerate(specs)}
     # Storages whose bytes all are a tensor's, which is written later.
     sharing = {key: ("/".join(path),) for key, (path, _) in zip(sizes, specs, strict=True)}
-    source = Source(None, b"", memoryview(b""), sizes, [], False, {}, {}, {}, sharing)
+    source = VersionTree(None, b"", memoryview(b""), sizes, [], False, {}, {}, {}, sharing)
     tree = Dict([(_key(path), _tensor(str(index), spec)) for index, (path, spec) in enumerate(specs)])
     slots: list[Record] = [(f"data/{key}", Slot(source, key, key)) for key in sizes]
     return [("data.pkl", write_pickle(tree)), ("byteorder", b"little"), *slots, ("version", b"3\n")]

@@ -12,7 +12,8 @@ from git_theta.encoding.decode import read_value
 from git_theta.encoding.selection import AUTOMATIC
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.formats.compose import Composed, ComposeError, Version, compose
+from git_theta.formats.base import ComposeError, FileVersion
+from git_theta.formats.compose import Composed, compose_file
 from git_theta.formats.split import OPAQUE
 from git_theta.merge.plan import (
     LAYOUT,
@@ -295,10 +296,10 @@ class Merger:
     ) -> Composed:
         smudger = Smudger(self.store)
 
-        def version(manifest: Manifest) -> Version:
-            return Version(smudger.layout(manifest), smudger.skeleton(manifest))
+        def version(manifest: Manifest) -> FileVersion:
+            return FileVersion(smudger.layout(manifest), smudger.skeleton(manifest))
 
-        return compose(
+        return compose_file(
             sides[0].format,
             version(base) if base else None,
             [*map(version, sides)],

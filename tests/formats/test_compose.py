@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import ThetaError
-from git_theta.formats.base import ComposeError
-from git_theta.formats.compose import Version, compose
+from git_theta.formats.base import ComposeError, FileVersion
+from git_theta.formats.compose import compose_file
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
@@ -119,7 +119,7 @@ def test_formats_that_cannot() -> None:
     file = opened(b"no checkpoint")
     assert file.format == "opaque"
     with pytest.raises(ComposeError, match="no way"):
-        compose("opaque", None, [file.version, file.version], {})
+        compose_file("opaque", None, [file.version, file.version], {})
 
 
 @given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
@@ -214,7 +214,7 @@ def test_damaged_versions_give_an_error_or_a_merge(data: st.DataObject) -> None:
     damaged = bytearray(file.version.skeleton)
     at = data.draw(st.integers(0, len(damaged) - 9))
     damaged[at] = data.draw(st.one_of(st.integers(0, 255), st.sampled_from(b"()0qhb.tRQ")))
-    other = Version(file.version.layout, memoryview(damaged))
+    other = FileVersion(file.version.layout, memoryview(damaged))
     specs = {name: spec for name, (spec, _) in file.values.items()}
     with contextlib.suppress(ThetaError):
-        compose(file.format, file.version, [other, file.version], specs)
+        compose_file(file.format, file.version, [other, file.version], specs)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from git_theta import formats
-from git_theta.formats.base import Tensor
-from git_theta.formats.compose import Composed, Version, compose
+from git_theta.formats.base import FileVersion, Tensor
+from git_theta.formats.compose import Composed, compose_file
 from git_theta.formats.split import STRETCH, split
 from git_theta.model.checksum import KINDS
 from git_theta.model.layout import parse_layout
@@ -25,7 +25,7 @@ class Opened:
     """A file taken apart, with the values of its parameters; its skeleton has noise for these."""
 
     format: str
-    version: Version
+    version: FileVersion
     values: Mapping[str, Value]
 
 
@@ -41,7 +41,7 @@ def opened(data: bytes) -> Opened:
         values[tensor.name] = (tensor.spec, value)
         if tensor.name.startswith(STRETCH):
             skeleton[tensor.offset : tensor.offset + len(value)] = value
-    return Opened(found.format, Version(found.layout, memoryview(skeleton)), values)
+    return Opened(found.format, FileVersion(found.layout, memoryview(skeleton)), values)
 
 
 def content(tensor: Tensor, data: bytes | bytearray) -> bytes:
@@ -65,7 +65,7 @@ def merged(
     if values is None:
         values = trivially(old.values if old else {}, *(side.values for side in new))
     specs = {name: spec for name, (spec, _) in values.items()}
-    found = compose(
+    found = compose_file(
         new[0].format, old.version if old else None, [side.version for side in new], specs, prefer
     )
     assert parse_layout(found.layout.to_bytes()) == found.layout

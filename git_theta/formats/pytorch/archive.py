@@ -44,7 +44,7 @@ class Member:
     crcs: tuple[int, ...]
 
 
-def directory(data: memoryview) -> tuple[int, int]:
+def directory_range(data: memoryview) -> tuple[int, int]:
     """Where the central directory begins and ends.
 
     Raises:
@@ -72,13 +72,13 @@ def directory(data: memoryview) -> tuple[int, int]:
     return start, end
 
 
-def members(data: memoryview) -> list[Member]:
+def zip_members(data: memoryview) -> list[Member]:
     """The members of an archive, in the order of its directory.
 
     Raises:
         FormatError: Any record is damaged, or disagrees with another one.
     """
-    start, end = directory(data)
+    start, end = directory_range(data)
     found, at = [], start
     while at < end:
         member, at = _member(data, at, end, start)
@@ -88,7 +88,7 @@ def members(data: memoryview) -> list[Member]:
     return found
 
 
-def read(data: memoryview, member: Member, limit: int) -> bytes:
+def read_member(data: memoryview, member: Member, limit: int) -> bytes:
     """The bytes of a member, expanded.
 
     Raises:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.formats.base import ComposeError, Draft, Located, Prefer, Version
+from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located, Prefer
 from git_theta.formats.blank import blank
 from git_theta.formats.pytorch.legacy_file import COUNT, read_legacy
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
-from git_theta.formats.pytorch.source import Source, source
+from git_theta.formats.pytorch.version_tree import VersionTree, version_tree
 
 if TYPE_CHECKING:
     from git_theta.model.tensor import TensorSpec
 
 
-def compose(
-    base: Version | None,
-    sides: Sequence[Version],
+def compose_legacy(
+    base: FileVersion | None,
+    sides: Sequence[FileVersion],
     located: Sequence[Located],
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer,
-) -> Draft:
+) -> FileDraft:
     """See `git_theta.formats.base.Composer`; `located` is what's in the sides and in the base."""
     versions = (*sides, *((base,) if base else ()))
     sources = [_source(version.skeleton, found) for version, found in zip(versions, located, strict=True)]
@@ -42,10 +42,10 @@ def compose(
         at += COUNT.size
         slot.fill(data[at : at + slot.nbytes])
         at += slot.nbytes
-    return Draft(data, trees.rule.conflicts)
+    return FileDraft(data, trees.rule.conflicts)
 
 
-def _source(data: memoryview, located: Located) -> Source:
+def _source(data: memoryview, located: Located) -> VersionTree:
     found = read_legacy(data)
     storages = {key: (start, found.storages[key].nbytes) for key, start in found.starts.items()}
-    return source(found.tree, data, data, located, storages, found.big_endian)
+    return version_tree(found.tree, data, data, located, storages, found.big_endian)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.formats.base import ComposeError, Draft, Located, Prefer, Version
-from git_theta.formats.pytorch.archive import Member, read
+from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located, Prefer
+from git_theta.formats.pytorch.archive import Member, read_member
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
-from git_theta.formats.pytorch.source import Source, source
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
+from git_theta.formats.pytorch.version_tree import VersionTree, version_tree
 from git_theta.formats.pytorch.writer import Record, write_archive
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.formats.threeway import ThreeWay, merged_order
@@ -32,13 +32,13 @@ _MAX_RECORD = 1 << 26
 _ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 20
 
 
-def compose(
-    base: Version | None,
-    sides: Sequence[Version],
+def compose_zipped(
+    base: FileVersion | None,
+    sides: Sequence[FileVersion],
     located: Sequence[Located],
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer,
-) -> Draft:
+) -> FileDraft:
     """See `git_theta.formats.base.Composer`; `located` is what's in the sides and in the base."""
     versions = (*sides, *((base,) if base else ()))
     archives = [read_records(version.skeleton)[2] for version in versions]
@@ -62,17 +62,17 @@ def compose(
         elif name == _PICKLE or name in kept:
             records.append((name, pickle if name == _PICKLE else kept[name]))
     folder = read_records(sides[0].skeleton)[1]
-    return Draft(write_archive(folder, records, _alignment(kept)), trees.rule.conflicts)
+    return FileDraft(write_archive(folder, records, _alignment(kept)), trees.rule.conflicts)
 
 
-def _source(data: memoryview, located: Located, archive: Mapping[str, Member]) -> Source:
-    pickle = read(data, archive[_PICKLE], MAX_PICKLE)
+def _source(data: memoryview, located: Located, archive: Mapping[str, Member]) -> VersionTree:
+    pickle = read_member(data, archive[_PICKLE], MAX_PICKLE)
     storages = {
         name.removeprefix(_STORAGES): (member.offset, member.size)
         for name, member in archive.items()
         if name.startswith(_STORAGES) and member.packed == member.size
     }
-    return source(read_pickle(pickle), pickle, data, located, storages, is_big_endian(data, archive))
+    return version_tree(read_pickle(pickle), pickle, data, located, storages, is_big_endian(data, archive))
 
 
 def _names(archive: Mapping[str, Member]) -> list[str]:
@@ -84,7 +84,7 @@ def _names(archive: Mapping[str, Member]) -> list[str]:
 def _others(data: memoryview, archive: Mapping[str, Member]) -> dict[str, bytes]:
     """The records that are neither the pickle nor storages."""
     return {
-        name: read(data, member, _MAX_RECORD)
+        name: read_member(data, member, _MAX_RECORD)
         for name, member in archive.items()
         if name != _PICKLE and not name.startswith(_STORAGES)
     }

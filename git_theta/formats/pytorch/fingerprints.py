@@ -8,7 +8,7 @@ from typing import Any
 
 from git_theta.formats.base import ComposeError
 from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
-from git_theta.formats.pytorch.source import Source, tensor_in
+from git_theta.formats.pytorch.version_tree import VersionTree, tensor_in
 from git_theta.formats.pytorch.views import as_storage
 
 #: Levels of a tree. Each costs a few of Python's own.
@@ -28,7 +28,7 @@ class Fingerprints:
         self._prints: dict[tuple[int, str], bytes] = {}
         self._nodes = 0
 
-    def of(self, side: Source, node: Any) -> int:
+    def of(self, side: VersionTree, node: Any) -> int:
         """The number of a tree: values, structure, and bytes that aren't tensors', but no storages' keys.
 
         Raises:
@@ -36,11 +36,11 @@ class Fingerprints:
         """
         return self._of(side, node, 0)[0]
 
-    def has_tensors(self, side: Source, node: Any) -> bool:
+    def has_tensors(self, side: VersionTree, node: Any) -> bool:
         """Whether a tensor is in a tree."""
         return self._of(side, node, 0)[1]
 
-    def _of(self, side: Source, node: Any, depth: int) -> tuple[int, bool]:
+    def _of(self, side: VersionTree, node: Any, depth: int) -> tuple[int, bool]:
         held = isinstance(node, (list, tuple, Dict, Object, PersistentId, Bytes))
         if held and id(node) in self._known:
             return self._known[id(node)]
@@ -68,7 +68,7 @@ class Fingerprints:
     def _number(self, content: Hashable) -> int:
         return self._numbers.setdefault(content, len(self._numbers))
 
-    def _print(self, side: Source, node: PersistentId) -> bytes:
+    def _print(self, side: VersionTree, node: PersistentId) -> bytes:
         storage = as_storage(node)
         if storage is None or storage.key not in side.storages:
             raise ComposeError("the file refers to something outside of it that isn't a storage")

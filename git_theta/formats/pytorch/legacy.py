@@ -12,7 +12,7 @@ from git_theta.formats.pytorch.tree import named_views
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from git_theta.formats.base import Draft, Prefer, Version
+    from git_theta.formats.base import FileDraft, FileVersion, Prefer
     from git_theta.formats.pytorch.views import Storage
     from git_theta.model.tensor import TensorSpec
 
@@ -47,13 +47,17 @@ class PyTorchLegacy:
         return legacy_scalars(data)
 
     def compose(
-        self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
-    ) -> Draft:
+        self,
+        base: FileVersion | None,
+        sides: Sequence[FileVersion],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
+    ) -> FileDraft:
         """Merge the trees of the pickles, and write a new file with what the first side says of itself."""
-        from git_theta.formats.pytorch.compose_legacy import compose
+        from git_theta.formats.pytorch.compose_legacy import compose_legacy
 
         located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
-        return compose(base, sides, located, wanted, prefer)
+        return compose_legacy(base, sides, located, wanted, prefer)
 
 
 def _range(storage: Storage, start: int) -> tuple[int, int]:

@@ -10,8 +10,8 @@ from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.fingerprints import Fingerprints
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.slots import Slots
-from git_theta.formats.pytorch.source import Source, Spot, tensor_in
 from git_theta.formats.pytorch.tree import is_listed_dict
+from git_theta.formats.pytorch.version_tree import Spot, VersionTree, tensor_in
 from git_theta.formats.pytorch.views import is_subclass
 from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.model.tensor import TensorSpec
@@ -42,7 +42,11 @@ class TreeMerge:
     """
 
     def __init__(
-        self, base: Source | None, sides: Sequence[Source], wanted: Mapping[str, TensorSpec], prefer: Prefer
+        self,
+        base: VersionTree | None,
+        sides: Sequence[VersionTree],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
     ) -> None:
         self._base = base
         self._sides = sides
@@ -72,7 +76,7 @@ class TreeMerge:
         self.slots.check()
         return merged
 
-    def _source(self, spot: Spot) -> Source:
+    def _source(self, spot: Spot) -> VersionTree:
         return self._base if self._base and spot.side == _BASE else self._sides[spot.side]
 
     def _value(self, spot: Spot | None) -> int | None:

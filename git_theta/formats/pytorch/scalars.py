@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.archive import read
+from git_theta.formats.pytorch.archive import read_member
 from git_theta.formats.pytorch.tree import edges_of, join
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
@@ -26,7 +26,7 @@ def zipped_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
         FormatError: The file is damaged.
     """
     member = read_records(data)[2]["data.pkl"]
-    return scalars_below(read_pickle(read(data, member, _MAX_PICKLE)).root)
+    return scalars_below(read_pickle(read_member(data, member, _MAX_PICKLE)).root)
 
 
 def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:

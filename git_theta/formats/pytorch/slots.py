@@ -9,7 +9,7 @@ from typing import Any
 
 from git_theta.formats.base import ComposeError
 from git_theta.formats.pytorch.nodes import Bytes, Dict, Object, PersistentId
-from git_theta.formats.pytorch.source import Source
+from git_theta.formats.pytorch.version_tree import VersionTree
 
 
 @dataclass(slots=True)
@@ -24,7 +24,7 @@ class Slot:
         bare: Whether something that isn't a named tensor shows its bytes.
     """
 
-    source: Source
+    source: VersionTree
     old: str
     new: str
     names: set[str] = field(default_factory=set)
@@ -51,7 +51,7 @@ class Slot:
 class Slots:
     """Copies nodes out of versions, and gives their storages new keys in the order in which they're met."""
 
-    def __init__(self, sides: Sequence[Source]) -> None:
+    def __init__(self, sides: Sequence[VersionTree]) -> None:
         self._sides = sides
         self._slots: dict[tuple[int, str], Slot] = {}
         self._copies: dict[tuple[int, int], Any] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.archive import Member, members, read
+from git_theta.formats.pytorch.archive import Member, read_member, zip_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ def read_records(data: memoryview) -> tuple[list[Member], str, dict[str, Member]
     Raises:
         FormatError: It's damaged or isn't PyTorch's.
     """
-    found = members(data)
+    found = zip_members(data)
     folder = found[0].name.partition("/")[0] if found else ""
     records = {m.name.removeprefix(f"{folder}/"): m for m in found if m.name.startswith(f"{folder}/")}
     if "data.pkl" not in records:
@@ -30,4 +30,4 @@ def read_records(data: memoryview) -> tuple[list[Member], str, dict[str, Member]
 
 def is_big_endian(data: memoryview, records: Mapping[str, Member]) -> bool:
     """Whether storages hold the most significant byte first."""
-    return "byteorder" in records and read(data, records["byteorder"], 16) == b"big"
+    return "byteorder" in records and read_member(data, records["byteorder"], 16) == b"big"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
-from git_theta.formats.pytorch.archive import STORED, Member, directory, read
+from git_theta.formats.pytorch.archive import STORED, Member, directory_range, read_member
 from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
@@ -18,7 +18,7 @@ from git_theta.model.layout import Checksum
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from git_theta.formats.base import Draft, Prefer, Version
+    from git_theta.formats.base import FileDraft, FileVersion, Prefer
     from git_theta.model.tensor import TensorSpec
 
 _ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
@@ -34,7 +34,7 @@ class PyTorchZip:
         if bytes(data[:4]) != b"PK\x03\x04":
             return False
         try:
-            start, end = directory(data)
+            start, end = directory_range(data)
         except FormatError:
             return False
         return end - start <= MAX_PICKLE and b"/data.pkl" in bytes(data[start:end])
@@ -57,13 +57,17 @@ class PyTorchZip:
         return zipped_scalars(data)
 
     def compose(
-        self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
-    ) -> Draft:
+        self,
+        base: FileVersion | None,
+        sides: Sequence[FileVersion],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
+    ) -> FileDraft:
         """Merge the trees of `data.pkl`, and write a new archive."""
-        from git_theta.formats.pytorch.compose_zipped import compose
+        from git_theta.formats.pytorch.compose_zipped import compose_zipped
 
         located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
-        return compose(base, sides, located, wanted, prefer)
+        return compose_zipped(base, sides, located, wanted, prefer)
 
 
 def _views(
@@ -72,7 +76,7 @@ def _views(
     """The views of one pickle and their storages, which are in the folder of its name."""
     if f"{folder}.pkl" not in records:
         return
-    tree = read_pickle(read(data, records[f"{folder}.pkl"], MAX_PICKLE)).root
+    tree = read_pickle(read_member(data, records[f"{folder}.pkl"], MAX_PICKLE)).root
     for name, view in named_views(tree, prefix):
         storage = view.storage
         member = records.get(f"{folder}/{storage.key}")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from git_theta.formats.base import ComposeError, Draft, Prefer, Version
+from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Prefer
 from git_theta.formats.blank import blank
 from git_theta.formats.safetensors.header import MAX_HEADER, METADATA, read_header, read_metadata
 from git_theta.formats.threeway import ThreeWay, merged_order
@@ -21,9 +21,9 @@ _RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
 Header = dict[str, Any]
 
 
-def compose(
-    base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
-) -> Draft:
+def compose_safetensors(
+    base: FileVersion | None, sides: Sequence[FileVersion], wanted: Mapping[str, TensorSpec], prefer: Prefer
+) -> FileDraft:
     """See `git_theta.formats.base.Composer`."""
     rule = ThreeWay(prefer)
     headers = [read_header(side.skeleton) for side in sides]
@@ -43,7 +43,7 @@ def compose(
     data = blank(8 + len(text) + at)
     data[:8] = len(text).to_bytes(8, "little")
     data[8 : 8 + len(text)] = text
-    return Draft(data, rule.conflicts)
+    return FileDraft(data, rule.conflicts)
 
 
 def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from git_theta.model.tensor import TensorSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from git_theta.formats.base import Draft, Prefer, Version
+    from git_theta.formats.base import FileDraft, FileVersion, Prefer
 
 
 class Safetensors:
@@ -54,14 +54,18 @@ class Safetensors:
             yield f"{METADATA}/{key}", repr(value)
 
     def compose(
-        self, base: Version | None, sides: Sequence[Version], wanted: Mapping[str, TensorSpec], prefer: Prefer
-    ) -> Draft:
+        self,
+        base: FileVersion | None,
+        sides: Sequence[FileVersion],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
+    ) -> FileDraft:
         """Merge the metadata by key, and write a new header."""
-        from git_theta.formats.safetensors.compose import compose
+        from git_theta.formats.safetensors.compose import compose_safetensors
 
         for version in (*sides, *((base,) if base else ())):
             self.locate(version.skeleton)
-        return compose(base, sides, wanted, prefer)
+        return compose_safetensors(base, sides, wanted, prefer)
 
 
 def _tensor(name: str, value: Any, begin: int, size: int) -> Tensor:

@@ -90,8 +90,8 @@ def page(
 ) -> str:
     """A page of HTML that shows changes. The same arguments give the same page.
 
-    The page refers to nothing outside of itself, and a browser is told to load nothing and to run no script but
-    the page's own.
+    The page refers to nothing outside of itself, and a browser is told to load nothing and to run no script
+    but its own.
 
     Args:
         changes: One for each file; statistics are shown where they have them.

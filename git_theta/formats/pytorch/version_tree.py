@@ -32,7 +32,7 @@ class Spot(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class VersionTree:
     """A version.
 
     Attributes:
@@ -89,14 +89,14 @@ class Source:
                 yield name
 
 
-def source(
+def version_tree(
     tree: Pickled,
     pickle: bytes | memoryview,
     data: memoryview,
     located: Located,
     storages: Mapping[str, Interval],
     big_endian: bool,
-) -> Source:
+) -> VersionTree:
     """A version of its parts.
 
     Args:
@@ -128,7 +128,9 @@ def source(
             lists.setdefault(view.storage.key, []).append(tensor.name)
     sharing = {key: tuple(sorted(group)) for key, group in lists.items()}
     known = uncovered(located, len(data))
-    return Source(tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing)
+    return VersionTree(
+        tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing
+    )
 
 
 def _range(view: View, storages: Mapping[str, Interval]) -> Interval:
