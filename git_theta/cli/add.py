@@ -13,7 +13,8 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.sideload import requantize, sideload
+from git_theta.git.worktree.requantize import requantize
+from git_theta.git.worktree.sideload import sideload
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.sideload.given import KINDS
 

@@ -1,0 +1,177 @@
+"""A tracked file in the work tree that is stored as given updates of its previous version."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from git_theta.checkpoint_file import fingerprint, read_checkpoint
+from git_theta.errors import ThetaError, UsageError
+from git_theta.git.plumbing.work_file import WorkFile, work_file
+from git_theta.git.worktree.previous_version import PreviousVersion
+from git_theta.git.worktree.stage import index_line, stage, write_and_stage
+from git_theta.git.worktree.workspace import Workspace
+from git_theta.model.manifest import Entry, Manifest, Source, is_manifest
+from git_theta.model.sizes import payload_bytes
+from git_theta.runtime.progress import progress
+from git_theta.sideload.draft import Draft, store_all
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateResult:
+    """What storing updates did.
+
+    Attributes:
+        changed: Number of parameters that changed.
+        size: Their bytes.
+        stored: Bytes of the payloads that are new.
+        written: Whether the file in the work tree was replaced.
+    """
+
+    changed: int
+    size: int
+    stored: int
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateTarget:
+    """The file, open for reading.
+
+    Attributes:
+        workspace: The repository's parts; the current folder is the top of the work tree.
+        path: The file, from there.
+        previous: The version that updates apply to.
+        file: The file.
+        current: The manifest of the file's content, without sources; exactly `previous.manifest` if the
+            content is the same, or the file holds that manifest.
+    """
+
+    workspace: Workspace
+    path: str
+    previous: PreviousVersion
+    file: WorkFile
+    current: Manifest
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether the file's content differs from the previous version."""
+        return self.current is not self.previous.manifest
+
+    def store_drafts(
+        self, names: Iterable[str], make: Callable[[str, memoryview], Draft | None]
+    ) -> dict[str, Entry]:
+        """Store updates for some parameters of the file.
+
+        Args:
+            names: The parameters; those that the file lacks are left out.
+            make: Makes the update of a parameter, given its name and its bytes in the file; `None` for none.
+
+        Returns:
+            The new entries, by name.
+        """
+        repository = self.workspace.repository
+        store, threads = repository.store, repository.settings.thread_count
+        with ThreadPoolExecutor(threads) as pool:
+            checkpoint = read_checkpoint(self.file.data, store.temporary_file, pool)
+        there = [name for name in names if name in checkpoint.tensors]
+        return store_all(lambda name: make(name, checkpoint.value(name)), there, store, threads)
+
+    def clean(self, sources: Mapping[str, Source]) -> Manifest:
+        """Store the file as `git add` does, except for values that have a source already.
+
+        Args:
+            sources: Digest of a value → its source.
+        """
+        with progress(f"adding {self.path}", len(self.file.data)) as advance:
+            cleaner = self.workspace.cleaners.cleaner(self.path, advance)
+
+            def known(digest: str) -> Source | None:
+                return sources.get(digest) or cleaner.known(digest)
+
+            return replace(cleaner, known=known).clean(self.file.data, [self.previous.manifest]).manifest
+
+    def stage(self, manifest: Manifest) -> UpdateResult:
+        """Stage the manifest of the file's content; the file stays as it is.
+
+        Raises:
+            ThetaError: The file was written to meanwhile, or the index is locked.
+        """
+        self._check_unchanged()
+        repository, known_files = self.workspace.repository, self.workspace.known_files
+        stage(repository, known_files, self.path, self.previous.mode, manifest, self.file.status)
+        return self._result(manifest, written=False)
+
+    def write_and_stage(self, manifest: Manifest) -> UpdateResult:
+        """Replace the file by what a manifest stands for, and stage that.
+
+        Raises:
+            ThetaError: The file was written to meanwhile or can't be written, or the index is locked.
+        """
+        changes = manifest != self.previous.manifest
+        if changes or is_manifest(self.file.data):
+            with progress(f"writing {self.path}", manifest.size) as advance:
+                write_and_stage(
+                    self.workspace.repository,
+                    self.workspace.known_files,
+                    self.path,
+                    self.previous.mode,
+                    manifest,
+                    index_line(self.path, self.previous.mode, self.previous.oid),
+                    self._check_unchanged,
+                    advance,
+                )
+        return self._result(manifest, written=changes)
+
+    def _check_unchanged(self) -> None:
+        with work_file(self.path) as now:
+            same = now and self.file.unchanged() and now.status.st_ino == self.file.status.st_ino
+        if not same:
+            raise ThetaError(f"{self.path} was written to meanwhile", "try again when it's quiet")
+
+    def _result(self, manifest: Manifest, *, written: bool) -> UpdateResult:
+        before = self.previous.manifest
+        old = before.by_name
+        changed = [e for e in manifest.entries if e.name not in old or old[e.name].digest != e.digest]
+        known = {ref for entry in before.all_entries() for ref in entry.source.payloads()}
+        new = {ref for entry in manifest.all_entries() for ref in entry.source.payloads()} - known
+        stored = payload_bytes(new, self.workspace.repository.store.size)
+        return UpdateResult(len(changed), sum(entry.spec.nbytes for entry in changed), stored, written)
+
+
+@contextmanager
+def update_target(workspace: Workspace, path: str, previous: PreviousVersion) -> Iterator[UpdateTarget]:
+    """Open the file at a path of the work tree.
+
+    Raises:
+        UsageError: There's no such file, or it holds another manifest than the previous version's.
+    """
+    with work_file(path) as file:
+        if file is None:
+            raise UsageError(
+                f"{path} isn't a file in the work tree", f"get it back: git checkout -- {shlex.quote(path)}"
+            )
+        yield UpdateTarget(
+            workspace, path, previous, file, _content(workspace, path, file, previous.manifest)
+        )
+
+
+def _content(workspace: Workspace, path: str, file: WorkFile, previous: Manifest) -> Manifest:
+    """The manifest of a file's content; exactly `previous` if it's the same."""
+    if is_manifest(file.data):
+        if bytes(file.data) == previous.to_bytes():
+            return previous
+        raise UsageError(f"{path} holds a manifest", "write the file first: git theta checkout")
+    repository = workspace.repository
+    now = workspace.known_files.manifest(file) or fingerprint(
+        file.data, repository.settings.thread_count, repository.store.temporary_file
+    )
+    same = (now.size, _values(now)) == (previous.size, _values(previous))
+    return previous if same else now
+
+
+def _values(manifest: Manifest) -> list[tuple[object, ...]]:
+    return [(entry.name, entry.spec, entry.digest) for entry in manifest.all_entries()]
