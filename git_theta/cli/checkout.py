@@ -13,7 +13,7 @@ from git_theta.cli.render import plural
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.checkout import Choice, pull
+from git_theta.git.worktree.checkout import CheckpointChoice, check_out
 from git_theta.git.worktree.known_files import KnownFiles
 
 _EPILOG = """\b
@@ -33,7 +33,7 @@ def command(paths: tuple[str, ...]) -> None:
     `git checkout -- PATH`.
     """
     repository, wanted = at_top(paths)
-    write(repository, Choice(wanted))
+    write(repository, CheckpointChoice(wanted))
 
 
 def at_top(paths: Sequence[str]) -> tuple[Repository, list[str]]:
@@ -57,7 +57,7 @@ def at_top(paths: Sequence[str]) -> tuple[Repository, list[str]]:
     return repository, wanted
 
 
-def write(repository: Repository, choice: Choice) -> None:
+def write(repository: Repository, choice: CheckpointChoice) -> None:
     """Write what is chosen, and say what was done.
 
     Args:
@@ -70,7 +70,7 @@ def write(repository: Repository, choice: Choice) -> None:
     """
     repository.store.sweep()
     with closing(KnownFiles(repository)) as known_files:
-        done = pull(repository, known_files, choice, click.echo)
+        done = check_out(repository, known_files, choice, click.echo)
     if done.failed:
         raise ThetaError(f"{plural(len(done.failed), 'file')} couldn't be written", "see above")
     click.echo(f"{plural(done.written, 'file')} written." if done.written else "Nothing to do.")

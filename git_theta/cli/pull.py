@@ -6,7 +6,7 @@ import click
 
 from git_theta.cli.checkout import at_top, write
 from git_theta.cli.render import plural
-from git_theta.git.worktree.checkout import Choice, pull_parameters
+from git_theta.git.worktree.checkout import CheckpointChoice, fetch_parameters
 
 _EPILOG = """\b
 Examples:
@@ -42,9 +42,9 @@ def command(
     fetched. A file that was changed is never touched. Each option may be given several times.
     """
     repository, wanted = at_top(paths)
-    choice = Choice(wanted, include, exclude)
+    choice = CheckpointChoice(wanted, include, exclude)
     if not params:
         write(repository, choice)
         return
-    count = pull_parameters(repository, choice, params, click.echo)
+    count = fetch_parameters(repository, choice, params, click.echo)
     click.echo(f"The objects of {plural(count, 'parameter')} are here; git_theta.load reads them.")

@@ -13,7 +13,7 @@ from git_theta.diff import Diff
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.git.worktree.status import FileState, Work, states
+from git_theta.git.worktree.status import FileState, WorkState, file_states
 from git_theta.report.merged import named
 
 #: So many names are shown of what changed.
@@ -21,13 +21,13 @@ _SHOWN = 5
 _CONFLICTS = 20
 
 _HINTS = {
-    Work.PENDING: "still a manifest; write it with: git theta checkout",
-    Work.PLAIN: "in Git as a whole file; convert it with: git add --renormalize . && git commit",
-    Work.STAND_IN: "only a pointer of git-lfs, or metadata of git-theta 0.2; convert it with: "
+    WorkState.PENDING: "still a manifest; write it with: git theta checkout",
+    WorkState.PLAIN: "in Git as a whole file; convert it with: git add --renormalize . && git commit",
+    WorkState.STAND_IN: "only a pointer of git-lfs, or metadata of git-theta 0.2; convert it with: "
     "git theta migrate import",
-    Work.DELETED: "deleted in the work tree",
-    Work.CONFLICT: "in conflict; settle it with: git theta resolve",
-    Work.SPARSE: "outside the sparse checkout",
+    WorkState.DELETED: "deleted in the work tree",
+    WorkState.CONFLICT: "in conflict; settle it with: git theta resolve",
+    WorkState.SPARSE: "outside the sparse checkout",
 }
 
 
@@ -41,7 +41,7 @@ def command(as_json: bool) -> None:
     os.chdir(Repository(Git()).root)
     repository = Repository(Git())
     with closing(KnownFiles(repository)) as known_files:
-        found = list(states(repository, known_files))
+        found = list(file_states(repository, known_files))
     if as_json:
         print_json([_as_json(state) for state in found])
         return
@@ -55,15 +55,15 @@ def command(as_json: bool) -> None:
 
 def _print(state: FileState, *, lazy: bool) -> None:
     lines = []
-    if state.work is Work.REMOVED:
+    if state.work is WorkState.REMOVED:
         lines.append("staged: removed")
     elif state.staged:
         lines += _describe("staged", state.staged)
     if state.changes:
         lines += _describe("modified", state.changes)
-    elif state.work is Work.MODIFIED:
+    elif state.work is WorkState.MODIFIED:
         lines.append("modified: empty, a damaged manifest, or no regular file any more")
-    if state.work is Work.PENDING and state.missing:
+    if state.work is WorkState.PENDING and state.missing:
         needed = plural(state.missing, "object")
         lines.append(f"still a manifest; fetch {needed} and write it with: git theta pull")
     elif state.work in _HINTS:
@@ -71,8 +71,8 @@ def _print(state: FileState, *, lazy: bool) -> None:
     lines += [f"    {named(conflict)}: {conflict.reason}" for conflict in state.conflicts[:_CONFLICTS]]
     if len(state.conflicts) > _CONFLICTS:
         lines.append(f"    … and {len(state.conflicts) - _CONFLICTS:,} more")
-    if state.missing and state.work is not Work.PENDING:
-        usual = lazy or state.work is Work.SPARSE
+    if state.missing and state.work is not WorkState.PENDING:
+        usual = lazy or state.work is WorkState.SPARSE
         todo = "fetch with: git theta fetch" if usual else "see git theta fsck"
         lines.append(f"{plural(state.missing, 'object')} missing from the store; {todo}")
     click.echo(f"{printable(state.path)}:" + ("" if lines else " unmodified"))

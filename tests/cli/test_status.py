@@ -143,7 +143,9 @@ def test_an_equal_file_is_read_once(history: Repo, touched: bool, monkeypatch: p
     for _ in range(2):
         repository = Repository(Git())
         known_files = KnownFiles(repository)
-        assert [state.work for state in status.states(repository, known_files)] == [status.Work.SAME]
+        assert [state.work for state in status.file_states(repository, known_files)] == [
+            status.WorkState.SAME
+        ]
         known_files.close()
     assert len(read) <= 1
 

@@ -68,11 +68,11 @@ class FilterProcess:
         """Write the files that Git was given manifests of: to be called once Git has closed the pipe."""
         pending = list(self._pending.values())
         if pending:
-            from git_theta.git.worktree.materialise import materialise, tell_failed
+            from git_theta.git.worktree.materialise import explain_failed, materialise
 
             with progress("writing checkpoints", sum(file.manifest.size for file in pending)) as advance:
                 failed = materialise(self._repository, self._workspace.known_files, pending, advance)
-            tell_failed(failed)
+            explain_failed(failed)
             self._workspace.close()
 
     def _answer(self, request: FilterRequest, content: Content) -> None:

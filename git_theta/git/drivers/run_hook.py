@@ -39,7 +39,7 @@ def _write() -> None:
     """Write the checkpoints that Git left as manifests."""
     from git_theta.git.remote.fetch import is_here
     from git_theta.git.worktree.known_files import KnownFiles
-    from git_theta.git.worktree.materialise import find_pending, materialise, tell_failed
+    from git_theta.git.worktree.materialise import explain_failed, materialise, pending_files
 
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
@@ -47,10 +47,10 @@ def _write() -> None:
     os.chdir(repository.root)
     repository = Repository(Git())
     with closing(KnownFiles(repository)) as known_files:
-        pending = find_pending(repository)
+        pending = pending_files(repository)
         if repository.settings.lazy:
             pending = [item for item in pending if is_here(repository, item.manifest)]
-        tell_failed(materialise(repository, known_files, pending))
+        explain_failed(materialise(repository, known_files, pending))
 
 
 def _send(args: Sequence[str]) -> None:

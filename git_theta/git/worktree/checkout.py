@@ -1,4 +1,4 @@
-"""Pull: fetch what the checkpoints of the work tree need, for all of them at once, then write them."""
+"""Checkout: fetch what chosen checkpoints need, for all of them at once, then write them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from git_theta.git.remote.fetch import ensure_objects, fetch_objects, needed_obj
 from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.git.worktree.materialise import find_pending, materialise
+from git_theta.git.worktree.materialise import materialise, pending_files
 from git_theta.model.parameter_names import select
 from git_theta.runtime.progress import progress
 
@@ -20,15 +20,15 @@ _TRACKED = "attr:filter=theta,top"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """Which tracked checkpoints.
+class CheckpointChoice:
+    """The tracked checkpoints that a command is for.
 
     Attributes:
         paths: Files or folders, from the top of the work tree; all when empty. The top itself is the empty
             path.
         include: Only files that match one of these; all when empty. Patterns as in `.gitignore` at the top:
-            without a slash, they match a name in any folder; a folder stands for all that's in it.
-        exclude: No files that match one of these, which are such patterns too.
+            without a slash, they match a name in any folder; a folder stands for everything in it.
+        exclude: No files that match one of these patterns.
     """
 
     paths: Sequence[str] = ()
@@ -37,37 +37,37 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
-    """What was done.
+class CheckoutResult:
+    """The files that were written, and those that couldn't be.
 
     Attributes:
         written: How many files were written.
-        failed: Paths of those that couldn't be.
+        failed: Paths of files that couldn't be written.
     """
 
     written: int
     failed: Sequence[str]
 
 
-def pull(
-    repository: Repository, known_files: KnownFiles, choice: Choice, say: Callable[[str], object]
-) -> Pulled:
+def check_out(
+    repository: Repository, known_files: KnownFiles, choice: CheckpointChoice, say: Callable[[str], object]
+) -> CheckoutResult:
     """Write the chosen files that are only manifests, and fetch what they need first.
 
-    A file that was changed isn't touched. A failure to fetch is told on stderr, and doesn't keep files
+    A file that was changed isn't touched. A failure to fetch is reported on stderr, and doesn't keep files
     from being written whose objects are here.
 
     Args:
         repository: The repository; the current folder is the top of its work tree.
         known_files: Told about each file that is written.
         choice: The files.
-        say: Told in one line what was fetched, if anything was.
+        say: Called with a line about what was fetched, if anything was.
 
     Raises:
         UsageError: No checkpoint is chosen.
     """
     chosen = _chosen(repository, choice)
-    pending = [item for item in find_pending(repository, choice.paths) if item.path in chosen]
+    pending = [item for item in pending_files(repository, choice.paths) if item.path in chosen]
     objects = (item.manifest.objects() for item in pending)
     try:
         every = {oid: size for sizes in objects for oid, size in sizes.items()}
@@ -76,19 +76,19 @@ def pull(
         explain(None, error)
     with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
         failed = materialise(repository, known_files, pending, advance)
-    return Pulled(len(pending) - len(failed), failed)
+    return CheckoutResult(len(pending) - len(failed), failed)
 
 
-def pull_parameters(
-    repository: Repository, choice: Choice, params: Sequence[str], say: Callable[[str], object]
+def fetch_parameters(
+    repository: Repository, choice: CheckpointChoice, params: Sequence[str], say: Callable[[str], object]
 ) -> int:
-    """Fetch only what some parameters of the chosen files need; returns how many these are.
+    """Fetch only the objects that some parameters of the chosen files need; returns their number.
 
     Args:
         repository: The repository; the current folder is the top of its work tree.
         choice: The files.
-        params: Names, or patterns such as `encoder/*`, of which each must fit something in any file.
-        say: Told in one line what was fetched, if anything was.
+        params: Names, or patterns such as `encoder/*`; each must match a parameter of some file.
+        say: Called with a line about what was fetched, if anything was.
 
     Raises:
         UsageError: No checkpoint is chosen, or no parameter.
@@ -104,7 +104,7 @@ def pull_parameters(
     return len(entries)
 
 
-def _chosen(repository: Repository, choice: Choice) -> set[str]:
+def _chosen(repository: Repository, choice: CheckpointChoice) -> set[str]:
     """The paths of all tracked files that are chosen, whatever the work tree has of them."""
     wanted = [f":({_TRACKED},literal){path}" for path in choice.paths]
     found = _listed(repository, *(wanted or [f":({_TRACKED})"]))

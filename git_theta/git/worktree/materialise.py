@@ -35,8 +35,8 @@ class PendingFile:
 
     Attributes:
         path: From the top of the work tree.
-        manifest: What it should become.
-        text: The manifest's bytes, which the file must still have.
+        manifest: The manifest.
+        text: The manifest's bytes, which the file must still hold to be replaced.
         oid: Id of the blob that Git checked out.
     """
 
@@ -54,13 +54,13 @@ def materialise(
 ) -> list[str]:
     """Write the files and renew their stat in the index.
 
-    A file that isn't exactly its manifest any more is left alone. A failure is told on stderr, leaves
+    A file that isn't exactly its manifest any more is left alone. A failure is reported on stderr, leaves
     the manifest where it is, and doesn't keep the other files from being written.
 
     Args:
         repository: The repository; the current folder is the top of its work tree.
         known_files: Told about each file.
-        pending: What to write.
+        pending: The files.
         progress: Called with the number of bytes of each finished parameter.
 
     Returns:
@@ -83,8 +83,8 @@ def materialise(
     return failed
 
 
-def tell_failed(paths: Sequence[str]) -> None:
-    """Say how files are written that weren't, where the user didn't ask for just that."""
+def explain_failed(paths: Sequence[str]) -> None:
+    """Tell a user who didn't ask for a checkout how files are written that couldn't be."""
     if paths:
         verb = "is" if len(paths) == 1 else "are"
         explain(
@@ -96,7 +96,7 @@ def tell_failed(paths: Sequence[str]) -> None:
         )
 
 
-def find_pending(repository: Repository, paths: Iterable[str] = ()) -> list[PendingFile]:
+def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[PendingFile]:
     """Tracked files whose work-tree content is exactly the manifest that the index has.
 
     Args:
@@ -114,14 +114,14 @@ def find_pending(repository: Repository, paths: Iterable[str] = ()) -> list[Pend
             path = os.fsdecode(name)
             if stage != "0" or not mode.startswith("100"):
                 continue
-            text = _small_manifest(path)
+            text = _manifest_text(path)
             if text is not None and blobs.read(oid) == text:
                 with suppress(ThetaError):
                     found.append(PendingFile(path, parse(text), text, oid))
     return found
 
 
-def _small_manifest(path: str) -> bytes | None:
+def _manifest_text(path: str) -> bytes | None:
     try:
         status = os.lstat(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT_BYTES:
@@ -136,17 +136,17 @@ def _small_manifest(path: str) -> bytes | None:
 def _write(
     repository: Repository, known_files: KnownFiles, item: PendingFile, progress: Callable[[int], object]
 ) -> os.stat_result | None:
-    """Write one file; returns its stat, or `None` if there's nothing to do any more."""
+    """Write one file; returns its stat, or `None` if it may not be replaced any more."""
     if not _inside(item.path):
         return None
-    if _small_manifest(item.path) != item.text:
+    if _manifest_text(item.path) != item.text:
         return _written_by_a_hook(known_files, item)
     mode = stat.S_IMODE(os.lstat(item.path).st_mode)
     with Replacement(item.path, mode, folder=_temporary_folder(repository, item.path)) as new:
         smudge(repository, known_files, item.manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)
         os.utime(new.handle, ns=(past, past))
-        if _small_manifest(item.path) != item.text:
+        if _manifest_text(item.path) != item.text:
             return None
         status = new.commit()
     known_files.remember(item.manifest, status)
@@ -154,10 +154,10 @@ def _write(
 
 
 def _written_by_a_hook(known_files: KnownFiles, item: PendingFile) -> os.stat_result | None:
-    """The stat of a file that is materialised already.
+    """The stat of a file that is materialised already; `None` if it isn't.
 
-    A hook did it in the middle of a rebase, for example, and renewed the index too; but git went on with
-    the index that it had in memory, and wrote that.
+    A hook does it in the middle of a rebase, for example, and renews the index too; but git goes on with
+    the index that it has in memory, and writes that.
     """
     with work_file(item.path) as file:
         return file.status if file and known_files.manifest(file) == item.manifest else None
@@ -192,11 +192,13 @@ def _refresh(
     except (ThetaError, OSError) as error:
         # Only speed is lost: Git will clean the files again, and find them equal.
         explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))
-    _look_new(known_files, [(item, status) for item, status in done if os.fsencode(item.path) not in patched])
+    _renew_times(
+        known_files, [(item, status) for item, status in done if os.fsencode(item.path) not in patched]
+    )
 
 
-def _look_new(known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.stat_result]]) -> None:
-    """Give files the time of now where the index has another blob, as after `git restore -s`.
+def _renew_times(known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.stat_result]]) -> None:
+    """Set the time of files to now where the index has another blob, as after `git restore -s`.
 
     The file that the index knows may be back-dated to the same second, and be of the same size. Git would
     then take this one for it. With a true time, the file either differs from the index's or is younger than
@@ -209,7 +211,7 @@ def _look_new(known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.sta
                 os.utime(file.handle)
                 renewed.append((item, os.fstat(file.handle)))
     if renewed:
-        # Only then is a file's time worth remembering: nothing can change it without a later one.
+        # A stat is remembered only once a later change of the file must get another time stamp.
         time.sleep(FINE_TICK / 1e9)
     for item, status in renewed:
         known_files.remember(item.manifest, status)

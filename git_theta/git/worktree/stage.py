@@ -23,22 +23,22 @@ def stage(
     manifest: Manifest,
     status: os.stat_result,
 ) -> None:
-    """Put a manifest into the index for a file that has its content already.
+    """Put a manifest into the index for a file whose content is that already.
 
     Args:
         repository: The repository; the current folder is the top of its work tree.
         known_files: Told about the file.
-        path: From there.
+        path: The file, from there.
         mode: As in the index, for example `100644`.
-        manifest: What the file stands for.
+        manifest: The manifest of the file's content.
         status: The file's stat, taken before it was read, and equal after.
 
     Raises:
         GitError: The index is locked, for example.
     """
-    oid = _put(repository, manifest)
-    _point(repository, path, mode, oid)
-    _settle(repository, known_files, path, oid, manifest, status)
+    oid = _write_blob(repository, manifest)
+    _set_entry(repository, path, mode, oid)
+    _note_file(repository, known_files, path, oid, manifest, status)
 
 
 def write_and_stage(
@@ -48,21 +48,21 @@ def write_and_stage(
     mode: str,
     manifest: Manifest,
     before: bytes,
-    unchanged: Callable[[], object],
+    check_unchanged: Callable[[], object],
     progress: Callable[[int], object] = lambda _count: None,
 ) -> None:
-    """Replace a file by what a manifest stands for, and put that into the index.
+    """Write a manifest's file over a file, and put the manifest into the index.
 
-    Both or neither: whatever can fail is done before the file is replaced.
+    Either both are done or neither: whatever can fail comes before the file is replaced.
 
     Args:
         repository: The repository; the current folder is the top of its work tree.
         known_files: Told about the file.
-        path: From there.
+        path: The file, from there.
         mode: As in the index.
-        manifest: What the file becomes. Objects that aren't here are fetched.
-        before: What the index has, as `git update-index -z --index-info` reads it.
-        unchanged: Called last; raises if the file may not be replaced any more.
+        manifest: The new version. Objects that aren't here are fetched.
+        before: The index's entries of the file, as `git update-index -z --index-info` reads them.
+        check_unchanged: Called last; raises if the file may not be replaced any more.
         progress: Called with the number of bytes of each finished parameter.
 
     Raises:
@@ -74,23 +74,23 @@ def write_and_stage(
         past = quiet_mtime_ns(repository.index)
         os.utime(new.handle, ns=(past, past))
         os.fsync(new.handle)
-        oid = _put(repository, manifest)
-        unchanged()
-        _point(repository, path, mode, oid)
+        oid = _write_blob(repository, manifest)
+        check_unchanged()
+        _set_entry(repository, path, mode, oid)
         try:
             status = new.commit()
         except BaseException:
             repository.git.run("update-index", "-z", "--index-info", stdin=before)
             raise
-    _settle(repository, known_files, path, oid, manifest, status)
+    _note_file(repository, known_files, path, oid, manifest, status)
 
 
-def _put(repository: Repository, manifest: Manifest) -> str:
+def _write_blob(repository: Repository, manifest: Manifest) -> str:
     oid = repository.git.run("hash-object", "-w", "--stdin", stdin=manifest.to_bytes())
     return oid.decode().strip()
 
 
-def _point(repository: Repository, path: str, mode: str, oid: str) -> None:
+def _set_entry(repository: Repository, path: str, mode: str, oid: str) -> None:
     line = index_line(path, mode, oid)
     repository.git.run("update-index", "-z", "--index-info", stdin=line)
 
@@ -100,7 +100,7 @@ def index_line(path: str, mode: str, oid: str, stage: int = 0) -> bytes:
     return f"{mode} {oid} {stage}\t".encode() + os.fsencode(path) + b"\0"
 
 
-def _settle(
+def _note_file(
     repository: Repository,
     known_files: KnownFiles,
     path: str,
@@ -108,7 +108,7 @@ def _settle(
     manifest: Manifest,
     status: os.stat_result,
 ) -> None:
-    """Git needn't read the file again."""
+    """Note in cache and index what the file is, so that neither reads it again."""
     known_files.remember(manifest, status)
     name = os.fsencode(path)
     refresh_stats(repository.git, repository.index, Path.cwd(), {name: oid}, stats={name: status})

@@ -21,8 +21,8 @@ from git_theta.merge.plan import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, valid_manifest
 
 
-class Work(Enum):
-    """What the work tree has, compared with the index."""
+class WorkState(Enum):
+    """The file in the work tree, compared with the index."""
 
     SAME = "unmodified"
     MODIFIED = "modified"
@@ -41,16 +41,16 @@ class FileState:
 
     Attributes:
         path: From the top of the work tree.
-        staged: What the index changed since HEAD; `None` for nothing.
-        work: What the work tree has.
-        changes: What the work tree changed since the index; `None` for nothing, or unknown.
+        staged: The index's changes since HEAD; `None` if there are none.
+        work: The file in the work tree.
+        changes: The work tree's changes since the index; `None` if there are none, or they're unknown.
         missing: How many objects of the index's version aren't in the store.
-        conflicts: What is to be decided about a file in conflict; empty if that isn't known.
+        conflicts: The open conflicts of a file that isn't merged; empty if they aren't known.
     """
 
     path: str
     staged: Diff | None
-    work: Work
+    work: WorkState
     changes: Diff | None = None
     missing: int = 0
     conflicts: tuple[Conflict, ...] = ()
@@ -66,7 +66,7 @@ class _Indexed:
     sparse: bool
 
 
-def states(repository: Repository, known_files: KnownFiles) -> Iterator[FileState]:
+def file_states(repository: Repository, known_files: KnownFiles) -> Iterator[FileState]:
     """The state of every tracked file, in the order of their paths.
 
     Args:
@@ -75,7 +75,7 @@ def states(repository: Repository, known_files: KnownFiles) -> Iterator[FileStat
     """
     git = repository.git
     indexed = {entry.path: entry for entry in _indexed(git)}
-    before = _staged(git)
+    before = _changed_since_head(git)
     with Blobs(git.cwd) as blobs:
         for path in sorted({*indexed, *before}):
             old = valid_manifest(blobs.read(before[path])) if before.get(path) else None
@@ -85,7 +85,7 @@ def states(repository: Repository, known_files: KnownFiles) -> Iterator[FileStat
                     repository, known_files, entry, blobs.read(entry.oid), old, staged=path in before
                 )
             elif old and before[path]:
-                yield FileState(path, diff(old, None), Work.REMOVED)
+                yield FileState(path, diff(old, None), WorkState.REMOVED)
 
 
 def _state(
@@ -98,15 +98,15 @@ def _state(
 ) -> FileState:
     if not entry.merged:
         record = conflict_records.current(repository, entry.path)
-        return FileState(entry.path, None, Work.CONFLICT, conflicts=record.conflicts if record else ())
+        return FileState(entry.path, None, WorkState.CONFLICT, conflicts=record.conflicts if record else ())
     if blob == b"":
         # An empty file is an empty blob everywhere.
         return FileState(entry.path, None, *_compare_empty(repository, entry))
     manifest = valid_manifest(blob)
     if blob is None or manifest is None:
-        return FileState(entry.path, None, Work.STAND_IN if blob and stand_in(blob) else Work.PLAIN)
+        return FileState(entry.path, None, WorkState.STAND_IN if blob and stand_in(blob) else WorkState.PLAIN)
     if entry.sparse:
-        found, changes = Work.SPARSE, None
+        found, changes = WorkState.SPARSE, None
     else:
         found, changes = _compare(repository, known_files, entry.path, manifest, blob)
     change = diff(old, manifest) if staged else None
@@ -114,31 +114,31 @@ def _state(
     return FileState(entry.path, change or None, found, changes, missing)
 
 
-def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[Work, Diff | None]:
+def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[WorkState, Diff | None]:
     if entry.sparse:
-        return Work.SPARSE, None
+        return WorkState.SPARSE, None
     if not os.path.lexists(entry.path):
-        return Work.DELETED, None
+        return WorkState.DELETED, None
     with work_file(entry.path) as file:
         if file is None:
-            return (Work.SAME if os.path.isfile(entry.path) else Work.MODIFIED), None
+            return (WorkState.SAME if os.path.isfile(entry.path) else WorkState.MODIFIED), None
         threads = repository.settings.thread_count
         now = fingerprint(file.data, threads, repository.store.temporary_file)
-        return Work.MODIFIED, diff(None, now)
+        return WorkState.MODIFIED, diff(None, now)
 
 
 def _compare(
     repository: Repository, known_files: KnownFiles, path: str, manifest: Manifest, blob: bytes
-) -> tuple[Work, Diff | None]:
+) -> tuple[WorkState, Diff | None]:
     with work_file(path) as file:
         if file is None:
-            return (Work.MODIFIED if os.path.lexists(path) else Work.DELETED), None
+            return (WorkState.MODIFIED if os.path.lexists(path) else WorkState.DELETED), None
         if is_manifest(file.data):
             text = bytes(file.data)
             if text == blob:
-                return Work.PENDING, None
+                return WorkState.PENDING, None
             other = valid_manifest(text)
-            return Work.MODIFIED, diff(manifest, other) if other else None
+            return WorkState.MODIFIED, diff(manifest, other) if other else None
         now = known_files.manifest(file)
         if now is None:
             threads = repository.settings.thread_count
@@ -146,7 +146,7 @@ def _compare(
             if not diff(manifest, now) and file.unchanged():
                 known_files.remember(manifest, file.status)
     changes = diff(manifest, now)
-    return (Work.MODIFIED, changes) if changes else (Work.SAME, None)
+    return (WorkState.MODIFIED, changes) if changes else (WorkState.SAME, None)
 
 
 def _indexed(git: Git) -> Iterator[_Indexed]:
@@ -159,8 +159,8 @@ def _indexed(git: Git) -> Iterator[_Indexed]:
             yield _Indexed(os.fsdecode(name), oid, stage == "0", tag == "S")
 
 
-def _staged(git: Git) -> dict[str, str]:
-    """Paths that differ between HEAD and index → HEAD's blob, empty for a file that HEAD hasn't."""
+def _changed_since_head(git: Git) -> dict[str, str]:
+    """Paths that differ between HEAD and index → HEAD's blob; empty for a file that isn't in HEAD."""
     head = "HEAD"
     if not git.ok("rev-parse", "-q", "--verify", "HEAD"):
         head = git.line("hash-object", "-t", "tree", os.devnull)

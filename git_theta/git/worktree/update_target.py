@@ -15,7 +15,7 @@ from git_theta.git.worktree.previous_version import PreviousVersion
 from git_theta.git.worktree.stage import index_line, stage, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry, Manifest, Source, is_manifest
-from git_theta.model.sizes import payload_bytes
+from git_theta.model.sizes import added_payloads, payload_bytes
 from git_theta.runtime.progress import progress
 from git_theta.sideload.draft import Draft, store_all
 
@@ -136,9 +136,7 @@ class UpdateTarget:
         before = self.previous.manifest
         old = before.by_name
         changed = [e for e in manifest.entries if e.name not in old or old[e.name].digest != e.digest]
-        known = {ref for entry in before.all_entries() for ref in entry.source.payloads()}
-        new = {ref for entry in manifest.all_entries() for ref in entry.source.payloads()} - known
-        stored = payload_bytes(new, self.workspace.repository.store.size)
+        stored = payload_bytes(added_payloads(before, manifest), self.workspace.repository.store.size)
         return UpdateResult(len(changed), sum(entry.spec.nbytes for entry in changed), stored, written)
 
 
