@@ -9,7 +9,9 @@ import click
 
 from git_theta.cli.render import plural, print_json, printable
 from git_theta.errors import CorruptError, MissingObjectError, UsageError
-from git_theta.git.maintenance.fsck import Plan, Problem, Report, check, check_remote, plan
+from git_theta.git.maintenance.fsck import FsckReport, Problem, run_fsck
+from git_theta.git.maintenance.fsck_plan import FsckPlan, plan_fsck
+from git_theta.git.maintenance.fsck_remote import fsck_remote
 from git_theta.git.maintenance.repair import Repaired, repair
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
@@ -19,17 +21,17 @@ from git_theta.store.quarantine import restore_quarantined
 
 _EPILOG = """\b
 Examples:
-  git theta fsck                               everything that any branch, tag, stash or reflog has
+  git theta fsck                               all that any branch, tag, stash or reflog has
   git theta fsck HEAD                          only what HEAD's history has
-  git theta fsck --repair                      and fetch what is damaged or missing
-  git theta fsck --remote origin origin/main   whether origin has all that this branch needs
+  git theta fsck --repair                      and fetch damaged and missing objects
+  git theta fsck --remote origin origin/main   whether origin has all objects of this branch
 """
 
 
 @click.command("fsck", epilog=_EPILOG, short_help="Check every object and every value.")
 @click.argument("revs", nargs=-1)
-@click.option("--repair", "repairing", is_flag=True, help="Fetch what is damaged or missing from remotes.")
-@click.option("--remote", default="", help="Check what is there, by name; with --repair, where from.")
+@click.option("--repair", "repairing", is_flag=True, help="Fetch damaged and missing objects from remotes.")
+@click.option("--remote", default="", help="Check a remote's objects instead; with --repair, fetch from it.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) -> None:
     """Check every object against its SHA-256, and every value of every version against its digest.
@@ -41,15 +43,15 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
     if remote and remote not in fetch_remotes(repository):
         raise UsageError(f"there's no remote {remote!r}", "`git remote` lists them")
     if remote and not repairing:
-        _look_at(repository, remote, revs, as_json)
+        _check_remote(repository, remote, revs, as_json)
         return
     restore_quarantined(repository.store)
-    work = plan(repository, revs)
-    report = _checked(repository, work)
+    plan = plan_fsck(repository, revs)
+    report = _run(repository, plan)
     repaired = None
     if repairing and (report.damaged or report.missing):
-        repaired = repair(repository, report.damaged, report.missing, work.named, remote)
-        report = _checked(repository, plan(repository, revs)) if repaired.objects else report
+        repaired = repair(repository, report.damaged, report.missing, plan.named, remote)
+        report = _run(repository, plan_fsck(repository, revs)) if repaired.objects else report
     if as_json:
         print_json(asdict(report) | ({"repaired": repaired.objects if repaired else ()} if repairing else {}))
     else:
@@ -62,13 +64,13 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
         )
 
 
-def _checked(repository: Repository, work: Plan) -> Report:
-    with progress("checking", work.nbytes) as advance:
-        return check(repository, work, advance)
+def _run(repository: Repository, plan: FsckPlan) -> FsckReport:
+    with progress("checking", plan.nbytes) as advance:
+        return run_fsck(repository, plan, advance)
 
 
-def _look_at(repository: Repository, remote: str, revs: Iterable[str], as_json: bool) -> None:
-    report = check_remote(repository, remote, revs)
+def _check_remote(repository: Repository, remote: str, revs: Iterable[str], as_json: bool) -> None:
+    report = fsck_remote(repository, remote, revs)
     if as_json:
         print_json(asdict(report))
     else:
@@ -86,7 +88,7 @@ def _look_at(repository: Repository, remote: str, revs: Iterable[str], as_json: 
         raise CorruptError(f"{plural(len(report.problems), 'problem')} found")
 
 
-def _print(report: Report, everything: bool) -> None:
+def _print(report: FsckReport, everything: bool) -> None:
     _print_problems(report.problems)
     click.echo(
         f"{plural(report.objects, 'object')}, {plural(report.values, 'distinct value')} of "
@@ -105,8 +107,8 @@ def _print(report: Report, everything: bool) -> None:
 
 
 def _print_repaired(repaired: Repaired) -> None:
-    for name, trouble in repaired.troubles.items():
-        click.echo(f"{name}: {trouble.message}", err=True)
+    for name, error in repaired.errors.items():
+        click.echo(f"{name}: {error.message}", err=True)
     click.echo(f"{plural(len(repaired.objects), 'object')} repaired.")
 
 
@@ -115,7 +117,7 @@ def _print_problems(problems: Iterable[Problem]) -> None:
         click.echo(f"{_where(problem)}{problem.message}", err=True)
 
 
-def _hint(repository: Repository, report: Report, repairing: bool, repaired: Repaired | None) -> str:
+def _hint(repository: Repository, report: FsckReport, repairing: bool, repaired: Repaired | None) -> str:
     if not (report.damaged or report.missing):
         return ""
     copy = "copy the objects named above from another clone's .git/theta/objects"

@@ -9,29 +9,31 @@ import click
 
 from git_theta.cli.render import human_size, plural, print_json, print_table
 from git_theta.errors import UsageError
-from git_theta.git.maintenance.prune import Fate, Options, Pruned, Stored, duration, prune
+from git_theta.git.maintenance.duration import parse_duration
+from git_theta.git.maintenance.prune import PruneOptions, PruneResult, prune
+from git_theta.git.maintenance.retention import Fate, StoredObject
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 
 _EPILOG = """\b
 Examples:
-  git theta prune --dry-run             what would be deleted
-  git theta prune --recent 0            keep only what is in use or not pushed
-  git theta prune --remote backup       delete only what is there
+  git theta prune --dry-run             say what would be deleted
+  git theta prune --recent 0            keep only objects in use or not pushed
+  git theta prune --remote backup       delete only objects that it has
 """
 
 
 @click.command("prune", epilog=_EPILOG, short_help="Delete local objects that can be had again.")
 @click.option("--dry-run", is_flag=True, help="Delete nothing.")
-@click.option("--remote", default="", help="Which remote must have what is deleted; else the branch's.")
-@click.option("--recent", help="How long versions are kept; else theta.pruneRecent, or 10 days.")
+@click.option("--remote", default="", help="The remote that must have deleted objects; else the branch's.")
+@click.option("--recent", help="How long versions stay, such as 2w; else theta.pruneRecent, or 10 days.")
 @click.option(
     "--verify-remote/--no-verify-remote",
     default=None,
-    help="Whether to ask the remote for each object; else theta.pruneVerifyRemote, or yes.",
+    help="Whether to ask the remote about each object; else theta.pruneVerifyRemote, or yes.",
 )
-@click.option("--force", is_flag=True, help="Also in a bare repository.")
+@click.option("--force", is_flag=True, help="Prune a bare repository, too.")
 @click.option("-v", "--verbose", is_flag=True, help="List the objects.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -50,10 +52,10 @@ def command(
     repository = Repository(Git())
     if not force and repository.git.line("rev-parse", "--is-bare-repository") == "true":
         raise UsageError(
-            "this repository is bare: others fetch from it what they may have nowhere else",
-            "if nobody does, add --force",
+            "this repository is bare: others may fetch objects from it that are nowhere else",
+            "add --force if nobody fetches from it",
         )
-    options = Options(
+    options = PruneOptions(
         _remote(repository, remote),
         _recent(repository, recent),
         _verify(repository) if verify_remote is None else verify_remote,
@@ -71,10 +73,10 @@ def command(
         verb = "isn't" if absent == 1 else "aren't"
         click.echo(
             f"{plural(absent, 'object')} of pushed versions {verb} at {options.remote}. "
-            f"Send what is lacking: git theta push {options.remote} --all"
+            f"Send them: git theta push {options.remote} --all"
         )
     if not options.remote:
-        click.echo("There's no remote, so nothing that a version names may be deleted.")
+        click.echo("There's no remote, so only objects that no version names may be deleted.")
 
 
 def _remote(repository: Repository, name: str) -> str:
@@ -86,9 +88,9 @@ def _remote(repository: Repository, name: str) -> str:
 
 def _recent(repository: Repository, text: str | None) -> float:
     if text is not None:
-        return duration(text)
+        return parse_duration(text)
     try:
-        return duration(repository.git.config("theta.prunerecent", "10 days"))
+        return parse_duration(repository.git.config("theta.prunerecent", "10 days"))
     except UsageError as error:
         raise UsageError(f"theta.pruneRecent: {error.message}", error.hint) from error
 
@@ -98,7 +100,7 @@ def _verify(repository: Repository) -> bool:
     return repository.git.line("config", "--type=bool", "--default=true", "--get", key) == "true"
 
 
-def _summary(done: Pruned, options: Options) -> str:
+def _summary(done: PruneResult, options: PruneOptions) -> str:
     reasons = ", ".join(
         f"{done.reasons[fate]:,} {_why(fate, options)}" for fate in Fate if fate in done.reasons
     )
@@ -112,7 +114,7 @@ def _summary(done: Pruned, options: Options) -> str:
     )
 
 
-def _list(done: Pruned, options: Options) -> None:
+def _list(done: PruneResult, options: PruneOptions) -> None:
     gone = "would be deleted" if options.dry_run else "deleted"
     print_table(
         ("object", ">size", "", "why"),
@@ -122,16 +124,16 @@ def _list(done: Pruned, options: Options) -> None:
 
 
 def _rows(
-    items: Iterable[tuple[Stored, Fate]], what: str, options: Options
+    items: Iterable[tuple[StoredObject, Fate]], what: str, options: PruneOptions
 ) -> Iterable[tuple[str, str, str, str]]:
     return ((item.oid, human_size(item.size), what, _why(fate, options)) for item, fate in items)
 
 
-def _why(fate: Fate, options: Options) -> str:
+def _why(fate: Fate, options: PruneOptions) -> str:
     return f"not at {options.remote}" if fate is Fate.ABSENT else str(fate)
 
 
-def _as_json(done: Pruned, options: Options) -> dict[str, Any]:
+def _as_json(done: PruneResult, options: PruneOptions) -> dict[str, Any]:
     return {
         "dry_run": options.dry_run,
         "remote": options.remote,
@@ -142,5 +144,5 @@ def _as_json(done: Pruned, options: Options) -> dict[str, Any]:
     }
 
 
-def _item(item: Stored, fate: Fate) -> dict[str, Any]:
+def _item(item: StoredObject, fate: Fate) -> dict[str, Any]:
     return {"object": item.oid, "size": item.size, "why": fate.name.lower().replace("_", " ")}

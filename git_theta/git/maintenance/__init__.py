@@ -1,1 +1,1 @@
-"""Maintenance of the object store: fsck, repair, prune, du."""
+"""Maintenance of a repository's objects: fsck, repair, prune and du."""

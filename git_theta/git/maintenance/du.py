@@ -1,4 +1,4 @@
-"""What the objects of a repository cost, by file and by revision."""
+"""Du: the bytes that a repository's objects take, by file and by revision."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from git_theta.model.sizes import payload_bytes
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one file or one revision costs.
+    """The cost of one file or one revision.
 
     Attributes:
         name: The path, or the commit's id; empty for the index.
         subject: The commit's subject.
-        versions: Versions of checkpoints that it brought.
+        versions: The number of checkpoints' versions that it added.
         size: Bytes of those files.
-        stored: Bytes of objects that nothing before it needed.
+        stored: Bytes of objects that no earlier revision needed.
     """
 
     name: str
@@ -32,15 +32,15 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a repository's objects cost.
+    """The cost of a repository's objects.
 
     Attributes:
         files: By path, the costliest first.
-        revisions: By commit, the oldest first; at the end what is only in the index.
+        revisions: By commit, the oldest first; the index comes last.
         size: Bytes of all versions, each as a whole file.
         stored: Bytes of objects that they need.
         store: Bytes of all objects in the store.
-        unreferenced: Bytes of objects that nothing names any more.
+        unreferenced: Bytes of objects that no version names.
     """
 
     files: tuple[Cost, ...]
@@ -52,7 +52,7 @@ class Usage:
 
 
 def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
-    """Add up what history, from the oldest commit on, and then the index brought.
+    """Add up the versions of each commit, from the oldest on, and then of the index.
 
     Args:
         repository: The repository.
@@ -98,7 +98,7 @@ def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
 
 
 class _Counted:
-    """Payloads and blobs that were counted already."""
+    """Payloads and manifests that were counted already."""
 
     def __init__(self, repository: Repository) -> None:
         self.blobs: set[str] = set()
@@ -106,7 +106,7 @@ class _Counted:
         self._size_of = repository.store.size
 
     def add(self, oid: str, manifest: Manifest) -> int:
-        """Count a version; returns the bytes of payloads that are new."""
+        """Count a version; returns the bytes of its payloads that weren't counted before."""
         self.blobs.add(oid)
         refs = {ref for entry in manifest.all_entries() for ref in entry.source.payloads()}
         new = refs - self._payloads

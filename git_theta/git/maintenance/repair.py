@@ -1,4 +1,4 @@
-"""Repair: get objects that are damaged or missing from remotes again."""
+"""Repair: fetch damaged and missing objects again from remotes."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from git_theta.store.transfer import fetch
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """What was done.
+    """The result of a repair.
 
     Attributes:
-        objects: Those that are as they should be now.
-        troubles: Why others aren't: a reason for each remote that failed, by its name.
+        objects: Names of the repaired objects.
+        errors: Why other objects weren't repaired: an error for each remote that failed, by its name.
     """
 
     objects: tuple[str, ...]
-    troubles: Mapping[str, ThetaError]
+    errors: Mapping[str, ThetaError]
 
     @property
     def hint(self) -> str:
-        """What to do about the first thing that was in the way; empty if the remotes don't have them."""
-        reasons = (each for each in self.troubles.values() if not _absence(each))
-        return next((each.hint for each in reasons if each.hint), "")
+        """The hint of the first error that isn't just an absent object; empty if there's none."""
+        hints = (error.hint for error in self.errors.values() if not _is_absence(error))
+        return next(filter(None, hints), "")
 
 
 def repair(
@@ -41,24 +41,24 @@ def repair(
     sizes: Mapping[str, int | None],
     remote: str = "",
 ) -> Repaired:
-    """Fetch objects again, each checked against its name. A damaged one that no remote has stays.
+    """Fetch objects again, each checked against its name. A damaged object that no remote has stays.
 
     Args:
         repository: The repository.
-        damaged: Objects that are here with other bytes.
+        damaged: Objects whose bytes don't have the SHA-256 of their name.
         missing: Objects that aren't here.
-        sizes: Sizes of objects, by name, where they're known.
-        remote: Where from; else each remote is asked for what is still lacking, the branch's first.
+        sizes: Sizes of objects in bytes, by name, where they're known.
+        remote: The remote to fetch from; when empty, each remote in turn, the branch's first.
 
     Raises:
         ThetaError: The store can't be written.
     """
-    # Without its neighbours: what they have may be links to the same damaged files.
+    # Without its neighbours: their files may be links to the same damaged ones.
     store = LocalStore(repository.store.root)
-    troubles: dict[str, ThetaError] = {}
-    with quarantine(store) as away:
+    errors: dict[str, ThetaError] = {}
+    with quarantine(store) as held:
         for oid in damaged:
-            away.take(oid)
+            held.take(oid)
         names = sorted({*damaged, *missing})
         wanted = [RemoteObject(oid, sizes.get(oid)) for oid in names]
         for name in [remote] if remote else fetch_remotes(repository):
@@ -66,28 +66,28 @@ def repair(
                 break
             failed = _fetch(repository, name, wanted, store)
             if failed:
-                troubles[name] = failed
+                errors[name] = failed
             wanted = [each for each in wanted if not store.has(each.oid)]
     lacking = {each.oid for each in wanted}
-    return Repaired(tuple(oid for oid in names if oid not in lacking), troubles if wanted else {})
+    return Repaired(tuple(oid for oid in names if oid not in lacking), errors if wanted else {})
 
 
 def _fetch(
     repository: Repository, name: str, wanted: list[RemoteObject], store: LocalStore
 ) -> ThetaError | None:
-    """Fetch what a remote has of some objects; why it didn't give all of them."""
+    """Fetch some objects from a remote; returns the error if it doesn't give all of them."""
     try:
         with (
-            connected(open_remote(repository, name, "download")) as place,
-            progress(f"fetching from {place.url}", sum(each.size or 0 for each in wanted)) as advance,
+            connected(open_remote(repository, name, "download")) as source,
+            progress(f"fetching from {source.url}", sum(each.size or 0 for each in wanted)) as advance,
         ):
-            done = fetch(place, wanted, store, advance)
+            done = fetch(source, wanted, store, advance)
     except ThetaError as error:
         # Another remote may have them.
         return error
-    return min(done.failed.values(), key=_absence, default=None)
+    return min(done.failed.values(), key=_is_absence, default=None)
 
 
-def _absence(error: ThetaError) -> bool:
-    """Whether nothing is in the way, but the object isn't there."""
+def _is_absence(error: ThetaError) -> bool:
+    """Whether the error is only that the remote doesn't have the object."""
     return isinstance(error, MissingObjectError)

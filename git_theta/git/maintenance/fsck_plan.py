@@ -1,0 +1,112 @@
+"""The plan of an fsck: which objects and values to check, found by reading manifests alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from git_theta.git.maintenance.manifest_index import ManifestIndex
+from git_theta.git.maintenance.reachability import objects_in_use
+from git_theta.git.repository.manifest_walk import Version, commits, everywhere, in_index, objects_of, pushed
+from git_theta.git.repository.repository import Repository
+from git_theta.model.manifest import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A place of a manifest.
+
+    Attributes:
+        path: The file, from the top of the work tree; empty if unknown.
+        rev: A commit that has it; empty if only the index does, or if it's unreachable.
+    """
+
+    path: str = ""
+    rev: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FsckPlan:
+    """What an fsck checks.
+
+    Attributes:
+        versions: Manifests.
+        values: Distinct values, each with a version that has it.
+        objects: Objects in the store, with their sizes in bytes.
+        named: Objects that the versions need, with their sizes in bytes where they're known.
+        missing: Needed objects that aren't here but should be.
+        elsewhere: Needed objects that may be at a remote alone.
+        locations: Locations of manifests, by blob id.
+    """
+
+    versions: tuple[Version, ...]
+    values: tuple[tuple[Entry, Version], ...]
+    objects: tuple[tuple[str, int], ...]
+    named: Mapping[str, int | None]
+    missing: frozenset[str]
+    elsewhere: frozenset[str]
+    locations: Mapping[str, Location]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes to read and to decode."""
+        return sum(size for _, size in self.objects) + sum(e.spec.nbytes for e, _ in self.values)
+
+    def location(self, version: Version) -> Location:
+        """The location of a manifest; an unreachable one has none."""
+        return self.locations.get(version.oid, Location())
+
+
+def plan_fsck(repository: Repository, revs: Iterable[str] = ()) -> FsckPlan:
+    """Find what is to be checked.
+
+    Args:
+        repository: The repository.
+        revs: Check only their history; all refs, reflogs and the index when empty.
+    """
+    revs = list(revs)
+    versions = tuple(everywhere(repository.git, revs).values())
+    named = objects_of(versions)
+    absent = frozenset(oid for oid in named if not repository.store.has(oid))
+    elsewhere = _elsewhere(repository, absent) if absent else frozenset()
+    values: dict[tuple[str, str], tuple[Entry, Version]] = {}
+    for version in versions:
+        for entry in version.manifest.all_entries() if version.manifest else ():
+            if not needs_any(entry, elsewhere):
+                values.setdefault((entry.digest, str(entry.source)), (entry, version))
+    return FsckPlan(
+        versions=versions,
+        values=tuple(values.values()),
+        objects=tuple(repository.store.list()),
+        named=named,
+        missing=absent - elsewhere,
+        elsewhere=elsewhere,
+        locations=find_locations(repository, revs),
+    )
+
+
+def needs_any(entry: Entry, oids: frozenset[str]) -> bool:
+    """Whether the value of an entry needs one of some objects."""
+    return bool(oids) and any(ref.oid in oids for ref in entry.source.payloads())
+
+
+def find_locations(repository: Repository, revs: list[str]) -> Mapping[str, Location]:
+    """Locations of the manifests in the history of some revisions, or everywhere, by blob id."""
+    found: dict[str, Location] = {}
+    if not revs:
+        found = {version.oid: Location(version.path) for version in in_index(repository.git)}
+    for commit in commits(repository.git, revs):
+        for path, oid in commit.blobs:
+            if oid not in found or not found[oid].rev:
+                found[oid] = Location(path, commit.oid)
+    return found
+
+
+def _elsewhere(repository: Repository, absent: frozenset[str]) -> frozenset[str]:
+    """The absent objects that may be at a remote alone: pushed versions need them, and they aren't in use."""
+    sent = absent & objects_of(pushed(repository.git).values()).keys()
+    if repository.settings.lazy or not sent:
+        return sent
+    manifests = ManifestIndex(repository.git)
+    manifests.refresh()
+    return sent - objects_in_use(manifests, repository.common_dir)
