@@ -20,7 +20,7 @@ def write_page(changes: Iterable[Change], path: str, sides: tuple[str, str], thr
     Raises:
         UsageError: Jinja2 isn't installed, or the file can't be written.
     """
-    from git_theta.report.histograms import distributions
+    from git_theta.report.difference_histograms import distributions
     from git_theta.report.html import page, write
     from git_theta.report.html.render import jinja2_module
 

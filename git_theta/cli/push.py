@@ -10,7 +10,7 @@ from git_theta.git.remote.push import send_objects
 from git_theta.git.remote.remotes import chosen_remote, connected, git_url_of, open_remote
 from git_theta.git.repository.manifest_walk import everywhere, tell_unreadable
 from git_theta.git.repository.repository import Repository
-from git_theta.report.words import transferred
+from git_theta.report.text import transferred
 
 _EPILOG = """\b
 Examples:

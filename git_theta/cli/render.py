@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from git_theta.report.words import human_size, plural, printable
+from git_theta.report.text import human_size, plural, printable
 
 if TYPE_CHECKING:
     from rich.console import Console

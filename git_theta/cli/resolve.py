@@ -14,7 +14,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.report.merged import named, summary
+from git_theta.report.merge_summary import conflict_name, summary
 
 #: So many conflicts are listed.
 _SHOWN = 20
@@ -77,7 +77,7 @@ def command(
         return 0
     click.echo(f"{printable(path)}: {plural(len(merged.conflicts), 'conflict')} left")
     for conflict in merged.conflicts[:_SHOWN]:
-        click.echo(f"  {named(conflict)}: {conflict.reason}")
+        click.echo(f"  {conflict_name(conflict)}: {conflict.reason}")
     if len(merged.conflicts) > _SHOWN:
         click.echo(f"  and {len(merged.conflicts) - _SHOWN:,} more")
     return 1

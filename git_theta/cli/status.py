@@ -14,7 +14,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, WorkState, file_states
-from git_theta.report.merged import named
+from git_theta.report.merge_summary import conflict_name
 
 #: So many names are shown of what changed.
 _SHOWN = 5
@@ -68,7 +68,9 @@ def _print(state: FileState, *, lazy: bool) -> None:
         lines.append(f"still a manifest; fetch {needed} and write it with: git theta pull")
     elif state.work in _HINTS:
         lines.append(_HINTS[state.work])
-    lines += [f"    {named(conflict)}: {conflict.reason}" for conflict in state.conflicts[:_CONFLICTS]]
+    lines += [
+        f"    {conflict_name(conflict)}: {conflict.reason}" for conflict in state.conflicts[:_CONFLICTS]
+    ]
     if len(state.conflicts) > _CONFLICTS:
         lines.append(f"    … and {len(state.conflicts) - _CONFLICTS:,} more")
     if state.missing and state.work is not WorkState.PENDING:

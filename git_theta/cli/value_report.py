@@ -16,7 +16,7 @@ from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
 from git_theta.model.tensor import FLOATS
 from git_theta.report.statistics import Histogram, Statistics, abridged, statistics
-from git_theta.report.words import shape_text
+from git_theta.report.text import shape_text
 from git_theta.store.local import LocalStore
 
 #: Cells of the longest bar.

@@ -11,8 +11,8 @@ from git_theta.merge.execute import Merged
 from git_theta.merge.plan import Conflict, Step, Taken
 from git_theta.model.parameter_names import matches
 from git_theta.report.fold import Folded, fold, natural
-from git_theta.report.merged import named
-from git_theta.report.words import plural, printable
+from git_theta.report.merge_summary import conflict_name
+from git_theta.report.text import plural, printable
 
 _NUMBER = re.compile(r"(?<![^./])\d+(?![^./])")
 _RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
@@ -85,7 +85,7 @@ class Overview:
             name = conflict.name
             # Nothing but a pattern can be written for the whole file, which has an empty name.
             globs = (escaped(name),) if name else ("*",)
-            items.append(Item(len(items) + 1, named(conflict), (name,), (), globs))
+            items.append(Item(len(items) + 1, conflict_name(conflict), (name,), (), globs))
         return replace(self, items=tuple(items))
 
     def item(self, number: int) -> Item:

@@ -17,8 +17,8 @@ from git_theta.mergetool.items import ALL, Item, overview
 from git_theta.mergetool.state import State, in_effect
 from git_theta.model.parameter_names import matches
 from git_theta.report.lines import Line
-from git_theta.report.merged import named as conflict_name
-from git_theta.report.words import plural, printable
+from git_theta.report.merge_summary import conflict_name
+from git_theta.report.text import plural, printable
 
 #: So many bytes of a version are read for the figures of a page, and for those of an opened group.
 _PAGE_BYTES = 64 << 20

@@ -15,8 +15,8 @@ from git_theta.mergetool.commands import HELP
 from git_theta.mergetool.items import Item, Overview
 from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
-from git_theta.report.merged import summary
-from git_theta.report.words import human_size, plural, printable, shape_text
+from git_theta.report.merge_summary import summary
+from git_theta.report.text import human_size, plural, printable, shape_text
 from git_theta.runtime.suggest import did_you_mean
 from git_theta.strategies.options import describe
 

@@ -10,7 +10,7 @@ from git_theta.report.change import Change, Kind, Row
 from git_theta.report.distance import Distance
 from git_theta.report.fold import Folded, fold
 from git_theta.report.scalars import ScalarChange
-from git_theta.report.words import human_size, plural, printable, shape_text, type_text
+from git_theta.report.text import human_size, plural, printable, shape_text, type_text
 
 #: A piece of a line: its style, and its text. Styles are `head`, `new`, `old`, `changed`, `faint` and ``.
 Span = tuple[str, str]

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.change import change
+from git_theta.report.difference_histograms import Distribution
 from git_theta.report.distance import Distance
-from git_theta.report.histograms import Distribution
 from git_theta.report.html import page
-from git_theta.report.html.heat import heat_map
+from git_theta.report.html.heat_map import heat_map
 from git_theta.report.html.page import MOST_ROWS
+from git_theta.report.html.parameter_table import table
 from git_theta.report.html.storage import WIDTH, bars, parts
-from git_theta.report.html.table import table
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from tests.helpers.changes import HOSTILE, compared, rows, tuned

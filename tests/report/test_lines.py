@@ -12,7 +12,7 @@ from git_theta.report.change import Change, change
 from git_theta.report.lines import lines, plain
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
-from git_theta.report.words import human_size, type_text
+from git_theta.report.text import human_size, type_text
 from tests.helpers.changes import compared
 from tests.helpers.generators import manifests
 from tests.helpers.manifests import SPEC, A, B, C, entry, manifest

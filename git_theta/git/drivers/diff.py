@@ -15,7 +15,7 @@ from git_theta.git.plumbing.parent_command import is_difftool
 from git_theta.git.repository.repository import current
 from git_theta.report.lines import Line, lines
 from git_theta.report.side import Side
-from git_theta.report.words import printable
+from git_theta.report.text import printable
 
 #: What Git passes: a path, and of each side a file, a blob's id and a mode; for a renamed file, also the
 #: new path and Git's words about it.

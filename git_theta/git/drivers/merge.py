@@ -21,8 +21,8 @@ from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.plan import Conflict
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
-from git_theta.report.merged import conflict_lines, summary
-from git_theta.report.words import printable
+from git_theta.report.merge_summary import conflict_lines, summary
+from git_theta.report.text import printable
 from git_theta.runtime.progress import progress
 
 _CONFLICT = 1

@@ -61,7 +61,7 @@ def _send(args: Sequence[str]) -> None:
     from git_theta.git.remote.lfs_ref import REF
     from git_theta.git.remote.push import push_updates
     from git_theta.git.remote.ref_updates import mirror_deletions, parse_updates
-    from git_theta.report.words import human_size, plural, transferred
+    from git_theta.report.text import human_size, plural, transferred
 
     # Names of refs needn't be UTF-8.
     name, url, lines = told(args, map(os.fsdecode, sys.stdin.buffer), os.environ)

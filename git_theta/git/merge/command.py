@@ -16,8 +16,8 @@ from git_theta.git.repository.merge_rules import VARIABLE, asks
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.plan import LAYOUT
 from git_theta.merge.rules import MergeRule
-from git_theta.report.merged import summary
-from git_theta.report.words import printable
+from git_theta.report.merge_summary import summary
+from git_theta.report.text import printable
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.session import Ask, Say, Session
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
-from git_theta.report.merged import summary
+from git_theta.report.merge_summary import summary
 
 __all__ = ["ask", "decide", "only_conflict", "painter"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.worktree.stage import index_line
-from git_theta.report.words import plural, printable
+from git_theta.report.text import plural, printable
 
 #: The first Git whose `merge-tree` does real merges.
 _NEEDED = (2, 38)

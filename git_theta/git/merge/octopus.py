@@ -25,8 +25,8 @@ from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merged
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
-from git_theta.report.merged import named
-from git_theta.report.words import plural, printable
+from git_theta.report.merge_summary import conflict_name
+from git_theta.report.text import plural, printable
 from git_theta.runtime.progress import progress
 
 #: So many conflicts of a model are listed.
@@ -165,7 +165,7 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
     if failed:
         lines = [f"{plural(len(failed), 'checkpoint')} in conflict; nothing has changed"]
         for path, merged in failed.items():
-            lines += [f"  {path}: {named(c)}: {c.reason}" for c in merged.conflicts[:_SHOWN]]
+            lines += [f"  {path}: {conflict_name(c)}: {c.reason}" for c in merged.conflicts[:_SHOWN]]
             more = len(merged.conflicts) - _SHOWN
             lines += [f"  {path}: and {more:,} more"] if more > 0 else []
         raise GitError(

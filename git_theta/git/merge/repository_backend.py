@@ -19,7 +19,7 @@ from git_theta.merge.execute import Merged, Merger
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.report.merged import named
+from git_theta.report.merge_summary import conflict_name
 from git_theta.report.readers import StoredReader
 from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
@@ -174,7 +174,7 @@ class RepositoryBackend:
 def failure(merged: Merged) -> ThetaError:
     """What stands in the way of a merge, as an error."""
     first = merged.conflicts[0]
-    return ThetaError(f"{named(first)}: {first.reason}")
+    return ThetaError(f"{conflict_name(first)}: {first.reason}")
 
 
 def _text(value: str | None) -> str:

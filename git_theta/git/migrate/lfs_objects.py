@@ -12,7 +12,7 @@ from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.remotes import connected, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
-from git_theta.report.words import plural
+from git_theta.report.text import plural
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.report.words import printable
+from git_theta.report.text import printable
 
 #: Where old tips are kept, as `git filter-branch` does it.
 ORIGINAL = "refs/original/"

@@ -29,7 +29,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
-from git_theta.report.words import human_size, plural, printable
+from git_theta.report.text import human_size, plural, printable
 from git_theta.runtime.progress import progress
 
 #: Hosts refuse larger files in Git itself.

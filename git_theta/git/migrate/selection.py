@@ -17,7 +17,7 @@ from git_theta.git.migrate.objects import Objects
 from git_theta.git.plumbing.check_attr import AttributeLookup
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes as lines
-from git_theta.report.words import printable
+from git_theta.report.text import printable
 
 #: So many helper processes run at once.
 _OPEN = 8

@@ -13,7 +13,7 @@ from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.objects import Objects
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.model.sizes import payload_bytes
-from git_theta.report.words import printable
+from git_theta.report.text import printable
 from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointer
 from git_theta.store.local import LocalStore
 

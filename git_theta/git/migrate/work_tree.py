@@ -20,7 +20,7 @@ from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.report.words import plural, printable
+from git_theta.report.text import plural, printable
 from git_theta.runtime.atomic_write import Replacement
 from git_theta.store.cache import same_file
 

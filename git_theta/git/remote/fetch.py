@@ -12,7 +12,7 @@ from git_theta.git.plumbing.parent_command import is_quiet
 from git_theta.git.remote.remotes import connected, describe_location, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.report.words import transferred
+from git_theta.report.text import transferred
 from git_theta.runtime.progress import progress
 from git_theta.store.base import missing_object
 from git_theta.store.remote import RemoteObject

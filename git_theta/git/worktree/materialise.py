@@ -24,7 +24,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
-from git_theta.report.words import plural
+from git_theta.report.text import plural
 from git_theta.runtime.atomic_write import Replacement
 from git_theta.store.cache import FINE_TICK, same_file
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from git_theta.report.histograms import Distribution
-from git_theta.report.html.words import name_text, number
+from git_theta.report.difference_histograms import Distribution
+from git_theta.report.html.cell_text import name_text, number
 
 WIDTH = 244
 HEIGHT = 80

@@ -10,20 +10,20 @@ from operator import add
 
 from git_theta import __version__
 from git_theta.report.change import Change, Kind
+from git_theta.report.difference_histograms import Distribution
 from git_theta.report.distance import Distance
-from git_theta.report.histograms import Distribution
+from git_theta.report.html.cell_text import name_text, percent
 from git_theta.report.html.charts import HEIGHT as CHART_HEIGHT
 from git_theta.report.html.charts import WIDTH as CHART_WIDTH
 from git_theta.report.html.charts import Chart, chart
-from git_theta.report.html.heat import LEVELS, HeatMap, heat_map
+from git_theta.report.html.heat_map import LEVELS, HeatMap, heat_map
+from git_theta.report.html.parameter_table import Table, table
 from git_theta.report.html.render import render
 from git_theta.report.html.storage import WIDTH as BAR_WIDTH
 from git_theta.report.html.storage import Bar, Part, bars, parts
-from git_theta.report.html.table import Table, table
-from git_theta.report.html.words import name_text, percent
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
-from git_theta.report.words import human_size, plural, printable
+from git_theta.report.text import human_size, plural, printable
 
 #: So many rows the tables of a page have together.
 MOST_ROWS = 5000

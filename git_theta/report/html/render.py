@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from git_theta.errors import UsageError
-from git_theta.report.words import human_size, plural
+from git_theta.report.text import human_size, plural
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from git_theta.report.change import Change, Kind, Row
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
-from git_theta.report.html.words import key, name_text, number, percent
-from git_theta.report.words import human_size, shape_text
+from git_theta.report.html.cell_text import key, name_text, number, percent
+from git_theta.report.text import human_size, shape_text
 
 #: So many lines of text follow the table at most.
 _LINES = 100_000

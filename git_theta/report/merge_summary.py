@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from git_theta.merge.execute import Merged
 from git_theta.merge.plan import LAYOUT, Conflict, Step, Taken
-from git_theta.report.words import plural, printable
+from git_theta.report.text import plural, printable
 
 #: So many conflicts are listed.
 _SHOWN = 5
@@ -30,14 +30,14 @@ def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
     shown = printable(path)
     yield f"{shown}: {plural(len(conflicts), 'conflict')}; the work tree keeps ours"
     for conflict in conflicts[:_SHOWN]:
-        yield f"  {named(conflict)}: {conflict.reason}"
+        yield f"  {conflict_name(conflict)}: {conflict.reason}"
     if len(conflicts) > _SHOWN:
         yield f"  and {len(conflicts) - _SHOWN} more: git theta status"
     name = printable(shlex.quote(path))
     yield f"to decide: git theta merge-tool {name}, or: git theta resolve {name} -s ours (or theirs, …)"
 
 
-def named(conflict: Conflict) -> str:
+def conflict_name(conflict: Conflict) -> str:
     """What a conflict is about."""
     special = {LAYOUT: "the rest of the file", "": "the file"}
     return special.get(conflict.name) or printable(conflict.name)

@@ -13,8 +13,8 @@ from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.report import distance
 from git_theta.report.change import Change, change
+from git_theta.report.difference_histograms import BINS, distributions
 from git_theta.report.distance import measure
-from git_theta.report.histograms import BINS, distributions
 from git_theta.report.side import Reader, Side
 from tests.helpers.value_readers import MemoryReader, MissingReader
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.report.words import duration, transferred
+from git_theta.report.text import duration, transferred
 
 
 @pytest.mark.parametrize(

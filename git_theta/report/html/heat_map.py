@@ -18,9 +18,9 @@ from operator import add
 from git_theta.report.change import Change, Kind, Row
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
-from git_theta.report.html.table import measured
-from git_theta.report.html.words import name_text, percent
-from git_theta.report.words import human_size
+from git_theta.report.html.cell_text import name_text, percent
+from git_theta.report.html.parameter_table import measured
+from git_theta.report.text import human_size
 
 #: Steps of the scale.
 LEVELS = 10

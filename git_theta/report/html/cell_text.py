@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from git_theta.report.words import printable
+from git_theta.report.text import printable
 
 #: Longer names are cut in the middle.
 _LONGEST = 240
