@@ -21,7 +21,7 @@ from git_theta.git.plumbing.notices import explain
 from git_theta.git.repository.repository import Repository, current
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.report.as_json import change_json
-from git_theta.report.change import Change
+from git_theta.report.change import FileChange
 from git_theta.report.distance import measure
 from git_theta.report.lines import SHOWN, lines
 from git_theta.report.side import Side
@@ -119,7 +119,7 @@ def _print(text: bytes) -> None:
     sys.stdout.buffer.flush()
 
 
-def _with_distances(sides: Sides, change: Change, threads: int) -> Change:
+def _with_distances(sides: Sides, change: FileChange, threads: int) -> FileChange:
     """With how far each changed value moved."""
     if change.old.reader is None or change.new.reader is None:
         return change
@@ -151,7 +151,7 @@ def _are_versions(repository: Repository | None, words: Sequence[str]) -> bool:
     )
 
 
-def _versions(sides: Sides, repository: Repository | None, words: Sequence[str]) -> Change:
+def _versions(sides: Sides, repository: Repository | None, words: Sequence[str]) -> FileChange:
     if len(words) != 2:
         raise UsageError("--no-index needs two files", "git theta diff --no-index OLD NEW")
     old, new = (_version(sides, repository, word) for word in words)
@@ -204,7 +204,7 @@ def _split(git: Git, words: Sequence[str]) -> tuple[list[str], list[str]]:
     return list(words[:count]), list(words[count:])
 
 
-def _compared(sides: Sides, item: Changed) -> Change:
+def _compared(sides: Sides, item: Changed) -> FileChange:
     if not item.merged:
         conflict = Side(item.old_path, problem="in conflict; take a side")
         return sides.compare(conflict, conflict)

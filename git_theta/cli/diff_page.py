@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from git_theta.git.plumbing.command import Git
-from git_theta.report.change import Change
+from git_theta.report.change import FileChange
 
 
-def write_page(changes: Iterable[Change], path: str, sides: tuple[str, str], threads: int) -> None:
+def write_page(changes: Iterable[FileChange], path: str, sides: tuple[str, str], threads: int) -> None:
     """Write changes as a page of HTML, with histograms where there are statistics.
 
     Args:
@@ -20,16 +20,17 @@ def write_page(changes: Iterable[Change], path: str, sides: tuple[str, str], thr
     Raises:
         UsageError: Jinja2 isn't installed, or the file can't be written.
     """
-    from git_theta.report.difference_histograms import distributions
-    from git_theta.report.html import page, write
+    from git_theta.report.difference_histograms import difference_histograms
+    from git_theta.report.html.page import page
     from git_theta.report.html.render import jinja2_module
+    from git_theta.report.html.write_html import write_html
 
     # A missing library is told before values are read, which may take long.
     jinja2_module()
     found = list(changes)
     title = " → ".join(sides) if all(sides) else "Changed parameters"
-    spread = [distributions(change, threads) for change in found]
-    write(page(found, title=title, revisions=sides, distributions=spread), path)
+    spread = [difference_histograms(change, threads) for change in found]
+    write_html(page(found, title=title, revisions=sides, histograms=spread), path)
 
 
 def side_names(git: Git, revs: Sequence[str], *, cached: bool) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from operator import add
 
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry
-from git_theta.report.distance import numbers
+from git_theta.report.distance import as_float64
 from git_theta.runtime.threads import run_all
 from git_theta.updates.chunks import chunks
 
@@ -129,7 +129,7 @@ def _of(trio: Trio, read: Read, limit: int) -> ChangeStats | str:
 def _of_block(trio: Trio, data: Sequence[memoryview]) -> ChangeStats:
     import numpy as np
 
-    middle, ours, theirs = (numbers(each, entry.spec) for each, entry in zip(data, trio, strict=True))
+    middle, ours, theirs = (as_float64(each, entry.spec) for each, entry in zip(data, trio, strict=True))
     # Squares of very large doubles are infinite, and say so.
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.isfinite(middle + ours + theirs).all(axis=1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from git_theta.model.manifest import Entry
-from git_theta.report.change import Change, Row
+from git_theta.report.change import FileChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.side import Side
 
 
-def change_json(change: Change) -> dict[str, Any]:
+def change_json(change: FileChange) -> dict[str, Any]:
     """A change as dictionaries and lists; every parameter has its own entry."""
     found = change.diff
     return {
@@ -41,7 +41,7 @@ def _side(side: Side) -> dict[str, Any] | None:
     }
 
 
-def _row(row: Row, change: Change) -> dict[str, Any]:
+def _row(row: ParameterChange, change: FileChange) -> dict[str, Any]:
     made = {
         "name": row.names[-1],
         "change": row.kind.value,

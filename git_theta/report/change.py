@@ -15,7 +15,7 @@ from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
 
 
-class Kind(Enum):
+class ChangeKind(Enum):
     """What happened to a parameter; the values are the words of the JSON form."""
 
     ADDED = "added"
@@ -27,7 +27,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ParameterChange:
     """One parameter that isn't as it was.
 
     Attributes:
@@ -38,7 +38,7 @@ class Row:
         stored: Bytes of payloads that only the new version needs; `None` if nobody knows.
     """
 
-    kind: Kind
+    kind: ChangeKind
     old: Entry | None
     new: Entry | None
     update: str = ""
@@ -47,7 +47,7 @@ class Row:
     @property
     def names(self) -> tuple[str, ...]:
         """Its name; of a renamed one, the old and the new."""
-        entries = (self.old, self.new) if self.kind is Kind.RENAMED else (self.new or self.old,)
+        entries = (self.old, self.new) if self.kind is ChangeKind.RENAMED else (self.new or self.old,)
         return tuple(entry.name for entry in entries if entry)
 
     @property
@@ -58,7 +58,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """What changed in one file.
 
     Attributes:
@@ -77,7 +77,7 @@ class Change:
     old: Side
     new: Side
     diff: Diff
-    rows: tuple[Row, ...]
+    rows: tuple[ParameterChange, ...]
     stored: int | None
     missing: int = 0
     scalars: tuple[ScalarChange, ...] | None = None
@@ -98,7 +98,7 @@ SizeOf = Callable[[str], int | None]
 RankOf = Callable[[ObjectRef], int | None]
 
 
-def change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Change:
+def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> FileChange:
     """Compare two sides. Tensors aren't read; the layouts are, where they differ.
 
     Args:
@@ -108,7 +108,7 @@ def change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Change:
         rank_of: Reads a low-rank payload's header.
     """
     if old.problem or new.problem:
-        return Change(old, new, diff(None, None), (), None)
+        return FileChange(old, new, diff(None, None), (), None)
     found = diff(old.manifest, new.manifest)
     fresh: set[ObjectRef] | None = None
     stored, missing = None, 0
@@ -117,7 +117,7 @@ def change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Change:
         missing = sum(size_of(oid) is None for oid in {ref.oid for ref in fresh})
         stored = payload_bytes(fresh, size_of)
     rows = tuple(_priced(row, fresh, size_of, rank_of) for row in _rows(found))
-    made = Change(old, new, found, rows, stored, missing)
+    made = FileChange(old, new, found, rows, stored, missing)
     if not found.layout or old.reader is None or new.reader is None:
         return made
     try:
@@ -126,16 +126,18 @@ def change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Change:
         return replace(made, scalars_problem=error.message)
 
 
-def _rows(found: Diff) -> Iterator[Row]:
-    yield from (Row(Kind.REMOVED, entry, None) for entry in found.vanished)
-    yield from (Row(Kind.ADDED, None, entry) for entry in found.appeared)
-    yield from (Row(Kind.RENAMED, *pair) for pair in found.renamed)
-    yield from (Row(Kind.RETYPED, *pair) for pair in found.retyped)
-    yield from (Row(Kind.RESHAPED, *pair) for pair in found.reshaped)
-    yield from (Row(Kind.MODIFIED, *pair) for pair in found.modified)
+def _rows(found: Diff) -> Iterator[ParameterChange]:
+    yield from (ParameterChange(ChangeKind.REMOVED, entry, None) for entry in found.vanished)
+    yield from (ParameterChange(ChangeKind.ADDED, None, entry) for entry in found.appeared)
+    yield from (ParameterChange(ChangeKind.RENAMED, *pair) for pair in found.renamed)
+    yield from (ParameterChange(ChangeKind.RETYPED, *pair) for pair in found.retyped)
+    yield from (ParameterChange(ChangeKind.RESHAPED, *pair) for pair in found.reshaped)
+    yield from (ParameterChange(ChangeKind.MODIFIED, *pair) for pair in found.modified)
 
 
-def _priced(row: Row, fresh: set[ObjectRef] | None, size_of: SizeOf, rank_of: RankOf) -> Row:
+def _priced(
+    row: ParameterChange, fresh: set[ObjectRef] | None, size_of: SizeOf, rank_of: RankOf
+) -> ParameterChange:
     """With what it costs; `fresh` is what only the new version needs."""
     if fresh is None or row.new is None:
         return row

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from git_theta.diff import Pair
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.report.change import Change
-from git_theta.report.distance import Distance, blocks, numbers
-from git_theta.report.side import Reader
+from git_theta.report.change import FileChange
+from git_theta.report.distance import Distance, as_float64, element_blocks
+from git_theta.report.side import ValueReader
 from git_theta.runtime.threads import run_all
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _REACH = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Distribution:
+class DifferenceHistogram:
     """How often each difference, new - old, occurs among the elements that differ.
 
     Elements that aren't finite, before or after, aren't counted. Both parts of a complex number are.
@@ -52,7 +52,9 @@ class Distribution:
     same: int
 
 
-def distributions(change: Change, threads: int, most: int = MOST) -> tuple[Distribution, ...]:
+def difference_histograms(
+    change: FileChange, threads: int, most: int = MOST
+) -> tuple[DifferenceHistogram, ...]:
     """Distributions for the parameters of the largest relative change, the largest first.
 
     Those that can't be read any more, or have no relative change, are left out. Needs the statistics.
@@ -67,9 +69,9 @@ def distributions(change: Change, threads: int, most: int = MOST) -> tuple[Distr
         return ()
     chosen = _most_changed(change, most)
 
-    def one(item: tuple[Pair, Distance]) -> Distribution | None:
+    def one(item: tuple[Pair, Distance]) -> DifferenceHistogram | None:
         try:
-            return _distribution(item[0], item[1], old, new)
+            return _histogram(item[0], item[1], old, new)
         except ThetaError:
             return None
 
@@ -77,7 +79,7 @@ def distributions(change: Change, threads: int, most: int = MOST) -> tuple[Distr
         return tuple(found for found in run_all(pool, one, chosen) if found)
 
 
-def _most_changed(change: Change, most: int) -> list[tuple[Pair, Distance]]:
+def _most_changed(change: FileChange, most: int) -> list[tuple[Pair, Distance]]:
     known = []
     for pair in change.diff.changed:
         result = change.measured.get(pair[1].name)
@@ -87,7 +89,7 @@ def _most_changed(change: Change, most: int) -> list[tuple[Pair, Distance]]:
     return [(pair, result) for pair, result, _ in known[:most]]
 
 
-def _distribution(pair: Pair, sums: Distance, old: Reader, new: Reader) -> Distribution:
+def _histogram(pair: Pair, sums: Distance, old: ValueReader, new: ValueReader) -> DifferenceHistogram:
     import numpy as np
 
     before, after = pair
@@ -95,16 +97,18 @@ def _distribution(pair: Pair, sums: Distance, old: Reader, new: Reader) -> Distr
     edges = np.linspace(-reach, reach, BINS + 1)
     counts = np.zeros(BINS, np.int64)
     below = above = 0
-    pairs = zip_longest(blocks(old.value(before), before.spec), blocks(new.value(after), after.spec))
+    pairs = zip_longest(
+        element_blocks(old.value(before), before.spec), element_blocks(new.value(after), after.spec)
+    )
     for one, other in pairs:
         if one is None or other is None:
             raise CorruptError("the values have different lengths")
-        steps = _steps(numbers(one, before.spec), numbers(other, after.spec))
+        steps = _steps(as_float64(one, before.spec), as_float64(other, after.spec))
         counts += np.histogram(steps, edges)[0]
         below += int(np.count_nonzero(steps < -reach))
         above += int(np.count_nonzero(steps > reach))
     same = sums.count - sums.changed
-    return Distribution(after.name, reach, tuple(map(int, counts)), below, above, same)
+    return DifferenceHistogram(after.name, reach, tuple(map(int, counts)), below, above, same)
 
 
 def _steps(old: NDArray[np.float64], new: NDArray[np.float64]) -> NDArray[np.float64]:

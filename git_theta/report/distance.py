@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from git_theta.diff import Pair
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.model.tensor import TensorSpec, numpy_dtype
-from git_theta.report.side import Reader
+from git_theta.report.side import ValueReader
 from git_theta.runtime.threads import run_all
 from git_theta.updates.chunks import chunks
 from git_theta.updates.rounding import ARITHMETIC, widen
@@ -95,7 +95,9 @@ class Distance:
         return self.changed / self.count if self.count else 0.0
 
 
-def measure(pairs: tuple[Pair, ...], old: Reader, new: Reader, threads: int) -> dict[str, Distance | str]:
+def measure(
+    pairs: tuple[Pair, ...], old: ValueReader, new: ValueReader, threads: int
+) -> dict[str, Distance | str]:
     """Statistics of changed parameters by name, or the reason why there are none.
 
     Args:
@@ -110,7 +112,10 @@ def measure(pairs: tuple[Pair, ...], old: Reader, new: Reader, threads: int) -> 
         if before.spec.shape != after.spec.shape:
             return "another shape"
         try:
-            olds, news = blocks(old.value(before), before.spec), blocks(new.value(after), after.spec)
+            olds, news = (
+                element_blocks(old.value(before), before.spec),
+                element_blocks(new.value(after), after.spec),
+            )
             return _measured(olds, news, before.spec, after.spec)
         except ThetaError as error:
             return str(error)
@@ -120,7 +125,7 @@ def measure(pairs: tuple[Pair, ...], old: Reader, new: Reader, threads: int) -> 
     return {new_entry.name: result for (_, new_entry), result in zip(pairs, found, strict=True)}
 
 
-def blocks(pieces: Iterator[memoryview], spec: TensorSpec) -> Iterator[memoryview]:
+def element_blocks(pieces: Iterator[memoryview], spec: TensorSpec) -> Iterator[memoryview]:
     """The bytes of a value in blocks of whole elements, as many in each for every dtype."""
     return chunks(pieces, _CHUNK * spec.item_size, spec.nbytes)
 
@@ -132,7 +137,7 @@ def _measured(
     for before, after in zip_longest(olds, news):
         if before is None or after is None:
             raise CorruptError("the values have different lengths")
-        total += _of_block(numbers(before, old), numbers(after, new), _same(before, after, old, new))
+        total += _of_block(as_float64(before, old), as_float64(after, new), _same(before, after, old, new))
     return total
 
 
@@ -182,7 +187,7 @@ def _of_block(old: NDArray[np.float64], new: NDArray[np.float64], same: NDArray[
         )
 
 
-def numbers(data: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
+def as_float64(data: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
     """The elements as float64, one row each: one column, or two for complex numbers.
 
     Integers beyond 2**53 are rounded.

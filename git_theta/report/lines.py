@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import add
 
-from git_theta.report.change import Change, Kind, Row
+from git_theta.report.change import ChangeKind, FileChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import Folded, fold
 from git_theta.report.scalars import ScalarChange
@@ -24,16 +24,16 @@ _SHOWN_SCALARS = 20
 _WIDEST = 64
 
 _SIGNS = {
-    Kind.ADDED: ("+", "new"),
-    Kind.REMOVED: ("-", "old"),
-    Kind.MODIFIED: ("~", "changed"),
-    Kind.RETYPED: ("~", "changed"),
-    Kind.RESHAPED: ("~", "changed"),
-    Kind.RENAMED: (">", "changed"),
+    ChangeKind.ADDED: ("+", "new"),
+    ChangeKind.REMOVED: ("-", "old"),
+    ChangeKind.MODIFIED: ("~", "changed"),
+    ChangeKind.RETYPED: ("~", "changed"),
+    ChangeKind.RESHAPED: ("~", "changed"),
+    ChangeKind.RENAMED: (">", "changed"),
 }
 
 
-def lines(change: Change, limit: int | None = SHOWN) -> Iterator[Line]:
+def lines(change: FileChange, limit: int | None = SHOWN) -> Iterator[Line]:
     """What changed in a file.
 
     Args:
@@ -56,14 +56,14 @@ def plain(found: Iterable[Line]) -> list[str]:
     return ["".join(text for _, text in line) for line in found]
 
 
-def _title(change: Change) -> str:
+def _title(change: FileChange) -> str:
     old, new = change.old.path, change.new.path
     if old == new or change.old.absent or change.new.absent:
         return printable(old if change.new.absent else new)
     return f"{printable(old)} -> {printable(new)}"
 
 
-def _summary(change: Change) -> str:
+def _summary(change: FileChange) -> str:
     old, new, found = change.old, change.new, change.diff
     if old.problem or new.problem:
         problems = [
@@ -82,7 +82,7 @@ def _summary(change: Change) -> str:
     return f"{_counts(change)}; {_cost(change, size)}"
 
 
-def _counts(change: Change) -> str:
+def _counts(change: FileChange) -> str:
     found = change.diff
     total = len(change.old.manifest.entries) if change.old.manifest else 0
     parts = []
@@ -98,7 +98,7 @@ def _counts(change: Change) -> str:
     return ", ".join(parts) or "no parameter changed"
 
 
-def _cost(change: Change, size: str) -> str:
+def _cost(change: FileChange, size: str) -> str:
     """What the new version takes: new bytes in the store, if it's there, of the size of the file."""
     if change.stored is None:
         return size
@@ -106,7 +106,7 @@ def _cost(change: Change, size: str) -> str:
     return f"{human_size(change.stored)} stored for {size}{more}"
 
 
-def _circumstances(change: Change) -> Iterator[Line]:
+def _circumstances(change: FileChange) -> Iterator[Line]:
     old, new = change.old, change.new
     if old.mode and new.mode and old.mode != new.mode:
         yield (("faint", f"    mode {old.mode} -> {new.mode}"),)
@@ -115,11 +115,11 @@ def _circumstances(change: Change) -> Iterator[Line]:
         yield (("faint", f"    format {before} -> {after}"),)
 
 
-def _types(row: Row) -> tuple[object, object]:
+def _types(row: ParameterChange) -> tuple[object, object]:
     return row.old and row.old.spec, row.new and row.new.spec
 
 
-def _groups(groups: list[Folded[Row]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+def _groups(groups: list[Folded[ParameterChange]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
     names = [" -> ".join(map(printable, group.names)) for group in groups]
     types = [_type(group.items[0]) for group in groups]
     name_width = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
@@ -132,18 +132,18 @@ def _groups(groups: list[Folded[Row]], measured: Mapping[str, Distance | str]) -
         yield from _statistics(group.items, measured)
 
 
-def _type(row: Row) -> str:
-    if row.old and row.new and row.kind is not Kind.RENAMED:
+def _type(row: ParameterChange) -> str:
+    if row.old and row.new and row.kind is not ChangeKind.RENAMED:
         return type_text(row.old.spec, row.new.spec)
     entry = row.new or row.old
     return f"{entry.spec.dtype} {shape_text(entry.spec)}" if entry else ""
 
 
-def _facts(rows: tuple[Row, ...]) -> Iterator[str]:
+def _facts(rows: tuple[ParameterChange, ...]) -> Iterator[str]:
     """How many, how they're stored, and for how many bytes."""
     kind = rows[0].kind
     yield f"x{len(rows)}" if len(rows) > 1 else ""
-    if kind in (Kind.RENAMED, Kind.REMOVED):
+    if kind in (ChangeKind.RENAMED, ChangeKind.REMOVED):
         return
     yield ", ".join(dict.fromkeys(row.update for row in rows if row.update))
     size = human_size(sum(row.nbytes for row in rows))
@@ -151,7 +151,7 @@ def _facts(rows: tuple[Row, ...]) -> Iterator[str]:
     yield f"{human_size(sum(known))} of {size}" if len(known) == len(rows) else size
 
 
-def _statistics(rows: tuple[Row, ...], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+def _statistics(rows: tuple[ParameterChange, ...], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
     results = [measured[row.new.name] for row in rows if row.new and row.new.name in measured]
     known = [result for result in results if isinstance(result, Distance)]
     if known:
@@ -181,7 +181,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _rest(change: Change) -> Iterator[Line]:
+def _rest(change: FileChange) -> Iterator[Line]:
     """What changed besides parameters."""
     if change.scalars_problem:
         yield (("faint", f"    the rest of the file changed ({printable(change.scalars_problem)})"),)

@@ -27,7 +27,7 @@ class StoredReader:
         self._store = store
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
-        """See `Reader.value`."""
+        """See `ValueReader.value`."""
         return read_value(entry, self._store)
 
     def skeleton(self) -> memoryview:
@@ -52,7 +52,7 @@ class FileReader:
         return read_checkpoint(self._data, self._temporary)
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
-        """See `Reader.value`."""
+        """See `ValueReader.value`."""
         tensor = self._file.tensors.get(entry.name)
         if tensor is None or tensor.spec != entry.spec:
             raise ThetaError(

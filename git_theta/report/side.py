@@ -9,7 +9,7 @@ from typing import Protocol
 from git_theta.model.manifest import Entry, Manifest
 
 
-class Reader(Protocol):
+class ValueReader(Protocol):
     """Reads what a manifest only names. May be used from several threads at once."""
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
@@ -45,7 +45,7 @@ class Side:
 
     path: str
     manifest: Manifest | None = None
-    reader: Reader | None = None
+    reader: ValueReader | None = None
     mode: str = ""
     stored: bool = False
     problem: str = ""

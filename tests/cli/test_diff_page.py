@@ -81,6 +81,6 @@ def test_without_jinja2_nothing_is_compared_or_written(
 
 
 def test_other_commands_do_without_jinja2() -> None:
-    code = "import sys, git_theta.cli.diff, git_theta.report.html; print(*sys.modules)"
+    code = "import sys, git_theta.cli.diff, git_theta.report.html.page; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"jinja2", "markupsafe", "numpy"} & set(loaded.split())

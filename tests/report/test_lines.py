@@ -8,7 +8,7 @@ from hypothesis import given
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.as_json import change_json
-from git_theta.report.change import Change, change
+from git_theta.report.change import FileChange, file_change
 from git_theta.report.lines import lines, plain
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
@@ -18,7 +18,7 @@ from tests.helpers.generators import manifests
 from tests.helpers.manifests import SPEC, A, B, C, entry, manifest
 
 
-def shown(found: Change, limit: int | None = 60) -> list[str]:
+def shown(found: FileChange, limit: int | None = 60) -> list[str]:
     return plain(lines(found, limit))
 
 
@@ -87,14 +87,14 @@ def test_the_rest_of_the_file() -> None:
 
 def test_problems() -> None:
     sides = Side("m.pt", manifest(entry("a")), stored=True), Side("m.pt", problem="a symbolic link")
-    assert shown(change(*sides, lambda _oid: None, lambda _ref: None)) == [
+    assert shown(file_change(*sides, lambda _oid: None, lambda _ref: None)) == [
         "m.pt: the new version is a symbolic link"
     ]
 
 
 def test_missing_objects_are_counted() -> None:
     new = manifest(entry("a", source=Source("dense", ObjectRef(B))))
-    found = change(
+    found = file_change(
         Side("m"), Side("m", new, stored=True), lambda oid: None if oid == B else 9, lambda _ref: None
     )
     assert "9 B stored for 1 KB, without 1 object not here" in shown(found)[0]
@@ -122,4 +122,4 @@ def test_reading_is_left_alone_where_layouts_are_the_same() -> None:
             raise AssertionError
 
     made = manifest(entry("a"))
-    change(Side("m", made, Reader()), Side("m", made, Reader()), lambda _oid: 1, lambda _ref: None)
+    file_change(Side("m", made, Reader()), Side("m", made, Reader()), lambda _oid: 1, lambda _ref: None)

@@ -15,7 +15,7 @@ from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, ObjectRef, is_manifest, parse
 from git_theta.model.strided import temporary_file
-from git_theta.report.change import Change, change
+from git_theta.report.change import FileChange, file_change
 from git_theta.report.readers import FileReader, StoredReader
 from git_theta.report.side import Side
 from git_theta.runtime.mapped import map_handle
@@ -95,16 +95,16 @@ class Sides:
         assert self._repository is not None  # noqa: S101
         return Side(path, manifest, StoredReader(manifest, self._repository.store), mode, stored=True)
 
-    def compare(self, old: Side, new: Side) -> Change:
+    def compare(self, old: Side, new: Side) -> FileChange:
         """What changed; see `git_theta.report.change`.
 
         A file that turns out to be what the other side says is remembered, as `git theta status` does.
         """
         self._remember(old, new)
         size_of = self._repository.store.size if self._repository else lambda _oid: None
-        return change(old, new, size_of, self._rank_of)
+        return file_change(old, new, size_of, self._rank_of)
 
-    def fetch(self, found: Change) -> None:
+    def fetch(self, found: FileChange) -> None:
         """Get the values of changed parameters that aren't here, where they can be compared.
 
         Raises:

@@ -22,12 +22,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def number(value: float) -> str:
+def four_digits(value: float) -> str:
     """Four digits."""
     return f"{value:.4g}"
 
 
-def key(value: float | None) -> str:
+def number_key(value: float | None) -> str:
     """A number for JavaScript to compare; empty for what isn't one."""
     if value is None or math.isnan(value):
         return ""

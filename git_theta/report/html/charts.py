@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from git_theta.report.difference_histograms import Distribution
-from git_theta.report.html.cell_text import name_text, number
+from git_theta.report.difference_histograms import DifferenceHistogram
+from git_theta.report.html.cell_text import four_digits, name_text
 
 WIDTH = 244
 HEIGHT = 80
@@ -32,7 +32,7 @@ class Chart:
     description: str
 
 
-def chart(found: Distribution) -> Chart:
+def chart(found: DifferenceHistogram) -> Chart:
     """A histogram of differences; the highest bar fills the height."""
     width = WIDTH / len(found.counts)
     highest = max(max(found.counts), 1)
@@ -50,8 +50,8 @@ def chart(found: Distribution) -> Chart:
     return Chart(
         name_text(found.name),
         "".join(bars),
-        number(-found.reach),
-        number(found.reach),
+        four_digits(-found.reach),
+        four_digits(found.reach),
         ", ".join(notes),
-        f"{inside:,} differences up to {number(found.reach)} in size, {half}",
+        f"{inside:,} differences up to {four_digits(found.reach)} in size, {half}",
     )

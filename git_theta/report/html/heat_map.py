@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from git_theta.report.change import Change, Kind, Row
+from git_theta.report.change import ChangeKind, FileChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
 from git_theta.report.html.cell_text import name_text, percent
@@ -38,7 +38,7 @@ _SPELLED_OUT = 48
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})")
 _PARTS = re.compile(r"([./])")
 
-_SIGNS = {Kind.ADDED: "+", Kind.REMOVED: "\N{MINUS SIGN}", Kind.RENAMED: "→"}
+_SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "\N{MINUS SIGN}", ChangeKind.RENAMED: "→"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +105,14 @@ class _Item:
 
     name: str
     nbytes: int
-    row: Row | None
+    row: ParameterChange | None
 
 
 #: The magnitude of what happened to some parameters, `None` where it has none.
 _Magnitude = Callable[[tuple[_Item, ...]], float | None]
 
 
-def heat_map(change: Change) -> HeatMap | None:
+def heat_map(change: FileChange) -> HeatMap | None:
     """The heat map of a change; `None` if nothing in it changed, or all of it is new or gone."""
     items = _items(change)
     if not change.rows or change.old.manifest is None or change.new.manifest is None:
@@ -133,7 +133,7 @@ def heat_map(change: Change) -> HeatMap | None:
     return HeatMap(measure, percent(scale.low), percent(scale.high), tuple(grids))
 
 
-def _items(change: Change) -> list[_Item]:
+def _items(change: FileChange) -> list[_Item]:
     """Every parameter, whether it changed or not, in the order of names."""
     rows = {row.names[-1]: row for row in change.rows}
     found = [_Item(name, row.nbytes, row) for name, row in rows.items()]
@@ -146,7 +146,7 @@ def _items(change: Change) -> list[_Item]:
 # What the colours show
 
 
-def _measure(change: Change) -> tuple[_Magnitude, str]:
+def _measure(change: FileChange) -> tuple[_Magnitude, str]:
     if change.measured:
         return lambda items: _relative(items, change), "change relative to the old norm"
     if change.stored is not None:
@@ -154,7 +154,7 @@ def _measure(change: Change) -> tuple[_Magnitude, str]:
     return _changed, "changed bytes, of all"
 
 
-def _relative(items: tuple[_Item, ...], change: Change) -> float | None:
+def _relative(items: tuple[_Item, ...], change: FileChange) -> float | None:
     found = [sums for item in items if item.row and (sums := measured(item.row, change))]
     return reduce(add, found, Distance()).relative
 

@@ -9,18 +9,18 @@ from itertools import zip_longest
 from operator import add
 
 from git_theta import __version__
-from git_theta.report.change import Change, Kind
-from git_theta.report.difference_histograms import Distribution
+from git_theta.report.change import ChangeKind, FileChange
+from git_theta.report.difference_histograms import DifferenceHistogram
 from git_theta.report.distance import Distance
 from git_theta.report.html.cell_text import name_text, percent
 from git_theta.report.html.charts import HEIGHT as CHART_HEIGHT
 from git_theta.report.html.charts import WIDTH as CHART_WIDTH
 from git_theta.report.html.charts import Chart, chart
 from git_theta.report.html.heat_map import LEVELS, HeatMap, heat_map
-from git_theta.report.html.parameter_table import Table, table
+from git_theta.report.html.parameter_table import Table, parameter_table
 from git_theta.report.html.render import render
 from git_theta.report.html.storage import WIDTH as BAR_WIDTH
-from git_theta.report.html.storage import Bar, Part, bars, parts
+from git_theta.report.html.storage import Bar, Part, storage_bars, storage_parts
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from git_theta.report.text import human_size, plural, printable
@@ -82,11 +82,11 @@ class _Section:
 
 
 def page(
-    changes: Sequence[Change],
+    changes: Sequence[FileChange],
     *,
     title: str = "Changed parameters",
     revisions: tuple[str, str] = ("", ""),
-    distributions: Sequence[Sequence[Distribution]] = (),
+    histograms: Sequence[Sequence[DifferenceHistogram]] = (),
 ) -> str:
     """A page of HTML that shows changes. The same arguments give the same page.
 
@@ -97,13 +97,13 @@ def page(
         changes: One for each file; statistics are shown where they have them.
         title: Title of the page, as text.
         revisions: Names of the old and the new version, such as `HEAD~1` and `work tree`.
-        distributions: Histograms for each file, in the order of `changes`; may be fewer.
+        histograms: Histograms for each file, in the order of `changes`; may be fewer.
 
     Raises:
         UsageError: Jinja2 isn't installed.
     """
     most = max(_FEWEST_ROWS, MOST_ROWS // max(1, len(changes)))
-    pairs = zip_longest(changes, distributions[: len(changes)], fillvalue=())
+    pairs = zip_longest(changes, histograms[: len(changes)], fillvalue=())
     sections = [_section(change, revisions, found, most) for change, found in pairs]  # type: ignore[arg-type]
     return render(
         title=printable(title),
@@ -117,10 +117,10 @@ def page(
 
 
 def _section(
-    change: Change, revisions: tuple[str, str], distributions: Sequence[Distribution], most: int
+    change: FileChange, revisions: tuple[str, str], histograms: Sequence[DifferenceHistogram], most: int
 ) -> _Section:
     broken = bool(change.old.problem or change.new.problem)
-    found = () if broken else parts(change)
+    found = () if broken else storage_parts(change)
     values = change.scalars or ()
     return _Section(
         path=name_text(change.old.path if change.new.absent else change.new.path),
@@ -129,12 +129,12 @@ def _section(
         warnings=tuple(_warnings(change)),
         notes=tuple(_notes(change)),
         heat=heat_map(change),
-        charts=tuple(map(chart, distributions)),
+        charts=tuple(map(chart, histograms)),
         parts=found,
-        bars=bars(change, found),
+        bars=storage_bars(change, found),
         values=tuple(_value(value) for value in values[:_MOST_VALUES]),
         more_values=max(0, len(values) - _MOST_VALUES),
-        table=table(change, most),
+        table=parameter_table(change, most),
     )
 
 
@@ -151,14 +151,21 @@ def _side(label: str, revision: str, side: Side) -> _Side:
     )
 
 
-def _facts(change: Change) -> Iterator[_Fact]:
-    counts = dict.fromkeys(Kind, 0)
+def _facts(change: FileChange) -> Iterator[_Fact]:
+    counts = dict.fromkeys(ChangeKind, 0)
     for row in change.rows:
         counts[row.kind] += 1
-    for kind in (Kind.MODIFIED, Kind.ADDED, Kind.REMOVED, Kind.RENAMED, Kind.RETYPED, Kind.RESHAPED):
+    for kind in (
+        ChangeKind.MODIFIED,
+        ChangeKind.ADDED,
+        ChangeKind.REMOVED,
+        ChangeKind.RENAMED,
+        ChangeKind.RETYPED,
+        ChangeKind.RESHAPED,
+    ):
         yield _Fact(kind.value, f"{counts[kind]:,}", quiet=not counts[kind])
     yield _Fact("unchanged", f"{change.diff.unchanged:,}", quiet=True)
-    unaffected = (Kind.RENAMED, Kind.REMOVED)
+    unaffected = (ChangeKind.RENAMED, ChangeKind.REMOVED)
     changed = sum(row.nbytes for row in change.rows if row.kind not in unaffected)
     yield _Fact("of values changed", human_size(changed))
     if change.stored is not None:
@@ -168,12 +175,12 @@ def _facts(change: Change) -> Iterator[_Fact]:
         yield _Fact("relative change", percent(sums.relative))
 
 
-def _sums(change: Change) -> Distance:
+def _sums(change: FileChange) -> Distance:
     known = [result for result in change.measured.values() if isinstance(result, Distance)]
     return reduce(add, known, Distance())
 
 
-def _warnings(change: Change) -> Iterator[str]:
+def _warnings(change: FileChange) -> Iterator[str]:
     broken = {
         name: result.broken
         for name, result in change.measured.items()
@@ -187,7 +194,7 @@ def _warnings(change: Change) -> Iterator[str]:
         yield f"{plural(change.missing, 'object')} not here; what they take isn't counted."
 
 
-def _notes(change: Change) -> Iterator[str]:
+def _notes(change: FileChange) -> Iterator[str]:
     old, new = change.old, change.new
     if old.mode and new.mode and old.mode != new.mode:
         yield f"The mode changed from {old.mode} to {new.mode}."

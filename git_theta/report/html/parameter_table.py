@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from git_theta.report.change import Change, Kind, Row
+from git_theta.report.change import ChangeKind, FileChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
-from git_theta.report.html.cell_text import key, name_text, number, percent
+from git_theta.report.html.cell_text import four_digits, name_text, number_key, percent
 from git_theta.report.text import human_size, shape_text
 
 #: So many lines of text follow the table at most.
@@ -80,7 +80,7 @@ _FIGURES = (
 )
 
 
-def table(change: Change, most: int) -> Table:
+def parameter_table(change: FileChange, most: int) -> Table:
     """The rows of a change; of more than `most`, those that changed most are in the table."""
     order = "relative" if change.measured else "" if len(change.rows) <= most else "size"
     by_name = sorted(change.rows, key=lambda row: natural(row.names[-1]))
@@ -91,7 +91,7 @@ def table(change: Change, most: int) -> Table:
     costs, figures = change.stored is not None, bool(change.measured)
     columns = (_NAME, *_FACTS, *(_COSTS if costs else ()), *(_FIGURES if figures else ()))
 
-    def cells(row: Row) -> tuple[Cell, ...]:
+    def cells(row: ParameterChange) -> tuple[Cell, ...]:
         facts = (_name(row, ranks[id(row)]), *_facts(row), *(_costs(row) if costs else ()))
         return (*facts, *_figures(measured(row, change))) if figures else facts
 
@@ -108,25 +108,25 @@ def table(change: Change, most: int) -> Table:
     )
 
 
-def measured(row: Row, change: Change) -> Distance | None:
+def measured(row: ParameterChange, change: FileChange) -> Distance | None:
     """Statistics of a row, if there are any."""
-    if row.old is None or row.new is None or row.kind is Kind.RENAMED:
+    if row.old is None or row.new is None or row.kind is ChangeKind.RENAMED:
         return None
     found = change.measured.get(row.new.name)
     return found if isinstance(found, Distance) else None
 
 
-def _weight(row: Row, change: Change) -> tuple[float, int]:
+def _weight(row: ParameterChange, change: FileChange) -> tuple[float, int]:
     found = measured(row, change)
     relative = found.relative if found else None
     return -1.0 if relative is None else relative, row.nbytes
 
 
-def _name(row: Row, rank: int) -> Cell:
+def _name(row: ParameterChange, rank: int) -> Cell:
     return Cell(" → ".join(map(name_text, row.names)), str(rank))
 
 
-def _facts(row: Row) -> tuple[Cell, ...]:
+def _facts(row: ParameterChange) -> tuple[Cell, ...]:
     specs = [entry.spec for entry in (row.old, row.new) if entry]
     return (
         Cell(row.kind.value),
@@ -140,7 +140,7 @@ def _both(texts: Sequence[str]) -> str:
     return " → ".join(dict.fromkeys(texts))
 
 
-def _costs(row: Row) -> tuple[Cell, ...]:
+def _costs(row: ParameterChange) -> tuple[Cell, ...]:
     stored = Cell("") if row.stored is None else Cell(human_size(row.stored), str(row.stored))
     return stored, Cell(row.update)
 
@@ -150,8 +150,8 @@ def _figures(found: Distance | None) -> tuple[Cell, ...]:
         return (Cell(""),) * len(_FIGURES)
     relative, cosine = found.relative, found.cosine
     return (
-        Cell("" if relative is None else percent(relative), key(relative)),
-        Cell(number(found.largest), key(found.largest)),
-        Cell("" if cosine is None else f"{cosine:.8g}", key(cosine)),
-        Cell(percent(found.share), key(found.share)),
+        Cell("" if relative is None else percent(relative), number_key(relative)),
+        Cell(four_digits(found.largest), number_key(found.largest)),
+        Cell("" if cosine is None else f"{cosine:.8g}", number_key(cosine)),
+        Cell(percent(found.share), number_key(found.share)),
     )

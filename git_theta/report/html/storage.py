@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from git_theta.report.change import Change, Row
+from git_theta.report.change import FileChange, ParameterChange
 
 #: Width of the widest bar, in units of its picture.
 WIDTH = 1000
@@ -72,7 +72,7 @@ class Bar:
     slices: tuple[Slice, ...]
 
 
-def parts(change: Change) -> tuple[Part, ...]:
+def storage_parts(change: FileChange) -> tuple[Part, ...]:
     """The new version, in parts; empty if there's none. What didn't change comes first."""
     manifest = change.new.manifest
     if manifest is None:
@@ -80,7 +80,7 @@ def parts(change: Change) -> tuple[Part, ...]:
     rows = [row for row in change.rows if row.new]
     changed = {row.new.name for row in rows if row.new}
     same = [entry.spec.nbytes for entry in manifest.entries if entry.name not in changed]
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[ParameterChange]] = {}
     for row in rows:
         groups.setdefault(_label(row), []).append(row)
     found = [(_UNCHANGED, len(same), sum(same), 0)] if same else []
@@ -98,7 +98,7 @@ def parts(change: Change) -> tuple[Part, ...]:
     return tuple(made)
 
 
-def bars(change: Change, found: tuple[Part, ...]) -> tuple[Bar, ...]:
+def storage_bars(change: FileChange, found: tuple[Part, ...]) -> tuple[Bar, ...]:
     """Two bars of one scale: the values, and what's newly stored for them."""
     if not found:
         return ()
@@ -111,7 +111,7 @@ def bars(change: Change, found: tuple[Part, ...]) -> tuple[Bar, ...]:
     return tuple(made)
 
 
-def _label(row: Row) -> str:
+def _label(row: ParameterChange) -> str:
     if row.stored is None or row.new is None:
         return _UNKNOWN
     if row.update or row.stored:

@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.runtime.atomic_write import atomic_write
 
 
-def write(text: str, path: str) -> None:
+def write_html(text: str, path: str) -> None:
     """Write a file, as UTF-8. One that's there keeps its mode; what isn't a regular file is written to.
 
     Raises:

@@ -13,14 +13,13 @@ from hypothesis import strategies as st
 
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.report.change import change
-from git_theta.report.difference_histograms import Distribution
+from git_theta.report.change import file_change
+from git_theta.report.difference_histograms import DifferenceHistogram
 from git_theta.report.distance import Distance
-from git_theta.report.html import page
 from git_theta.report.html.heat_map import heat_map
-from git_theta.report.html.page import MOST_ROWS
-from git_theta.report.html.parameter_table import table
-from git_theta.report.html.storage import WIDTH, bars, parts
+from git_theta.report.html.page import MOST_ROWS, page
+from git_theta.report.html.parameter_table import parameter_table
+from git_theta.report.html.storage import WIDTH, storage_bars, storage_parts
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from tests.helpers.changes import HOSTILE, compared, rows, tuned
@@ -115,14 +114,14 @@ def test_counts() -> None:
 def test_names_are_text() -> None:
     old = Side(HOSTILE, manifest(entry(HOSTILE), entry("a")), mode="100644", stored=True)
     new = replace(old, manifest=manifest(entry(HOSTILE, B), entry(HOSTILE + "2"), entry("a", B)))
-    made = change(old, new, lambda _oid: 1, lambda _ref: None)
+    made = file_change(old, new, lambda _oid: 1, lambda _ref: None)
     made = replace(
         made,
         scalars=(ScalarChange(HOSTILE, HOSTILE, None),),
         measured={HOSTILE: Distance(6, 6, 1.0, 1.0, 1.0, 1.0, 1.0, broken=6), "a": HOSTILE},
     )
-    spread = Distribution(HOSTILE, 1.0, (1, 2, 1), 0, 0, 0)
-    text = page([made, made], title=HOSTILE, revisions=(HOSTILE, HOSTILE), distributions=[[spread]])
+    spread = DifferenceHistogram(HOSTILE, 1.0, (1, 2, 1), 0, 0, 0)
+    text = page([made, made], title=HOSTILE, revisions=(HOSTILE, HOSTILE), histograms=[[spread]])
     found = read(text)
     assert "img" not in found.tags
     assert found.tags.count("script") == 1
@@ -143,7 +142,7 @@ def test_any_two_versions_make_a_page(one: Manifest, other: Manifest) -> None:
 
 def test_everything_but_a_checkpoint() -> None:
     broken = Side("a.pt", problem="a manifest in conflict; take a side")
-    found = change(broken, broken, lambda _oid: None, lambda _ref: None)
+    found = file_change(broken, broken, lambda _oid: None, lambda _ref: None)
     text = read(page([found])).text
     assert "a manifest in conflict; take a side" in text
     assert "modified" not in text
@@ -253,7 +252,7 @@ def test_a_long_name_is_cut_in_the_middle() -> None:
 def test_numbers_that_arent_finite_sort() -> None:
     made = tuned(1)
     huge = Distance(6, 6, math.inf, 1.0, math.inf, math.nan, math.inf)
-    cells = table(replace(made, measured=dict.fromkeys(made.measured, huge)), 9).rows[0]
+    cells = parameter_table(replace(made, measured=dict.fromkeys(made.measured, huge)), 9).rows[0]
     assert [cell.key for cell in cells[-4:]] == ["", "Infinity", "", "1"]
 
 
@@ -319,14 +318,14 @@ def test_parts_add_up() -> None:
     old = manifest(entry("a"), entry("b", C), entry("same"))
     new = manifest(entry("a", B, delta), entry("c", C), entry("same"), layout=B)
     made = compared(old, new)
-    found = parts(made)
+    found = storage_parts(made)
     assert [(part.label, part.count, part.raw, part.stored) for part in found] == [
         ("unchanged", 1, 24, 0),
         ("stored before", 1, 24, 0),
         ("delta", 1, 24, 7),
         ("rest of the file", None, 928, 9),
     ]
-    file, stored = bars(made, found)
+    file, stored = storage_bars(made, found)
     assert (file.total, stored.total) == (1000, 16)
     for bar in (file, stored):
         assert sum(part.width for part in bar.slices) <= WIDTH + 0.1
@@ -340,5 +339,5 @@ def test_bars_stay_in_the_picture(sizes: list[int]) -> None:
         for i, spec in enumerate(specs)
     ]
     made = compared(None, manifest(*entries))
-    for bar in bars(made, parts(made)):
+    for bar in storage_bars(made, storage_parts(made)):
         assert all(part.x + part.width <= WIDTH + 0.1 for part in bar.slices)
