@@ -11,9 +11,9 @@ from functools import partial
 from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from git_theta.store.digest import check_sha256, map_file
 from git_theta.store.names import object_path
 from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
+from git_theta.store.sha256 import check_sha256, map_file
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig

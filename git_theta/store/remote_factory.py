@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.folder import FolderRemote
-from git_theta.store.lfs.web_settings import without_password
+from git_theta.store.lfs.http_settings import without_password
 from git_theta.store.remote import Remote, TransferError
 from git_theta.store.ssh import SshRemote
 

@@ -12,11 +12,11 @@ from functools import partial
 from typing import BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
-from git_theta.store.digest import map_file, sha256_hex
 from git_theta.store.local import LocalStore, store_errors
 from git_theta.store.partial_download import locked_download
 from git_theta.store.remote import Advance, Download, Remote, RemoteObject, TransferError, Upload, batches
 from git_theta.store.retry import RetryPolicy, with_retries
+from git_theta.store.sha256 import map_file, sha256_hex
 from git_theta.store.transfer_pool import Meter, TransferPool, Transferred
 
 

@@ -15,7 +15,7 @@ from git_theta.git.remote.remotes import connected, open_remote, push_url
 from git_theta.git.repository.manifest_walk import Version, blobs_of, in_index, objects_of
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
-from git_theta.store.lfs.web_settings import same_server, without_password
+from git_theta.store.lfs.http_settings import same_server, without_password
 from git_theta.store.remote import Remote, RemoteObject, TransferError
 from git_theta.store.transfer import push, remote_has, remote_lacks
 from git_theta.store.transfer_pool import Transferred

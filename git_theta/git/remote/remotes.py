@@ -16,7 +16,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
 from git_theta.store.folder import FolderRemote
 from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, git_url, named_endpoint
-from git_theta.store.lfs.web_settings import without_password
+from git_theta.store.lfs.http_settings import without_password
 from git_theta.store.remote import Remote, TransferError
 from git_theta.store.remote_factory import in_repository, objects_folder, remote_at, shared_mode
 from git_theta.store.ssh import ssh_command

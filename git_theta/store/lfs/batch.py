@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from git_theta.store.lfs.web_settings import http_url
+from git_theta.store.lfs.http_settings import http_url
 from git_theta.store.remote import RemoteObject, TransferError
 
 #: What requests and answers of the API are.

@@ -15,15 +15,15 @@ from itertools import count
 from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.store.credential import Credential, Credentials
-from git_theta.store.digest import check_sha256, map_file
-from git_theta.store.lfs.access import Authorization
-from git_theta.store.lfs.answers import means_no_objects, object_error, status_error
+from git_theta.store.lfs.authorization import Authorization
 from git_theta.store.lfs.batch import MEDIA_TYPE, Action, Offer, batch_answer, batch_request
 from git_theta.store.lfs.endpoint import Endpoint, Operation
+from git_theta.store.lfs.errors import means_no_objects, object_error, status_error
+from git_theta.store.lfs.http_client import Body, HttpClient, copy_body, no_body
+from git_theta.store.lfs.http_settings import HttpSettings, same_server, without_password
 from git_theta.store.lfs.ssh_auth import SshAuthenticator
-from git_theta.store.lfs.web import Body, HttpClient, copy_body, no_body
-from git_theta.store.lfs.web_settings import HttpSettings, same_server, without_password
 from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
+from git_theta.store.sha256 import check_sha256, map_file
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

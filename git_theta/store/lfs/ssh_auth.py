@@ -14,7 +14,7 @@ from threading import Lock
 
 from git_theta.store.lfs.batch import headers_of, lifetime
 from git_theta.store.lfs.endpoint import Operation, SshAddress
-from git_theta.store.lfs.web_settings import http_url
+from git_theta.store.lfs.http_settings import http_url
 from git_theta.store.remote import TransferError
 
 #: How a shell, git-shell, and servers made for Git say that they don't know a command.

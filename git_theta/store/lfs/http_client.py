@@ -8,7 +8,7 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import urljoin, urlsplit
 
-from git_theta.store.lfs.web_settings import (
+from git_theta.store.lfs.http_settings import (
     HttpSettings,
     Tls,
     http_url,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.runtime.gitconfig import Config
-from git_theta.store.lfs.web_settings import HttpSettings, same_server, without_password
+from git_theta.store.lfs.http_settings import HttpSettings, same_server, without_password
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
 
