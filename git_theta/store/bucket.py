@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from git_theta.store.names import object_path
-from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
-from git_theta.store.sha256 import check_sha256, map_file
+from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
+from git_theta.store.sha256 import checked_bytes
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
@@ -38,6 +38,14 @@ _METADATA = re.compile(r"//(169\.254\.169\.254|169\.254\.170\.2|metadata\.google
 _FAILED = re.compile(r"Error performing (\w+) (\S+) in .*? - +(.*)")
 
 
+class BucketKind:
+    """Buckets: `s3://bucket/prefix`, `gs://…`, `az://…`, `abfs://…`."""
+
+    def open(self, url: str, context: RemoteContext) -> BucketRemote:
+        """The remote; see `RemoteKind.open`."""
+        return BucketRemote(url, context.environment)
+
+
 class BucketRemote:
     """Objects in a bucket, below a prefix, laid out as the local store is.
 
@@ -54,8 +62,6 @@ class BucketRemote:
     """
 
     batch_size = 1_000
-    pointers = False
-    credential = None
 
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         self.url = re.sub(r"//[^/@]*@", "//", url)
@@ -111,7 +117,7 @@ class BucketRemote:
     def _send(self, oid: str, replace: bool, file: BinaryIO, advance: Advance) -> None:
         path = object_path(oid)
         size = file.seek(0, 2)
-        check_sha256(map_file(file), oid)
+        checked_bytes(file, oid)
         file.seek(0)
         with self._told(f"object {oid} can't be sent"):
             if size <= _PART:

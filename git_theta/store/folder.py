@@ -14,10 +14,13 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
 
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
-from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
+from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
+from git_theta.store.repository_folder import objects_folder, shared_mode
+from git_theta.store.urls import url_scheme, without_password
 
 _PIECE = 1 << 20
 
@@ -28,6 +31,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: What a network share says for a while; a folder that another process swept is `ENOENT`.
 _PASSING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR, errno.ENOENT)
+
+
+class FolderKind:
+    """Folders: `file:///path`, or a path. The objects of a repository are in its folder `theta`."""
+
+    def open(self, url: str, context: RemoteContext) -> FolderRemote:
+        """The remote; see `RemoteKind.open`."""
+        mode = shared_mode(context.settings.get("core.sharedrepository", ""))
+        if not url_scheme(url):
+            return FolderRemote(objects_folder(context.folder / Path(url).expanduser()), mode)
+        parts = urlsplit(url)
+        if parts.netloc not in ("", "localhost"):
+            raise TransferError(
+                f"{without_password(url)} names a host", "write file:/// with three slashes, or a path"
+            )
+        return FolderRemote(objects_folder(Path(unquote(parts.path))), mode)
 
 
 class FolderRemote:
@@ -42,8 +61,6 @@ class FolderRemote:
     """
 
     batch_size = 10_000
-    pointers = False
-    credential = None
 
     def __init__(self, path: Path, mode: int | None = None) -> None:
         self.url = str(path)

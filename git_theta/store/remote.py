@@ -1,7 +1,7 @@
-"""What a remote is: a place elsewhere that objects are sent to and fetched from.
+"""Remotes: places that objects are uploaded to and downloaded from. The protocols of remote plugins are here.
 
-A remote only says what is to be done for an object; `transfer` does it, for every kind of remote alike: in
-parallel, with retries and progress, and with each arriving object checked against its name.
+A remote only says how each object is transferred. `git_theta.store.transfer` does it, for every kind of
+remote alike: in parallel, with retries and progress, and with a check of each object that arrives.
 """
 
 from __future__ import annotations
@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from git_theta.errors import ThetaError
-from git_theta.store.credential import Credential
+from git_theta.store.credential import Credentials
 
-#: Told the number of bytes that went over the line since it was last told.
+#: Called with the number of bytes that were transferred since the last call.
 Advance = Callable[[int], object]
 
-#: Sends the bytes of an open file, from its beginning, and returns when the remote has confirmed them.
+#: Uploads the bytes of an open file, from its beginning, and returns once the remote has confirmed them.
 Upload = Callable[[BinaryIO, Advance], None]
 
-#: Writes an object's bytes to an open file that has the first so many of them already, for which a transfer
-#: broke off; if the remote can't go on there, truncates the file and begins again.
+#: Downloads an object to an open file. The number is an offset in bytes: the file has the bytes before it
+#: from an earlier attempt, and is at that position. A remote that can't resume there truncates the file and
+#: begins again.
 Download = Callable[[BinaryIO, int, Advance], None]
 
 
@@ -30,15 +32,19 @@ class RemoteObject:
     """An object to transfer.
 
     Attributes:
-        oid: Its name, SHA-256 of its bytes.
-        size: Its size in bytes; `None` if that isn't known, which only a download may have.
+        oid: Name of the object: the SHA-256 of its bytes, 64 hexadecimal digits.
+        size: Size in bytes; `None` if unknown, which only happens in downloads.
     """
 
     oid: str
     size: int | None
 
     def fits(self, size: int | None) -> bool:
-        """Whether a file of that size, or `None` if there's none, can be the object."""
+        """Whether a stored file can be the object.
+
+        Args:
+            size: Size of the file in bytes; `None` if there's no file.
+        """
         return size is not None and self.size in (None, size)
 
 
@@ -46,10 +52,10 @@ class TransferError(ThetaError):
     """An object couldn't be transferred.
 
     Attributes:
-        retry: Whether trying again may help.
+        retry: Whether another attempt may succeed.
         after: Seconds to wait before that; `None` for the usual delay.
-        renew: Whether the action must be asked for again, because it has expired.
-        tries: How often it's worth trying at most; `None` for as often as usual.
+        renew: Whether the upload or download has expired, so that the remote has to be asked for another.
+        tries: The most attempts that make sense; `None` for as many as usual.
     """
 
     exit_code = 8
@@ -72,25 +78,22 @@ class TransferError(ThetaError):
 
 
 class Remote(Protocol):
-    """A place elsewhere. Safe to use from many threads.
+    """A place for objects. Safe to use from many threads.
+
+    A remote that keeps connections open may have a method `close()`, which is called at the end.
 
     Attributes:
-        url: Where it is, as shown to users: without a password.
-        batch_size: How many objects one call of `uploads` or `downloads` takes at most.
-        pointers: Whether the server removes objects that no Git LFS pointer in the repository names.
+        url: The place, as shown to users: without a password.
+        batch_size: The most objects that one call of `uploads` or `downloads` takes.
     """
 
     url: str
     batch_size: int
-    pointers: bool
-
-    @property
-    def credential(self) -> Credential | None:
-        """The user name and the password that it was reached with, if it asked for any."""
-        ...
 
     def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
-        """How to send those objects that the remote doesn't have, by name; the others aren't in the result.
+        """Functions that upload the objects that the remote doesn't have, by name.
+
+        An object that isn't in the result needs no upload.
 
         Raises:
             TransferError: The remote can't be reached, or refuses.
@@ -98,7 +101,9 @@ class Remote(Protocol):
         ...
 
     def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
-        """How to fetch those objects that the remote has, by name; the others aren't in the result.
+        """Functions that download the objects that the remote has, by name.
+
+        An object that isn't in the result is missing at the remote.
 
         Raises:
             TransferError: The remote can't be reached, or refuses.
@@ -106,8 +111,39 @@ class Remote(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class RemoteContext:
+    """What opening a remote may need besides the URL.
+
+    Attributes:
+        folder: The folder that a relative path starts from.
+        environment: Environment variables.
+        settings: Git's settings, with lower-case keys.
+        credentials: Source of user names and passwords; `None` if nobody can be asked.
+        ref: Full name of the only branch or tag that is pushed; `None` if unknown. Some servers restrict it.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    settings: Mapping[str, str]
+    credentials: Credentials | None = None
+    ref: str | None = None
+
+
+class RemoteKind(Protocol):
+    """A plugin that opens the URLs of a scheme: the scheme is the name of its entry point."""
+
+    def open(self, url: str, context: RemoteContext) -> Remote:
+        """The remote at a URL. No connection is made yet.
+
+        Raises:
+            TransferError: The URL isn't valid, or something that the remote needs isn't installed.
+        """
+        ...
+
+
 def batches(objects: Sequence[RemoteObject], size: int) -> Iterator[list[RemoteObject]]:
-    """Objects in as many as one call may have."""
+    """The objects in lists of at most `size`."""
     rest = iter(objects)
     while some := list(islice(rest, size)):
         yield some

@@ -1,4 +1,4 @@
-"""The digest that is an object's name."""
+"""SHA-256, the name of an object."""
 
 from __future__ import annotations
 
@@ -10,27 +10,33 @@ from git_theta.errors import CorruptError
 
 
 def map_file(file: BinaryIO) -> memoryview:
-    """All of an open file, without a copy where that's possible."""
+    """All bytes of an open file: mapped if possible, else read."""
     try:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError):
-        # It's empty, or no file of the system.
+        # An empty file and a file-like object can't be mapped.
         file.seek(0)
         return memoryview(file.read())
 
 
 def sha256_hex(data: memoryview) -> str:
-    """SHA-256, in hexadecimal digits."""
+    """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-def check_sha256(data: memoryview, oid: str) -> None:
-    """Check an object before it's sent to a place that may not check it.
+def checked_bytes(file: BinaryIO, oid: str) -> memoryview:
+    """All bytes of an open file, checked before an upload to a place that doesn't check them.
+
+    Args:
+        file: The file.
+        oid: Name of the object that the file should be.
 
     Raises:
-        CorruptError: Its bytes aren't those that its name says.
+        CorruptError: The SHA-256 of the bytes is another one.
     """
+    data = map_file(file)
     if sha256_hex(data) != oid:
         raise CorruptError(
             f"object {oid} is damaged here", "nothing was sent; repair it: git theta fsck --repair"
         )
+    return data

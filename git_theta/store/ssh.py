@@ -10,8 +10,10 @@ from queue import Empty, LifoQueue
 from types import TracebackType
 from typing import BinaryIO
 
-from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
+from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
+from git_theta.store.ssh_address import ssh_address
 from git_theta.store.ssh_session import SshSession, remote_command
+from git_theta.store.urls import without_password
 
 
 def ssh_command(settings: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -38,6 +40,21 @@ def ssh_arguments(command: Sequence[str], host: str, port: int | None) -> list[s
     return [*command, *(("-p", str(port)) if port is not None else ()), host]
 
 
+class SshKind:
+    """Repositories reached by SSH: `ssh://user@host/path`, or `user@host:path`."""
+
+    def open(self, url: str, context: RemoteContext) -> SshRemote:
+        """The remote; see `RemoteKind.open`."""
+        try:
+            address = ssh_address(url)
+        except ValueError as error:
+            raise TransferError(f"{without_password(url)}: the port isn't a number") from error
+        if address is None:
+            raise TransferError(f"{without_password(url)} isn't an address for SSH")
+        command = ssh_command(context.settings, context.environment)
+        return SshRemote(command, address.host, address.port, address.path)
+
+
 class SshRemote:
     """The folder `theta` of a repository on another machine.
 
@@ -55,8 +72,6 @@ class SshRemote:
     """
 
     batch_size = 10_000
-    pointers = False
-    credential = None
 
     def __init__(
         self, command: Sequence[str], host: str, port: int | None, path: str, connections: int = 4

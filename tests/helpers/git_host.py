@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from tests.helpers.remote_contract import await_port, free_port
+from tests.helpers.ports import await_port, free_port
 
 INSTALLED = all(map(find_spec, ("giftless", "flask")))
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.helpers.remote_contract import await_port, free_port
+from tests.helpers.ports import await_port, free_port
 
 _SERVER = "from moto.server import main; main()"
 _NUMBERS = itertools.count()

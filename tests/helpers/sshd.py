@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.helpers.remote_contract import await_port, free_port
+from tests.helpers.ports import await_port, free_port
 
 SSHD = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 INSTALLED = SSHD is not None and shutil.which("ssh") is not None

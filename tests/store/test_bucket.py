@@ -10,8 +10,10 @@ from git_theta.errors import CorruptError
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
+from git_theta.testing.remotes import download_bytes, object_of, sample_bytes, upload_bytes
 from tests.helpers import s3
-from tests.helpers.remote_contract import RemoteContract, free_port, named, receive, send, varied
+from tests.helpers.ports import free_port
+from tests.helpers.remote_contract import RemoteContract
 
 pytest.importorskip("obstore")
 
@@ -43,26 +45,28 @@ class TestFolderUrl(RemoteContract):
 
 def test_objects_are_below_the_prefix(endpoint: str, bucket: str, tmp_path: Path) -> None:
     environment = {"AWS_ENDPOINT_URL": endpoint}
-    send(BucketRemote(f"s3://{bucket}/a/b", environment), tmp_path, b"x")
+    upload_bytes(BucketRemote(f"s3://{bucket}/a/b", environment), tmp_path, b"x")
     import urllib.request
 
     with urllib.request.urlopen(f"{endpoint}/{bucket}?list-type=2") as answer:
-        assert f"<Key>a/b/{object_path(named(b'x').oid)}</Key>" in answer.read().decode()
-    assert receive(BucketRemote(f"s3://{bucket}/a/b/", environment), tmp_path, named(b"x"))[0] == b"x"
+        assert f"<Key>a/b/{object_path(object_of(b'x').oid)}</Key>" in answer.read().decode()
+    assert (
+        download_bytes(BucketRemote(f"s3://{bucket}/a/b/", environment), tmp_path, object_of(b"x"))[0] == b"x"
+    )
 
 
 def test_an_object_of_several_parts(endpoint: str, bucket: str, tmp_path: Path) -> None:
     remote = BucketRemote(f"s3://{bucket}", {"AWS_ENDPOINT_URL": endpoint})
-    data = varied(20_000_000)
-    assert send(remote, tmp_path, data) == len(data)
-    assert receive(remote, tmp_path, named(data), data[:10_000_000]) == (data, 10_000_000)
+    data = sample_bytes(20_000_000)
+    assert upload_bytes(remote, tmp_path, data) == len(data)
+    assert download_bytes(remote, tmp_path, object_of(data), data[:10_000_000]) == (data, 10_000_000)
 
 
 @pytest.mark.parametrize("size", [100, 20_000_000])
 def test_damaged_bytes_are_not_sent(tmp_path: Path, size: int) -> None:
     remote = BucketRemote(f"file://{tmp_path}/bucket", {})
-    wanted = named(varied(size))
-    (tmp_path / "file").write_bytes(varied(size, seed=1))
+    wanted = object_of(sample_bytes(size))
+    (tmp_path / "file").write_bytes(sample_bytes(size, seed=1))
     with (tmp_path / "file").open("rb") as file, pytest.raises(CorruptError, match="is damaged"):
         remote.uploads([wanted])[wanted.oid](file, int)
     assert not remote.downloads([wanted])
@@ -71,16 +75,16 @@ def test_damaged_bytes_are_not_sent(tmp_path: Path, size: int) -> None:
 def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
     remote = BucketRemote("s3://nowhere-at-all", {"AWS_ENDPOINT_URL": endpoint})
     with pytest.raises(TransferError, match="no such bucket") as caught:
-        send(remote, tmp_path, b"x")
+        upload_bytes(remote, tmp_path, b"x")
     assert not caught.value.retry
     with pytest.raises(TransferError, match="no such bucket"):
-        remote.downloads([named(b"x")])
+        remote.downloads([object_of(b"x")])
 
 
 def test_a_server_that_is_not_there(endpoint: str) -> None:
     remote = BucketRemote("s3://models", {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"})
     with pytest.raises(TransferError, match="can't be asked") as caught:
-        remote.uploads([named(b"x")])
+        remote.uploads([object_of(b"x")])
     assert caught.value.retry
     assert "AWS_ENDPOINT_URL" in caught.value.hint
     assert "retries" not in caught.value.message

@@ -11,7 +11,8 @@ from git_theta.store.folder import FolderRemote
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
 from git_theta.store.remote import TransferError
-from tests.helpers.remote_contract import RemoteContract, named, receive, send, varied
+from git_theta.testing.remotes import download_bytes, object_of, sample_bytes, upload_bytes
+from tests.helpers.remote_contract import RemoteContract
 
 
 @pytest.fixture
@@ -34,17 +35,17 @@ def permissions(path: Path) -> int:
 
 
 def test_it_is_laid_out_as_a_store(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
-    send(remote, tmp_path, b"x")
+    upload_bytes(remote, tmp_path, b"x")
     store = LocalStore(folder)
-    store.verify(named(b"x").oid)
-    assert permissions(store.path(named(b"x").oid)) == 0o444
+    store.verify(object_of(b"x").oid)
+    assert permissions(store.path(object_of(b"x").oid)) == 0o444
     assert list(store.tmp.iterdir()) == []
 
 
 def send_from_store(remote: FolderRemote, store: LocalStore, data: bytes) -> str:
     oid = store.put([data])
     with store.open(oid) as file:
-        remote.uploads([named(data)])[oid](file, int)
+        remote.uploads([object_of(data)])[oid](file, int)
     return oid
 
 
@@ -65,7 +66,7 @@ def test_a_file_whose_name_is_taken_by_another_is_copied(
         path.rename(tmp_path / "moved")
         path.write_bytes(b"y")
         path.chmod(0o444)
-        remote.uploads([named(b"x")])[oid](file, int)
+        remote.uploads([object_of(b"x")])[oid](file, int)
     assert (folder / object_path(oid)).read_bytes() == b"x"
 
 
@@ -79,17 +80,17 @@ def test_damaged_bytes_are_refused(folder: Path, tmp_path: Path, mode: int | Non
     store.path(oid).write_bytes(b"y")
     store.path(oid).chmod(0o444)
     with store.path(oid).open("rb") as file, pytest.raises(TransferError, match="is damaged"):
-        remote.uploads([named(b"x")])[oid](file, int)
+        remote.uploads([object_of(b"x")])[oid](file, int)
     assert [path for path in folder.rglob("*") if path.is_file()] == []
     assert store.path(oid).exists()
 
 
 def test_an_object_that_was_cut_off_is_replaced(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
-    send(remote, tmp_path, b"whole")
-    path = folder / object_path(named(b"whole").oid)
+    upload_bytes(remote, tmp_path, b"whole")
+    path = folder / object_path(object_of(b"whole").oid)
     path.unlink()
     path.write_bytes(b"who")
-    send(remote, tmp_path, b"whole")
+    upload_bytes(remote, tmp_path, b"whole")
     assert path.read_bytes() == b"whole"
 
 
@@ -112,7 +113,7 @@ def test_a_shared_folder(folder: Path, tmp_path: Path, mode: int, file: int, dir
 def test_a_share_that_is_not_mounted(tmp_path: Path) -> None:
     remote = FolderRemote(tmp_path / "share" / "models")
     with pytest.raises(TransferError, match="isn't there") as caught:
-        remote.uploads([named(b"x")])
+        remote.uploads([object_of(b"x")])
     assert "mounted" in caught.value.hint
     assert not (tmp_path / "share").exists()
 
@@ -122,7 +123,7 @@ def test_a_file_in_the_way(folder: Path, tmp_path: Path) -> None:
     folder.write_bytes(b"")
     remote = FolderRemote(folder)
     with pytest.raises(TransferError, match="can't be read: Not a directory"):
-        remote.uploads([named(b"x")])
+        remote.uploads([object_of(b"x")])
 
 
 @pytest.fixture
@@ -139,19 +140,19 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     remote = FolderRemote(small_disk / "theta")
     with pytest.raises(TransferError, match="No space left") as caught:
-        send(remote, tmp_path, varied(3_000_000))
+        upload_bytes(remote, tmp_path, sample_bytes(3_000_000))
     assert "free some disk space" in caught.value.hint
     assert not caught.value.retry
     assert [path for path in small_disk.rglob("*") if path.is_file()] == []
-    send(remote, tmp_path, b"small")
-    assert receive(remote, tmp_path, named(b"small"))[0] == b"small"
+    upload_bytes(remote, tmp_path, b"small")
+    assert download_bytes(remote, tmp_path, object_of(b"small"))[0] == b"small"
 
 
 def test_a_folder_on_a_read_only_file_system(small_disk: Path, tmp_path: Path) -> None:
     remote = FolderRemote(small_disk / "theta")
-    send(remote, tmp_path, b"x")
+    upload_bytes(remote, tmp_path, b"x")
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    assert receive(remote, tmp_path, named(b"x"))[0] == b"x"
+    assert download_bytes(remote, tmp_path, object_of(b"x"))[0] == b"x"
     with pytest.raises(TransferError, match="Read-only") as caught:
-        send(remote, tmp_path, b"y")
+        upload_bytes(remote, tmp_path, b"y")
     assert "permission" in caught.value.hint

@@ -1,89 +1,72 @@
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
+from git_theta import registry as plugins
+from git_theta.store import remote_factory
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.folder import FolderRemote
-from git_theta.store.remote import Remote, TransferError
-from git_theta.store.remote_factory import SshPlace, objects_folder, remote_at, shared_mode, ssh_place
+from git_theta.store.lfs.client import LfsRemote
+from git_theta.store.remote import Remote, RemoteContext, TransferError
+from git_theta.store.remote_factory import open_url, registry
 from git_theta.store.ssh import SshRemote
 
 
-def at(url: str, base: Path) -> Remote:
-    return remote_at(
-        url, http=lambda address: FolderRemote(Path("lfs") / address), ssh=["ssh"], environment={}, base=base
-    )
+def open_at(url: str, folder: Path, **settings: str) -> Remote:
+    return open_url(url, RemoteContext(folder, {}, settings))
 
 
 def test_folders(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     for url in ("a b", str(tmp_path / "a b"), f"file://{tmp_path}/a%20b"):
-        remote = at(url, tmp_path)
+        remote = open_at(url, tmp_path)
         assert isinstance(remote, FolderRemote)
         assert remote.url == str(tmp_path / "a b")
 
 
-def test_a_folder_with_a_colon_is_no_host(tmp_path: Path) -> None:
+def test_a_folder_whose_name_looks_like_a_host(tmp_path: Path) -> None:
     (tmp_path / "a:b").mkdir()
-    assert isinstance(at("a:b", tmp_path), FolderRemote)
-    assert isinstance(at("./x:y", tmp_path), FolderRemote)
-
-
-def test_repositories_have_a_folder_for_objects(tmp_path: Path) -> None:
-    subprocess.run(["git", "init", "-q", "--bare", tmp_path / "bare.git"], check=True)
-    subprocess.run(["git", "init", "-q", tmp_path / "work"], check=True)
-    assert objects_folder(tmp_path / "bare.git") == tmp_path / "bare.git/theta"
-    assert objects_folder(tmp_path / "bare") == tmp_path / "bare.git/theta"
-    assert objects_folder(tmp_path / "work") == tmp_path / "work/.git/theta"
-    assert objects_folder(tmp_path) == tmp_path
+    assert isinstance(open_at("a:b", tmp_path), FolderRemote)
+    assert isinstance(open_at("./x:y", tmp_path), FolderRemote)
 
 
 def test_lfs_servers(tmp_path: Path) -> None:
-    assert at("https://host/path", tmp_path).url == "lfs/https:/host/path"
+    remote = open_at("HTTPS://me:secret@host/path/", tmp_path)
+    assert isinstance(remote, LfsRemote)
+    assert remote.url == "https://host/path"
 
 
 def test_buckets(tmp_path: Path) -> None:
     pytest.importorskip("obstore")
-    remote = at("s3://bucket/prefix", tmp_path)
+    remote = open_at("s3://bucket/prefix", tmp_path)
     assert isinstance(remote, BucketRemote)
     assert remote.url == "s3://bucket/prefix"
 
 
-def test_ssh(tmp_path: Path) -> None:
-    remote = at("ssh://me@host:22/a/b.git", tmp_path)
-    assert isinstance(remote, SshRemote)
-    assert remote.url == "ssh://me@host:22/a/b.git"
-
-
 @pytest.mark.parametrize(
-    ("url", "place"),
+    ("url", "shown"),
     [
-        ("ssh://host/a", SshPlace("host", None, "/a")),
-        ("ssh://me@host:2222/a%20b.git", SshPlace("me@host", 2222, "/a b.git")),
-        ("git+ssh://host/~me/a", SshPlace("host", None, "~me/a")),
-        ("ssh://[::1]:22/a", SshPlace("::1", 22, "/a")),
-        ("me@host:a/b.git", SshPlace("me@host", None, "a/b.git")),
-        ("host:/a", SshPlace("host", None, "/a")),
-        ("[::1]:a", SshPlace("::1", None, "a")),
-        ("https://host/a", None),
-        ("/a:b", None),
-        ("../a:b", None),
-        ("a", None),
+        ("ssh://me@host:22/a/b.git", "ssh://me@host:22/a/b.git"),
+        ("git+ssh://host/a", "ssh://host/a"),
+        ("me@host:a/b.git", "ssh://me@host/a/b.git"),
     ],
 )
-def test_places_reached_by_ssh(url: str, place: SshPlace | None) -> None:
-    assert ssh_place(url) == place
+def test_hosts_that_ssh_reaches(url: str, shown: str, tmp_path: Path) -> None:
+    remote = open_at(url, tmp_path)
+    assert isinstance(remote, SshRemote)
+    assert remote.url == shown
 
 
 @pytest.mark.parametrize(
     "url", ["ftp://host/a", "file://host/a", "ssh://host:x/a", "ssh://-oProxyCommand=x/a"]
 )
-def test_what_is_no_place(url: str, tmp_path: Path) -> None:
+def test_urls_that_cannot_be_opened(url: str, tmp_path: Path) -> None:
     with pytest.raises(TransferError):
-        at(url, tmp_path)
+        open_at(url, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -95,16 +78,57 @@ def test_what_is_no_place(url: str, tmp_path: Path) -> None:
         "file://joe:s3cret@host/a",
     ],
 )
-def test_passwords_are_not_shown(url: str, tmp_path: Path) -> None:
+def test_errors_show_no_password(url: str, tmp_path: Path) -> None:
     with pytest.raises(TransferError) as caught:
-        at(url, tmp_path)
+        open_at(url, tmp_path)
     assert "s3cret" not in str(caught.value)
     assert "host" in caught.value.message
 
 
-@pytest.mark.parametrize(
-    ("value", "mode"),
-    [("group", 0o660), ("TRUE", 0o660), ("all", 0o664), ("0640", 0o640), ("umask", None), ("", None)],
-)
-def test_shared_repositories(value: str, mode: int | None) -> None:
-    assert shared_mode(value) == mode
+def test_an_unknown_scheme_names_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(TransferError, match="'ftp'; known: http, https, s3") as caught:
+        open_at("ftp://host/a", tmp_path)
+    assert "git_theta.remotes" in caught.value.hint
+
+
+class Mirror:
+    """A kind of remote, as a package may offer it: opens the folder that the URL names as its host."""
+
+    def open(self, url: str, context: RemoteContext) -> Remote:
+        if url.endswith("broken"):
+            raise RuntimeError("out of order")
+        return FolderRemote(context.folder / url.partition("://")[2])
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package that offers the scheme `mirror`."""
+    point = EntryPoint("mirror", f"{__name__}:Mirror", "git_theta.remotes")
+    monkeypatch.setattr(plugins, "_scan", lambda group: [point] if group == "git_theta.remotes" else [])
+    registry.cache_clear()
+    yield
+    registry.cache_clear()
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_scheme_of_a_package(tmp_path: Path) -> None:
+    remote = open_at("Mirror://x", tmp_path)
+    assert isinstance(remote, FolderRemote)
+    assert remote.url == str(tmp_path / "x")
+
+
+@pytest.mark.usefixtures("offered")
+def test_a_kind_that_fails_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TransferError, match=r"mirror://broken can't be opened: RuntimeError: out of order"):
+        open_at("mirror://broken", tmp_path)
+
+
+def test_every_scheme_has_a_kind_that_can_be_loaded() -> None:
+    kinds = registry()
+    assert {offer.name for offer in kinds.offers() if offer.health.state == "ok"} >= {
+        "s3",
+        "ssh",
+        "file",
+        "https",
+    }
+    assert remote_factory.registry() is kinds

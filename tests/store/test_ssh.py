@@ -16,8 +16,9 @@ from git_theta.store.names import object_path
 from git_theta.store.remote import RemoteObject, TransferError
 from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
 from git_theta.store.ssh_session import remote_command
+from git_theta.testing.remotes import download_bytes, object_of, sample_bytes, upload_bytes
 from tests.helpers import sshd
-from tests.helpers.remote_contract import RemoteContract, named, receive, send, varied
+from tests.helpers.remote_contract import RemoteContract
 from tests.helpers.sshd import Server
 
 
@@ -81,6 +82,9 @@ def tools(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 class TestShells(RemoteContract):
     """The script in every shell at hand, with few tools beside it."""
 
+    # There is no `sha256sum`.
+    checks_uploads = False
+
     @pytest.fixture
     def remote(self, tools: Path, bare: Path, tmp_path: Path) -> Iterator[SshRemote]:
         run = f'PATH={shlex.quote(str(tools))} exec sh -c "$1"'
@@ -98,10 +102,10 @@ def files(bare: Path) -> list[Path]:
 
 def test_it_is_laid_out_as_a_store(bare: Path, tmp_path: Path) -> None:
     with here(tmp_path, bare) as remote:
-        send(remote, tmp_path, b"x")
+        upload_bytes(remote, tmp_path, b"x")
     store = LocalStore(bare / "theta")
-    store.verify(named(b"x").oid)
-    assert store.path(named(b"x").oid).stat().st_mode & 0o777 == 0o444
+    store.verify(object_of(b"x").oid)
+    assert store.path(object_of(b"x").oid).stat().st_mode & 0o777 == 0o444
     assert not any(store.tmp.iterdir())
     assert not (bare / "oops").exists()
 
@@ -112,8 +116,8 @@ def test_it_is_laid_out_as_a_store(bare: Path, tmp_path: Path) -> None:
 def test_a_shared_repository(bare: Path, tmp_path: Path, shared: str, file: int, directory: int) -> None:
     subprocess.run(["git", "-C", bare, "config", "core.sharedRepository", shared], check=True)
     with here(tmp_path, bare, 'umask 077; exec sh -c "$1"') as remote:
-        send(remote, tmp_path, b"x")
-    path = bare / "theta" / object_path(named(b"x").oid)
+        upload_bytes(remote, tmp_path, b"x")
+    path = bare / "theta" / object_path(object_of(b"x").oid)
     assert path.stat().st_mode & 0o777 == file
     assert path.parent.stat().st_mode & 0o777 == directory
 
@@ -121,25 +125,25 @@ def test_a_shared_repository(bare: Path, tmp_path: Path, shared: str, file: int,
 def test_a_work_tree_and_a_name_without_git(bare: Path, tmp_path: Path) -> None:
     subprocess.run(["git", "init", "-q", tmp_path / "work"], check=True)
     with here(tmp_path, tmp_path / "work") as remote:
-        send(remote, tmp_path, b"x")
-    assert (tmp_path / "work/.git/theta" / object_path(named(b"x").oid)).exists()
+        upload_bytes(remote, tmp_path, b"x")
+    assert (tmp_path / "work/.git/theta" / object_path(object_of(b"x").oid)).exists()
     with here(tmp_path, str(bare).removesuffix(".git")) as remote:
-        send(remote, tmp_path, b"x")
-    assert (bare / "theta" / object_path(named(b"x").oid)).exists()
+        upload_bytes(remote, tmp_path, b"x")
+    assert (bare / "theta" / object_path(object_of(b"x").oid)).exists()
 
 
 def test_a_path_from_home(bare: Path, tmp_path: Path) -> None:
     home = shlex.quote(str(tmp_path))
     run = f'cd /; HOME={home} exec sh -c "$1"'
     with here(tmp_path, f"~/{bare.name}", run) as remote:
-        assert remote.uploads([named(b"x")])
+        assert remote.uploads([object_of(b"x")])
 
 
 @pytest.mark.parametrize("path", ["-rf", "~$(touch oops)/x", "$(touch oops)", "`touch oops`", "a;touch oops"])
 def test_paths_are_not_run(tmp_path: Path, path: str) -> None:
     run = f'cd {shlex.quote(str(tmp_path))}; exec sh -c "$1"'
     with here(tmp_path, path, run) as remote, pytest.raises(TransferError, match="no repository there"):
-        remote.uploads([named(b"x")])
+        remote.uploads([object_of(b"x")])
     assert not (tmp_path / "oops").exists()
 
 
@@ -157,8 +161,8 @@ def test_hosts_that_are_options(host: str) -> None:
 
 def test_noise_of_start_up_files_is_skipped(bare: Path, tmp_path: Path) -> None:
     with here(tmp_path, bare, 'echo Welcome; echo; exec sh -c "$1"') as remote:
-        send(remote, tmp_path, b"x")
-        assert receive(remote, tmp_path, named(b"x"))[0] == b"x"
+        upload_bytes(remote, tmp_path, b"x")
+        assert download_bytes(remote, tmp_path, object_of(b"x"))[0] == b"x"
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_a_server_for_git_alone(bare: Path, tmp_path: Path, script: str) -> None
         here(tmp_path, bare, script) as remote,
         pytest.raises(TransferError, match="other than Git") as caught,
     ):
-        remote.uploads([named(b"x")])
+        remote.uploads([object_of(b"x")])
     assert "theta.remote.NAME.url" in caught.value.hint
     assert not caught.value.retry
 
@@ -193,7 +197,7 @@ def test_a_server_that_can_not_be_reached(bare: Path, tmp_path: Path, words: str
         here(tmp_path, bare, script) as remote,
         pytest.raises(TransferError, match="can't be reached") as caught,
     ):
-        remote.downloads([named(b"x")])
+        remote.downloads([object_of(b"x")])
     assert words in str(caught.value)
     assert caught.value.retry is retry
 
@@ -201,7 +205,7 @@ def test_a_server_that_can_not_be_reached(bare: Path, tmp_path: Path, words: str
 def test_ssh_is_not_installed() -> None:
     remote = SshRemote(["/nowhere/ssh"], "host", None, "/path")
     with pytest.raises(TransferError, match="can't be run"):
-        remote.uploads([named(b"x")])
+        remote.uploads([object_of(b"x")])
 
 
 @pytest.fixture
@@ -227,26 +231,26 @@ def killable(server: Server, bare: Path, tmp_path: Path) -> Iterator[SshRemote]:
 def test_a_connection_that_is_cut_while_sending(
     killable: SshRemote, cut: Callable[[int], None], bare: Path, tmp_path: Path
 ) -> None:
-    data = varied(9_000_000)
-    oid = named(data).oid
+    data = sample_bytes(9_000_000)
+    oid = object_of(data).oid
     (tmp_path / "file").write_bytes(data)
-    uploads = killable.uploads([named(data)])
+    uploads = killable.uploads([object_of(data)])
     with (tmp_path / "file").open("rb") as file:
         with pytest.raises(TransferError, match="connection was lost") as caught:
             uploads[oid](file, cut)
         assert caught.value.retry
         assert not (bare / "theta" / object_path(oid)).exists()
         uploads[oid](file, int)
-    assert receive(killable, tmp_path, named(data))[0] == data
+    assert download_bytes(killable, tmp_path, object_of(data))[0] == data
     assert [path.name for path in (bare / "theta/objects").rglob("*") if path.is_file()] == [oid]
 
 
 def test_a_connection_that_is_cut_while_fetching(
     killable: SshRemote, cut: Callable[[int], None], tmp_path: Path
 ) -> None:
-    data = varied(9_000_000)
-    send(killable, tmp_path, data)
-    downloads = killable.downloads([named(data)])
+    data = sample_bytes(9_000_000)
+    upload_bytes(killable, tmp_path, data)
+    downloads = killable.downloads([object_of(data)])
     counts: list[int] = []
 
     def count_and_cut(count: int) -> None:
@@ -255,21 +259,21 @@ def test_a_connection_that_is_cut_while_fetching(
 
     with (tmp_path / "part").open("w+b") as file:
         with pytest.raises(TransferError, match="connection was lost") as caught:
-            downloads[named(data).oid](file, 0, count_and_cut)
+            downloads[object_of(data).oid](file, 0, count_and_cut)
         file.seek(0)
         have = file.read()
     assert caught.value.retry
     assert have == data[: sum(counts)]
     assert have
-    assert receive(killable, tmp_path, named(data), have) == (data, len(data) - len(have))
+    assert download_bytes(killable, tmp_path, object_of(data), have) == (data, len(data) - len(have))
 
 
 def test_bytes_that_are_damaged_on_the_way(bare: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"other")
     with here(tmp_path, bare) as remote:
-        uploads = remote.uploads([named(b"right")])
+        uploads = remote.uploads([object_of(b"right")])
         with (tmp_path / "file").open("rb") as file, pytest.raises(TransferError, match="damaged"):
-            uploads[named(b"right").oid](file, int)
+            uploads[object_of(b"right").oid](file, int)
     assert files(bare) == []
 
 
@@ -289,21 +293,21 @@ def test_a_full_disk(small_disk: Path, server: Server, tmp_path: Path) -> None:
     bare = small_disk / "bare"
     with SshRemote(server.command, "127.0.0.1", server.port, str(bare)) as remote:
         with pytest.raises(TransferError, match="No space left") as caught:
-            send(remote, tmp_path, varied(30_000_000))
+            upload_bytes(remote, tmp_path, sample_bytes(30_000_000))
         assert "free some disk space" in caught.value.hint
         assert not caught.value.retry
-        send(remote, tmp_path, b"small")
-    assert [path.name for path in files(bare)] == [named(b"small").oid]
+        upload_bytes(remote, tmp_path, b"small")
+    assert [path.name for path in files(bare)] == [object_of(b"small").oid]
 
 
 def test_a_repository_that_is_read_only(small_disk: Path, tmp_path: Path) -> None:
     bare = small_disk / "bare"
     with here(tmp_path, bare) as remote:
-        send(remote, tmp_path, b"x")
+        upload_bytes(remote, tmp_path, b"x")
         subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-        assert receive(remote, tmp_path, named(b"x"))[0] == b"x"
+        assert download_bytes(remote, tmp_path, object_of(b"x"))[0] == b"x"
         with pytest.raises(TransferError, match="Read-only") as caught:
-            send(remote, tmp_path, b"y")
+            upload_bytes(remote, tmp_path, b"y")
     assert "permission" in caught.value.hint
 
 
@@ -311,7 +315,7 @@ def test_few_connections_are_made(bare: Path, tmp_path: Path) -> None:
     script = f'echo >>{shlex.quote(str(tmp_path))}/count; exec sh -c "$1"'
     with here(tmp_path, bare, script) as remote:
         for number in range(20):
-            send(remote, tmp_path, b"%d" % number)
+            upload_bytes(remote, tmp_path, b"%d" % number)
     assert (tmp_path / "count").read_text() == "\n"
 
 
@@ -340,7 +344,7 @@ def test_a_command_line_with_options(bare: Path, tmp_path: Path) -> None:
     program = shlex.quote(*pretend(tmp_path, 'shift; exec sh -c "$1"'))
     command = ssh_command({}, {"GIT_SSH_COMMAND": f"{program} -4"})
     with SshRemote(command, "host", None, str(bare)) as remote:
-        send(remote, tmp_path, b"x")
+        upload_bytes(remote, tmp_path, b"x")
 
 
 def hostile(folder: Path, size: str) -> SshRemote:
@@ -357,7 +361,7 @@ def hostile(folder: Path, size: str) -> SshRemote:
 )
 @pytest.mark.parametrize("known", [True, False])
 def test_a_host_that_sends_another_size(tmp_path: Path, size: str, known: bool) -> None:
-    wanted = RemoteObject(named(b"a").oid, 1 if known else None)
+    wanted = RemoteObject(object_of(b"a").oid, 1 if known else None)
     with (
         hostile(tmp_path, size) as remote,
         (tmp_path / "part").open("w+b") as file,
@@ -369,19 +373,22 @@ def test_a_host_that_sends_another_size(tmp_path: Path, size: str, known: bool) 
 
 @pytest.mark.parametrize("answer", ["yes", "-1 {oid}", "x {oid}", "1", "1 " + "b" * 64, ""])
 def test_a_host_that_answers_nonsense(tmp_path: Path, answer: str) -> None:
-    answer = answer.format(oid=named(b"a").oid)
+    answer = answer.format(oid=object_of(b"a").oid)
     script = f"echo 'git-theta 1'; read -r x; read -r x; echo {shlex.quote(answer)}; echo end; read -r x"
     with (
         here(tmp_path, "/p", script) as remote,
         pytest.raises(TransferError, match="doesn't answer as it should"),
     ):
-        remote.downloads([named(b"a")])
+        remote.downloads([object_of(b"a")])
 
 
 def test_settings_of_the_host_do_not_change_sizes(bare: Path, tmp_path: Path) -> None:
     run = 'BLOCK_SIZE=human-readable QUOTING_STYLE=shell-always TIME_STYLE=full-iso exec sh -c "$1"'
-    data = [varied(size, size) for size in range(5_000, 5_600)]
+    data = [sample_bytes(size, size) for size in range(5_000, 5_600)]
     with here(tmp_path, bare, f"export BLOCK_SIZE QUOTING_STYLE TIME_STYLE; {run}") as remote:
-        send(remote, tmp_path, data[0])
-        send(remote, tmp_path, data[-1])
-        assert set(remote.downloads(list(map(named, data)))) == {named(data[0]).oid, named(data[-1]).oid}
+        upload_bytes(remote, tmp_path, data[0])
+        upload_bytes(remote, tmp_path, data[-1])
+        assert set(remote.downloads(list(map(object_of, data)))) == {
+            object_of(data[0]).oid,
+            object_of(data[-1]).oid,
+        }

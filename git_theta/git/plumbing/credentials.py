@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 from git_theta.store.credential import Credential
-from git_theta.store.lfs.http_settings import user_and_password
+from git_theta.store.urls import user_and_password
 
 #: Answers Git from variables, which, unlike arguments, other users of the machine can't see.
 _HELPER = (

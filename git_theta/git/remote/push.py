@@ -1,9 +1,11 @@
-"""Push: send the objects that pushed commits need, before Git sends the commits."""
+"""Push: upload the objects that pushed commits need, before Git pushes the commits."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, MissingObjectError, UsageError
 from git_theta.git.plumbing.command import Git
@@ -15,10 +17,14 @@ from git_theta.git.remote.remotes import connected, open_remote, push_url
 from git_theta.git.repository.manifest_walk import Version, blobs_of, in_index, objects_of
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
-from git_theta.store.lfs.http_settings import same_server, without_password
+from git_theta.store.local import LocalStore
 from git_theta.store.remote import Remote, RemoteObject, TransferError
 from git_theta.store.transfer import push, remote_has, remote_lacks
 from git_theta.store.transfer_pool import Transferred
+from git_theta.store.urls import same_server, without_password
+
+if TYPE_CHECKING:
+    from git_theta.store.lfs.client import LfsRemote
 
 #: Objects of checked-out versions that are looked for, though an earlier push should have sent them.
 _SAMPLE = 100
@@ -27,39 +33,42 @@ _SAMPLE = 100
 def push_updates(
     repository: Repository, name: str, url: str, updates: Sequence[RefUpdate]
 ) -> Transferred | None:
-    """Send what the remote lacks of the objects that a push needs; `None` if it needs none.
+    """Upload what the remote lacks of the objects that a push needs; `None` if it needs none.
 
     Args:
         repository: The repository.
-        name: The remote's name, or its URL again if it has none.
-        url: Where Git pushes to.
-        updates: What the push does.
+        name: Name of the remote, or its URL again if it has no name.
+        url: The URL that Git pushes to.
+        updates: The refs that the push updates.
 
     Raises:
         MissingObjectError: An object is neither here nor there.
         ThetaError: The remote can't be reached, or refuses.
     """
-    by_git = _carries_pointers(repository, url, updates)
+    git_pushes_pointers = _git_pushes_pointers(repository, url, updates)
     versions = pushed_manifests(repository.git, name, url, updates)
     if not versions:
         return None
     refs = [update.ref for update in updates if update.new]
     ref = refs[0] if len(refs) == 1 else None
-    place = open_remote(repository, name, "upload", ref, push_url(repository.git, name, url))
-    with connected(place) as remote:
-        further = _unsent(repository, remote, [update.new for update in updates if update.new], versions)
-        return send_objects(repository, remote, url, [*versions.values(), *further], pointers=not by_git)
+    opened = open_remote(repository, name, "upload", ref, push_url(repository.git, name, url))
+    with connected(opened) as remote:
+        tips = [update.new for update in updates if update.new]
+        further = _unsent_checkouts(repository, remote, tips, versions)
+        return send_objects(
+            repository, remote, url, [*versions.values(), *further], pointers=not git_pushes_pointers
+        )
 
 
 def send_objects(
     repository: Repository, remote: Remote, url: str, versions: Iterable[Version], pointers: bool = True
 ) -> Transferred | None:
-    """Send what a remote lacks of the objects of some manifests; `None` if they have none.
+    """Upload what a remote lacks of the objects of some manifests; `None` if they have none.
 
     Args:
         repository: The repository.
-        remote: Where the objects go.
-        url: Where Git pushes to. If the objects go to a Git LFS server, pointers to them go there.
+        remote: The place for the objects.
+        url: The URL that Git pushes to. For objects on a Git LFS server, pointers are pushed there.
         versions: The manifests.
         pointers: Whether pointers may be pushed.
 
@@ -67,93 +76,150 @@ def send_objects(
         MissingObjectError: An object is neither here nor there.
         ThetaError: The remote can't be reached, or an object couldn't be sent.
     """
-    store = repository.store
-    objects = objects_of(versions, store.has)
-    if not objects:
+    objects = _divide(repository.store, objects_of(versions, repository.store.has))
+    if not objects.here and not objects.elsewhere:
         return None
-    sizes = {oid: store.size(oid) for oid in sorted(objects)}
-    here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
-    elsewhere = [RemoteObject(oid, objects[oid]) for oid, size in sizes.items() if size is None]
-    # As after a clone that fetched only what it needed.
-    absent = {each.oid for each in elsewhere} - remote_has(remote, elsewhere)
-    if absent:
-        raise MissingObjectError(
-            f"{len(absent)} of {len(objects)} objects that the push needs are neither here nor at "
-            f"{remote.url}, for example {min(absent)}",
-            "fetch them from where they are: git theta fetch --all",
-        )
-    wanted = pointers and remote.pointers and repository.settings.pointers
-    sized = {each.oid: each.size for each in (*here, *elsewhere) if each.size}
+    _require_elsewhere(remote, objects)
+    server = _lfs_server(remote) if pointers and repository.settings.pointers else None
+    if server is None:
+        return _upload(remote, objects.here, repository.store)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(_early_draft, repository.git, url, sized) if wanted else None
-        with progress(f"sending to {remote.url}", sum(each.size or 0 for each in here)) as advance:
-            done = push(remote, here, store, advance)
-    if done.failed:
-        oid, reason = next(iter(done.failed.items()))
-        raise TransferError(
-            f"{len(done.failed)} of {len(here)} objects couldn't be sent to {remote.url}, for example {oid}: "
-            f"{reason.message}",
-            reason.hint or "what was sent stays there; try again",
-        )
-    if first:
-        try:
-            publish(_admitted(repository.git, url, remote), url, sized, first.result())
-        except GitError as error:
-            note(
-                f"{remote.url} doesn't take {REF}, so its garbage collection may remove objects "
-                f"(to be silent: git config theta.pointers false): {error.message}"
-            )
+        early = pool.submit(_early_commit, repository.git, url, objects.sizes)
+        done = _upload(remote, objects.here, repository.store)
+    _publish_pointers(repository.git, server, url, objects.sizes, early.result())
     return done
 
 
-def _early_draft(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit | None:
-    """A draft made while objects are sent, if that's possible without asking the user anything."""
+@dataclass(frozen=True, slots=True)
+class _PushedObjects:
+    """The objects that a push needs.
+
+    Attributes:
+        here: Objects in the local store.
+        elsewhere: Objects that only the remote may have, as after a clone that fetched only what it needed.
+    """
+
+    here: Sequence[RemoteObject]
+    elsewhere: Sequence[RemoteObject]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes in bytes by name, where they are known."""
+        return {each.oid: each.size for each in (*self.here, *self.elsewhere) if each.size}
+
+
+def _divide(store: LocalStore, objects: Mapping[str, int | None]) -> _PushedObjects:
+    """Divide objects, given by name with their sizes in manifests, by whether the store has them."""
+    sizes = {oid: store.size(oid) for oid in sorted(objects)}
+    return _PushedObjects(
+        here=[RemoteObject(oid, size) for oid, size in sizes.items() if size is not None],
+        elsewhere=[RemoteObject(oid, objects[oid]) for oid, size in sizes.items() if size is None],
+    )
+
+
+def _require_elsewhere(remote: Remote, objects: _PushedObjects) -> None:
+    """Check that the remote has every object that isn't here.
+
+    Raises:
+        MissingObjectError: It lacks one.
+    """
+    absent = {each.oid for each in objects.elsewhere} - remote_has(remote, objects.elsewhere)
+    if absent:
+        total = len(objects.here) + len(objects.elsewhere)
+        raise MissingObjectError(
+            f"{len(absent)} of {total} objects that the push needs are neither here nor at "
+            f"{remote.url}, for example {min(absent)}",
+            "fetch them from where they are: git theta fetch --all",
+        )
+
+
+def _upload(remote: Remote, objects: Sequence[RemoteObject], store: LocalStore) -> Transferred:
+    """Upload objects that the remote lacks.
+
+    Raises:
+        TransferError: One couldn't be sent. Others may have been.
+    """
+    with progress(f"sending to {remote.url}", sum(each.size or 0 for each in objects)) as advance:
+        done = push(remote, objects, store, advance)
+    if done.failed:
+        oid, reason = next(iter(done.failed.items()))
+        raise TransferError(
+            f"{len(done.failed)} of {len(objects)} objects couldn't be sent to {remote.url}, for example "
+            f"{oid}: {reason.message}",
+            reason.hint or "what was sent stays there; try again",
+        )
+    return done
+
+
+def _lfs_server(remote: Remote) -> LfsRemote | None:
+    """The remote if it is a Git LFS server: those delete objects that no pointer in the repository names."""
+    from git_theta.store.lfs.client import LfsRemote
+
+    return remote if isinstance(remote, LfsRemote) else None
+
+
+def _early_commit(git: Git, url: str, sizes: Mapping[str, int]) -> PointerCommit | None:
+    """A commit of pointers, made while objects are sent, if the user needn't be asked for a password."""
     if not url.startswith(("http://", "https://")):
         return None
     try:
-        return make_commit(git.silent(), url, objects)
+        return make_commit(git.silent(), url, sizes)
     except GitError:
         return None
 
 
-def _unsent(
+def _publish_pointers(
+    git: Git, server: LfsRemote, url: str, sizes: Mapping[str, int], early: PointerCommit | None
+) -> None:
+    """Push pointers to objects, or tell the user that the repository's host doesn't take them."""
+    if server.credential and same_server(url, server.url):
+        # The user has been asked for the password already.
+        git = knowing(git, url, server.credential)
+    try:
+        publish(git, url, sizes, early)
+    except GitError as error:
+        note(
+            f"{server.url} doesn't take {REF}, so its garbage collection may remove objects "
+            f"(to be silent: git config theta.pointers false): {error.message}"
+        )
+
+
+def _unsent_checkouts(
     repository: Repository, remote: Remote, tips: Sequence[str], versions: Mapping[str, Version]
 ) -> list[Version]:
-    """Of the pushed tips, what is checked out, if an earlier push came without its objects.
+    """Checked-out versions that the pushed tips contain and whose objects an earlier push didn't send.
 
-    That's what `git push --no-verify` does. Looking for some of the objects is enough to see it, and costs
-    one more question.
+    `git push --no-verify` causes that. A sample of the objects is enough to notice, and costs one request.
+
+    Args:
+        repository: The repository.
+        remote: The place for the objects.
+        tips: Pushed commits.
+        versions: Versions that this push brings anyway, by blob id.
     """
     others = [version for version in in_index(repository.git) if version.oid not in versions]
     if not others:
         return []
     pushed = blobs_of(repository.git, tips)
     others = [version for version in others if version.oid in pushed]
-    store, ours = repository.store, objects_of(versions.values())
-    sizes = {oid: store.size(oid) for oid in sorted(objects_of(others).keys() - ours.keys())}
+    store, known = repository.store, objects_of(versions.values())
+    sizes = {oid: store.size(oid) for oid in sorted(objects_of(others).keys() - known.keys())}
     here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
     return others if remote_lacks(remote, here[:_SAMPLE]) else []
 
 
-def _carries_pointers(repository: Repository, url: str, updates: Sequence[RefUpdate]) -> bool:
-    """Whether Git itself is about to push the pointers' ref, as for a mirror.
+def _git_pushes_pointers(repository: Repository, url: str, updates: Sequence[RefUpdate]) -> bool:
+    """Whether Git itself pushes the ref of pointers, as from a mirror.
 
     Raises:
-        UsageError: It's about to delete that.
+        UsageError: The push would delete the ref.
     """
     found = [update for update in updates if update.ref == REF]
     if repository.settings.pointers and any(not update.new for update in found):
-        place = without_password(url)
+        shown = without_password(url)
         raise UsageError(
-            f"this push would delete {REF} at {place}, which keeps its objects from garbage collection",
-            f"to have it here and push it, too: git fetch {place} {REF}:{REF}; "
+            f"this push would delete {REF} at {shown}, which keeps its objects from garbage collection",
+            f"to have it here and push it, too: git fetch {shown} {REF}:{REF}; "
             "to delete it: git -c theta.pointers=false push",
         )
     return bool(found)
-
-
-def _admitted(git: Git, url: str, remote: Remote) -> Git:
-    """Git that uses what the user has already been asked for, if it's for the same server."""
-    if remote.credential and same_server(url, remote.url):
-        return knowing(git, url, remote.credential)
-    return git

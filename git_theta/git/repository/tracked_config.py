@@ -10,7 +10,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.repository import Repository
 from git_theta.settings import TRACKED
-from git_theta.store.remote_factory import is_bucket
+from git_theta.store.urls import is_bucket
 
 _LFS_CONFIG = ".lfsconfig"
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from threading import Lock
 
 from git_theta.store.credential import Credential, Credentials
-from git_theta.store.lfs.http_settings import user_and_password
+from git_theta.store.urls import user_and_password
 
 #: How many wrong passwords are tried.
 _TRIES = 3

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from git_theta.store.lfs.http_settings import http_url
 from git_theta.store.remote import RemoteObject, TransferError
+from git_theta.store.urls import http_url
 
 #: What requests and answers of the API are.
 MEDIA_TYPE = "application/vnd.git-lfs+json"

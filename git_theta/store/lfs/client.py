@@ -20,10 +20,11 @@ from git_theta.store.lfs.batch import MEDIA_TYPE, Action, Offer, batch_answer, b
 from git_theta.store.lfs.endpoint import Endpoint, Operation
 from git_theta.store.lfs.errors import means_no_objects, object_error, status_error
 from git_theta.store.lfs.http_client import Body, HttpClient, copy_body, no_body
-from git_theta.store.lfs.http_settings import HttpSettings, same_server, without_password
+from git_theta.store.lfs.http_settings import HttpSettings
 from git_theta.store.lfs.ssh_auth import SshAuthenticator
-from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
-from git_theta.store.sha256 import check_sha256, map_file
+from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
+from git_theta.store.sha256 import checked_bytes, map_file
+from git_theta.store.urls import same_server, without_password
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -59,6 +60,16 @@ class _Ready:
     begun: float
 
 
+class LfsKind:
+    """Git LFS servers, by the URL of their API."""
+
+    def open(self, url: str, context: RemoteContext) -> LfsRemote:
+        """The remote; see `RemoteKind.open`."""
+        return LfsRemote(
+            Endpoint(url.rstrip("/")), context.settings, context.credentials, context.environment, context.ref
+        )
+
+
 class LfsRemote:
     """A Git LFS server, for pushing or for fetching.
 
@@ -83,7 +94,6 @@ class LfsRemote:
         environment = os.environ if environment is None else environment
         self.url = without_password(endpoint.url)
         self.batch_size = _BATCH
-        self.pointers = True
         self._endpoint = endpoint
         self._ref = ref
         self._clock = clock
@@ -93,7 +103,7 @@ class LfsRemote:
 
     @property
     def credential(self) -> Credential | None:
-        """See `Remote.credential`."""
+        """The user name and password that opened the server; `None` if it needed none."""
         return self._access.credential
 
     def admit(self, operation: Operation) -> None:
@@ -265,7 +275,7 @@ class _Upload:
         data = map_file(file)
         if not self.sent:
             # Servers that hand uploads on to other storage don't check them.
-            check_sha256(data, self.ready.oid)
+            checked_bytes(file, self.ready.oid)
             self.remote.upload(self.ready, data, advance)
             self.sent = True
         if self.verify:

@@ -6,34 +6,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from git_theta.runtime.gitconfig import pairs, values
+from git_theta.store.ssh_address import SSH_SCHEMES, SshAddress, ssh_address
+from git_theta.store.urls import url_scheme
 
 Operation = Literal["upload", "download"]
 
 #: What a repository's own `.lfsconfig` may set: anyone who can push to the repository writes that file.
 _SAFE = re.compile(r"lfs\.(url|pushurl|gitprotocol)|remote\..+\.lfsurl")
-
-_SSH_SCHEMES = ("ssh", "git+ssh", "ssh+git")
-
-#: `user@host:path`; the host may be an IPv6 address in brackets. A slash before the colon makes it a path.
-_SCP = re.compile(r"(?:(?P<user>[^/@:\[\]]+)@)?(?P<host>\[[^/\]]+\]|[^/:@\[\]]+):(?P<path>.*)")
-
-
-@dataclass(frozen=True, slots=True)
-class SshAddress:
-    """A repository reached by SSH, where `git-lfs-authenticate` says how to reach its objects.
-
-    Attributes:
-        host: With the user before it, as `git@example.com`.
-        port: `None` for the usual one.
-        path: The repository's, as that host understands it.
-    """
-
-    host: str
-    port: int | None
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +100,12 @@ def _merged(settings: Mapping[str, str], lfsconfig: Mapping[str, str]) -> dict[s
 
 
 def _as_server(url: str, git_protocol: str) -> Endpoint | None:
-    scheme, separator, _ = url.partition("://")
-    scheme = scheme.lower()
-    if not separator:
+    scheme = url_scheme(url)
+    if not scheme:
         return _from_scp(url)
     try:
         parts = urlsplit(url)
-        port = parts.port
+        _ = parts.port  # Reading the port checks it.
     except ValueError:
         return None
     if not parts.hostname:
@@ -132,28 +113,20 @@ def _as_server(url: str, git_protocol: str) -> Endpoint | None:
     if scheme in ("http", "https"):
         return Endpoint(urlunsplit((scheme, parts.netloc, parts.path.rstrip("/"), parts.query, "")))
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if scheme in _SSH_SCHEMES:
-        user = f"{unquote(parts.username)}@" if parts.username else ""
-        path = unquote(parts.path)
-        # `/~user/…` is how a URL writes a path that's relative to a home.
-        address = SshAddress(
-            user + parts.hostname, port, path.removeprefix("/") if path[:2] == "/~" else path
-        )
-        return Endpoint(f"https://{host}{parts.path.rstrip('/')}", address)
+    if scheme in SSH_SCHEMES:
+        return Endpoint(f"https://{host}{parts.path.rstrip('/')}", ssh_address(url))
     if scheme == "git":
         return Endpoint(f"{git_protocol}://{host}{parts.path.rstrip('/')}")
     return None
 
 
 def _from_scp(url: str) -> Endpoint | None:
-    match = _SCP.fullmatch(url)
-    # `helper::address` is for a remote helper.
-    if not match or match["path"].startswith(":"):
+    address = ssh_address(url)
+    if address is None:
         return None
-    user = f"{match['user']}@" if match["user"] else ""
-    path = match["path"].strip("/")
-    address = SshAddress(user + match["host"].strip("[]"), None, match["path"])
-    return Endpoint(f"https://{match['host']}/{path}", address)
+    host = address.host.rpartition("@")[2]
+    host = f"[{host}]" if ":" in host else host
+    return Endpoint(f"https://{host}/{address.path.strip('/')}", address)
 
 
 def _beside_repository(url: str) -> str:

@@ -8,15 +8,9 @@ from threading import Lock
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import urljoin, urlsplit
 
-from git_theta.store.lfs.http_settings import (
-    HttpSettings,
-    Tls,
-    http_url,
-    same_server,
-    user_and_password,
-    without_password,
-)
+from git_theta.store.lfs.http_settings import HttpSettings, Tls
 from git_theta.store.remote import TransferError
+from git_theta.store.urls import http_url, same_server, user_and_password, without_password
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from git_theta.runtime.gitconfig import pairs
-
-_PORTS = {"http": 80, "https": 443}
+from git_theta.store.urls import server_of
 
 _FALSE = ("false", "no", "off", "0", "")
 
@@ -133,54 +132,11 @@ class HttpSettings:
         return next((value for name in names if (value := self.environment.get(name))), "")
 
 
-def http_url(url: str) -> str:
-    """The URL, if it's one that HTTP can ask for.
-
-    Raises:
-        ValueError: It isn't.
-    """
-    parts = urlsplit(url)
-    # Looking at the port is what checks it.
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or parts.port == 0
-        or not url.isprintable()
-    ):
-        raise ValueError(f"{url!r} isn't an HTTP URL")
-    return url
-
-
-def same_server(one: str, other: str) -> bool:
-    """Whether two URLs have the same scheme, host and port."""
-    return _server(urlsplit(one)) == _server(urlsplit(other))
-
-
-def without_password(url: str) -> str:
-    """A URL as it may be shown: without user and password, and without what signs it."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def user_and_password(url: str) -> tuple[str | None, str | None]:
-    """The user and the password in a URL."""
-    parts = urlsplit(url)
-    return (
-        None if parts.username is None else unquote(parts.username),
-        None if parts.password is None else unquote(parts.password),
-    )
-
-
-def _server(parts: SplitResult) -> tuple[str, str, int | None]:
-    scheme = parts.scheme.lower()
-    return scheme, (parts.hostname or "").lower(), parts.port or _PORTS.get(scheme)
-
-
 def _match(pattern: str, url: str) -> _Rank | None:
     """How well a URL in a setting's name fits, as git ranks it: host, then path, then user."""
     try:
         wanted, given = urlsplit(pattern), urlsplit(url)
-        (scheme, host, port), (given_scheme, given_host, given_port) = _server(wanted), _server(given)
+        (scheme, host, port), (given_scheme, given_host, given_port) = server_of(wanted), server_of(given)
     except ValueError:
         return None
     if not host or (scheme, port) != (given_scheme, given_port):

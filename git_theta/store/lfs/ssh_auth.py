@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from threading import Lock
 
 from git_theta.store.lfs.batch import headers_of, lifetime
-from git_theta.store.lfs.endpoint import Operation, SshAddress
-from git_theta.store.lfs.http_settings import http_url
+from git_theta.store.lfs.endpoint import Operation
 from git_theta.store.remote import TransferError
+from git_theta.store.ssh_address import SshAddress
+from git_theta.store.urls import http_url
 
 #: How a shell, git-shell, and servers made for Git say that they don't know a command.
 _UNKNOWN = re.compile(r"not found|(unrecognized|unknown|invalid|bad|disallowed) command", re.IGNORECASE)

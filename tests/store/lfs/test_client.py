@@ -16,9 +16,10 @@ import pytest
 
 from git_theta.store.credential import Credential
 from git_theta.store.lfs.client import LfsRemote
-from git_theta.store.lfs.endpoint import Endpoint, SshAddress
+from git_theta.store.lfs.endpoint import Endpoint
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject, TransferError
+from git_theta.store.ssh_address import SshAddress
 from git_theta.store.transfer import RetryPolicy, fetch, push
 from tests.helpers.lfs_server import Answer, Request, Server, serving
 

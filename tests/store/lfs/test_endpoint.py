@@ -4,7 +4,8 @@ import pytest
 
 from git_theta.git.plumbing.command import Git
 from git_theta.runtime.gitconfig import Config
-from git_theta.store.lfs.endpoint import Endpoint, SshAddress, find_endpoint, git_url
+from git_theta.store.lfs.endpoint import Endpoint, find_endpoint, git_url
+from git_theta.store.ssh_address import SshAddress
 from tests.helpers.repo import Repo
 
 HTTPS = "https://example.com/a/b.git/info/lfs"

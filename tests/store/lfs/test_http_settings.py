@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.runtime.gitconfig import Config
-from git_theta.store.lfs.http_settings import HttpSettings, same_server, without_password
+from git_theta.store.lfs.http_settings import HttpSettings
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
 
@@ -88,10 +88,3 @@ def test_tls() -> None:
 )
 def test_proxies(settings: dict[str, str], environment: dict[str, str], proxy: str) -> None:
     assert HttpSettings(settings, environment).tls(URL).proxy == proxy
-
-
-def test_servers() -> None:
-    assert same_server("https://Host/a", "https://me:x@host:443/b")
-    assert not same_server("https://host", "http://host")
-    assert not same_server("https://host", "https://host:8443")
-    assert without_password("https://me:x@host/a?signature=1") == "https://host/a"

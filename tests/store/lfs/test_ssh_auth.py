@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.store.lfs.endpoint import SshAddress
 from git_theta.store.lfs.ssh_auth import NoLfsError, SshAuthenticator, authenticate_command, parse_grant
 from git_theta.store.remote import TransferError
+from git_theta.store.ssh_address import SshAddress
 
 ADDRESS = SshAddress("git@example.com", None, "a/b.git")
 ASK = "git-lfs-authenticate a/b.git download"
