@@ -13,7 +13,7 @@ from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import MergeOptions, merge
-from git_theta.strategies.options import describe
+from git_theta.strategies.option_text import describe
 
 _EPILOG = """\b
 Examples:
@@ -101,13 +101,13 @@ def _strategies() -> Iterator[dict[str, Any]]:
             "name": strategy.name,
             "summary": (inspect.getdoc(type(strategy)) or "").partition("\n")[0],
             "needs_base": strategy.needs_base,
-            "most": strategy.most,
+            "most": strategy.max_models,
             "options": [
                 {
                     "name": option.name,
                     "kind": option.kind,
                     "default": option.default,
-                    "meaning": option.meaning,
+                    "meaning": option.help,
                 }
                 for option in describe(strategy)
             ],

@@ -37,16 +37,16 @@ from git_theta.settings import DEEPEST, DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.strategies.merge_parameter import MergedParameter, merge_parameter
-from git_theta.strategies.options import parse
+from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
+from git_theta.strategies.option_text import parse
 from git_theta.updates.base import Input, Pieces
 
 #: A recipe whose inputs have more payload bytes than this many times the value is stored as a value:
 #: each check-out would read and decode all of them.
 _MOST_ENCODED = 4.0
 
-#: Parameters of a file beside a model, such as its Fisher information: path → name → type and bytes.
-Beside = Callable[[str, str], tuple[TensorSpec, Input]]
+#: Reads side files: path and name of a parameter → its dtype, shape and bytes.
+ReadSideFile = Callable[[str, str], tuple[TensorSpec, Input]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ def _nothing_to_fetch(_entries: Iterable[Entry]) -> None:
     pass
 
 
-def _nothing_beside(path: str, _name: str) -> tuple[TensorSpec, Input]:
-    raise ThetaError(f"{path}: files beside the models can't be read here")
+def _no_side_files(path: str, _name: str) -> tuple[TensorSpec, Input]:
+    raise ThetaError(f"{path}: side files can't be read here")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Merger:
         progress: Called with the number of bytes of each combined parameter.
         updates: Names of the updates that may be chosen for values that no recipe makes.
         depth: How many updates should stand on each other at most.
-        beside: Reads parameters of files that options name.
+        side_files: Reads parameters of the side files that options name.
         at_hand: Gives bytes of values that needn't be read from the store.
         fetch: Called with what is about to be read and isn't in the store, so that it can be brought here.
     """
@@ -94,7 +94,7 @@ class Merger:
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTOMATIC
     depth: int = DEPTH
-    beside: Beside = _nothing_beside
+    side_files: ReadSideFile = _no_side_files
     at_hand: Callable[[Entry], memoryview | None] = field(default=lambda _entry: None)
     fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch
 
@@ -190,17 +190,15 @@ class Merger:
         models, base = inputs[: len(indices)], next(iter(inputs[len(indices) :]), None)
         spec = models[0].spec
         strategy = strategies.registry().get(rule.strategy)
-        options, files = _split_options(rule, indices, len(step.sides))
-        combined = merge_parameter(
-            strategy,
-            parse(strategy, options),
+        options = parse(strategy, _for_changed_sides(rule, indices, len(step.sides)))
+        values = ParameterInputs(
             step.name,
             spec,
             [self._input(model) for model in models],
             self._input(base) if base else None,
-            [self.beside(file, step.name) for file in files],
-            self.store.temporary_file,
+            [self.side_files(path, step.name) for path in options.files],
         )
+        combined = merge_parameter(strategy, options.values, values, self.store.temporary_file)
         kept = self._as_recipe(step.name, spec, combined, inputs, writer)
         if kept is None:
             kept = writer.write(step.name, spec, self._held(combined.value(), spec), inputs)
@@ -218,7 +216,7 @@ class Merger:
         recipe = combined.recipe()
         if recipe is None:
             return None
-        same = combined.same_as()
+        same = combined.equal_input()
         if same is not None:
             return StoredValue(name, spec, inputs[same].digest, inputs[same].source)
         payload, used = recipe
@@ -383,14 +381,13 @@ def _extra(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tuple[str,
     return tuple(sorted(merged.items()))
 
 
-def _split_options(rule: MergeRule, changed: Sequence[int], sides: int) -> tuple[dict[str, str], list[str]]:
-    """A strategy's options, and its files; of lists with one for each side, those of the changed sides."""
+def _for_changed_sides(rule: MergeRule, changed: Sequence[int], sides: int) -> dict[str, str]:
+    """A rule's options; of each list with one element for each side, the elements of the changed sides."""
     options = {}
     for key, text in rule.options:
         words = text.split(",")
         options[key] = ",".join(words[i] for i in changed) if len(words) == sides else text
-    files = options.pop("files", "")
-    return options, files.split(",") if files else []
+    return options
 
 
 def _size(group: Iterable[Step]) -> int:

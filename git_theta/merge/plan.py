@@ -152,8 +152,8 @@ def _by_rule(
     reason = _obstacle(base, changed)
     if not reason and strategy.needs_base and base is None:
         reason = f"added on both sides, and {rule.strategy} needs a base"
-    if not reason and strategy.most is not None and len(changed) > strategy.most:
-        reason = f"changed on {len(changed)} sides, and {rule.strategy} merges at most {strategy.most}"
+    if not reason and strategy.max_models is not None and len(changed) > strategy.max_models:
+        reason = f"changed on {len(changed)} sides, and {rule.strategy} merges at most {strategy.max_models}"
     return Conflict(name, reason) if reason else rule
 
 

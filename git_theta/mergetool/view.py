@@ -18,7 +18,7 @@ from git_theta.report.lines import Line
 from git_theta.report.merge_summary import summary
 from git_theta.report.text import human_size, plural, printable, shape_text
 from git_theta.runtime.suggest import did_you_mean
-from git_theta.strategies.options import describe
+from git_theta.strategies.option_text import describe
 
 #: So many lines of a table are shown at once.
 PAGE = 25
@@ -147,7 +147,7 @@ def strategy_lines(name: str) -> Iterator[Line]:
     strategy = strategies.registry().get(name)
     said = (type(strategy).__doc__ or "").strip().split("\n")[0]
     yield (("head", f"  {name}:"), ("", f" {said}"))
-    options = {f"{option.name}={option.default}": option.meaning for option in describe(strategy)}
+    options = {f"{option.name}={option.default}": option.help for option in describe(strategy)}
     width = max(map(len, options), default=0)
     for option, meaning in options.items():
         yield (("", f"    {option:<{width}}"), ("faint", f"  {_cut(meaning, _WIDEST - width - 6)}"))

@@ -1,4 +1,4 @@
-"""How the values that models give a parameter become one."""
+"""Merge strategies: ways to make one value of the values that several models have of a parameter."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _BUILT_IN = {
     "average-ours-base": "average:AverageOursBase",
     "average-theirs-base": "average:AverageTheirsBase",
     "linear": "linear:Linear",
-    "task-arithmetic": "linear:TaskArithmetic",
-    "slerp": "spherical:Slerp",
-    "nuslerp": "spherical:NuSlerp",
-    "multislerp": "spherical:MultiSlerp",
-    "karcher": "spherical:Karcher",
-    "ties": "sparsified:Ties",
-    "dare-linear": "sparsified:DareLinear",
-    "dare-ties": "sparsified:DareTies",
-    "della": "sparsified:Della",
-    "della-linear": "sparsified:DellaLinear",
-    "breadcrumbs": "sparsified:Breadcrumbs",
-    "breadcrumbs-ties": "sparsified:BreadcrumbsTies",
+    "task-arithmetic": "task_arithmetic:TaskArithmetic",
+    "slerp": "slerp:Slerp",
+    "nuslerp": "slerp:NuSlerp",
+    "multislerp": "spherical_means:MultiSlerp",
+    "karcher": "spherical_means:Karcher",
+    "ties": "ties:Ties",
+    "dare-linear": "dare:DareLinear",
+    "dare-ties": "dare:DareTies",
+    "della": "della:Della",
+    "della-linear": "della:DellaLinear",
+    "breadcrumbs": "breadcrumbs:Breadcrumbs",
+    "breadcrumbs-ties": "breadcrumbs:BreadcrumbsTies",
     "sce": "sce:Sce",
     "ram": "ram:Ram",
     "model-stock": "model_stock:ModelStock",

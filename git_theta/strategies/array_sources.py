@@ -1,4 +1,4 @@
-"""Leaves: where the numbers at the ends of expressions come from."""
+"""Sources of the float64 numbers at the ends of a lazy expression: an array, or a stored tensor."""
 
 from __future__ import annotations
 
@@ -18,49 +18,50 @@ if TYPE_CHECKING:
 
 
 class ArraySource:
-    """Numbers that are there, or can be read.
+    """Numbers that are in memory or can be read, compared by identity.
 
     Attributes:
-        shape: Of the numbers.
+        shape: Shape of the array.
     """
 
     shape: tuple[int, ...]
 
     def blocks(self, size: int) -> Iterator[NDArray[np.float64]]:
-        """The numbers, flat, `size` at a time but for the last; each is valid until the next is asked for.
+        """The numbers in C order as flat arrays, each valid until the next one is asked for.
 
         Args:
-            size: A power of two.
+            size: Elements of each array but the last; a power of two.
         """
         raise NotImplementedError
 
-    def hold(self) -> None:
-        """Make it cheap to read the numbers once more."""
+    def cache(self) -> None:
+        """Make further reads cheap."""
 
 
 class InMemory(ArraySource):
-    """The numbers of an array."""
+    """The numbers of an array of any float dtype and shape."""
 
     def __init__(self, array: NDArray[Any]) -> None:
         self.shape = array.shape
         self._array = array
 
     def blocks(self, size: int) -> Iterator[NDArray[np.float64]]:
-        """Pieces of the array as float64: views, if it's that and C-contiguous."""
+        """Pieces of the array as float64; views of a C-contiguous float64 array."""
         import numpy as np
 
         flat = np.ascontiguousarray(self._array).reshape(-1)
         with np.errstate(invalid="ignore"):
-            for at in range(0, len(flat), size):
-                yield flat[at : at + size].astype(np.float64, copy=False)
+            for start in range(0, len(flat), size):
+                yield flat[start : start + size].astype(np.float64, copy=False)
 
 
 class StoredTensor(ArraySource):
-    """The numbers of a value that's decoded when it's read, and kept once that's worth it.
+    """The numbers of a stored value: decoded at each read, or once after `cache`.
 
     Args:
         read: Gives the value's bytes.
-        spec: Its dtype, one of those of recipes, and shape.
+        spec: The value's dtype, one of those that recipes compute with, and shape. Complex numbers become
+            pairs along an additional last axis.
         temporary: Makes a descriptor of an unlinked temporary file, for a value that's too large for memory.
     """
 
@@ -70,29 +71,21 @@ class StoredTensor(ArraySource):
         self._spec = spec
         self._temporary = temporary
         self._read = read
+        self._cached = False
 
     def blocks(self, size: int) -> Iterator[NDArray[np.float64]]:
-        """Pieces of the value, widened."""
+        """Pieces of the value, widened to float64."""
         return blocks(self._read, self._spec.dtype, self._spec.nbytes, size)
 
-    def hold(self) -> None:
-        """Decode the value, once."""
-        read, nbytes = self._read, self._spec.nbytes
-        if isinstance(read, _Copy):
+    def cache(self) -> None:
+        """Decode the value and keep its bytes."""
+        if self._cached:
             return
+        nbytes = self._spec.nbytes
         copy = scratch(nbytes, self._temporary)
-        at = 0
-        for piece in chunks(read(nbytes), CHUNK, nbytes):
-            copy[at : at + len(piece)] = piece
-            at += len(piece)
-        self._read = _Copy(copy)
-
-
-class _Copy:
-    """An input of bytes at hand."""
-
-    def __init__(self, data: memoryview) -> None:
-        self._data = data
-
-    def __call__(self, nbytes: int) -> Iterator[memoryview]:
-        return iter([self._data])
+        position = 0
+        for piece in chunks(self._read(nbytes), CHUNK, nbytes):
+            copy[position : position + len(piece)] = piece
+            position += len(piece)
+        self._read = lambda _nbytes: iter((copy,))
+        self._cached = True

@@ -1,104 +1,83 @@
-"""Averages: of the models, and of models and their base.
-
-Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
-increasing inference time", ICML 2022, https://arxiv.org/abs/2203.05482. Of a model and its base:
-Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022, https://arxiv.org/abs/2109.01903.
-"""
+"""Averages: of the models, and of models and their merge base."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from git_theta.errors import UsageError
-from git_theta.strategies.base import Case, weights
+from git_theta.strategies.base import Case, Strategy, base_value, model_weights
 from git_theta.strategies.lazy_array import LazyArray
+from git_theta.strategies.options import option
+from git_theta.strategies.vector_sums import sum_of_weights, weighted_total
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How much each counts.
+class AverageOptions:
+    """Options of the averages."""
 
-    Attributes:
-        weights: One for each of those that are averaged, the base last; all equal if not given.
+    weights: tuple[float, ...] = option(
+        (), "One for each of those that are averaged, the base last; all equal if not given."
+    )
+
+
+class Average(Strategy):
+    """The weighted sum of the models, divided by the sum of the weights.
+
+    Wortsman et al., "Model soups: averaging weights of multiple fine-tuned models improves accuracy without
+    increasing inference time", ICML 2022, https://arxiv.org/abs/2203.05482.
     """
 
-    weights: tuple[float, ...] = ()
-
-
-class Average:
-    """The weighted sum of the models, divided by the sum of the weights."""
-
     name = "average"
-    options = Options
-    needs_base = False
-    most: int | None = None
+    options = AverageOptions
 
-    def merge(self, case: Case, options: Options) -> LazyArray:
-        """The average of all that take part."""
-        numbers = self._numbers(case)
-        each = weights(options.weights, len(numbers))
-        return weighted(numbers, each) / divisor(each)
+    def merge(self, case: Case, options: AverageOptions) -> LazyArray:
+        """The weighted average of the values that take part."""
+        values = self._values(case)
+        weights = model_weights(options.weights, len(values))
+        return weighted_total(values, weights) / sum_of_weights(weights)
 
-    def _numbers(self, case: Case) -> Sequence[LazyArray]:
+    def _values(self, case: Case) -> Sequence[LazyArray]:
         return case.models
 
 
 class AverageAll(Average):
-    """The average of all models and the base."""
+    """The average of all models and the base.
+
+    As WiSE-FT for several models: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022,
+    https://arxiv.org/abs/2109.01903.
+    """
 
     name = "average-all"
     needs_base = True
 
-    def _numbers(self, case: Case) -> Sequence[LazyArray]:
-        return (*case.models, based(case))
+    def _values(self, case: Case) -> Sequence[LazyArray]:
+        return (*case.models, base_value(case))
 
 
 class AverageOursBase(Average):
-    """The average of our model and the base."""
+    """The average of our model and the base.
+
+    WiSE-FT: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022,
+    https://arxiv.org/abs/2109.01903.
+    """
 
     name = "average-ours-base"
     needs_base = True
 
-    def _numbers(self, case: Case) -> Sequence[LazyArray]:
-        return (case.models[0], based(case))
+    def _values(self, case: Case) -> Sequence[LazyArray]:
+        return (case.models[0], base_value(case))
 
 
 class AverageTheirsBase(Average):
-    """The average of their model and the base."""
+    """The average of their model and the base.
+
+    WiSE-FT: Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022,
+    https://arxiv.org/abs/2109.01903.
+    """
 
     name = "average-theirs-base"
     needs_base = True
-    most: int | None = 2
+    max_models = 2
 
-    def _numbers(self, case: Case) -> Sequence[LazyArray]:
-        return (case.models[-1], based(case))
-
-
-def weighted(numbers: Sequence[LazyArray], each: Sequence[float]) -> LazyArray:
-    """The sum of numbers times their weights, from left to right."""
-    terms = [term if weight == 1 else term * weight for term, weight in zip(numbers, each, strict=True)]
-    return sum(terms[1:], terms[0])
-
-
-def divisor(each: Sequence[float]) -> float:
-    """The sum of weights.
-
-    Raises:
-        UsageError: It's zero.
-    """
-    total = sum(each)
-    if total == 0:
-        raise UsageError("the weights have a sum of zero, by which nothing can be divided")
-    return total
-
-
-def based(case: Case) -> LazyArray:
-    """The numbers of the base.
-
-    Raises:
-        UsageError: There's no base.
-    """
-    if case.base is None:
-        raise UsageError(f"parameter {case.name!r}: there's no base to compare with")
-    return case.base
+    def _values(self, case: Case) -> Sequence[LazyArray]:
+        return (case.models[-1], base_value(case))

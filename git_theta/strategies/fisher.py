@@ -5,23 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from git_theta.errors import UsageError
-from git_theta.strategies.base import Case, weights
+from git_theta.strategies.base import Case, Strategy, model_weights
 from git_theta.strategies.lazy_array import LazyArray, where
-from git_theta.strategies.task_vectors import combination, shares_of, times, total
+from git_theta.strategies.options import option
+from git_theta.strategies.vector_sums import combination, normalized, times, total
 
 
 @dataclass(frozen=True, slots=True)
 class FisherOptions:
-    """Of `fisher`.
+    """Options of `fisher`."""
 
-    Attributes:
-        weights: One for each model, which multiplies its Fisher information; equal if none are given.
-    """
-
-    weights: tuple[float, ...] = ()
+    weights: tuple[float, ...] = option(
+        (), "One for each model, which multiplies its Fisher information; equal if none are given."
+    )
 
 
-class Fisher:
+class Fisher(Strategy):
     """The average weighted by Fisher information; the plain weighted average where all of it is 0.
 
     Matena and Raffel, "Merging models with Fisher-weighted averaging", NeurIPS 2022,
@@ -31,27 +30,26 @@ class Fisher:
     name = "fisher"
     options = FisherOptions
     reads_files = True
-    needs_base = False
-    most: int | None = None
 
     def merge(self, case: Case, options: FisherOptions) -> LazyArray:
-        """The merged numbers.
+        """The weighted average of each element.
 
         Raises:
-            UsageError: There isn't Fisher information for each model, or some is negative.
+            UsageError: There isn't Fisher information for each model, or an element of it is negative.
         """
-        shares = shares_of(weights(options.weights, len(case.models)))
-        if len(case.beside) != len(case.models):
+        weights = normalized(model_weights(options.weights, len(case.models)))
+        information = case.side_inputs
+        if len(information) != len(case.models):
             raise UsageError(
-                f"{case.name} has Fisher information for {len(case.beside)} of {len(case.models)} models",
+                f"{case.name} has Fisher information for {len(information)} of {len(case.models)} models",
                 "Give a file of it for each model, with the same names and shapes as the model's.",
             )
-        if any((fisher < 0.0).total() for fisher in case.beside):
+        if any((each < 0.0).sum() for each in information):
             raise UsageError(f"the Fisher information of {case.name} has negative elements")
-        parts = [times(share, fisher) for share, fisher in zip(shares, case.beside, strict=True)]
-        divisor = total(parts)
+        factors = [times(weight, each) for weight, each in zip(weights, information, strict=True)]
+        divisor = total(factors)
         unknown = divisor.equals(0.0)
-        products = [part * model for part, model in zip(parts, case.models, strict=True)]
+        products = [factor * model for factor, model in zip(factors, case.models, strict=True)]
         return where(
-            unknown, combination(shares, case.models), total(products) / where(unknown, 1.0, divisor)
+            unknown, combination(weights, case.models), total(products) / where(unknown, 1.0, divisor)
         )

@@ -1,9 +1,9 @@
-"""Numbers: what strategies compute with. Lazy, so that a large parameter is never in memory as a whole."""
+"""Arrays that strategies compute with: lazy, so that a large parameter is never in memory as a whole."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LazyArray:
-    """The float64 numbers of one parameter, or a mask over them, as an expression that isn't evaluated yet.
+    """A float64 array of one parameter, or a boolean mask over it, as an expression that isn't evaluated yet.
 
-    Operations on two of them are element by element and give the same bits on every machine: those
-    of IEEE 754 alone. Reductions, which give a `float` or an `int`, are computed at once, piece by piece.
-    Nothing raises or warns because of numbers: zero divided by zero is a NaN.
+    Operations on two arrays are element-wise operations of IEEE 754, with the same bits on every machine.
+    Reductions, which give a `float`, are computed at once, block by block. No value raises or warns: zero
+    divided by zero is a NaN.
 
     Attributes:
-        shape: Of the parameter; complex numbers have an extra last dimension of 2.
+        shape: Shape of the parameter; complex numbers are pairs along an additional last axis.
     """
 
     shape: tuple[int, ...]
@@ -43,7 +43,7 @@ class LazyArray:
         """Whether these are truth values."""
         return self._operation in OPERATIONS and OPERATIONS[self._operation][1] == "m"
 
-    # Element by element; a plain float stands for itself in every place. All give `LazyArray`.
+    # Element-wise operations; a plain float is broadcast.
 
     def __add__(self, other: LazyArray | float) -> LazyArray:
         return self._make("add", self, other)
@@ -76,15 +76,15 @@ class LazyArray:
         return self._make("abs", self)
 
     def sqrt(self) -> LazyArray:
-        """The square root; of a negative number, a NaN."""
+        """The square root; NaN for a negative number."""
         return self._make("sqrt", self)
 
     def sign(self) -> LazyArray:
-        """1, -1 or 0; of a NaN, a NaN."""
+        """1, -1 or 0; NaN for a NaN."""
         return self._make("sign", self)
 
-    # Comparisons give masks; masks are combined by & | ~ and used by `where`, or as numbers: 1.0 and 0.0.
-    # No comparison with a NaN is true.
+    # Comparisons give masks, for & | ~ and `where`; in arithmetic a mask is 1.0 and 0.0. A comparison with a
+    # NaN is false.
 
     def __lt__(self, other: LazyArray | float) -> LazyArray:
         return self._make("lt", self, other)
@@ -99,7 +99,7 @@ class LazyArray:
         return self._make("ge", self, other)
 
     def equals(self, other: LazyArray | float) -> LazyArray:
-        """A mask of where they're equal."""
+        """A mask of the elements that are equal."""
         return self._make("eq", self, other)
 
     def __and__(self, other: LazyArray) -> LazyArray:
@@ -111,70 +111,70 @@ class LazyArray:
     def __invert__(self) -> LazyArray:
         return self._make("not", self)
 
-    # Reductions: computed now.
+    # Reductions, computed at once.
 
-    def total(self) -> float:
-        """The sum; of a mask, how many are true."""
+    def sum(self) -> float:
+        """The sum of all elements; of a mask, the number of true elements."""
         import numpy as np
 
         total = 0.0
         with np.errstate(all="ignore"):
-            for block in self._again():
+            for block in self._blocks_again():
                 total += float(block.sum())
         return total
 
     def dot(self, other: LazyArray) -> float:
-        """The sum of the products, accumulated in float64."""
-        return (self * other).total()
+        """The sum of the element-wise products, accumulated in float64."""
+        return (self * other).sum()
 
     def norm(self) -> float:
         """The Euclidean norm."""
         return math.sqrt(self.dot(self))
 
-    def largest(self) -> float:
-        """The maximum; of nothing, minus infinity; a NaN if there's any."""
+    def max(self) -> float:
+        """The maximum; NaN if an element is NaN, minus infinity for an empty array."""
         import numpy as np
 
-        highest = [float(block.max()) for block in self._again()]
-        return float(np.max(highest, initial=-math.inf))
+        maxima = [float(block.max()) for block in self._blocks_again()]
+        return float(np.max(maxima, initial=-math.inf))
 
-    def top(self, k: int) -> LazyArray:
-        """A mask of exactly `k` elements, the largest; of equal ones, those that come first in C order.
+    def top_k(self, k: int) -> LazyArray:
+        """A mask of the `k` largest elements, exactly `k`; of equal elements, the first in C order.
 
-        NaNs are less than every number. If there are fewer than `k` elements, it's all of them.
+        NaN is less than every number. With fewer than `k` elements, the mask is true everywhere.
         """
         import numpy as np
 
         k = max(0, min(k, self.count))
-        place = self._make("index")
+        index = self._make("index")
         if k == 0:
-            return place < 0.0
+            return index < 0.0
         if k == self.count:
-            return place >= 0.0
+            return index >= 0.0
         values = self._flat()
-        have = 0
-        for block in self._again():
+        count = 0
+        for block in self._blocks_again():
             numbers = block[~np.isnan(block)]
-            values[have : have + len(numbers)] = numbers
-            have += len(numbers)
-        if k > have:
-            number = self.equals(self)
-            return number | (~number & (place <= (~number)._place_of(k - have)))
-        values = values[:have]
-        values.partition(have - k)
-        limit = float(values[have - k])
-        equal = k - int(np.count_nonzero(values[have - k :] > limit))
+            values[count : count + len(numbers)] = numbers
+            count += len(numbers)
+        if k > count:
+            not_nan = self.equals(self)
+            return not_nan | (~not_nan & (index <= (~not_nan)._index_of(k - count)))
+        values = values[:count]
+        values.partition(count - k)
+        limit = float(values[count - k])
+        equal = k - int(np.count_nonzero(values[count - k :] > limit))
         if equal == np.count_nonzero(values == limit):
             return self >= limit
         ties = self.equals(limit)
-        return (self > limit) | (ties & (place <= ties._place_of(equal)))
+        return (self > limit) | (ties & (index <= ties._index_of(equal)))
 
-    def _place_of(self, nth: int) -> int:
-        """The index of the nth true element of a mask, from 1."""
+    def _index_of(self, nth: int) -> int:
+        """The flat index of the nth true element of a mask, n from 1."""
         import numpy as np
 
         start = 0
-        for block in self._again():
+        for block in self._blocks_again():
             found = int(np.count_nonzero(block))
             if found >= nth:
                 return start + int(np.flatnonzero(block)[nth - 1])
@@ -182,39 +182,40 @@ class LazyArray:
             start += len(block)
         raise ValueError("too few elements of the mask are true")
 
-    # Ways out of the expression.
+    # Evaluation.
 
     def array(self) -> NDArray[np.float64]:
-        """All numbers, with the parameter's shape, in memory (a mapped temporary file if they're many)."""
+        """The array, of the parameter's shape, in new memory; if it's large, in a mapped temporary file."""
         values = self._flat()
-        at = 0
-        for block in self._again():
-            values[at : at + len(block)] = block
-            at += len(block)
+        position = 0
+        for block in self._blocks_again():
+            values[position : position + len(block)] = block
+            position += len(block)
         return values.reshape(self.shape)
 
-    def pieces(self) -> Iterator[NDArray[Any]]:
-        """All numbers in C order, flat, a few at a time; each array is valid until the next is asked for.
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """The elements in C order as flat arrays, each valid until the next one is asked for.
 
-        They're float64; those of a mask are booleans.
+        The dtype is float64, or bool for a mask.
         """
-        program, leaves = self.program()
-        block = program.block
-        return evaluate(program, [leaf.blocks(block) for leaf in leaves], self.count, block)
+        return self._evaluate(*self.program())
 
     def program(self) -> tuple[Program, tuple[ArraySource, ...]]:
-        """What computes these numbers, and the leaves that are its inputs, in order."""
-        builder = _Builder()
+        """The program that computes the array, and its inputs in order."""
+        builder = _ProgramBuilder()
         builder.add(self)
-        return Program(tuple(builder.steps)), tuple(builder.leaves)
+        return Program(tuple(builder.steps)), tuple(builder.sources)
 
-    def _again(self) -> Iterator[NDArray[Any]]:
-        """Like `pieces`, for those who'll read the leaves more than once."""
-        program, leaves = self.program()
-        for leaf in leaves:
-            leaf.hold()
-        block = program.block
-        return evaluate(program, [leaf.blocks(block) for leaf in leaves], self.count, block)
+    def _blocks_again(self) -> Iterator[NDArray[Any]]:
+        """As `blocks`, of sources that are read several times and so are cached first."""
+        program, sources = self.program()
+        for source in sources:
+            source.cache()
+        return self._evaluate(program, sources)
+
+    def _evaluate(self, program: Program, sources: Sequence[ArraySource]) -> Iterator[NDArray[Any]]:
+        size = program.block
+        return evaluate(program, [source.blocks(size) for source in sources], self.count, size)
 
     def _flat(self) -> NDArray[np.float64]:
         import numpy as np
@@ -222,67 +223,69 @@ class LazyArray:
         return np.frombuffer(scratch(8 * self.count, self._temporary), np.float64)
 
     def _make(self, operation: str, *parts: LazyArray | float) -> LazyArray:
-        """An operation on numbers of this shape; masks are taken as numbers where it wants those."""
+        """An operation on arrays of this shape; a mask becomes 1.0 and 0.0 if the operation takes numbers."""
         takes = OPERATIONS[operation][0] if operation in OPERATIONS else ""
         for part in parts:
             if isinstance(part, LazyArray) and part.shape != self.shape:
-                raise ValueError(f"numbers of shapes {self.shape} and {part.shape}")
-        wanted = tuple(
-            self._mask(part) if kind == "m" else self._number(part)
+                raise ValueError(f"arrays of shapes {self.shape} and {part.shape}")
+        operands = tuple(
+            self._as_mask(part) if kind == "m" else self._as_numbers(part)
             for part, kind in zip(parts, takes, strict=True)
         )
-        return LazyArray(self.shape, operation, wanted, self._temporary)
+        return LazyArray(self.shape, operation, operands, self._temporary)
 
-    def _mask(self, part: LazyArray | float) -> LazyArray:
+    def _as_mask(self, part: LazyArray | float) -> LazyArray:
         if not isinstance(part, LazyArray) or not part.is_mask:
-            raise TypeError("there are numbers in the place of a mask")
+            raise TypeError("an array of numbers is given instead of a mask")
         return part
 
-    def _number(self, part: LazyArray | float) -> LazyArray:
+    def _as_numbers(self, part: LazyArray | float) -> LazyArray:
         if not isinstance(part, LazyArray):
             return LazyArray(self.shape, "number", (float(part),), self._temporary)
         return part._make("where", part, 1.0, 0.0) if part.is_mask else part
 
 
-class _Builder:
-    """The steps of an expression, each part once."""
+class _ProgramBuilder:
+    """The steps of an expression. Equal parts become one step."""
 
     def __init__(self) -> None:
         self.steps: list[tuple[Any, ...]] = []
-        self.leaves: list[ArraySource] = []
-        self._places: dict[int, int] = {}
-        self._known: dict[Any, int] = {}
+        self.sources: list[ArraySource] = []
+        self._step_of_part: dict[int, int] = {}
+        self._step_of_key: dict[Any, int] = {}
 
     def add(self, root: LazyArray) -> None:
-        """Parts before what they're part of; without recursion, because expressions can be deep."""
+        """Add the steps of all parts, then the last one; not recursively, because expressions can be deep."""
         todo = [root]
         while todo:
             part = todo[-1]
             missing = [
-                each for each in part._parts if isinstance(each, LazyArray) and id(each) not in self._places
+                each
+                for each in part._parts
+                if isinstance(each, LazyArray) and id(each) not in self._step_of_part
             ]
             if missing:
                 todo.extend(reversed(missing))
                 continue
             todo.pop()
-            self._places[id(part)] = self._place(part)
+            self._step_of_part[id(part)] = self._step(part)
 
-    def _place(self, part: LazyArray) -> int:
-        step = (part._operation, *(self._taken(each) for each in part._parts))
-        # Zeros of both signs are equal, but not the same.
+    def _step(self, part: LazyArray) -> int:
+        step = (part._operation, *(self._operand(each) for each in part._parts))
+        # 0.0 and -0.0 are equal, and different constants.
         key = (*step, math.copysign(1.0, step[1])) if step[0] == "number" else step
-        if key not in self._known:
-            self._known[key] = len(self.steps)
+        if key not in self._step_of_key:
+            self._step_of_key[key] = len(self.steps)
             self.steps.append(step)
-        return self._known[key]
+        return self._step_of_key[key]
 
-    def _taken(self, part: Any) -> Any:
+    def _operand(self, part: Any) -> Any:
         if isinstance(part, LazyArray):
-            return self._places[id(part)]
+            return self._step_of_part[id(part)]
         if isinstance(part, ArraySource):
-            if part not in self.leaves:
-                self.leaves.append(part)
-            return self.leaves.index(part)
+            if part not in self.sources:
+                self.sources.append(part)
+            return self.sources.index(part)
         return part
 
 
@@ -292,41 +295,48 @@ def where(mask: LazyArray, one: LazyArray | float, other: LazyArray | float) -> 
 
 
 def minimum(one: LazyArray, other: LazyArray | float) -> LazyArray:
-    """The lesser of two, element by element; a NaN if either is. Of equal ones, the second."""
+    """The element-wise minimum; NaN if either is NaN. Of equal elements, such as 0.0 and -0.0, the second."""
     return one._make("min", one, other)
 
 
 def maximum(one: LazyArray, other: LazyArray | float) -> LazyArray:
-    """The greater of two, element by element; a NaN if either is. Of equal ones, the second."""
+    """The element-wise maximum; NaN if either is NaN. Of equal elements, such as 0.0 and -0.0, the second."""
     return one._make("max", one, other)
 
 
 def uniform(like: LazyArray, seed: int) -> LazyArray:
-    """Random numbers in [0, 1), the same for a seed and a place on every machine (53 bits, counter-based).
+    """Random numbers in [0, 1) of 53 bits; each depends on the seed and the element's flat index alone.
 
     Args:
-        like: Numbers of the same parameter.
-        seed: Its lowest 64 bits count.
+        like: An array of the same parameter.
+        seed: The lowest 64 bits count.
     """
     return LazyArray(like.shape, "uniform", (seed % (1 << 64),), like._temporary)
 
 
-def leaf(of: ArraySource, temporary: Temporary) -> LazyArray:
-    """The numbers of a value."""
-    return LazyArray(of.shape, "input", (of,), temporary)
+def from_source(source: ArraySource, temporary: Temporary) -> LazyArray:
+    """The array of a source.
+
+    Args:
+        source: Where the numbers are.
+        temporary: Makes a descriptor of an unlinked temporary file, for results that are too large for
+            memory.
+    """
+    return LazyArray(source.shape, "input", (source,), temporary)
 
 
-def whole(array: NDArray[Any], like: LazyArray) -> LazyArray:
-    """Numbers that were computed as an array, outside of expressions: a result of these must be stored.
+def from_array(array: NDArray[Any], like: LazyArray | None = None) -> LazyArray:
+    """A lazy array of numbers in memory. A merged value that is computed from it has no recipe.
+
+    Args:
+        array: Floats of any dtype.
+        like: An array of the same parameter; `None` in a test, or for use as a library.
 
     Raises:
         ValueError: The array has another shape than `like`.
     """
+    if like is None:
+        return from_source(InMemory(array), temporary_file)
     if array.shape != like.shape:
-        raise ValueError(f"an array of shape {array.shape} for numbers of shape {like.shape}")
-    return leaf(InMemory(array), like._temporary)
-
-
-def given(array: NDArray[Any]) -> LazyArray:
-    """Numbers of an array, for tests, and for those who use strategies as a library."""
-    return leaf(InMemory(array), temporary_file)
+        raise ValueError(f"an array of shape {array.shape} for a parameter of shape {like.shape}")
+    return from_source(InMemory(array), like._temporary)

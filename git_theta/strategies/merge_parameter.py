@@ -1,8 +1,9 @@
-"""One parameter of a merge: its value, and if possible the recipe that gives it without new bytes."""
+"""Merge one parameter: its value, and if possible a recipe that gives the value without new bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import UsageError
@@ -10,7 +11,7 @@ from git_theta.model.strided import Temporary
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.array_sources import ArraySource, StoredTensor
 from git_theta.strategies.base import Case, Strategy
-from git_theta.strategies.lazy_array import LazyArray, leaf, where
+from git_theta.strategies.lazy_array import LazyArray, from_source, where
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MOST_STEPS
 from git_theta.updates.recipe import Recipe
@@ -20,107 +21,129 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: A program that gives its input.
-_SAME = (("input", 0),)
+#: The program whose value is its only input.
+_IDENTITY = (("input", 0),)
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInputs:
+    """The stored values of one parameter that a strategy is given.
+
+    Attributes:
+        name: Name of the parameter.
+        spec: Dtype and shape, the same in all models and in the base.
+        models: Bytes of the value in each model, ours first.
+        base: Bytes of the value in the merge base; `None` if the parameter isn't there.
+        side_inputs: For each model, dtype, shape and bytes of the parameter in the model's side file; empty
+            if there are no side files.
+    """
+
+    name: str
+    spec: TensorSpec
+    models: Sequence[Input]
+    base: Input | None = None
+    side_inputs: Sequence[tuple[TensorSpec, Input]] = ()
 
 
 class MergedParameter:
-    """The merged value of one parameter; nothing but the strategy's reductions is computed yet.
+    """The merged value of one parameter. It isn't evaluated yet, but for the reductions of the strategy.
 
     Attributes:
-        has_nan: Whether the value has any NaN, whose bits may differ between machines; such a value must
-            be stored as it is. `None` until all of `value()` has been read.
+        has_nan: Whether the value has a NaN, whose bits may differ between machines: such a value can't be
+            stored as a recipe. `None` until all of `value()` has been read.
     """
 
-    def __init__(self, result: LazyArray, dtype: str, leaves: Sequence[ArraySource]) -> None:
+    def __init__(self, result: LazyArray, dtype: str, sources: Sequence[ArraySource]) -> None:
         self.has_nan: bool | None = None
         self._result = result
         self._dtype = dtype
-        self._leaves = leaves
+        self._sources = sources
 
     def value(self) -> Pieces:
-        """The bytes, in pieces, from the beginning each time; each is valid until the next is asked for."""
-        found = False
-        for numbers in self._result.pieces():
+        """The bytes from the beginning, in pieces; each is valid until the next one is asked for."""
+        has_nan = False
+        for numbers in self._result.blocks():
             words = round_to(numbers, self._dtype)
-            found = found or _has_nan(numbers, words, self._dtype)
+            has_nan = has_nan or _has_nan(numbers, words, self._dtype)
             yield words.data.cast("B")
-        self.has_nan = found
+        self.has_nan = has_nan
 
     def recipe(self) -> tuple[bytes, tuple[int, ...]] | None:
-        """A payload of the update `recipe` and its inputs, in order; `None` if only the bytes will do.
+        """A payload of the update `recipe` and the indices of its inputs, in order.
 
-        An input is the index of a model; after the last model comes the base.
+        An index below the number of models is that of a model, the next one stands for the base. `None` if
+        the value can't be computed from these alone, or not in few enough steps.
         """
-        program, leaves = self._result.program()
-        if len(program.steps) > MOST_STEPS or not set(leaves) <= set(self._leaves):
+        program, sources = self._result.program()
+        if len(program.steps) > MOST_STEPS or not set(sources) <= set(self._sources):
             return None
-        places = tuple(self._leaves.index(each) for each in leaves)
-        return Recipe().encode_with(program, self._dtype), places
+        indices = tuple(self._sources.index(each) for each in sources)
+        return Recipe().encode_with(program, self._dtype), indices
 
-    def same_as(self) -> int | None:
-        """Which input the value is, if it's simply one of them; numbered as for `recipe`."""
-        program, leaves = self._result.program()
-        if program.steps != _SAME or leaves[0] not in self._leaves:
+    def equal_input(self) -> int | None:
+        """The index of the input that the value is by construction, as in `recipe`; `None` if it's none."""
+        program, sources = self._result.program()
+        if program.steps != _IDENTITY or sources[0] not in self._sources:
             return None
-        return self._leaves.index(leaves[0])
+        return self._sources.index(sources[0])
 
 
 def merge_parameter(
-    strategy: Strategy,
-    options: Any,
-    name: str,
-    spec: TensorSpec,
-    models: Sequence[Input],
-    base: Input | None,
-    beside: Sequence[tuple[TensorSpec, Input]],
-    temporary: Temporary,
+    strategy: Strategy, options: Any, inputs: ParameterInputs, temporary: Temporary
 ) -> MergedParameter:
     """Merge one parameter.
 
     Args:
-        strategy: How.
-        options: Of the strategy.
-        name: The parameter.
-        spec: Its dtype and shape, in all models and the base.
-        models: Its bytes in each model; ours first.
-        base: Its bytes in the merge base; `None` if that doesn't have it.
-        beside: For each model, what a file beside it has for the parameter; empty if there are no such files.
+        strategy: The strategy.
+        options: An instance of the strategy's options.
+        inputs: The parameter in all versions.
         temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
 
     Raises:
         UsageError: The strategy can't merge such parameters, so many models, or without a base.
     """
-    for each, _ in beside:
+    _check(strategy, inputs)
+    name, spec = inputs.name, inputs.spec
+    stored = [StoredTensor(read, spec, temporary) for read in (*inputs.models, *_given(inputs.base))]
+    arrays = tuple(from_source(each, temporary) for each in stored)
+    side = (StoredTensor(read, of, temporary) for of, read in inputs.side_inputs)
+    case = Case(
+        name,
+        arrays[: len(inputs.models)],
+        arrays[-1] if inputs.base else None,
+        tuple(from_source(each, temporary) for each in side),
+    )
+    result = strategy.merge(case, options)
+    if result.shape != arrays[0].shape:
+        raise UsageError(f"parameter {name!r}: {strategy.name!r} gives it another shape")
+    return MergedParameter(where(result, 1.0, 0.0) if result.is_mask else result, spec.dtype, stored)
+
+
+def _check(strategy: Strategy, inputs: ParameterInputs) -> None:
+    name, spec = inputs.name, inputs.spec
+    for each, _ in inputs.side_inputs:
         if each.shape != spec.shape:
             shapes = f"{list(each.shape)}, not {list(spec.shape)}"
             raise UsageError(f"parameter {name!r}: in a file beside the models it has the shape {shapes}")
-    for each in (spec, *(of for of, _ in beside)):
+    for each in (spec, *(of for of, _ in inputs.side_inputs)):
         if each.dtype not in COMPUTABLE:
             raise UsageError(f"parameter {name!r}: numbers of {each.dtype} can't be computed with")
-    if strategy.needs_base and base is None:
+    if strategy.needs_base and inputs.base is None:
         raise UsageError(f"parameter {name!r}: {strategy.name!r} needs a base, and there's none")
-    if strategy.most is not None and len(models) > strategy.most:
-        raise UsageError(f"{strategy.name!r} merges {strategy.most} models at most, not {len(models)}")
-    stored = [StoredTensor(read, spec, temporary) for read in (*models, *([base] if base else []))]
-    numbers = tuple(leaf(each, temporary) for each in stored)
-    case = Case(
-        name,
-        numbers[: len(models)],
-        numbers[-1] if base else None,
-        tuple(leaf(StoredTensor(read, of, temporary), temporary) for of, read in beside),
-    )
-    result = strategy.merge(case, options)
-    if result.shape != numbers[0].shape:
-        raise UsageError(f"parameter {name!r}: {strategy.name!r} gives it another shape")
-    return MergedParameter(where(result, 1.0, 0.0) if result.is_mask else result, spec.dtype, stored)
+    count, most = len(inputs.models), strategy.max_models
+    if most is not None and count > most:
+        raise UsageError(f"{strategy.name!r} merges {most} models at most, not {count}")
+
+
+def _given(base: Input | None) -> tuple[Input, ...]:
+    return (base,) if base else ()
 
 
 def _has_nan(numbers: NDArray[np.float64], words: NDArray[Any], dtype: str) -> bool:
     import numpy as np
 
     if dtype.startswith("F8"):
-        # Some of these types have a NaN in the place of infinity.
+        # Some 8-bit floats have no infinity: numbers beyond their range become NaN.
         numbers = widen(words, dtype)
     with np.errstate(invalid="ignore"):
         return bool(np.isnan(numbers.min()))

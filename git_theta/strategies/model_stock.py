@@ -7,31 +7,32 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from git_theta.strategies.angles import Angles, angles, angles_along
-from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import LazyArray, whole
-from git_theta.strategies.task_vectors import task_vectors, times, total
+from git_theta.strategies.base import Case, Strategy
+from git_theta.strategies.lazy_array import LazyArray, from_array
+from git_theta.strategies.options import option
+from git_theta.strategies.task_vectors import task_vectors
+from git_theta.strategies.vector_sums import times, total
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: A denominator below this has no reliable quotient.
+#: Denominator below which a quotient isn't reliable.
 SINGULAR = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStockOptions:
-    """Of `model-stock`.
+    """Options of `model-stock`."""
 
-    Attributes:
-        filter_wise: Whether each row (what lies along the last axis) has its own angle, and so goes its own
-            way towards the average.
-    """
+    filter_wise: bool = option(
+        False,
+        "Whether each row (all elements along the last axis) has its own angle, and so goes its own way "
+        "towards the average.",
+    )
 
-    filter_wise: bool = False
 
-
-class ModelStock:
+class ModelStock(Strategy):
     """The estimate of where the centre of many fine-tunes is, from the angles between a few.
 
     Jang et al., "Model Stock: all we need is just a few fine-tuned models", ECCV 2024,
@@ -41,10 +42,9 @@ class ModelStock:
     name = "model-stock"
     options = ModelStockOptions
     needs_base = True
-    most: int | None = None
 
     def merge(self, case: Case, options: ModelStockOptions) -> LazyArray:
-        """The merged numbers."""
+        """The base plus the mean of the changes times a ratio, one for all elements or one for each row."""
         base, deltas = task_vectors(case)
         if len(deltas) < 2:
             return case.models[0]
@@ -54,9 +54,9 @@ class ModelStock:
         import numpy as np
 
         arrays = [np.atleast_1d(delta.array()) for delta in deltas]
-        # The arrays are ours, and may be larger than memory; the angles are all that was needed of them.
+        # In place: the arrays may be larger than memory, and only their angles were needed.
         arrays[0][...] = _ratio(angles_along(-1, arrays))[..., None]
-        return base + whole(arrays[0].reshape(base.shape), base) * mean
+        return base + from_array(arrays[0].reshape(base.shape), base) * mean
 
 
 def _ratio(found: Angles) -> NDArray[np.float64] | Any:

@@ -1,33 +1,31 @@
-"""Passthrough: ours, maybe scaled."""
+"""Passthrough: ours, times a factor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from git_theta.strategies.base import Case
+from git_theta.strategies.base import Case, Strategy
 from git_theta.strategies.lazy_array import LazyArray
-from git_theta.strategies.task_vectors import times
+from git_theta.strategies.options import option
+from git_theta.strategies.vector_sums import times
 
 
 @dataclass(frozen=True, slots=True)
 class PassThroughOptions:
-    """Of `passthrough`.
+    """Options of `passthrough`."""
 
-    Attributes:
-        scale: What all elements are multiplied by.
+    scale: float = option(1.0, "What all elements are multiplied by.")
+
+
+class PassThrough(Strategy):
+    """Ours times a number, whatever the others have.
+
+    From mergekit, https://github.com/arcee-ai/mergekit.
     """
-
-    scale: float = 1.0
-
-
-class PassThrough:
-    """Ours times a number, whatever the others have."""
 
     name = "passthrough"
     options = PassThroughOptions
-    needs_base = False
-    most: int | None = None
 
     def merge(self, case: Case, options: PassThroughOptions) -> LazyArray:
-        """The merged numbers."""
+        """Ours, scaled."""
         return times(options.scale, case.models[0])

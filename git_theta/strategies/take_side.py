@@ -1,34 +1,32 @@
-"""Take one side whole: the only strategies that work for every dtype, and for parameters that are gone."""
+"""Strategies that take the value of one side. They work for every dtype, and for removed parameters."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from git_theta.errors import UsageError
-from git_theta.strategies.base import Case
+from git_theta.strategies.base import Case, Strategy
 from git_theta.strategies.lazy_array import LazyArray
 from git_theta.strategies.options import NoOptions
 
 
-class TakeSide:
-    """What one side has.
+class TakeSide(Strategy):
+    """The value of one side.
 
     Attributes:
-        side: Index of a model; `None` for the base.
+        side: Index of the side, 0 for ours; `None` for the merge base.
     """
 
-    name: str
     side: int | None
-    options: type[Any] = NoOptions
-    needs_base = False
-    most: int | None = None
 
-    def merge(self, case: Case, options: Any) -> LazyArray:
-        """The numbers of that side."""
-        numbers = case.base if self.side is None else (*case.models, None)[self.side]
-        if numbers is None:
+    def merge(self, case: Case, options: NoOptions) -> LazyArray:
+        """The value of the side.
+
+        Raises:
+            UsageError: The side has no value.
+        """
+        value = case.base if self.side is None else (*case.models, None)[self.side]
+        if value is None:
             raise UsageError(f"parameter {case.name!r}: there's no value for {self.name!r} to take")
-        return numbers
+        return value
 
 
 class Ours(TakeSide):
@@ -43,7 +41,7 @@ class Theirs(TakeSide):
 
     name = "theirs"
     side = 1
-    most = 2
+    max_models = 2
 
 
 class Base(TakeSide):

@@ -11,9 +11,9 @@ import numpy as np
 from git_theta.errors import UsageError
 from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
-from git_theta.strategies import options
+from git_theta.strategies import option_text
 from git_theta.strategies.base import Strategy
-from git_theta.strategies.merge_parameter import MergedParameter, merge_parameter
+from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
 from git_theta.testing.values import SHAPES, as_input, sample_weights
 from git_theta.updates.base import Input
 from git_theta.updates.recipe import Recipe
@@ -41,7 +41,7 @@ def check_strategy(plugin: Strategy) -> None:
     chosen = _default_options(plugin)
     for spec in (TensorSpec(dtype, shape) for dtype in _ROUNDING for shape in SHAPES):
         *models, base = (sample_weights(spec, seed) for seed in range(3))
-        models = models[: plugin.most]
+        models = models[: plugin.max_models]
         merged = _merged(plugin, chosen, spec, models, base)
         again = _merged(plugin, chosen, spec, models, base)
         assert merged == again, f"{plugin.name} gives two values for the same models"
@@ -70,15 +70,19 @@ def _default_options(plugin: Strategy) -> Any:
         except dataclasses.FrozenInstanceError:
             continue
         raise AssertionError(f"{plugin.name}: its options can be changed")
-    texts = {option.name: option.default for option in options.describe(plugin)}
-    assert options.parse(plugin, texts) == default, f"{plugin.name}: its defaults can't be written as text"
+    texts = {option.name: option.default for option in option_text.describe(plugin)}
+    assert option_text.parse(plugin, texts).values == default, (
+        f"{plugin.name}: its defaults can't be written as text"
+    )
     return default
 
 
 def _merged(plugin: Strategy, chosen: Any, spec: TensorSpec, models: Sequence[bytes], base: bytes) -> bytes:
     inputs = [as_input(value) for value in (*models, base)]
-    beside = [(spec, as_input(sample_weights(spec, seed, positive=True))) for seed in range(len(models))]
-    result = merge_parameter(plugin, chosen, "w", spec, inputs[:-1], inputs[-1], beside, temporary_file)
+    seeds = range(len(models)) if plugin.reads_files else ()
+    side_inputs = [(spec, as_input(sample_weights(spec, seed, positive=True))) for seed in seeds]
+    versions = ParameterInputs("w", spec, inputs[:-1], inputs[-1], side_inputs)
+    result = merge_parameter(plugin, chosen, versions, temporary_file)
     value = b"".join(map(bytes, result.value()))
     assert len(value) == spec.nbytes, f"{plugin.name} gives {len(value)} bytes for {spec}"
     assert value == b"".join(map(bytes, result.value())), f"{plugin.name}: its value can be read only once"

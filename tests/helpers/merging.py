@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as arrays
 
 from git_theta.strategies import registry
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import LazyArray, given
+from git_theta.strategies.lazy_array import LazyArray, from_array
 
 Array = np.ndarray[Any, Any]
 
@@ -35,27 +35,27 @@ def vectors(count: int, elements: st.SearchStrategy[float] = floats) -> st.Searc
 
 def expression(name: str, models: Sequence[Array], base: Array | None = None, **options: Any) -> LazyArray:
     """The result of a strategy before it's computed."""
-    beside = tuple(given(np.asarray(each, float)) for each in options.pop("beside", ()))
+    side_inputs = tuple(from_array(np.asarray(each, float)) for each in options.pop("side_inputs", ()))
     parameter = options.pop("parameter", "weight")
     strategy = registry().get(name)
     case = Case(
         parameter,
-        tuple(given(np.asarray(model, float)) for model in models),
-        None if base is None else given(np.asarray(base, float)),
-        beside,
+        tuple(from_array(np.asarray(model, float)) for model in models),
+        None if base is None else from_array(np.asarray(base, float)),
+        side_inputs,
     )
     return strategy.merge(case, replace(strategy.options(), **options))
 
 
 def merge(name: str, models: Sequence[Array], base: Array | None = None, **options: Any) -> Array:
-    """The result of a strategy; `beside` and `parameter` are of the case, all others are its options."""
+    """The result of a strategy; `side_inputs` and `parameter` are of the case, all others are its options."""
     return expression(name, models, base, **options).array()
 
 
 def is_recipe(result: LazyArray, *known: Array) -> bool:
     """Whether a result is made of these arrays alone."""
-    _, leaves = result.program()
-    return all(any(leaf._array is array for array in known) for leaf in leaves)
+    _, sources = result.program()
+    return all(any(source._array is array for array in known) for source in sources)
 
 
 def close(one: Array, other: Array, scale: float | None = None) -> bool:

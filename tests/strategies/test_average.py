@@ -8,9 +8,15 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.strategies import lazy_array as numbers
-from git_theta.strategies.average import Average, AverageAll, AverageOursBase, AverageTheirsBase, Options
+from git_theta.strategies.average import (
+    Average,
+    AverageAll,
+    AverageOptions,
+    AverageOursBase,
+    AverageTheirsBase,
+)
 from git_theta.strategies.base import Case
+from git_theta.strategies.lazy_array import from_array
 
 finite = arrays.arrays("f4", 6, elements=st.floats(-(2.0**99), 2.0**99, width=32))
 some_weights = st.floats(0.125, 8)
@@ -19,8 +25,8 @@ some_weights = st.floats(0.125, 8)
 def merged(
     strategy: Average, models: list[NDArray[np.float32]], base: NDArray[np.float32] | None, *weights: float
 ) -> NDArray[np.float32]:
-    case = Case("w", tuple(map(numbers.given, models)), None if base is None else numbers.given(base))
-    return strategy.merge(case, Options(weights)).array().astype("f4")
+    case = Case("w", tuple(map(from_array, models)), None if base is None else from_array(base))
+    return strategy.merge(case, AverageOptions(weights)).array().astype("f4")
 
 
 @given(x=finite, count=st.integers(1, 5))

@@ -7,7 +7,7 @@ import importlib.util
 import pytest
 
 from git_theta import strategies, testing
-from git_theta.strategies import options
+from git_theta.strategies.option_text import describe
 
 BUILT_IN = {
     name: place
@@ -26,5 +26,5 @@ def test_it_has_its_name_and_says_what_its_options_mean(name: str) -> None:
     strategy = strategies.registry().get(name)
     assert strategy.name == name
     assert strategy.__doc__
-    for option in options.describe(strategy):
-        assert option.meaning, option.name
+    for option in describe(strategy):
+        assert option.help, option.name

@@ -10,15 +10,16 @@ from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
 from git_theta.errors import UsageError
-from git_theta.strategies import lazy_array as numbers
 from git_theta.strategies.base import Case
-from git_theta.strategies.linear import Linear, LinearOptions, TaskArithmetic, TaskArithmeticOptions
+from git_theta.strategies.lazy_array import from_array
+from git_theta.strategies.linear import Linear, LinearOptions
+from git_theta.strategies.task_arithmetic import TaskArithmetic, TaskArithmeticOptions
 
 finite = arrays.arrays("f4", 6, elements=st.floats(-(2.0**99), 2.0**99, width=32))
 
 
 def merged(strategy: Any, options: Any, base: NDArray[Any], *models: NDArray[Any]) -> NDArray[np.float64]:
-    case = Case("w", tuple(map(numbers.given, models)), numbers.given(base))
+    case = Case("w", tuple(map(from_array, models)), from_array(base))
     result: NDArray[np.float64] = strategy.merge(case, options).array()
     return result
 
@@ -66,4 +67,4 @@ def test_weights_that_make_no_sense() -> None:
         with pytest.raises(UsageError, match="zero"):
             merged(strategy, kind(weights=(1.0, -1.0), normalize=True), x, x, x)
     with pytest.raises(UsageError, match="no base"):
-        TaskArithmetic().merge(Case("w", (numbers.given(x),)), TaskArithmeticOptions())
+        TaskArithmetic().merge(Case("w", (from_array(x),)), TaskArithmeticOptions())

@@ -12,23 +12,20 @@ from git_theta.errors import UsageError
 from git_theta.model.strided import temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.average import Average
-from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import LazyArray, whole
-from git_theta.strategies.linear import TaskArithmetic
-from git_theta.strategies.merge_parameter import MergedParameter, merge_parameter
-from git_theta.strategies.options import NoOptions
+from git_theta.strategies.base import Case, Strategy
+from git_theta.strategies.lazy_array import LazyArray, from_array
+from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
 from git_theta.strategies.take_side import Base, Ours, Theirs
+from git_theta.strategies.task_arithmetic import TaskArithmetic
 from git_theta.updates.base import Input
 from git_theta.updates.recipe import Recipe
 
 
-class Given:
+class Given(Strategy):
     """A strategy that is a function."""
 
     name = "given"
-    options = NoOptions
-    needs_base = False
-    most: int | None = 3
+    max_models = 3
 
     def __init__(self, function: Callable[[Case], LazyArray]) -> None:
         self._function = function
@@ -45,20 +42,18 @@ def merged(
     strategy: Any,
     models: Sequence[NDArray[Any]],
     base: NDArray[Any] | None = None,
-    beside: Sequence[NDArray[Any]] = (),
+    side_inputs: Sequence[NDArray[Any]] = (),
     dtype: str = "F32",
 ) -> MergedParameter:
     shape = models[0].shape
-    return merge_parameter(
-        strategy,
-        strategy.options(),
+    inputs = ParameterInputs(
         "w",
         TensorSpec(dtype, shape),
         [value(each.tobytes()) for each in models],
         None if base is None else value(base.tobytes()),
-        [(TensorSpec("F32", each.shape), value(each.tobytes())) for each in beside],
-        temporary_file,
+        [(TensorSpec("F32", each.shape), value(each.tobytes())) for each in side_inputs],
     )
+    return merge_parameter(strategy, strategy.options(), inputs, temporary_file)
 
 
 def read(result: MergedParameter) -> bytes:
@@ -100,20 +95,20 @@ def test_the_value_of_one_side_is_known_as_such() -> None:
     arrays = [normal(0), normal(1), normal(2)]
     for place, strategy in enumerate([Ours(), Theirs(), Base()]):
         result = merged(strategy, arrays[:2], arrays[2])
-        assert result.same_as() == place
+        assert result.equal_input() == place
         assert read(result) == arrays[place].tobytes()
-    assert merged(Average(), arrays[:2]).same_as() is None
+    assert merged(Average(), arrays[:2]).equal_input() is None
 
 
-def test_arrays_of_ones_own_and_files_beside_must_be_stored() -> None:
+def test_arrays_of_ones_own_and_files_side_inputs_must_be_stored() -> None:
     models = [normal(0, 5), normal(1, 5)]
-    own = merged(Given(lambda case: whole(np.arange(5.0), case.models[0]) + case.models[0]), models)
+    own = merged(Given(lambda case: from_array(np.arange(5.0), case.models[0]) + case.models[0]), models)
     assert own.recipe() is None
     assert read(own) == (np.arange(5) + models[0].astype("f8")).astype("f4").tobytes()
-    beside = merged(Given(lambda case: case.models[0] * case.beside[1]), models, beside=models)
-    assert beside.recipe() is None
-    assert beside.same_as() is None
-    assert read(beside) == (models[0].astype("f8") * models[1]).astype("f4").tobytes()
+    side_inputs = merged(Given(lambda case: case.models[0] * case.side_inputs[1]), models, side_inputs=models)
+    assert side_inputs.recipe() is None
+    assert side_inputs.equal_input() is None
+    assert read(side_inputs) == (models[0].astype("f8") * models[1]).astype("f4").tobytes()
 
 
 def test_a_mask_becomes_numbers() -> None:

@@ -24,7 +24,7 @@ import pytest
 
 from git_theta.strategies import registry
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import given
+from git_theta.strategies.lazy_array import from_array
 
 torch = pytest.importorskip("torch")
 mergekit = pytest.importorskip("mergekit.merge_methods")
@@ -182,7 +182,7 @@ def largest(models: list[Array]) -> float:
 def ours(method: Any, models: list[Array]) -> Array:
     strategy = registry().get(method[0])
     options = replace(strategy.options(), **method[1])
-    case = Case("p", tuple(given(model) for model in models[1:]), given(models[0]))
+    case = Case("p", tuple(from_array(model) for model in models[1:]), from_array(models[0]))
     return strategy.merge(case, options).array()
 
 

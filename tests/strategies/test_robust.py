@@ -30,8 +30,8 @@ ALL = [
 
 def run(name: str, options: dict[str, object], models: list[Array], base: Array) -> Array:
     models = models[:2] if name in TWO else models
-    beside = [abs(model) for model in models] if name == "fisher" else ()
-    return merge(name, models, base, beside=beside, **options)
+    side_inputs = [abs(model) for model in models] if name == "fisher" else ()
+    return merge(name, models, base, side_inputs=side_inputs, **options)
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (5,), (0, 3), (3, 0), (4, 5), (2, 3, 2, 2)], ids=str)
@@ -138,8 +138,8 @@ def test_the_order_of_elements_does_not_matter(name: str) -> None:
 def test_which_are_stored_as_recipes(name: str, options: dict[str, object]) -> None:
     base, *models = np.random.default_rng(7).normal(size=(4, 6, 7))
     models = models[:2] if name in TWO else models
-    beside = [abs(model) for model in models] if name == "fisher" else []
-    result = expression(name, models, base, beside=beside, **options)
+    side_inputs = [abs(model) for model in models] if name == "fisher" else []
+    result = expression(name, models, base, side_inputs=side_inputs, **options)
     stored = (
         name in ("arcee-fusion", "fisher")
         or options.get("vectors", "whole") != "whole"
@@ -164,4 +164,4 @@ def test_weights_are_one_for_each_model(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*TWO, *MANY])
 def test_how_many_models(name: str) -> None:
-    assert registry().get(name).most == (2 if name in TWO else None)
+    assert registry().get(name).max_models == (2 if name in TWO else None)

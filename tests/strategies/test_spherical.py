@@ -70,11 +70,6 @@ def test_changes_are_interpolated_around_the_base(name: str) -> None:
         merge(name, models, changes=True)
 
 
-def test_nuslerp_refuses_other_vectors() -> None:
-    with pytest.raises(UsageError, match="'rows'"):
-        merge("nuslerp", [np.ones(2), np.zeros(2)], vectors="rows")
-
-
 @pytest.mark.parametrize("name", ["multislerp", "karcher"])
 def test_the_mean_of_directions_has_the_mean_length(name: str) -> None:
     models = [length * each for length, each in zip((1, 2, 6), at_angle(0, 0.5, 1), strict=True)]

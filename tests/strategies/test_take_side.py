@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.strategies import lazy_array as numbers
 from git_theta.strategies.base import Case
+from git_theta.strategies.lazy_array import from_array
 from git_theta.strategies.options import NoOptions
 from git_theta.strategies.take_side import Base, Ours, TakeSide, Theirs
 
-SIDES = [numbers.given(np.full(3, float(side))) for side in range(3)]
+SIDES = [from_array(np.full(3, float(side))) for side in range(3)]
 CASE = Case("w", (SIDES[0], SIDES[1]), SIDES[2])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from git_theta.git.merge.side_files import Beside
+from git_theta.git.merge.side_files import SideFiles
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merger
@@ -23,6 +23,6 @@ def merger_of(
         progress=advance,
         updates=workspace.cleaners.allowed_updates(path),
         depth=settings.depth,
-        beside=Beside(repository),
+        side_files=SideFiles(repository),
         fetch=lambda entries: ensure_objects(repository, needed_objects(entries)),
     )

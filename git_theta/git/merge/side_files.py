@@ -26,7 +26,7 @@ class _Parameters(Protocol):
     def get(self, name: str) -> tuple[TensorSpec, Input] | None: ...
 
 
-class Beside:
+class SideFiles:
     """Reads parameters of any checkpoint: of the file in the work tree, or of HEAD if it isn't there.
 
     Each file is opened once, and read as far as its parameters are asked for. Threads may share it.

@@ -16,9 +16,9 @@ from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.rules import MergeRule, MergeRules, parse, parse_lines, parse_toml
 from git_theta.settings import MERGE_ATTRIBUTE, TRACKED
-from git_theta.strategies.options import parse as parse_options
+from git_theta.strategies.option_text import parse as parse_options
 
-#: MergeRules for one command.
+#: Merge rules for one command.
 VARIABLE = "GIT_THETA_MERGE"
 
 #: What `theta.merge` is to be asked on a terminal, and no strategy's name.
@@ -67,10 +67,7 @@ def check(rule: MergeRule) -> None:
     Raises:
         UsageError: It doesn't.
     """
-    strategy = strategies.registry().get(rule.strategy)
-    reads_files = getattr(strategy, "reads_files", False)
-    options = {key: value for key, value in rule.options if not (reads_files and key == "files")}
-    parse_options(strategy, options)
+    parse_options(strategies.registry().get(rule.strategy), dict(rule.options))
 
 
 def from_attribute(text: str) -> MergeRule:

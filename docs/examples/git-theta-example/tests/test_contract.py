@@ -7,7 +7,7 @@ from git_theta_example.toy import HEAD, MAGIC, RECORD, Toy
 
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.base import Case
-from git_theta.strategies.lazy_array import given
+from git_theta.strategies.lazy_array import from_array
 from git_theta.testing import check_format, check_strategy, check_update
 
 
@@ -53,7 +53,7 @@ def test_median_keeps_the_contract():
 
 
 def test_the_median_of_ours_theirs_and_base():
-    ours, theirs, base = (given(np.array(numbers)) for numbers in ([3.0, 1.0], [5.0, -1.0], [1.0, 0.0]))
+    ours, theirs, base = (from_array(np.array(numbers)) for numbers in ([3.0, 1.0], [5.0, -1.0], [1.0, 0.0]))
     case = Case("w", (ours, theirs), base)
     assert Median().merge(case, MedianOptions()).array().tolist() == [3.0, 0.0]
     assert Median().merge(case, MedianOptions(scale=0.5)).array().tolist() == [2.0, 0.0]

@@ -1,0 +1,40 @@
+"""Task arithmetic: the merge base and the weighted sum of all task vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from git_theta.strategies.base import Case, Strategy, model_weights
+from git_theta.strategies.lazy_array import LazyArray
+from git_theta.strategies.options import option
+from git_theta.strategies.task_vectors import task_vectors
+from git_theta.strategies.vector_sums import sum_of_weights, weighted_total
+
+
+@dataclass(frozen=True, slots=True)
+class TaskArithmeticOptions:
+    """Options of `task-arithmetic`."""
+
+    weights: tuple[float, ...] = option((), "One for each model; 1 if not given.")
+    scale: float = option(1.0, "What the sum of all changes is multiplied by: the paper's λ.")
+    normalize: bool = option(False, "Whether the sum is divided by the sum of the weights.")
+
+
+class TaskArithmetic(Strategy):
+    """The base and the weighted sum of what each model changed of it, its *task vector*.
+
+    Ilharco et al., "Editing models with task arithmetic", ICLR 2023, https://arxiv.org/abs/2212.04089.
+    """
+
+    name = "task-arithmetic"
+    options = TaskArithmeticOptions
+    needs_base = True
+
+    def merge(self, case: Case, options: TaskArithmeticOptions) -> LazyArray:
+        """`base + scale * sum(weight * (model - base))`."""
+        base, deltas = task_vectors(case)
+        weights = model_weights(options.weights, len(deltas))
+        change = weighted_total(deltas, weights)
+        if options.normalize:
+            change = change / sum_of_weights(weights)
+        return base + (change if options.scale == 1 else change * options.scale)
