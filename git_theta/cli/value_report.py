@@ -15,7 +15,9 @@ from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
 from git_theta.model.tensor import FLOATS
-from git_theta.report.statistics import Histogram, Statistics, abridged, statistics
+from git_theta.report.abridged import abridged
+from git_theta.report.quantiles import Histogram
+from git_theta.report.statistics import Statistics, statistics
 from git_theta.report.text import shape_text
 from git_theta.store.local import LocalStore
 

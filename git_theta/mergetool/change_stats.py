@@ -11,7 +11,7 @@ from operator import add
 
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry
-from git_theta.report.distance import as_float64
+from git_theta.report.elements import as_float64
 from git_theta.runtime.threads import run_all
 from git_theta.updates.chunks import chunks
 

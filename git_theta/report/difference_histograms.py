@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from git_theta.diff import Pair
-from git_theta.errors import CorruptError, ThetaError
+from git_theta.errors import ThetaError
 from git_theta.report.change import FileChange
-from git_theta.report.distance import Distance, as_float64, element_blocks
+from git_theta.report.distance import Distance
+from git_theta.report.elements import as_float64, paired_blocks
 from git_theta.report.side import ValueReader
 from git_theta.runtime.threads import run_all
 
@@ -97,12 +97,7 @@ def _histogram(pair: Pair, sums: Distance, old: ValueReader, new: ValueReader) -
     edges = np.linspace(-reach, reach, BINS + 1)
     counts = np.zeros(BINS, np.int64)
     below = above = 0
-    pairs = zip_longest(
-        element_blocks(old.value(before), before.spec), element_blocks(new.value(after), after.spec)
-    )
-    for one, other in pairs:
-        if one is None or other is None:
-            raise CorruptError("the values have different lengths")
+    for one, other in paired_blocks(pair, old, new):
         steps = _steps(as_float64(one, before.spec), as_float64(other, after.spec))
         counts += np.histogram(steps, edges)[0]
         below += int(np.count_nonzero(steps < -reach))

@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from git_theta.diff import Pair
-from git_theta.errors import CorruptError, ThetaError
-from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.errors import ThetaError
+from git_theta.model.tensor import TensorSpec
+from git_theta.report.elements import as_float64, paired_blocks
 from git_theta.report.side import ValueReader
 from git_theta.runtime.threads import run_all
-from git_theta.updates.chunks import chunks
-from git_theta.updates.rounding import ARITHMETIC, widen
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-#: Elements that are looked at together, per thread: a few MiB as float64.
-_CHUNK = 1 << 18
-
-#: The dtype of each of the two parts of a complex number.
-_PARTS = {"C32": "F16", "C64": "F32", "C128": "F64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +103,7 @@ def measure(
         if before.spec.shape != after.spec.shape:
             return "another shape"
         try:
-            olds, news = (
-                element_blocks(old.value(before), before.spec),
-                element_blocks(new.value(after), after.spec),
-            )
-            return _measured(olds, news, before.spec, after.spec)
+            return _measured(pair, old, new)
         except ThetaError as error:
             return str(error)
 
@@ -125,19 +112,13 @@ def measure(
     return {new_entry.name: result for (_, new_entry), result in zip(pairs, found, strict=True)}
 
 
-def element_blocks(pieces: Iterator[memoryview], spec: TensorSpec) -> Iterator[memoryview]:
-    """The bytes of a value in blocks of whole elements, as many in each for every dtype."""
-    return chunks(pieces, _CHUNK * spec.item_size, spec.nbytes)
-
-
-def _measured(
-    olds: Iterator[memoryview], news: Iterator[memoryview], old: TensorSpec, new: TensorSpec
-) -> Distance:
+def _measured(pair: Pair, old: ValueReader, new: ValueReader) -> Distance:
+    before, after = (entry.spec for entry in pair)
     total = Distance()
-    for before, after in zip_longest(olds, news):
-        if before is None or after is None:
-            raise CorruptError("the values have different lengths")
-        total += _of_block(as_float64(before, old), as_float64(after, new), _same(before, after, old, new))
+    for one, other in paired_blocks(pair, old, new):
+        total += _of_block(
+            as_float64(one, before), as_float64(other, after), _same(one, other, before, after)
+        )
     return total
 
 
@@ -185,20 +166,3 @@ def _of_block(old: NDArray[np.float64], new: NDArray[np.float64], same: NDArray[
             float(sizes.max(initial=0.0)),
             broken,
         )
-
-
-def as_float64(data: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
-    """The elements as float64, one row each: one column, or two for complex numbers.
-
-    Integers beyond 2**53 are rounded.
-    """
-    import numpy as np
-
-    dtype = _PARTS.get(spec.dtype, spec.dtype)
-    numbers: NDArray[Any]
-    if dtype in ARITHMETIC:
-        numbers = widen(np.frombuffer(data, f"<u{TensorSpec(dtype, ()).item_size}"), dtype)
-    else:
-        with np.errstate(invalid="ignore"):
-            numbers = np.frombuffer(data, numpy_dtype(dtype)).astype(np.float64)
-    return numbers.reshape(-1, 2 if spec.dtype in _PARTS else 1)

@@ -27,3 +27,11 @@ class MissingReader(MemoryReader):
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         raise MissingObjectError("it isn't here", "fetch it")
+
+
+def cut(data: bytes, *at: int) -> Iterator[memoryview]:
+    """Pieces, each of which is overwritten when the next is asked for."""
+    for low, high in zip((0, *at), (*at, len(data)), strict=True):
+        piece = bytearray(data[low:high])
+        yield memoryview(piece)
+        piece[:] = b"\xff" * len(piece)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.report import distance
+from git_theta.report import elements
 from git_theta.report.change import FileChange, file_change
 from git_theta.report.difference_histograms import BINS, difference_histograms
 from git_theta.report.distance import measure
@@ -47,7 +47,7 @@ def compared(old: dict[str, NDArray[Any]], new: dict[str, NDArray[Any]], dtype: 
 
 
 def test_counts_every_element_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distance, "_CHUNK", 7)
+    monkeypatch.setattr(elements, "_BLOCK", 7)
     old = np.zeros(2000, "f4") + 1
     new = old.copy()
     new[:1000] += np.linspace(-1, 1, 1000, dtype="f4")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec, numpy_dtype
-from git_theta.report import distance
+from git_theta.report import elements
 from git_theta.report.distance import Distance, measure
 from tests.helpers.value_readers import MemoryReader, MissingReader
 
@@ -34,12 +34,12 @@ def test_figures() -> None:
     assert found.cosine == pytest.approx(25 / 5 / math.sqrt(29))
 
 
-def test_chunks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(1)
     old = random.standard_normal(5000).astype("f4")
     new = (old + random.standard_normal(5000)).astype("f4")
     whole = measured(old, new)
-    monkeypatch.setattr(distance, "_CHUNK", 77)
+    monkeypatch.setattr(elements, "_BLOCK", 77)
     parts = measured(old, new)
     assert parts.norm == pytest.approx(whole.norm, rel=1e-12)
     step = new.astype("f8") - old
