@@ -168,7 +168,7 @@ def _publish(refs: Sequence[str]) -> str:
 
 def _undo_all(refs: Sequence[str]) -> list[str]:
     """Commands that move refs back, and no others."""
-    from git_theta.git.migrate.refs import ORIGINAL
+    from git_theta.git.migrate.rewritten_refs import ORIGINAL
 
     kept = Git().run("for-each-ref", "--format=%(refname)", ORIGINAL.rstrip("/")).splitlines()
     # An earlier rewrite may have left something there.
@@ -177,7 +177,7 @@ def _undo_all(refs: Sequence[str]) -> list[str]:
 
 
 def _undo(ref: str) -> str:
-    from git_theta.git.migrate.refs import ORIGINAL, current
+    from git_theta.git.migrate.rewritten_refs import ORIGINAL, current
 
     original = shlex.quote(ORIGINAL + ref)
     if current(Git()) == ref:

@@ -8,9 +8,12 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from git_theta.errors import ThetaError
-from git_theta.legacy import flax, metadata, pytorch, safetensors
-from git_theta.legacy.lfs_objects import Get
+from git_theta.legacy import flax_writer as flax
+from git_theta.legacy import metadata
+from git_theta.legacy import pytorch_writer as pytorch
+from git_theta.legacy import safetensors_writer as safetensors
 from git_theta.legacy.metadata import LegacyError
+from git_theta.legacy.update_arrays import Get
 from git_theta.legacy.values import Earlier, Value, values
 
 Writer = Callable[[Mapping[metadata.Path, Value], BinaryIO], None]

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from git_theta.legacy.lfs_objects import Get, read
 from git_theta.legacy.metadata import DTYPES, LegacyError, Path, Stored, parse
+from git_theta.legacy.update_arrays import Get, read
 from git_theta.legacy.updates import VALUE, Arrays, apply, check, dtype_after
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 

@@ -11,12 +11,12 @@ from threading import Lock
 
 from git_theta.clean import Cleaner
 from git_theta.errors import GitError, ManifestError
-from git_theta.git.migrate import legacy
+from git_theta.git.migrate import legacy_files as legacy
 from git_theta.git.migrate.attributes import Target
+from git_theta.git.migrate.file_blob import IN_MEMORY, Stored
+from git_theta.git.migrate.git_objects import Objects
 from git_theta.git.migrate.lfs_objects import checked, pieces
-from git_theta.git.migrate.objects import Objects
-from git_theta.git.migrate.pack import Pack
-from git_theta.git.migrate.stored import IN_MEMORY, Stored
+from git_theta.git.migrate.pack_writer import Pack
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.smudge_filter import smudge

@@ -9,7 +9,7 @@ from pathlib import Path
 from git_theta.checkpoint_file import read_checkpoint
 from git_theta.errors import ThetaError
 from git_theta.git.migrate.attributes import given_to, rooted
-from git_theta.git.migrate.history import History
+from git_theta.git.migrate.commit_history import History
 from git_theta.git.migrate.selection import pattern_lookup
 from git_theta.git.plumbing.command import Git
 from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointer

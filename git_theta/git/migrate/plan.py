@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from git_theta.git.migrate.history import Commit, History
-from git_theta.git.migrate.objects import TREE, Entry
+from git_theta.git.migrate.commit_history import Commit, History
+from git_theta.git.migrate.git_objects import TREE, Entry
 from git_theta.git.migrate.selection import Selection, State
 
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 
 from git_theta.errors import UsageError
-from git_theta.git.migrate.history import NAME, Commit, History
-from git_theta.git.migrate.objects import TREE, Entry, format_tree
-from git_theta.git.migrate.pack import Pack
+from git_theta.git.migrate.commit_history import NAME, Commit, History
+from git_theta.git.migrate.git_objects import TREE, Entry, format_tree
+from git_theta.git.migrate.pack_writer import Pack
 from git_theta.git.migrate.selection import State
 
 #: Headers of commits that would be wrong: signatures, and the tags that were merged.

@@ -12,18 +12,18 @@ from pathlib import Path
 from git_theta.errors import UsageError
 from git_theta.git.install.hooks import hooks_installed
 from git_theta.git.install.install import install_hooks
-from git_theta.git.migrate import refs
+from git_theta.git.migrate import rewritten_refs as refs
 from git_theta.git.migrate.attributes import Target
+from git_theta.git.migrate.commit_history import Commit, History, read_history
 from git_theta.git.migrate.convert import Converter
-from git_theta.git.migrate.history import Commit, History, read_history
+from git_theta.git.migrate.file_blob import Stored, Tally, read_stored
+from git_theta.git.migrate.git_objects import Objects
 from git_theta.git.migrate.lfs_objects import absent_objects, from_servers, from_work_tree, lfs_store
 from git_theta.git.migrate.lfs_patterns import checkpoint_patterns
-from git_theta.git.migrate.objects import Objects
-from git_theta.git.migrate.pack import Pack
+from git_theta.git.migrate.pack_writer import Pack
 from git_theta.git.migrate.plan import Plan, make_plan
 from git_theta.git.migrate.rewrite import Rewriter
 from git_theta.git.migrate.selection import Goal, Selection
-from git_theta.git.migrate.stored import Stored, Tally, read_stored
 from git_theta.git.migrate.work_tree import Switch, changes, refuse_changes, refuse_untracked
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects

@@ -12,8 +12,8 @@ from git_theta.errors import UsageError
 from git_theta.git.migrate import attributes
 from git_theta.git.migrate.attribute_index import write_index
 from git_theta.git.migrate.attributes import Target
-from git_theta.git.migrate.history import AttributeFiles
-from git_theta.git.migrate.objects import Objects
+from git_theta.git.migrate.commit_history import AttributeFiles
+from git_theta.git.migrate.git_objects import Objects
 from git_theta.git.plumbing.check_attr import AttributeLookup
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes as lines

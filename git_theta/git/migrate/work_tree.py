@@ -11,9 +11,9 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.migrate.convert import Converter
+from git_theta.git.migrate.file_blob import IN_MEMORY, Stored, read_stored
+from git_theta.git.migrate.git_objects import Objects
 from git_theta.git.migrate.lfs_objects import pieces
-from git_theta.git.migrate.objects import Objects
-from git_theta.git.migrate.stored import IN_MEMORY, Stored, read_stored
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from git_theta.errors import ThetaError
-from git_theta.git.migrate import legacy
+from git_theta.git.migrate import legacy_files as legacy
 from git_theta.git.migrate.attributes import Target
-from git_theta.git.migrate.objects import Objects
+from git_theta.git.migrate.git_objects import Objects
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
 from git_theta.model.sizes import payload_bytes
 from git_theta.report.text import printable

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError
+from git_theta.git.migrate.git_objects import Objects
 from git_theta.git.migrate.lfs_objects import checked
-from git_theta.git.migrate.objects import Objects
 from git_theta.runtime.mapped import map_handle
 from git_theta.store.local import LocalStore
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from git_theta.git.migrate.objects import TREE, Entry, Objects
+from git_theta.git.migrate.git_objects import TREE, Entry, Objects
 from git_theta.git.plumbing.command import Git
 
 #: The attributes files of a tree: (folder, empty for the top; id of the blob).

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import CorruptError, FormatError, GitError, MissingObjectError
+from git_theta.git.migrate.git_objects import Entry, Objects, format_tree, parse_tree
 from git_theta.git.migrate.lfs_objects import absent_objects, checked, from_work_tree
-from git_theta.git.migrate.objects import Entry, Objects, format_tree, parse_tree
-from git_theta.git.migrate.pack import Pack
+from git_theta.git.migrate.pack_writer import Pack
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.store.lfs.pointer import Pointer, parse_pointer
