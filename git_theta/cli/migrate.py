@@ -15,7 +15,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 
 if TYPE_CHECKING:
-    from git_theta.git.migrate.run import Request, Summary
+    from git_theta.git.migrate.request import MigrationRequest, MigrationSummary
 
 _EPILOG = """\b
 Examples:
@@ -100,11 +100,12 @@ def export(
 
 
 def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **how: Any) -> None:
-    from git_theta.git.migrate.run import Request, migrate
+    from git_theta.git.migrate.request import MigrationRequest
+    from git_theta.git.migrate.run import migrate
     from git_theta.git.worktree.workspace import Workspace
 
     patterns = tuple(part.strip() for glob in include for part in glob.split(",") if part.strip())
-    request = Request(target, patterns, **how)
+    request = MigrationRequest(target, patterns, **how)
     if not request.rewrite and (request.names or request.everything):
         raise UsageError("branches and tags are for --rewrite", "without it, the next commit is prepared")
     if request.names and request.everything:
@@ -115,7 +116,7 @@ def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **h
     _report(request, summary)
 
 
-def _report(request: Request, summary: Summary) -> None:
+def _report(request: MigrationRequest, summary: MigrationSummary) -> None:
     if summary.others and request.target == "theta":
         listed = ", ".join(map(printable, summary.others))
         click.echo(f"Left to git-lfs, as no checkpoint matches: {listed}")
@@ -138,7 +139,7 @@ def _report(request: Request, summary: Summary) -> None:
         click.echo("Earlier commits stay as they are; --rewrite would convert them too.")
 
 
-def _report_rewritten(request: Request, summary: Summary) -> None:
+def _report_rewritten(request: MigrationRequest, summary: MigrationSummary) -> None:
     click.echo(f"{plural(summary.commits, 'commit')} rewritten, {plural(len(summary.refs), 'ref')} moved.")
     if summary.signatures:
         click.echo(f"{plural(summary.signatures, 'signature')} dropped: they were of the old commits.")
@@ -177,9 +178,9 @@ def _undo_all(refs: Sequence[str]) -> list[str]:
 
 
 def _undo(ref: str) -> str:
-    from git_theta.git.migrate.rewritten_refs import ORIGINAL, current
+    from git_theta.git.migrate.rewritten_refs import ORIGINAL, current_branch
 
     original = shlex.quote(ORIGINAL + ref)
-    if current(Git()) == ref:
+    if current_branch(Git()) == ref:
         return f"git reset --hard {original}"
     return f"git update-ref {shlex.quote(ref)} {original}"

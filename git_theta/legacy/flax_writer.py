@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _ARRAY = 1
 
 #: Larger arrays are cut up.
-_MOST_BYTES = 1 << 30
+_MAX_CHUNK_BYTES = 1 << 30
 
 
 def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
@@ -46,10 +46,10 @@ def _write(node: Any, file: BinaryIO, packer: msgpack.Packer) -> None:
 
 
 def _write_array(array: NDArray[Any], file: BinaryIO, packer: msgpack.Packer) -> None:
-    if array.nbytes <= _MOST_BYTES:
+    if array.nbytes <= _MAX_CHUNK_BYTES:
         file.write(_packed(array, packer))
         return
-    step = _MOST_BYTES // array.dtype.itemsize
+    step = _MAX_CHUNK_BYTES // array.dtype.itemsize
     flat = array.reshape(-1)
     chunks = [flat[at : at + step] for at in range(0, len(flat), step)]
     file.write(packer.pack_map_header(3))

@@ -51,7 +51,7 @@ class LegacyError(FormatError):
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class LegacyParameter:
     """One parameter of one version.
 
     Attributes:
@@ -80,7 +80,7 @@ def is_metadata(data: bytes) -> bool:
         return False
 
 
-def parse(data: bytes) -> dict[Path, Stored]:
+def parse(data: bytes) -> dict[Path, LegacyParameter]:
     """The parameters that the file describes, in order.
 
     Raises:
@@ -92,7 +92,7 @@ def parse(data: bytes) -> dict[Path, Stored]:
         tree = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
         if not isinstance(tree, dict):
             raise ValueError("it isn't a dictionary")
-        found: dict[Path, Stored] = {}
+        found: dict[Path, LegacyParameter] = {}
         for path, leaf in _leaves(tree, ()):
             found[path] = _stored(leaf)
             if len(found) > _MAX_PARAMETERS:
@@ -128,7 +128,7 @@ def _leaves(tree: Mapping[str, Any], prefix: Path) -> Iterator[tuple[Path, Mappi
             yield from _leaves(value, path)
 
 
-def _stored(leaf: Mapping[str, Any]) -> Stored:
+def _stored(leaf: Mapping[str, Any]) -> LegacyParameter:
     if leaf.keys() != {_TENSOR, _LFS, _THETA}:
         raise ValueError("a parameter has other keys")
     tensor, lfs, theta = leaf[_TENSOR], leaf[_LFS], leaf[_THETA]
@@ -137,7 +137,7 @@ def _stored(leaf: Mapping[str, Any]) -> Stored:
         raise ValueError("a parameter is described wrongly")
     if not isinstance(update, str):
         raise ValueError("the kind of an update isn't a text")
-    return Stored(
+    return LegacyParameter(
         _spec(_text(_SHAPE, tensor["shape"]), tensor["dtype"]),
         _text(_OID, lfs["oid"]),
         int(_text(_SIZE, lfs["size"])),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from git_theta.errors import CorruptError, MissingObjectError
-from git_theta.legacy.metadata import LegacyError, Stored
+from git_theta.legacy.metadata import LegacyError, LegacyParameter
 from git_theta.legacy.zarr import ZarrArray, parse
 
 #: Arrays of an update.
@@ -19,7 +19,7 @@ _MAX_ARRAYS = 16
 Get = Callable[[str], Path]
 
 
-def read(stored: Stored, get: Get) -> dict[str, ZarrArray]:
+def read(stored: LegacyParameter, get: Get) -> dict[str, ZarrArray]:
     """The arrays in the object of a parameter, by name.
 
     Raises:

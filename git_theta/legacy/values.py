@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from git_theta.legacy.metadata import DTYPES, LegacyError, Path, Stored, parse
+from git_theta.legacy.metadata import DTYPES, LegacyError, LegacyParameter, Path, parse
 from git_theta.legacy.update_arrays import Get, read
 from git_theta.legacy.updates import VALUE, Arrays, apply, check, dtype_after
 from git_theta.model.tensor import TensorSpec, numpy_dtype
@@ -32,7 +32,7 @@ class Value:
     """
 
     name: str
-    chain: Sequence[Stored]
+    chain: Sequence[LegacyParameter]
     get: Get
 
     def spec(self) -> TensorSpec:
@@ -70,7 +70,7 @@ class Value:
             value = apply(stored.update, self._arrays(stored), value)
         return value
 
-    def _arrays(self, stored: Stored) -> Arrays:
+    def _arrays(self, stored: LegacyParameter) -> Arrays:
         arrays = read(stored, self.get)
         check(stored.update, arrays)
         return arrays
@@ -87,9 +87,9 @@ def values(data: bytes, get: Get, earlier: Earlier | None) -> dict[Path, Value]:
     Raises:
         LegacyError: Metadata is malformed, or what an update applies to isn't there.
     """
-    known: dict[str, Mapping[Path, Stored]] = {}
+    known: dict[str, Mapping[Path, LegacyParameter]] = {}
 
-    def at(commit: str) -> Mapping[Path, Stored]:
+    def at(commit: str) -> Mapping[Path, LegacyParameter]:
         if commit not in known:
             known[commit] = parse(_blob(commit, earlier))
         return known[commit]
@@ -99,7 +99,9 @@ def values(data: bytes, get: Get, earlier: Earlier | None) -> dict[Path, Value]:
     }
 
 
-def _chain(path: Path, stored: Stored, at: Callable[[str], Mapping[Path, Stored]]) -> Sequence[Stored]:
+def _chain(
+    path: Path, stored: LegacyParameter, at: Callable[[str], Mapping[Path, LegacyParameter]]
+) -> Sequence[LegacyParameter]:
     chain = [stored]
     while chain[-1].update != "dense":
         commit = chain[-1].last_commit

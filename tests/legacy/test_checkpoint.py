@@ -125,7 +125,7 @@ def test_nested_names_arent_pytorchs(tmp_path: Path) -> None:
 
 
 def test_large_flax_arrays_are_cut_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("git_theta.legacy.flax._MOST_BYTES", 64)
+    monkeypatch.setattr("git_theta.legacy.flax_writer._MAX_CHUNK_BYTES", 64)
     legacy.restore((FIXTURES / "m.msgpack.json").read_bytes(), get, tmp_path / "m.msgpack")
     read = msgpack.unpackb((tmp_path / "m.msgpack").read_bytes())["params"]["Dense_0"]["kernel"]
     assert read["__msgpack_chunked_array__"] is True

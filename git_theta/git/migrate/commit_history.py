@@ -1,4 +1,4 @@
-"""The commits that a migration looks at, and what is in their trees."""
+"""The commits that a migration looks at, and the files of their trees."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from git_theta.git.migrate.git_objects import TREE, Entry, Objects
+from git_theta.git.migrate.git_objects import TREE, GitObjects, TreeEntry
 from git_theta.git.plumbing.command import Git
 
 #: The attributes files of a tree: (folder, empty for the top; id of the blob).
 AttributeFiles = tuple[tuple[str, str], ...]
 
-NAME = b".gitattributes"
+ATTRIBUTES_FILE = b".gitattributes"
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit's id, its tree and its parents."""
+class CommitNode:
+    """A commit: its id, its tree's and its parents'."""
 
     oid: str
     tree: str
     parents: tuple[str, ...]
 
 
-class History:
+class CommitHistory:
     """Commits, parents first.
 
     Args:
-        objects: Where they're read from.
+        objects: The repository's objects.
         commits: The commits.
     """
 
-    def __init__(self, objects: Objects, commits: Sequence[Commit]) -> None:
+    def __init__(self, objects: GitObjects, commits: Sequence[CommitNode]) -> None:
         self.objects = objects
         self.commits = commits
         self.trees = {commit.oid: commit.tree for commit in commits}
@@ -44,7 +44,7 @@ class History:
         if found is None:
             listed = []
             for entry in self.objects.tree(tree):
-                if entry.name == NAME and entry.is_file:
+                if entry.name == ATTRIBUTES_FILE and entry.is_file:
                     listed.append(("", entry.oid))
                 elif entry.mode == TREE:
                     name = os.fsdecode(entry.name)
@@ -55,13 +55,15 @@ class History:
             found = self._attribute_files[tree] = tuple(sorted(listed))
         return found
 
-    def all_files(self) -> Iterator[tuple[bytes, Entry]]:
+    def all_files(self) -> Iterator[tuple[bytes, TreeEntry]]:
         """Every file of every commit, each path and blob once."""
         seen: set[tuple[str, bytes]] = set()
         for commit in self.commits:
             yield from self._files(commit.tree, b"", seen)
 
-    def _files(self, tree: str, prefix: bytes, seen: set[tuple[str, bytes]]) -> Iterator[tuple[bytes, Entry]]:
+    def _files(
+        self, tree: str, prefix: bytes, seen: set[tuple[str, bytes]]
+    ) -> Iterator[tuple[bytes, TreeEntry]]:
         if (tree, prefix) in seen:
             return
         seen.add((tree, prefix))
@@ -72,8 +74,8 @@ class History:
                 yield prefix + entry.name, entry
 
 
-def read_history(git: Git, objects: Objects, tips: Sequence[str], *, ancestors: bool) -> History:
-    """The commits that are reachable from some objects, or only these themselves."""
+def read_history(git: Git, objects: GitObjects, tips: Sequence[str], *, ancestors: bool) -> CommitHistory:
+    """Read the commits that are reachable from some objects, or only the commits that these are."""
     depth = [] if ancestors else ["--no-walk"]
     asked = "".join(f"{tip}\n" for tip in tips).encode()
     listing = (
@@ -83,5 +85,7 @@ def read_history(git: Git, objects: Objects, tips: Sequence[str], *, ancestors: 
     for oid in listing:
         headers = objects.read(oid).data.partition(b"\n\n")[0].split(b"\n")
         parents = tuple(line[7:].decode() for line in headers if line.startswith(b"parent "))
-        commits.append(Commit(oid, headers[0].removeprefix(b"tree ").decode(), parents if ancestors else ()))
-    return History(objects, commits)
+        commits.append(
+            CommitNode(oid, headers[0].removeprefix(b"tree ").decode(), parents if ancestors else ())
+        )
+    return CommitHistory(objects, commits)

@@ -1,4 +1,4 @@
-"""Reading Git's objects as they are, trees and commits too, from one `git cat-file --batch`."""
+"""Git's objects of all kinds, read from one `git cat-file --batch`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import IO, NamedTuple
 from git_theta.errors import GitError
 from git_theta.git.plumbing.coprocess import Coprocess
 
-#: Modes of the entries of trees, as they're written there.
+#: Modes of a tree's entries that aren't files.
 TREE, LINK, SUBMODULE = b"40000", b"120000", b"160000"
 
-#: So many trees are kept; histories are walked from version to version.
-_KEPT = 4096
+#: How many trees are kept in memory: histories are walked commit by commit, and trees recur.
+_MAX_TREES = 4096
 
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
-class Entry(NamedTuple):
-    """An entry of a tree: `oid` is in hexadecimal."""
+class TreeEntry(NamedTuple):
+    """An entry of a tree, its id in hexadecimal."""
 
     mode: bytes
     name: bytes
@@ -35,15 +35,21 @@ class Entry(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An object: all of its bytes, or the first ones."""
+class GitObject:
+    """An object.
+
+    Attributes:
+        kind: `blob`, `tree`, `commit` or `tag`.
+        size: Number of its bytes.
+        data: All of its content, or the beginning.
+    """
 
     kind: str
     size: int
     data: bytes
 
 
-class Objects:
+class GitObjects:
     """Reads objects by their ids. Not for concurrent use.
 
     Args:
@@ -52,10 +58,10 @@ class Objects:
     """
 
     def __init__(self, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> None:
-        self._git = Coprocess("cat-file", "--batch", cwd=cwd, env=env, buffer=_PIECE)
-        self._trees: dict[str, tuple[Entry, ...]] = {}
+        self._git = Coprocess("cat-file", "--batch", cwd=cwd, env=env, buffer=_CHUNK_BYTES)
+        self._trees: dict[str, tuple[TreeEntry, ...]] = {}
 
-    def __enter__(self) -> Objects:
+    def __enter__(self) -> GitObjects:
         return self
 
     def __exit__(
@@ -63,7 +69,7 @@ class Objects:
     ) -> None:
         self.close()
 
-    def read(self, oid: str) -> Found:
+    def read(self, oid: str) -> GitObject:
         """An object, by its id or as `COMMIT:PATH`.
 
         Raises:
@@ -73,10 +79,10 @@ class Objects:
         data = stream.read(size)
         stream.read(1)
         if len(data) != size:
-            raise _gone(oid)
-        return Found(kind, size, data)
+            raise _missing(oid)
+        return GitObject(kind, size, data)
 
-    def head(self, oid: str, limit: int) -> Found:
+    def head(self, oid: str, limit: int) -> GitObject:
         """An object with no more than its first bytes, so that a large one needn't fit into memory.
 
         Raises:
@@ -85,11 +91,11 @@ class Objects:
         kind, size, stream = self._ask(oid)
         data = stream.read(min(size, limit))
         if size > limit:
-            # Cheaper than to read the rest.
+            # A new process is cheaper than reading the rest.
             self.close()
         else:
             stream.read(1)
-        return Found(kind, size, data)
+        return GitObject(kind, size, data)
 
     def copy(self, oid: str, handle: int) -> int:
         """Write an object's bytes to a descriptor, piece by piece, and return their number.
@@ -100,9 +106,9 @@ class Objects:
         _, size, stream = self._ask(oid)
         left = size
         while left:
-            piece = stream.read(min(left, _PIECE))
+            piece = stream.read(min(left, _CHUNK_BYTES))
             if not piece:
-                raise _gone(oid)
+                raise _missing(oid)
             left -= len(piece)
             view = memoryview(piece)
             while view:
@@ -110,7 +116,7 @@ class Objects:
         stream.read(1)
         return size
 
-    def tree(self, oid: str) -> tuple[Entry, ...]:
+    def tree(self, oid: str) -> tuple[TreeEntry, ...]:
         """The entries of a tree, in their order.
 
         Raises:
@@ -119,7 +125,7 @@ class Objects:
         found = self._trees.get(oid)
         if found is None:
             found = parse_tree(self.read(oid).data, len(oid) // 2)
-            if len(self._trees) >= _KEPT:
+            if len(self._trees) >= _MAX_TREES:
                 del self._trees[next(iter(self._trees))]
             self._trees[oid] = found
         return found
@@ -133,25 +139,25 @@ class Objects:
             stream = self._git.ask(os.fsencode(oid) + b"\n")
             fields = stream.readline().split()
         except OSError as error:
-            raise _gone(oid) from error
+            raise _missing(oid) from error
         if len(fields) != 3:
-            raise _gone(oid)
+            raise _missing(oid)
         return fields[1].decode(), int(fields[2]), stream
 
 
-def parse_tree(data: bytes, oid_bytes: int) -> tuple[Entry, ...]:
+def parse_tree(data: bytes, oid_bytes: int) -> tuple[TreeEntry, ...]:
     """The entries of a tree's bytes."""
     found, at = [], 0
     while at < len(data):
         space = data.index(b" ", at)
         end = data.index(b"\0", space)
         oid = data[end + 1 : end + 1 + oid_bytes]
-        found.append(Entry(data[at:space], data[space + 1 : end], oid.hex()))
+        found.append(TreeEntry(data[at:space], data[space + 1 : end], oid.hex()))
         at = end + 1 + oid_bytes
     return tuple(found)
 
 
-def format_tree(entries: Mapping[bytes, Entry]) -> bytes:
+def format_tree(entries: Mapping[bytes, TreeEntry]) -> bytes:
     """A tree's bytes, with its entries in Git's order."""
     return b"".join(
         b"%b %b\0%b" % (entry.mode, entry.name, bytes.fromhex(entry.oid))
@@ -159,10 +165,10 @@ def format_tree(entries: Mapping[bytes, Entry]) -> bytes:
     )
 
 
-def _order(entry: Entry) -> bytes:
+def _order(entry: TreeEntry) -> bytes:
     """Folders are sorted as if their names ended in a slash."""
     return entry.name + b"/" if entry.mode == TREE else entry.name
 
 
-def _gone(oid: str) -> GitError:
+def _missing(oid: str) -> GitError:
     return GitError(f"Git has no object {oid}", "`git fsck` tells what is damaged")

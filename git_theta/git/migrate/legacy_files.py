@@ -1,4 +1,4 @@
-"""Files of git-theta 0.2: which objects of git-lfs their metadata needs, and the file that it stands for."""
+"""Files of git-theta 0.2 in history: metadata in Git, and objects of git-lfs that have the values."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError
-from git_theta.git.migrate.git_objects import Objects
-from git_theta.git.migrate.lfs_objects import checked
+from git_theta.git.migrate.git_objects import GitObjects
+from git_theta.git.migrate.lfs_objects import verified_object
 from git_theta.runtime.mapped import map_handle
 from git_theta.store.local import LocalStore
 
 if TYPE_CHECKING:
-    from git_theta.legacy.metadata import Stored
+    from git_theta.legacy.metadata import LegacyParameter
 
-#: Larger text isn't looked at.
-MAX_BYTES = 256 << 20
+#: Larger blobs aren't taken for metadata, in bytes.
+MAX_METADATA_BYTES = 256 << 20
 
-#: Gives the metadata of the same file at a commit.
-Earlier = Callable[[str], bytes]
+#: Reads the metadata of the same file at a commit; raises LookupError where there's none.
+MetadataAt = Callable[[str], bytes]
 
 
-def is_metadata(data: bytes) -> bool:
+def is_legacy_metadata(data: bytes) -> bool:
     """Whether a blob is what git-theta 0.2 stored in place of a checkpoint."""
     if not data.startswith(b"{"):
         return False
@@ -32,8 +32,8 @@ def is_metadata(data: bytes) -> bool:
     return legacy.is_metadata(data)
 
 
-def earlier(objects: Objects, path: str) -> Earlier:
-    """Reads a file at other commits, which updates refer to; LookupError where it isn't."""
+def metadata_reader(objects: GitObjects, path: str) -> MetadataAt:
+    """A reader of a file's metadata at other commits, which updates refer to."""
 
     def read(commit: str) -> bytes:
         if "\n" in path:
@@ -46,15 +46,15 @@ def earlier(objects: Objects, path: str) -> Earlier:
     return read
 
 
-def needs(data: bytes, at: Earlier) -> dict[str, int]:
-    """The objects of git-lfs that it takes to restore a file, with their sizes.
+def needed_objects(data: bytes, metadata_at: MetadataAt) -> dict[str, int]:
+    """The objects of git-lfs that a file is restored from, with their sizes.
 
-    What is an update needs the version that it was made from. Where that can't be read, nothing more is
-    listed: restoring the file will tell.
+    An update needs the version that it was made from. Where that can't be read, its objects aren't listed:
+    restoring the file will fail then, with a reason.
     """
     from git_theta.legacy.metadata import LegacyError, parse
 
-    known: dict[str, Mapping[tuple[str, ...], Stored]] = {}
+    known: dict[str, Mapping[tuple[str, ...], LegacyParameter]] = {}
     found: dict[str, int] = {}
     for name, stored in parse(data).items():
         seen = set[str]()
@@ -64,7 +64,7 @@ def needs(data: bytes, at: Earlier) -> dict[str, int]:
                 break
             seen.add(stored.last_commit)
             try:
-                versions = known.get(stored.last_commit) or parse(at(stored.last_commit))
+                versions = known.get(stored.last_commit) or parse(metadata_at(stored.last_commit))
             except (LookupError, LegacyError):
                 break
             known[stored.last_commit] = versions
@@ -74,17 +74,17 @@ def needs(data: bytes, at: Earlier) -> dict[str, int]:
     return found
 
 
-def restore(
-    data: bytes, path: str, at: Earlier, lfs: LocalStore, sizes: Mapping[str, int], folder: Path
+def restore_file(
+    data: bytes, path: str, metadata_at: MetadataAt, lfs: LocalStore, sizes: Mapping[str, int], folder: Path
 ) -> memoryview:
-    """The file that metadata stands for.
+    """Restore the file that metadata describes.
 
     Args:
         data: The metadata.
-        path: Where it is; its end tells the format.
-        at: Gives earlier metadata.
+        path: The file's path, whose ending tells the format.
+        metadata_at: Reads earlier metadata.
         lfs: The objects of git-lfs.
-        sizes: Those that it needs.
+        sizes: Sizes of the objects that are needed, by oid.
         folder: For temporary files.
 
     Raises:
@@ -94,11 +94,11 @@ def restore(
 
     def get(oid: str) -> Path:
         if oid in sizes:
-            checked(lfs, oid, sizes[oid])
+            verified_object(lfs, oid, sizes[oid])
         return lfs.path(oid)
 
     with tempfile.TemporaryDirectory(dir=folder) as name:
         target = Path(name, "restored")
-        legacy.restore(data, get, target, at, path)
+        legacy.restore(data, get, target, metadata_at, path)
         with target.open("rb") as file:
             return map_handle(file.fileno())

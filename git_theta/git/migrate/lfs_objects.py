@@ -18,19 +18,19 @@ from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
-#: Gets objects into a store; what it can't get, it leaves.
-Get = Callable[[Sequence[RemoteObject], LocalStore], object]
+#: Fetches objects into a store, as far as it can.
+LfsFetcher = Callable[[Sequence[RemoteObject], LocalStore], object]
 
 
 def lfs_store(repository: Repository) -> LocalStore:
-    """Where git-lfs keeps its objects: they have the same names as ours, and the same folders."""
+    """The objects of git-lfs, which have the same names and folders as ours."""
     common = repository.common_dir
     root = common / (repository.git.config("lfs.storage") or "lfs")
     return LocalStore(root, tuple(_neighbours(repository, root)))
 
 
 def _neighbours(repository: Repository, root: Path) -> Iterator[Path]:
-    """The same of remotes that are folders on this machine."""
+    """Objects of git-lfs in remotes that are folders on this machine."""
     top = repository.common_dir.parent if repository.common_dir.name == ".git" else repository.common_dir
     for key, url in repository.git.settings.items():
         if key.startswith("remote.") and key.endswith(".url"):
@@ -40,21 +40,21 @@ def _neighbours(repository: Repository, root: Path) -> Iterator[Path]:
                     yield folder
 
 
-def absent_objects(store: LocalStore, wanted: Mapping[str, int], ways: Iterable[Get]) -> None:
-    """Get the objects of git-lfs that aren't here.
+def fetch_absent(store: LocalStore, wanted: Mapping[str, int], fetchers: Iterable[LfsFetcher]) -> None:
+    """Fetch the objects of git-lfs that aren't here.
 
     Args:
-        store: Where they belong.
-        wanted: Their sizes by name.
-        ways: What may have them, the nearest first.
+        store: The objects of git-lfs.
+        wanted: Sizes of all objects that are needed, by oid.
+        fetchers: Tried one after another, the nearest first.
 
     Raises:
-        MissingObjectError: One is nowhere.
+        MissingObjectError: No fetcher has an object.
     """
     absent = [RemoteObject(oid, size) for oid, size in wanted.items() if not store.has(oid)]
-    for get in ways:
+    for fetch_some in fetchers:
         if absent:
-            get(absent, store)
+            fetch_some(absent, store)
             absent = [each for each in absent if not store.has(each.oid)]
     if absent:
         raise MissingObjectError(
@@ -63,31 +63,31 @@ def absent_objects(store: LocalStore, wanted: Mapping[str, int], ways: Iterable[
         )
 
 
-def from_work_tree(paths: Mapping[str, Iterable[bytes]]) -> Get:
-    """Gets objects from files of the work tree: `git lfs prune` doesn't keep a second copy of those forever.
+def work_tree_fetcher(paths: Mapping[str, Iterable[bytes]]) -> LfsFetcher:
+    """A fetcher of objects that are files of the work tree: `git lfs prune` removes older copies of those.
 
     Args:
-        paths: Object → where its file may be.
+        paths: Oid of an object → paths at which its file may be.
     """
 
-    def get(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
+    def fetch_some(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
         for each in wanted:
             for path in paths.get(each.oid, ()):
                 with work_file(os.fsdecode(path)) as file:
                     if file and len(file.data) == each.size and _sha256(file.data) == each.oid:
-                        store.put(pieces(file.data))
+                        store.put(chunks(file.data))
                         break
 
-    return get
+    return fetch_some
 
 
-def from_servers(repository: Repository) -> Get:
-    """Gets objects from the LFS servers of the repository's remotes."""
+def server_fetcher(repository: Repository) -> LfsFetcher:
+    """A fetcher of objects from the LFS servers of the repository's remotes."""
 
-    def get(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
+    def fetch_some(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
         for name in fetch_remotes(repository):
             lacking = [each for each in wanted if not store.has(each.oid)]
-            # Another remote may have what this one hasn't, and in the end it's told what is lacking.
+            # Another remote may have the objects; in the end, those that are absent still are reported.
             with (
                 suppress(ThetaError),
                 connected(open_remote(repository, name, "download")) as remote,
@@ -95,15 +95,15 @@ def from_servers(repository: Repository) -> Get:
             ):
                 fetch(remote, lacking, store, advance)
 
-    return get
+    return fetch_some
 
 
-def checked(store: LocalStore, oid: str, size: int) -> memoryview:
-    """An object, once its bytes are known to be right.
+def verified_object(store: LocalStore, oid: str, size: int) -> memoryview:
+    """An object whose size and SHA-256 have been checked.
 
     Raises:
         MissingObjectError: It isn't there.
-        CorruptError: It's another file than its name and size say.
+        CorruptError: Its size or SHA-256 is wrong.
     """
     data = store.get(oid)
     if len(data) != size or _sha256(data) != oid:
@@ -118,7 +118,7 @@ def _sha256(data: memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def pieces(data: memoryview, size: int = 4 << 20) -> Iterator[memoryview]:
-    """Bytes, a few at a time."""
+def chunks(data: memoryview, size: int = 4 << 20) -> Iterator[memoryview]:
+    """Bytes, `size` at a time."""
     for start in range(0, len(data), size):
         yield data[start : start + size]

@@ -1,4 +1,4 @@
-"""Which patterns of git-lfs are for checkpoints: the others stay as they are."""
+"""The patterns of git-lfs that are for checkpoints; others stay as they are."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 from git_theta.checkpoint_file import read_checkpoint
 from git_theta.errors import ThetaError
 from git_theta.git.migrate.attributes import given_to, rooted
-from git_theta.git.migrate.commit_history import History
+from git_theta.git.migrate.commit_history import CommitHistory
 from git_theta.git.migrate.selection import pattern_lookup
 from git_theta.git.plumbing.command import Git
 from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointer
 from git_theta.store.local import LocalStore
 
-#: Names of checkpoints, for those whose bytes aren't here.
+#: Endings that tell a checkpoint whose bytes aren't here.
 _ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin")
 
 
 def checkpoint_patterns(
-    git: Git, history: History, store: LocalStore, folder: Path
+    git: Git, history: CommitHistory, store: LocalStore, folder: Path
 ) -> tuple[set[tuple[str, str]], set[str]]:
     """The patterns of git-lfs that a checkpoint matches, in any commit.
 
@@ -31,7 +31,7 @@ def checkpoint_patterns(
         folder: A folder for a temporary file.
 
     Returns:
-        Folder and pattern of those; and the other patterns.
+        Folder and pattern of each that a checkpoint matches; and all other patterns.
     """
     places = {place for commit in history.commits for place in history.attribute_files(commit.tree)}
     patterns = sorted(
@@ -63,7 +63,7 @@ def checkpoint_patterns(
     return found, {pattern for place, pattern in patterns if (place, pattern) not in found}
 
 
-def _is_checkpoint(history: History, oid: str, ending: str, store: LocalStore) -> bool:
+def _is_checkpoint(history: CommitHistory, oid: str, ending: str, store: LocalStore) -> bool:
     blob = history.objects.head(oid, MAX_POINTER_BYTES)
     pointer: Pointer | None = None
     with suppress(ThetaError):

@@ -1,4 +1,4 @@
-"""New Git objects, kept apart until all are made: then they enter the repository in one step."""
+"""A pack of new Git objects, which enter the repository in one step when all are made."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import BinaryIO, Literal
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 
-Kind = Literal["commit", "tree", "blob", "tag"]
+ObjectKind = Literal["commit", "tree", "blob", "tag"]
 
-_TYPES: dict[Kind, int] = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
+_TYPES: dict[ObjectKind, int] = {"commit": 1, "tree": 2, "blob": 3, "tag": 4}
 
-#: As `git fetch` has it: fewer objects than this become files, more stay a pack.
-_LOOSE = 100
+#: Fewer objects than this become files of their own, as `git fetch` does it.
+_MIN_PACKED = 100
 
-_PIECE = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
-class Pack:
-    """A pack that grows in a temporary file.
+class PackWriter:
+    """Writes a pack to a temporary file.
 
     Args:
         file: The file, empty and writable.
@@ -36,21 +36,21 @@ class Pack:
         self._end = 12
         file.write(b"\0" * self._end)
 
-    def add(self, kind: Kind, data: bytes) -> str:
-        """Add an object, unless it's there already, and return its id."""
+    def add(self, kind: ObjectKind, data: bytes) -> str:
+        """Add an object, unless the pack has it, and return its id."""
         hasher = hashlib.new(self._hash, b"%b %d\0" % (kind.encode(), len(data)), usedforsecurity=False)
         hasher.update(data)
         oid = hasher.hexdigest()
         if oid not in self._offsets:
             self._offsets[oid] = self._end
-            record = _head(_TYPES[kind], len(data)) + zlib.compress(data)
+            record = _object_header(_TYPES[kind], len(data)) + zlib.compress(data)
             self._file.seek(self._end)
             self._file.write(record)
             self._end += len(record)
         return oid
 
     def get(self, oid: str) -> bytes | None:
-        """The bytes of an object that was added."""
+        """The bytes of an object of this pack; `None` if it has no such object."""
         at = self._offsets.get(oid)
         if at is None:
             return None
@@ -76,11 +76,11 @@ class Pack:
         self._file.write(b"PACK" + (2).to_bytes(4) + count.to_bytes(4))
         self._file.seek(0)
         hasher = hashlib.new(self._hash, usedforsecurity=False)
-        while piece := self._file.read(_PIECE):
-            hasher.update(piece)
+        while chunk := self._file.read(_CHUNK_BYTES):
+            hasher.update(chunk)
         self._file.write(hasher.digest())
         self._file.flush()
-        command = ["unpack-objects", "-q"] if count < _LOOSE else ["index-pack", "--stdin"]
+        command = ["unpack-objects", "-q"] if count < _MIN_PACKED else ["index-pack", "--stdin"]
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)
         done = subprocess.run(
             ["git", *command], cwd=git.cwd, env=git.env, stdin=self._file.fileno(), capture_output=True
@@ -90,8 +90,8 @@ class Pack:
             raise GitError(f"git {command[0]} failed: {said}")
 
 
-def _head(kind: int, size: int) -> bytes:
-    """An object's type and size: three bits and four, then seven a byte, the lowest first."""
+def _object_header(kind: int, size: int) -> bytes:
+    """An object's type and size: three bits and four, then seven bits a byte, least significant first."""
     out = bytearray([kind << 4 | size & 15])
     size >>= 4
     while size:

@@ -1,22 +1,22 @@
-"""What a migration has to convert: found before anything is done."""
+"""The files that a migration converts, found before anything is done."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from git_theta.git.migrate.commit_history import Commit, History
-from git_theta.git.migrate.git_objects import TREE, Entry
-from git_theta.git.migrate.selection import Selection, State
+from git_theta.git.migrate.commit_history import CommitHistory, CommitNode
+from git_theta.git.migrate.git_objects import TREE, TreeEntry
+from git_theta.git.migrate.selection import Selection, TreeSelection
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
-    """A blob that is concerned.
+class PlannedBlob:
+    """A version of a file, which is converted if it isn't stored as it should be.
 
     Attributes:
         oid: Its id.
-        path: Where it was found first, from the top.
+        path: The path at which it was found first, from the top.
         before: The blob that the first parent has at that path; empty for none.
     """
 
@@ -26,21 +26,21 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What a migration concerns.
+class MigrationPlan:
+    """The files that a migration concerns.
 
     Attributes:
-        versions: Each distinct blob once, those of parents first.
+        blobs: Each distinct blob once, those of parents first.
         paths: Every path of such a blob.
-        states: What goes for each commit.
+        selections: Commit → which of its files are concerned.
     """
 
-    versions: tuple[Version, ...]
+    blobs: tuple[PlannedBlob, ...]
     paths: Mapping[str, frozenset[bytes]]
-    states: Mapping[str, State]
+    selections: Mapping[str, TreeSelection]
 
 
-def make_plan(history: History, selection: Selection) -> Plan:
+def make_plan(history: CommitHistory, selection: Selection) -> MigrationPlan:
     """Look at every tree of a history.
 
     Raises:
@@ -50,31 +50,31 @@ def make_plan(history: History, selection: Selection) -> Plan:
 
 
 class _Planner:
-    def __init__(self, history: History, selection: Selection) -> None:
+    def __init__(self, history: CommitHistory, selection: Selection) -> None:
         self._history = history
         self._selection = selection
         self._tree = history.objects.tree
-        self._versions: dict[str, Version] = {}
+        self._blobs: dict[str, PlannedBlob] = {}
         self._paths: dict[str, set[bytes]] = {}
-        self._seen: set[tuple[str, bytes, State]] = set()
-        self._without: set[tuple[str, bytes]] = set()
-        self._states: dict[str, State] = {}
+        self._seen: set[tuple[str, bytes, TreeSelection]] = set()
+        self._without_included: set[tuple[str, bytes]] = set()
+        self._selections: dict[str, TreeSelection] = {}
         self._active: set[str] = set()
 
-    def plan(self) -> Plan:
+    def plan(self) -> MigrationPlan:
         for commit in self._history.commits:
             if self._is_active(commit):
                 self._active.add(commit.oid)
             files = self._history.attribute_files(commit.tree)
-            state = self._selection.state(files, active=commit.oid in self._active)
-            self._states[commit.oid] = state
+            chosen = self._selection.of_tree(files, active=commit.oid in self._active)
+            self._selections[commit.oid] = chosen
             before = self._history.trees.get(commit.parents[0]) if commit.parents else None
-            self._walk(commit.tree, before, b"", state)
+            self._walk(commit.tree, before, b"", chosen)
         paths = {oid: frozenset(paths) for oid, paths in self._paths.items()}
-        return Plan(tuple(self._versions.values()), paths, self._states)
+        return MigrationPlan(tuple(self._blobs.values()), paths, self._selections)
 
-    def _is_active(self, commit: Commit) -> bool:
-        """Whether it or an ancestor has an included file, so that attributes files name the pattern."""
+    def _is_active(self, commit: CommitNode) -> bool:
+        """Whether a commit or an ancestor has an included file, so that attributes files name the pattern."""
         if not self._selection.goal.include:
             return False
         return any(parent in self._active for parent in commit.parents) or self._has_included(
@@ -82,7 +82,7 @@ class _Planner:
         )
 
     def _has_included(self, tree: str, prefix: bytes) -> bool:
-        if (tree, prefix) in self._without:
+        if (tree, prefix) in self._without_included:
             return False
         for entry in self._tree(tree):
             path = prefix + entry.name
@@ -91,23 +91,23 @@ class _Planner:
                     return True
             elif entry.is_file and self._selection.includes(path):
                 return True
-        self._without.add((tree, prefix))
+        self._without_included.add((tree, prefix))
         return False
 
-    def _walk(self, tree: str, before: str | None, prefix: bytes, state: State) -> None:
-        if (tree, prefix, state) in self._seen:
+    def _walk(self, tree: str, before: str | None, prefix: bytes, chosen: TreeSelection) -> None:
+        if (tree, prefix, chosen) in self._seen:
             return
-        self._seen.add((tree, prefix, state))
+        self._seen.add((tree, prefix, chosen))
         earlier = _by_name(self._tree(before)) if before else {}
         for entry in self._tree(tree):
             path, old = prefix + entry.name, earlier.get(entry.name)
             if entry.mode == TREE:
-                self._walk(entry.oid, old.oid if old and old.mode == TREE else None, path + b"/", state)
-            elif entry.is_file and entry.name != b".gitattributes" and state.concerns(path):
+                self._walk(entry.oid, old.oid if old and old.mode == TREE else None, path + b"/", chosen)
+            elif entry.is_file and entry.name != b".gitattributes" and chosen.concerns(path):
                 self._paths.setdefault(entry.oid, set()).add(path)
-                known = Version(entry.oid, path, old.oid if old and old.is_file else "")
-                self._versions.setdefault(entry.oid, known)
+                known = PlannedBlob(entry.oid, path, old.oid if old and old.is_file else "")
+                self._blobs.setdefault(entry.oid, known)
 
 
-def _by_name(entries: Iterable[Entry]) -> dict[bytes, Entry]:
+def _by_name(entries: Iterable[TreeEntry]) -> dict[bytes, TreeEntry]:
     return {entry.name: entry for entry in entries}

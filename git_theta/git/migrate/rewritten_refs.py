@@ -1,4 +1,4 @@
-"""The branches and tags that a migration rewrites, and the ones that keep what they were."""
+"""The branches and tags that a migration rewrites, and where their old commits are kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from git_theta.report.text import printable
 #: Where old tips are kept, as `git filter-branch` does it.
 ORIGINAL = "refs/original/"
 
-#: What Git is in the middle of, by the files that it keeps meanwhile.
+#: Commands that Git can be in the middle of, by the file or folder that it keeps meanwhile.
 _BUSY = {
     "MERGE_HEAD": "merge",
     "CHERRY_PICK_HEAD": "cherry-pick",
@@ -25,12 +25,12 @@ _BUSY = {
 
 
 def chosen_refs(git: Git, names: Sequence[str], *, everything: bool) -> dict[str, str]:
-    """Refs that are to be rewritten, and what they point to.
+    """The refs that are to be rewritten, with the objects that they point to.
 
     Args:
         git: Git in the repository.
-        names: As the user writes them; the current branch if there are none.
-        everything: All branches and tags instead.
+        names: Branches and tags as the user writes them; without any, the current branch.
+        everything: Whether all branches and tags are rewritten instead.
 
     Raises:
         UsageError: A name isn't a branch's or a tag's.
@@ -55,7 +55,7 @@ def chosen_refs(git: Git, names: Sequence[str], *, everything: bool) -> dict[str
     return chosen
 
 
-def current(git: Git) -> str:
+def current_branch(git: Git) -> str:
     """The branch that is checked out; `HEAD` if there's none."""
     on_branch = git.ok("symbolic-ref", "-q", "HEAD")
     return git.line("symbolic-ref", "HEAD") if on_branch else "HEAD"
@@ -101,18 +101,18 @@ def refuse_busy(repository: Repository) -> None:
     Raises:
         UsageError: It is.
     """
-    for name, what in _BUSY.items():
+    for name, command in _BUSY.items():
         if (repository.git_dir / name).exists():
-            raise UsageError(f"a {what} is going on here", f"finish it, or: git {what} --abort")
+            raise UsageError(f"a {command} is going on here", f"finish it, or: git {command} --abort")
 
 
-def move(git: Git, changes: Mapping[str, tuple[str, str]], reason: str) -> None:
-    """Move refs, all or none, and keep what they pointed to below `ORIGINAL`.
+def move_refs(git: Git, changes: Mapping[str, tuple[str, str]], reason: str) -> None:
+    """Move all refs or none, and keep their old ids below `ORIGINAL`.
 
     Args:
         git: Git in the repository.
         changes: Ref → old and new id.
-        reason: For reflogs.
+        reason: The entry of reflogs.
 
     Raises:
         GitError: Someone else has moved one meanwhile, for example.
@@ -120,9 +120,9 @@ def move(git: Git, changes: Mapping[str, tuple[str, str]], reason: str) -> None:
     lines = ["start"]
     for ref, (old, new) in changes.items():
         lines += [f"update {ORIGINAL}{ref} {old}", f"update {ref} {new} {old}"]
-    said = "\n".join([*lines, "prepare", "commit", ""])
+    commands = "\n".join([*lines, "prepare", "commit", ""])
     try:
-        git.run("update-ref", "-m", reason, "--stdin", stdin=os.fsencode(said))
+        git.run("update-ref", "-m", reason, "--stdin", stdin=os.fsencode(commands))
     except GitError as error:
         raise GitError(f"refs can't be moved, and nothing has changed: {error.message}") from error
 
@@ -139,13 +139,13 @@ def left_behind(git: Git, changed: Mapping[str, str], moved: Collection[str]) ->
         "for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "refs/heads", "refs/tags"
     )
     rows = [os.fsdecode(line).split(" ") for line in listing.splitlines()]
-    if current(git) == "HEAD":
+    if current_branch(git) == "HEAD":
         rows.append(["HEAD", git.line("rev-parse", "HEAD")])
     return [row[0] for row in rows if row[0] not in moved and any(oid in changed for oid in row[1:])]
 
 
 def _all(git: Git, *prefixes: str) -> dict[str, tuple[str, bool]]:
-    """Refs → what they point to, and whether they're only another name of a ref."""
+    """Ref → the object that it points to, and whether it's only another name of a ref."""
     listing = git.run("for-each-ref", "--format=%(refname) %(objectname) %(symref)", *prefixes)
     rows = [os.fsdecode(line).split(" ") for line in listing.splitlines()]
     return {ref: (oid, bool(symref)) for ref, oid, symref in rows}

@@ -1,4 +1,4 @@
-"""Which files a migration concerns, and how the attributes files change with them."""
+"""The files that a migration concerns, and the attributes files that change with them."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from git_theta.git.migrate import attributes
 from git_theta.git.migrate.attribute_index import write_index
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.commit_history import AttributeFiles
-from git_theta.git.migrate.git_objects import Objects
+from git_theta.git.migrate.git_objects import GitObjects
 from git_theta.git.plumbing.check_attr import AttributeLookup
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository import gitattributes as lines
+from git_theta.git.repository import gitattributes
 from git_theta.report.text import printable
 
-#: So many helper processes run at once.
-_OPEN = 8
+#: How many selections have helper processes at once.
+_MAX_OPEN = 8
 
 _INCLUDED = "git-theta-included"
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
-    """What a migration is to do.
+class MigrationGoal:
+    """The files that a migration is for, and how they're stored after it.
 
     Attributes:
         target: How files are to be stored.
-        include: Patterns of files, as the topmost .gitattributes has them; if there are none, what
-            `chosen` says, or on the way out what git-theta has.
+        include: Patterns of files, as the topmost .gitattributes has them. Without any, an import is for the
+            patterns in `chosen`, and an export for all files of git-theta.
         chosen: Patterns of git-lfs that git-theta gets: (folder, pattern).
     """
 
@@ -41,11 +41,11 @@ class Goal:
     chosen: Collection[tuple[str, str]] = ()
 
     def texts(self, old: Mapping[str, str], *, active: bool) -> dict[str, str]:
-        """The attributes files of a tree as they should be.
+        """The attributes files of a tree after the migration: folder → text.
 
         Args:
-            old: Those that it has.
-            active: Whether the tree, or one before it, has a file that is included.
+            old: Those that the tree has.
+            active: Whether the tree or an earlier one has a file that is included.
         """
         if self.target == "theta":
             found = {}
@@ -59,16 +59,24 @@ class Goal:
         return attributes.include(found, self.include, self.target) if active else found
 
 
-class State:
-    """One set of attributes files, and what they become.
+class TreeSelection:
+    """The files that are concerned in trees with the same attributes files.
 
     Attributes:
-        edits: Folder → id of the new file's blob, or `None` for none; only what changes.
+        edits: Folder → id of its new attributes file's blob, or `None` to remove the file. Folders whose file
+            stays aren't here.
+
+    Args:
+        goal: The files that the migration is for.
+        included: Says which paths the user's patterns include.
+        before: Says which filter paths have.
+        after: Says which filter paths will have.
+        edits: See above.
     """
 
     def __init__(
         self,
-        goal: Goal,
+        goal: MigrationGoal,
         included: AttributeLookup,
         before: AttributeLookup,
         after: AttributeLookup,
@@ -116,7 +124,7 @@ class State:
 
 
 class Selection:
-    """Finds the state that goes with a tree's attributes files.
+    """Finds the files that are concerned, from each tree's attributes files.
 
     Args:
         git: Git in the repository.
@@ -125,14 +133,14 @@ class Selection:
         folder: An empty folder for temporary files.
     """
 
-    def __init__(self, git: Git, objects: Objects, goal: Goal, folder: Path) -> None:
-        lines.track("", goal.include)  # says which patterns Git doesn't know
+    def __init__(self, git: Git, objects: GitObjects, goal: MigrationGoal, folder: Path) -> None:
+        gitattributes.track("", goal.include)  # fails for patterns that Git doesn't know
         self.goal = goal
         self._git = git
         self._objects = objects
         self._folder = folder
-        self._states: dict[tuple[AttributeFiles, bool], State] = {}
-        self._recent: deque[State] = deque()
+        self._selections: dict[tuple[AttributeFiles, bool], TreeSelection] = {}
+        self._recent: deque[TreeSelection] = deque()
         self._written: dict[str, str] = {}
         self._included = pattern_lookup(git, folder / "included", {_INCLUDED: goal.include})
 
@@ -140,23 +148,23 @@ class Selection:
         """Whether the user has included a path."""
         return bool(self.goal.include) and self._included.get(path) == ("set",)
 
-    def state(self, files: AttributeFiles, *, active: bool) -> State:
-        """The state of a tree; see `Goal.texts`."""
-        found = self._states.get((files, active)) or self._make(files, active=active)
-        self._states[files, active] = found
+    def of_tree(self, files: AttributeFiles, *, active: bool) -> TreeSelection:
+        """The selection in trees that have some attributes files; see `MigrationGoal.texts` for `active`."""
+        found = self._selections.get((files, active)) or self._make(files, active=active)
+        self._selections[files, active] = found
         if found not in self._recent:
             self._recent.append(found)
-            if len(self._recent) > _OPEN:
+            if len(self._recent) > _MAX_OPEN:
                 self._recent.popleft().close()
         return found
 
     def close(self) -> None:
         """End helper processes."""
         self._included.close()
-        for state in self._recent:
-            state.close()
+        for selection in self._recent:
+            selection.close()
 
-    def _make(self, files: AttributeFiles, *, active: bool) -> State:
+    def _make(self, files: AttributeFiles, *, active: bool) -> TreeSelection:
         old = {folder: os.fsdecode(self._objects.read(oid).data) for folder, oid in files}
         new = self.goal.texts(old, active=active)
         edits = {
@@ -165,15 +173,15 @@ class Selection:
             if text != old.get(folder, "")
         }
         kept = {**dict(files), **edits}
-        number = len(self._states)
+        number = len(self._selections)
         before, after = self._folder / f"before-{number}", self._folder / f"after-{number}"
         write_index(self._git, before, {_path(folder): oid for folder, oid in files})
         write_index(self._git, after, {_path(folder): oid for folder, oid in kept.items() if oid})
         old_filter, new_filter = (AttributeLookup(self._git, ("filter",), index) for index in (before, after))
-        return State(self.goal, self._included, old_filter, new_filter, edits)
+        return TreeSelection(self.goal, self._included, old_filter, new_filter, edits)
 
     def _blob(self, text: str) -> str:
-        """An attributes file as a blob in the repository, so that Git can be asked what it means."""
+        """Id of an attributes file's blob, which is put into the repository so that Git can read it."""
         if text not in self._written:
             written = self._git.run("hash-object", "-w", "--stdin", stdin=os.fsencode(text))
             self._written[text] = written.decode().strip()
@@ -181,14 +189,14 @@ class Selection:
 
 
 def pattern_lookup(git: Git, file: Path, patterns: Mapping[str, Sequence[str]]) -> AttributeLookup:
-    """Asks which patterns a path matches: an attribute's value is `set` where one of its patterns does.
+    """A lookup of patterns: a path has an attribute set if one of the attribute's patterns matches it.
 
     Args:
         git: Git in the repository.
-        file: A file to write; there's nothing yet.
-        patterns: Attribute → patterns of the top.
+        file: A file to write, which isn't there yet.
+        patterns: Attribute → patterns, as the topmost .gitattributes has them.
     """
-    text = "".join(f"{lines.quote(p)} {name}\n" for name, listed in patterns.items() for p in listed)
+    text = "".join(f"{gitattributes.quote(p)} {name}\n" for name, listed in patterns.items() for p in listed)
     file.write_bytes(os.fsencode(text))
     nothing = file.with_name(f"{file.name}-index")
     return AttributeLookup(git, tuple(patterns), nothing, ("-c", f"core.attributesFile={file}"))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.migrate.convert import Converter
-from git_theta.git.migrate.file_blob import IN_MEMORY, Stored, read_stored
-from git_theta.git.migrate.git_objects import Objects
-from git_theta.git.migrate.lfs_objects import pieces
+from git_theta.git.migrate.file_blob import IN_MEMORY, FileBlob, read_file_blob
+from git_theta.git.migrate.git_objects import GitObjects
+from git_theta.git.migrate.lfs_objects import chunks
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
@@ -26,8 +26,8 @@ from git_theta.store.cache import same_file
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """A file that differs between two trees: mode and blob on each side, empty where it isn't."""
+class FileChange:
+    """A file that differs between two trees: mode and blob in each, empty where the tree has no such file."""
 
     path: bytes
     old: tuple[str, str]
@@ -35,24 +35,24 @@ class Change:
 
     @property
     def is_attributes(self) -> bool:
-        """Whether it's an attributes file, and not one that was converted."""
+        """Whether the file is an attributes file, and not one that was converted."""
         return os.path.basename(self.path) == b".gitattributes"
 
 
-def changes(git: Git, old: str, new: str) -> list[Change]:
+def changed_files(git: Git, old: str, new: str) -> list[FileChange]:
     """The files that differ between two trees."""
     raw = git.run("diff-tree", "-r", "-z", "--no-renames", old, new)
     return [
-        Change(os.fsencode(each.new_path), (each.old_mode, each.old_oid), (each.new_mode, each.new_oid))
+        FileChange(os.fsencode(each.new_path), (each.old_mode, each.old_oid), (each.new_mode, each.new_oid))
         for each in parse_raw_diff(raw)
     ]
 
 
-def refuse_changes(git: Git, objects: Objects) -> None:
-    """Fail if something isn't committed.
+def refuse_changes(git: Git, objects: GitObjects) -> None:
+    """Fail if there's a change that isn't committed.
 
-    A file that is a pointer, or metadata of git-theta 0.2, in the work tree too isn't a change, although
-    filters see one there.
+    A file that is a pointer in the work tree too, or metadata of git-theta 0.2, isn't changed, although
+    filters take it for that.
 
     Raises:
         UsageError: There's a change.
@@ -60,7 +60,7 @@ def refuse_changes(git: Git, objects: Objects) -> None:
     words = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all")
     changed = [record for record in git.run(*words).split(b"\0") if record]
     kept = [
-        record[3:] for record in changed if record[:2] != b" M" or not _is_as_stored(git, objects, record[3:])
+        record[3:] for record in changed if record[:2] != b" M" or not _is_unsmudged(git, objects, record[3:])
     ]
     if kept:
         more = f" and {plural(len(kept) - 1, 'other file')}" if len(kept) > 1 else ""
@@ -69,25 +69,25 @@ def refuse_changes(git: Git, objects: Objects) -> None:
         )
 
 
-def _is_as_stored(git: Git, objects: Objects, path: bytes) -> bool:
+def _is_unsmudged(git: Git, objects: GitObjects, path: bytes) -> bool:
     oid = git.line("rev-parse", "-q", "--verify", ":" + os.fsdecode(path))
-    stored = read_stored(objects, oid, path, manifests=False)
-    return stored.kind == "theta-0.2" or (stored.kind != "plain" and _has(path, objects.read(oid).data))
+    stored = read_file_blob(objects, oid, path, manifests=False)
+    return stored.kind == "theta-0.2" or (stored.kind != "plain" and _file_is(path, objects.read(oid).data))
 
 
 def refuse_untracked(paths: Iterable[str]) -> None:
-    """Fail if files that are to be written are there, and Git doesn't know them.
+    """Fail if a file that is to be made is there already, unknown to Git.
 
     Raises:
-        UsageError: One is.
+        UsageError: There's one.
     """
     for path in paths:
         if os.path.lexists(path):
             raise UsageError(f"{printable(path)} isn't committed", f"git add {path}, and commit it")
 
 
-class Switch:
-    """Takes the index and the work tree from one tree to another.
+class TreeSwitch:
+    """Switches the index and the work tree from one tree to another.
 
     Attributes:
         written: Files that were pointers or manifests, and have their content now.
@@ -95,18 +95,18 @@ class Switch:
     Args:
         repository: The repository; the current folder is the top of its work tree.
         known_files: Told about files whose manifest changes.
-        objects: Where blobs are read from.
-        converter: Where the content of files comes from.
-        stored: Blob → what it stands for, old ones and new ones.
+        objects: The repository's objects.
+        converter: Reads the content of files.
+        stored: Blob, old or new → how it stores its file.
     """
 
     def __init__(
         self,
         repository: Repository,
         known_files: KnownFiles,
-        objects: Objects,
+        objects: GitObjects,
         converter: Converter,
-        stored: Mapping[str, Stored],
+        stored: Mapping[str, FileBlob],
     ) -> None:
         self.written: list[str] = []
         self._git = repository.git
@@ -115,20 +115,20 @@ class Switch:
         self._objects = objects
         self._converter = converter
         self._stored = stored
-        self._hidden: frozenset[bytes] = frozenset()
+        self._sparse: frozenset[bytes] = frozenset()
 
-    def go(self, wanted: Iterable[Change], move: Callable[[], object]) -> None:
-        """Do it.
+    def go(self, wanted: Iterable[FileChange], move: Callable[[], object]) -> None:
+        """Switch.
 
         Args:
-            wanted: What changes.
+            wanted: The files that change.
             move: Moves the refs; if it fails, nothing has changed.
 
         Raises:
             ThetaError: The user has changed something meanwhile, or the index is locked.
         """
         listed = list(wanted)
-        self._hidden = _hidden(self._git) if listed else frozenset()
+        self._sparse = _sparse(self._git) if listed else frozenset()
         files = [change for change in listed if not change.is_attributes]
         before = {change.path: status for change in files if (status := _status(change.path))}
         refuse_changes(self._git, self._objects)
@@ -142,25 +142,25 @@ class Switch:
         stats = {}
         for change in files:
             with suppress(OSError):
-                status = self._settle(change, before.get(change.path))
+                status = self._update_file(change, before.get(change.path))
                 if status:
                     stats[change.path] = status
         oids = {change.path: change.new[1] for change in files if change.path in stats}
         refresh_stats(self._git, self._index, Path.cwd(), oids, stats=stats)
 
-    def _stage(self, entries: Iterable[tuple[Change, tuple[str, str]]]) -> None:
-        lines, hidden = [], []
+    def _stage(self, entries: Iterable[tuple[FileChange, tuple[str, str]]]) -> None:
+        lines, sparse = [], []
         for change, (mode, oid) in entries:
-            hidden += [change.path + b"\0"] if oid and change.path in self._hidden else []
+            sparse += [change.path + b"\0"] if oid and change.path in self._sparse else []
             zeros = "0" * len(change.old[1] or change.new[1])
             lines.append(f"{mode or 0} {oid or zeros} 0\t".encode() + change.path + b"\0")
         self._git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
-        if hidden:
-            # A new entry would be taken for a file that was deleted.
-            self._git.run("update-index", "-z", "--skip-worktree", "--stdin", stdin=b"".join(hidden))
+        if sparse:
+            # Without the bit, Git would take the files for deleted ones.
+            self._git.run("update-index", "-z", "--skip-worktree", "--stdin", stdin=b"".join(sparse))
 
-    def _write_attributes(self, files: list[Change]) -> None:
-        shown = [change.path for change in files if change.new[1] and change.path not in self._hidden]
+    def _write_attributes(self, files: list[FileChange]) -> None:
+        shown = [change.path for change in files if change.new[1] and change.path not in self._sparse]
         there = b"".join(path + b"\0" for path in shown)
         self._git.run("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=there)
         for change in files:
@@ -168,17 +168,17 @@ class Switch:
                 with suppress(FileNotFoundError):
                     os.unlink(change.path)
 
-    def _settle(self, change: Change, before: os.stat_result | None) -> os.stat_result | None:
-        """The stat of a file that is what its new blob stands for; `None` if only Git can tell.
+    def _update_file(self, change: FileChange, before: os.stat_result | None) -> os.stat_result | None:
+        """The stat of a file that has the new blob's content; `None` if only Git can find out.
 
-        Git has just said that it's what the old blob stands for. Its size guards against files that are
-        converted on the way, such as their line ends.
+        Git has just said that it has the old blob's content. The size guards against other conversions, such
+        as that of line ends.
         """
         old, new = self._stored[change.old[1]], self._stored[change.new[1]]
         path = os.fsdecode(change.path)
         if before is None or not stat.S_ISREG(before.st_mode):
             return None
-        if old.kind != "plain" and _has(change.path, self._objects.read(change.old[1]).data):
+        if old.kind != "plain" and _file_is(change.path, self._objects.read(change.old[1]).data):
             try:
                 status = self._write(path, self._converter.content(change.old[1], old), before.st_mode)
             except ThetaError as error:
@@ -199,15 +199,15 @@ class Switch:
     def _write(self, path: str, data: memoryview, mode: int) -> os.stat_result:
         with Replacement(path, stat.S_IMODE(mode)) as new:
             with open(new.handle, "wb", closefd=False) as file:
-                for piece in pieces(data):
-                    file.write(piece)
+                for chunk in chunks(data):
+                    file.write(chunk)
             past = quiet_mtime_ns(self._index)
             os.utime(new.handle, ns=(past, past))
             return new.commit()
 
 
-def _hidden(git: Git) -> frozenset[bytes]:
-    """Files that a sparse checkout leaves out."""
+def _sparse(git: Git) -> frozenset[bytes]:
+    """Paths of files that a sparse checkout leaves out."""
     listing = git.run("ls-files", "-t", "-z").split(b"\0")
     return frozenset(record[2:] for record in listing if record.startswith(b"S "))
 
@@ -218,8 +218,8 @@ def _status(path: bytes) -> os.stat_result | None:
     return None
 
 
-def _has(path: bytes, text: bytes) -> bool:
-    """Whether a file is exactly that text."""
+def _file_is(path: bytes, text: bytes) -> bool:
+    """Whether a file has exactly that content."""
     with suppress(OSError):
         if os.lstat(path).st_size == len(text) <= 64 * IN_MEMORY:
             return Path(os.fsdecode(path)).read_bytes() == text

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import CorruptError, FormatError, GitError, MissingObjectError
-from git_theta.git.migrate.git_objects import Entry, Objects, format_tree, parse_tree
-from git_theta.git.migrate.lfs_objects import absent_objects, checked, from_work_tree
-from git_theta.git.migrate.pack_writer import Pack
+from git_theta.git.migrate.git_objects import GitObjects, TreeEntry, format_tree, parse_tree
+from git_theta.git.migrate.lfs_objects import fetch_absent, verified_object, work_tree_fetcher
+from git_theta.git.migrate.pack_writer import PackWriter
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.store.lfs.pointer import Pointer, parse_pointer
@@ -38,7 +38,7 @@ def test_trees_are_as_git_has_them(empty: Repo) -> None:
             empty.write(name, name.encode())
     empty.git("add", "-A")
     oid = empty.git("write-tree").strip()
-    with Objects(empty.path) as objects:
+    with GitObjects(empty.path) as objects:
         data = objects.read(oid).data
         entries = objects.tree(oid)
         assert [entry.name for entry in entries] == [b"a.b", b"a", b"a0", "ü".encode()]
@@ -48,7 +48,7 @@ def test_trees_are_as_git_has_them(empty: Repo) -> None:
 def test_large_objects_are_read_in_part_and_copied(empty: Repo, tmp_path: Path) -> None:
     data = bytes(range(256)) * 20_000
     done = empty.run("git", "hash-object", "-w", "--stdin", stdin=data)
-    with Objects(empty.path) as objects, (tmp_path / "out").open("w+b") as file:
+    with GitObjects(empty.path) as objects, (tmp_path / "out").open("w+b") as file:
         head = objects.head(done.stdout.strip(), 100)
         assert (head.size, head.data) == (len(data), data[:100])
         assert objects.copy(done.stdout.strip(), file.fileno()) == len(data)
@@ -63,10 +63,10 @@ def test_a_pack_enters_the_repository_in_one_step(empty: Repo, tmp_path: Path, c
     texts = [b"%d" % i * 3000 for i in range(count)]
     git = Git(empty.path)
     with (tmp_path / "pack").open("w+b") as file:
-        pack = Pack(file, git.line("rev-parse", "--show-object-format"))
+        pack = PackWriter(file, git.line("rev-parse", "--show-object-format"))
         oids = [pack.add("blob", text) for text in texts]
         assert pack.add("blob", texts[0]) == oids[0]
-        tree = pack.add("tree", format_tree({b"f": Entry(b"100644", b"f", oids[0])}))
+        tree = pack.add("tree", format_tree({b"f": TreeEntry(b"100644", b"f", oids[0])}))
         assert pack.get(oids[-1]) == texts[-1]
         assert pack.get("0" * 40) is None
         assert not git.ok("cat-file", "-e", oids[0])
@@ -85,7 +85,7 @@ def test_a_pack_enters_the_repository_in_one_step(empty: Repo, tmp_path: Path, c
     )
 )
 def test_trees_round_trip(pairs: list[tuple[bytes, bytes]]) -> None:
-    entries = {name: Entry(b"100644", name, oid.hex()) for name, oid in pairs}
+    entries = {name: TreeEntry(b"100644", name, oid.hex()) for name, oid in pairs}
     assert {entry.name: entry for entry in parse_tree(format_tree(entries), 20)} == entries
 
 
@@ -124,15 +124,15 @@ def test_absent_objects_come_from_the_nearest_place(tmp_path: Path, monkeypatch:
         asked.append(wanted)
 
     other = "0" * 64
-    ways = [from_work_tree({OID: [b"nothing", b"work"], other: [b"work"]}), server]
+    ways = [work_tree_fetcher({OID: [b"nothing", b"work"], other: [b"work"]}), server]
     with pytest.raises(MissingObjectError, match=other):
-        absent_objects(store, {OID: 5, other: 5}, ways)
+        fetch_absent(store, {OID: 5, other: 5}, ways)
     assert asked == [[RemoteObject(other, 5)]]
-    assert bytes(checked(store, OID, 5)) == b"hello"
-    absent_objects(store, {OID: 5}, [])
+    assert bytes(verified_object(store, OID, 5)) == b"hello"
+    fetch_absent(store, {OID: 5}, [])
     with pytest.raises(CorruptError):
-        checked(store, OID, 6)
+        verified_object(store, OID, 6)
 
 
 def test_an_empty_pack_is_nothing(empty: Repo) -> None:
-    Pack(io.BytesIO(), "sha1").install(Git(empty.path))
+    PackWriter(io.BytesIO(), "sha1").install(Git(empty.path))
