@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.related import related_checkpoints
-from git_theta.encoding.selection import AUTOMATIC
+from git_theta.encoding.selection import may_reshape
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.formats.base import Tensor
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
@@ -20,6 +21,7 @@ from git_theta.runtime.threads import stream_grouped
 from git_theta.settings import DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
+from git_theta.updates import AUTO
 
 #: Values of fewer bytes are stored dense: there may be thousands, and headers are most of what they cost.
 _LEAST = 64
@@ -61,7 +63,7 @@ class Cleaner:
     known: FindSource = lambda _digest: None
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
-    updates: Sequence[str] = AUTOMATIC
+    updates: Sequence[str] = AUTO
     depth: int = DEPTH
     candidates: Candidates = tuple
     lazy: bool = False
@@ -110,17 +112,18 @@ class Cleaner:
     def _bases(
         self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]
     ) -> dict[str, list[Entry]]:
-        """What each tensor may be an update of."""
-        if not any(name != "dense" for name in self.updates):
+        """The entries that each tensor may be an update of, by the tensor's name."""
+        if not self.updates:
             return {}
+        accepts = partial(may_reshape, self.updates)
         wanted = [
             NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _LEAST
         ]
         if not earlier:
-            earlier = related_checkpoints(wanted, file.value, self.candidates(), self.store)
+            earlier = related_checkpoints(wanted, file.value, self.candidates(), self.store, accepts)
         found: dict[str, list[Entry]] = {}
         for manifest in earlier:
-            for name, entry in match_parameters(wanted, manifest).items():
+            for name, entry in match_parameters(wanted, manifest, accepts).items():
                 known = found.setdefault(name, [])
                 if all(entry.digest != other.digest for other in known):
                     known.append(entry)

@@ -13,12 +13,13 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.requantize import requantize
 from git_theta.git.worktree.sideload import sideload
+from git_theta.git.worktree.store_nearly import store_nearly
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.sideload.given import KINDS
+from git_theta.sideload.step import BUILTIN, FromData, side_loaded
+from git_theta.updates.side_loaded import Lossy
 
-_QUANTIZED = "quantized"
+_DEFAULT_EPSILON = 1e-4
 
 _EPILOG = """\b
 Examples:
@@ -34,8 +35,8 @@ Examples:
     "--update-type",
     "kind",
     required=True,
-    type=click.Choice([*KINDS, _QUANTIZED]),
-    help="What the updates are.",
+    metavar="TYPE",
+    help=f"What the updates are: {', '.join(BUILTIN)}, or the name of a plugin's update.",
 )
 @click.option(
     "--update-data",
@@ -64,11 +65,13 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
     The type quantized is lossy and needs no data: what changed in the work tree is rounded to
     whole steps from the previous version, and MODEL is overwritten by the result.
     """
-    if (data is None) != (kind == _QUANTIZED):
-        needs = "needs no" if data else "needs"
-        raise UsageError(f"an update of type {kind} {needs} --update-data")
-    if epsilon is not None and kind != _QUANTIZED:
-        raise UsageError("--epsilon is for --update-type quantized")
+    update = side_loaded(kind)
+    if data is None and not isinstance(update, Lossy):
+        raise UsageError(f"an update of type {kind} needs --update-data")
+    if data is not None and not isinstance(update, FromData):
+        raise UsageError(f"an update of type {kind} needs no --update-data")
+    if epsilon is not None and not isinstance(update, Lossy):
+        raise UsageError("--epsilon is for lossy updates, such as --update-type quantized")
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
     source = data.absolute() if data else None
@@ -77,10 +80,11 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
     os.chdir(Repository(git).root)
     repository = Repository(Git())
     with Workspace(repository) as workspace:
-        if source:
-            outcome = sideload(workspace, path, kind, source)
+        if source and isinstance(update, FromData):
+            outcome = sideload(workspace, path, update, source)
         else:
-            outcome = requantize(workspace, path, 1e-4 if epsilon is None else epsilon)
+            assert isinstance(update, Lossy)  # noqa: S101
+            outcome = store_nearly(workspace, path, update, epsilon or _DEFAULT_EPSILON)
     if not outcome.changed:
         click.echo("Nothing changed.")
         return

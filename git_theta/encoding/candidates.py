@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -18,6 +18,10 @@ _SEPARATORS = re.compile(r"[./]")
 _MAX_ENCODED_RATIO = 2.0
 
 
+#: Whether a value of one dtype and shape may be an update of a base of another.
+Accepts = Callable[[TensorSpec, TensorSpec], bool]
+
+
 @dataclass(frozen=True, slots=True)
 class NewParameter:
     """Name and type of a parameter of a file that is being added."""
@@ -26,18 +30,26 @@ class NewParameter:
     spec: TensorSpec
 
 
-def match_parameters(wanted: Iterable[NewParameter], manifest: Manifest) -> dict[str, Entry]:
+def match_parameters(
+    wanted: Iterable[NewParameter], manifest: Manifest, accepts: Accepts
+) -> dict[str, Entry]:
     """The entry of a manifest that each parameter probably comes from, by the parameter's name.
 
-    An equal name decides. A model may have been wrapped or renamed since: otherwise, of the unmatched entries
-    of equal dtype and shape, the one that shares the longest suffix of the name's words is taken, and of
-    several such the first in the manifest's order. Parameters without a counterpart are left out.
+    An equal name decides, if the type is equal or accepted. A model may have been wrapped or renamed since:
+    otherwise, of the unmatched entries of equal dtype and shape, the one that shares the longest suffix of
+    the name's words is taken, and of several such the first in the manifest's order. Parameters without a
+    counterpart are left out.
+
+    Args:
+        wanted: Parameters of the new file.
+        manifest: An earlier version of the file, or a related checkpoint.
+        accepts: Tells whether an entry of the same name but of another type will do.
     """
     found: dict[str, Entry] = {}
     others = []
     for item in wanted:
         entry = manifest.by_name.get(item.name)
-        if entry and _compatible(item.spec, entry.spec):
+        if entry and (entry.spec == item.spec or accepts(item.spec, entry.spec)):
             found[item.name] = entry
         else:
             others.append(item)
@@ -86,16 +98,6 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     while root.inputs:
         root = root.inputs[0]
     return [(link, link.depth >= depth) for link in dict.fromkeys((nearest, root))]
-
-
-def _compatible(one: TensorSpec, other: TensorSpec) -> bool:
-    """Equal, or equal but for the number of rows."""
-    return one == other or (
-        one.dtype == other.dtype
-        and len(one.shape) == len(other.shape) > 1
-        and one.shape[1:] == other.shape[1:]
-        and min(one.nbytes, other.nbytes) > 0
-    )
 
 
 def _by_spec(items: Iterable[NewParameter]) -> dict[TensorSpec, list[NewParameter]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from git_theta.encoding.candidates import NewParameter, byte_overlap, match_parameters
-from git_theta.encoding.selection import base_from, relative_delta_cost
+from git_theta.encoding.candidates import Accepts, NewParameter, byte_overlap, match_parameters
+from git_theta.encoding.selection import candidate_from, relative_delta_cost
 from git_theta.model.manifest import Manifest
 from git_theta.store.base import Store
 
@@ -34,6 +34,7 @@ def related_checkpoints(
     value_of: ValueOf,
     candidates: Iterable[Manifest],
     store: Store,
+    accepts: Accepts,
     count: int = 2,
 ) -> list[Manifest]:
     """The most closely related checkpoints, the closest first; empty if all are unrelated.
@@ -46,21 +47,24 @@ def related_checkpoints(
         value_of: Gives their values.
         candidates: Checkpoints to choose from.
         store: Where the checkpoints' objects are.
+        accepts: As for `match_parameters`.
         count: Number of checkpoints to return at most.
     """
     shares = [(byte_overlap(wanted, manifest), manifest) for manifest in candidates]
     promising = sorted((pair for pair in shares if pair[0] >= _MIN_OVERLAP), key=lambda pair: -pair[0])
     costs = []
     for share, manifest in promising[:_MAX_COMPARED]:
-        cost = _cost(wanted, value_of, manifest, store)
+        cost = _cost(wanted, value_of, manifest, store, accepts)
         if cost <= _RELATED_COST:
             costs.append((cost / share, manifest))
     return [manifest for _, manifest in sorted(costs, key=lambda pair: pair[0])[:count]]
 
 
-def _cost(wanted: Sequence[NewParameter], value_of: ValueOf, manifest: Manifest, store: Store) -> float:
+def _cost(
+    wanted: Sequence[NewParameter], value_of: ValueOf, manifest: Manifest, store: Store, accepts: Accepts
+) -> float:
     """The mean relative cost of deltas on a few parameters all over the file; 1 if none can be compared."""
-    matched = match_parameters(wanted, manifest)
+    matched = match_parameters(wanted, manifest, accepts)
     same = [item for item in wanted if item.name in matched and matched[item.name].spec == item.spec]
     suitable = [item for item in same if item.spec.nbytes in _COMPARED_SIZES] or same
     picked = suitable[:: max(1, len(suitable) // _COMPARED_PARAMETERS)][:_COMPARED_PARAMETERS]
@@ -69,7 +73,7 @@ def _cost(wanted: Sequence[NewParameter], value_of: ValueOf, manifest: Manifest,
     costs: list[float] = []
     for item in picked:
         entry = matched[item.name]
-        base = base_from(entry, entry.source, store)
+        base = candidate_from(entry, entry.source, store).base
         costs.append(relative_delta_cost(value_of(item.name), item.spec, base))
         if costs[0] >= _UNRELATED_COST:
             break

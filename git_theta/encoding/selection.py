@@ -1,50 +1,37 @@
-"""Choose: the cheapest way to store a changed value, given what it may come from."""
+"""Selection: the cheapest way to store a changed value, given the values that it may come from."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.decode import decode_source, read_value
-from git_theta.errors import CorruptError, MissingObjectError, UsageError
+from git_theta.errors import CorruptError, MissingObjectError, PluginError, UsageError
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
-from git_theta.updates.base import Automatic, Input, Payload, Pieces, Sample
-from git_theta.updates.chunks import chunks
+from git_theta.updates.base import (
+    Automatic,
+    Base,
+    Payload,
+    Pieces,
+    Reshaping,
+    Sample,
+    UnsuitableError,
+    Update,
+)
+from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
-from git_theta.updates.rows import Rows, align
 
-#: The updates that `auto` stands for.
-AUTOMATIC = ("delta", "sparse", "low-rank", "rows")
+#: An update must be expected to need at most this share of the dense payload: a smaller gain isn't worth
+#: the time to decode a chain.
+_MAX_COST = 0.95
 
-#: An update is only taken if it's expected to need at most this share of the dense value: less isn't
-#: worth what decoding a chain costs.
-_WORTH = 0.95
-
-#: What an update on a deep base is expected to cost counts so many times.
-_DEEP = 2.0
-
-
-def parse_update_names(text: str) -> tuple[str, ...]:
-    """The updates that a setting allows: `auto`, `dense`, or names with commas between.
-
-    Raises:
-        UsageError: A name isn't known, or isn't of an update that is found by itself.
-    """
-    found: list[str] = []
-    for name in filter(None, (word.strip() for word in text.split(","))):
-        if name == "auto":
-            found += AUTOMATIC
-        elif name == Rows.name or hasattr(updates.registry().get(name), "estimate"):
-            found.append(name)
-        else:
-            raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")
-    return tuple(dict.fromkeys(name for name in found if name != Dense.name))
+#: Factor for the cost of an update on a base whose chain is at its depth limit.
+_DEPTH_PENALTY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +39,9 @@ class Choice:
     """A way to store a value.
 
     Attributes:
-        update: Its name.
+        update: Name of the update.
         payload: Encodes the value; may raise `UnsuitableError`.
-        inputs: What the update applies to: sources, or choices that must be stored first.
+        inputs: The values that the update applies to: sources, or choices that must be stored first.
     """
 
     update: str
@@ -63,68 +50,96 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
-    """A value that another may be an update of.
+class Candidate:
+    """A stored value that another may be an update of.
 
     Attributes:
-        spec: Its dtype and shape.
-        source: How it's obtained.
-        pieces: Gives its bytes, checked.
-        deep: Whether it's at the end of a chain that should only become longer if that saves much.
+        base: The value; reading it raises CorruptError for damaged objects.
+        source: How the value is obtained.
+        at_limit: Whether the source's chain has as many updates as it should have at most.
     """
 
-    spec: TensorSpec
+    base: Base
     source: Source
-    pieces: Callable[[], Pieces]
-    deep: bool = False
+    at_limit: bool = False
 
 
-def base_from(entry: Entry, source: Source, store: Store, deep: bool = False) -> Base:
-    """The base that an entry is, or the beginning of its chain if `source` is that.
+def parse_update_names(text: str) -> tuple[str, ...]:
+    """The updates that a setting allows: `auto`, `dense`, or names with commas between; without `dense`.
 
-    Reading it fails with a CorruptError rather than give bytes that nobody could check: an update of
-    damaged bytes would be lost once they're repaired.
+    Raises:
+        UsageError: A name is unknown, or belongs to an update that `git add` never chooses.
+    """
+    found: list[str] = []
+    for name in filter(None, (word.strip() for word in text.split(","))):
+        if name == "auto":
+            found += updates.AUTO
+        elif name == Dense.name:
+            continue
+        elif isinstance(updates.registry().get(name), Automatic | Reshaping):
+            found.append(name)
+        else:
+            raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")
+    return tuple(dict.fromkeys(found))
+
+
+def may_reshape(names: Iterable[str], spec: TensorSpec, base: TensorSpec) -> bool:
+    """Whether some update makes a value of one dtype and shape of a base of another.
+
+    A parameter's counterpart in an earlier version doesn't depend on the settings: the automatic updates are
+    asked, too.
+    """
+    chosen = _loaded(dict.fromkeys((*updates.AUTO, *names)))
+    return any(isinstance(update, Reshaping) and update.accepts(spec, base) for update in chosen)
+
+
+def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> Candidate:
+    """The candidate that an entry is, or the root of its chain if `source` is that.
+
+    Reading it fails with a CorruptError rather than give unchecked bytes: an update of damaged bytes would
+    be lost once they're repaired.
     """
     if source == entry.source:
-        return Base(entry.spec, source, partial(read_value, entry, store), deep)
-    return Base(entry.spec, source, partial(_verified, source, entry.spec.nbytes, store), deep)
+        base = Base(entry.spec, lambda _nbytes: read_value(entry, store))
+    else:
+        base = Base(entry.spec, partial(_verified, source, store))
+    return Candidate(base, source, at_limit)
 
 
 def dense_choice(value: memoryview, spec: TensorSpec) -> Choice:
-    """The way that always works."""
+    """The choice that is always possible."""
     return Choice(Dense.name, partial(Dense().encode, value, spec))
 
 
 def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> Choice | None:
-    """The choice that a source came from, if its update can be made again from the value alone."""
-    if lost.update not in AUTOMATIC or lost.update == Rows.name or len(lost.inputs) != 1:
+    """The choice that a source came from; `None` if value and base don't determine its payload."""
+    try:
+        (update,) = _loaded((lost.update,))
+    except PluginError:
         return None
-    below = lost.inputs[0]
-    base = _input(partial(_verified, below, spec.nbytes, store))
-    return Choice(lost.update, partial(_automatic(lost.update).encode, value, spec, base), (below,))
+    if not isinstance(update, Automatic) or len(lost.inputs) != 1:
+        return None
+    base = Base(spec, partial(_verified, lost.inputs[0], store))
+    return Choice(lost.update, partial(update.encode, value, spec, base), lost.inputs)
 
 
 def choices(
-    value: memoryview, spec: TensorSpec, bases: Sequence[Base], names: Sequence[str]
+    value: memoryview, spec: TensorSpec, candidates: Iterable[Candidate], names: Sequence[str]
 ) -> Iterator[Choice]:
-    """Ways to store a value, the most promising first; the last is dense.
+    """Ways to store a value, the cheapest by estimate first; the last is dense.
 
     Args:
-        value: Logical bytes.
+        value: Logical bytes: C-contiguous, little-endian.
         spec: Dtype and shape.
-        bases: What it may be an update of.
-        names: Of the updates that may be chosen.
+        candidates: Values that it may be an update of.
+        names: Updates that may be chosen.
     """
     found: list[tuple[float, Choice]] = []
-    for base in bases:
+    for candidate in candidates:
+        options = _same_type if candidate.base.spec == spec else _other_type
         try:
-            if base.spec == spec:
-                on_base = _on(value, spec, base.pieces, base.source, names)
-            elif "rows" in names:
-                on_base = _on_rows(value, spec, base, names)
-            else:
-                continue
-            found += [(estimate * (_DEEP if base.deep else 1), choice) for estimate, choice in on_base]
+            for cost, choice in options(value, spec, candidate.base, candidate.source, _loaded(names)):
+                found.append((cost * (_DEPTH_PENALTY if candidate.at_limit else 1), choice))
         except (CorruptError, MissingObjectError):
             continue
     yield from (choice for _, choice in sorted(found, key=lambda pair: pair[0]))
@@ -132,86 +147,90 @@ def choices(
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
-    """The expected cost of a value as a delta of a base, as a share of its dense cost; at most 1."""
+    """The expected size of a value as a delta of a base, as a share of its dense size; at most 1."""
     try:
-        found = sample(value, spec, base.pieces())
+        sample = first_difference(value, spec, base)
     except (CorruptError, MissingObjectError):
         return 1.0
-    if found is None:
+    if sample is None:
         return 0.0
-    estimate = _automatic("delta").estimate(found)
-    return min(1.0, (1.0 if estimate is None else estimate) / Dense().share(found))
+    return min(1.0, Delta().estimate(sample) / Dense().share(sample))
 
 
-def sample(value: memoryview, spec: TensorSpec, base: Pieces) -> Sample | None:
-    """The first chunk that differs; `None` if none does."""
+def first_difference(value: memoryview, spec: TensorSpec, base: Base) -> Sample | None:
+    """The first chunk of a value that differs from its base; `None` if the values are equal.
+
+    Args:
+        value: Logical bytes.
+        spec: Dtype and shape of the value.
+        base: A value of the same size.
+    """
     import numpy as np
 
     word = f"<u{spec.word_size}"
-    at = 0
-    for chunk in chunks(base, CHUNK, len(value)):
+    start = 0
+    for chunk in base.chunks(CHUNK):
         before = np.frombuffer(chunk, word)
-        after = np.frombuffer(value[at : at + len(chunk)], word)
+        after = np.frombuffer(value[start : start + len(chunk)], word)
         if not np.array_equal(before, after):
             whole = len(chunk) == len(value)
-            return Sample(spec, after, before.copy(), at // spec.word_size, whole)
-        at += len(chunk)
+            return Sample(spec, after, before.copy(), start // spec.word_size, whole)
+        start += len(chunk)
     return None
 
 
-def _on(
-    value: memoryview,
-    spec: TensorSpec,
-    base: Callable[[], Pieces],
-    under: Source | Choice,
-    names: Sequence[str],
-) -> list[tuple[float, Choice]]:
-    """Estimates and choices on a base of the same type."""
-    piece = sample(value, spec, base())
-    if piece is None:
-        return []
-    limit = _WORTH * Dense().share(piece)
-    found = []
-    for name in names:
-        if name in ("dense", "rows"):
+def _same_type(
+    value: memoryview, spec: TensorSpec, base: Base, source: Source | Choice, chosen: Iterable[Update]
+) -> Iterator[tuple[float, Choice]]:
+    """Choices on a base of the value's dtype and shape, each with its expected share of the value's bytes."""
+    sample = first_difference(value, spec, base)
+    if sample is None:
+        return
+    limit = _MAX_COST * Dense().share(sample)
+    for update in chosen:
+        if not isinstance(update, Automatic):
             continue
-        update = _automatic(name)
-        estimate = update.estimate(piece)
+        estimate = update.estimate(sample)
         if estimate is not None and estimate < limit:
-            encode = partial(update.encode, value, spec, _input(base))
-            found.append((estimate, Choice(name, encode, (under,))))
-    return found
+            yield estimate, Choice(update.name, partial(update.encode, value, spec, base), (source,))
 
 
-def _on_rows(
-    value: memoryview, spec: TensorSpec, base: Base, names: Sequence[str]
-) -> list[tuple[float, Choice]]:
-    """Choices on a base with another number of rows."""
-    runs = align(value, spec, base.pieces(), base.spec)
-    if 2 * sum(count for _, _, count in runs) < spec.shape[0]:
-        return []
-    rows = Rows()
-    payload = b"".join(map(bytes, rows.encode(value, spec, base.spec.nbytes, runs)))
-    aligned = Choice(Rows.name, lambda: iter([payload]), (base.source,))
-
-    def pieces() -> Pieces:
-        return rows.decode(memoryview(payload), [_input(base.pieces)], spec.nbytes)
-
-    if sample(value, spec, pieces()) is None:
-        return [(len(payload) / spec.nbytes, aligned)]
-    cost = len(payload) / spec.nbytes
-    return [(cost + estimate, choice) for estimate, choice in _on(value, spec, pieces, aligned, names)]
-
-
-def _automatic(name: str) -> Automatic:
-    return cast("Automatic", updates.registry().get(name))
+def _other_type(
+    value: memoryview, spec: TensorSpec, base: Base, source: Source | Choice, chosen: Iterable[Update]
+) -> Iterator[tuple[float, Choice]]:
+    """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
+    chosen = list(chosen)
+    for update in chosen:
+        if not isinstance(update, Reshaping) or not update.accepts(spec, base.spec):
+            continue
+        try:
+            payload = b"".join(map(bytes, update.encode(value, spec, base)))
+        except UnsuitableError:
+            continue
+        cost = len(payload) / spec.nbytes
+        lower = Choice(update.name, partial(_once, payload), (source,))
+        reshaped = Base(spec, partial(_decoded, update, payload, base))
+        if first_difference(value, spec, reshaped) is None:
+            yield cost, lower
+            continue
+        for estimate, choice in _same_type(value, spec, reshaped, lower, chosen):
+            yield cost + estimate, choice
 
 
-def _input(pieces: Callable[[], Pieces]) -> Input:
-    return lambda _nbytes: pieces()
+def _loaded(names: Iterable[str]) -> Iterator[Update]:
+    return (updates.registry().get(name) for name in names)
 
 
-def _verified(source: Source, nbytes: int, store: Store) -> Pieces:
+def _once(payload: bytes) -> Payload:
+    yield payload
+
+
+def _decoded(update: Update, payload: bytes, base: Base, nbytes: int) -> Pieces:
+    return update.decode(memoryview(payload), [base.read], nbytes)
+
+
+def _verified(source: Source, store: Store, nbytes: int) -> Pieces:
+    """The value of a source whose digest isn't known: its objects are checked instead."""
     for ref in source.payloads():
         store.verify(ref.oid)
     return decode_source(source, nbytes, store)

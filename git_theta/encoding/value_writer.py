@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from git_theta.encoding.candidates import usable_bases
-from git_theta.encoding.selection import AUTOMATIC, Choice, base_from, choices, dense_choice, repeated_choice
+from git_theta.encoding.selection import Choice, candidate_from, choices, dense_choice, repeated_choice
 from git_theta.errors import CorruptError, MissingObjectError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -17,6 +17,7 @@ from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import BufferedPayload
 from git_theta.store.packs import PACK_BELOW, pack
+from git_theta.updates import AUTO
 from git_theta.updates.base import UnsuitableError
 
 #: Finds a source by the digest of its value, among everything that was ever stored here.
@@ -95,7 +96,7 @@ class ValueWriter:
     batch: Batch
     sources: Mapping[str, Source]
     known: FindSource = lambda _digest: None
-    updates: Sequence[str] = AUTOMATIC
+    updates: Sequence[str] = AUTO
     depth: int = DEPTH
     lazy: bool = False
 
@@ -126,9 +127,9 @@ class ValueWriter:
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
         candidates = [
-            base_from(entry, source, self.store, deep)
+            candidate_from(entry, source, self.store, at_limit)
             for entry in bases
-            for source, deep in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
+            for source, at_limit in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
             if self.has(source)
         ]
         for choice in choices(value, spec, candidates, self.updates):

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from git_theta import strategies
 from git_theta.encoding.decode import read_value
-from git_theta.encoding.selection import AUTOMATIC
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.base import ComposeError, FileVersion
@@ -39,6 +38,7 @@ from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
 from git_theta.strategies.option_text import parse
+from git_theta.updates import AUTO
 from git_theta.updates.base import Input, Pieces
 
 #: A recipe whose inputs have more payload bytes than this many times the value is stored as a value:
@@ -92,7 +92,7 @@ class Merger:
     known: FindSource = lambda _digest: None
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
-    updates: Sequence[str] = AUTOMATIC
+    updates: Sequence[str] = AUTO
     depth: int = DEPTH
     side_files: ReadSideFile = _no_side_files
     at_hand: Callable[[Entry], memoryview | None] = field(default=lambda _entry: None)

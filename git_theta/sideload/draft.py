@@ -1,16 +1,17 @@
-"""Drafts: what side-loaded updates make of parameters, tried out before anything refers to it."""
+"""Drafts: side-loaded updates carried out, before any manifest refers to the result."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.candidates import usable_bases
-from git_theta.encoding.selection import AUTOMATIC, Base, Choice, base_from, choices, dense_choice
+from git_theta.encoding.selection import Choice, candidate_from, choices, dense_choice
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -18,18 +19,14 @@ from git_theta.model.strided import scratch
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 from git_theta.settings import DEPTH, MOST_DEPTH
-from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
+from git_theta.sideload.step import Step
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import BufferedPayload
 from git_theta.store.packs import PACK_BELOW, pack
-from git_theta.updates.base import Input, Payload, UnsuitableError
-from git_theta.updates.factors import matrix_shape
-from git_theta.updates.ia3 import Ia3, broadcasts
-from git_theta.updates.low_rank import LowRank
-from git_theta.updates.quantized import Quantized
-from git_theta.updates.rounding import ARITHMETIC, round_to, widen
-from git_theta.updates.sparse import Sparse
+from git_theta.updates.base import Automatic, Base, Payload, Pieces, UnsuitableError, Update
+from git_theta.updates.rounding import ARITHMETIC, widen
+from git_theta.updates.side_loaded import GivesValue, Lossy, StoredAsGiven
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,8 @@ class Draft:
     Attributes:
         entry: The parameter with its new digest; the source isn't valid yet if there's a payload.
         update: Name of the update.
-        payload: What is to be stored; `None` if nothing is.
-        inputs: What the update applies to.
+        payload: The bytes to store; `None` if the value is the old one.
+        inputs: Sources of the values that the update applies to.
     """
 
     entry: Entry
@@ -49,16 +46,16 @@ class Draft:
     inputs: tuple[Source, ...] = ()
 
     def stored(self, ref: ObjectRef) -> Entry:
-        """The parameter, once the payload has its place."""
+        """The parameter, once the payload is stored at `ref`."""
         return replace(self.entry, source=Source(self.update, ref, self.inputs))
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
-    """A draft whose payload will share a pack.
+class _Unpacked:
+    """A draft whose payload has no place in a pack yet.
 
     Attributes:
-        draft: Without the payload.
+        draft: The draft without its payload.
         payload: The payload.
     """
 
@@ -66,20 +63,31 @@ class _Waiting:
     payload: BufferedPayload
 
 
-def apply(entry: Entry, given: Sequence[Given], store: LocalStore, value: memoryview | None = None) -> Draft:
-    """What the given does to a parameter.
-
-    Args:
-        entry: The parameter, as it is.
-        given: What is done to it, one after another; `check` has passed it.
-        store: Has the parameter's objects. Of several steps, the first ones are put there.
-        value: What must come out, exactly; `None` for whatever does.
+def check_steps(steps: Sequence[Step], name: str, spec: TensorSpec) -> None:
+    """Check that side-loaded updates fit their parameter.
 
     Raises:
+        UsageError: A shape or dtype doesn't fit, or a number isn't finite.
+    """
+    for step in steps:
+        step.update.check(step.given, name, spec)
+
+
+def apply(entry: Entry, steps: Sequence[Step], store: LocalStore, value: memoryview | None = None) -> Draft:
+    """A parameter's new value after side-loaded updates.
+
+    Args:
+        entry: The parameter as it is.
+        steps: The updates, one after another; `check_steps` has passed them.
+        store: Has the parameter's objects, and gets those of intermediate steps.
+        value: The exact value that the last step must give; `None` for whatever it gives.
+
+    Raises:
+        UnsuitableError: The last step can't give that value.
         UsageError: A result isn't finite.
         ThetaError: The parameter can't be read.
     """
-    *first, last = given
+    *first, last = steps
     for step in first:
         between = _apply(entry, step, store, None)
         if between.payload is not None:
@@ -87,8 +95,15 @@ def apply(entry: Entry, given: Sequence[Given], store: LocalStore, value: memory
     return _apply(entry, last, store, value)
 
 
-def quantize(entry: Entry, value: memoryview, step: float, store: LocalStore) -> Draft:
-    """A value near another one, as whole steps from the parameter as it is.
+def apply_nearly(entry: Entry, update: Lossy, value: memoryview, epsilon: float, store: LocalStore) -> Draft:
+    """A value near another one, as a lossy update of the parameter as it is.
+
+    Args:
+        entry: The parameter as it is.
+        update: The lossy update.
+        value: Logical bytes of the value to come near to.
+        epsilon: The error bound.
+        store: Has the parameter's objects.
 
     Raises:
         UnsuitableError: The value can't be expressed so.
@@ -96,9 +111,9 @@ def quantize(entry: Entry, value: memoryview, step: float, store: LocalStore) ->
     """
     if entry.source.depth >= MOST_DEPTH:
         raise UnsuitableError
-    base = _reader(entry, store)
-    payload = Quantized().encode_with(value, entry.spec, base, step)
-    return _tried(entry, Quantized.name, payload, base, store, finite=False)
+    base = _base(entry, store)
+    payload = update.encode_near(value, entry.spec, base, epsilon)
+    return _decoded(entry, update, payload, base, store, finite=False)
 
 
 def store_all(
@@ -107,109 +122,77 @@ def store_all(
     store: LocalStore,
     threads: int,
 ) -> dict[str, Entry]:
-    """Make drafts on many threads and store them; small payloads share packs.
+    """The entries of drafts that are made and stored on several threads; small payloads share packs.
 
     Args:
-        make: Gives the draft for a name, or `None` for nothing to store.
-        names: The parameters.
-        store: Where the objects go.
-        threads: How many to make at once.
+        make: Gives the draft for a parameter's name; `None` to leave the parameter out.
+        names: Names of the parameters.
+        store: Gets the objects.
+        threads: Number of drafts to make at once.
     """
     with Batch(store) as batch:
 
-        def one(name: str) -> Entry | _Waiting | None:
+        def one(name: str) -> Entry | _Unpacked | None:
             found = make(name)
             if found is None or found.payload is None:
                 return found.entry if found else None
             if len(found.payload) >= PACK_BELOW:
                 return found.stored(batch.put([found.payload]))
-            return _Waiting(replace(found, payload=None), batch.buffer.put(found.payload))
+            return _Unpacked(replace(found, payload=None), batch.buffer.put(found.payload))
 
         names = sorted(names)
         with ThreadPoolExecutor(threads) as pool:
             made = dict(zip(names, run_all(pool, one, names), strict=True))
         entries = {name: entry for name, entry in made.items() if isinstance(entry, Entry)}
-        waiting = {name: item for name, item in made.items() if isinstance(item, _Waiting)}
+        waiting = {name: item for name, item in made.items() if isinstance(item, _Unpacked)}
         packed = pack((item.payload for item in waiting.values()), batch)
         entries.update((name, item.draft.stored(packed[item.payload])) for name, item in waiting.items())
     return entries
 
 
-def check(step: Given, name: str, spec: TensorSpec) -> None:
-    """Check that what is given fits its parameter.
-
-    Raises:
-        UsageError: A shape or dtype doesn't fit, or a number isn't finite.
-    """
-    computes = not isinstance(step, DenseGiven) or step.value.spec.dtype != spec.dtype
-    if computes and spec.dtype not in ARITHMETIC:
-        raise UsageError(f"parameter {name!r} has dtype {spec.dtype}, in which git-theta doesn't compute")
-    match step:
-        case LowRankGiven(left, right, _):
-            rows, columns = matrix_shape(spec.shape)
-            rank = left.spec.shape[-1] if left.spec.shape else 0
-            _fits(left, (rows, rank), name, spec)
-            _fits(right, (rank, columns), name, spec)
-            left.numbers(), right.numbers()
-        case Ia3Given(vector):
-            if not broadcasts(vector.spec.shape, spec.shape):
-                _refuse(vector, name, spec)
-            vector.numbers()
-        case DenseGiven(value):
-            _fits(value, spec.shape, name, spec)
-            if value.spec.dtype in ARITHMETIC:
-                value.numbers()
-            elif computes:
-                raise UsageError(f"{value.name!r} in the update data has dtype {value.spec.dtype}")
+def _apply(entry: Entry, step: Step, store: LocalStore, value: memoryview | None) -> Draft:
+    base = _base(entry, store)
+    if isinstance(step.update, StoredAsGiven):
+        try:
+            payload = step.update.encode_given(step.given, entry.spec, base, value)
+            return _decoded(entry, step.update, payload, base, store, finite=value is None)
+        except UnsuitableError:
+            pass
+    if value is not None or not isinstance(step.update, GivesValue):
+        raise UnsuitableError
+    new = _in_memory(step.update.given_value(step.given, entry.spec, base), entry.spec, store)
+    _check_finite(new, entry, base)
+    return _cheapest(entry, step.update, new, store)
 
 
-def _fits(array: Array, shape: tuple[int, ...], name: str, spec: TensorSpec) -> None:
-    if array.spec.shape != shape:
-        _refuse(array, name, spec)
+def _base(entry: Entry, store: LocalStore) -> Base:
+    return candidate_from(entry, entry.source, store).base
 
 
-def _refuse(array: Array, name: str, spec: TensorSpec) -> None:
-    raise UsageError(
-        f"{array.name!r} in the update data has shape {list(array.spec.shape)}, "
-        f"which doesn't fit parameter {name!r} of shape {list(spec.shape)}"
-    )
+def _in_memory(pieces: Pieces, spec: TensorSpec, store: LocalStore) -> memoryview:
+    value = scratch(spec.nbytes, store.temporary_file)
+    start = 0
+    for piece in pieces:
+        value[start : start + len(piece)] = piece
+        start += len(piece)
+    return value
 
 
-def _apply(entry: Entry, step: Given, store: LocalStore, value: memoryview | None) -> Draft:
-    base = _reader(entry, store)
-    spec = entry.spec
-    if isinstance(step, LowRankGiven) and step.left.spec.shape[1] > min(matrix_shape(spec.shape)):
-        step = _multiplied(step)
-    match step:
-        case LowRankGiven(left, right, scale):
-            payload = LowRank().encode_with(value, spec, base, left.data, right.data, left.spec.dtype, scale)
-            return _tried(entry, LowRank.name, payload, base, store, finite=value is None)
-        case Ia3Given(vector):
-            payload = Ia3().encode_with(value, spec, base, vector.data, vector.spec)
-            return _tried(entry, Ia3.name, payload, base, store, finite=value is None)
-        case SparseGiven():
-            added = _added(step, spec, base, store)
-            _check_finite(added, entry, base)
-            return _chosen(entry, added, store, sparse=True)
-        case DenseGiven(new):
-            return _chosen(entry, new.as_dtype(spec.dtype).data, store, sparse=False)
-
-
-def _reader(entry: Entry, store: LocalStore) -> Input:
-    pieces = base_from(entry, entry.source, store).pieces
-    return lambda _nbytes: pieces()
-
-
-def _tried(
-    entry: Entry, update: str, payload: Payload, base: Input, store: LocalStore, *, finite: bool
+def _decoded(
+    entry: Entry, update: Update, payload: Payload, base: Base, store: LocalStore, *, finite: bool
 ) -> Draft:
-    """The draft for a payload: the value is by definition what decoding gives."""
+    """The draft for a payload, whose value is by definition what decoding gives.
+
+    Args:
+        entry: The parameter as it is.
+        update: The payload's update.
+        payload: The payload.
+        base: The parameter's value.
+        store: Has temporary files.
+        finite: Whether to refuse new infinities and NaNs.
+    """
     data = b"".join(map(bytes, payload))
-    value = scratch(entry.spec.nbytes, store.temporary_file)
-    at = 0
-    for piece in updates.registry().get(update).decode(memoryview(data), [base], len(value)):
-        value[at : at + len(piece)] = piece
-        at += len(piece)
+    value = _in_memory(update.decode(memoryview(data), [base.read], entry.spec.nbytes), entry.spec, store)
     key = digest(value)
     if key == entry.digest:
         return Draft(entry)
@@ -219,79 +202,62 @@ def _tried(
     if entry.source.depth >= MOST_DEPTH:
         whole = dense_choice(value, entry.spec)
         return Draft(after, whole.update, b"".join(map(bytes, whole.payload())))
-    return Draft(after, update, data, (entry.source,))
+    return Draft(after, update.name, data, (entry.source,))
 
 
-def _chosen(entry: Entry, value: memoryview, store: LocalStore, sparse: bool) -> Draft:
-    """The draft for a value that is known, stored in the cheapest way."""
+def _cheapest(entry: Entry, given_as: Update, value: memoryview, store: LocalStore) -> Draft:
+    """The draft for a known value.
+
+    Args:
+        entry: The parameter as it is.
+        given_as: The update that the value was given as; taken if `git add` could choose it, too, and it's
+            suitable. Otherwise the value is stored in the cheapest way.
+        value: Logical bytes of the new value.
+        store: Has the parameter's objects.
+    """
     after = replace(entry, digest=digest(value))
     if after.digest == entry.digest:
         return Draft(entry)
     spec = entry.spec
     sources = usable_bases(entry.source, spec.nbytes, DEPTH, store.size)
-    bases = [base_from(entry, source, store, deep) for source, deep in sources]
-    ways = choices(value, spec, bases, [name for name in AUTOMATIC if name != "rows"])
-    if sparse:
-        ways = chain((_sparse(value, spec, base) for base in bases[:1]), ways)
-    for way in ways:
+    candidates = [candidate_from(entry, source, store, at_limit) for source, at_limit in sources]
+    options = choices(value, spec, candidates, updates.AUTO)
+    if isinstance(given_as, Automatic):
+        encode = partial(given_as.encode, value, spec)
+        first = [
+            Choice(given_as.name, partial(encode, candidate.base), (candidate.source,))
+            for candidate in candidates[:1]
+        ]
+        options = chain(first, options)
+    for choice in options:
         try:
-            data = b"".join(map(bytes, way.payload()))
+            data = b"".join(map(bytes, choice.payload()))
         except UnsuitableError:
             continue
-        inputs = tuple(part for part in way.inputs if isinstance(part, Source))
-        return Draft(after, way.update, data, inputs)
+        inputs = tuple(part for part in choice.inputs if isinstance(part, Source))
+        return Draft(after, choice.update, data, inputs)
     raise AssertionError("dense is always possible")
 
 
-def _sparse(value: memoryview, spec: TensorSpec, base: Base) -> Choice:
-    def encode() -> Payload:
-        return Sparse().encode(value, spec, lambda _nbytes: base.pieces())
+def _check_finite(value: memoryview, entry: Entry, base: Base) -> None:
+    """Refuse a result that has more infinities and NaNs than the base.
 
-    return Choice(Sparse.name, encode, (base.source,))
-
-
-def _added(step: SparseGiven, spec: TensorSpec, base: Input, store: LocalStore) -> memoryview:
-    """The base with numbers added at some places, in float64, rounded once."""
-    import numpy as np
-
-    value = scratch(spec.nbytes, store.temporary_file)
-    at = 0
-    for piece in base(spec.nbytes):
-        value[at : at + len(piece)] = piece
-        at += len(piece)
-    words = np.frombuffer(value, f"<u{spec.word_size}")
-    places, which = np.unique(step.places, return_inverse=True)
-    sums = np.zeros(len(places))
-    np.add.at(sums, which, step.numbers)
-    moved = sums != 0
-    places, sums = places[moved], sums[moved]
-    words[places] = round_to(widen(words[places], spec.dtype) + sums, spec.dtype)
-    return value
-
-
-def _multiplied(step: LowRankGiven) -> SparseGiven:
-    """Factors of more than full rank, multiplied: they'd be no saving."""
-    import numpy as np
-
-    left, right = step.left.numbers(), step.right.numbers()
-    total = np.zeros((len(left), right.shape[1]))
-    for k in range(len(right)):
-        total += left[:, k, None] * right[k]
-    return SparseGiven(np.arange(total.size), total.reshape(-1) * step.scale)
-
-
-def _check_finite(value: memoryview, entry: Entry, base: Input) -> None:
-    """Refuse a result that has more infinities and NaNs than there were."""
-    found = _odd(value, entry.spec)
-    if found and found > _odd(memoryview(b"".join(map(bytes, base(len(value))))), entry.spec):
+    Raises:
+        UsageError: The result has more.
+    """
+    found = _count_non_finite((value,), entry.spec)
+    if found and found > _count_non_finite(base.chunks(CHUNK), entry.spec):
         raise UsageError(
             f"the update makes elements of parameter {entry.name!r} infinite in dtype {entry.spec.dtype}"
         )
 
 
-def _odd(value: memoryview, spec: TensorSpec) -> int:
+def _count_non_finite(pieces: Iterable[memoryview], spec: TensorSpec) -> int:
+    """Number of elements that are NaN or infinite; 0 for dtypes that updates don't compute in."""
     import numpy as np
 
-    chunks = (value[at : at + CHUNK] for at in range(0, len(value), CHUNK))
-    words = (np.frombuffer(chunk, f"<u{spec.word_size}") for chunk in chunks)
+    if spec.dtype not in ARITHMETIC:
+        return 0
+    parts = (piece[start : start + CHUNK] for piece in pieces for start in range(0, len(piece), CHUNK))
+    words = (np.frombuffer(part, f"<u{spec.word_size}") for part in parts)
     return sum(int((~np.isfinite(widen(part, spec.dtype))).sum()) for part in words)

@@ -12,9 +12,15 @@ from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
-from git_theta.sideload.given import Array, DenseGiven, Given, Ia3Given, LowRankGiven, SparseGiven
 from git_theta.sideload.names import Names
+from git_theta.sideload.step import Step
 from git_theta.sideload.update_data import read_tensors
+from git_theta.updates.array import Array
+from git_theta.updates.dense import Dense
+from git_theta.updates.ia3 import Ia3
+from git_theta.updates.low_rank import LowRank
+from git_theta.updates.sparse import Sparse
+from git_theta.updates.sparse_given import every_element
 
 CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
@@ -100,7 +106,7 @@ def is_adapter(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> dict[str, tuple[Given, ...]]:
+def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> dict[str, tuple[Step, ...]]:
     """What an adapter does to each parameter, in the order in which it's done.
 
     Args:
@@ -115,7 +121,7 @@ def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> di
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise UsageError(f"{folder} has no {' or '.join(_WEIGHTS)}")
-    found: dict[str, tuple[Given, ...]] = {}
+    found: dict[str, tuple[Step, ...]] = {}
     factors: dict[str, dict[str, Array]] = {}
     for name, array in read_tensors(weights).items():
         key = name.removeprefix(_PREFIX)
@@ -131,11 +137,11 @@ def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> di
         elif _STRANGE.search(key):
             raise UsageError(f"the adapter has {name!r}, which git-theta can't merge", _HINT)
         else:
-            found[_replaced(adapter, key)] = (DenseGiven(array),)
+            found[_replaced(adapter, key)] = (Step(Dense(), {"": array}),)
     for module, parts in factors.items():
-        for target, given in _lora(adapter, module, parts).items():
+        for target, step in _lora(adapter, module, parts).items():
             # PEFT saves adapted embeddings along with their factors.
-            found[target] = (*found.get(target, ()), given)
+            found[target] = (*found.get(target, ()), step)
     if not found:
         raise UsageError(f"the adapter {weights} has no tensors")
     return found
@@ -192,7 +198,7 @@ def _matches(pattern: str, module: str) -> bool:
         raise UsageError(f"the adapter's {CONFIG} has a pattern that isn't one: {error}") from error
 
 
-def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[str, Given]:
+def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[str, Step]:
     if {"embedding A", "embedding B"} == parts.keys():
         down, up, flipped = parts["embedding A"], parts["embedding B"], True
     elif {"Aweight", "Bweight"} <= parts.keys() and not {"Abias"} & parts.keys():
@@ -204,21 +210,17 @@ def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[st
     if min(len(down.spec.shape), len(up.spec.shape)) < 2 or 0 in down.spec.shape + up.spec.shape:
         raise UsageError(f"the adapter's factors of {module!r} have shapes that aren't those of matrices")
     scale = adapter.scale(module, down.spec.shape[0])
-    found: dict[str, Given] = {target: _product(down, up, scale, flipped, adapter.specs[target], module)}
+    found: dict[str, Step] = {target: _product(down, up, scale, flipped, adapter.specs[target], module)}
     if "Bbias" in parts:
-        import numpy as np
-
         bias = _bias(target, adapter.specs)
         numbers = parts["Bbias"].numbers().reshape(-1) * scale
         if bias is None or adapter.specs[bias].count != len(numbers):
             raise UsageError(f"the adapter has a bias for {module!r}, and the checkpoint hasn't", _HINT)
-        found[bias] = SparseGiven(np.arange(len(numbers)), numbers)
+        found[bias] = Step(Sparse(), every_element(numbers, parts["Bbias"].name, adapter.specs[bias]))
     return found
 
 
-def _product(
-    down: Array, up: Array, scale: float, flipped: bool, spec: TensorSpec, module: str
-) -> LowRankGiven:
+def _product(down: Array, up: Array, scale: float, flipped: bool, spec: TensorSpec, module: str) -> Step:
     """The factors of `up @ down` in the orientation that the parameter has.
 
     A convolution's kernel is a matrix too, by its outputs, if `up` is a convolution of size one.
@@ -232,9 +234,9 @@ def _product(
         up, down = up.reshaped(outs, rank), down.reshaped(rank, math.prod(ins))
         # PEFT corrects a wrong flag module by module, so a shape that fits only one way decides.
         if spec.shape == straight and not (flipped and straight == across):
-            return LowRankGiven(up, down, scale)
+            return Step(LowRank(scale), {"R": up, "C": down})
         if spec.shape == across and len(ins) == 1:
-            return LowRankGiven(down.transposed(), up.transposed(), scale)
+            return Step(LowRank(scale), {"R": down.transposed(), "C": up.transposed()})
     raise UsageError(
         f"the adapter's factors of {module!r} have shapes {list(down.spec.shape)} and {list(up.spec.shape)}, "
         f"which don't fit the parameter's {list(spec.shape)}",
@@ -242,7 +244,7 @@ def _product(
     )
 
 
-def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Given, ...]]:
+def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Step, ...]]:
     target = adapter.names.get(f"{module}.weight")
     spec, count = adapter.specs[target], vector.spec.count
     inputs = adapter.is_feedforward(module)
@@ -261,8 +263,8 @@ def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Given
         )
     broadcast = [1] * len(spec.shape)
     broadcast[dimension] = count
-    found: dict[str, tuple[Given, ...]] = {target: (Ia3Given(vector.reshaped(*broadcast)),)}
+    found: dict[str, tuple[Step, ...]] = {target: (Step(Ia3(), {"ia3": vector.reshaped(*broadcast)}),)}
     bias = None if inputs else _bias(target, adapter.specs)
     if bias is not None and adapter.specs[bias].count == count:
-        found[bias] = (Ia3Given(vector.reshaped(*adapter.specs[bias].shape)),)
+        found[bias] = (Step(Ia3(), {"ia3": vector.reshaped(*adapter.specs[bias].shape)}),)
     return found

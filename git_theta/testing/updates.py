@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from git_theta.encoding import selection
+from git_theta.encoding.selection import first_difference
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.testing.values import all_specs, as_input, sample_value
-from git_theta.updates.base import Automatic, Input, Pieces, UnsuitableError, Update
+from git_theta.updates.base import Automatic, Base, Input, Pieces, UnsuitableError, Update
 from git_theta.updates.dense import Dense
 
 
@@ -42,21 +42,22 @@ def check_dense(plugin: Dense) -> None:
 
 
 def _check_on_base(plugin: Automatic, value: memoryview, spec: TensorSpec, base: bytes) -> None:
-    def pieces(nbytes: int) -> Pieces:
+    def read(nbytes: int) -> Pieces:
         assert nbytes == len(base), f"{plugin.name} asks for a base of {nbytes} bytes"
         return as_input(base)(nbytes)
 
-    sample = selection.sample(value, spec, pieces(len(base))) if base else None
+    source = Base(spec, read)
+    sample = first_difference(value, spec, source) if base else None
     if sample:
         estimate = plugin.estimate(sample)
         assert estimate is None or estimate >= 0, f"{plugin.name} estimates {estimate}"
     try:
-        payload = b"".join(map(bytes, plugin.encode(value, spec, pieces)))
-        again = b"".join(map(bytes, plugin.encode(value, spec, pieces)))
+        payload = b"".join(map(bytes, plugin.encode(value, spec, source)))
+        again = b"".join(map(bytes, plugin.encode(value, spec, source)))
     except UnsuitableError:
         return
     assert payload == again, f"{plugin.name} gives two payloads for one value"
-    _check_decode(plugin, payload, bytes(value), [pieces])
+    _check_decode(plugin, payload, bytes(value), [read])
 
 
 def _check_decode(plugin: Update, payload: bytes, value: bytes, inputs: list[Input]) -> None:

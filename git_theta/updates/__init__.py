@@ -1,4 +1,4 @@
-"""How a value is obtained from a payload and, for most kinds, from other values."""
+"""Updates: how a value is obtained from a payload and, for most kinds, from other values."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from functools import cache
 from git_theta.registry import Registry
 from git_theta.updates.base import Update
 
+#: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
+#: among them: a repository should name those that it needs, and a search would take longer than `git status`.
+AUTO = ("delta", "sparse", "low-rank", "rows")
+
 
 @cache
 def registry() -> Registry[Update]:
-    """The updates that there are."""
+    """The built-in updates, and those of installed packages."""
     return Registry(
         "update",
         "git_theta.updates",

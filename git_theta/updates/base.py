@@ -1,13 +1,14 @@
-"""What an update plugin is: a way to write a value as a payload, and to get it back."""
+"""The update protocols: a value from a payload and other values, and the payload for a value."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
+from git_theta.updates.chunks import chunks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,23 +16,43 @@ if TYPE_CHECKING:
 
     Words = NDArray[np.unsignedinteger[Any]]
 
-#: The bytes of a value in consecutive pieces; each is valid until the next is asked for.
+#: The bytes of a value in consecutive pieces of any size; each is valid until the next is asked for.
 Pieces = Iterator[memoryview]
 
 #: A payload in consecutive pieces; each is valid until the next is asked for.
 Payload = Iterator[bytes | memoryview]
 
-#: Gives the bytes of an input, whose size the caller must know, from the beginning each time.
+#: Gives the bytes of an input from the beginning, each time; the argument is the size that they must have.
 Input = Callable[[int], Pieces]
 
-
-#: Words of a sample that are enough for an estimate by trial, and in how many places they're taken.
+#: Number of words of a sample that are enough for an estimate, and of the places that they're taken from.
 _ENOUGH = 1 << 16
 _PLACES = 8
 
 
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A value that another one may be an update of.
+
+    Attributes:
+        spec: Dtype and shape.
+        read: Gives the logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
+    """
+
+    spec: TensorSpec
+    read: Input
+
+    def chunks(self, size: int) -> Pieces:
+        """The bytes in pieces of `size` bytes, but for the last; each is valid until the next is asked for.
+
+        Raises:
+            CorruptError: The value has another number of bytes.
+        """
+        return chunks(self.read(self.spec.nbytes), size, self.spec.nbytes)
+
+
 class Update(Protocol):
-    """A kind of update. Stateless: one instance serves every value and thread."""
+    """A kind of update. One stateless instance serves every value and thread."""
 
     name: str
 
@@ -39,9 +60,9 @@ class Update(Protocol):
         """The logical bytes of the value.
 
         Args:
-            payload: What was encoded, or `None` for an update that has none.
+            payload: The encoded payload; `None` for an update that has none.
             inputs: The values that the update applies to.
-            nbytes: Size of the value, from the manifest.
+            nbytes: Size of the value in bytes, from the manifest.
 
         Raises:
             CorruptError: The payload can't give a value of that size.
@@ -49,16 +70,68 @@ class Update(Protocol):
         ...
 
 
+@runtime_checkable
+class Automatic(Update, Protocol):
+    """An update that `git add` may choose, on a base of the value's dtype and shape."""
+
+    def estimate(self, sample: Sample) -> float | None:
+        """The expected size of the payload as a share of the value's bytes; `None` if unsuitable.
+
+        The estimate must be cheap: it's made for every changed parameter.
+        """
+        ...
+
+    def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
+        """The payload that gives exactly the value.
+
+        Encoding is deterministic: a lost payload comes back under its name.
+
+        Args:
+            value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
+            spec: Dtype and shape of the value, and of the base.
+            base: The value that the payload applies to.
+
+        Raises:
+            UnsuitableError: Another update does better, which may turn out after pieces were given.
+        """
+        ...
+
+
+@runtime_checkable
+class Reshaping(Update, Protocol):
+    """An update that `git add` may choose on a base of another dtype or shape, such as one with fewer rows.
+
+    The payload needn't give the value exactly: another update then goes on top of what it gives.
+    """
+
+    def accepts(self, spec: TensorSpec, base: TensorSpec) -> bool:
+        """Whether a base of that dtype and shape may become a value of `spec`."""
+        ...
+
+    def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
+        """The payload that makes of the base a value of `spec`, as near to the given one as possible.
+
+        Args:
+            value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
+            spec: Dtype and shape of the value.
+            base: The value that the payload applies to; `accepts` has passed its type.
+
+        Raises:
+            UnsuitableError: The values have too little in common.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A piece of a value beside the same piece of its base: what a choice is made from.
+    """A stretch of a value and the same stretch of its base, for estimates.
 
     Attributes:
-        spec: Of the whole value and the whole base.
-        value: Some of its machine words, consecutive, from the first MiB that differs.
+        spec: Dtype and shape of the whole value, and of the whole base.
+        value: Consecutive machine words of the value, from the first MiB that differs.
         base: The words at the same place in the base.
-        start: Index of the first one.
-        whole: Whether that's all there is.
+        start: Index of the first word in the value.
+        whole: Whether the sample is the whole value.
     """
 
     spec: TensorSpec
@@ -68,7 +141,7 @@ class Sample:
     whole: bool
 
     def part(self) -> tuple[Words, Words]:
-        """Enough of value and base for an estimate by trial, from places all over the sample."""
+        """At most 65,536 words of value and base, from eight places: enough to encode on trial."""
         return _spread(self.value), _spread(self.base)
 
 
@@ -82,41 +155,15 @@ def _spread(words: Words) -> Words:
     return np.concatenate([words[start : start + size] for start in starts])
 
 
-class Automatic(Update, Protocol):
-    """An update that `git add` may choose by itself."""
-
-    def estimate(self, sample: Sample) -> float | None:
-        """The expected size of the payload as a share of the value's bytes; `None` if unsuitable.
-
-        This must be cheap: it's asked for every changed parameter.
-        """
-        ...
-
-    def encode(self, value: memoryview, spec: TensorSpec, base: Input) -> Payload:
-        """The payload for a value, given its base of the same dtype and shape.
-
-        Encoding is deterministic: a lost payload comes back under its name.
-
-        Args:
-            value: Logical bytes: C-contiguous, little-endian.
-            spec: Dtype and shape.
-            base: The bytes of the base.
-
-        Raises:
-            UnsuitableError: Another update would do better; noticed only now.
-        """
-        ...
-
-
 class UnsuitableError(Exception):
-    """This update isn't worth it for this value, or can't express it."""
+    """An update can't express a value, or another update does better."""
 
 
 def only(inputs: Sequence[Input], update: str) -> Input:
-    """The one input of an update that has one.
+    """The single input of an update that has one.
 
     Raises:
-        CorruptError: There's another number of them.
+        CorruptError: There's another number of inputs.
     """
     if len(inputs) != 1:
         raise CorruptError(f"an update of kind {update!r} has one input, not {len(inputs)}")

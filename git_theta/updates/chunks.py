@@ -1,44 +1,43 @@
-"""Chunks: the bytes of a value, cut anew."""
+"""Chunks: the bytes of a value, cut into pieces of one size."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from git_theta.errors import CorruptError
-from git_theta.updates.base import Pieces
 
 
-def chunks(pieces: Pieces, size: int, nbytes: int) -> Iterator[memoryview]:
-    """Pieces of exactly `size` bytes, but for the last; valid until the next is asked for.
+def chunks(pieces: Iterator[memoryview], size: int, nbytes: int) -> Iterator[memoryview]:
+    """Pieces of exactly `size` bytes, but for the last; each is valid until the next is asked for.
 
     Pieces that have that size already are passed on without a copy.
 
     Args:
-        pieces: The bytes.
-        size: Of each chunk.
-        nbytes: Of all of them.
+        pieces: Consecutive pieces of any size.
+        size: Bytes of a chunk.
+        nbytes: Bytes of all pieces together.
 
     Raises:
-        CorruptError: They're of another number.
+        CorruptError: The pieces have another number of bytes.
     """
-    buffer, have, total = bytearray(), 0, 0
+    buffer, filled, total = bytearray(), 0, 0
     for piece in pieces:
         total += len(piece)
         if total > nbytes:
             break
-        at = 0
-        if not have and len(piece) == min(size, nbytes - (total - len(piece))):
+        if not filled and len(piece) == min(size, nbytes - (total - len(piece))):
             yield piece
             continue
         buffer = buffer or bytearray(min(size, nbytes))
-        while at < len(piece):
-            count = min(size - have, len(piece) - at)
-            buffer[have : have + count] = piece[at : at + count]
-            have, at = have + count, at + count
-            if have == size:
+        start = 0
+        while start < len(piece):
+            count = min(size - filled, len(piece) - start)
+            buffer[filled : filled + count] = piece[start : start + count]
+            filled, start = filled + count, start + count
+            if filled == size:
                 yield memoryview(buffer)
-                have = 0
+                filled = 0
     if total != nbytes:
         raise CorruptError(f"an input has another size than {nbytes} bytes")
-    if have:
-        yield memoryview(buffer)[:have]
+    if filled:
+        yield memoryview(buffer)[:filled]

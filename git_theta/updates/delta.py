@@ -1,4 +1,4 @@
-"""Delta: the differences from a base, as steps between representable numbers."""
+"""Delta: the element-wise differences from a base, counted in representable numbers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input, Payload, Pieces, Sample, only
-from git_theta.updates.chunks import chunks
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, only
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 
@@ -17,32 +16,32 @@ class Delta:
 
     name = "delta"
 
-    def estimate(self, sample: Sample) -> float | None:
-        """By coding the sample."""
+    def estimate(self, sample: Sample) -> float:
+        """The share of the sample when encoded on trial."""
         value, base = sample.part()
         size = sum(map(len, ResidualWriter(sample.spec, len(value)).frames(value, base)))
         return size / value.nbytes
 
-    def encode(self, value: memoryview, spec: TensorSpec, base: Input) -> Payload:
+    def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
         """Header, then the residual of each chunk given the base."""
         import numpy as np
 
         yield typed_header(self.name, spec)
         word = f"<u{spec.word_size}"
         writer = ResidualWriter(spec, min(CHUNK, len(value)) // spec.word_size)
-        at = 0
-        for chunk in chunks(base(len(value)), CHUNK, len(value)):
-            words = np.frombuffer(value[at : at + len(chunk)], word)
-            at += len(chunk)
+        start = 0
+        for chunk in base.chunks(CHUNK):
+            words = np.frombuffer(value[start : start + len(chunk)], word)
+            start += len(chunk)
             yield from writer.frames(words, np.frombuffer(chunk, word))
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The base's chunks with the residuals applied."""
         import numpy as np
 
-        base = only(inputs, self.name)
         spec, _, body = unpack_typed(self.name, payload, nbytes)
+        base = Base(spec, only(inputs, self.name))
         reader = ResidualReader(body, spec)
-        for chunk in chunks(base(nbytes), CHUNK, nbytes):
+        for chunk in base.chunks(CHUNK):
             yield reader.apply(np.frombuffer(chunk, f"<u{spec.word_size}")).data.cast("B")
         reader.end()

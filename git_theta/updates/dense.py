@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from git_theta import codecs
-from git_theta.errors import CorruptError
+from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input, Payload, Pieces, Sample
+from git_theta.updates.array import check_computable
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample
 from git_theta.updates.payload import pack_header, unpack
+from git_theta.updates.rounding import ARITHMETIC
+
+if TYPE_CHECKING:
+    from git_theta.updates.side_loaded import Given
 
 
 class Dense:
     """A value that depends on no other: always possible, so every other update competes with it."""
 
     name = "dense"
+    parts = ("",)
 
     def share(self, sample: Sample) -> float:
-        """The expected size of the payload as a share of the value's bytes, by coding the sample."""
+        """The expected size of the payload as a share of the value's bytes, by trial on the sample."""
         data = sample.part()[0].data.cast("B")
         return len(codecs.compress(data, sample.spec)) / len(data)
 
     def encode(self, value: memoryview, spec: TensorSpec) -> Payload:
-        """Header, then the codec's frames."""
+        """Header, then the codec's frames.
+
+        Args:
+            value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
+            spec: Dtype and shape.
+        """
         codec = codecs.DEFAULT
         params = codec.params(spec)
         yield pack_header({"update": self.name, "codec": codec.name, "params": params, "nbytes": len(value)})
@@ -38,3 +50,18 @@ class Dense:
         if header.get("nbytes") != nbytes:
             raise CorruptError(f"the payload is of a value of {header.get('nbytes')!r} bytes, not {nbytes}")
         return codecs.named(header.get("codec")).decode(body, header["params"], nbytes)
+
+    def check(self, given: Given, name: str, spec: TensorSpec) -> None:
+        """Check that the tensor has the parameter's shape, and its dtype or one that can be rounded to it."""
+        value = given[""]
+        if value.spec.dtype != spec.dtype:
+            check_computable(name, spec)
+        value.check_shape(spec.shape, name, spec)
+        if value.spec.dtype in ARITHMETIC:
+            value.numbers()
+        elif value.spec.dtype != spec.dtype:
+            raise UsageError(f"{value.name!r} in the update data has dtype {value.spec.dtype}")
+
+    def given_value(self, given: Given, spec: TensorSpec, base: Base) -> Pieces:
+        """The tensor, in the parameter's dtype."""
+        yield given[""].as_dtype(spec.dtype).data

@@ -1,8 +1,8 @@
-"""Factors: two thin matrices whose product is what a weight moved by, and how to find them.
+"""Factors: two thin matrices whose product is the change of a weight, and how to find them.
 
-For a matrix that moved by a product of low rank (LoRA, merged), a random projection catches the whole
-range of the difference (Halko, Martinsson and Tropp, "Finding structure with randomness", 2011). What
-is beyond the rank is then only the rounding of the weights themselves, whose size is known.
+For a matrix that moved by a product of low rank (a merged LoRA), a random projection spans the whole
+range of the difference (Halko, Martinsson and Tropp, "Finding structure with randomness", 2011). Singular
+values beyond the rank are then only rounding noise of the weights, whose size is known.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.floating[Any]]
 
-#: Ranks above this aren't looked for: decoding costs time in proportion.
-MOST_RANK = 64
+#: Higher ranks aren't searched for: the time to decode is proportional to the rank.
+MAX_RANK = 64
 
 #: Columns of the random projection beyond the rank.
 _OVERSAMPLING = 8
 
-#: Singular values below this many times the largest one that rounding can make are noise.
-_NOISE = 1.5
+#: A singular value counts from this many times the expected largest one of rounding noise.
+_NOISE_FACTOR = 1.5
 
-#: Rows of a tall matrix that are worked on at a time.
+#: Rows of a tall matrix that are decomposed at a time.
 _TALL = 4096
 
-#: Every so manieth row says how large rounding is: counting bits takes longer than the products.
-_SKIP = 8
+#: Rounding noise is measured on every eighth row: exponents take longer to count than the products.
+_NOISE_STRIDE = 8
 
-#: Directions that are smaller than this share of the largest are noise of the arithmetic, by its bytes.
+#: Singular values below this share of the largest are arithmetic noise; by bytes of the float type.
 _NEGLIGIBLE = {4: 1e-5, 8: 1e-10}
 
-#: Pairs of row blocks, (value, base), of one matrix as float64; each time from the top.
-Rows = Callable[[], Iterator[tuple["Matrix", "Matrix"]]]
+#: Gives pairs of row blocks, (value, base), of one matrix as float64; from the top at each call.
+RowBlocks = Callable[[], Iterator[tuple["Matrix", "Matrix"]]]
 
 
 def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Rows and columns of a tensor seen as a matrix: the first dimension by all others."""
+    """Rows and columns of a tensor seen as a matrix: its first dimension by the product of the others."""
     rows = shape[0] if shape else 1
     columns = 1
     for size in shape[1:]:
@@ -52,59 +52,66 @@ def matrix_shape(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def rank_of(difference: Matrix, noise: float) -> int:
-    """How many singular values stand out of noise of that standard deviation."""
+    """Number of singular values of a matrix that stand out of noise.
+
+    Args:
+        difference: The matrix.
+        noise: Standard deviation of the noise in its elements.
+    """
     import numpy as np
 
     values = np.linalg.svd(difference, compute_uv=False)
-    return int((values > _NOISE * noise * sum(size**0.5 for size in difference.shape)).sum())
+    return int((values > _NOISE_FACTOR * noise * sum(size**0.5 for size in difference.shape)).sum())
 
 
 def noise_of(values: Matrix, dtype: str) -> float:
-    """The standard deviation of the rounding of these values to a dtype."""
+    """The standard deviation of the error of rounding these values to a dtype, a key of `MANTISSA`."""
     import numpy as np
 
     wide = np.frexp(np.abs(values))[1].astype(np.float64) - MANTISSA[dtype]
     return float(np.sqrt(np.mean(np.exp2(2 * wide)) / 12))
 
 
-#: Bits of the mantissa, the hidden one included.
+#: Bits of the mantissa by dtype, the hidden one included.
 MANTISSA = {"F32": 24, "BF16": 8, "F16": 11, "F64": 53}
 
 
-def find(rows: Rows, shape: tuple[int, int], guess: int, dtype: str) -> tuple[Matrix, Matrix] | None:
-    """Factors `(left, right)` in float32 of the difference; `None` if its rank isn't low.
+def find_factors(
+    blocks: RowBlocks, shape: tuple[int, int], guess: int, dtype: str
+) -> tuple[Matrix, Matrix] | None:
+    """Factors of the difference, rows by rank and rank by columns in float32; `None` if its rank isn't low.
 
     Args:
-        rows: The matrices.
-        shape: Their height and width.
-        guess: The rank that a part of them has.
-        dtype: Of the stored values.
+        blocks: Value and base.
+        shape: Rows and columns of both.
+        guess: Upper bound of the rank.
+        dtype: Dtype of the stored values, a key of `MANTISSA`.
     """
     import numpy as np
 
     height, columns = shape
     width = min(columns, guess + _OVERSAMPLING)
-    # What 16 bits can't say needs no more than float32.
+    # Values of 16 bits have no digits beyond float32.
     work = np.float32 if MANTISSA[dtype] < 16 else np.float64
     probe = np.random.default_rng(0).standard_normal((columns, width)).astype(work)
     sketch = np.empty((height, width), work)
     at, noise = 0, 0.0
     with np.errstate(all="ignore"):
-        for value, base in rows():
+        for value, base in blocks():
             np.matmul((value - base).astype(work), probe, out=sketch[at : at + len(value)])
-            noise += len(value) / height * noise_of(value[::_SKIP], dtype) ** 2
+            noise += len(value) / height * noise_of(value[::_NOISE_STRIDE], dtype) ** 2
             at += len(value)
     span = _span(sketch)
     if span is None:
         return None
     inner = np.zeros((span.shape[1], columns))
     at = 0
-    for value, base in rows():
+    for value, base in blocks():
         inner += span[at : at + len(value)].T @ (value - base).astype(work)
         at += len(value)
     left, values, right = np.linalg.svd(inner, full_matrices=False)
-    rank = int((values > _NOISE * noise**0.5 * (height**0.5 + columns**0.5)).sum())
-    if not 0 < rank < width or rank > MOST_RANK:
+    rank = int((values > _NOISE_FACTOR * noise**0.5 * (height**0.5 + columns**0.5)).sum())
+    if not 0 < rank < width or rank > MAX_RANK:
         return None
     root = np.sqrt(values[:rank])
     found = np.matmul(span, (left[:, :rank] * root).astype(work))
@@ -112,7 +119,7 @@ def find(rows: Rows, shape: tuple[int, int], guess: int, dtype: str) -> tuple[Ma
 
 
 def approximate(difference: Matrix, rank: int) -> Matrix:
-    """About the nearest matrix of a rank to a small one."""
+    """The nearest matrix of a rank to a small one, nearly."""
     import numpy as np
 
     width = min(*difference.shape, rank + _OVERSAMPLING)
@@ -124,10 +131,10 @@ def approximate(difference: Matrix, rank: int) -> Matrix:
 
 
 def _span(sketch: Matrix) -> Matrix | None:
-    """Orthonormal columns that span the same, in the same memory; `None` if it's nothing, or not finite.
+    """An orthonormal basis of the columns, in the same memory; `None` if they're all zero or not finite.
 
-    The triangle of a QR decomposition, which is all that's needed of it, is made block by block: LAPACK's
-    copies of a tall matrix would be several times its size.
+    Only the triangle of a QR decomposition is computed, block by block: LAPACK's copies of a tall matrix
+    would be several times its size.
     """
     import numpy as np
 
@@ -149,15 +156,15 @@ def _span(sketch: Matrix) -> Matrix | None:
 def predict(base: Words, dtype: str, left: Matrix, right: Matrix, scale: float) -> Words:
     """`base + scale * left @ right`, rounded once; the same bits on every machine.
 
-    The product is summed rank by rank in float64, by element-wise operations only: the order of the sums
-    in a matrix product of a BLAS library depends on the machine.
+    The product is summed rank by rank in float64, by element-wise operations only: in a matrix product of a
+    BLAS library, the order of the sums depends on the machine.
 
     Args:
-        base: Machine words of a float dtype, a block of rows.
-        dtype: Their dtype.
-        left: The rows of the left factor for the block, float64.
-        right: The right factor, float64.
-        scale: Applied to the product.
+        base: Machine words of a block of rows, flat.
+        dtype: Their dtype, one of `ARITHMETIC`.
+        left: The block's rows of the left factor, float64, block rows by rank.
+        right: The right factor, float64, rank by columns.
+        scale: The product is multiplied by this.
     """
     import numpy as np
 

@@ -9,8 +9,8 @@ from git_theta import codecs
 from git_theta.codecs.frames import CHUNK
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input, Payload, Pieces, only
-from git_theta.updates.chunks import chunks
+from git_theta.updates.array import check_computable
+from git_theta.updates.base import Base, Input, Payload, Pieces, only
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
@@ -20,38 +20,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from git_theta.updates.base import Words
+    from git_theta.updates.side_loaded import Given
 
 
 class Ia3:
-    """A value whose rows or columns are another one's, each times a number."""
+    """A value whose rows or columns are those of another one, each times a factor."""
 
     name = "ia3"
+    parts = ("ia3",)
 
-    def encode_with(
-        self,
-        value: memoryview | None,
-        spec: TensorSpec,
-        base: Input,
-        vector: memoryview,
-        vector_spec: TensorSpec,
-    ) -> Payload:
-        """The payload for a given vector.
+    def check(self, given: Given, name: str, spec: TensorSpec) -> None:
+        """Check that the vector broadcasts to the parameter's shape and is finite."""
+        check_computable(name, spec)
+        vector = given["ia3"]
+        if not broadcasts(vector.spec.shape, spec.shape):
+            raise vector.misfit(name, spec)
+        vector.numbers()
 
-        Args:
-            value: The value, to be given back exactly; `None` if it's whatever the product gives.
-            spec: Its dtype, one of `ARITHMETIC`, and shape.
-            base: The bytes of the base.
-            vector: C-contiguous elements.
-            vector_spec: Their dtype, one of `ARITHMETIC`, and a shape that numpy broadcasts to that of
-                the value.
-        """
+    def encode_given(self, given: Given, spec: TensorSpec, base: Base, value: memoryview | None) -> Payload:
+        """Header, the vector, and the residual if there's a value."""
         import numpy as np
 
-        encoded = codecs.compress(vector, vector_spec)
+        vector = given["ia3"]
+        encoded = codecs.compress(vector.data, vector.spec)
         yield typed_header(
             self.name,
             spec,
-            vector=[vector_spec.dtype, *vector_spec.shape],
+            vector=[vector.spec.dtype, *vector.spec.shape],
             codec=codecs.DEFAULT.name,
             size=len(encoded),
             residual=value is not None,
@@ -59,12 +54,12 @@ class Ia3:
         yield encoded
         if value is None:
             return
-        writer = ResidualWriter(spec, _block(spec) // spec.word_size)
-        at = 0
-        for prediction in _products(base, spec, vector, vector_spec):
+        writer = ResidualWriter(spec, _block_bytes(spec) // spec.word_size)
+        start = 0
+        for prediction in _products(base, vector.data, vector.spec):
             size = prediction.nbytes
-            yield from writer.frames(np.frombuffer(value[at : at + size], prediction.dtype), prediction)
-            at += size
+            yield from writer.frames(np.frombuffer(value[start : start + size], prediction.dtype), prediction)
+            start += size
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: the product, and the residual."""
@@ -81,7 +76,7 @@ class Ia3:
             raise CorruptError("the payload's vector makes no sense")
         vector = codecs.decompress(header.get("codec"), body[:size], vector_spec)
         reader = ResidualReader(body[size:], spec)
-        for prediction in _products(base, spec, vector, vector_spec):
+        for prediction in _products(Base(spec, base), vector, vector_spec):
             value = reader.apply(prediction) if header.get("residual") else prediction
             yield value.data.cast("B")
         reader.end()
@@ -94,14 +89,15 @@ def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     )
 
 
-def _products(base: Input, spec: TensorSpec, vector: memoryview, vector_spec: TensorSpec) -> Iterator[Words]:
-    """The base times the vector in float64, rounded once; block of rows by block of rows."""
+def _products(base: Base, vector: memoryview, vector_spec: TensorSpec) -> Iterator[Words]:
+    """The base times the vector in float64, rounded once; block of rows by block of rows, flat."""
     import numpy as np
 
+    spec = base.spec
     rest = spec.shape[1:]
-    factors = _aligned(vector, vector_spec, len(rest) + 1)
+    factors = _with_dimensions(vector, vector_spec, len(rest) + 1)
     row = 0
-    for chunk in chunks(base(spec.nbytes), _block(spec), spec.nbytes):
+    for chunk in base.chunks(_block_bytes(spec)):
         numbers = widen(np.frombuffer(chunk, f"<u{spec.word_size}"), spec.dtype).reshape(-1, *rest)
         here = factors if len(factors) == 1 else factors[row : row + len(numbers)]
         row += len(numbers)
@@ -110,21 +106,22 @@ def _products(base: Input, spec: TensorSpec, vector: memoryview, vector_spec: Te
         yield round_to(product.reshape(-1), spec.dtype)
 
 
-def _aligned(vector: memoryview, spec: TensorSpec, dimensions: int) -> NDArray[np.float64]:
-    """The vector's numbers with as many dimensions as the value, those of size one in front."""
+def _with_dimensions(vector: memoryview, spec: TensorSpec, dimensions: int) -> NDArray[np.float64]:
+    """The vector's elements as float64, with leading dimensions of size 1 up to a number of dimensions."""
     import numpy as np
 
     numbers = widen(np.frombuffer(vector, f"<u{spec.item_size}"), spec.dtype)
     return numbers.reshape((1,) * (dimensions - len(spec.shape)) + spec.shape)
 
 
-def _block(spec: TensorSpec) -> int:
-    """Bytes of a block: whole rows, about a chunk."""
+def _block_bytes(spec: TensorSpec) -> int:
+    """Bytes of a block: as many whole rows as fit into a chunk, and at least one."""
     row = spec.nbytes // max(1, (spec.shape or (1,))[0])
     return max(1, CHUNK // max(row, 1)) * max(row, 1)
 
 
 def _vector_spec(field: Any) -> TensorSpec | None:
+    """The dtype and shape that a header gives as a list; `None` if it's no such list."""
     if not isinstance(field, list) or not field or not all(type(size) is int for size in field[1:]):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Rounding: machine words to float64 and back, by steps that give the same bits everywhere."""
+"""Rounding: machine words to float64 and back, with the same bits on every machine."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ if TYPE_CHECKING:
 
     from git_theta.updates.base import Words
 
-#: Dtypes that arithmetic is done in.
+#: Float dtypes of values that updates add to and multiply.
 ARITHMETIC = ("F32", "BF16", "F16", "F64")
 
-#: Dtypes whose elements, or parts of complex ones, can be computed with.
+#: Dtypes that recipes compute with: all but `F8_E8M0` and integers; complex numbers by their two parts.
 COMPUTABLE = (*ARITHMETIC, "C32", "C64", "C128", "F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 
 _NATIVE = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "C32": "<f2", "C64": "<f4", "C128": "<f8"}
 
 
 def widen(words: Words, dtype: str, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-    """The numbers that the words are, exactly, as float64: in `out`, or in an array of their own."""
+    """The words' values as float64, exactly.
+
+    Args:
+        words: Machine words, flat; a complex number is two.
+        dtype: Their dtype, one of `COMPUTABLE`.
+        out: Array of the same length to write to; `None` for a new one.
+    """
     import numpy as np
 
     native: NDArray[np.floating[Any]]
@@ -39,7 +45,12 @@ def widen(words: Words, dtype: str, out: NDArray[np.float64] | None = None) -> N
 
 
 def round_to(numbers: NDArray[np.float64], dtype: str) -> Words:
-    """The nearest words of a dtype, ties to even; bfloat16 and floats of 8 bits by way of float32."""
+    """The nearest machine words of a dtype, ties to even; of `BF16` and 8-bit floats by way of float32.
+
+    Args:
+        numbers: float64, flat.
+        dtype: One of `COMPUTABLE`.
+    """
     import numpy as np
 
     with np.errstate(over="ignore", invalid="ignore"):
@@ -54,3 +65,19 @@ def round_to(numbers: NDArray[np.float64], dtype: str) -> Words:
         # Adding to the bits of a NaN would make it an infinity.
         nan = (bits & 0x7FFFFFFF) > 0x7F800000
         return np.where(nan, (bits >> 16).astype("<u2") | np.uint16(0x40), rounded)
+
+
+def add_nonzero(words: Words, moves: NDArray[np.float64], dtype: str) -> Words:
+    """The words with numbers added in float64 and rounded once; where a number is 0, the word as it is.
+
+    Adding zero would change the sign of a negative zero.
+
+    Args:
+        words: Machine words, flat.
+        moves: float64, as many.
+        dtype: One of `ARITHMETIC`.
+    """
+    moved = moves != 0
+    result = words.copy()
+    result[moved] = round_to(widen(words[moved], dtype) + moves[moved], dtype)
+    return result

@@ -1,4 +1,4 @@
-"""Sparse: a base of which few elements change; their places, and what they become."""
+"""Sparse: a base of which few elements change; their places, and their new values or steps."""
 
 from __future__ import annotations
 
@@ -9,22 +9,28 @@ from typing import TYPE_CHECKING
 from git_theta.codecs.packed import PackedReader, PackedWriter, number
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input, Payload, Pieces, Sample, UnsuitableError, only
-from git_theta.updates.chunks import chunks
+from git_theta.updates import sparse_given
+from git_theta.updates.array import check_computable
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, only
 from git_theta.updates.ordered import advance, difference, is_ordered
 from git_theta.updates.payload import typed_header, unpack_typed
+from git_theta.updates.rounding import add_nonzero
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from git_theta.updates.base import Words
+    from git_theta.updates.side_loaded import Given
 
-#: Places are counted within chunks of this size: large, as each has its own frames.
+#: Places are counted within chunks of this many bytes: large, as each has its own frames.
 _CHUNK = 16 << 20
 
-#: Above this share of changed words, other updates do better.
-_MOST = 0.1
+#: From this share of changed words on, other updates do better.
+_MAX_SHARE = 0.1
+
+#: The share is judged once this many bytes were seen.
+_JUDGED = _CHUNK // 16
 
 _INDEX = "<u4"
 
@@ -33,43 +39,44 @@ class Sparse:
     """A value that equals its base nearly everywhere."""
 
     name = "sparse"
+    parts = sparse_given.PARTS
 
     def estimate(self, sample: Sample) -> float | None:
         """From the share of changed words: a place costs its information, a word about itself."""
         share = float((sample.value != sample.base).mean())
-        if not 0 < share <= _MOST:
+        if not 0 < share <= _MAX_SHARE:
             return None
         bits = math.log2(1 / share) + 1.5 + 8 * sample.spec.word_size
         return share * bits / (8 * sample.spec.word_size)
 
-    def encode(self, value: memoryview, spec: TensorSpec, base: Input) -> Payload:
-        """Header, then for each chunk the number of changed words, their places and what's new there."""
+    def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
+        """Header, then for each chunk the number of changed words, their places, and the words or steps."""
         import numpy as np
 
         yield typed_header(self.name, spec)
         word = f"<u{spec.word_size}"
-        at = changed = 0
-        for chunk in chunks(base(len(value)), _CHUNK, len(value)):
+        end = changed = 0
+        for chunk in base.chunks(_CHUNK):
             before = np.frombuffer(chunk, word)
-            after = np.frombuffer(value[at : at + len(chunk)], word)
-            at += len(chunk)
+            after = np.frombuffer(value[end : end + len(chunk)], word)
+            end += len(chunk)
             places = np.flatnonzero(before != after)
             changed += len(places)
-            if changed > _MOST * at / spec.word_size and at > _CHUNK // 16:
+            if changed > _MAX_SHARE * end / spec.word_size and end > _JUDGED:
                 raise UnsuitableError
             yield from _chunk(places, before[places], after[places], spec)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
-        """The base's chunks with the words replaced."""
+        """The base's chunks with the changed words."""
         import numpy as np
 
         base = only(inputs, self.name)
         spec, _, body = unpack_typed(self.name, payload, nbytes)
         reader = PackedReader(body)
-        for chunk in chunks(base(nbytes), _CHUNK, nbytes):
+        for chunk in Base(spec, base).chunks(_CHUNK):
             words = np.frombuffer(chunk, f"<u{spec.word_size}").copy()
             head = reader.number()
-            itself, count = head & 1, head >> 1
+            as_words, count = head & 1, head >> 1
             if count > len(words):
                 raise CorruptError("more words change than there are")
             if count:
@@ -78,14 +85,44 @@ class Sparse:
                 places = np.cumsum(gaps, dtype=np.int64)
                 if int(places[-1]) >= len(words):
                     raise CorruptError("a changed word lies outside the value")
-                news = np.empty(count, words.dtype)
-                reader.read(news)
-                words[places] = news if itself else advance(words[places], news, is_ordered(spec))
+                coded = np.empty(count, words.dtype)
+                reader.read(coded)
+                words[places] = coded if as_words else advance(words[places], coded, is_ordered(spec))
             yield words.data.cast("B")
         reader.end()
 
+    def check(self, given: Given, name: str, spec: TensorSpec) -> None:
+        """Check that the matrix of compressed sparse rows has the parameter's size and finite elements."""
+        check_computable(name, spec)
+        sparse_given.places_and_numbers(given, spec)
+
+    def given_value(self, given: Given, spec: TensorSpec, base: Base) -> Pieces:
+        """The base with the matrix added in float64, rounded once."""
+        import numpy as np
+
+        places, numbers = sparse_given.places_and_numbers(given, spec)
+        places, inverse = np.unique(places, return_inverse=True)
+        sums = np.zeros(len(places))
+        np.add.at(sums, inverse, numbers)
+        start = 0
+        for chunk in base.chunks(_CHUNK):
+            words = np.frombuffer(chunk, f"<u{spec.word_size}").copy()
+            low, high = np.searchsorted(places, (start, start + len(words)))
+            here = places[low:high] - start
+            words[here] = add_nonzero(words[here], sums[low:high], spec.dtype)
+            start += len(words)
+            yield words.data.cast("B")
+
 
 def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSpec) -> Payload:
+    """The frames of one chunk.
+
+    Args:
+        places: Indices of the changed words in the chunk, ascending.
+        before: The base's words at these places.
+        after: The value's words there.
+        spec: Dtype and shape of the value.
+    """
     import numpy as np
 
     if not len(places):
@@ -93,11 +130,11 @@ def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSp
         return
     floats = is_ordered(spec)
     planes = PackedWriter(spec.word_size, len(places), literals=floats)
-    # Pruned weights are all zero, fine-tuned ones are close to what they were: whichever is shorter.
-    itself = b"".join(planes.frames(after))
+    # Pruned weights are all zero, fine-tuned ones are close to what they were: the shorter coding is stored.
+    words = b"".join(planes.frames(after))
     steps = b"".join(planes.frames(difference(after, before, floats)))
-    shorter = len(itself) < len(steps)
-    yield number(len(places) << 1 | shorter)
+    as_words = len(words) < len(steps)
+    yield number(len(places) << 1 | as_words)
     gaps = np.diff(places, prepend=0).astype(_INDEX)
     yield from PackedWriter(gaps.itemsize, len(gaps), literals=False).frames(gaps)
-    yield itself if shorter else steps
+    yield words if as_words else steps

@@ -3,6 +3,7 @@ from __future__ import annotations
 from git_theta.encoding.candidates import NewParameter, byte_overlap, match_parameters, usable_bases
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
+from git_theta.updates.rows import Rows
 
 SQUARE = TensorSpec("F32", (8, 8))
 VECTOR = TensorSpec("F32", (8,))
@@ -19,7 +20,7 @@ def manifest(**specs: TensorSpec) -> Manifest:
 
 
 def matched(wanted: dict[str, TensorSpec], old: Manifest) -> dict[str, str]:
-    found = match_parameters([NewParameter(name, spec) for name, spec in wanted.items()], old)
+    found = match_parameters([NewParameter(name, spec) for name, spec in wanted.items()], old, Rows().accepts)
     return {name: entry.name for name, entry in found.items()}
 
 

@@ -13,10 +13,10 @@ from git_theta.clean import Cleaner
 from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.tensor import numpy_dtype
-from git_theta.sideload.draft import apply, check, store_all
-from git_theta.sideload.given import Given
+from git_theta.sideload.draft import apply, check_steps, store_all
 from git_theta.sideload.peft import is_adapter, read_adapter
-from git_theta.sideload.update_data import read_given
+from git_theta.sideload.step import FromData, Step, side_loaded
+from git_theta.sideload.update_data import read_steps
 from git_theta.store.local import LocalStore
 from tests.helpers.checkpoints import safetensors_bytes
 
@@ -29,13 +29,17 @@ def stored(arrays: Arrays, folder: Path) -> tuple[Manifest, LocalStore]:
     return Cleaner(store).clean(memoryview(safetensors_bytes(arrays))).manifest, store
 
 
-def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[Given, ...]]:
+def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[Step, ...]]:
     """What a file or an adapter gives, checked."""
     specs = {entry.name: entry.spec for entry in manifest.entries}
-    given = (read_adapter if is_adapter(data) else read_given)(data, kind, specs)
+    if is_adapter(data):
+        given = read_adapter(data, kind, specs)
+    else:
+        update = side_loaded(kind)
+        assert isinstance(update, FromData)
+        given = read_steps(data, update, specs)
     for name, steps in given.items():
-        for step in steps:
-            check(step, name, specs[name])
+        check_steps(steps, name, specs[name])
     return given
 
 

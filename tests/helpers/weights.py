@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input
+from git_theta.updates.base import Base, Input
 from git_theta.updates.rounding import round_to, widen
 
 NUMPY = {"F32": "<f4", "F16": "<f2", "F64": "<f8", "BF16": "<u2"}
@@ -54,6 +54,11 @@ def input_of(data: bytes, step: int = 70_001) -> Input:
         return (memoryview(data)[at : at + step] for at in range(0, len(data), step))
 
     return pieces
+
+
+def base_of(data: bytes, spec: TensorSpec) -> Base:
+    """A base in pieces of an odd size."""
+    return Base(spec, input_of(data))
 
 
 def joined(pieces: Any) -> bytes:

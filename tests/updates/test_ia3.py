@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
+from git_theta.updates.array import Array
+from git_theta.updates.base import Base
 from git_theta.updates.ia3 import Ia3, broadcasts
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 from tests.helpers.weights import input_of
@@ -14,7 +16,8 @@ from tests.helpers.weights import input_of
 
 def encoded(value: bytes | None, spec: TensorSpec, base: bytes, vector: bytes, of: TensorSpec) -> bytes:
     whole = None if value is None else memoryview(value)
-    return b"".join(map(bytes, Ia3().encode_with(whole, spec, input_of(base, 1001), memoryview(vector), of)))
+    given = {"ia3": Array("w/ia3", of, memoryview(vector))}
+    return b"".join(map(bytes, Ia3().encode_given(given, spec, Base(spec, input_of(base, 1001)), whole)))
 
 
 def decoded(payload: bytes, base: bytes) -> bytes:

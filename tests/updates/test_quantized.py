@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec
-from git_theta.updates.base import UnsuitableError
+from git_theta.updates.base import Base, UnsuitableError
 from git_theta.updates.quantized import Quantized, step_of
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 from tests.helpers.weights import input_of
@@ -20,7 +20,8 @@ STEP = step_of(1e-4)
 
 
 def encoded(value: bytes, spec: TensorSpec, base: bytes, step: float = STEP) -> bytes:
-    return b"".join(map(bytes, Quantized().encode_with(memoryview(value), spec, input_of(base, 1001), step)))
+    source = Base(spec, input_of(base, 1001))
+    return b"".join(map(bytes, Quantized().encode_steps(memoryview(value), spec, source, step)))
 
 
 def decoded(payload: bytes, base: bytes) -> bytes:

@@ -13,15 +13,17 @@ from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateResult, UpdateTarget, update_target
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.sideload.draft import Draft, apply, check, store_all
-from git_theta.sideload.given import Given, Ia3Given, LowRankGiven
+from git_theta.sideload.draft import Draft, apply, check_steps, store_all
 from git_theta.sideload.peft import is_adapter, read_adapter
-from git_theta.sideload.update_data import read_given
+from git_theta.sideload.step import FromData, Step
+from git_theta.sideload.update_data import read_steps
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
+from git_theta.updates.base import UnsuitableError
+from git_theta.updates.side_loaded import StoredAsGiven
 
 
-def sideload(workspace: Workspace, path: str, kind: str, data: Path) -> UpdateResult:
+def sideload(workspace: Workspace, path: str, update: FromData, data: Path) -> UpdateResult:
     """Store the updates that a user gives.
 
     Where the work tree has the previous version, it gets the result. Where it has another version, that one
@@ -30,7 +32,7 @@ def sideload(workspace: Workspace, path: str, kind: str, data: Path) -> UpdateRe
     Args:
         workspace: The repository's parts; the current folder is the top of the work tree.
         path: The checkpoint, from there.
-        kind: One of `given.KINDS`.
+        update: The kind of update that the data is for.
         data: A checkpoint file or an adapter's folder.
 
     Raises:
@@ -39,25 +41,24 @@ def sideload(workspace: Workspace, path: str, kind: str, data: Path) -> UpdateRe
     repository = workspace.repository
     previous = previous_version(repository.git, path)
     old = previous.manifest.by_name
-    given = _read_given(data, kind, previous.manifest)
+    given = _read_steps(data, update, previous.manifest)
     ensure_objects(repository, needed_objects([previous.manifest.layout, *(old[name] for name in given)]))
     with update_target(workspace, path, previous) as target:
         return _store_changed(target, given) if target.is_changed else _apply(target, given)
 
 
-def _read_given(data: Path, kind: str, manifest: Manifest) -> Mapping[str, Sequence[Given]]:
+def _read_steps(data: Path, update: FromData, manifest: Manifest) -> Mapping[str, Sequence[Step]]:
     """The updates in a file or folder, by parameter; all fit the manifest's parameters."""
     specs = {entry.name: entry.spec for entry in manifest.entries}
     if data.is_dir() and not is_adapter(data):
         raise UsageError(f"{data} is a folder without adapter_config.json", "give a file, or PEFT's folder")
-    given = (read_adapter if data.is_dir() else read_given)(data, kind, specs)
+    given = read_adapter(data, update.name, specs) if data.is_dir() else read_steps(data, update, specs)
     for name, steps in given.items():
-        for step in steps:
-            check(step, name, specs[name])
+        check_steps(steps, name, specs[name])
     return given
 
 
-def _apply(target: UpdateTarget, given: Mapping[str, Sequence[Given]]) -> UpdateResult:
+def _apply(target: UpdateTarget, given: Mapping[str, Sequence[Step]]) -> UpdateResult:
     """Make the new version from the updates, and write it."""
     repository, before = target.workspace.repository, target.previous.manifest
     store, old = repository.store, before.by_name
@@ -83,15 +84,18 @@ def _tied(store: LocalStore, manifest: Manifest, changed: Mapping[str, Entry]) -
     return found
 
 
-def _store_changed(target: UpdateTarget, given: Mapping[str, Sequence[Given]]) -> UpdateResult:
+def _store_changed(target: UpdateTarget, given: Mapping[str, Sequence[Step]]) -> UpdateResult:
     """Store the file's content as the updates where they pay, and as what is left to add to their result."""
     old, new = target.previous.manifest.by_name, target.current.by_name
     store = target.workspace.repository.store
 
     def make(name: str, value: memoryview) -> Draft | None:
-        if not isinstance(given[name][-1], LowRankGiven | Ia3Given) or new[name].spec != old[name].spec:
+        if not isinstance(given[name][-1].update, StoredAsGiven) or new[name].spec != old[name].spec:
             return None
-        draft = apply(old[name], given[name], store, value)
+        try:
+            draft = apply(old[name], given[name], store, value)
+        except UnsuitableError:
+            return None
         return draft if _is_cheaper(draft, value) else None
 
     made = target.store_drafts(given, make)

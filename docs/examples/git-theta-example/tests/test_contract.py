@@ -9,6 +9,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.base import Case
 from git_theta.strategies.lazy_array import from_array
 from git_theta.testing import check_format, check_strategy, check_update
+from git_theta.updates.base import Base
 
 
 def toy_file(step: int, **vectors) -> bytes:
@@ -43,7 +44,8 @@ def test_a_decayed_weight_is_one_number():
     def pieces(nbytes):
         return iter([memoryview(base).cast("B")])
 
-    payload = b"".join(Scaled().encode(memoryview(value).cast("B"), TensorSpec("F32", (100_000,)), pieces))
+    spec = TensorSpec("F32", (100_000,))
+    payload = b"".join(Scaled().encode(memoryview(value).cast("B"), spec, Base(spec, pieces)))
     assert len(payload) < 100
     assert b"".join(Scaled().decode(memoryview(payload), [pieces], value.nbytes)) == value.tobytes()
 

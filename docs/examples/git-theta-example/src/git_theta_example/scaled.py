@@ -3,8 +3,7 @@
 import numpy as np
 
 from git_theta.errors import CorruptError
-from git_theta.updates.base import UnsuitableError, only
-from git_theta.updates.chunks import chunks
+from git_theta.updates.base import Base, UnsuitableError, only
 from git_theta.updates.payload import typed_header, unpack_typed
 
 
@@ -18,7 +17,7 @@ class Scaled:
         return 100 / sample.spec.nbytes if fits else None
 
     def encode(self, value, spec, base):
-        factor = factor_of(value, b"".join(base(len(value)))) if spec.dtype == "F32" else None
+        factor = factor_of(value, b"".join(base.chunks(1 << 20))) if spec.dtype == "F32" else None
         if factor is None:
             raise UnsuitableError
         yield typed_header(self.name, spec, factor=factor)
@@ -28,7 +27,7 @@ class Scaled:
         factor = header.get("factor")
         if spec.dtype != "F32" or not isinstance(factor, float) or len(body):
             raise CorruptError("the payload isn't one factor for float32 values")
-        for chunk in chunks(only(inputs, self.name)(nbytes), 1 << 20, nbytes):
+        for chunk in Base(spec, only(inputs, self.name)).chunks(1 << 20):
             yield (np.frombuffer(chunk, "<f4") * np.float32(factor)).data.cast("B")
 
 

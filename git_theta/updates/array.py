@@ -1,4 +1,4 @@
-"""Given: what the user says should happen to one parameter."""
+"""Arrays that a user gives: tensors from a file of update data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Array:
     """A tensor from update data.
 
     Attributes:
-        name: As in the file, for messages.
+        name: Name in the file, for messages.
         spec: Dtype and shape.
         data: Logical bytes: C-contiguous, little-endian.
     """
@@ -29,10 +29,10 @@ class Array:
     data: memoryview
 
     def numbers(self) -> NDArray[np.float64]:
-        """Its elements, exactly, in its shape.
+        """The elements as float64, exactly, in the tensor's shape.
 
         Raises:
-            UsageError: They aren't floats that git-theta computes with, or not all are finite.
+            UsageError: The dtype is none of `ARITHMETIC`, or an element is NaN or infinite.
         """
         import numpy as np
 
@@ -60,56 +60,43 @@ class Array:
         return Array(self.name, TensorSpec(self.spec.dtype, (columns, rows)), data)
 
     def as_dtype(self, dtype: str) -> Array:
-        """The elements, rounded to another float dtype."""
+        """The elements, rounded to another float dtype.
+
+        Raises:
+            UsageError: As for `numbers`, if the dtype differs.
+        """
         if dtype == self.spec.dtype:
             return self
         data = memoryview(round_to(self.numbers().reshape(-1), dtype).tobytes())
         return Array(self.name, TensorSpec(dtype, self.spec.shape), data)
 
+    def check_shape(self, shape: tuple[int, ...], name: str, spec: TensorSpec) -> None:
+        """Check that the tensor has a shape.
 
-@dataclass(frozen=True, slots=True)
-class LowRankGiven:
-    """Add `scale * left @ right` to the parameter, seen as a matrix by its first dimension.
+        Args:
+            shape: The wanted shape.
+            name: The parameter that the tensor is for.
+            spec: Dtype and shape of the parameter.
 
-    Attributes:
-        left: `rows, rank`.
-        right: `rank, columns`; of the same dtype.
-        scale: Applied to the product.
+        Raises:
+            UsageError: The shape is another one.
+        """
+        if self.spec.shape != shape:
+            raise self.misfit(name, spec)
+
+    def misfit(self, name: str, spec: TensorSpec) -> UsageError:
+        """The error for a tensor whose shape doesn't fit a parameter."""
+        return UsageError(
+            f"{self.name!r} in the update data has shape {list(self.spec.shape)}, "
+            f"which doesn't fit parameter {name!r} of shape {list(spec.shape)}"
+        )
+
+
+def check_computable(name: str, spec: TensorSpec) -> None:
+    """Check that git-theta computes in a parameter's dtype.
+
+    Raises:
+        UsageError: The dtype is none of `ARITHMETIC`.
     """
-
-    left: Array
-    right: Array
-    scale: float = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class SparseGiven:
-    """Add numbers to some elements.
-
-    Attributes:
-        places: Their indices in the flattened parameter, int64; where one is repeated, all are added.
-        numbers: As many numbers, float64.
-    """
-
-    places: NDArray[np.int64]
-    numbers: NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Ia3Given:
-    """Multiply the parameter by an array that is broadcast against it."""
-
-    vector: Array
-
-
-@dataclass(frozen=True, slots=True)
-class DenseGiven:
-    """Replace the parameter."""
-
-    value: Array
-
-
-Given = LowRankGiven | SparseGiven | Ia3Given | DenseGiven
-
-#: The command's names of updates that take data.
-KINDS = ("low-rank", "sparse", "ia3", "dense")
+    if spec.dtype not in ARITHMETIC:
+        raise UsageError(f"parameter {name!r} has dtype {spec.dtype}, in which git-theta doesn't compute")

@@ -1,4 +1,4 @@
-"""Round what changed in a tracked file to whole steps from its previous version, and write the result."""
+"""Store the changed parameters of a tracked file as lossy updates, and write the result."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateResult, update_target
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry
-from git_theta.sideload.draft import Draft, quantize
+from git_theta.sideload.draft import Draft, apply_nearly
 from git_theta.updates.base import UnsuitableError
-from git_theta.updates.quantized import step_of
+from git_theta.updates.side_loaded import Lossy
 
 
-def requantize(workspace: Workspace, path: str, epsilon: float) -> UpdateResult:
-    """Store the file in the work tree as whole steps from its previous version, and write what comes out.
+def store_nearly(workspace: Workspace, path: str, update: Lossy, epsilon: float) -> UpdateResult:
+    """Store the file in the work tree as a lossy update of its previous version, and write the result.
 
     Args:
         workspace: The repository's parts; the current folder is the top of the work tree.
         path: The checkpoint, from there.
-        epsilon: The error bound, relative; see `quantized.step_of`.
+        update: The lossy update, such as `quantized`.
+        epsilon: The error bound that the user gave, positive.
 
     Raises:
         ThetaError: Something doesn't fit. Nothing is staged then, and the work tree is as it was.
@@ -38,7 +39,7 @@ def requantize(workspace: Workspace, path: str, epsilon: float) -> UpdateResult:
             if name not in old or old[name].spec != new[name].spec:
                 return None
             try:
-                return quantize(old[name], value, step_of(epsilon), repository.store)
+                return apply_nearly(old[name], update, value, epsilon, repository.store)
             except UnsuitableError:
                 return None
 
