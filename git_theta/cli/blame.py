@@ -9,18 +9,18 @@ from typing import Any
 
 import click
 
-from git_theta.cli.log import record_json
+from git_theta.cli.log import commit_json
 from git_theta.cli.render import print_json, printable
 from git_theta.errors import GitError, ManifestError, UsageError
-from git_theta.git.history.blame import Origin, origins
-from git_theta.git.history.file_log import commit_of, path_from_top, shallow
+from git_theta.git.history.blame import ParameterOrigin, blame
+from git_theta.git.history.revisions import path_from_top, resolve_commit, shallow_boundary
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 from git_theta.model.parameter_names import matches, unknown_parameter
 
-#: A longer subject is cut.
+#: The length at which a subject is cut.
 _SUBJECT = 40
 
 _LISTED = "`git theta ls-files REV` lists a commit's checkpoints"
@@ -35,49 +35,50 @@ Examples:
 @click.command("blame", epilog=_EPILOG, short_help="Show which commit last changed each parameter.")
 @click.argument("path")
 @click.argument("rev", default="HEAD", metavar="[REV]")
-@click.option("--param", "globs", metavar="GLOB", multiple=True, help="Only parameters of such names.")
+@click.option("--param", "globs", metavar="GLOB", multiple=True, help="Only parameters that match.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
     """Show, for each parameter, the commit that last changed its value, dtype or shape.
 
-    What a merge took from one of its parents comes from there. Renames of the file are followed. A `^` marks
-    the boundary of a shallow clone: what is there may be older.
+    A parameter that a merge took from one of its parents comes from there. Renames of the file are followed.
+    A `^` marks the boundary of a shallow clone: these parameters may be older.
     """
     repository = Repository(Git())
     git = repository.git
-    where = path_from_top(git, path)
-    tip = commit_of(git, rev)
+    top_path = path_from_top(git, path)
+    tip = resolve_commit(git, rev)
     with Manifests(git) as manifests:
-        manifest = _manifest(git, manifests, tip, rev, where)
-        wanted = partial(matches, patterns=globs or ["*"])
-        if globs and not any(map(wanted, manifest.by_name)):
-            raise unknown_parameter(globs, manifest.by_name, printable(where))
-        result = origins(repository, manifests, manifest, tip, where, wanted)
-    ends = shallow(repository)
+        manifest = _manifest(git, manifests, tip, rev, top_path)
+        is_chosen = partial(matches, patterns=globs or ["*"])
+        if globs and not any(map(is_chosen, manifest.by_name)):
+            raise unknown_parameter(globs, manifest.by_name, printable(top_path))
+        result = blame(repository, manifests, manifest, tip, top_path, is_chosen)
+    boundary = shallow_boundary(repository)
     if as_json:
-        print_json([_as_json(origin, ends) for origin in result.found])
+        print_json([_as_json(origin, boundary) for origin in result.origins])
     else:
-        _print(result.found, where, ends)
+        _print(result.origins, top_path, boundary)
     for oid, problem in result.skipped.items():
         click.echo(f"note: {oid[:10]} was passed over: {printable(problem)}", err=True)
-    if any(origin.record.oid in ends for origin in result.found):
-        said = "note: this shallow clone's history ends at ^; git fetch --unshallow gets the rest"
-        click.echo(said, err=True)
+    if any(origin.commit.oid in boundary for origin in result.origins):
+        click.echo(
+            "note: this shallow clone's history ends at ^; git fetch --unshallow gets the rest", err=True
+        )
 
 
-def _manifest(git: Git, manifests: Manifests, tip: str, rev: str, where: str) -> Manifest:
-    """The version that a commit has.
+def _manifest(git: Git, manifests: Manifests, tip: str, rev: str, path: str) -> Manifest:
+    """The manifest of a file in a commit.
 
     Raises:
-        UsageError: It hasn't one.
-        ManifestError: It's damaged.
+        UsageError: The commit doesn't have the file.
+        ManifestError: The manifest is damaged.
     """
-    name = printable(where)
+    name = printable(path)
     try:
-        blob = git.line("rev-parse", "-q", "--verify", f"{tip}:{where}")
+        blob = git.line("rev-parse", "-q", "--verify", f"{tip}:{path}")
     except GitError:
-        last = git.line("log", "-1", "--format=%h", "--diff-filter=D", tip, "--", f":(top,literal){where}")
-        hint = f"it was removed: git theta blame {shlex.quote(where)} {last}^" if last else _LISTED
+        last = git.line("log", "-1", "--format=%h", "--diff-filter=D", tip, "--", f":(top,literal){path}")
+        hint = f"it was removed: git theta blame {shlex.quote(path)} {last}^" if last else _LISTED
         raise UsageError(f"there's no {name} in {rev}", hint) from None
     manifest = manifests.get(blob)
     if not manifest:
@@ -85,20 +86,20 @@ def _manifest(git: Git, manifests: Manifests, tip: str, rev: str, where: str) ->
     return manifest
 
 
-def _print(found: Sequence[Origin], where: str, ends: Collection[str]) -> None:
-    """A line a parameter, aligned."""
-    moved = any(origin.path != where for origin in found)
+def _print(found: Sequence[ParameterOrigin], path: str, boundary: Collection[str]) -> None:
+    """Print one line for each parameter, aligned."""
+    moved = any(origin.path != path for origin in found)
     rows = []
     for origin in found:
-        record = origin.record
-        mark = "^" if record.oid in ends else ""
-        subject = printable(record.subject).replace("%25", "%")
+        commit = origin.commit
+        mark = "^" if commit.oid in boundary else ""
+        subject = printable(commit.subject).replace("%25", "%")
         rows.append(
             (
-                f"{mark}{record.oid[: 10 - len(mark)]}",
+                f"{mark}{commit.oid[: 10 - len(mark)]}",
                 *((printable(origin.path),) if moved else ()),
-                f"({printable(record.author)}",
-                record.date[:10],
+                f"({printable(commit.author)}",
+                commit.date[:10],
                 f"{subject if len(subject) <= _SUBJECT else subject[: _SUBJECT - 1] + '…'})",
                 printable(origin.entry.name),
             )
@@ -107,21 +108,21 @@ def _print(found: Sequence[Origin], where: str, ends: Collection[str]) -> None:
         click.echo(line)
 
 
-def _as_json(origin: Origin, ends: Collection[str]) -> dict[str, Any]:
+def _as_json(origin: ParameterOrigin, boundary: Collection[str]) -> dict[str, Any]:
     entry = origin.entry
     return {
         "name": entry.name,
         "dtype": entry.spec.dtype,
         "shape": list(entry.spec.shape),
         "digest": entry.digest,
-        **record_json(origin.record),
+        **commit_json(origin.commit),
         "path": origin.path,
-        "boundary": origin.record.oid in ends,
+        "boundary": origin.commit.oid in boundary,
     }
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Lines whose cells are below each other."""
+    """Lines of the rows, with the cells of a column one below the other."""
     from rich.cells import cell_len
 
     widths = [max(map(cell_len, cells)) for cells in zip(*rows, strict=True)]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from git_theta.cli.diff_page import side_names, write_page
+from git_theta.cli.diff_page import write_page
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.history.changed_files import Changed, changed, names_revision, revisions
-from git_theta.git.history.versions import Sides
+from git_theta.git.history.changed_files import ChangedFile, changed_files
+from git_theta.git.history.diff_arguments import (
+    compared_revisions,
+    name_two_versions,
+    split_arguments,
+    version_titles,
+)
+from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain
@@ -29,8 +35,8 @@ from git_theta.settings import Settings
 
 _EPILOG = """\b
 Examples:
-  git theta diff                                what changed since git add
-  git theta diff --cached                       what git commit would commit
+  git theta diff                                changes since git add
+  git theta diff --cached                       changes that git commit would record
   git theta diff HEAD~1                         the work tree against a commit
   git theta diff v1.0 main -- models/           two commits, some paths
   git theta diff --stat-values HEAD~1 HEAD      with norms of the changes
@@ -38,18 +44,18 @@ Examples:
   git theta diff main:a.safetensors b.pt        any two versions or files
 """
 
-#: Where a click command keeps what followed `--`.
+#: The key, in click's context, of the words after `--`.
 _PATHS = "git_theta.paths"
 
 
 class _Command(click.Command):
-    """Keeps apart what precedes and what follows `--`, which click would join."""
+    """A command that keeps the words before and after `--` apart; click would join them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if "--" in args:
-            at = args.index("--")
-            ctx.meta[_PATHS] = args[at + 1 :]
-            args = args[:at]
+            end = args.index("--")
+            ctx.meta[_PATHS] = args[end + 1 :]
+            args = args[:end]
         return super().parse_args(ctx, args)
 
 
@@ -80,139 +86,81 @@ def command(
     Two paths of which one isn't tracked are compared with each other; they needn't have the same format.
     """
     paths: list[str] | None = ctx.meta.get(_PATHS)
-    if html is not None:
-        if as_json:
-            raise UsageError("--html and --json are different outputs", "leave one of them out")
-        # Comparing with the work tree goes to its top.
-        html = os.path.abspath(html)
+    if html is not None and as_json:
+        raise UsageError("--html and --json are different outputs", "leave one of them out")
     repository = current()
-    names = ("", "")
-    if no_index or (paths is None and _are_versions(repository, words)):
-        versions = [*words, *(paths or ())]
-        sides = Sides(repository)
-        pairs = (_versions(sides, repository, versions) for _ in range(1))
+    threads = (repository.settings if repository else Settings()).thread_count
+    titles = ("", "")
+    if no_index or (paths is None and name_two_versions(repository.git if repository else None, words)):
+        versions = VersionReader(repository)
+        changes: Iterator[FileChange] = _compare_named(versions, repository, [*words, *(paths or ())])
     else:
+        repository = Repository(Git())
+        revs, pathspecs = split_arguments(repository.git, words) if paths is None else (list(words), paths)
+        revs = compared_revisions(repository.git, revs)
+        items, root = _changed(repository, revs, pathspecs, cached=cached)
+        versions = VersionReader(repository, root)
+        # A file of which only the time stamp changed is left out.
+        changes = filter(None, map(versions.compare_changed, items))
         if html is not None:
-            names = _names(words, paths, cached=cached)
-        items = _changed(words, paths, cached=cached)
-        sides = Sides(Repository(Git()))
-        # A file whose time stamp alone is another is no change.
-        pairs = (change for item in items if (change := _compared(sides, item)))
+            titles = version_titles(repository.git, revs, cached=cached)
     try:
-        threads = (repository.settings if repository else Settings()).thread_count
-        found = (_with_distances(sides, change, threads) if figures else change for change in pairs)
+        if figures:
+            changes = (_with_distances(versions, change, threads) for change in changes)
         if as_json:
-            print_json([change_json(change) for change in found])
-            return
-        if html is not None:
-            write_page(found, html, names, threads)
-            return
-        colours = palette(Git(), terminal=sys.stdout.isatty()) if repository else {}
-        for change in found:
-            _print(painted(lines(change, None if everything else SHOWN), colours))
+            print_json([change_json(change) for change in changes])
+        elif html is not None:
+            write_page(changes, html, titles, threads)
+        else:
+            _print(changes, repository, None if everything else SHOWN)
     finally:
-        sides.close()
+        versions.close()
 
 
-def _print(text: bytes) -> None:
-    sys.stdout.buffer.write(text)
-    sys.stdout.buffer.flush()
+def _compare_named(
+    versions: VersionReader, repository: Repository | None, names: Sequence[str]
+) -> Iterator[FileChange]:
+    """The change between two versions that the user names."""
+    if len(names) != 2:
+        raise UsageError("--no-index needs two files", "git theta diff --no-index OLD NEW")
+    old, new = (_named_version(versions, repository, name) for name in names)
+    yield versions.compare(old, new)
 
 
-def _with_distances(sides: Sides, change: FileChange, threads: int) -> FileChange:
-    """With how far each changed value moved."""
+def _named_version(versions: VersionReader, repository: Repository | None, name: str) -> Side:
+    if os.path.lexists(name):
+        return versions.from_file(os.path.realpath(name), name)
+    if repository and ":" in name:
+        return versions.from_manifest(name, find_manifest(repository.git, name))
+    raise UsageError(f"there's no file {name}")
+
+
+def _changed(
+    repository: Repository, revs: Sequence[str], paths: Sequence[str], *, cached: bool
+) -> tuple[list[ChangedFile], Path]:
+    """The files that differ according to Git, and the folder from which their paths count."""
+    if cached and len(revs) > 1:
+        raise UsageError("--cached compares the index with one revision", "name one, or leave --cached out")
+    found = changed_files(repository.git, revs, paths, cached=cached)
+    # A bare repository has revisions and an index, but no root.
+    return found, repository.root if len(revs) < 2 and not cached else Path()
+
+
+def _with_distances(versions: VersionReader, change: FileChange, threads: int) -> FileChange:
+    """A change with the distance of each changed value."""
     if change.old.reader is None or change.new.reader is None:
         return change
     try:
-        sides.fetch(change)
+        versions.fetch_values(change)
     except ThetaError as error:
-        # What is here can be compared all the same.
+        # Values that are here can be compared all the same.
         explain(change.new.path, error)
     found = measure(change.diff.changed, change.old.reader, change.new.reader, threads)
     return replace(change, measured=found)
 
 
-# Two versions that the user names
-
-
-def _are_versions(repository: Repository | None, words: Sequence[str]) -> bool:
-    """Whether the words are two files, or `REV:PATH`, rather than revisions or paths to look at."""
-    if len(words) != 2 or words[0].startswith("-"):
-        return False
-    if repository is None:
-        return True
-    git = repository.git
-    if any(names_revision(git, word) for word in words):
-        return False
-    if any(":" in word and not os.path.exists(word) for word in words):
-        return True
-    return all(map(os.path.isfile, words)) and not all(
-        git.ok("ls-files", "--error-unmatch", "--", f":(literal){word}") for word in words
-    )
-
-
-def _versions(sides: Sides, repository: Repository | None, words: Sequence[str]) -> FileChange:
-    if len(words) != 2:
-        raise UsageError("--no-index needs two files", "git theta diff --no-index OLD NEW")
-    old, new = (_version(sides, repository, word) for word in words)
-    return sides.compare(old, new)
-
-
-def _version(sides: Sides, repository: Repository | None, word: str) -> Side:
-    if os.path.lexists(word):
-        return sides.file(os.path.realpath(word), word)
-    if repository and ":" in word:
-        return sides.stored(word, find_manifest(repository.git, word))
-    raise UsageError(f"there's no file {word}")
-
-
-# What Git says has changed
-
-
-def _changed(words: Sequence[str], paths: list[str] | None, *, cached: bool) -> list[Changed]:
-    """What Git says, with paths from the top of the work tree; then go there."""
-    repository = Repository(Git())
-    git = repository.git
-    revs, pathspecs = _split(git, words) if paths is None else (list(words), paths)
-    known = revisions(git, revs)
-    if cached and len(known) > 1:
-        raise UsageError("--cached compares the index with one revision", "name one, or leave --cached out")
-    found = changed(git, known, pathspecs, cached=cached)
-    if len(known) < 2 and not cached:
-        os.chdir(repository.root)
-    return found
-
-
-def _names(words: Sequence[str], paths: list[str] | None, *, cached: bool) -> tuple[str, str]:
-    """What the two versions are called."""
-    git = Git()
-    revs = _split(git, words)[0] if paths is None else words
-    return side_names(git, revisions(git, revs), cached=cached)
-
-
-def _split(git: Git, words: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Revisions and then paths, told apart as Git does."""
-    count = 0
-    while count < len(words) and names_revision(git, words[count]):
-        count += 1
-    for word in words[count:]:
-        if not os.path.lexists(word) and not git.run("ls-files", "--", word):
-            raise UsageError(
-                f"{word!r} is neither a revision nor a path",
-                f"to name a path that isn't there any more: git theta diff -- {shlex.quote(word)}",
-            )
-    return list(words[:count]), list(words[count:])
-
-
-def _compared(sides: Sides, item: Changed) -> FileChange:
-    if not item.merged:
-        conflict = Side(item.old_path, problem="in conflict; take a side")
-        return sides.compare(conflict, conflict)
-    old = sides.blob(item.old_path, item.old_oid, item.old_mode) if item.old_mode else Side(item.old_path)
-    if not item.new_mode:
-        new = Side(item.new_path)
-    elif item.new_oid:
-        new = sides.blob(item.new_path, item.new_oid, item.new_mode)
-    else:
-        new = sides.file(item.new_path, item.new_path, item.new_mode)
-    return sides.compare(old, new)
+def _print(changes: Iterator[FileChange], repository: Repository | None, limit: int | None) -> None:
+    colours = palette(Git(), terminal=sys.stdout.isatty()) if repository else {}
+    for change in changes:
+        sys.stdout.buffer.write(painted(lines(change, limit), colours))
+        sys.stdout.buffer.flush()

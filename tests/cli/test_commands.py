@@ -27,7 +27,7 @@ def test_help_lists_every_command(repo: Repo) -> None:
 def test_an_unknown_command_suggests_the_nearest(repo: Repo) -> None:
     done = repo.run_theta("tarck", ok=False)
     assert done.returncode == 2
-    assert "Did you mean 'track'?" in done.stderr
+    assert "no command 'tarck'; did you mean 'track'?" in done.stderr
 
 
 @pytest.mark.parametrize(

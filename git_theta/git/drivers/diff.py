@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from git_theta.errors import GitError, ThetaError
-from git_theta.git.history.versions import Sides
+from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import is_difftool
@@ -57,21 +57,21 @@ def _described(args: Sequence[str]) -> list[Line]:
         return [(("head", f"{printable(args[0])}:"), ("", " not merged yet"))]
     if len(args) not in _ARGUMENTS:
         raise ThetaError("git passes unusual arguments to diff.theta.command", "run `git theta install`")
-    sides = Sides(current())
+    versions = VersionReader(current())
     try:
-        old = _side(sides, args[0], *args[1:4])
-        new = _side(sides, args[7] if len(args) > 7 else args[0], *args[4:7])
-        return list(lines(sides.compare(old, new)))
+        old = _side(versions, args[0], *args[1:4])
+        new = _side(versions, args[7] if len(args) > 7 else args[0], *args[4:7])
+        return list(lines(versions.compare(old, new)))
     finally:
-        sides.close()
+        versions.close()
 
 
-def _side(sides: Sides, path: str, name: str, oid: str, mode: str) -> Side:
+def _side(versions: VersionReader, path: str, name: str, oid: str, mode: str) -> Side:
     if name == os.devnull:
         return Side(path)
     if oid.strip("0"):
-        return sides.blob(path, oid, mode, copy=name)
-    return sides.file(name, path, mode)
+        return versions.from_blob(path, oid, mode, copy=name)
+    return versions.from_file(name, path, mode)
 
 
 def _write(found: Sequence[Line]) -> None:

@@ -1,1 +1,1 @@
-"""History: versions of files and of parameters."""
+"""History: versions of files and of parameters, by commit."""

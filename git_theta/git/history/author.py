@@ -1,4 +1,4 @@
-"""Who changed a file last: whom to ask for objects that nobody sent."""
+"""The last author of a file: the person to ask for objects that were never pushed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from git_theta.git.plumbing.command import Git
 
 
 def last_author(git: Git, path: str, rev: str = "HEAD") -> str:
-    """Who changed a file last, as `Ann <ann@example.com>, commit 1a2b3c4`; empty if that can't be said.
+    """The last author of a file, as `Ann <ann@example.com>, commit 1a2b3c4`; empty if unknown.
 
     Args:
         git: Git at the top of the work tree.
-        path: The file, from there.
-        rev: The commit from which on to look back.
+        path: The file, from the top.
+        rev: The last commit to look at.
     """
     with suppress(GitError):
         form = "--format=%aN <%aE>, commit %h"

@@ -1,117 +1,133 @@
-"""Origins: for each parameter of a version of a file, the commit that it comes from."""
+"""Blame: for each parameter of a version of a file, the commit that last changed it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from git_theta.git.history.file_log import Record, ancestry, blobs_at, real_parents, renamed_from
-from git_theta.git.history.param_log import Wanted
+from git_theta.git.history.ancestry import ancestry, blobs_at, real_parents
+from git_theta.git.history.commit_info import CommitInfo
+from git_theta.git.history.renames import find_rename_source
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a parameter comes from.
+class ParameterOrigin:
+    """The commit that a parameter comes from.
 
     Attributes:
         entry: The parameter.
-        record: The commit that last changed its value, dtype or shape.
+        commit: The commit that last changed its value, dtype or shape.
         path: The file's path in that commit.
     """
 
     entry: Entry
-    record: Record
+    commit: CommitInfo
     path: str
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
-    """Where the parameters of a version come from.
+class BlameResult:
+    """The commits that the parameters of a version come from.
 
     Attributes:
-        found: In the order of the manifest.
-        skipped: Commits whose version isn't a valid manifest → what is wrong with it; history was followed
-            through them.
+        origins: One for each chosen parameter, in the order of the manifest.
+        skipped: Problems of versions that aren't valid manifests, by the id of the commit; history was
+            followed through them.
     """
 
-    found: tuple[Origin, ...]
+    origins: tuple[ParameterOrigin, ...]
     skipped: Mapping[str, str]
 
 
-def origins(
-    repository: Repository, manifests: Manifests, manifest: Manifest, tip: str, path: str, wanted: Wanted
-) -> Origins:
+def blame(
+    repository: Repository,
+    manifests: Manifests,
+    manifest: Manifest,
+    tip: str,
+    path: str,
+    is_chosen: Callable[[str], bool],
+) -> BlameResult:
     """Follow each parameter back, as long as a parent has the same one by name, dtype, shape and digest.
 
-    What a merge took from any of its parents comes from there. Renames of the file are followed.
+    A parameter that a merge took from any of its parents comes from there. Renames of the file are followed.
 
     Args:
         repository: The repository.
-        manifests: Where manifests are read.
+        manifests: Reads manifests.
         manifest: The version.
-        tip: The commit that has it.
-        path: Where, from the top.
-        wanted: Which parameters, by name.
+        tip: The id of the commit that has it.
+        path: The file's path from the top.
+        is_chosen: Whether a parameter of this name is followed.
     """
-    entries = {entry.name: entry for entry in manifest.entries if wanted(entry.name)}
+    entries = {entry.name: entry for entry in manifest.entries if is_chosen(entry.name)}
     walk = _Walk(repository, manifests, entries)
     starts = {(path, tip): set(entries)}
     while starts:
-        (where, commit), names = starts.popitem()
-        for start, more in walk.segment(where, commit, names):
+        (start_path, commit), names = starts.popitem()
+        for start, more in walk.segment(start_path, commit, names):
             starts.setdefault(start, set()).update(more)
-    return Origins(tuple(walk.found[name] for name in entries), walk.skipped)
+    return BlameResult(tuple(walk.found[name] for name in entries), walk.skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """What is looked for, and what was found."""
+    """A walk through history, and the origins found so far.
+
+    Attributes:
+        repository: The repository.
+        manifests: Reads manifests.
+        entries: The parameters that are followed, by name.
+        found: Their origins, by name.
+        skipped: Problems of versions that aren't valid manifests, by the id of the commit.
+    """
 
     repository: Repository
     manifests: Manifests
     entries: Mapping[str, Entry]
-    found: dict[str, Origin] = field(default_factory=dict)
+    found: dict[str, ParameterOrigin] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
 
     def segment(self, path: str, tip: str, names: set[str]) -> Iterator[tuple[tuple[str, str], set[str]]]:
         """Follow parameters back while the file has one path.
 
         Yields:
-            Where to go on under other paths, as (path, commit), and with which parameters.
+            The other paths at which to go on, as (path, commit id), each with the parameters to follow.
         """
         git = self.repository.git
-        records = ancestry(git, tip, path)
-        nodes = {record.oid: record for record in records}
-        at_tree = blobs_at(git, [record.tree for record in records], path)
-        blobs = {record.oid: at_tree[record.tree] for record in records if record.tree in at_tree}
-        parents = real_parents(git, records)
-        waiting = {records[0].oid: names}
-        for record in records:
-            left = waiting.pop(record.oid, set())
-            for parent in self._readable(record, nodes, blobs) if left else ():
-                same = left if blobs[parent] == blobs[record.oid] else self._same(left, blobs[parent])
+        commits = ancestry(git, tip, path)
+        by_oid = {commit.oid: commit for commit in commits}
+        by_tree = blobs_at(git, [commit.tree for commit in commits], path)
+        blobs = {commit.oid: by_tree[commit.tree] for commit in commits if commit.tree in by_tree}
+        parents = real_parents(git, commits)
+        waiting = {commits[0].oid: names}
+        for commit in commits:
+            remaining = waiting.pop(commit.oid, set())
+            for parent in self._readable(commit, by_oid, blobs) if remaining else ():
+                is_same_blob = blobs[parent] == blobs[commit.oid]
+                same = remaining if is_same_blob else self._unchanged(remaining, blobs[parent])
                 waiting.setdefault(parent, set()).update(same)
-                left = left - same
-            known = sum(parent in blobs for parent in record.parents)
-            for parent in parents[record.oid] if left and known < len(parents[record.oid]) else ():
-                source = renamed_from(git, self.manifests, parent, record.oid, path)
+                remaining = remaining - same
+            known = sum(parent in blobs for parent in commit.parents)
+            for parent in parents[commit.oid] if remaining and known < len(parents[commit.oid]) else ():
+                source = find_rename_source(git, self.manifests, parent, commit.oid, path)
                 if source:
-                    same = self._same(left, source[1])
-                    yield (source[0], parent), same
-                    left = left - same
-            self.found.update({name: Origin(self.entries[name], record, path) for name in left})
+                    old_path, blob = source
+                    same = self._unchanged(remaining, blob)
+                    yield (old_path, parent), same
+                    remaining = remaining - same
+            self.found.update({name: ParameterOrigin(self.entries[name], commit, path) for name in remaining})
 
     def _readable(
-        self, record: Record, nodes: Mapping[str, Record], blobs: Mapping[str, str]
+        self, commit: CommitInfo, by_oid: Mapping[str, CommitInfo], blobs: Mapping[str, str]
     ) -> Iterator[str]:
-        """The nearest ancestors whose version is a valid manifest."""
-        asked = list(reversed(record.parents))
+        """Ids of the nearest ancestors whose version is a valid manifest."""
+        stack = list(reversed(commit.parents))
         seen = set()
-        while asked:
-            parent = asked.pop()
+        while stack:
+            parent = stack.pop()
             if parent not in blobs or parent in seen:
                 continue
             seen.add(parent)
@@ -119,10 +135,10 @@ class _Walk:
                 yield parent
             else:
                 self.skipped[parent] = self.manifests.problem(blobs[parent])
-                asked += reversed(nodes[parent].parents)
+                stack += reversed(by_oid[parent].parents)
 
-    def _same(self, names: set[str], blob: str) -> set[str]:
-        """Those of some parameters that another version has as they are."""
+    def _unchanged(self, names: set[str], blob: str) -> set[str]:
+        """The names of the parameters that are the same in another version."""
         manifest = self.manifests.get(blob)
         theirs = manifest.by_name if manifest else {}
         found = set()

@@ -1,4 +1,4 @@
-"""What each commit of a file's journal did to its parameters, and what that cost."""
+"""The log of a file's parameters: what each commit changed, and what that cost."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.diff import Diff, diff
-from git_theta.git.history.file_log import Visit
+from git_theta.git.history.file_log import FileRevision
 from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import SizeOf, added_payloads, payload_bytes
 
-#: Tells which parameters are wanted, by name.
-Wanted = Callable[[str], bool]
+#: Whether a parameter of this name is chosen.
+_IsChosen = Callable[[str], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What a commit did to the wanted parameters of a file.
+class ParameterChanges:
+    """The changes that a commit made to the chosen parameters of a file.
 
     Attributes:
-        visit: The commit, and where the file was.
-        diff: What changed; `None` if the version isn't a valid manifest.
-        total: How many parameters were wanted, of those in the version or, where it's gone, the one before.
+        revision: The commit, and the file's paths.
+        diff: The changes; `None` if the version isn't a valid manifest.
+        total: The number of chosen parameters in the version or, if the file was removed, in the one before.
         nbytes: Raw bytes of the added parameters and of the new values.
         stored: Bytes of payloads that the version needs and the one before it doesn't.
-        note: What is wrong with the version, or, if it's valid, with the one that it should have been
-            compared with; empty for nothing.
+        note: The problem of the version or, if it's valid, of the one that it should have been compared
+            with; empty if there's none.
     """
 
-    visit: Visit
+    revision: FileRevision
     diff: Diff | None
     total: int
     nbytes: int
@@ -37,60 +37,64 @@ class Change:
     note: str
 
 
-def changes(
-    history: Sequence[Visit], manifests: Manifests, size_of: SizeOf, wanted: Wanted | None = None
-) -> Iterator[Change]:
-    """What commits did, the newest first; read as far as it's asked for.
+def parameter_changes(
+    revisions: Sequence[FileRevision],
+    manifests: Manifests,
+    size_of: SizeOf,
+    is_chosen: _IsChosen | None = None,
+) -> Iterator[ParameterChanges]:
+    """The changes of each commit, the newest first. Manifests are read as far as the result is.
 
     A version that isn't a valid manifest is passed over: the one after it is compared with the one before.
 
     Args:
-        history: What `visits` gives.
-        manifests: Where manifests are read.
-        size_of: Sizes of objects.
-        wanted: Which parameters count, and only commits that touched these; without it, all of them, the
-            rest of the file, and commits that changed how values are stored.
+        revisions: The log of the file, the newest first.
+        manifests: Reads manifests.
+        size_of: Sizes of objects in bytes.
+        is_chosen: Whether a parameter of this name counts. With it, commits that changed no such parameter
+            are left out; without it, changes of the rest of the file count, and of how values are stored.
     """
-    for index, visit in enumerate(history):
-        new = manifests.get(visit.new) if visit.new else None
-        if visit.new and not new:
-            yield Change(visit, None, 0, 0, 0, manifests.problem(visit.new))
+    for index, revision in enumerate(revisions):
+        new = manifests.get(revision.new_blob) if revision.new_blob else None
+        if revision.new_blob and not new:
+            yield ParameterChanges(revision, None, 0, 0, 0, manifests.problem(revision.new_blob))
             continue
-        old = _before(history[index:], manifests)
-        found = diff(_only(old, wanted), _only(new, wanted))
-        if wanted and found.same_parameters:
+        old = _last_valid(revisions[index:], manifests)
+        found = diff(_chosen(old, is_chosen), _chosen(new, is_chosen))
+        if is_chosen and found.same_parameters:
             continue
-        there = _only(new or old, wanted)
-        yield Change(
-            visit,
+        counted = _chosen(new or old, is_chosen)
+        yield ParameterChanges(
+            revision,
             found,
-            total=len(there.entries) if there else 0,
+            total=len(counted.entries) if counted else 0,
             nbytes=sum(entry.spec.nbytes for entry in (*found.appeared, *(now for _, now in found.changed))),
-            stored=payload_bytes(_brought(old, new, wanted), size_of) if new else 0,
-            note=manifests.problem(visit.old) if visit.old else "",
+            stored=payload_bytes(_added_payloads(old, new, is_chosen), size_of) if new else 0,
+            note=manifests.problem(revision.old_blob) if revision.old_blob else "",
         )
 
 
-def _before(history: Sequence[Visit], manifests: Manifests) -> Manifest | None:
-    """The last valid version that the first of some visits came upon."""
-    for visit in history:
-        if visit.old is None:
+def _last_valid(revisions: Sequence[FileRevision], manifests: Manifests) -> Manifest | None:
+    """The last valid version before the first of some revisions."""
+    for revision in revisions:
+        if revision.old_blob is None:
             return None
-        found = manifests.get(visit.old)
+        found = manifests.get(revision.old_blob)
         if found:
             return found
     return None
 
 
-def _only(manifest: Manifest | None, wanted: Wanted | None) -> Manifest | None:
-    if not manifest or not wanted:
+def _chosen(manifest: Manifest | None, is_chosen: _IsChosen | None) -> Manifest | None:
+    """A manifest with the chosen parameters alone."""
+    if not manifest or not is_chosen:
         return manifest
-    return replace(manifest, entries=tuple(entry for entry in manifest.entries if wanted(entry.name)))
+    return replace(manifest, entries=tuple(entry for entry in manifest.entries if is_chosen(entry.name)))
 
 
-def _brought(old: Manifest | None, new: Manifest, wanted: Wanted | None) -> set[ObjectRef]:
-    """Payloads that the wanted parameters need and the version before doesn't."""
-    brought = added_payloads(old, new)
-    if not wanted:
-        return brought
-    return brought & {ref for e in new.entries if wanted(e.name) for ref in e.source.payloads()}
+def _added_payloads(old: Manifest | None, new: Manifest, is_chosen: _IsChosen | None) -> set[ObjectRef]:
+    """Payloads that the chosen parameters need and the version before doesn't."""
+    added = added_payloads(old, new)
+    if not is_chosen:
+        return added
+    return added & {ref for e in new.entries if is_chosen(e.name) for ref in e.source.payloads()}

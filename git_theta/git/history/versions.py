@@ -1,4 +1,4 @@
-"""Sides of a comparison: a blob, a file, or nothing."""
+"""Versions of a checkpoint, read from blobs or files, and the comparison of two of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import os
 import re
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
+from git_theta.git.history.changed_files import ChangedFile
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.repository import Repository
@@ -26,33 +28,35 @@ _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
 
 _KINDS = {"120000": "a symbolic link", "160000": "a submodule"}
 
-#: So many headers of payloads are read for their ranks.
-_MOST_RANKS = 2000
+#: The number of payloads whose headers are read for their ranks.
+_MAX_RANKS = 2000
 
 
-class Sides:
-    """Makes sides and compares them. The current folder is the top of the work tree.
+class VersionReader:
+    """Reads versions and compares them.
 
     Args:
         repository: The repository; `None` outside of one, where only files can be compared.
+        root: The folder from which paths of files count.
     """
 
-    def __init__(self, repository: Repository | None) -> None:
+    def __init__(self, repository: Repository | None, root: Path = Path()) -> None:
         self._repository = repository
+        self._root = root
         self._settings = repository.settings if repository else Settings()
         self._blobs = Blobs(repository.git.cwd if repository else None)
         self._cache = repository.cache() if repository else None
         self._read: dict[int, tuple[Side, WorkFile]] = {}
         self._ranks = 0
 
-    def blob(self, path: str, oid: str, mode: str, copy: str | None = None) -> Side:
-        """The side that a blob is.
+    def from_blob(self, path: str, oid: str, mode: str, copy: str | None = None) -> Side:
+        """The version in a blob.
 
         Args:
-            path: Where it is in its version.
-            oid: Its id.
-            mode: As Git writes it.
-            copy: A file that has the blob's bytes, unless the blob is a manifest.
+            path: The file's path.
+            oid: The blob's id.
+            mode: The file's mode as Git writes it.
+            copy: A file with the blob's bytes, unless the blob is a manifest.
 
         Raises:
             ThetaError: There's no such blob.
@@ -61,26 +65,27 @@ class Sides:
             return Side(path, mode=mode, problem=_KINDS.get(mode, "no regular file"))
         text = self._blobs.read(oid, MAX_TEXT_BYTES)
         if text is not None and is_manifest(text):
-            return self._from_manifest(path, text, mode)
+            return self._parsed(path, text, mode)
         with work_file(copy) as file:
-            data = file.data if file else self._whole(oid)
+            data = file.data if file else self._blob_bytes(oid)
         return self._from_bytes(path, data, mode)
 
-    def file(self, name: str, path: str, mode: str = "") -> Side:
-        """The side that a file is; one that was read before isn't read again.
+    def from_file(self, name: str, path: str, mode: str = "") -> Side:
+        """The version in a file. A file whose manifest is in the cache isn't hashed again.
 
         Args:
-            name: Where the file is, from the current folder.
-            path: What it's called.
-            mode: As Git writes it.
+            name: The file's path from `root`.
+            path: The path to show.
+            mode: The file's mode as Git writes it.
         """
         if mode and not mode.startswith("100"):
             return Side(path, mode=mode, problem=_KINDS.get(mode, "no regular file"))
-        with work_file(name) as file:
+        place = os.path.join(self._root, name)
+        with work_file(place) as file:
             if file is None:
-                return Side(path, mode=mode, problem=_why_no_file(name))
+                return Side(path, mode=mode, problem=_file_problem(place))
             if is_manifest(file.data):
-                return self._from_manifest(path, bytes(file.data), mode)
+                return self._parsed(path, bytes(file.data), mode)
             reader = FileReader(file.data, self._temporary)
             known = self._cache.manifest(file.status) if self._cache else None
             if known:
@@ -90,30 +95,45 @@ class Sides:
                 self._read[id(side)] = side, file
             return side
 
-    def stored(self, path: str, manifest: Manifest, mode: str = "") -> Side:
-        """The side that a manifest is."""
+    def from_manifest(self, path: str, manifest: Manifest, mode: str = "") -> Side:
+        """The version that a manifest describes; its values are read from the store."""
         assert self._repository is not None  # noqa: S101
         return Side(path, manifest, StoredReader(manifest, self._repository.store), mode, stored=True)
 
     def compare(self, old: Side, new: Side) -> FileChange:
-        """What changed; see `git_theta.report.change`.
+        """The change from one version to another.
 
-        A file that turns out to be what the other side says is remembered, as `git theta status` does.
+        If a file turns out to have the content of the other version, the cache remembers it, as after
+        `git theta status`.
         """
         self._remember(old, new)
         size_of = self._repository.store.size if self._repository else lambda _oid: None
         return file_change(old, new, size_of, self._rank_of)
 
-    def fetch(self, found: FileChange) -> None:
-        """Get the values of changed parameters that aren't here, where they can be compared.
+    def compare_changed(self, item: ChangedFile) -> FileChange:
+        """The change of a file that differs according to Git."""
+        if item.in_conflict:
+            conflict = Side(item.old_path, problem="in conflict; take a side")
+            return self.compare(conflict, conflict)
+        old, new = Side(item.old_path), Side(item.new_path)
+        if item.old_mode:
+            old = self.from_blob(item.old_path, item.old_oid, item.old_mode)
+        if item.new_oid:
+            new = self.from_blob(item.new_path, item.new_oid, item.new_mode)
+        elif item.new_mode:
+            new = self.from_file(item.new_path, item.new_path, item.new_mode)
+        return self.compare(old, new)
+
+    def fetch_values(self, change: FileChange) -> None:
+        """Fetch the missing values of changed parameters that can be compared: those of equal shape.
 
         Raises:
             ThetaError: As for `fetch_objects`.
         """
-        readers = (found.old.reader, found.new.reader)
+        readers = (change.old.reader, change.new.reader)
         entries = [
             entry
-            for pair in found.diff.changed
+            for pair in change.diff.changed
             if pair[0].spec.shape == pair[1].spec.shape
             for entry, reader in zip(pair, readers, strict=True)
             if isinstance(reader, StoredReader)
@@ -134,9 +154,9 @@ class Sides:
         if file and self._cache and old.stored and old.manifest and not diff(old.manifest, new.manifest):
             self._cache.remember(old.manifest, file.status)
 
-    def _from_manifest(self, path: str, text: bytes, mode: str) -> Side:
+    def _parsed(self, path: str, text: bytes, mode: str) -> Side:
         try:
-            return self.stored(path, parse(text), mode)
+            return self.from_manifest(path, parse(text), mode)
         except ManifestError as error:
             if _CONFLICT.search(text):
                 return Side(path, mode=mode, problem="a manifest in conflict; take a side")
@@ -146,8 +166,8 @@ class Sides:
         manifest = fingerprint(data, self._settings.thread_count, self._temporary)
         return Side(path, manifest, FileReader(data, self._temporary), mode)
 
-    def _whole(self, oid: str) -> memoryview:
-        """The bytes of a blob that isn't a manifest, by way of a file: they may be many."""
+    def _blob_bytes(self, oid: str) -> memoryview:
+        """The bytes of a blob that isn't a manifest, mapped from a temporary file: they may be many."""
         handle = self._temporary()
         try:
             cwd = self._repository.git.cwd if self._repository else None
@@ -168,7 +188,7 @@ class Sides:
 
     def _rank_of(self, ref: ObjectRef) -> int | None:
         self._ranks += 1
-        if self._repository is None or self._ranks > _MOST_RANKS:
+        if self._repository is None or self._ranks > _MAX_RANKS:
             return None
         with suppress(ThetaError):
             payload = self._repository.store.get(ref.oid)[ref.offset :]
@@ -177,7 +197,7 @@ class Sides:
         return None
 
 
-def _why_no_file(name: str) -> str:
+def _file_problem(name: str) -> str:
     if os.path.isfile(name) and not os.path.islink(name):
         return "unreadable" if os.path.getsize(name) else "an empty file"
     return "no regular file" if os.path.lexists(name) else ""
