@@ -1,42 +1,33 @@
-"""Where in a model the change is: a grid of modules and layers whose cells have a magnitude.
+"""Where in a model the change is: grids of modules and layers whose cells have a colour.
 
-A stack is what a model repeats: names that begin alike, then have a number, the layer. A row of its grid
-is what follows the number, such as `attention.self.query.weight`; further numbers in it are folded if
-there are many. A cell of several parameters has the magnitude of those together that changed. Parameters
-that are in no stack are the rows of a grid of one column.
+The colour is a magnitude, on one scale for all grids. A cell of several parameters has the magnitude of those
+together that changed.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from git_theta.report.change import ChangeKind, FileChange, ParameterChange
+from git_theta.report.change import ChangeKind, FileChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
 from git_theta.report.html.cell_text import name_text, percent
+from git_theta.report.html.layer_grid import GridParameter, LayerGrid, Parameters, layer_grids, shared_parts
 from git_theta.report.html.parameter_table import measured
 from git_theta.report.text import human_size
 
-#: Steps of the scale.
+#: Colours of the scale.
 LEVELS = 10
 
 #: A logarithmic scale begins at most so far below its end.
 _SPAN = 1e-4
 
-_MOST_COLUMNS = 96
-_MOST_ROWS = 160
-_MOST_CELLS = 12_000
-
-#: Up to so many rows, numbers within a layer have rows of their own.
-_SPELLED_OUT = 48
-
-_NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})")
-_PARTS = re.compile(r"([./])")
+_MAX_ROWS = 160
+_MAX_CELLS = 12_000
 
 _SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "\N{MINUS SIGN}", ChangeKind.RENAMED: "→"}
 
@@ -46,8 +37,8 @@ class HeatCell:
     """A cell.
 
     Attributes:
-        style: `none` for nothing there, `same`, `level0` and on, or `other` for what has no magnitude.
-        text: What it says; empty where nothing changed.
+        style: `none` without parameters, `same`, `level0` and on, or `other` for changes without a magnitude.
+        text: The text in the cell; empty where nothing changed.
         hint: The same in full.
     """
 
@@ -66,13 +57,13 @@ class HeatRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Grid:
+class HeatGrid:
     """A grid.
 
     Attributes:
-        stack: What the names in it begin with; empty for the parameters that are in no stack.
+        stack: The beginning of the names in it; empty for the parameters that are in no stack.
         columns: Layers, such as `3`, or `4-7` where they're too many.
-        rows: By name.
+        rows: Rows in the order of their names.
         hidden: How many rows are left out: those that changed least.
     """
 
@@ -96,91 +87,83 @@ class HeatMap:
     measure: str
     low: str
     high: str
-    grids: tuple[Grid, ...]
+    grids: tuple[HeatGrid, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
-    """A parameter: its name, and what happened to it, if anything did."""
-
-    name: str
-    nbytes: int
-    row: ParameterChange | None
-
-
-#: The magnitude of what happened to some parameters, `None` where it has none.
-_Magnitude = Callable[[tuple[_Item, ...]], float | None]
+#: The magnitude of the change of some parameters, `None` where it has none.
+_Magnitude = Callable[[Parameters], float | None]
 
 
 def heat_map(change: FileChange) -> HeatMap | None:
     """The heat map of a change; `None` if nothing in it changed, or all of it is new or gone."""
-    items = _items(change)
     if not change.rows or change.old.manifest is None or change.new.manifest is None:
         return None
     magnitude, measure = _measure(change)
-    stacks, loose = _stacks(items)
-    drafts = [_draft(prefix, members) for prefix, members in stacks.items()]
-    if loose:
-        drafts.append(_Draft("", ("",), {item.name: {0: (item,)} for item in loose}))
-    scale = _Scale(
-        [value for draft in drafts for value in draft.magnitudes(magnitude)], bool(change.measured)
-    )
-    room, grids = _MOST_CELLS, []
-    for draft in drafts:
-        most = min(_MOST_ROWS, room // len(draft.columns))
-        grids.append(draft.grid(magnitude, scale, most))
-        room -= len(grids[-1].rows) * len(draft.columns)
+    layouts = layer_grids(_parameters(change))
+    values = (magnitude(cell) for layout in layouts for row in layout.rows.values() for cell in row.values())
+    scale = _scale((value for value in values if value is not None), logarithmic=bool(change.measured))
+    room, grids = _MAX_CELLS, []
+    for layout in layouts:
+        most = min(_MAX_ROWS, room // len(layout.columns))
+        grids.append(_coloured(layout, magnitude, scale, most))
+        room -= len(grids[-1].rows) * len(layout.columns)
     return HeatMap(measure, percent(scale.low), percent(scale.high), tuple(grids))
 
 
-def _items(change: FileChange) -> list[_Item]:
+def _parameters(change: FileChange) -> list[GridParameter]:
     """Every parameter, whether it changed or not, in the order of names."""
     rows = {row.names[-1]: row for row in change.rows}
-    found = [_Item(name, row.nbytes, row) for name, row in rows.items()]
+    found = [GridParameter(name, row.nbytes, row) for name, row in rows.items()]
     if change.new.manifest:
         same = (entry for entry in change.new.manifest.entries if entry.name not in rows)
-        found += [_Item(entry.name, entry.spec.nbytes, None) for entry in same]
-    return sorted(found, key=lambda item: natural(item.name))
+        found += [GridParameter(entry.name, entry.spec.nbytes, None) for entry in same]
+    return sorted(found, key=lambda each: natural(each.name))
 
 
-# What the colours show
+# The magnitude of a change
 
 
 def _measure(change: FileChange) -> tuple[_Magnitude, str]:
+    """The magnitude that the colours show, and its description: the best that is known of the change."""
     if change.measured:
-        return lambda items: _relative(items, change), "change relative to the old norm"
+        return lambda parameters: _relative(parameters, change), "change relative to the old norm"
     if change.stored is not None:
         return _stored, "newly stored bytes, of those of the values"
     return _changed, "changed bytes, of all"
 
 
-def _relative(items: tuple[_Item, ...], change: FileChange) -> float | None:
-    found = [sums for item in items if item.row and (sums := measured(item.row, change))]
+def _relative(parameters: Parameters, change: FileChange) -> float | None:
+    found = [sums for each in parameters if each.change and (sums := measured(each.change, change))]
     return reduce(add, found, Distance()).relative
 
 
-def _stored(items: tuple[_Item, ...]) -> float | None:
-    rows = [item.row for item in items if item.row and item.row.kind not in _SIGNS]
+def _stored(parameters: Parameters) -> float | None:
+    rows = [each.change for each in parameters if each.change and each.change.kind not in _SIGNS]
     known = [row.stored for row in rows if row.stored is not None]
-    return sum(known) / (sum(item.nbytes for item in items) or 1) if known else None
+    return sum(known) / _nbytes(parameters) if known else None
 
 
-def _changed(items: tuple[_Item, ...]) -> float | None:
-    changed = sum(item.nbytes for item in items if item.row and item.row.kind not in _SIGNS)
-    return changed / (sum(item.nbytes for item in items) or 1) if changed else None
+def _changed(parameters: Parameters) -> float | None:
+    changed = sum(each.nbytes for each in parameters if each.change and each.change.kind not in _SIGNS)
+    return changed / _nbytes(parameters) if changed else None
 
 
+def _nbytes(parameters: Parameters) -> int:
+    """Bytes of all values, at least 1, to divide by."""
+    return sum(each.nbytes for each in parameters) or 1
+
+
+@dataclass(frozen=True, slots=True)
 class _Scale:
-    """Magnitudes as levels: in equal steps, or in steps of equal ratios."""
+    """Magnitudes as colours: in equal steps, or in steps of equal ratios."""
 
-    def __init__(self, values: list[float], logarithmic: bool) -> None:
-        positive = [value for value in values if value > 0]
-        self.high = max(positive, default=1.0) if logarithmic else 1.0
-        self.low = max(min(positive, default=1.0), self.high * _SPAN) if logarithmic else 0.0
-        self._logarithmic = logarithmic
+    low: float
+    high: float
+    logarithmic: bool
 
     def level(self, value: float) -> int:
-        if not self._logarithmic:
+        """The colour of a magnitude: an index less than `LEVELS`."""
+        if not self.logarithmic:
             share = value
         elif value <= self.low:
             share = 0.0 if self.low < self.high else 1.0
@@ -189,116 +172,56 @@ class _Scale:
         return max(0, min(LEVELS - 1, int(share * LEVELS)))
 
 
-# Rows and columns
+def _scale(values: Iterable[float], *, logarithmic: bool) -> _Scale:
+    """A scale from 0 to 1, or a logarithmic one of the values."""
+    if not logarithmic:
+        return _Scale(0.0, 1.0, logarithmic)
+    positive = [value for value in values if value > 0]
+    high = max(positive, default=1.0)
+    return _Scale(max(min(positive, default=1.0), high * _SPAN), high, logarithmic)
 
 
-def _stacks(items: Iterable[_Item]) -> tuple[dict[str, list[tuple[int, str, _Item]]], list[_Item]]:
-    """Layer, rest of the name and item of what is in a stack, by the beginning of the name; and the others.
-
-    A number that is the same in all names that begin alike is no layer; then the next one may be.
-    """
-    found: dict[str, list[tuple[int, str, _Item]]] = {}
-    loose: list[_Item] = []
-    waiting = [(item, _PARTS.split(item.name), 0) for item in items]
-    while waiting:
-        groups: dict[str, list[tuple[_Item, list[str], int]]] = {}
-        for item, parts, start in waiting:
-            at = next((i for i in range(start, len(parts), 2) if _NUMBER.fullmatch(parts[i])), None)
-            if at is None:
-                loose.append(item)
-            else:
-                groups.setdefault("".join(parts[:at]), []).append((item, parts, at))
-        waiting = []
-        for prefix, members in groups.items():
-            if len({parts[at] for _, parts, at in members}) < 2:
-                waiting += [(item, parts, at + 2) for item, parts, at in members]
-                continue
-            stack = found.setdefault(prefix, [])
-            stack += [(int(parts[at]), "".join(parts[at + 2 :]), item) for item, parts, at in members]
-    loose.sort(key=lambda item: natural(item.name))
-    return dict(sorted(found.items(), key=lambda pair: natural(pair[0]))), loose
+# Rows and cells
 
 
-@dataclass(frozen=True, slots=True)
-class _Draft:
-    """A grid before it has colours: parameters by row and column."""
-
-    stack: str
-    columns: tuple[str, ...]
-    rows: dict[str, dict[int, tuple[_Item, ...]]]
-
-    def magnitudes(self, magnitude: _Magnitude) -> list[float]:
-        found = (magnitude(items) for row in self.rows.values() for items in row.values())
-        return [value for value in found if value is not None]
-
-    def grid(self, magnitude: _Magnitude, scale: _Scale, most: int) -> Grid:
-        names = list(self.rows)
-        if len(names) > most:
-            weights = {name: self._weight(name, magnitude) for name in names}
-            kept = set(sorted(names, key=lambda name: weights[name], reverse=True)[:most])
-            names = [name for name in names if name in kept]
-        rows, before = [], ""
-        for name in names:
-            shared = _shared(before, name)
-            cells = tuple(
-                _cell(self.rows[name].get(index, ()), magnitude, scale) for index in range(len(self.columns))
-            )
-            rows.append(HeatRow(name_text(shared) if shared else "", name_text(name[len(shared) :]), cells))
-            before = name
-        return Grid(name_text(self.stack.rstrip("./")), self.columns, tuple(rows), len(self.rows) - len(rows))
-
-    def _weight(self, name: str, magnitude: _Magnitude) -> tuple[bool, float]:
-        cells = self.rows[name].values()
-        changed = any(item.row for items in cells for item in items)
-        return changed, max((magnitude(items) or 0.0 for items in cells), default=0.0)
+def _coloured(layout: LayerGrid, magnitude: _Magnitude, scale: _Scale, most: int) -> HeatGrid:
+    """A grid in colours, of the rows that changed most if there are more than `most`."""
+    names = list(layout.rows)
+    if len(names) > most:
+        weights = {name: _weight(row.values(), magnitude) for name, row in layout.rows.items()}
+        kept = set(sorted(names, key=lambda name: weights[name], reverse=True)[:most])
+        names = [name for name in names if name in kept]
+    rows, before = [], ""
+    for name in names:
+        row, shared = layout.rows[name], shared_parts(before, name)
+        cells = (_cell(row.get(index, ()), magnitude, scale) for index in range(len(layout.columns)))
+        heading = name_text(shared) if shared else "", name_text(name[len(shared) :])
+        rows.append(HeatRow(*heading, tuple(cells)))
+        before = name
+    hidden = len(layout.rows) - len(rows)
+    return HeatGrid(name_text(layout.stack.rstrip("./")), layout.columns, tuple(rows), hidden)
 
 
-def _draft(prefix: str, members: list[tuple[int, str, _Item]]) -> _Draft:
-    layers = sorted({layer for layer, _, _ in members})
-    width = -(-len(layers) // _MOST_COLUMNS)
-    bins = [layers[at : at + width] for at in range(0, len(layers), width)]
-    column = {layer: index for index, layers in enumerate(bins) for layer in layers}
-    if len({rest for _, rest, _ in members}) > _SPELLED_OUT:
-        members = [(layer, _folded(rest), item) for layer, rest, item in members]
-    found: dict[str, dict[int, list[_Item]]] = {}
-    for layer, rest, item in members:
-        found.setdefault(rest or "(value)", {}).setdefault(column[layer], []).append(item)
-    rows = {
-        name: {index: tuple(items) for index, items in found[name].items()}
-        for name in sorted(found, key=natural)
-    }
-    names = (str(b[0]) if len(b) == 1 else f"{b[0]}-{b[-1]}" for b in bins)
-    return _Draft(prefix, tuple(names), rows)
+def _weight(cells: Iterable[Parameters], magnitude: _Magnitude) -> tuple[bool, float]:
+    """A key that sorts rows by how much they changed."""
+    found = list(cells)
+    changed = any(each.change for cell in found for each in cell)
+    return changed, max((magnitude(cell) or 0.0 for cell in found), default=0.0)
 
 
-def _folded(name: str) -> str:
-    return "".join("*" if _NUMBER.fullmatch(part) else part for part in _PARTS.split(name))
-
-
-def _shared(before: str, name: str) -> str:
-    """The parts that a name has in common with the one before, its last part never."""
-    one, other = _PARTS.split(before), _PARTS.split(name)
-    count = 0
-    while (
-        count + 2 < len(other) and count + 2 < len(one) and one[count : count + 2] == other[count : count + 2]
-    ):
-        count += 2
-    return "".join(other[:count])
-
-
-def _cell(items: tuple[_Item, ...], magnitude: _Magnitude, scale: _Scale) -> HeatCell:
-    if not items:
+def _cell(parameters: Parameters, magnitude: _Magnitude, scale: _Scale) -> HeatCell:
+    if not parameters:
         return HeatCell("none")
-    kinds = dict.fromkeys(item.row.kind for item in items if item.row)
+    kinds = dict.fromkeys(each.change.kind for each in parameters if each.change)
     if not kinds:
         return HeatCell("same")
-    value = magnitude(items)
-    count = sum(item.row is not None for item in items)
-    said = "/".join(kind.value for kind in kinds)
-    if len(items) > 1:
-        said = f"{count} of {len(items)} {said}"
-    said += f", {human_size(sum(item.nbytes for item in items))}"
+    hint = "/".join(kind.value for kind in kinds)
+    if len(parameters) > 1:
+        count = sum(each.change is not None for each in parameters)
+        hint = f"{count} of {len(parameters)} {hint}"
+    hint += f", {human_size(sum(each.nbytes for each in parameters))}"
+    value = magnitude(parameters)
     if value is None:
         text = _SIGNS.get(next(iter(kinds)), "•") if len(kinds) == 1 else "•"
-        return HeatCell("other", text, said)
-    return HeatCell(f"level{scale.level(value)}", percent(value), f"{said}: {percent(value)}")
+        return HeatCell("other", text, hint)
+    return HeatCell(f"level{scale.level(value)}", percent(value), f"{hint}: {percent(value)}")

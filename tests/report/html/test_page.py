@@ -2,24 +2,19 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 import re
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.change import file_change
 from git_theta.report.difference_histograms import DifferenceHistogram
 from git_theta.report.distance import Distance
-from git_theta.report.html.heat_map import heat_map
 from git_theta.report.html.page import MOST_ROWS, page
-from git_theta.report.html.parameter_table import parameter_table
-from git_theta.report.html.storage import WIDTH, storage_bars, storage_parts
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from tests.helpers.changes import HOSTILE, compared, rows, tuned
@@ -247,97 +242,3 @@ def test_a_long_name_is_cut_in_the_middle() -> None:
     assert shown.startswith("beginxx")
     assert shown.endswith("xxend")
     assert len(shown) <= 240
-
-
-def test_numbers_that_arent_finite_sort() -> None:
-    made = tuned(1)
-    huge = Distance(6, 6, math.inf, 1.0, math.inf, math.nan, math.inf)
-    cells = parameter_table(replace(made, measured=dict.fromkeys(made.measured, huge)), 9).rows[0]
-    assert [cell.key for cell in cells[-4:]] == ["", "Infinity", "", "1"]
-
-
-# The heat map
-
-
-def test_layers_are_columns() -> None:
-    found = heat_map(tuned(12))
-    assert found
-    stack, others = found.grids
-    assert stack.stack == "encoder.layer"
-    assert stack.columns == tuple(map(str, range(12)))
-    assert [row.shared + row.name for row in stack.rows] == ["key.weight", "value.weight"]
-    levels = [int(cell.style.removeprefix("level")) for cell in stack.rows[0].cells]
-    assert levels == sorted(levels)
-    assert (levels[0], stack.rows[1].cells[-1].style) == (0, "level9")
-    assert [(row.name, row.cells[0].style) for row in others.rows] == [("head.bias", "same")]
-
-
-def test_too_many_layers_share_columns() -> None:
-    found = heat_map(tuned(1000))
-    assert found
-    assert len(found.grids[0].columns) <= 96
-    assert found.grids[0].columns[0] == "0-10"
-    assert found.grids[0].columns[-1].endswith("999")
-
-
-def test_a_number_that_never_varies_is_no_layer() -> None:
-    names = [f"0.model.{i}.w" for i in range(3)]
-    found = heat_map(
-        compared(manifest(*map(entry, names)), manifest(*(entry(name, B) for name in names)), stored=False)
-    )
-    assert found
-    (grid,) = found.grids
-    assert (grid.stack, grid.columns) == ("0.model", ("0", "1", "2"))
-    assert found.measure == "changed bytes, of all"
-
-
-def test_many_experts_share_a_row() -> None:
-    names = [f"layers.{i}.experts.{e}.up.weight" for i in range(3) for e in range(64)]
-    new = [entry(name, B if ".5." in name else A) for name in names]
-    found = heat_map(compared(manifest(*map(entry, names)), manifest(*new)))
-    assert found
-    (row,) = found.grids[0].rows
-    assert row.name == "experts.*.up.weight"
-    assert row.cells[0].hint.startswith("1 of 64 modified, 1.54 KB: ")
-
-
-def test_what_has_no_magnitude_has_a_sign() -> None:
-    old = manifest(entry("a"), entry("b", C), entry("z.0"), entry("z.1"))
-    new = manifest(entry("c", C), entry("d", B), entry("z.0"), entry("z.1", B))
-    found = heat_map(replace(compared(old, new), measured={"z.1": "object is missing"}))
-    assert found
-    signs = {row.name: row.cells[-1].text for grid in found.grids for row in grid.rows}
-    assert signs == {"(value)": "•", "a": "\N{MINUS SIGN}", "c": "→", "d": "+"}
-
-
-# Storage
-
-
-def test_parts_add_up() -> None:
-    delta = Source("delta", ObjectRef(B, 5, 7), (Source("dense", ObjectRef(A, 0, 10)),))
-    old = manifest(entry("a"), entry("b", C), entry("same"))
-    new = manifest(entry("a", B, delta), entry("c", C), entry("same"), layout=B)
-    made = compared(old, new)
-    found = storage_parts(made)
-    assert [(part.label, part.count, part.raw, part.stored) for part in found] == [
-        ("unchanged", 1, 24, 0),
-        ("stored before", 1, 24, 0),
-        ("delta", 1, 24, 7),
-        ("rest of the file", None, 928, 9),
-    ]
-    file, stored = storage_bars(made, found)
-    assert (file.total, stored.total) == (1000, 16)
-    for bar in (file, stored):
-        assert sum(part.width for part in bar.slices) <= WIDTH + 0.1
-
-
-@given(st.lists(st.integers(0, 1 << 40), min_size=1, max_size=20))
-def test_bars_stay_in_the_picture(sizes: list[int]) -> None:
-    specs = [TensorSpec("U8", (size,)) for size in sizes]
-    entries = [
-        Entry(f"p{i}", spec, B, Source(f"u{i}", ObjectRef(f"{i:064x}", 0, spec.nbytes)))
-        for i, spec in enumerate(specs)
-    ]
-    made = compared(None, manifest(*entries))
-    for bar in storage_bars(made, storage_parts(made)):
-        assert all(part.x + part.width <= WIDTH + 0.1 for part in bar.slices)
