@@ -10,6 +10,7 @@ import click
 from git_theta import formats, strategies, updates
 from git_theta.cli.render import print_json, print_table, printable
 from git_theta.registry import Offer, Registry
+from git_theta.store import remote_factory
 
 
 @click.command(
@@ -54,6 +55,7 @@ def _registries() -> Iterator[Registry[Any]]:
     yield formats.registry()
     yield updates.registry()
     yield strategies.registry()
+    yield remote_factory.registry()
 
 
 def _offers() -> Iterator[Offer]:

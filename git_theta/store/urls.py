@@ -52,7 +52,11 @@ def server_of(parts: SplitResult) -> tuple[str, str, int | None]:
 def without_password(url: str) -> str:
     """A URL as it may be shown: without user, password and query, which may be a signature."""
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    host = parts.netloc.rpartition("@")[2]
+    if not host and "://" in url:
+        # `urlunsplit` would leave the slashes away.
+        return f"{parts.scheme}://{parts.path}"
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def user_and_password(url: str) -> tuple[str | None, str | None]:

@@ -37,7 +37,7 @@ def packages(tmp_path: Path) -> Iterator[Path]:
 
 def test_built_in_plugins(repo: Repo) -> None:
     found = json.loads(repo.theta("plugins", "--json"))
-    assert {row["kind"] for row in found} >= {"format", "update", "merge strategy"}
+    assert {row["kind"] for row in found} >= {"format", "update", "merge strategy", "remote"}
     assert {
         "kind": "update",
         "name": "low-rank",

@@ -10,9 +10,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 from git_theta import formats, strategies, updates
+from git_theta.store import remote_factory
 
 #: Functions that give a kind's registry, and keep it for as long as the process runs.
-REGISTRIES = (formats.registry, updates.registry, strategies.registry)
+REGISTRIES = (formats.registry, updates.registry, strategies.registry, remote_factory.registry)
 
 
 @contextmanager

@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
-from git_theta import registry as plugins
-from git_theta.store import remote_factory
 from git_theta.store.bucket import BucketRemote
 from git_theta.store.folder import FolderRemote
 from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.remote import Remote, RemoteContext, TransferError
 from git_theta.store.remote_factory import open_url, registry
 from git_theta.store.ssh import SshRemote
+from tests.helpers import plugins
 
 
 def open_at(url: str, folder: Path, **settings: str) -> Remote:
@@ -91,23 +89,24 @@ def test_an_unknown_scheme_names_the_known_ones(tmp_path: Path) -> None:
     assert "git_theta.remotes" in caught.value.hint
 
 
-class Mirror:
-    """A kind of remote, as a package may offer it: opens the folder that the URL names as its host."""
+MIRROR = """
+from git_theta.store.folder import FolderRemote
 
-    def open(self, url: str, context: RemoteContext) -> Remote:
+class Mirror:
+    def open(self, url, context):
         if url.endswith("broken"):
             raise RuntimeError("out of order")
         return FolderRemote(context.folder / url.partition("://")[2])
+"""
 
 
 @pytest.fixture
-def offered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A package that offers the scheme `mirror`."""
-    point = EntryPoint("mirror", f"{__name__}:Mirror", "git_theta.remotes")
-    monkeypatch.setattr(plugins, "_scan", lambda group: [point] if group == "git_theta.remotes" else [])
-    registry.cache_clear()
-    yield
-    registry.cache_clear()
+def offered(tmp_path: Path) -> Iterator[None]:
+    """A package that offers the scheme `mirror`, whose URLs name a folder, and would like to have `s3`."""
+    points = {"git_theta.remotes:mirror": "Mirror", "git_theta.remotes:s3": "Mirror"}
+    plugins.install(tmp_path / "packages", "mirror-remote", points, MIRROR)
+    with plugins.importable(tmp_path / "packages"):
+        yield
 
 
 @pytest.mark.usefixtures("offered")
@@ -119,8 +118,15 @@ def test_a_scheme_of_a_package(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("offered")
 def test_a_kind_that_fails_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TransferError, match=r"mirror://broken can't be opened: RuntimeError: out of order"):
+    with pytest.raises(TransferError, match=r"mirror://broken can't be opened: RuntimeError: out") as caught:
         open_at("mirror://broken", tmp_path)
+    assert "mirror-remote 1.0" in caught.value.hint
+
+
+@pytest.mark.usefixtures("offered")
+def test_built_in_schemes_cannot_be_taken_over(tmp_path: Path) -> None:
+    pytest.importorskip("obstore")
+    assert isinstance(open_at("s3://bucket", tmp_path), BucketRemote)
 
 
 def test_every_scheme_has_a_kind_that_can_be_loaded() -> None:
@@ -131,4 +137,3 @@ def test_every_scheme_has_a_kind_that_can_be_loaded() -> None:
         "file",
         "https",
     }
-    assert remote_factory.registry() is kinds

@@ -38,5 +38,6 @@ def test_servers() -> None:
 
 def test_passwords() -> None:
     assert without_password("https://me:x@host/a?signature=1") == "https://host/a"
+    assert without_password("flat:///a?key=1") == "flat:///a"
     assert user_and_password("https://me:x%40y@host/a") == ("me", "x@y")
     assert user_and_password("https://host/a") == (None, None)

@@ -1,14 +1,18 @@
 """The checks that git-theta publishes for plugins of each kind, and what each plugin is for."""
 
+from pathlib import Path
+
 import numpy as np
+from git_theta_example.flat import Flat
 from git_theta_example.median import Median, MedianOptions
 from git_theta_example.scaled import Scaled
 from git_theta_example.toy import HEAD, MAGIC, RECORD, Toy
 
 from git_theta.model.tensor import TensorSpec
+from git_theta.store.remote import RemoteContext
 from git_theta.strategies.base import Case
 from git_theta.strategies.lazy_array import from_array
-from git_theta.testing import check_format, check_strategy, check_update
+from git_theta.testing import check_format, check_remote, check_strategy, check_update
 from git_theta.updates.base import Base
 
 
@@ -59,3 +63,9 @@ def test_the_median_of_ours_theirs_and_base():
     case = Case("w", (ours, theirs), base)
     assert Median().merge(case, MedianOptions()).array().tolist() == [3.0, 0.0]
     assert Median().merge(case, MedianOptions(scale=0.5)).array().tolist() == [2.0, 0.0]
+
+
+def test_flat_keeps_the_contract(tmp_path):
+    context = RemoteContext(folder=Path(), environment={}, settings={})
+    check_remote(Flat().open(f"flat://{tmp_path}", context))
+    assert all(len(path.name) == 64 for path in tmp_path.iterdir())

@@ -57,6 +57,7 @@ def test_the_plugins_are_found(home):
         ("format", "toy", "ok"),
         ("update", "scaled", "ok"),
         ("merge strategy", "median", "ok"),
+        ("remote", "flat", "ok"),
     }
 
 
@@ -83,8 +84,11 @@ def test_a_toy_model_is_tracked_updated_merged_and_cloned(home):
     merged = toy_file(2, weight=decayed, bias=[2.0, 1.0])
     assert (repository / "model.toy").read_bytes() == merged
 
+    objects = f"theta.remote.origin.url=flat://{home}/objects"
+    (home / "objects").mkdir()
     git(repository, "remote", "add", "origin", str(bare))
-    git(repository, "push", "--quiet", "origin", "main")
-    git(home, "clone", "--quiet", str(bare), "clone")
+    git(repository, "-c", objects, "push", "--quiet", "origin", "main")
+    assert list((home / "objects").iterdir())
+    git(home, "clone", "--quiet", "--config", objects, str(bare), "clone")
     assert (home / "clone" / "model.toy").read_bytes() == merged
     assert git(home / "clone", "status", "--porcelain") == ""
