@@ -11,20 +11,21 @@ from git_theta.legacy.metadata import LegacyError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Version of the frame and of its codec, flags, bytes per element; bytes of all, of a block, of the frame.
+#: Version of the frame and of its codec, flags, bytes per element; bytes of the content, of a block, of the
+#: frame.
 _HEADER = struct.Struct("<4B3I")
 _VERSION, _LZ4 = 2, 1
 
-#: LZ4 never makes more bytes of one.
-MOST_PER_BYTE = 256
+#: LZ4 never expands a byte to more bytes than this.
+MAX_RATIO = 256
 
 
-def decompress(frame: bytes, nbytes: int) -> NDArray[Any]:
-    """The bytes in a frame, as an array of `uint8`.
+def decompress_blosc(frame: bytes, nbytes: int) -> NDArray[Any]:
+    """Decompress a frame to an array of `uint8`, shape `(nbytes,)`.
 
     Args:
         frame: The whole frame.
-        nbytes: How many bytes it must give.
+        nbytes: The number of bytes that it must give.
 
     Raises:
         LegacyError: It's damaged, gives another number of bytes, or the library for it isn't installed.
@@ -36,7 +37,7 @@ def decompress(frame: bytes, nbytes: int) -> NDArray[Any]:
     version, _, flags, _, size, _, length = _HEADER.unpack_from(frame)
     if version != _VERSION or flags >> 5 != _LZ4:
         raise LegacyError("a chunk is compressed in a way that git-theta 0.2 didn't use")
-    if length != len(frame) or size != nbytes or nbytes > MOST_PER_BYTE * length:
+    if length != len(frame) or size != nbytes or nbytes > MAX_RATIO * length:
         raise LegacyError(f"a compressed chunk of {len(frame)} bytes doesn't give {nbytes} bytes")
     library = _library()
     out = np.empty(nbytes, "u1")

@@ -1,4 +1,4 @@
-"""Write the checkpoint that git-theta 0.2's metadata stands for."""
+"""Restore a checkpoint from the metadata that git-theta 0.2 kept in Git."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from git_theta.errors import ThetaError
-from git_theta.legacy import flax_writer as flax
-from git_theta.legacy import metadata
-from git_theta.legacy import pytorch_writer as pytorch
-from git_theta.legacy import safetensors_writer as safetensors
-from git_theta.legacy.metadata import LegacyError
-from git_theta.legacy.update_arrays import Get
-from git_theta.legacy.values import Earlier, Value, values
+from git_theta.legacy.flax_writer import write_flax
+from git_theta.legacy.metadata import KeyPath, LegacyError
+from git_theta.legacy.pytorch_writer import write_pytorch
+from git_theta.legacy.safetensors_writer import write_safetensors
+from git_theta.legacy.update_arrays import ObjectPath
+from git_theta.legacy.values import LegacyValue, MetadataAt, read_values
 
-Writer = Callable[[Mapping[metadata.Path, Value], BinaryIO], None]
+_Writer = Callable[[Mapping[KeyPath, LegacyValue], BinaryIO], None]
 
 _FLAX = frozenset((".msgpack", ".flax"))
 _FLAT = frozenset((".pt", ".pth", ".bin"))
 
 
-def restore(data: bytes, get: Get, target: Path, earlier: Earlier | None = None, name: str = "") -> None:
+def restore(
+    data: bytes,
+    object_path: ObjectPath,
+    target: Path,
+    metadata_at: MetadataAt | None = None,
+    name: str = "",
+) -> None:
     """Write the checkpoint of a version.
 
     Its tensors are bit for bit what a checkout by git-theta 0.2 gives, apart from the last bits of a low-rank
@@ -30,20 +35,20 @@ def restore(data: bytes, get: Get, target: Path, earlier: Earlier | None = None,
 
     Args:
         data: The metadata, which is the file's content in Git.
-        get: Gives the path of a Git LFS object by its SHA-256.
+        object_path: Gives the path of a Git LFS object by its SHA-256.
         target: The file to write. It isn't there if this raises.
-        earlier: Gives the metadata of the same file at a commit, or raises LookupError if that isn't there.
+        metadata_at: Reads the metadata of the same file at a commit, or raises LookupError if there's none.
             Needed for updates only.
-        name: The file's path in the repository, whose end tells the format, as metadata doesn't: safetensors,
-            Flax (nested names, or `.msgpack`), else PyTorch. The target's, if it's empty.
+        name: The file's path in the repository, whose ending tells the format, as metadata doesn't:
+            safetensors, Flax (nested names, or `.msgpack`), else PyTorch. The target's name, if it's empty.
 
     Raises:
-        LegacyError: Something is malformed or of a kind that isn't known.
+        LegacyError: The metadata or an object is malformed, or of a kind that isn't known.
         MissingObjectError: A Git LFS object isn't there.
         CorruptError: A Git LFS object isn't the one that's named.
         ThetaError: The file can't be written.
     """
-    found = values(data, get, earlier)
+    found = read_values(data, object_path, metadata_at)
     write = _writer(name or target.name, found)
     try:
         with target.open("wb") as file:
@@ -57,16 +62,16 @@ def restore(data: bytes, get: Get, target: Path, earlier: Earlier | None = None,
         raise
 
 
-def _writer(name: str, found: Mapping[metadata.Path, Value]) -> Writer:
+def _writer(name: str, found: Mapping[KeyPath, LegacyValue]) -> _Writer:
     ending = PurePosixPath(name).suffix.lower()
     nested = any(len(path) > 1 for path in found)
     if ending == ".safetensors":
-        return safetensors.write
+        return write_safetensors
     if ending in _FLAX or (nested and ending not in _FLAT):
-        return flax.write
+        return write_flax
     if nested:
         raise LegacyError(
             f"{name} has nested names, which checkpoints of PyTorch hadn't in git-theta 0.2",
             "if it's one of Flax, its name must end in .msgpack",
         )
-    return pytorch.write
+    return write_pytorch

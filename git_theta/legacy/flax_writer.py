@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from git_theta.legacy.metadata import Path
-from git_theta.legacy.values import Value
+from git_theta.legacy.metadata import KeyPath
+from git_theta.legacy.values import LegacyValue
 
 if TYPE_CHECKING:
     import msgpack
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 _ARRAY = 1
 
-#: Larger arrays are cut up.
+#: Larger arrays are split into chunks of this many bytes.
 _MAX_CHUNK_BYTES = 1 << 30
 
 
-def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
+def write_flax(values: Mapping[KeyPath, LegacyValue], file: BinaryIO) -> None:
     """Write a file that `flax.serialization.msgpack_restore` reads.
 
     Raises:
@@ -36,7 +36,7 @@ def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
 
 
 def _write(node: Any, file: BinaryIO, packer: msgpack.Packer) -> None:
-    if isinstance(node, Value):
+    if isinstance(node, LegacyValue):
         _write_array(node.read(), file, packer)
         return
     file.write(packer.pack_map_header(len(node)))
@@ -54,8 +54,8 @@ def _write_array(array: NDArray[Any], file: BinaryIO, packer: msgpack.Packer) ->
     chunks = [flat[at : at + step] for at in range(0, len(flat), step)]
     file.write(packer.pack_map_header(3))
     shape = {str(index): size for index, size in enumerate(array.shape)}
-    for part in ("__msgpack_chunked_array__", True, "shape", shape, "chunks"):
-        file.write(packer.pack(part))
+    for item in ("__msgpack_chunked_array__", True, "shape", shape, "chunks"):
+        file.write(packer.pack(item))
     file.write(packer.pack_map_header(len(chunks)))
     for index, chunk in enumerate(chunks):
         file.write(packer.pack(str(index)))

@@ -11,12 +11,12 @@ from typing import Any
 from git_theta.errors import FormatError
 from git_theta.model.tensor import TensorSpec
 
-_MAX_BYTES = 1 << 28
+_MAX_METADATA_BYTES = 1 << 28
 _MAX_PARAMETERS = 300_000
 _MAX_DEPTH = 64
 _MAX_NAME = 4096
 
-#: A dictionary with these keys describes a parameter; any other one is a part of the model.
+#: A dictionary with these keys describes a parameter; any other dictionary is a part of the model.
 _TENSOR, _LFS, _THETA = "tensor_metadata", "lfs_metadata", "theta_metadata"
 
 _SHAPE = re.compile(r"\((\d{1,19}(?:, \d{1,19})*,?)?\)", re.ASCII)
@@ -42,12 +42,12 @@ DTYPES: Mapping[str, str] = {
     "complex128": "C128",
 }
 
-#: The keys on the way to a parameter: one in flat checkpoints.
-Path = tuple[str, ...]
+#: The keys that lead to a parameter; a single one in flat checkpoints.
+KeyPath = tuple[str, ...]
 
 
 class LegacyError(FormatError):
-    """What git-theta 0.2 stored can't be read."""
+    """A file or an object of git-theta 0.2 can't be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class LegacyParameter:
 
     Attributes:
         spec: Dtype and shape of the file that was added.
-        oid: SHA-256 of the Git LFS object that has the value, or what's needed to compute it.
+        oid: SHA-256 of the Git LFS object that has the value, or the arrays of an update.
         size: Bytes of that object.
-        update: How to compute the value; `dense` if the object has it.
+        update: Name of the update; `dense` if the object has the value itself.
         last_commit: The commit that `git add` found at HEAD, whose version of the parameter any other update
             applies to. Empty if there was none.
     """
@@ -75,26 +75,26 @@ def is_metadata(data: bytes) -> bool:
     if not data.startswith(b"{") or b'"lfs_metadata"' not in data:
         return False
     try:
-        return bool(parse(data))
+        return bool(parse_metadata(data))
     except LegacyError:
         return False
 
 
-def parse(data: bytes) -> dict[Path, LegacyParameter]:
+def parse_metadata(data: bytes) -> dict[KeyPath, LegacyParameter]:
     """The parameters that the file describes, in order.
 
     Raises:
         LegacyError: It isn't one that git-theta 0.2 wrote.
     """
-    if len(data) > _MAX_BYTES:
+    if len(data) > _MAX_METADATA_BYTES:
         raise LegacyError(f"metadata of {len(data)} bytes is larger than any real one")
     try:
         tree = json.loads(data.decode("utf-8"), object_pairs_hook=_unique)
         if not isinstance(tree, dict):
             raise ValueError("it isn't a dictionary")
-        found: dict[Path, LegacyParameter] = {}
+        found: dict[KeyPath, LegacyParameter] = {}
         for path, leaf in _leaves(tree, ()):
-            found[path] = _stored(leaf)
+            found[path] = _parse_parameter(leaf)
             if len(found) > _MAX_PARAMETERS:
                 raise ValueError(f"it has more than {_MAX_PARAMETERS} parameters")
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -113,7 +113,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _leaves(tree: Mapping[str, Any], prefix: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _leaves(tree: Mapping[str, Any], prefix: KeyPath) -> Iterator[tuple[KeyPath, Mapping[str, Any]]]:
     if len(prefix) > _MAX_DEPTH:
         raise ValueError(f"more than {_MAX_DEPTH} levels")
     for key, value in tree.items():
@@ -128,7 +128,7 @@ def _leaves(tree: Mapping[str, Any], prefix: Path) -> Iterator[tuple[Path, Mappi
             yield from _leaves(value, path)
 
 
-def _stored(leaf: Mapping[str, Any]) -> LegacyParameter:
+def _parse_parameter(leaf: Mapping[str, Any]) -> LegacyParameter:
     if leaf.keys() != {_TENSOR, _LFS, _THETA}:
         raise ValueError("a parameter has other keys")
     tensor, lfs, theta = leaf[_TENSOR], leaf[_LFS], leaf[_THETA]
@@ -138,21 +138,21 @@ def _stored(leaf: Mapping[str, Any]) -> LegacyParameter:
     if not isinstance(update, str):
         raise ValueError("the kind of an update isn't a text")
     return LegacyParameter(
-        _spec(_text(_SHAPE, tensor["shape"]), tensor["dtype"]),
-        _text(_OID, lfs["oid"]),
-        int(_text(_SIZE, lfs["size"])),
+        _parse_spec(_matching(_SHAPE, tensor["shape"]), tensor["dtype"]),
+        _matching(_OID, lfs["oid"]),
+        int(_matching(_SIZE, lfs["size"])),
         update,
-        "" if commit is None else _text(_COMMIT, commit),
+        "" if commit is None else _matching(_COMMIT, commit),
     )
 
 
-def _spec(shape: str, dtype: Any) -> TensorSpec:
+def _parse_spec(shape: str, dtype: Any) -> TensorSpec:
     if not isinstance(dtype, str) or dtype not in DTYPES:
         raise ValueError(f"dtype {dtype!r} isn't known")
     return TensorSpec(DTYPES[dtype], tuple(int(size) for size in shape[1:-1].split(",") if size))
 
 
-def _text(pattern: re.Pattern[str], value: Any) -> str:
+def _matching(pattern: re.Pattern[str], value: Any) -> str:
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise ValueError(f"{str(value)[:80]!r} isn't what it should be")
     return value

@@ -13,8 +13,8 @@ from git_theta.formats.pytorch.version_tree import VersionTree
 from git_theta.formats.pytorch.writer import Record, write_archive
 from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.split import complement
-from git_theta.legacy.metadata import LegacyError, Path
-from git_theta.legacy.values import Value
+from git_theta.legacy.metadata import KeyPath, LegacyError
+from git_theta.legacy.values import LegacyValue
 
 if TYPE_CHECKING:
     from git_theta.model.tensor import TensorSpec
@@ -36,7 +36,7 @@ _STORAGES = {
 }
 
 
-def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
+def write_pytorch(values: Mapping[KeyPath, LegacyValue], file: BinaryIO) -> None:
     """Write a file that `torch.load` reads as a dictionary of tensors, in the order of the mapping.
 
     Raises:
@@ -58,9 +58,9 @@ def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
             _write_at(file, field, zlib.crc32(data).to_bytes(4, "little"))
 
 
-def _records(specs: list[tuple[Path, TensorSpec]]) -> list[Record]:
+def _records(specs: list[tuple[KeyPath, TensorSpec]]) -> list[Record]:
     sizes = {str(index): (0, spec.nbytes) for index, (_, spec) in enumerate(specs)}
-    # Storages whose bytes all are a tensor's, which is written later.
+    # Each storage is the bytes of one tensor, which are written later.
     sharing = {key: ("/".join(path),) for key, (path, _) in zip(sizes, specs, strict=True)}
     source = VersionTree(None, b"", memoryview(b""), sizes, [], False, {}, {}, {}, sharing)
     tree = Dict([(_key(path), _tensor(str(index), spec)) for index, (path, spec) in enumerate(specs)])
@@ -68,14 +68,14 @@ def _records(specs: list[tuple[Path, TensorSpec]]) -> list[Record]:
     return [("data.pkl", write_pickle(tree)), ("byteorder", b"little"), *slots, ("version", b"3\n")]
 
 
-def _key(path: Path) -> str:
+def _key(path: KeyPath) -> str:
     if len(path) != 1:
         raise LegacyError(f"a PyTorch checkpoint has no nested names such as {'/'.join(path)[:80]!r}")
     return path[0]
 
 
 def _tensor(key: str, spec: TensorSpec) -> Any:
-    """What makes PyTorch show a whole storage as a tensor."""
+    """The pickled call by which PyTorch takes a whole storage for a tensor."""
     if spec.dtype not in _STORAGES:
         raise LegacyError(f"git-theta 0.2 had no PyTorch tensors of dtype {spec.dtype}")
     storage = PersistentId(("storage", Global("torch", _STORAGES[spec.dtype]), key, "cpu", spec.count))

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, BinaryIO
 
-from git_theta.legacy.metadata import LegacyError, Path
-from git_theta.legacy.values import Value
+from git_theta.legacy.metadata import KeyPath, LegacyError
+from git_theta.legacy.values import LegacyValue
 
 if TYPE_CHECKING:
     from git_theta.model.tensor import TensorSpec
@@ -17,7 +17,7 @@ _ALIGNMENT = 8
 _ORDER = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "F16", "U16", "I16", "I8", "U8", "BOOL")
 
 
-def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
+def write_safetensors(values: Mapping[KeyPath, LegacyValue], file: BinaryIO) -> None:
     """Write a safetensors file. It has no metadata, as git-theta 0.2 didn't keep any.
 
     Raises:
@@ -39,7 +39,7 @@ def write(values: Mapping[Path, Value], file: BinaryIO) -> None:
         file.write(value.read().tobytes())
 
 
-def _key(path: Path) -> str:
+def _key(path: KeyPath) -> str:
     if len(path) != 1 or path[0] == "__metadata__":
         raise LegacyError(f"a safetensors file has no tensors called {'/'.join(path)[:80]!r}")
     return path[0]

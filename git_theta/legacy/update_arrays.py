@@ -1,4 +1,4 @@
-"""Git LFS objects of git-theta 0.2: the named arrays of one update."""
+"""The named arrays of an update, which git-theta 0.2 kept in one Git LFS object."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from git_theta.errors import CorruptError, MissingObjectError
 from git_theta.legacy.metadata import LegacyError, LegacyParameter
-from git_theta.legacy.zarr import ZarrArray, parse
+from git_theta.legacy.zarr import ZarrArray, parse_zarr
 
-#: Arrays of an update.
+#: An update has no more arrays than this.
 _MAX_ARRAYS = 16
 
-#: Gives the path of a Git LFS object.
-Get = Callable[[str], Path]
+#: The path of a Git LFS object, by its SHA-256.
+ObjectPath = Callable[[str], Path]
 
 
-def read(stored: LegacyParameter, get: Get) -> dict[str, ZarrArray]:
+def read_arrays(parameter: LegacyParameter, object_path: ObjectPath) -> dict[str, ZarrArray]:
     """The arrays in the object of a parameter, by name.
 
     Raises:
@@ -29,29 +29,29 @@ def read(stored: LegacyParameter, get: Get) -> dict[str, ZarrArray]:
     """
     import msgpack
 
-    path = get(stored.oid)
+    path = object_path(parameter.oid)
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
-            if size != stored.size:
+            if size != parameter.size:
                 raise CorruptError(
-                    f"the Git LFS object {stored.oid} has {size} bytes instead of {stored.size}", _HINT
+                    f"the Git LFS object {parameter.oid} has {size} bytes instead of {parameter.size}", _HINT
                 )
             if not size:
-                raise LegacyError(f"the Git LFS object {stored.oid} is empty")
+                raise LegacyError(f"the Git LFS object {parameter.oid} is empty")
             with mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ) as data:
-                if hashlib.sha256(data).hexdigest() != stored.oid:
-                    raise CorruptError(f"the Git LFS object {stored.oid} is damaged", _HINT)
+                if hashlib.sha256(data).hexdigest() != parameter.oid:
+                    raise CorruptError(f"the Git LFS object {parameter.oid} is damaged", _HINT)
                 unpacked = msgpack.unpackb(data, max_ext_len=0)
     except FileNotFoundError as error:
-        raise MissingObjectError(f"the Git LFS object {stored.oid} isn't here", _HINT) from error
+        raise MissingObjectError(f"the Git LFS object {parameter.oid} isn't here", _HINT) from error
     except OSError as error:
         raise MissingObjectError(
-            f"the Git LFS object {stored.oid} can't be read: {error.strerror or error}"
+            f"the Git LFS object {parameter.oid} can't be read: {error.strerror or error}"
         ) from error
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException) as error:
-        raise LegacyError(f"the Git LFS object {stored.oid} can't be read: {error}") from error
-    return {name: parse(members) for name, members in _checked(stored.oid, unpacked)}
+        raise LegacyError(f"the Git LFS object {parameter.oid} can't be read: {error}") from error
+    return {name: parse_zarr(members) for name, members in _checked(parameter.oid, unpacked)}
 
 
 _HINT = "fetch it again: git lfs fetch --all, or git lfs fetch REMOTE in a clone that has it"

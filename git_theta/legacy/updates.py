@@ -1,4 +1,4 @@
-"""What git-theta 0.2's updates mean: how a new value follows from arrays and the earlier value."""
+"""The updates of git-theta 0.2: a new value from an update's arrays and the earlier value."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: A whole value has this name, where it isn't made of several arrays.
+#: Name of the array that has the value, or the difference from the earlier value, as a whole.
 VALUE = "parameter"
 
-#: The arrays whose dtypes the new value's depends on, of each update; and the others.
+#: Of each update, the arrays whose dtypes decide about the new value's dtype, and the others.
 _NUMBERS = {"sparse": ("data",), "low-rank": ("R", "C"), "ia3": ("ia3",)}
-_PLACES = {"sparse": ("indices", "indptr", "shape")}
+_INDICES = {"sparse": ("indices", "indptr", "shape")}
 
 Arrays = Mapping[str, ZarrArray]
 
 
-def check(update: str, arrays: Arrays) -> None:
-    """Make sure that an update is known and has its arrays.
+def check_arrays(update: str, arrays: Arrays) -> None:
+    """Check that an update is known, and that it has its arrays.
 
     Raises:
-        LegacyError: It isn't, or hasn't.
+        LegacyError: The update isn't known, or its arrays aren't the ones that it needs.
     """
     if update == "dense" or (update == "low-rank" and VALUE in arrays):
         wanted: tuple[str, ...] = (VALUE,)
     elif update in _NUMBERS:
-        wanted = (*_NUMBERS[update], *_PLACES.get(update, ()))
+        wanted = (*_NUMBERS[update], *_INDICES.get(update, ()))
     else:
         raise LegacyError(
             f"the update {update[:60]!r} isn't one of git-theta 0.2",
@@ -51,10 +51,10 @@ def dtype_after(update: str, arrays: Arrays, base: np.dtype[Any]) -> np.dtype[An
     return np.result_type(base, *(numpy_dtype(arrays[name].spec.dtype) for name in names))
 
 
-def apply(update: str, arrays: Arrays, base: NDArray[Any]) -> NDArray[Any]:
-    """The new value, with the earlier one's shape.
+def apply_update(update: str, arrays: Arrays, base: NDArray[Any]) -> NDArray[Any]:
+    """The new value, of the earlier value's shape.
 
-    Sums and products are those of IEEE numbers, element by element, as in git-theta 0.2. The product of two
+    Sums and products are rounded as IEEE says, element by element, as in git-theta 0.2. The product of two
     matrices is numpy's, whose last bits depend on the machine, there and here.
 
     Raises:
@@ -63,7 +63,7 @@ def apply(update: str, arrays: Arrays, base: NDArray[Any]) -> NDArray[Any]:
     import numpy as np
 
     dtype = dtype_after(update, arrays, base.dtype)
-    # NaNs and overflows are as good as other values.
+    # NaNs and overflows are values like any others here.
     with np.errstate(all="ignore"):
         if VALUE in arrays:
             value = np.add(_fitting(arrays[VALUE], base), base, dtype=dtype)
@@ -89,23 +89,23 @@ def _fitting(array: ZarrArray, base: NDArray[Any]) -> NDArray[Any]:
 
 
 def _scattered(arrays: Arrays, base: NDArray[Any]) -> NDArray[Any]:
-    """The differences in their places: a matrix of one row, compressed by rows."""
+    """The differences at their indices: a matrix of one row, compressed by rows."""
     import numpy as np
 
     shape, bounds = arrays["shape"].read().tolist(), arrays["indptr"].read().tolist()
     if shape != list(base.shape):
         raise _misfit(shape, base)
-    numbers, places = arrays["data"].read(), arrays["indices"].read()
-    if numbers.ndim != 1 or numbers.shape != places.shape or places.dtype.kind not in "iu":
-        raise LegacyError("a sparse update doesn't have as many values as places")
-    if len(bounds) != 2 or not 0 == bounds[0] <= bounds[1] <= len(places):
+    elements, indices = arrays["data"].read(), arrays["indices"].read()
+    if elements.ndim != 1 or elements.shape != indices.shape or indices.dtype.kind not in "iu":
+        raise LegacyError("a sparse update doesn't have as many values as indices")
+    if len(bounds) != 2 or not 0 == bounds[0] <= bounds[1] <= len(indices):
         raise LegacyError("a sparse update doesn't have one row")
-    numbers, places = numbers[: bounds[1]], places[: bounds[1]]
-    if len(places) and not 0 <= int(places.min()) <= int(places.max()) < base.size:
-        raise LegacyError("a sparse update has a place outside the value")
-    out: NDArray[Any] = np.zeros(base.size, numbers.dtype)
-    # A place may be there twice; the values are added up in order.
-    np.add.at(out, places.astype(np.intp), numbers)
+    elements, indices = elements[: bounds[1]], indices[: bounds[1]]
+    if len(indices) and not 0 <= int(indices.min()) <= int(indices.max()) < base.size:
+        raise LegacyError("a sparse update has an index outside the value")
+    out: NDArray[Any] = np.zeros(base.size, elements.dtype)
+    # An index may occur twice; the values are added up in order.
+    np.add.at(out, indices.astype(np.intp), elements)
     return out.reshape(base.shape)
 
 

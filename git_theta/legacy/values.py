@@ -1,4 +1,4 @@
-"""Values of parameters: the arrays that are stored now, applied to what they were made from."""
+"""Values of parameters: each is a whole value, or updates on top of one."""
 
 from __future__ import annotations
 
@@ -6,34 +6,34 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from git_theta.legacy.metadata import DTYPES, LegacyError, LegacyParameter, Path, parse
-from git_theta.legacy.update_arrays import Get, read
-from git_theta.legacy.updates import VALUE, Arrays, apply, check, dtype_after
+from git_theta.legacy.metadata import DTYPES, KeyPath, LegacyError, LegacyParameter, parse_metadata
+from git_theta.legacy.update_arrays import ObjectPath, read_arrays
+from git_theta.legacy.updates import VALUE, Arrays, apply_update, check_arrays, dtype_after
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: Updates on top of each other.
+#: A parameter has no more updates on top of each other than this.
 _MAX_CHAIN = 4096
 
-#: Gives the metadata of the same file at a commit.
-Earlier = Callable[[str], bytes]
+#: Reads the metadata of the same file at a commit; raises LookupError where there's none.
+MetadataAt = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class LegacyValue:
     """A parameter's value, which isn't read yet.
 
     Attributes:
         name: For messages.
         chain: The parameter's versions, the newest first; only the last is a whole value.
-        get: Gives Git LFS objects.
+        object_path: Finds Git LFS objects.
     """
 
     name: str
     chain: Sequence[LegacyParameter]
-    get: Get
+    object_path: ObjectPath
 
     def spec(self) -> TensorSpec:
         """Dtype and shape: an update in a wider dtype widens the value, whatever the metadata says.
@@ -67,40 +67,43 @@ class Value:
         for stored in reversed(updates):
             if stored.spec.shape != value.shape:
                 raise LegacyError(f"an update changes the shape of parameter {self.name!r}")
-            value = apply(stored.update, self._arrays(stored), value)
+            value = apply_update(stored.update, self._arrays(stored), value)
         return value
 
-    def _arrays(self, stored: LegacyParameter) -> Arrays:
-        arrays = read(stored, self.get)
-        check(stored.update, arrays)
+    def _arrays(self, parameter: LegacyParameter) -> Arrays:
+        arrays = read_arrays(parameter, self.object_path)
+        check_arrays(parameter.update, arrays)
         return arrays
 
 
-def values(data: bytes, get: Get, earlier: Earlier | None) -> dict[Path, Value]:
+def read_values(
+    data: bytes, object_path: ObjectPath, metadata_at: MetadataAt | None
+) -> dict[KeyPath, LegacyValue]:
     """The values of all parameters of a version, in order.
 
     Args:
         data: The version's metadata.
-        get: Gives Git LFS objects.
-        earlier: Gives earlier metadata, if there's any.
+        object_path: Finds Git LFS objects.
+        metadata_at: Reads earlier metadata; `None` if there's none.
 
     Raises:
-        LegacyError: Metadata is malformed, or what an update applies to isn't there.
+        LegacyError: Metadata is malformed, or the version that an update applies to isn't there.
     """
-    known: dict[str, Mapping[Path, LegacyParameter]] = {}
+    known: dict[str, Mapping[KeyPath, LegacyParameter]] = {}
 
-    def at(commit: str) -> Mapping[Path, LegacyParameter]:
+    def parameters_at(commit: str) -> Mapping[KeyPath, LegacyParameter]:
         if commit not in known:
-            known[commit] = parse(_blob(commit, earlier))
+            known[commit] = parse_metadata(_read_metadata(commit, metadata_at))
         return known[commit]
 
     return {
-        path: Value("/".join(path), _chain(path, stored, at), get) for path, stored in parse(data).items()
+        path: LegacyValue("/".join(path), _chain(path, parameter, parameters_at), object_path)
+        for path, parameter in parse_metadata(data).items()
     }
 
 
 def _chain(
-    path: Path, stored: LegacyParameter, at: Callable[[str], Mapping[Path, LegacyParameter]]
+    path: KeyPath, stored: LegacyParameter, parameters_at: Callable[[str], Mapping[KeyPath, LegacyParameter]]
 ) -> Sequence[LegacyParameter]:
     chain = [stored]
     while chain[-1].update != "dense":
@@ -108,7 +111,7 @@ def _chain(
         name = "/".join(path)
         if not commit:
             raise LegacyError(f"parameter {name!r} is an update of nothing")
-        before = at(commit).get(path)
+        before = parameters_at(commit).get(path)
         if before is None:
             raise LegacyError(f"parameter {name!r} is an update of one that commit {commit} doesn't have")
         chain.append(before)
@@ -117,10 +120,10 @@ def _chain(
     return chain
 
 
-def _blob(commit: str, earlier: Earlier | None) -> bytes:
+def _read_metadata(commit: str, metadata_at: MetadataAt | None) -> bytes:
     try:
-        if earlier is not None:
-            return earlier(commit)
+        if metadata_at is not None:
+            return metadata_at(commit)
     except LookupError:
         pass
     raise LegacyError(

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from git_theta.legacy.blosc import MOST_PER_BYTE, decompress
+from git_theta.legacy.blosc import MAX_RATIO, decompress_blosc
 from git_theta.legacy.metadata import LegacyError
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = ".zarray"
 _MAX_DESCRIPTION = 1 << 16
-#: An array whose chunks are missing may have this many bytes; a lie could claim any number.
-_MOST_ZEROS = 1 << 30
+#: Bytes of the largest array whose chunks may all be missing: a made-up shape could claim any number.
+_MAX_ZEROS = 1 << 30
 
 _KEY = re.compile(r"\d{1,19}(?:\.\d{1,19})*", re.ASCII)
 
@@ -40,7 +40,7 @@ _DTYPES = {
     "<c16": "C128",
 }
 
-#: What all of git-theta 0.2's arrays have in common.
+#: Settings that all arrays of git-theta 0.2 have in common.
 _FIXED = {"zarr_format": 2, "order": "C", "filters": None, "dimension_separator": ".", "fill_value": None}
 
 
@@ -50,8 +50,8 @@ class ZarrArray:
 
     Attributes:
         spec: Dtype and shape.
-        chunk: Dtype and shape of each chunk; those at the edges are filled up.
-        chunks: Place in the grid, separated by dots → compressed bytes. Missing ones are zeros.
+        chunk: Dtype and shape of each chunk; chunks at the edges are padded.
+        chunks: Indices in the grid, joined by dots → compressed bytes. Missing chunks are zeros.
     """
 
     spec: TensorSpec
@@ -59,7 +59,7 @@ class ZarrArray:
     chunks: Mapping[str, bytes]
 
     def read(self) -> NDArray[Any]:
-        """The array.
+        """Decompress the array.
 
         Raises:
             LegacyError: A chunk is damaged or outside the grid, or there's no memory for all.
@@ -67,7 +67,7 @@ class ZarrArray:
         import numpy as np
 
         dtype = numpy_dtype(self.spec.dtype)
-        if self.spec.nbytes > MOST_PER_BYTE * sum(map(len, self.chunks.values())) + _MOST_ZEROS:
+        if self.spec.nbytes > MAX_RATIO * sum(map(len, self.chunks.values())) + _MAX_ZEROS:
             raise LegacyError(f"an array of shape {list(self.spec.shape)} is larger than its chunks can be")
         try:
             out: NDArray[Any] = np.zeros(self.spec.shape, dtype)
@@ -75,13 +75,13 @@ class ZarrArray:
             raise LegacyError(f"no memory for an array of shape {list(self.spec.shape)}") from error
         for key, frame in self.chunks.items():
             begins = list(self._begins(key))
-            chunk = decompress(frame, self.chunk.nbytes).view(dtype).reshape(self.chunk.shape)
+            chunk = decompress_blosc(frame, self.chunk.nbytes).view(dtype).reshape(self.chunk.shape)
             ends = [begin + size for begin, size in zip(begins, self.chunk.shape, strict=True)]
             # numpy cuts the slice of `out` at its edge; the chunk has to be cut alike.
             place: tuple[Any, ...] = (*map(slice, begins, ends), ...)
-            part = out[place]
-            inside: tuple[Any, ...] = (*map(slice, part.shape), ...)
-            part[...] = chunk[inside]
+            target = out[place]
+            inside: tuple[Any, ...] = (*map(slice, target.shape), ...)
+            target[...] = chunk[inside]
         return out
 
     def _begins(self, key: str) -> Iterator[int]:
@@ -99,11 +99,11 @@ class ZarrArray:
             yield begin
 
 
-def parse(members: Mapping[str, bytes]) -> ZarrArray:
-    """The array that's in a folder of files.
+def parse_zarr(members: Mapping[str, bytes]) -> ZarrArray:
+    """Read an array from the files of its folder.
 
     Args:
-        members: Name → content.
+        members: Name of a file → its content.
 
     Raises:
         LegacyError: It isn't an array as git-theta 0.2 wrote.
@@ -119,8 +119,8 @@ def parse(members: Mapping[str, bytes]) -> ZarrArray:
         if odd:
             raise ValueError(f"unexpected {', '.join(odd)}")
         dtype = _DTYPES[given["dtype"]]
-        spec = TensorSpec(dtype, _whole(given["shape"]))
-        chunk = TensorSpec(dtype, _whole(given["chunks"]))
+        spec = TensorSpec(dtype, _parse_shape(given["shape"]))
+        chunk = TensorSpec(dtype, _parse_shape(given["chunks"]))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         reason = f"unknown {error}" if isinstance(error, KeyError) else str(error)
         raise LegacyError(f"this isn't an array as git-theta 0.2 wrote: {reason[:200]}") from error
@@ -129,7 +129,7 @@ def parse(members: Mapping[str, bytes]) -> ZarrArray:
     return ZarrArray(spec, chunk, {key: data for key, data in members.items() if key != _DESCRIPTION})
 
 
-def _whole(sizes: Any) -> tuple[int, ...]:
+def _parse_shape(sizes: Any) -> tuple[int, ...]:
     if not isinstance(sizes, list) or not all(type(size) is int for size in sizes):
         raise ValueError("a shape isn't a list of whole numbers")
     return tuple(sizes)

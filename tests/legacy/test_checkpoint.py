@@ -19,7 +19,7 @@ from git_theta import formats, legacy
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.formats.split import split
 from git_theta.legacy import LegacyError
-from git_theta.legacy.metadata import parse
+from git_theta.legacy.metadata import parse_metadata
 from git_theta.model.strided import gather
 from git_theta.model.tensor import numpy_dtype
 
@@ -166,7 +166,7 @@ def test_an_unknown_update(tmp_path: Path) -> None:
 def test_missing_and_damaged_objects(tmp_path: Path) -> None:
     shutil.copytree(FIXTURES / "objects", tmp_path / "objects")
     data, target = VERSIONS["0"][1], tmp_path / "model.pt"
-    path = tmp_path / "objects" / list(parse(data).values())[-1].oid
+    path = tmp_path / "objects" / list(parse_metadata(data).values())[-1].oid
     whole = path.read_bytes()
 
     def restore() -> None:
@@ -198,7 +198,7 @@ def test_altered_objects_are_refused_or_read(data: st.DataObject, tmp_path: Path
     """Whatever is in an object that has the right digest: a value or a clear error, nothing else."""
     version = data.draw(st.sampled_from(sorted(VERSIONS)))
     text = VERSIONS[version][1]
-    oid = data.draw(st.sampled_from([stored.oid for stored in parse(text).values()]))
+    oid = data.draw(st.sampled_from([stored.oid for stored in parse_metadata(text).values()]))
     content = bytearray(get(oid).read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))

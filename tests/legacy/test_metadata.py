@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from git_theta import legacy
 from git_theta.legacy import LegacyError
-from git_theta.legacy.metadata import parse
+from git_theta.legacy.metadata import parse_metadata
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "legacy02"
 BLOBS = {path.name: path.read_bytes() for path in sorted(FIXTURES.rglob("*.json"))}
@@ -32,9 +32,9 @@ def leaf(tensor: dict[str, Any] | None = None, lfs: dict[str, Any] | None = None
 def test_real_files() -> None:
     for data in BLOBS.values():
         assert legacy.is_metadata(data)
-        for stored in parse(data).values():
+        for stored in parse_metadata(data).values():
             assert (FIXTURES / "objects" / stored.oid).stat().st_size == stored.size
-    assert list(parse(BLOBS["m.msgpack.json"])) == [
+    assert list(parse_metadata(BLOBS["m.msgpack.json"])) == [
         ("params", "Dense_0", "bias"),
         ("params", "Dense_0", "kernel"),
         ("params", "a/b", "x"),
@@ -46,7 +46,7 @@ def test_real_files() -> None:
     ("text", "shape"), [("()", ()), ("(3,)", (3,)), ("(0, 3)", (0, 3)), ("(1, 2, 3)", (1, 2, 3))]
 )
 def test_shapes(text: str, shape: tuple[int, ...]) -> None:
-    assert parse(leaf({"shape": text}))["w",].spec.shape == shape
+    assert parse_metadata(leaf({"shape": text}))["w",].spec.shape == shape
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_anything_else(data: bytes) -> None:
     assert not legacy.is_metadata(data)
     if data != b"{}":
         with pytest.raises(LegacyError):
-            parse(data)
+            parse_metadata(data)
 
 
 @settings(max_examples=200, deadline=None)
@@ -103,7 +103,7 @@ def test_altered_metadata_is_refused_or_read(name: str, data: st.DataObject) -> 
         altered[at : at + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=3))
     text = bytes(altered)
     try:
-        found = parse(text).values()
+        found = parse_metadata(text).values()
     except LegacyError:
         assert not legacy.is_metadata(text)
     else:

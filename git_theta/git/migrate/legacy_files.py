@@ -52,11 +52,11 @@ def needed_objects(data: bytes, metadata_at: MetadataAt) -> dict[str, int]:
     An update needs the version that it was made from. Where that can't be read, its objects aren't listed:
     restoring the file will fail then, with a reason.
     """
-    from git_theta.legacy.metadata import LegacyError, parse
+    from git_theta.legacy.metadata import LegacyError, parse_metadata
 
     known: dict[str, Mapping[tuple[str, ...], LegacyParameter]] = {}
     found: dict[str, int] = {}
-    for name, stored in parse(data).items():
+    for name, stored in parse_metadata(data).items():
         seen = set[str]()
         while True:
             found[stored.oid] = stored.size
@@ -64,7 +64,7 @@ def needed_objects(data: bytes, metadata_at: MetadataAt) -> dict[str, int]:
                 break
             seen.add(stored.last_commit)
             try:
-                versions = known.get(stored.last_commit) or parse(metadata_at(stored.last_commit))
+                versions = known.get(stored.last_commit) or parse_metadata(metadata_at(stored.last_commit))
             except (LookupError, LegacyError):
                 break
             known[stored.last_commit] = versions
