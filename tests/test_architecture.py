@@ -121,6 +121,12 @@ def _reached(module: str) -> frozenset[str]:
     return frozenset(seen)
 
 
+@pytest.mark.parametrize("module", MODULES)
+def test_the_current_folder_stays(module: str) -> None:
+    """Relative paths that a user gave are right at any time, in any thread. Git is run in folders instead."""
+    assert "chdir" not in MODULES[module].read_text()
+
+
 def test_the_filter_starts_without_heavy_modules() -> None:
     code = "import sys, git_theta.git.drivers.filter_main; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 
 import click
@@ -74,14 +73,12 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
         raise UsageError("--epsilon is for lossy updates, such as --update-type quantized")
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
-    source = data.absolute() if data else None
     git = Git()
     path = from_top(git, model)
-    os.chdir(Repository(git).root)
-    repository = Repository(Git())
+    repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
-        if source and isinstance(update, FromData):
-            outcome = sideload(workspace, path, update, source)
+        if data and isinstance(update, FromData):
+            outcome = sideload(workspace, path, update, data)
         else:
             assert isinstance(update, Lossy)  # noqa: S101
             outcome = store_nearly(workspace, path, update, epsilon or _DEFAULT_EPSILON)

@@ -37,7 +37,7 @@ def command(paths: tuple[str, ...]) -> None:
 
 
 def at_top(paths: Sequence[str]) -> tuple[Repository, list[str]]:
-    """Go to the top of the work tree; returns the repository, and the paths from there.
+    """The repository with Git at the top of the work tree, and the paths from there.
 
     Raises:
         UsageError: A path has no tracked checkpoint, or isn't in the work tree.
@@ -45,12 +45,11 @@ def at_top(paths: Sequence[str]) -> tuple[Repository, list[str]]:
     git = Git()
     prefix = git.line("rev-parse", "--show-prefix")
     wanted = [_from_top(prefix, path) for path in paths]
-    os.chdir(Repository(git).root)
-    repository = Repository(Git())
+    repository = Repository(git).at_top()
     for path, name in zip(paths, wanted, strict=True):
         if not repository.git.run("ls-files", "--", f":(attr:filter=theta,top,literal){name}"):
             raise UsageError(f"{path} has no tracked checkpoint", "`git theta ls-files` lists them")
-        if name and not os.path.lexists(name):
+        if name and not os.path.lexists(repository.git.path(name)):
             raise UsageError(
                 f"{path} isn't in the work tree", f"get it back with: git checkout -- {shlex.quote(path)}"
             )
@@ -61,7 +60,7 @@ def write(repository: Repository, choice: CheckpointChoice) -> None:
     """Write what is chosen, and say what was done.
 
     Args:
-        repository: The current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         choice: The files.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -38,8 +37,7 @@ def command(path: str | None) -> int:
     """
     repository = Repository(Git())
     name = only_conflict(repository) if path is None else from_top(repository.git, path)
-    os.chdir(repository.root)
-    repository = Repository(Git())
+    repository = repository.at_top()
     with Workspace(repository) as workspace:
         say = painter(repository, terminal=sys.stdout.isatty())
         versions = sides(repository, workspace.cleaners, name)

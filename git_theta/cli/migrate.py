@@ -110,8 +110,7 @@ def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **h
         raise UsageError("branches and tags are for --rewrite", "without it, the next commit is prepared")
     if request.names and request.everything:
         raise UsageError("--everything goes without names of branches and tags")
-    os.chdir(Repository(Git()).root)
-    with Workspace(Repository(Git())) as workspace:
+    with Workspace(Repository(Git()).at_top()) as workspace:
         summary = migrate(workspace, request)
     _report(request, summary)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
 from git_theta.cli.render import plural, printable
@@ -59,8 +57,7 @@ def command(
         raise UsageError("--versions decides nothing, so it goes without a strategy")
     git = Git()
     path = from_top(git, model)
-    os.chdir(Repository(git).root)
-    repository = Repository(Git())
+    repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
         found = sides(repository, workspace.cleaners, path)
         if versions:

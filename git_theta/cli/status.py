@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from typing import Any
 
@@ -38,8 +37,7 @@ def command(as_json: bool) -> None:
 
     Nothing is stored. A file that was read before and hasn't changed costs no reading.
     """
-    os.chdir(Repository(Git()).root)
-    repository = Repository(Git())
+    repository = Repository(Git()).at_top()
     with closing(KnownFiles(repository)) as known_files:
         found = list(file_states(repository, known_files))
     if as_json:

@@ -32,7 +32,7 @@ class FilterProcess:
     """Answers Git's requests about the files of one command.
 
     Args:
-        repository: The repository; the current folder is the top of the work tree.
+        repository: The repository, with Git at the top of its work tree.
         writer: Packets to Git.
     """
 

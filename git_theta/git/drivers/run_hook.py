@@ -44,8 +44,7 @@ def _write() -> None:
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
         return
-    os.chdir(repository.root)
-    repository = Repository(Git())
+    repository = repository.at_top()
     with closing(KnownFiles(repository)) as known_files:
         pending = pending_files(repository)
         if repository.settings.lazy:

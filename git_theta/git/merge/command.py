@@ -102,8 +102,7 @@ def _several(git: Git, parents: octopus.Parents, rules: str, options: MergeOptio
         raise UsageError("--no-commit isn't for several branches", "merge one after the other")
     if options.fast_forward:
         raise UsageError(f"{len(parents.branches)} branches can't be merged by a fast-forward")
-    os.chdir(Repository(git).root)
-    repository = Repository(Git())
+    repository = Repository(git).at_top()
     made = octopus.merge(
         repository,
         parents,
@@ -116,6 +115,7 @@ def _several(git: Git, parents: octopus.Parents, rules: str, options: MergeOptio
     # Git moves the work tree and the index along, and refuses where that would overwrite something.
     code = subprocess.call(
         ["git", "merge", "--ff-only", "--quiet", made.commit],
+        cwd=repository.root,
         env={**os.environ, "GIT_REFLOG_ACTION": action},
     )
     if code == 0:

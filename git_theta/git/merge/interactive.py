@@ -46,7 +46,7 @@ def decide(workspace: Workspace, versions: ConflictVersions, ask: Ask, say: Say)
     """Let the user decide about a file in conflict; returns whether it's written and staged.
 
     Args:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         versions: The file.
         ask: Asks for a line.
         say: Shows lines.
@@ -88,7 +88,7 @@ def ask(
     """Ask the user, in the middle of a git command, how to merge a file.
 
     Args:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         path: The file, from there.
         base: The merge base; `None` if there's none.
         ours: Our version.

@@ -101,7 +101,7 @@ def merge(
     """Make a merge commit. No branch, nothing in the index and nothing in the work tree changes.
 
     Args:
-        repository: The current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         parents: What to merge.
         rules: As the variable `GIT_THETA_MERGE` has them.
         message: Of the commit; empty for one as Git writes it.

@@ -82,7 +82,7 @@ class RepositoryBackend:
     """See `git_theta.mergetool.backend.Backend`.
 
     Attributes:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         store: Where previews go.
         path: The file, from the top.
         base: The merge base; `None` if there's none.

@@ -110,7 +110,7 @@ def resolve(
     """Merge again with more rules. Without conflicts, the result is written and staged.
 
     Args:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         versions: The file.
         rules: For parameters that they name.
         otherwise: For what would be in conflict without them.
@@ -119,7 +119,7 @@ def resolve(
         ThetaError: The file can't be merged or written; nothing has changed then.
     """
     path, repository, known_files = versions.path, workspace.repository, workspace.known_files
-    with work_file(path) as file:
+    with work_file(repository.git.path(path)) as file:
         _check_ours(repository, known_files, versions, file)
         with progress(f"merging {path}", versions.ours.size) as advance:
             merged = merger_of(workspace, path, advance).merge(
@@ -175,13 +175,13 @@ def write_versions(repository: Repository, known_files: KnownFiles, versions: Co
     """
     stem, suffix = os.path.splitext(versions.path)
     names = {f"{stem}.{name}{suffix}": manifest for name, manifest in versions.versions.items()}
-    taken = [name for name in names if os.path.lexists(name)]
+    taken = [name for name in names if os.path.lexists(repository.git.path(name))]
     if taken:
         raise GitError(f"{taken[0]} exists already", "move it away first")
     objects = (manifest.objects() for manifest in names.values())
     ensure_objects(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
     for name, manifest in names.items():
-        with Replacement(name) as new:
+        with Replacement(repository.git.path(name)) as new:
             smudge(repository, known_files, manifest, new.handle)
             new.commit()
     return list(names)

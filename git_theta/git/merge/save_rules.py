@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ def remember(repository: Repository, path: str, rules: Sequence[MergeRule], plac
     """Keep rules for a file.
 
     Args:
-        repository: The current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         path: The file, from the top.
         rules: Without paths.
         place: A key of `IN_FILE` or `IN_GIT`.
@@ -45,9 +44,10 @@ def remember(repository: Repository, path: str, rules: Sequence[MergeRule], plac
         for rule in own:
             repository.git.run("config", "--local", "--add", "theta.mergeRule", str(rule))
         return "Added to git config theta.mergeRule."
-    if os.path.islink(TRACKED) or os.path.islink(os.path.dirname(TRACKED)):
+    file = repository.git.folder / TRACKED
+    if file.is_symlink() or file.parent.is_symlink():
         raise UsageError(f"{TRACKED} is a link; nothing is written")
-    return _add(Path(TRACKED), own)
+    return _add(file, own)
 
 
 def _add(file: Path, rules: tuple[MergeRule, ...]) -> str:

@@ -32,7 +32,7 @@ class SideFiles:
     Each file is opened once, and read as far as its parameters are asked for. Threads may share it.
 
     Args:
-        repository: The current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -60,7 +60,7 @@ class SideFiles:
         return found
 
     def _open(self, path: str) -> _Parameters:
-        with work_file(os.path.realpath(path)) as file:
+        with work_file(os.path.realpath(self._repository.git.path(path))) as file:
             data = file.data if file else None
         manifest = self._committed(path) if data is None else parse_if_manifest(data)
         if manifest is None:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
+from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.remotes import connected, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
@@ -63,17 +64,18 @@ def fetch_absent(store: LocalStore, wanted: Mapping[str, int], fetchers: Iterabl
         )
 
 
-def work_tree_fetcher(paths: Mapping[str, Iterable[bytes]]) -> LfsFetcher:
+def work_tree_fetcher(git: Git, paths: Mapping[str, Iterable[bytes]]) -> LfsFetcher:
     """A fetcher of objects that are files of the work tree: `git lfs prune` removes older copies of those.
 
     Args:
+        git: Git at the top of the work tree.
         paths: Oid of an object → paths at which its file may be.
     """
 
     def fetch_some(wanted: Sequence[RemoteObject], store: LocalStore) -> None:
         for each in wanted:
             for path in paths.get(each.oid, ()):
-                with work_file(os.fsdecode(path)) as file:
+                with work_file(git.path(os.fsdecode(path))) as file:
                     if file and len(file.data) == each.size and _sha256(file.data) == each.oid:
                         store.put(chunks(file.data))
                         break

@@ -57,7 +57,7 @@ class Migration:
     """A migration that may begin.
 
     Attributes:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         git: Git in the repository, without replaced objects.
         request: The conversion.
         history: The commits that it's about.
@@ -141,7 +141,8 @@ class Migration:
         """Fail if an attributes file that is to be made is in the work tree already."""
         folders = self.plan.selections[head.oid].edits.keys()
         new = folders - dict(self.history.attribute_files(head.tree)).keys()
-        refuse_untracked(f"{folder}/.gitattributes" if folder else ".gitattributes" for folder in new)
+        paths = (f"{folder}/.gitattributes" if folder else ".gitattributes" for folder in new)
+        refuse_untracked(self.git, paths)
 
     def _check_sizes(self, blobs: Mapping[str, FileBlob]) -> None:
         if self.request.target != "plain" or self.request.force:
@@ -162,7 +163,7 @@ class Migration:
         repository = self.workspace.repository
         lfs = {oid: size for blob in survey.blobs.values() for oid, size in blob.lfs.items()}
         paths = {blob.pointer.oid: self.plan.paths[oid] for oid, blob in survey.blobs.items() if blob.pointer}
-        fetch_absent(self.lfs, lfs, [work_tree_fetcher(paths), server_fetcher(repository)])
+        fetch_absent(self.lfs, lfs, [work_tree_fetcher(self.git, paths), server_fetcher(repository)])
         if survey.absent:
             ensure_objects(repository, survey.absent)
 

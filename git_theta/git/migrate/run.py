@@ -35,7 +35,7 @@ def migrate(workspace: Workspace, request: MigrationRequest) -> MigrationSummary
     Until the very end, nothing is changed that anyone could see.
 
     Args:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         request: The conversion.
 
     Raises:

@@ -72,17 +72,19 @@ def refuse_changes(git: Git, objects: GitObjects) -> None:
 def _is_unsmudged(git: Git, objects: GitObjects, path: bytes) -> bool:
     oid = git.line("rev-parse", "-q", "--verify", ":" + os.fsdecode(path))
     stored = read_file_blob(objects, oid, path, manifests=False)
-    return stored.kind == "theta-0.2" or (stored.kind != "plain" and _file_is(path, objects.read(oid).data))
+    if stored.kind in ("theta-0.2", "plain"):
+        return stored.kind == "theta-0.2"
+    return _file_is(git, path, objects.read(oid).data)
 
 
-def refuse_untracked(paths: Iterable[str]) -> None:
+def refuse_untracked(git: Git, paths: Iterable[str]) -> None:
     """Fail if a file that is to be made is there already, unknown to Git.
 
     Raises:
         UsageError: There's one.
     """
     for path in paths:
-        if os.path.lexists(path):
+        if os.path.lexists(git.path(path)):
             raise UsageError(f"{printable(path)} isn't committed", f"git add {path}, and commit it")
 
 
@@ -93,7 +95,7 @@ class TreeSwitch:
         written: Files that were pointers or manifests, and have their content now.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Told about files whose manifest changes.
         objects: The repository's objects.
         converter: Reads the content of files.
@@ -130,7 +132,7 @@ class TreeSwitch:
         listed = list(wanted)
         self._sparse = _sparse(self._git) if listed else frozenset()
         files = [change for change in listed if not change.is_attributes]
-        before = {change.path: status for change in files if (status := _status(change.path))}
+        before = {change.path: status for change in files if (status := _status(self._git, change.path))}
         refuse_changes(self._git, self._objects)
         self._stage((change, change.new) for change in listed)
         try:
@@ -146,7 +148,7 @@ class TreeSwitch:
                 if status:
                     stats[change.path] = status
         oids = {change.path: change.new[1] for change in files if change.path in stats}
-        refresh_stats(self._git, self._index, Path.cwd(), oids, stats=stats)
+        refresh_stats(self._git, self._index, self._git.folder, oids, stats=stats)
 
     def _stage(self, entries: Iterable[tuple[FileChange, tuple[str, str]]]) -> None:
         lines, sparse = [], []
@@ -166,7 +168,7 @@ class TreeSwitch:
         for change in files:
             if not change.new[1]:
                 with suppress(FileNotFoundError):
-                    os.unlink(change.path)
+                    os.unlink(self._git.path(os.fsdecode(change.path)))
 
     def _update_file(self, change: FileChange, before: os.stat_result | None) -> os.stat_result | None:
         """The stat of a file that has the new blob's content; `None` if only Git can find out.
@@ -178,7 +180,7 @@ class TreeSwitch:
         path = os.fsdecode(change.path)
         if before is None or not stat.S_ISREG(before.st_mode):
             return None
-        if old.kind != "plain" and _file_is(change.path, self._objects.read(change.old[1]).data):
+        if old.kind != "plain" and _file_is(self._git, change.path, self._objects.read(change.old[1]).data):
             try:
                 status = self._write(path, self._converter.content(change.old[1], old), before.st_mode)
             except ThetaError as error:
@@ -187,7 +189,7 @@ class TreeSwitch:
             self.written.append(path)
         elif old.kind == "theta-0.2" or before.st_size != (new.size or 0):
             return None
-        elif same_file(before, os.lstat(change.path)):
+        elif same_file(before, os.lstat(self._git.path(path))):
             status = before
         else:
             return None
@@ -197,7 +199,7 @@ class TreeSwitch:
         return status
 
     def _write(self, path: str, data: memoryview, mode: int) -> os.stat_result:
-        with Replacement(path, stat.S_IMODE(mode)) as new:
+        with Replacement(self._git.path(path), stat.S_IMODE(mode)) as new:
             with open(new.handle, "wb", closefd=False) as file:
                 for chunk in chunks(data):
                     file.write(chunk)
@@ -212,15 +214,16 @@ def _sparse(git: Git) -> frozenset[bytes]:
     return frozenset(record[2:] for record in listing if record.startswith(b"S "))
 
 
-def _status(path: bytes) -> os.stat_result | None:
+def _status(git: Git, path: bytes) -> os.stat_result | None:
     with suppress(OSError):
-        return os.lstat(path)
+        return os.lstat(git.path(os.fsdecode(path)))
     return None
 
 
-def _file_is(path: bytes, text: bytes) -> bool:
+def _file_is(git: Git, path: bytes, text: bytes) -> bool:
     """Whether a file has exactly that content."""
+    file = Path(git.path(os.fsdecode(path)))
     with suppress(OSError):
-        if os.lstat(path).st_size == len(text) <= 64 * IN_MEMORY:
-            return Path(os.fsdecode(path)).read_bytes() == text
+        if file.lstat().st_size == len(text) <= 64 * IN_MEMORY:
+            return file.read_bytes() == text
     return False

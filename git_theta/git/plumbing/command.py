@@ -25,6 +25,15 @@ class Git:
     cwd: Path | None = None
     env: Mapping[str, str] | None = None
 
+    @property
+    def folder(self) -> Path:
+        """The folder where Git runs."""
+        return self.cwd or Path.cwd()
+
+    def path(self, name: str) -> str:
+        """The path, for this process, of a file whose name is relative to the folder where Git runs."""
+        return name if self.cwd is None else os.path.join(self.cwd, name)
+
     def run(self, *args: str, stdin: bytes | None = None) -> bytes:
         """What `git ARGS…` prints.
 

@@ -243,7 +243,7 @@ def attribute_files(root: Path, git: Git) -> list[Path]:
     )
     found = [root / os.fsdecode(name) for name in sorted(set(listing.split(b"\0"))) if name]
     in_tree = [path for path in found if path.is_file() and not path.is_symlink()]
-    own = (git.cwd or Path.cwd()) / git.line("rev-parse", "--git-path", "info/attributes")
+    own = git.folder / git.line("rev-parse", "--git-path", "info/attributes")
     settings = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
     user = Path(git.config("core.attributesfile") or settings / "git" / "attributes").expanduser()
     # Git follows links to these two, though not to those in the work tree.

@@ -31,7 +31,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
     """The rules for a file, checked.
 
     Args:
-        repository: The current folder is the top of its work tree, or it's bare.
+        repository: The repository, with Git at the top of its work tree if it isn't bare.
         path: The file, from the top.
         environment: Environment variables.
 
@@ -83,10 +83,11 @@ def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
 
 def _tracked(repository: Repository) -> tuple[MergeRule, ...]:
     """The work tree's file; where there's no work tree, HEAD's."""
-    if os.path.isfile(TRACKED) and not os.path.islink(TRACKED):
-        with open(TRACKED, "rb") as file:
+    path = repository.git.path(TRACKED)
+    if os.path.isfile(path) and not os.path.islink(path):
+        with open(path, "rb") as file:
             return parse_toml(file.read(_MAX_CONFIG), "the file")
-    if os.path.lexists(TRACKED):
+    if os.path.lexists(path):
         raise UsageError("it isn't a regular file")
     with Blobs(repository.git.cwd) as blobs:
         data = blobs.read(f"HEAD:{TRACKED}", _MAX_CONFIG)

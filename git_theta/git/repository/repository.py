@@ -31,8 +31,7 @@ class Repository:
         text = self.git.line(
             "rev-parse", "--git-common-dir", "--git-dir", "--git-path", "index", "--git-path", "hooks"
         )
-        base = self.git.cwd or Path.cwd()
-        common, own, index, hooks = (base / part for part in text.split("\n"))
+        common, own, index, hooks = (self.git.folder / part for part in text.split("\n"))
         return common.resolve(), own.resolve(), index.resolve(), hooks
 
     @property
@@ -65,6 +64,14 @@ class Repository:
         if self.git.line("rev-parse", "--is-inside-work-tree") != "true":
             raise GitError("this needs a work tree, and the repository has none here")
         return Path(self.git.line("rev-parse", "--show-toplevel"))
+
+    def at_top(self) -> Repository:
+        """The same repository with Git at the top of the work tree, where paths of files start.
+
+        Raises:
+            GitError: The repository is bare.
+        """
+        return Repository(Git(self.root, self.git.env))
 
     @cached_property
     def settings(self) -> settings.Settings:

@@ -46,7 +46,7 @@ def _candidates(git: Git, name: str) -> list[str]:
 
 def _unknown(git: Git, name: str) -> UsageError:
     rev, colon, path = name.partition(":")
-    if os.path.isfile(os.path.join(git.cwd or ".", name)):
+    if os.path.isfile(git.path(name)):
         return UsageError(f"{name} isn't in Git yet", f"add it first: git add -- {shlex.quote(name)}")
     if colon and rev:
         check_revision(git, rev)

@@ -58,7 +58,7 @@ def check_out(
     from being written whose objects are here.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Told about each file that is written.
         choice: The files.
         say: Called with a line about what was fetched, if anything was.
@@ -85,7 +85,7 @@ def fetch_parameters(
     """Fetch only the objects that some parameters of the chosen files need; returns their number.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         choice: The files.
         params: Names, or patterns such as `encoder/*`; each must match a parameter of some file.
         say: Called with a line about what was fetched, if anything was.

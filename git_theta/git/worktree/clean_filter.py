@@ -29,7 +29,7 @@ class CleanFilter:
     """Cleans the files of one repository, one after the other.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Files that needn't be read again.
         cleaners: The cleaner for each path.
     """
@@ -66,7 +66,7 @@ class CleanFilter:
         self._blobs.close()
 
     def _clean_content(self, path: str | None, content: Iterable[memoryview]) -> bytes:
-        with work_file(path) as file:
+        with work_file(None if path is None else self._repository.git.path(path)) as file:
             if file and (is_manifest(file.data) or stand_in(file.data)):
                 # A file that hasn't been materialised is small: nothing is worth beginning early.
                 stream = self._drain(content, file)

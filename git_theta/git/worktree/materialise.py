@@ -58,7 +58,7 @@ def materialise(
     the manifest where it is, and doesn't keep the other files from being written.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Told about each file.
         pending: The files.
         progress: Called with the number of bytes of each finished parameter.
@@ -100,7 +100,7 @@ def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[Pen
     """Tracked files whose work-tree content is exactly the manifest that the index has.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         paths: Paths or folders from there; all when empty.
     """
     git = repository.git
@@ -114,7 +114,7 @@ def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[Pen
             path = os.fsdecode(name)
             if stage != "0" or not mode.startswith("100"):
                 continue
-            text = _manifest_text(path)
+            text = _manifest_text(git.path(path))
             if text is not None and blobs.read(oid) == text:
                 with suppress(ThetaError):
                     found.append(PendingFile(path, parse(text), text, oid))
@@ -137,37 +137,38 @@ def _write(
     repository: Repository, known_files: KnownFiles, item: PendingFile, progress: Callable[[int], object]
 ) -> os.stat_result | None:
     """Write one file; returns its stat, or `None` if it may not be replaced any more."""
-    if not _inside(item.path):
+    path = repository.git.path(item.path)
+    if not _inside(repository.git.folder, item.path):
         return None
-    if _manifest_text(item.path) != item.text:
-        return _written_by_a_hook(known_files, item)
-    mode = stat.S_IMODE(os.lstat(item.path).st_mode)
-    with Replacement(item.path, mode, folder=_temporary_folder(repository, item.path)) as new:
+    if _manifest_text(path) != item.text:
+        return _written_by_a_hook(known_files, path, item.manifest)
+    mode = stat.S_IMODE(os.lstat(path).st_mode)
+    with Replacement(path, mode, folder=_temporary_folder(repository, path)) as new:
         smudge(repository, known_files, item.manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)
         os.utime(new.handle, ns=(past, past))
-        if _manifest_text(item.path) != item.text:
+        if _manifest_text(path) != item.text:
             return None
         status = new.commit()
     known_files.remember(item.manifest, status)
     return status
 
 
-def _written_by_a_hook(known_files: KnownFiles, item: PendingFile) -> os.stat_result | None:
+def _written_by_a_hook(known_files: KnownFiles, path: str, manifest: Manifest) -> os.stat_result | None:
     """The stat of a file that is materialised already; `None` if it isn't.
 
     A hook does it in the middle of a rebase, for example, and renews the index too; but git goes on with
     the index that it has in memory, and writes that.
     """
-    with work_file(item.path) as file:
-        return file.status if file and known_files.manifest(file) == item.manifest else None
+    with work_file(path) as file:
+        return file.status if file and known_files.manifest(file) == manifest else None
 
 
-def _inside(path: str) -> bool:
+def _inside(top: Path, path: str) -> bool:
     """Whether the folder is really below the work tree, and no link has taken its place."""
-    top = os.path.realpath(".")
+    real = os.path.realpath(top)
     folder = os.path.dirname(path)
-    return os.path.realpath(folder or ".") == os.path.normpath(os.path.join(top, folder))
+    return os.path.realpath(os.path.join(real, folder)) == os.path.normpath(os.path.join(real, folder))
 
 
 def _temporary_folder(repository: Repository, path: str) -> str | Path:
@@ -188,16 +189,17 @@ def _refresh(
     stats = {os.fsencode(item.path): status for item, status in done}
     patched: set[bytes] = set()
     try:
-        patched = refresh_stats(repository.git, repository.index, Path.cwd(), files, stats=stats)
+        patched = refresh_stats(repository.git, repository.index, repository.git.folder, files, stats=stats)
     except (ThetaError, OSError) as error:
         # Only speed is lost: Git will clean the files again, and find them equal.
         explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))
-    _renew_times(
-        known_files, [(item, status) for item, status in done if os.fsencode(item.path) not in patched]
-    )
+    left = [(item, status) for item, status in done if os.fsencode(item.path) not in patched]
+    _renew_times(repository, known_files, left)
 
 
-def _renew_times(known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.stat_result]]) -> None:
+def _renew_times(
+    repository: Repository, known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.stat_result]]
+) -> None:
     """Set the time of files to now where the index has another blob, as after `git restore -s`.
 
     The file that the index knows may be back-dated to the same second, and be of the same size. Git would
@@ -206,7 +208,7 @@ def _renew_times(known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.
     """
     renewed = []
     for item, status in files:
-        with suppress(OSError), work_file(item.path) as file:
+        with suppress(OSError), work_file(repository.git.path(item.path)) as file:
             if file and same_file(file.status, status):
                 os.utime(file.handle)
                 renewed.append((item, os.fstat(file.handle)))

@@ -30,7 +30,7 @@ def sideload(workspace: Workspace, path: str, update: FromData, data: Path) -> U
     is stored, exactly: parameters that updates are given for as these updates and what is left to add.
 
     Args:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         path: The checkpoint, from there.
         update: The kind of update that the data is for.
         data: A checkpoint file or an adapter's folder.

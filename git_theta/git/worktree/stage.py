@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.remote.fetch import ensure_objects
@@ -26,7 +25,7 @@ def stage(
     """Put a manifest into the index for a file whose content is that already.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Told about the file.
         path: The file, from there.
         mode: As in the index, for example `100644`.
@@ -56,7 +55,7 @@ def write_and_stage(
     Either both are done or neither: whatever can fail comes before the file is replaced.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Told about the file.
         path: The file, from there.
         mode: As in the index.
@@ -69,7 +68,7 @@ def write_and_stage(
         ThetaError: The file can't be made, or the index is locked.
     """
     ensure_objects(repository, manifest.objects())
-    with Replacement(path) as new:
+    with Replacement(repository.git.path(path)) as new:
         smudge(repository, known_files, manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)
         os.utime(new.handle, ns=(past, past))
@@ -111,4 +110,4 @@ def _note_file(
     """Note in cache and index what the file is, so that neither reads it again."""
     known_files.remember(manifest, status)
     name = os.fsencode(path)
-    refresh_stats(repository.git, repository.index, Path.cwd(), {name: oid}, stats={name: status})
+    refresh_stats(repository.git, repository.index, repository.git.folder, {name: oid}, stats={name: status})

@@ -70,7 +70,7 @@ def file_states(repository: Repository, known_files: KnownFiles) -> Iterator[Fil
     """The state of every tracked file, in the order of their paths.
 
     Args:
-        repository: The repository; the current folder is the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
         known_files: Files that needn't be read again.
     """
     git = repository.git
@@ -108,7 +108,8 @@ def _state(
     if entry.sparse:
         found, changes = WorkState.SPARSE, None
     else:
-        found, changes = _compare(repository, known_files, entry.path, manifest, blob)
+        path = repository.git.path(entry.path)
+        found, changes = _compare(repository, known_files, path, manifest, blob)
     change = diff(old, manifest) if staged else None
     missing = sum(not repository.store.has(oid) for oid in manifest.oids())
     return FileState(entry.path, change or None, found, changes, missing)
@@ -117,11 +118,12 @@ def _state(
 def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[WorkState, Diff | None]:
     if entry.sparse:
         return WorkState.SPARSE, None
-    if not os.path.lexists(entry.path):
+    path = repository.git.path(entry.path)
+    if not os.path.lexists(path):
         return WorkState.DELETED, None
-    with work_file(entry.path) as file:
+    with work_file(path) as file:
         if file is None:
-            return (WorkState.SAME if os.path.isfile(entry.path) else WorkState.MODIFIED), None
+            return (WorkState.SAME if os.path.isfile(path) else WorkState.MODIFIED), None
         threads = repository.settings.thread_count
         now = fingerprint(file.data, threads, repository.store.temporary_file)
         return WorkState.MODIFIED, diff(None, now)

@@ -19,7 +19,7 @@ def store_nearly(workspace: Workspace, path: str, update: Lossy, epsilon: float)
     """Store the file in the work tree as a lossy update of its previous version, and write the result.
 
     Args:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         path: The checkpoint, from there.
         update: The lossy update, such as `quantized`.
         epsilon: The error bound that the user gave, positive.

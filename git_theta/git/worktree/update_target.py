@@ -42,7 +42,7 @@ class UpdateTarget:
     """The file, open for reading.
 
     Attributes:
-        workspace: The repository's parts; the current folder is the top of the work tree.
+        workspace: The repository's parts, with Git at the top of the work tree.
         path: The file, from there.
         previous: The version that updates apply to.
         file: The file.
@@ -127,7 +127,7 @@ class UpdateTarget:
         return self._result(manifest, written=changes)
 
     def _check_unchanged(self) -> None:
-        with work_file(self.path) as now:
+        with work_file(self.workspace.repository.git.path(self.path)) as now:
             same = now and self.file.unchanged() and now.status.st_ino == self.file.status.st_ino
         if not same:
             raise ThetaError(f"{self.path} was written to meanwhile", "try again when it's quiet")
@@ -147,7 +147,7 @@ def update_target(workspace: Workspace, path: str, previous: PreviousVersion) ->
     Raises:
         UsageError: There's no such file, or it holds another manifest than the previous version's.
     """
-    with work_file(path) as file:
+    with work_file(workspace.repository.git.path(path)) as file:
         if file is None:
             raise UsageError(
                 f"{path} isn't a file in the work tree", f"get it back: git checkout -- {shlex.quote(path)}"

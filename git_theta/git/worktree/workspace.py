@@ -16,7 +16,7 @@ class Workspace:
     after that.
 
     Args:
-        repository: The repository; the current folder must be the top of its work tree.
+        repository: The repository, with Git at the top of its work tree.
     """
 
     def __init__(self, repository: Repository) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from git_theta.errors import CorruptError, MissingObjectError
 from git_theta.git.migrate.lfs_objects import fetch_absent, verified_object, work_tree_fetcher
+from git_theta.git.plumbing.command import Git
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject
 
@@ -24,7 +25,7 @@ def test_absent_objects_come_from_the_nearest_place(tmp_path: Path, monkeypatch:
         asked.append(wanted)
 
     other = "0" * 64
-    fetchers = [work_tree_fetcher({OID: [b"nothing", b"work"], other: [b"work"]}), server]
+    fetchers = [work_tree_fetcher(Git(), {OID: [b"nothing", b"work"], other: [b"work"]}), server]
     with pytest.raises(MissingObjectError, match=other):
         fetch_absent(store, {OID: 5, other: 5}, fetchers)
     assert asked == [[RemoteObject(other, 5)]]
