@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from git_theta.merge.execute import Merged
+from git_theta.merge.outcome import Merged
 from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry
 

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.errors import UsageError
-from git_theta.merge.execute import Merged
-from git_theta.merge.plan import Conflict, Step, Taken
+from git_theta.merge.outcome import Conflict, Merged, ParameterPlan, Taken
 from git_theta.model.parameter_names import matches
 from git_theta.report.fold import Folded, fold, natural
 from git_theta.report.merge_summary import conflict_name
@@ -36,7 +35,7 @@ class Item:
     number: int
     title: str
     names: tuple[str, ...]
-    steps: tuple[Step, ...]
+    parameters: tuple[ParameterPlan, ...]
     globs: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -70,7 +69,7 @@ class Overview:
             if item.globs == globs:
                 return str(item)
         matching = [(item, name) for item in self.items for name in item.names if matches(name, globs)]
-        parameters = sum(bool(item.steps) for item, _ in matching)
+        parameters = sum(bool(item.parameters) for item, _ in matching)
         others = len(matching) - parameters
         words = [plural(parameters, "parameter")] if parameters else []
         words += [plural(others, "other value")] if others else []
@@ -135,12 +134,12 @@ class Overview:
 
 def overview(plan: Merged) -> Overview:
     """What a plan leaves to decide."""
-    open_steps = [step for step in plan.steps if _is_open(step)]
-    names = [step.name for step in open_steps]
-    folded = fold(((step.name,), _kind(step), step) for step in open_steps)
+    undecided = [parameter for parameter in plan.parameters if _is_open(parameter)]
+    names = [parameter.name for parameter in undecided]
+    folded = fold(((parameter.name,), _kind(parameter), parameter) for parameter in undecided)
     items = tuple(_item(number, group, names) for number, group in enumerate(folded, 1))
-    alone = tuple(tuple(_alone(plan.steps, side)) for side in (0, 1))
-    return Overview(len(plan.steps), items, alone).with_conflicts(plan.conflicts)
+    alone = tuple(tuple(_alone(plan.parameters, side)) for side in (0, 1))
+    return Overview(len(plan.parameters), items, alone).with_conflicts(plan.conflicts)
 
 
 def escaped(name: str) -> str:
@@ -148,15 +147,15 @@ def escaped(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
-def _is_open(step: Step) -> bool:
+def _is_open(parameter: ParameterPlan) -> bool:
     """Whether equality doesn't tell what becomes of it."""
-    return not isinstance(step.outcome, Taken) or step.outcome.rule is not None
+    return not isinstance(parameter.outcome, Taken) or parameter.outcome.rule is not None
 
 
-def _item(number: int, group: Folded[Step], others: Sequence[str]) -> Item:
-    steps = tuple(sorted(group.items, key=lambda step: natural(step.name)))
-    names = tuple(step.name for step in steps)
-    return Item(number, printable(group.names[0]), names, steps, _globs(names, others))
+def _item(number: int, group: Folded[ParameterPlan], others: Sequence[str]) -> Item:
+    parameters = tuple(sorted(group.items, key=lambda parameter: natural(parameter.name)))
+    names = tuple(parameter.name for parameter in parameters)
+    return Item(number, printable(group.names[0]), names, parameters, _globs(names, others))
 
 
 def _globs(names: tuple[str, ...], others: Sequence[str]) -> tuple[str, ...]:
@@ -173,14 +172,16 @@ def _globs(names: tuple[str, ...], others: Sequence[str]) -> tuple[str, ...]:
     return tuple(map(escaped, names))
 
 
-def _kind(step: Step) -> tuple[object, ...]:
+def _kind(parameter: ParameterPlan) -> tuple[object, ...]:
     """What parameters of one group have in common: what the sides did, to what dtype and shape."""
-    return tuple(entry and (entry.spec.dtype, entry.spec.shape) for entry in (step.base, *step.sides))
+    return tuple(
+        entry and (entry.spec.dtype, entry.spec.shape) for entry in (parameter.base, *parameter.sides)
+    )
 
 
-def _alone(steps: Iterable[Step], side: int) -> Iterator[tuple[str, int]]:
-    only = [s for s in steps if not _is_open(s) and s.changed == (side,)]
-    for group in fold(((step.name,), None, step) for step in only):
+def _alone(parameters: Iterable[ParameterPlan], side: int) -> Iterator[tuple[str, int]]:
+    only = [s for s in parameters if not _is_open(s) and s.changed == (side,)]
+    for group in fold(((parameter.name,), None, parameter) for parameter in only):
         yield printable(group.names[0]), len(group.items)
 
 

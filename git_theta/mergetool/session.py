@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.merge.execute import Merged
-from git_theta.merge.plan import Step
+from git_theta.merge.outcome import Merged, ParameterPlan
 from git_theta.merge.rules import MergeRule
 from git_theta.mergetool import view
 from git_theta.mergetool.backend import Backend
@@ -123,9 +122,9 @@ class Session:
 
     def _measure(self, items: Sequence[Item]) -> None:
         """Read what is needed of the values of items that are shown for the first time."""
-        new = [item for item in items if item.number not in self._stats and item.steps]
+        new = [item for item in items if item.number not in self._stats and item.parameters]
         for item in new:
-            trios = [trio for step in item.steps if (trio := _trio(step))]
+            trios = [trio for parameter in item.parameters if (trio := _trio(parameter))]
             self._stats[item.number] = (
                 of_group(trios, self._backend.value, _PAGE_BYTES // len(new), self._backend.threads)
                 if trios
@@ -134,19 +133,21 @@ class Session:
 
     def _open(self, command: Command) -> None:
         item, first = self._overview.find(command.words[0]), command.start(1)
-        if not item.steps:
+        if not item.parameters:
             self._say(self._table([item]))
             return
-        steps = item.steps[first - 1 : first - 1 + view.PAGE]
-        if not steps:
-            raise UsageError(f"number {item.number} has only {plural(len(item.steps), 'parameter')}")
-        trios = {step.name: trio for step in steps if (trio := _trio(step))}
+        parameters = item.parameters[first - 1 : first - 1 + view.PAGE]
+        if not parameters:
+            raise UsageError(f"number {item.number} has only {plural(len(item.parameters), 'parameter')}")
+        trios = {parameter.name: trio for parameter in parameters if (trio := _trio(parameter))}
         found = of_each([*trios.values()], self._backend.value, _GROUP_BYTES, self._backend.threads)
         stats = dict(zip(trios, found, strict=True))
-        self._say(view.members(steps, [stats.get(step.name, "") for step in steps], self._plan))
-        if steps[-1] is not item.steps[-1]:
+        self._say(
+            view.members(parameters, [stats.get(parameter.name, "") for parameter in parameters], self._plan)
+        )
+        if parameters[-1] is not item.parameters[-1]:
             at = first + view.PAGE
-            rest = len(item.steps) - at + 1
+            rest = len(item.parameters) - at + 1
             self._tell(f"  … and {rest:,} more: open {item.number} {at}", "faint")
 
     def _choose(self, choice: Choice) -> None:
@@ -181,12 +182,12 @@ class Session:
     def _preview(self) -> None:
         found = self._backend.preview(self._state.rules)
         result = found.merged.manifest.by_name if found.merged.manifest else {}
-        shown = [item for item in self._overview.items if item.steps][: view.PAGE]
+        shown = [item for item in self._overview.items if item.parameters][: view.PAGE]
         rows = []
         for item in shown:
             trios = []
-            for step in item.steps:
-                made, (ours, theirs) = result.get(step.name), step.sides[:2]
+            for parameter in item.parameters:
+                made, (ours, theirs) = result.get(parameter.name), parameter.sides[:2]
                 if made and ours and theirs:
                     trios.append((made, ours, theirs))
             limit = _PAGE_BYTES // len(shown)
@@ -221,7 +222,7 @@ class Session:
         self._say([((style, text),)])
 
 
-def _trio(step: Step) -> Trio | None:
+def _trio(parameter: ParameterPlan) -> Trio | None:
     """What to compare: with ours where there's no base; `None` if a side has none."""
-    ours, theirs = step.sides[:2]
-    return (step.base or ours, ours, theirs) if ours and theirs else None
+    ours, theirs = parameter.sides[:2]
+    return (parameter.base or ours, ours, theirs) if ours and theirs else None

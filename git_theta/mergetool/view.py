@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from git_theta import strategies
 from git_theta.errors import UsageError
-from git_theta.merge.execute import Merged
-from git_theta.merge.plan import Conflict, Step, Taken
+from git_theta.merge.outcome import Conflict, Merged, ParameterPlan, Taken
 from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.change_stats import ChangeStats
 from git_theta.mergetool.commands import HELP
@@ -39,7 +38,7 @@ _Row = tuple[tuple[str, ...], tuple[str, ...]]
 
 def title(path: str, found: Overview, plan: Merged) -> Line:
     """One line about a file: what is to be decided, and what isn't yet."""
-    count = sum(len(item.steps) for item in found.items)
+    count = sum(len(item.parameters) for item in found.items)
     text = f" {count:,} of {plural(found.total, 'parameter')} changed on both sides"
     if not found.total:
         text = " merged as a whole"
@@ -67,10 +66,10 @@ def table(
     heading = ("#", "changed on both sides", "", "ours", "theirs", "apart", "cosine", "becomes")
     rows: list[_Row] = []
     for item in items:
-        cells = stat_cells(item.steps[0], stats.get(item.number, "")) if item.steps else ("",) * 4
-        kind = _type(item.steps[0]) if item.steps else ""
+        cells = stat_cells(item.parameters[0], stats.get(item.number, "")) if item.parameters else ("",) * 4
+        kind = _type(item.parameters[0]) if item.parameters else ""
         notes = list(_reasons(item.names, plan))
-        if not item.steps:
+        if not item.parameters:
             notes = [printable(others[name]) for name in item.names if name in others] or notes
         how, more = _fitting(becomes(item, plan, rules))
         rows.append(((str(item.number), str(item), kind, *cells, how), (*more, *notes)))
@@ -80,17 +79,19 @@ def table(
     yield from _aligned(heading, rows)
 
 
-def members(steps: Sequence[Step], stats: Sequence[ChangeStats | str], plan: Merged) -> Iterator[Line]:
+def members(
+    parameters: Sequence[ParameterPlan], stats: Sequence[ChangeStats | str], plan: Merged
+) -> Iterator[Line]:
     """A line for each parameter of an item."""
-    outcomes = {step.name: step.outcome for step in plan.steps}
+    outcomes = {parameter.name: parameter.outcome for parameter in plan.parameters}
     heading = ("", "parameter", "", "ours", "theirs", "apart", "cosine", "becomes")
     rows: list[_Row] = []
-    for step, stat in zip(steps, stats, strict=True):
-        cells = stat_cells(step, stat)
-        outcome = outcomes.get(step.name)
+    for parameter, stat in zip(parameters, stats, strict=True):
+        cells = stat_cells(parameter, stat)
+        outcome = outcomes.get(parameter.name)
         note = (outcome.reason,) if isinstance(outcome, Conflict) else ()
         how, more = _fitting(_become(outcome))
-        rows.append((("", printable(step.name), _type(step), *cells, how), (*more, *note)))
+        rows.append((("", printable(parameter.name), _type(parameter), *cells, how), (*more, *note)))
     yield from _aligned(heading, rows)
 
 
@@ -167,28 +168,28 @@ def known(strategy: str) -> None:
 
 def becomes(item: Item, plan: Merged, rules: Sequence[MergeRule]) -> str:
     """What becomes of an item: `theirs`, or `9 average, 3 in conflict`."""
-    if not item.steps:
+    if not item.parameters:
         name = item.names[0]
         if any(conflict.name == name for conflict in plan.conflicts):
             return _CONFLICT
         return next((short(rule) for rule in reversed(rules) if rule.is_for(name)), "decided")
-    outcomes = {step.name: step.outcome for step in plan.steps}
+    outcomes = {parameter.name: parameter.outcome for parameter in plan.parameters}
     counts = Counter(_become(outcomes.get(name)) for name in item.names)
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.most_common())
 
 
-def stat_cells(step: Step, stat: ChangeStats | str) -> tuple[str, str, str, str]:
+def stat_cells(parameter: ParameterPlan, stat: ChangeStats | str) -> tuple[str, str, str, str]:
     """How far ours and theirs moved, how far they're apart, and the cosine of the two changes."""
-    did = [_did(step.base, side) for side in step.sides[:2]]
+    did = [_did(parameter.base, side) for side in parameter.sides[:2]]
     if isinstance(stat, str):
         return did[0] or stat, did[1], "", ""
     ours, theirs = (
         each or percent(stat.share(sums), sampled=stat.sampled)
         for each, sums in zip(did, (stat.ours, stat.theirs), strict=True)
     )
-    cosine = "" if stat.cosine is None or step.base is None else f"{round(stat.cosine, 2) + 0.0:.2f}"
+    cosine = "" if stat.cosine is None or parameter.base is None else f"{round(stat.cosine, 2) + 0.0:.2f}"
     return ours, theirs, percent(stat.share(stat.apart), sampled=stat.sampled), cosine
 
 
@@ -217,8 +218,8 @@ def _did(old: Entry | None, new: Entry | None) -> str:
     return "" if old.spec.dtype == new.spec.dtype else f"to {new.spec.dtype}"
 
 
-def _type(step: Step) -> str:
-    entry = step.base or next(filter(None, step.sides))
+def _type(parameter: ParameterPlan) -> str:
+    entry = parameter.base or next(filter(None, parameter.sides))
     return f"{entry.spec.dtype} {shape_text(entry.spec)}"
 
 

@@ -6,8 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from git_theta.merge.execute import Merged
-from git_theta.merge.plan import LAYOUT, Conflict, Step, Taken
+from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
 from git_theta.report.text import plural, printable
 
 #: So many conflicts are listed.
@@ -16,12 +15,12 @@ _SHOWN = 5
 
 def summary(merged: Merged) -> str:
     """One line about a merge: `merged 103 parameters: 90 unchanged, 4 from theirs, 9 by average`."""
-    if not merged.steps:
+    if not merged.parameters:
         return "took one side as a whole"
-    counts = Counter(filter(None, map(_what, merged.steps)))
+    counts = Counter(filter(None, map(_what, merged.parameters)))
     order = sorted(counts, key=lambda word: (not word.startswith("unchanged"), -counts[word], word))
     said = ", ".join(f"{counts[word]} {word}" for word in order)
-    there = sum(bool(step.likely) for step in merged.steps)
+    there = sum(bool(parameter.likely) for parameter in merged.parameters)
     return f"merged {plural(there, 'parameter')}: {said}" if said else "merged, with no parameters"
 
 
@@ -43,15 +42,15 @@ def conflict_name(conflict: Conflict) -> str:
     return special.get(conflict.name) or printable(conflict.name)
 
 
-def _what(step: Step) -> str:
-    outcome = step.outcome
+def _what(parameter: ParameterPlan) -> str:
+    outcome = parameter.outcome
     if isinstance(outcome, Conflict):
         return "in conflict"
     if not isinstance(outcome, Taken):
         return f"by {outcome.strategy}"
     if outcome.rule:
         return f"by {outcome.rule.strategy}"
-    if not step.changed:
+    if not parameter.changed:
         return "unchanged"
     if outcome.side is None:
         return "the same on both sides" if outcome.entry else "removed on both sides"

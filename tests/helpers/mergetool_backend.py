@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from git_theta.errors import ThetaError
-from git_theta.merge.execute import Merged
-from git_theta.merge.plan import Conflict, steps
+from git_theta.merge.outcome import Conflict, Merged
+from git_theta.merge.plan import plan_parameters
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
 from git_theta.model.digest import digest
@@ -44,10 +44,10 @@ class Backend:
 
     def plan(self, rules: Sequence[MergeRule]) -> Merged:
         base, *sides = (self._manifest(arrays) for arrays in (self.base, self.ours, self.theirs))
-        plan = tuple(steps(base, sides, MergeRules(tuple(rules))))
+        plan = tuple(plan_parameters(base, sides, MergeRules(tuple(rules))))
         takes = [rule for rule in rules if rule.strategy in ("ours", "theirs")]
         decided = {c.name for c in self.conflicts for rule in takes if rule.is_for(c.name)}
-        left = [step.outcome for step in plan if isinstance(step.outcome, Conflict)]
+        left = [parameter.outcome for parameter in plan if isinstance(parameter.outcome, Conflict)]
         return Merged(None, plan, (*left, *(c for c in self.conflicts if c.name not in decided)))
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
@@ -58,7 +58,7 @@ class Backend:
         return {conflict.name: "1 -> ours 2, theirs 3" for conflict in self.conflicts}
 
     def preview(self, rules: Sequence[MergeRule]) -> Preview:
-        return Preview(Merged(self._manifest(self.theirs), self.plan(rules).steps), 1234)
+        return Preview(Merged(self._manifest(self.theirs), self.plan(rules).parameters), 1234)
 
     def write(self, rules: Sequence[MergeRule]) -> str:
         if any(rule.strategy == "karcher" for rule in rules):
@@ -81,10 +81,10 @@ class Backend:
         return Manifest("safetensors", 0, layout, tuple(entries))
 
 
-def layers(count: int, step: float = 0.0) -> dict[str, NDArray[np.generic]]:
-    """`count` layers with a weight and a bias, moved by `step`."""
+def layers(count: int, parameter: float = 0.0) -> dict[str, NDArray[np.generic]]:
+    """`count` layers with a weight and a bias, moved by `parameter`."""
     found: dict[str, NDArray[np.generic]] = {}
     for i in range(count):
-        found[f"layer.{i}.weight"] = np.full((4, 4), i + 1 + step, "f4")
-        found[f"layer.{i}.bias"] = np.full(4, i + 1 + step, "f4")
+        found[f"layer.{i}.weight"] = np.full((4, 4), i + 1 + parameter, "f4")
+        found[f"layer.{i}.bias"] = np.full(4, i + 1 + parameter, "f4")
     return found

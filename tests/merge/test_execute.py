@@ -123,7 +123,7 @@ def test_a_plan_combines_nothing(store: LocalStore) -> None:
     plan = Merger(store).plan(first, sides, MergeRules())
     assert plan.manifest is None
     assert not plan.conflicts
-    assert [step.outcome for step in plan.steps] == [MergeRule("average")] * 3
+    assert [parameter.outcome for parameter in plan.parameters] == [MergeRule("average")] * 3
     assert set(store.list()) == before
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.merge.plan import Conflict, Step, Taken, content, steps
+from git_theta.merge.outcome import Conflict, ParameterPlan, Taken
+from git_theta.merge.plan import file_key, plan_parameters
 from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
 from git_theta.model.tensor import TensorSpec
@@ -30,7 +31,11 @@ def manifest(*, layout: str = "layout", **values: tuple[str, str, tuple[int, ...
 def outcome(
     base: Manifest | None, *sides: Manifest, rules: MergeRules | None = None, name: str = "w"
 ) -> object:
-    return next(step for step in steps(base, sides, rules or MergeRules()) if step.name == name).outcome
+    return next(
+        parameter
+        for parameter in plan_parameters(base, sides, rules or MergeRules())
+        if parameter.name == name
+    ).outcome
 
 
 def test_a_change_on_one_side_is_taken_with_its_entry() -> None:
@@ -84,7 +89,7 @@ def test_the_last_rule_that_matches_counts() -> None:
         (MergeRule("ties"), MergeRule("theirs", parameters=("w*",)), MergeRule("linear", parameters=("*x",)))
     )
     base, ours, theirs = (manifest(wx=i, wy=i, z=i) for i in "abc")
-    found = {step.name: step.outcome for step in steps(base, [ours, theirs], rules)}
+    found = {parameter.name: parameter.outcome for parameter in plan_parameters(base, [ours, theirs], rules)}
     assert found["wx"] == rules.rules[2]
     assert isinstance(found["wy"], Taken)
     assert found["z"] == rules.rules[0]
@@ -116,20 +121,24 @@ def test_a_strategy_for_two_does_not_merge_three() -> None:
 
 def test_an_unknown_strategy_is_an_error() -> None:
     with pytest.raises(UsageError, match="no merge strategy called 'tise'"):
-        list(steps(manifest(w="a"), [manifest(w="b"), manifest(w="c")], MergeRules((MergeRule("tise"),))))
+        list(
+            plan_parameters(
+                manifest(w="a"), [manifest(w="b"), manifest(w="c")], MergeRules((MergeRule("tise"),))
+            )
+        )
 
 
 def test_content_does_not_depend_on_where_it_is_stored() -> None:
     one, other = manifest(w="a"), manifest(w="a")
     moved = Entry("w", one.entries[0].spec, one.entries[0].digest, Source("delta", ObjectRef("1" * 64)))
-    assert content(one) == content(Manifest(other.format, other.size, other.layout, (moved,)))
-    assert content(one) != content(manifest(w="b"))
+    assert file_key(one) == file_key(Manifest(other.format, other.size, other.layout, (moved,)))
+    assert file_key(one) != file_key(manifest(w="b"))
 
 
 def test_steps_know_who_changed_what() -> None:
     base, ours, theirs = manifest(w="a", v="v"), manifest(w="b", v="v"), manifest(w="c", u="u")
-    found = {step.name: step for step in steps(base, [ours, theirs], MergeRules())}
+    found = {parameter.name: parameter for parameter in plan_parameters(base, [ours, theirs], MergeRules())}
     assert [found[name].changed for name in "uvw"] == [(1,), (1,), (0, 1)]
-    assert isinstance(found["w"], Step)
+    assert isinstance(found["w"], ParameterPlan)
     assert found["w"].likely == ours.entries[-1]
     assert found["v"].likely is None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.plan import Conflict
+from git_theta.merge.outcome import Conflict
 from git_theta.mergetool.items import Overview, escaped, overview
 from tests.helpers.mergetool_backend import Backend, layers
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 
-from git_theta.merge.plan import Conflict
+from git_theta.merge.outcome import Conflict
 from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.session import Session
 from git_theta.report.lines import Line, plain

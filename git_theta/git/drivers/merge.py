@@ -9,7 +9,7 @@ from pathlib import Path
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.versions import manifest_of
-from git_theta.git.merge.worktree_values import at_hand
+from git_theta.git.merge.worktree_values import worktree_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.plumbing.parent_command import favoured
@@ -18,7 +18,7 @@ from git_theta.git.repository.conflict_records import Record, write
 from git_theta.git.repository.merge_rules import asks, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.plan import Conflict
+from git_theta.merge.outcome import Conflict
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.report.merge_summary import conflict_lines, summary
@@ -75,7 +75,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
         with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
             merger = replace(
                 merger_of(workspace, path, advance),
-                at_hand=at_hand(repository.store, workspace.known_files, file, ours),
+                mapped=worktree_values(repository.store, workspace.known_files, file, ours),
             )
             merged = merger.merge(base, [ours, theirs], rules)
         if merged.manifest is None:

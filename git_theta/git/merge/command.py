@@ -14,7 +14,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.merge_rules import VARIABLE, asks
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.plan import LAYOUT
+from git_theta.merge.outcome import LAYOUT
 from git_theta.merge.rules import MergeRule
 from git_theta.report.merge_summary import summary
 from git_theta.report.text import printable

@@ -22,7 +22,7 @@ from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.execute import Merged
+from git_theta.merge.outcome import Merged
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
 from git_theta.report.merge_summary import conflict_name

@@ -15,7 +15,8 @@ from git_theta.git.merge.save_rules import remember
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.merge_rules import check
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.execute import Merged, Merger
+from git_theta.merge.execute import Merger
+from git_theta.merge.outcome import Merged
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
 from git_theta.model.manifest import Entry, Manifest

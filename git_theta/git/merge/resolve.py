@@ -24,7 +24,7 @@ from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.execute import Merged
+from git_theta.merge.outcome import Merged
 from git_theta.merge.rules import MergeRule, MergeRules, parse
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest
 from git_theta.runtime.atomic_write import Replacement

@@ -1,25 +1,24 @@
-"""Values at hand: those of the version that the work tree has needn't be decoded."""
+"""Values of the version that the work tree has: they are in a mapped file, and needn't be decoded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 
 from git_theta.clean import same_content
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.work_file import WorkFile
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.merge.combine import ReadMapped
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
 
-#: Gives the bytes of a value where they can be had as they are.
-AtHand = Callable[[Entry], memoryview | None]
 
-
-def at_hand(store: LocalStore, known_files: KnownFiles, file: WorkFile | None, manifest: Manifest) -> AtHand:
-    """The values of a file of the work tree, if that's known to be a version; each is checked when it's read.
+def worktree_values(
+    store: LocalStore, known_files: KnownFiles, file: WorkFile | None, manifest: Manifest
+) -> ReadMapped:
+    """The values of a file of the work tree, if it's known to be a version; each is checked when it's read.
 
     Args:
         store: The repository's objects.
@@ -29,17 +28,11 @@ def at_hand(store: LocalStore, known_files: KnownFiles, file: WorkFile | None, m
     """
     found = known_files.manifest(file)
     if file is None or found is None or not same_content(found, manifest):
-        return _nothing
-    places = {}
-    with suppress(ThetaError):
-        entries = manifest.by_name
-        for place in Smudger(store).layout(manifest).placements:
-            if place.strides is None and not place.big_endian and place.name in entries:
-                places[entries[place.name].digest] = place.offset
-    data = file.data
+        return lambda _entry: None
+    data, offsets = file.data, _offsets(store, manifest)
 
     def value(entry: Entry) -> memoryview | None:
-        offset = places.get(entry.digest)
+        offset = offsets.get(entry.digest)
         if offset is None:
             return None
         view = data[offset : offset + entry.spec.nbytes]
@@ -48,5 +41,12 @@ def at_hand(store: LocalStore, known_files: KnownFiles, file: WorkFile | None, m
     return value
 
 
-def _nothing(_entry: Entry) -> memoryview | None:
-    return None
+def _offsets(store: LocalStore, manifest: Manifest) -> dict[str, int]:
+    """Digest → offset in the file, of each value that is C-contiguous and little-endian there."""
+    offsets = {}
+    with suppress(ThetaError):
+        entries = manifest.by_name
+        for place in Smudger(store).layout(manifest).placements:
+            if place.strides is None and not place.big_endian and place.name in entries:
+                offsets[entries[place.name].digest] = place.offset
+    return offsets

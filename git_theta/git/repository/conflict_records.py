@@ -14,7 +14,7 @@ from pathlib import Path
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.plan import Conflict
+from git_theta.merge.outcome import Conflict
 from git_theta.runtime.atomic_write import atomic_write
 
 _VERSION = 1

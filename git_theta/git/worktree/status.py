@@ -17,7 +17,7 @@ from git_theta.git.repository import conflict_records
 from git_theta.git.repository.foreign_pointers import stand_in
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.merge.plan import Conflict
+from git_theta.merge.outcome import Conflict
 from git_theta.model.manifest import Manifest, is_manifest, valid_manifest
 
 

@@ -1,0 +1,132 @@
+"""Combine the values of one parameter by a strategy, and store the result: if possible as a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from git_theta import strategies
+from git_theta.encoding.decode import read_value
+from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
+from git_theta.merge.outcome import ParameterPlan
+from git_theta.merge.rules import MergeRule
+from git_theta.model.manifest import Entry
+from git_theta.model.sizes import payload_bytes
+from git_theta.model.strided import scratch
+from git_theta.model.tensor import TensorSpec
+from git_theta.settings import DEEPEST
+from git_theta.store.local import LocalStore
+from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
+from git_theta.strategies.option_text import parse
+from git_theta.updates.base import Input, Pieces
+
+#: Payload bytes of the inputs of a recipe, as a multiple of the value's bytes. With more, the value is stored
+#: itself: each checkout would read and decode all inputs.
+_MOST_ENCODED = 4.0
+
+#: Reads side files: path and name of a parameter → its dtype, shape and bytes.
+ReadSideFile = Callable[[str, str], tuple[TensorSpec, Input]]
+
+#: The bytes of a value that is in a mapped file as it is; `None` if it isn't.
+ReadMapped = Callable[[Entry], memoryview | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Combiner:
+    """Computes and stores the values that rules make of several versions. Threads may share one.
+
+    Attributes:
+        store: The store of the inputs.
+        writer: Stores the results.
+        known: Finds a source of a value that was stored before, by its digest.
+        depth: The most updates that should stand on each other.
+        side_files: Reads parameters of the side files that options name.
+        mapped: Reads values that needn't be decoded.
+    """
+
+    store: LocalStore
+    writer: ValueWriter
+    known: FindSource
+    depth: int
+    side_files: ReadSideFile
+    mapped: ReadMapped
+
+    def combine(self, plan: ParameterPlan, rule: MergeRule) -> StoredValue:
+        """The merged value of a parameter.
+
+        Args:
+            plan: The parameter.
+            rule: Its outcome.
+
+        Raises:
+            UsageError: The options don't fit the parameter or the number of models.
+            MissingObjectError: An input isn't in the store.
+            CorruptError: An input is damaged.
+        """
+        strategy = strategies.registry().get(rule.strategy)
+        options = parse(strategy, _of_changed_sides(rule, plan.changed, len(plan.sides)))
+        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.changed)
+        values = [self._bytes_of(entry) for entry in inputs]
+        versions = ParameterInputs(
+            plan.name,
+            spec,
+            values[:count],
+            values[count] if len(values) > count else None,
+            [self.side_files(path, plan.name) for path in options.files],
+        )
+        merged = merge_parameter(strategy, options.values, versions, self.store.temporary_file)
+        stored = self._as_recipe(plan.name, spec, merged, inputs)
+        if stored is not None:
+            return stored
+        return self.writer.write(plan.name, spec, self._evaluated(merged.value(), spec), inputs)
+
+    def _as_recipe(
+        self, name: str, spec: TensorSpec, merged: MergedParameter, inputs: Sequence[Entry]
+    ) -> StoredValue | None:
+        """The value as one that exists, or as a recipe; `None` if its bytes must be stored."""
+        recipe = merged.recipe()
+        if recipe is None:
+            return None
+        same = merged.equal_input()
+        if same is not None:
+            return StoredValue(name, spec, inputs[same].digest, inputs[same].source)
+        payload, used = recipe
+        sources = tuple(inputs[i].source for i in used)
+        refs = [ref for source in sources for ref in source.payloads()]
+        too_deep = max((source.depth for source in sources), default=0) >= DEEPEST * self.depth
+        if too_deep or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes:
+            return None
+        digest = self.store.value_cache.write(merged.value(), spec.nbytes)
+        if merged.has_nan:
+            # The bits of a NaN that comes out of an operation depend on the processor.
+            return None
+        for entry in inputs:
+            if entry.digest == digest:
+                return StoredValue(name, spec, digest, entry.source)
+        known = self.known(digest)
+        if known and self.writer.has(known):
+            return StoredValue(name, spec, digest, known)
+        return self.writer.write_derived(name, spec, digest, "recipe", payload, sources)
+
+    def _evaluated(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
+        value = scratch(spec.nbytes, self.store.temporary_file)
+        position = 0
+        for piece in pieces:
+            value[position : position + len(piece)] = piece
+            position += len(piece)
+        return value
+
+    def _bytes_of(self, entry: Entry) -> Input:
+        mapped = self.mapped(entry)
+        if mapped is not None:
+            return lambda _nbytes: iter((mapped,))
+        return lambda _nbytes: read_value(entry, self.store)
+
+
+def _of_changed_sides(rule: MergeRule, changed: Sequence[int], sides: int) -> dict[str, str]:
+    """A rule's options; of each list with one element for each side, the elements of the changed sides."""
+    options = {}
+    for key, text in rule.options:
+        words = text.split(",")
+        options[key] = ",".join(words[i] for i in changed) if len(words) == sides else text
+    return options

@@ -1,0 +1,97 @@
+"""Outcomes of a merge: of each parameter, and of the whole checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from git_theta.merge.rules import MergeRule
+from git_theta.model.manifest import Entry, Manifest
+
+#: The name of a conflict about the structure of a file: everything but parameters.
+LAYOUT = ".layout"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A parameter that is as in one of the versions.
+
+    Attributes:
+        entry: The entry of that version; `None` if the parameter is removed.
+        side: The only side that made this change; `None` if no side did, or all did.
+        rule: The rule that decided; `None` if equality did.
+    """
+
+    entry: Entry | None
+    side: int | None = None
+    rule: MergeRule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something that a person must decide.
+
+    Attributes:
+        name: A parameter, a value that isn't a tensor, `LAYOUT`, or empty for the whole file.
+        reason: What the sides did.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterPlan:
+    """One parameter in all versions, and what becomes of it.
+
+    Attributes:
+        name: Name of the parameter.
+        base: The entry in the merge base; `None` if the parameter isn't there.
+        sides: The entry on each side, ours first; `None` where the parameter isn't there.
+        outcome: The version to take, the rule that combines the changed sides, or a conflict.
+    """
+
+    name: str
+    base: Entry | None
+    sides: tuple[Entry | None, ...]
+    outcome: Taken | MergeRule | Conflict
+
+    @property
+    def changed(self) -> tuple[int, ...]:
+        """Indices of the sides that differ from the base."""
+        return tuple(i for i, side in enumerate(self.sides) if content_key(side) != content_key(self.base))
+
+    @property
+    def likely(self) -> Entry | None:
+        """An entry with the dtype and shape of the result; of a conflict, ours if it's there."""
+        if isinstance(self.outcome, Taken):
+            return self.outcome.entry
+        return next((side for side in self.sides if side), None)
+
+    @property
+    def inputs(self) -> tuple[Entry, ...]:
+        """The entries to combine: the changed sides, then the base if it has their dtype and shape."""
+        if not isinstance(self.outcome, MergeRule):
+            return ()
+        models = [side for side in (self.sides[i] for i in self.changed) if side]
+        return (*models, *([self.base] if self.base and self.base.spec == models[0].spec else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The result of a merge, or of its plan.
+
+    Attributes:
+        manifest: The merged checkpoint; `None` if there are conflicts, or if nothing but a plan was made.
+        parameters: Every parameter and its outcome; empty if one version of the file was taken as a whole.
+        conflicts: What a person must decide.
+    """
+
+    manifest: Manifest | None
+    parameters: tuple[ParameterPlan, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def content_key(entry: Entry | None) -> Hashable:
+    """Equal for entries of the same dtype, shape and value, wherever the value is stored."""
+    return None if entry is None else (entry.spec, entry.digest)
