@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from git_theta.checkpoint_file import read_checkpoint
 from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
+from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
@@ -28,29 +29,8 @@ if TYPE_CHECKING:
 #: The logical bytes of a parameter, and what they are.
 Value = tuple[bytearray, TensorSpec]
 
-_TORCH = {
-    "BOOL": "bool",
-    "U8": "uint8",
-    "I8": "int8",
-    "F8_E4M3": "float8_e4m3fn",
-    "F8_E5M2": "float8_e5m2",
-    "F8_E8M0": "float8_e8m0fnu",
-    "F8_E4M3FNUZ": "float8_e4m3fnuz",
-    "F8_E5M2FNUZ": "float8_e5m2fnuz",
-    "U16": "uint16",
-    "I16": "int16",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "U32": "uint32",
-    "I32": "int32",
-    "F32": "float32",
-    "U64": "uint64",
-    "I64": "int64",
-    "F64": "float64",
-    "C32": "complex32",
-    "C64": "complex64",
-    "C128": "complex128",
-}
+#: dtype → name of the `torch.dtype`.
+_TORCH = {dtype: name for name, dtype in TORCH_DTYPES.items()}
 
 #: A path as users write it.
 Path_ = str | os.PathLike[str]

@@ -10,8 +10,8 @@ from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.slots import Slot
 from git_theta.formats.pytorch.version_tree import VersionTree
-from git_theta.formats.pytorch.writer import Record, write_archive
 from git_theta.formats.pytorch.zip_records import read_records
+from git_theta.formats.pytorch.zip_writer import Record, write_archive
 from git_theta.formats.split import complement
 from git_theta.legacy.metadata import KeyPath, LegacyError
 from git_theta.legacy.values import LegacyValue

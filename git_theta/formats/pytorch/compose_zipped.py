@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located, Prefer
-from git_theta.formats.pytorch.archive import Member, read_member
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.version_tree import VersionTree, version_tree
-from git_theta.formats.pytorch.writer import Record, write_archive
+from git_theta.formats.pytorch.zip_reader import Member, read_member
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
+from git_theta.formats.pytorch.zip_writer import Record, write_archive
 from git_theta.formats.threeway import ThreeWay, merged_order
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What each opcode of a pickle does to the machine: it describes objects and makes none."""
+"""The opcodes of pickles as steps of a machine that describes objects and makes none."""
 
 from __future__ import annotations
 
@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from git_theta.formats.pytorch.machine import Machine
-from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
-
-#: Bytes of one integer.
-MAX_INTEGER = 1024
+from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
+from git_theta.formats.pytorch.operands import (
+    byte_string,
+    integer_line,
+    long_integer,
+    number,
+    string_line,
+    text,
+    unicode_line,
+)
 
 Step = Callable[[Machine], None]
 
@@ -46,7 +52,7 @@ def _put(index: Callable[[Machine], int]) -> Step:
 
 
 def _push(value: Callable[[Machine], Any]) -> Step:
-    """Push something that is read from the data or the stack."""
+    """Push a value that is read from the data or the stack."""
 
     def step(m: Machine) -> None:
         m.stack.append(value(m))
@@ -55,63 +61,12 @@ def _push(value: Callable[[Machine], Any]) -> Step:
 
 
 def _new(make: Callable[[], Any]) -> Step:
-    """Push something new."""
+    """Push a new value."""
 
     def step(m: Machine) -> None:
         m.stack.append(make())
 
     return step
-
-
-def _number(code: str) -> Callable[[Machine], Any]:
-    reader = struct.Struct(code)
-    return lambda m: m.number(reader)
-
-
-def _text(code: str) -> Callable[[Machine], str]:
-    reader = struct.Struct(code)
-    return lambda m: m.text(m.number(reader))
-
-
-def _bytes(code: str) -> Callable[[Machine], Bytes]:
-    reader = struct.Struct(code)
-
-    def read(m: Machine) -> Bytes:
-        size = m.number(reader)
-        return Bytes(m.skip(size), size)
-
-    return read
-
-
-def _long(code: str) -> Callable[[Machine], int]:
-    reader = struct.Struct(code)
-
-    def read(m: Machine) -> int:
-        size = m.number(reader)
-        if size > MAX_INTEGER:
-            raise ValueError(f"an integer of {size} bytes")
-        start = m.skip(size)
-        return int.from_bytes(m.data[start : start + size], "little", signed=True)
-
-    return read
-
-
-def _integer_line(m: Machine) -> int | bool:
-    text = m.line()
-    return text == "01" if text in ("00", "01") else int(text.removesuffix("L") or "0")
-
-
-def _unicode_line(m: Machine) -> str:
-    text = m.line()
-    m.exact = m.exact and "\\" not in text  # an escape, which is left as it is
-    return text
-
-
-def _string_line(m: Machine) -> str:
-    text = _unicode_line(m)
-    if len(text) < 2 or text[0] != text[-1] or text[0] not in "'\"":
-        raise ValueError("a string without quotes")
-    return text[1:-1]
 
 
 def _tuple(size: int) -> Step:
@@ -170,7 +125,7 @@ def _set_items(m: Machine) -> None:
 
 
 def _marked(make: Callable[[list[Any]], Any]) -> Step:
-    """Replace the values since the mark by one that is made of them."""
+    """Replace the values since the mark by one value that is made of them."""
 
     def step(m: Machine) -> None:
         values = m.since_mark()
@@ -190,7 +145,8 @@ def _create(m: Machine) -> None:
 
 
 def _call_with_keywords(m: Machine) -> None:
-    m.exact = False  # keywords end up among the keys that are set later
+    # Nodes have one list of pairs: for keywords, and for the items that are set later.
+    m.exact = False
     keywords, args, function = m.stack.pop(), m.stack.pop(), m.stack.pop()
     if not isinstance(keywords, Dict):
         raise ValueError("keyword arguments that aren't a dictionary")
@@ -212,7 +168,8 @@ def _build(m: Machine) -> None:
 
 
 def _instance(m: Machine) -> None:
-    m.exact = False  # classes of Python 2, made in a way of their own
+    # Nodes don't tell an instance of a class of Python 2 from the result of a call.
+    m.exact = False
     found = Global(m.line(), m.line())
     args = tuple(m.since_mark())
     m.stack.append(Object(found, args))
@@ -225,8 +182,9 @@ def _marked_instance(m: Machine) -> None:
 
 
 def _byte_array(m: Machine) -> None:
-    m.exact = False  # told from bytes nowhere
-    m.stack.append(_bytes("<Q")(m))
+    # The node is that of a byte string, though the object would be another one.
+    m.exact = False
+    m.stack.append(byte_string("<Q")(m))
 
 
 def _stack_global(m: Machine) -> None:
@@ -275,26 +233,26 @@ _STEPS: dict[bytes, Step] = {
     b"\x88": _new(lambda: True),
     b"\x89": _new(lambda: False),
     # Numbers.
-    b"I": _push(_integer_line),
-    b"L": _push(_integer_line),
-    b"J": _push(_number("<i")),
-    b"K": _push(_number("<B")),
-    b"M": _push(_number("<H")),
-    b"\x8a": _push(_long("<B")),
-    b"\x8b": _push(_long("<i")),
+    b"I": _push(integer_line),
+    b"L": _push(integer_line),
+    b"J": _push(number("<i")),
+    b"K": _push(number("<B")),
+    b"M": _push(number("<H")),
+    b"\x8a": _push(long_integer("<B")),
+    b"\x8b": _push(long_integer("<i")),
     b"F": _push(lambda m: float(m.line())),
-    b"G": _push(_number(">d")),
-    # Strings: Python 2 wrote its byte strings, which names were, with the first three.
-    b"S": _push(_string_line),
-    b"T": _push(_text("<i")),
-    b"U": _push(_text("<B")),
-    b"V": _push(_unicode_line),
-    b"X": _push(_text("<I")),
-    b"\x8c": _push(_text("<B")),
-    b"\x8d": _push(_text("<Q")),
-    b"B": _push(_bytes("<I")),
-    b"C": _push(_bytes("<B")),
-    b"\x8e": _push(_bytes("<Q")),
+    b"G": _push(number(">d")),
+    # Strings. Python 2 wrote names with the first three, as they were byte strings.
+    b"S": _push(string_line),
+    b"T": _push(text("<i")),
+    b"U": _push(text("<B")),
+    b"V": _push(unicode_line),
+    b"X": _push(text("<I")),
+    b"\x8c": _push(text("<B")),
+    b"\x8d": _push(text("<Q")),
+    b"B": _push(byte_string("<I")),
+    b"C": _push(byte_string("<B")),
+    b"\x8e": _push(byte_string("<Q")),
     b"\x96": _byte_array,
     # Containers.
     b")": _new(tuple),
@@ -326,16 +284,16 @@ _STEPS: dict[bytes, Step] = {
     b"Q": _persistent(lambda m: m.stack.pop()),
     # The memo.
     b"g": _get(lambda m: int(m.line())),
-    b"h": _get(_number("<B")),
-    b"j": _get(_number("<I")),
+    b"h": _get(number("<B")),
+    b"j": _get(number("<I")),
     b"p": _put(lambda m: int(m.line())),
-    b"q": _put(_number("<B")),
-    b"r": _put(_number("<I")),
+    b"q": _put(number("<B")),
+    b"r": _put(number("<I")),
     b"\x94": _memoize,
     # The stream.
     b"\x80": _protocol,
     b"\x95": _frame,
 }
 
-#: A step for each value of a byte; `STOP` has none of its own.
+#: The step of each byte; `STOP` has no step of its own.
 OPCODES = tuple(_STEPS.get(bytes([code]), _unknown) for code in range(256))

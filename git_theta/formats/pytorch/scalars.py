@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.archive import read_member
 from git_theta.formats.pytorch.tree import edges_of, join
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
+from git_theta.formats.pytorch.zip_reader import read_member
 from git_theta.formats.pytorch.zip_records import read_records
 
 #: Steps through the tree, and bytes of a pickle, as bounds on time.

@@ -6,58 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from git_theta.errors import FormatError
+from git_theta.formats.pytorch.dtypes import PACKED_STORAGES, STORAGE_DTYPES, TORCH_DTYPES
 from git_theta.formats.pytorch.nodes import Global, Object, PersistentId
 from git_theta.model.tensor import ITEM_SIZE, MAX_DIMENSIONS
-
-#: Storage class → dtype of its elements.
-_STORAGES = {
-    "BoolStorage": "BOOL",
-    "ByteStorage": "U8",
-    "UntypedStorage": "U8",
-    "_UntypedStorage": "U8",
-    "QUInt8Storage": "U8",
-    "CharStorage": "I8",
-    "QInt8Storage": "I8",
-    "ShortStorage": "I16",
-    "IntStorage": "I32",
-    "QInt32Storage": "I32",
-    "LongStorage": "I64",
-    "HalfStorage": "F16",
-    "BFloat16Storage": "BF16",
-    "FloatStorage": "F32",
-    "DoubleStorage": "F64",
-    "ComplexHalfStorage": "C32",
-    "ComplexFloatStorage": "C64",
-    "ComplexDoubleStorage": "C128",
-}
-
-#: Storage classes that hold several elements in a byte: their bytes stay in the layout.
-_PACKED = frozenset(("QUInt4x2Storage", "QUInt2x4Storage"))
-
-#: `torch.dtype` → dtype, for tensors whose storage has no type of its own.
-_DTYPES = {
-    "bool": "BOOL",
-    "uint8": "U8",
-    "uint16": "U16",
-    "uint32": "U32",
-    "uint64": "U64",
-    "int8": "I8",
-    "int16": "I16",
-    "int32": "I32",
-    "int64": "I64",
-    "float16": "F16",
-    "bfloat16": "BF16",
-    "float32": "F32",
-    "float64": "F64",
-    "complex32": "C32",
-    "complex64": "C64",
-    "complex128": "C128",
-    "float8_e4m3fn": "F8_E4M3",
-    "float8_e5m2": "F8_E5M2",
-    "float8_e4m3fnuz": "F8_E4M3FNUZ",
-    "float8_e5m2fnuz": "F8_E5M2FNUZ",
-    "float8_e8m0fnu": "F8_E8M0",
-}
 
 #: Characters of the key of a storage.
 _MAX_KEY = 255
@@ -133,9 +84,9 @@ def as_storage(node: PersistentId) -> Storage | None:
             raise FormatError("a storage is described wrongly")
         case _:
             return None
-    if count < 0 or len(key) > _MAX_KEY or (name not in _STORAGES and name not in _PACKED):
+    if count < 0 or len(key) > _MAX_KEY or (name not in STORAGE_DTYPES and name not in PACKED_STORAGES):
         raise FormatError(f"a storage of a kind that isn't known: {name[:40]}, {key[:40]}")
-    return Storage(key, _STORAGES.get(name), count, part)
+    return Storage(key, STORAGE_DTYPES.get(name), count, part)
 
 
 def as_view(node: Any) -> View | None:
@@ -165,7 +116,7 @@ def _view(args: tuple[Any, ...], dtype: Any) -> View | None:
     storage = as_storage(reference) if isinstance(reference, PersistentId) else None
     if storage is None:
         return None
-    name = storage.dtype if dtype is None else _DTYPES.get(getattr(dtype, "name", ""))
+    name = storage.dtype if dtype is None else TORCH_DTYPES.get(getattr(dtype, "name", ""))
     if name is None:
         return None
     sequences = isinstance(shape, (list, tuple)) and isinstance(strides, (list, tuple))

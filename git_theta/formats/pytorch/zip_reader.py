@@ -7,16 +7,24 @@ import zlib
 from dataclasses import dataclass
 
 from git_theta.errors import FormatError
+from git_theta.formats.pytorch.zip_structs import (
+    DESCRIPTOR_MAGIC,
+    END,
+    END_64,
+    END_64_MAGIC,
+    END_MAGIC,
+    ENTRY,
+    ENTRY_MAGIC,
+    LOCAL,
+    LOCAL_MAGIC,
+    LOCATOR_64,
+    LOCATOR_64_MAGIC,
+)
 
 STORED, DEFLATED = 0, 8
 
-_END = struct.Struct("<4s4H2LH")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR_64 = struct.Struct("<4sLQL")
-_ENTRY = struct.Struct("<4s6H3L5H2L")
-_LOCAL = struct.Struct("<4s5H3L2H")
 
-_ENCRYPTED, _DESCRIPTOR = 1, 8
+_ENCRYPTED, _WITH_DESCRIPTOR = 1, 8
 _MAX_COMMENT = 0xFFFF
 _ABSENT_16, _ABSENT_32 = 0xFFFF, 0xFFFFFFFF
 
@@ -50,20 +58,20 @@ def directory_range(data: memoryview) -> tuple[int, int]:
     Raises:
         FormatError: The archive has no end record, or a wrong one.
     """
-    tail = max(0, len(data) - _END.size - _MAX_COMMENT)
-    found = bytes(data[tail:]).rfind(b"PK\x05\x06")
-    if found < 0 or tail + found + _END.size > len(data):
+    tail = max(0, len(data) - END.size - _MAX_COMMENT)
+    found = bytes(data[tail:]).rfind(END_MAGIC)
+    if found < 0 or tail + found + END.size > len(data):
         raise FormatError("the zip archive has no end record")
     at = tail + found
-    _, _, _, _, entries, size, start, comment = _END.unpack_from(data, at)
-    if at + _END.size + comment != len(data):
+    _, _, _, _, entries, size, start, comment = END.unpack_from(data, at)
+    if at + END.size + comment != len(data):
         raise FormatError("the zip archive goes on after its end record")
     end = at
-    if at >= _LOCATOR_64.size and bytes(data[at - _LOCATOR_64.size :][:4]) == b"PK\x06\x07":
-        _, _, at_64, _ = _LOCATOR_64.unpack_from(data, at - _LOCATOR_64.size)
-        if at_64 + _END_64.size > at or bytes(data[at_64 : at_64 + 4]) != b"PK\x06\x06":
+    if at >= LOCATOR_64.size and bytes(data[at - LOCATOR_64.size :][:4]) == LOCATOR_64_MAGIC:
+        _, _, at_64, _ = LOCATOR_64.unpack_from(data, at - LOCATOR_64.size)
+        if at_64 + END_64.size > at or bytes(data[at_64 : at_64 + 4]) != END_64_MAGIC:
             raise FormatError("the zip archive's 64-bit end record isn't where it should be")
-        *_, size, start = _END_64.unpack_from(data, at_64)
+        *_, size, start = END_64.unpack_from(data, at_64)
         end = at_64
     elif entries == _ABSENT_16 or _ABSENT_32 in (size, start):
         raise FormatError("the zip archive lacks its 64-bit end record")
@@ -112,28 +120,28 @@ def read_member(data: memoryview, member: Member, limit: int) -> bytes:
 
 def _member(data: memoryview, at: int, end: int, limit: int) -> tuple[Member, int]:
     """The member whose directory entry is at `at`, and where the next entry is."""
-    if at + _ENTRY.size > end:
+    if at + ENTRY.size > end:
         raise FormatError("the zip archive's directory is cut off")
-    entry = _ENTRY.unpack_from(data, at)
+    entry = ENTRY.unpack_from(data, at)
     signature, _, _, flags, method, _, _, _, packed, size, n_name, n_extra, n_comment, *_, local = entry
-    after_name = at + _ENTRY.size + n_name
+    after_name = at + ENTRY.size + n_name
     following = after_name + n_extra + n_comment
-    if signature != b"PK\x01\x02" or following > end or flags & _ENCRYPTED:
+    if signature != ENTRY_MAGIC or following > end or flags & _ENCRYPTED:
         raise FormatError("an entry of the zip archive's directory is damaged or encrypted")
     name = bytes(data[after_name - n_name : after_name])
     extra = bytes(data[after_name : after_name + n_extra])
     size, packed, local = _sizes_64(extra, size, packed, local)
-    if local + _LOCAL.size > limit:
+    if local + LOCAL.size > limit:
         raise FormatError("a member of the zip archive lies outside it")
-    begin, _, local_flags, local_method, *_, n_local_name, n_local_extra = _LOCAL.unpack_from(data, local)
-    local_name = local + _LOCAL.size
+    begin, _, local_flags, local_method, *_, n_local_name, n_local_extra = LOCAL.unpack_from(data, local)
+    local_name = local + LOCAL.size
     offset = local_name + n_local_name + n_local_extra
-    if begin != b"PK\x03\x04" or bytes(data[local_name : local_name + n_local_name]) != name:
+    if begin != LOCAL_MAGIC or bytes(data[local_name : local_name + n_local_name]) != name:
         raise FormatError("a member of the zip archive isn't where its directory says")
     if local_method != method or offset + packed > limit or (method == STORED and size != packed):
         raise FormatError("a member of the zip archive disagrees with its directory")
     crc = at + 16
-    beside = _descriptor(data, offset + packed) if local_flags & _DESCRIPTOR else local + 14
+    beside = _descriptor(data, offset + packed) if local_flags & _WITH_DESCRIPTOR else local + 14
     crcs = (crc, beside) if beside + 4 <= limit else (crc,)
     text = name.decode("utf-8", "backslashreplace")
     return Member(text, offset, size, packed, method, crc, crcs), following
@@ -159,4 +167,4 @@ def _sizes_64(extra: bytes, *fields: int) -> list[int]:
 
 def _descriptor(data: memoryview, at: int) -> int:
     """Position of the CRC-32 in the descriptor after a member, which may start with a signature."""
-    return at + 4 if bytes(data[at : at + 4]) == b"PK\x07\x08" else at
+    return at + 4 if bytes(data[at : at + 4]) == DESCRIPTOR_MAGIC else at

@@ -10,17 +10,25 @@ from dataclasses import dataclass
 from git_theta.formats.base import ComposeError
 from git_theta.formats.blank import blank
 from git_theta.formats.pytorch.slots import Slot
+from git_theta.formats.pytorch.zip_structs import (
+    DESCRIPTOR,
+    DESCRIPTOR_64,
+    DESCRIPTOR_MAGIC,
+    END,
+    END_64,
+    END_64_MAGIC,
+    END_MAGIC,
+    ENTRY,
+    ENTRY_MAGIC,
+    LOCAL,
+    LOCAL_MAGIC,
+    LOCATOR_64,
+    LOCATOR_64_MAGIC,
+)
 
 #: A name and its bytes, or the storage that they're of.
 Record = tuple[str, bytes | Slot]
 
-_LOCAL = struct.Struct("<4s5H3L2H")
-_ENTRY = struct.Struct("<4s6H3L5H2L")
-_END_64 = struct.Struct("<4sQ2H2L4Q")
-_LOCATOR_64 = struct.Struct("<4sLQL")
-_END = struct.Struct("<4s4H2LH")
-_DESCRIPTOR = struct.Struct("<4s3L")
-_DESCRIPTOR_64 = struct.Struct("<4sL2Q")
 
 _UTF_8, _DESCRIBED = 1 << 11, 1 << 3
 _MANY_16, _MANY_32 = 0xFFFF, 0xFFFFFFFF
@@ -51,7 +59,7 @@ class _Place:
     def end(self) -> int:
         if not self.size:
             return self.content
-        return self.content + self.size + (_DESCRIPTOR_64 if self.is_wide else _DESCRIPTOR).size
+        return self.content + self.size + (DESCRIPTOR_64 if self.is_wide else DESCRIPTOR).size
 
     @property
     def wide_field(self) -> bytes:
@@ -79,9 +87,9 @@ def write_archive(folder: str, records: Sequence[Record], alignment: int) -> mem
         size = content.nbytes if isinstance(content, Slot) else len(content)
         places.append(_place(f"{folder}/{name}".encode(), at, size, alignment))
         at = places[-1].end
-    entries = [len(place.name) + len(place.wide_field) + _ENTRY.size for place in places]
+    entries = [len(place.name) + len(place.wide_field) + ENTRY.size for place in places]
     end = at + sum(entries)
-    data = blank(end + _END_64.size + _LOCATOR_64.size + _END.size)
+    data = blank(end + END_64.size + LOCATOR_64.size + END.size)
     for place, (_, content) in zip(places, records, strict=True):
         _write_record(data, place, content)
     for place, (_, content), size in zip(places, records, entries, strict=True):
@@ -95,15 +103,15 @@ def _place(name: bytes, at: int, size: int, alignment: int) -> _Place:
     if len(name) > _MAX_NAME:
         raise ComposeError("the name of a record is too long")
     wide = len(_Place(name, at, 0, size).wide_field)
-    begin = at + _LOCAL.size + len(name) + wide + 4
+    begin = at + LOCAL.size + len(name) + wide + 4
     return _Place(name, at, -(-begin // alignment) * alignment, size)
 
 
 def _write_record(data: memoryview, place: _Place, content: bytes | Slot) -> None:
     extra = place.wide_field
-    filler = place.content - place.header - _LOCAL.size - len(place.name) - len(extra) - 4
+    filler = place.content - place.header - LOCAL.size - len(place.name) - len(extra) - 4
     extra += _FIELD + struct.pack("<H", filler) + _FILLER * filler
-    head = _LOCAL.pack(b"PK\x03\x04", 0, place.flags, 0, 0, 0, 0, 0, 0, len(place.name), len(extra))
+    head = LOCAL.pack(LOCAL_MAGIC, 0, place.flags, 0, 0, 0, 0, 0, 0, len(place.name), len(extra))
     data[place.header : place.content] = head + place.name + extra
     end = place.content + place.size
     if isinstance(content, Slot):
@@ -111,8 +119,8 @@ def _write_record(data: memoryview, place: _Place, content: bytes | Slot) -> Non
     else:
         data[place.content : end] = content
     if place.size:
-        form = _DESCRIPTOR_64 if place.is_wide else _DESCRIPTOR
-        data[end : place.end] = form.pack(b"PK\x07\x08", _crc(content), place.size, place.size)
+        form = DESCRIPTOR_64 if place.is_wide else DESCRIPTOR
+        data[end : place.end] = form.pack(DESCRIPTOR_MAGIC, _crc(content), place.size, place.size)
 
 
 def _entry(place: _Place, content: bytes | Slot) -> bytes:
@@ -130,7 +138,7 @@ def _entry(place: _Place, content: bytes | Slot) -> bytes:
         0,
         min(place.header, _MANY_32),
     )
-    return _ENTRY.pack(b"PK\x01\x02", 0, 0, place.flags, 0, 0, 0, *numbers) + place.name + extra
+    return ENTRY.pack(ENTRY_MAGIC, 0, 0, place.flags, 0, 0, 0, *numbers) + place.name + extra
 
 
 def _crc(content: bytes | Slot) -> int:
@@ -139,8 +147,8 @@ def _crc(content: bytes | Slot) -> int:
 
 def _end(start: int, end: int, count: int) -> bytes:
     size = end - start
-    wide = _END_64.pack(b"PK\x06\x06", _END_64.size - 12, 0x31E, 45, 0, 0, count, count, size, start)
-    locator = _LOCATOR_64.pack(b"PK\x06\x07", 0, end, 1)
+    wide = END_64.pack(END_64_MAGIC, END_64.size - 12, 0x31E, 45, 0, 0, count, count, size, start)
+    locator = LOCATOR_64.pack(LOCATOR_64_MAGIC, 0, end, 1)
     few = min(count, _MANY_16)
     numbers = (few, few, min(size, _MANY_32), min(start, _MANY_32), 0)
-    return wide + locator + _END.pack(b"PK\x05\x06", 0, 0, *numbers)
+    return wide + locator + END.pack(END_MAGIC, 0, 0, *numbers)
