@@ -1,123 +1,157 @@
-"""The updates that `git add` chooses, by the published checks, and each at what it's for."""
+"""The choice of an update: by name, by estimate, and on top of another one."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from git_theta import testing
+from git_theta import updates
 from git_theta.encoding import selection
-from git_theta.errors import CorruptError, UsageError
+from git_theta.encoding.selection import Candidate, Choice
+from git_theta.errors import CorruptError, PluginError, UsageError
+from git_theta.model.manifest import ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.array import Array
-from git_theta.updates.base import Automatic, UnsuitableError
-from git_theta.updates.delta import Delta
-from git_theta.updates.low_rank import LowRank
-from git_theta.updates.sparse import Sparse
-from tests.helpers.weights import base_of, input_of, joined, merged, pruned, trained, tuned
+from git_theta.store.local import LocalStore
+from git_theta.updates.base import Automatic, Base, Reshaping
+from tests.helpers import plugins
+from tests.helpers.weights import base_of, joined, merged, pruned, trained, tuned
 
-PLUGINS: list[Automatic] = [Delta(), Sparse(), LowRank()]
-
-
-@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
-def test_contract(plugin: Automatic) -> None:
-    testing.check_update(plugin)
+SPEC = TensorSpec("F32", (128, 160))
+DENSE = Source("dense", ObjectRef("0" * 64))
 
 
-@pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
-@given(junk=st.binary(max_size=300))
-def test_junk_is_refused(plugin: Automatic, junk: bytes) -> None:
-    with pytest.raises((CorruptError, UsageError)):
-        list(plugin.decode(memoryview(junk), [input_of(bytes(8))], 8))
+def candidate(value: bytes, spec: TensorSpec = SPEC, *, at_limit: bool = False) -> Candidate:
+    return Candidate(base_of(value, spec), DENSE, at_limit)
 
 
-@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "F64"])
-def test_a_fine_tune_is_a_delta(dtype: str) -> None:
-    spec = TensorSpec(dtype, (300, 1000))
-    old = trained(spec)
-    new = tuned(old, spec)
-    delta = joined(Delta().encode(memoryview(new), spec, base_of(old, spec)))
-    assert joined(Delta().decode(memoryview(delta), [input_of(old)], len(new))) == new
-    assert len(delta) < {"F32": 0.6, "BF16": 0.2, "F16": 0.4, "F64": 0.8}[dtype] * len(new)
+def chosen(value: bytes, *candidates: Candidate, names: Sequence[str] = updates.AUTO) -> list[Choice]:
+    return list(selection.choices(memoryview(value), SPEC, candidates, names))
 
 
-def test_small_steps_cost_less_than_a_bit_each() -> None:
-    spec = TensorSpec("BF16", (1000, 1000))
-    old = trained(spec)
-    new = tuned(old, spec, scale=2e-6)
-    delta = joined(Delta().encode(memoryview(new), spec, base_of(old, spec)))
-    assert len(delta) * 8 < spec.count
-
-
-@pytest.mark.parametrize("share", [0.0001, 0.01, 0.05])
-@pytest.mark.parametrize("dtype", ["F32", "BF16", "I64"])
-def test_few_changes_are_sparse(dtype: str, share: float) -> None:
-    spec = TensorSpec(dtype, (500, 1000))
-    old = trained(TensorSpec("F64", spec.shape))[: spec.nbytes]
-    new = pruned(old, spec, share)
-    sparse = joined(Sparse().encode(memoryview(new), spec, base_of(old, spec)))
-    assert joined(Sparse().decode(memoryview(sparse), [input_of(old)], len(new))) == new
-    # Zeros cost nothing: what remains are the places.
-    assert len(sparse) * 8 < 200 * 8 + 1.3 * spec.count * share * (math.log2(1 / share) + 1.5)
-
-
-def test_many_changes_are_not_sparse() -> None:
-    spec = TensorSpec("F32", (1000, 1000))
-    old = trained(spec)
-    with pytest.raises(UnsuitableError):
-        joined(Sparse().encode(memoryview(pruned(old, spec, 0.3)), spec, base_of(old, spec)))
-
-
-@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
-@pytest.mark.parametrize("shape", [(256, 384), (700, 500), (64, 16, 3, 3)])
-def test_a_merged_adapter_has_low_rank(dtype: str, shape: tuple[int, ...]) -> None:
-    spec = TensorSpec(dtype, shape)
-    old = trained(spec)
-    new = merged(old, spec, rank=4, scale=0.05)
-    low = joined(LowRank().encode(memoryview(new), spec, base_of(old, spec)))
-    assert joined(LowRank().decode(memoryview(low), [input_of(old)], len(new))) == new
-    assert len(low) < 0.7 * len(joined(Delta().encode(memoryview(new), spec, base_of(old, spec))))
-
-
-def test_a_full_fine_tune_has_no_low_rank() -> None:
-    spec = TensorSpec("F32", (256, 256))
-    old = trained(spec)
-    with pytest.raises(UnsuitableError):
-        joined(LowRank().encode(memoryview(tuned(old, spec)), spec, base_of(old, spec)))
-
-
-def test_not_a_number_has_no_rank() -> None:
-    spec = TensorSpec("F32", (128, 128))
-    old = trained(spec)
-    new = bytearray(merged(old, spec, rank=2))
-    new[400:404] = b"\x01\x00\xc0\x7f"
-    piece = selection.first_difference(memoryview(bytes(new)), spec, base_of(old, spec))
-    assert piece is not None
-    assert LowRank().estimate(piece) is None
-
-
-def test_given_factors_predict_the_value() -> None:
-    spec = TensorSpec("F32", (700, 1000))
-    old = trained(spec)
-    left, right = (trained(TensorSpec("F32", shape)) for shape in ((700, 4), (4, 1000)))
-    given = {
-        "R": Array("w/R", TensorSpec("F32", (700, 4)), memoryview(left)),
-        "C": Array("w/C", TensorSpec("F32", (4, 1000)), memoryview(right)),
+def test_auto_stands_for_every_built_in_update_that_can_be_chosen() -> None:
+    built_in = (update for update in updates.registry() if updates.registry().origin(update.name).builtin)
+    assert {update.name for update in built_in if isinstance(update, Automatic | Reshaping)} == {
+        *updates.AUTO
     }
-    payload = joined(LowRank(0.5).encode_given(given, spec, base_of(old, spec), None))
-    assert len(payload) < 4 * (700 + 1000) * 4 + 300
-    one = joined(LowRank().decode(memoryview(payload), [input_of(old)], len(old)))
-    other = joined(LowRank().decode(memoryview(payload), [input_of(old, step=8)], len(old)))
-    assert one == other, "the prediction depends on how the base is cut"
-    exact = joined(LowRank(0.5).encode_given(given, spec, base_of(old, spec), memoryview(one)))
-    assert len(exact) < len(payload) + 100, "a perfect prediction leaves a residual"
 
 
-def test_the_order_is_deterministic_on_equal_exponents() -> None:
-    spec = TensorSpec("F32", (1000,))
-    old, new = bytes(4000), tuned(bytes(4000), spec)
-    payload = joined(Delta().encode(memoryview(new), spec, base_of(old, spec)))
-    assert joined(Delta().decode(memoryview(payload), [input_of(old)], 4000)) == new
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("auto", updates.AUTO),
+        ("dense", ()),
+        ("", ()),
+        ("delta, sparse", ("delta", "sparse")),
+        ("sparse,auto", ("sparse", "delta", "low-rank", "rows")),
+        ("rows,dense,rows", ("rows",)),
+    ],
+)
+def test_names_in_a_setting(text: str, names: tuple[str, ...]) -> None:
+    assert selection.parse_update_names(text) == names
+
+
+@pytest.mark.parametrize("name", ["ia3", "quantized", "recipe"])
+def test_updates_that_are_never_chosen(name: str) -> None:
+    with pytest.raises(UsageError, match=f"never chooses '{name}'"):
+        selection.parse_update_names(f"auto,{name}")
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(PluginError, match="no update called 'nonesuch'"):
+        selection.parse_update_names("nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("changed", "update"),
+    [
+        (tuned(trained(SPEC), SPEC, 1e-5), "delta"),
+        (pruned(trained(SPEC), SPEC, 0.01), "sparse"),
+        (merged(trained(SPEC), SPEC, 2), "low-rank"),
+        (trained(SPEC, 7), "dense"),
+    ],
+)
+def test_the_cheapest_comes_first_and_dense_last(changed: bytes, update: str) -> None:
+    found = chosen(changed, candidate(trained(SPEC)))
+    assert found[0].update == update
+    assert found[-1].update == "dense"
+    assert found[-1].inputs == ()
+
+
+def test_only_allowed_updates_are_chosen() -> None:
+    found = chosen(merged(trained(SPEC), SPEC, 2), candidate(trained(SPEC)), names=("delta",))
+    assert [choice.update for choice in found] == ["delta", "dense"]
+
+
+def test_a_base_at_the_depth_limit_must_save_half() -> None:
+    old = trained(SPEC)
+    new = tuned(old, SPEC, 1e-5)
+    near, far = candidate(old, at_limit=True), candidate(tuned(old, SPEC, 2e-5, seed=5))
+    found = chosen(new, near, far, names=("delta",))
+    sizes = [len(joined(choice.payload())) for choice in found[:2]]
+    assert sizes[0] > sizes[1]
+
+
+def test_a_damaged_base_is_passed_over() -> None:
+    def read(_nbytes: int) -> Iterator[memoryview]:
+        raise CorruptError("damaged")
+
+    broken = Candidate(Base(SPEC, read), DENSE)
+    assert [choice.update for choice in chosen(trained(SPEC), broken)] == ["dense"]
+
+
+def test_an_update_goes_on_top_of_one_that_reshapes() -> None:
+    shorter = TensorSpec("F32", (120, 160))
+    old = trained(SPEC)
+    exact = chosen(old, candidate(old[: shorter.nbytes], shorter))
+    assert [(choice.update, choice.inputs) for choice in exact] == [("rows", (DENSE,)), ("dense", ())]
+    top, *_ = chosen(tuned(old, SPEC, 1e-5), candidate(old[: shorter.nbytes], shorter))
+    (lower,) = top.inputs
+    assert (top.update, isinstance(lower, Choice) and lower.update) == ("delta", "rows")
+
+
+def test_reshaping_depends_on_the_types_and_on_no_setting() -> None:
+    longer = TensorSpec("F32", (200, 160))
+    assert selection.may_reshape((), SPEC, longer)
+    assert not selection.may_reshape((), SPEC, TensorSpec("BF16", (200, 160)))
+
+
+WIDENED = """
+import numpy as np
+from git_theta.updates.base import only
+from git_theta.updates.payload import typed_header, unpack_typed
+
+
+class Widened:
+    name = "widened"
+
+    def accepts(self, spec, base):
+        return (spec.dtype, base.dtype) == ("F32", "BF16") and spec.shape == base.shape
+
+    def encode(self, value, spec, base):
+        yield typed_header(self.name, spec)
+
+    def decode(self, payload, inputs, nbytes):
+        unpack_typed(self.name, payload, nbytes)
+        words = np.frombuffer(b"".join(only(inputs, self.name)(nbytes // 2)), "<u2")
+        yield (words.astype("<u4") << 16).data.cast("B")
+"""
+
+
+def test_a_plugin_may_take_bases_of_another_dtype(tmp_path: Path) -> None:
+    plugins.install(tmp_path, "widened", {"git_theta.updates:widened": "Widened"}, WIDENED)
+    with plugins.importable(tmp_path):
+        names = selection.parse_update_names("auto,widened")
+        short = TensorSpec("BF16", SPEC.shape)
+        assert selection.may_reshape(names, SPEC, short)
+        value = bytearray(SPEC.nbytes)
+        value[2::4], value[3::4] = (trained(short)[start::2] for start in (0, 1))
+        assert chosen(bytes(value), candidate(trained(short), short), names=names)[0].update == "widened"
+
+
+@pytest.mark.parametrize("update", ["rows", "recipe", "ia3", "of-a-missing-plugin"])
+def test_payloads_that_cannot_be_made_again(update: str, tmp_path: Path) -> None:
+    lost = Source(update, ObjectRef("1" * 64), (DENSE,))
+    store = LocalStore(tmp_path)
+    assert selection.repeated_choice(memoryview(trained(SPEC)), SPEC, lost, store) is None
