@@ -74,5 +74,5 @@ def test_a_plugin_takes_tensors_of_its_own(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=r"shape \[2\], which doesn't fit parameter 'w'"):
             made(manifest, store, data, "scaled")
         data.write_bytes(safetensors_bytes({"w/R": np.ones(2, "f4")}))
-        with pytest.raises(UsageError, match="which a scaled update doesn't know\nhint: .*NAME/factor"):
+        with pytest.raises(UsageError, match=r"which a scaled update doesn't know\nhint: .*NAME/factor"):
             made(manifest, store, data, "scaled")
