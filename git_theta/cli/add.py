@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from git_theta.cli.render import human_size, plural, ratio
+from git_theta.cli.render import ratio
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
@@ -15,6 +15,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.sideload import sideload
 from git_theta.git.worktree.store_nearly import store_nearly
 from git_theta.git.worktree.workspace import Workspace
+from git_theta.report.text import human_size, plural
 from git_theta.sideload.step import BUILTIN, FromData, side_loaded
 from git_theta.updates.side_loaded import Lossy
 

@@ -9,12 +9,12 @@ from contextlib import closing
 
 import click
 
-from git_theta.cli.render import plural
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.checkout import CheckpointChoice, check_out
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.report.text import plural
 
 _EPILOG = """\b
 Examples:

@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from git_theta.cli.render import human_size, print_json, print_table, printable, ratio
+from git_theta.cli.render import print_json, print_table, ratio
 from git_theta.git.maintenance.du import usage
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size, printable
 
 _EPILOG = """\b
 Examples:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from git_theta import __version__
-from git_theta.cli.render import human_size, print_json
+from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
 from git_theta.git.install.push_check import is_configured, unprotected
@@ -19,6 +19,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import describe_location, fetch_remotes, orphan_notice, orphaned_settings
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
 

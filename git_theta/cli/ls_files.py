@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
-from git_theta.cli.render import human_size, print_json, print_table, printable
+from git_theta.cli.render import print_json, print_table
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_walk import in_index, in_revision
 from git_theta.git.repository.repository import Repository
 from git_theta.model.sizes import manifest_bytes
+from git_theta.report.text import human_size, printable
 
 
 @click.command("ls-files", short_help="List tracked checkpoints.")

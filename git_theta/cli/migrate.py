@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from git_theta.cli.render import human_size, plural, printable, ratio
+from git_theta.cli.render import ratio
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size, plural, printable
 
 if TYPE_CHECKING:
     from git_theta.git.migrate.request import MigrationRequest, MigrationSummary

@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from git_theta.cli.checkout import at_top, write
-from git_theta.cli.render import plural
 from git_theta.git.worktree.checkout import CheckpointChoice, fetch_parameters
+from git_theta.report.text import plural
 
 _EPILOG = """\b
 Examples:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import human_size, plural, print_json, print_table, printable, ratio
+from git_theta.cli.render import print_json, print_table, ratio
 from git_theta.cli.value_report import report
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
@@ -17,6 +17,7 @@ from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.parameter_names import unknown_parameter
 from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes
+from git_theta.report.text import human_size, plural, printable
 
 #: Longer chains aren't told in full.
 _TOLD = 3

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import plural, print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.diff import Diff
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, WorkState, file_states
 from git_theta.report.merge_summary import conflict_name
+from git_theta.report.text import plural, printable
 
 #: So many names are shown of what changed.
 _SHOWN = 5

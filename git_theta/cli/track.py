@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from git_theta.cli.render import plural, print_json
+from git_theta.cli.render import print_json
 from git_theta.encoding.selection import parse_update_names
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
@@ -18,6 +18,7 @@ from git_theta.git.repository import gitattributes
 from git_theta.git.repository.merge_rules import check, from_attribute
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import is_manifest
+from git_theta.report.text import plural
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
 _EPILOG = """\b

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import human_size, print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
@@ -18,7 +18,7 @@ from git_theta.model.tensor import FLOATS
 from git_theta.report.abridged import abridged
 from git_theta.report.quantiles import Histogram
 from git_theta.report.statistics import Statistics, statistics
-from git_theta.report.text import shape_text
+from git_theta.report.text import human_size, printable, shape_text
 from git_theta.store.local import LocalStore
 
 #: Cells of the longest bar.

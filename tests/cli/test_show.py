@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from git_theta.cli.render import human_size
 from git_theta.cli.show import told
 from git_theta.model.tensor import TensorSpec
+from git_theta.report.text import human_size
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import FIRST, NAME, SECOND, WEIGHTS, Json
