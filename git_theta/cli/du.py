@@ -23,9 +23,9 @@ Examples:
 @click.argument("revs", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(revs: tuple[str, ...], as_json: bool) -> None:
-    """Show what checkpoints cost: by file, and by the commit that brought each version.
+    """Show how much checkpoints take: by file, and by the commit that added each version.
 
-    A payload that several versions share counts for the first of them.
+    A payload that several versions share counts for the first one.
     """
     found = usage(Repository(Git()), revs)
     if as_json:

@@ -17,7 +17,7 @@ from git_theta.report.text import human_size, printable
 @click.argument("rev", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(rev: str | None, as_json: bool) -> None:
-    """List the checkpoints of the index, or of a revision, with their size and what they cost."""
+    """List the checkpoints of the index or a revision, with their size and their stored size."""
     repository = Repository(Git())
     versions = in_revision(repository.git, rev) if rev else in_index(repository.git)
     rows = [
@@ -54,4 +54,4 @@ def command(rev: str | None, as_json: bool) -> None:
         )
     damaged = [version.path for version in versions if not version.manifest]
     if damaged:
-        raise ThetaError(f"damaged manifests: {', '.join(damaged)}", "`git theta fsck` says what is wrong")
+        raise ThetaError(f"damaged manifests: {', '.join(damaged)}", "`git theta fsck` has details")
