@@ -1,24 +1,14 @@
-"""Merges of what isn't a parameter's value, in safetensors files; and the rules that all formats share."""
+"""Merges of safetensors files: metadata, and the places of tensors."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from git_theta.errors import ThetaError
-from git_theta.formats.base import ComposeError, FileVersion
-from git_theta.formats.compose import compose_file
-from git_theta.formats.pytorch.nodes import Dict, Global, Object
-from git_theta.formats.pytorch.pickler import write_pickle
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
-from git_theta.formats.threeway import ThreeWay, merged_order
-from tests.helpers import pickled
+from git_theta.formats.base import ComposeError
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.composing import merged, opened
 
@@ -113,108 +103,3 @@ def test_a_shape_that_no_side_has() -> None:
     other = opened(safetensors_bytes({"a": numbers(3)}))
     with pytest.raises(ComposeError, match="no side has"):
         merged(file, file, file, values=other.values)
-
-
-def test_formats_that_cannot() -> None:
-    file = opened(b"no checkpoint")
-    assert file.format == "opaque"
-    with pytest.raises(ComposeError, match="no way"):
-        compose_file("opaque", None, [file.version, file.version], {})
-
-
-@given(st.lists(st.integers(0, 9), unique=True), st.lists(st.integers(0, 9), unique=True))
-def test_an_order_has_all_keys_once_and_keeps_the_first(ours: list[int], theirs: list[int]) -> None:
-    found = merged_order(ours, theirs)
-    assert sorted(found) == sorted({*ours, *theirs})
-    assert [key for key in found if key in ours] == ours
-
-
-def test_additions_follow_what_they_followed() -> None:
-    assert merged_order("axb", "ayzb") == ["a", "x", "y", "z", "b"]
-    assert merged_order("ab", "yabz") == ["y", "a", "b", "z"]
-
-
-@given(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=2, max_size=3))
-def test_the_rule(base: int, values: list[int]) -> None:
-    rule = ThreeWay(lambda _name: None)
-    chosen = values[rule.choose("x", base, values)]
-    changed = {value for value in values if value != base}
-    assert bool(rule.conflicts) == (len(changed) > 1)
-    if not rule.conflicts:
-        assert chosen == next(iter(changed), base)
-
-
-LEAVES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(),
-    st.floats(allow_nan=False),
-    st.text(max_size=4),
-    st.binary(max_size=4),
-)
-
-
-@given(
-    st.recursive(LEAVES, lambda inner: st.one_of(st.lists(inner), st.lists(inner).map(tuple)), max_leaves=20)
-)
-def test_pickles_are_what_python_reads(value: Any) -> None:
-    import pickle
-
-    assert pickle.loads(write_pickle(value)) == value
-
-
-def test_pickled_objects_are_shared() -> None:
-    import collections
-    import pickle
-
-    inner: list[Any] = [1 << 2100, *range(2500)]
-    made = Object(Global("collections", "OrderedDict"), (), Dict([("note", inner)]), None, [("k", inner)])
-    found = pickle.loads(write_pickle((made, made, inner)))
-    assert isinstance(found[0], collections.OrderedDict)
-    assert found[0] is found[1]
-    assert found[0]["k"] is found[0].note is found[2]
-    assert found[2] == inner
-
-
-@pytest.mark.parametrize("name", ["a\nb", "a.b", "a\r"])
-def test_names_that_would_change_a_pickle(name: str) -> None:
-    with pytest.raises(ComposeError):
-        write_pickle(Global("m", name))
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"X\x02\0\0\0\xff\xfe", b"Va\\u0041\n", b"\x96" + bytes(8), b"(cm\nC\no", b"cm\nC\n)R}b}b"],
-    ids=["text", "escape", "bytearray", "instance", "two states"],
-)
-def test_pickles_that_nodes_tell_too_little_of(content: bytes) -> None:
-    assert not read_pickle(pickled.whole(content)).exact
-    tree = pickled.mapping({"t": pickled.tensor(pickled.storage("0", 1), (1,)), "odd": content})
-    file = pickled.legacy(tree, {"0": (1, bytes(4))})
-    with pytest.raises(ComposeError, match="written again"):
-        merged(file, file, file)
-
-
-def test_many_nested_twins_take_no_time() -> None:
-    twins = b"]q\0"
-    for index in range(60):
-        twins = b"(" + twins + b"h" + bytes([index]) + b"lq" + bytes([index + 1])
-    tree = pickled.mapping({"t": pickled.tensor(pickled.storage("0", 1), (1,)), "twins": twins})
-    file = pickled.legacy(tree, {"0": (1, bytes(4))})
-    merged(file, file, file)
-
-
-@given(st.data())
-def test_damaged_versions_give_an_error_or_a_merge(data: st.DataObject) -> None:
-    tensor = pickled.tensor(pickled.storage("0", 2), (2,))
-    tree = pickled.mapping(
-        {"t": tensor, "n": pickled.number(7), "c": pickled.call("collections", "OrderedDict")}
-    )
-    file = opened(pickled.legacy(tree, {"0": (2, bytes(8))}))
-    damaged = bytearray(file.version.skeleton)
-    at = data.draw(st.integers(0, len(damaged) - 9))
-    damaged[at] = data.draw(st.one_of(st.integers(0, 255), st.sampled_from(b"()0qhb.tRQ")))
-    other = FileVersion(file.version.layout, memoryview(damaged))
-    specs = {name: spec for name, (spec, _) in file.values.items()}
-    with contextlib.suppress(ThetaError):
-        compose_file(file.format, file.version, [other, file.version], specs)
