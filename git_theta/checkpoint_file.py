@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from git_theta import formats
+from git_theta.encoding.decode import read_value
+from git_theta.errors import PluginError, ThetaError
 from git_theta.formats.base import Tensor
-from git_theta.formats.split import OPAQUE, split
+from git_theta.formats.split import OPAQUE, Split, split, split_like
 from git_theta.model.digest import digest
-from git_theta.model.layout import Layout
+from git_theta.model.layout import Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
 from git_theta.model.strided import Temporary, gather, temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
+from git_theta.store.base import Store
 
 #: Stands where a manifest has a source.
 NOT_STORED = Source("none", None)
@@ -76,16 +79,69 @@ def read_checkpoint(
     return CheckpointFile(data, found.format, found.layout, tensors, note, temporary)
 
 
-def fingerprint(data: memoryview, threads: int, temporary: Temporary) -> Manifest:
+def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -> CheckpointFile:
+    """An opaque file taken apart as an earlier version of it was, if only values of tensors differ.
+
+    The format's plugin may be missing or broken now. A file that hasn't changed must give its old manifest
+    nevertheless, or `git status` would show a change.
+
+    Args:
+        file: Any file; one that isn't opaque is returned as it is.
+        earlier: Manifests of earlier versions.
+        store: Where their layouts are.
+    """
+    unavailable = ""
+    for manifest in earlier if file.opaque else ():
+        if manifest.format == OPAQUE:
+            continue
+        found = _split_like(file.data, manifest, store)
+        if found:
+            tensors = {tensor.name: tensor for tensor in found.tensors}
+            return replace(file, format=found.format, layout=found.layout, tensors=tensors, note="")
+        unavailable = unavailable or _unavailable(manifest.format)
+    return replace(file, note=unavailable) if unavailable and not file.note else file
+
+
+def _split_like(data: memoryview, manifest: Manifest, store: Store) -> Split | None:
+    if manifest.size != len(data):
+        return None
+    try:
+        layout = parse_layout(b"".join(map(bytes, read_value(manifest.layout, store))))
+        return split_like(data, manifest.format, layout, {each.name: each.spec for each in manifest.entries})
+    except (ThetaError, OSError, ValueError, OverflowError):
+        # The layout isn't here, or it's made up.
+        return None
+
+
+def _unavailable(name: str) -> str:
+    """Why a format can't be used; empty if it can."""
+    try:
+        formats.registry().get(name)
+    except PluginError as error:
+        return f"kept as an opaque file: {error.message} ({error.hint})"
+    return ""
+
+
+def fingerprint(
+    data: memoryview,
+    threads: int,
+    temporary: Temporary,
+    earlier: Sequence[Manifest] = (),
+    store: Store | None = None,
+) -> Manifest:
     """The manifest that a file would have, without the sources of its values: nothing is stored.
 
     Args:
         data: The file's bytes.
         threads: How many tensors to hash at once.
         temporary: As for `read_checkpoint`.
+        earlier: Manifests of earlier versions; see `as_before`.
+        store: Where their layouts are.
     """
     with ThreadPoolExecutor(threads) as pool:
         file = read_checkpoint(data, temporary, pool)
+        if store:
+            file = as_before(file, earlier, store)
 
         def identify(tensor: Tensor) -> Entry:
             return Entry(tensor.name, tensor.spec, digest(file.value(tensor.name)), NOT_STORED)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
-from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
+from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.selection import may_reshape
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
+from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
 from git_theta.model.tensor import TensorSpec
@@ -83,10 +84,21 @@ class Cleaner:
         sources: dict[str, Source] = {}
         for manifest in reversed(earlier):
             sources.update((entry.digest, entry.source) for entry in manifest.all_entries())
+        failures: list[PluginError] = []
         with Batch(self.store) as batch:
-            writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth, self.lazy)
+            writer = ValueWriter(
+                self.store,
+                batch,
+                sources,
+                self.known,
+                self.updates,
+                self.depth,
+                self.lazy,
+                failures.append,
+            )
             with ThreadPoolExecutor(self.threads) as pool:
                 file = read_checkpoint(data, self.store.temporary_file, pool)
+                file = as_before(file, earlier, self.store)
                 tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
                 bases = self._bases(file, tensors, earlier)
 
@@ -107,7 +119,8 @@ class Cleaner:
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(file.format, len(data), layout_entry, tuple(entries))
         whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
-        return Cleaned(reconcile(manifest, whole), file.note)
+        failed = dict.fromkeys(f"stored without an update: {error.message}" for error in failures)
+        return Cleaned(reconcile(manifest, whole), "; ".join(filter(None, (file.note, *failed))))
 
     def _bases(
         self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]

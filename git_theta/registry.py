@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -11,7 +12,7 @@ from inspect import get_annotations
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from git_theta import __version__
-from git_theta.errors import PluginError
+from git_theta.errors import PluginError, ThetaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,6 +159,24 @@ class Registry(Generic[T]):
             for point in points:
                 yield Offer(self.kind, name, _origin(point), health)
 
+    @contextmanager
+    def guard(self, name: str, *passing: type[Exception]) -> Iterator[None]:
+        """Turn what an external plugin raises while it's in use into a PluginError that names the plugin.
+
+        Errors of git-theta, of the operating system and of the given types pass as they are. So does whatever
+        a built-in plugin raises.
+
+        Raises:
+            PluginError: The plugin raised anything else.
+        """
+        try:
+            yield
+        except Exception as error:
+            if name in self._builtins or isinstance(error, (ThetaError, OSError, MemoryError, *passing)):
+                raise
+            reason = f"{type(error).__name__}: {error}"
+            raise self._unusable(name, self.origin(name), "fails", reason) from error
+
     @cached_property
     def _external(self) -> dict[str, tuple[EntryPoint, ...]]:
         """Entry points by name, sorted; usually one each."""
@@ -201,18 +220,20 @@ class Registry(Generic[T]):
         try:
             plugin = load()()
         except (Exception, SystemExit) as error:
-            raise self._broken(name, origin, f"{type(error).__name__}: {error}") from error
+            reason = f"{type(error).__name__}: {error}"
+            raise self._unusable(name, origin, "can't be used", reason) from error
         lacking = [member for member in self._members if not hasattr(plugin, member)]
         if lacking:
-            raise self._broken(name, origin, f"it has no {', '.join(lacking)}")
+            raise self._unusable(name, origin, "can't be used", f"it has no {', '.join(lacking)}")
         own_name = getattr(plugin, "name", name) if "name" in self._members else name
         if own_name != name:
-            raise self._broken(name, origin, f"its name is {own_name!r}, and its entry point's {name!r}")
+            reason = f"its name is {own_name!r}, and its entry point's {name!r}"
+            raise self._unusable(name, origin, "can't be used", reason)
         return cast("T", plugin)
 
-    def _broken(self, name: str, origin: Origin, reason: str) -> PluginError:
+    def _unusable(self, name: str, origin: Origin, verdict: str, reason: str) -> PluginError:
         return PluginError(
-            f"the {self.kind} {name!r} of {origin} can't be used: {reason}",
+            f"the {self.kind} {name!r} of {origin} {verdict}: {reason}",
             f"upgrade, repair or uninstall {origin.distribution}; see: git theta plugins",
             reason,
         )

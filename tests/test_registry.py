@@ -11,7 +11,7 @@ from typing import Protocol
 import pytest
 
 from git_theta import __version__, formats, strategies, updates
-from git_theta.errors import PluginError, UsageError
+from git_theta.errors import FormatError, PluginError, UsageError
 from git_theta.registry import Offer, Origin, Registry, protocol_members
 from tests.helpers import plugins
 
@@ -171,6 +171,19 @@ def test_a_broken_plugin_is_an_error_only_where_it_is_needed(
     (found,) = offer(tools, "drill")
     assert str(found.health).startswith(f"broken: {reason}")
     assert tools.get("saw").use() == "built in"
+
+
+def test_what_a_plugin_raises_in_use_names_the_plugin(install: Install) -> None:
+    install("power-tools", TOOL.format(name="drill", origin="power-tools"))
+    tools = registry()
+    with pytest.raises(PluginError) as caught, tools.guard("drill"):
+        raise ZeroDivisionError("by zero")
+    assert caught.value.message == "the tool 'drill' of power-tools 1.0 fails: ZeroDivisionError: by zero"
+    for passing in (OSError("disk"), FormatError("damaged"), LookupError("as agreed")):
+        with pytest.raises(type(passing)), tools.guard("drill", LookupError):
+            raise passing
+    with pytest.raises(ZeroDivisionError), tools.guard("hammer"):
+        raise ZeroDivisionError
 
 
 def test_a_built_in_plugin_that_lacks_a_dependency_is_skipped() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from blake3 import blake3
 
 from git_theta import updates
-from git_theta.errors import CorruptError, MissingObjectError, ThetaError
+from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
 from git_theta.updates.base import Pieces
@@ -24,6 +24,7 @@ def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
     Raises:
         CorruptError: The bytes aren't those that were stored; the message names parameter and object.
         MissingObjectError: An object isn't in the store; the message names parameter and object.
+        PluginError: An update isn't installed, or can't be used; the message names parameter and update.
     """
     hasher = blake3()
     size = 0
@@ -34,6 +35,8 @@ def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
             yield piece
     except MissingObjectError as error:
         raise _with_parameter(entry, error) from error
+    except PluginError as error:
+        raise PluginError(f"parameter {entry.name!r}: {error.message}", error.hint, error.reason) from error
     except CorruptError as error:
         message = f"parameter {entry.name!r}: {error.message}{_objects_of(entry)}"
         raise CorruptError(message, error.hint or _REPAIR) from error
@@ -74,14 +77,14 @@ def decode_source(source: Source, nbytes: int, store: Store) -> Pieces:
     Raises:
         CorruptError: A payload can't be decoded.
         MissingObjectError: An object isn't in the store.
+        PluginError: An update isn't installed, or can't be used.
     """
-    try:
-        update = updates.registry().get(source.update)
-    except ThetaError as error:
-        raise CorruptError(error.message, error.hint) from error
+    registry = updates.registry()
+    update = registry.get(source.update)
     payload = _payload(source.payload, store) if source.payload else None
     inputs = [partial(_decode_input, part, store) for part in source.inputs]
-    return update.decode(payload, inputs, nbytes)
+    with registry.guard(source.update):
+        yield from update.decode(payload, inputs, nbytes)
 
 
 def _decode_input(source: Source, store: Store, nbytes: int) -> Pieces:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeGuard
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
@@ -29,6 +30,9 @@ from git_theta.updates.dense import Dense
 #: An update must be expected to need at most this share of the dense payload: a smaller gain isn't worth
 #: the time to decode a chain.
 _MAX_COST = 0.95
+
+#: Called with the error of an update that can't be loaded, or that raised what it mustn't.
+OnFailure = Callable[[PluginError], object]
 
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
@@ -64,8 +68,13 @@ class Candidate:
     at_limit: bool = False
 
 
-def parse_update_names(text: str) -> tuple[str, ...]:
+def parse_update_names(text: str, unavailable: OnFailure | None = None) -> tuple[str, ...]:
     """The updates that a setting allows: `auto`, `dense`, or names with commas between; without `dense`.
+
+    Args:
+        text: The setting.
+        unavailable: Called with the error for each update that isn't installed or can't be loaded; such an
+            update is left out then. Without this, the first such error is raised.
 
     Raises:
         UsageError: A name is unknown, or belongs to an update that `git add` never chooses.
@@ -74,11 +83,17 @@ def parse_update_names(text: str) -> tuple[str, ...]:
     for name in filter(None, (word.strip() for word in text.split(","))):
         if name == "auto":
             found += updates.AUTO
-        elif name == Dense.name:
             continue
-        elif isinstance(updates.registry().get(name), Automatic | Reshaping):
+        try:
+            update = updates.registry().get(name)
+        except PluginError as error:
+            if unavailable is None:
+                raise
+            unavailable(error)
+            continue
+        if isinstance(update, Automatic | Reshaping):
             found.append(name)
-        else:
+        elif name != Dense.name:
             raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")
     return tuple(dict.fromkeys(found))
 
@@ -90,7 +105,7 @@ def may_reshape(names: Iterable[str], spec: TensorSpec, base: TensorSpec) -> boo
     asked, too.
     """
     chosen = _loaded(dict.fromkeys((*updates.AUTO, *names)))
-    return any(isinstance(update, Reshaping) and update.accepts(spec, base) for update in chosen)
+    return any(_accepts(update, spec, base) for update in chosen)
 
 
 def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> Candidate:
@@ -120,11 +135,15 @@ def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: St
     if not isinstance(update, Automatic) or len(lost.inputs) != 1:
         return None
     base = Base(spec, partial(_verified, lost.inputs[0], store))
-    return Choice(lost.update, partial(update.encode, value, spec, base), lost.inputs)
+    return Choice(lost.update, partial(_encoded, update, value, spec, base), lost.inputs)
 
 
 def choices(
-    value: memoryview, spec: TensorSpec, candidates: Iterable[Candidate], names: Sequence[str]
+    value: memoryview,
+    spec: TensorSpec,
+    candidates: Iterable[Candidate],
+    names: Sequence[str],
+    failed: OnFailure = lambda _error: None,
 ) -> Iterator[Choice]:
     """Ways to store a value, the cheapest by estimate first; the last is dense.
 
@@ -133,14 +152,17 @@ def choices(
         spec: Dtype and shape.
         candidates: Values that it may be an update of.
         names: Updates that may be chosen.
+        failed: Called for each update of a package that fails; other updates are tried nevertheless.
     """
     found: list[tuple[float, Choice]] = []
     for candidate in candidates:
         options = _same_type if candidate.base.spec == spec else _other_type
+        chosen = list(_loaded(names))
         try:
-            for cost, choice in options(value, spec, candidate.base, candidate.source, _loaded(names)):
+            for cost, choice in options(value, spec, candidate.base, candidate.source, chosen, failed):
                 found.append((cost * (_DEPTH_PENALTY if candidate.at_limit else 1), choice))
-        except (CorruptError, MissingObjectError):
+        except (CorruptError, MissingObjectError, PluginError):
+            # The base can't be read.
             continue
     yield from (choice for _, choice in sorted(found, key=lambda pair: pair[0]))
     yield dense_choice(value, spec)
@@ -150,7 +172,7 @@ def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> floa
     """The expected size of a value as a delta of a base, as a share of its dense size; at most 1."""
     try:
         sample = first_difference(value, spec, base)
-    except (CorruptError, MissingObjectError):
+    except (CorruptError, MissingObjectError, PluginError):
         return 1.0
     if sample is None:
         return 0.0
@@ -180,7 +202,12 @@ def first_difference(value: memoryview, spec: TensorSpec, base: Base) -> Sample 
 
 
 def _same_type(
-    value: memoryview, spec: TensorSpec, base: Base, source: Source | Choice, chosen: Iterable[Update]
+    value: memoryview,
+    spec: TensorSpec,
+    base: Base,
+    source: Source | Choice,
+    chosen: Sequence[Update],
+    failed: OnFailure,
 ) -> Iterator[tuple[float, Choice]]:
     """Choices on a base of the value's dtype and shape, each with its expected share of the value's bytes."""
     sample = first_difference(value, spec, base)
@@ -190,22 +217,34 @@ def _same_type(
     for update in chosen:
         if not isinstance(update, Automatic):
             continue
-        estimate = update.estimate(sample)
+        try:
+            with updates.registry().guard(update.name):
+                estimate = update.estimate(sample)
+        except PluginError as error:
+            failed(error)
+            continue
         if estimate is not None and estimate < limit:
-            yield estimate, Choice(update.name, partial(update.encode, value, spec, base), (source,))
+            yield estimate, Choice(update.name, partial(_encoded, update, value, spec, base), (source,))
 
 
 def _other_type(
-    value: memoryview, spec: TensorSpec, base: Base, source: Source | Choice, chosen: Iterable[Update]
+    value: memoryview,
+    spec: TensorSpec,
+    base: Base,
+    source: Source | Choice,
+    chosen: Sequence[Update],
+    failed: OnFailure,
 ) -> Iterator[tuple[float, Choice]]:
     """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
-    chosen = list(chosen)
     for update in chosen:
-        if not isinstance(update, Reshaping) or not update.accepts(spec, base.spec):
+        if not _accepts(update, spec, base.spec):
             continue
         try:
-            payload = b"".join(map(bytes, update.encode(value, spec, base)))
+            payload = b"".join(map(bytes, _encoded(update, value, spec, base)))
         except UnsuitableError:
+            continue
+        except PluginError as error:
+            failed(error)
             continue
         cost = len(payload) / spec.nbytes
         lower = Choice(update.name, partial(_once, payload), (source,))
@@ -213,7 +252,7 @@ def _other_type(
         if first_difference(value, spec, reshaped) is None:
             yield cost, lower
             continue
-        for estimate, choice in _same_type(value, spec, reshaped, lower, chosen):
+        for estimate, choice in _same_type(value, spec, reshaped, lower, chosen, failed):
             yield cost + estimate, choice
 
 
@@ -221,12 +260,29 @@ def _loaded(names: Iterable[str]) -> Iterator[Update]:
     return (updates.registry().get(name) for name in names)
 
 
+def _accepts(update: Update, spec: TensorSpec, base: TensorSpec) -> TypeGuard[Reshaping]:
+    """Whether an update makes a value of `spec` of a base of another dtype or shape."""
+    if not isinstance(update, Reshaping):
+        return False
+    try:
+        with updates.registry().guard(update.name):
+            return update.accepts(spec, base)
+    except PluginError:
+        return False
+
+
+def _encoded(update: Automatic | Reshaping, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
+    with updates.registry().guard(update.name, UnsuitableError):
+        yield from update.encode(value, spec, base)
+
+
 def _once(payload: bytes) -> Payload:
     yield payload
 
 
 def _decoded(update: Update, payload: bytes, base: Base, nbytes: int) -> Pieces:
-    return update.decode(memoryview(payload), [base.read], nbytes)
+    with updates.registry().guard(update.name):
+        yield from update.decode(memoryview(payload), [base.read], nbytes)
 
 
 def _verified(source: Source, store: Store, nbytes: int) -> Pieces:

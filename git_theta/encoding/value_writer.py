@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from git_theta.encoding.candidates import usable_bases
-from git_theta.encoding.selection import Choice, candidate_from, choices, dense_choice, repeated_choice
-from git_theta.errors import CorruptError, MissingObjectError
+from git_theta.encoding.selection import (
+    Choice,
+    OnFailure,
+    candidate_from,
+    choices,
+    dense_choice,
+    repeated_choice,
+)
+from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
@@ -90,6 +97,7 @@ class ValueWriter:
         depth: Maximal number of updates in a chain, but for ones that save much; see `usable_bases`.
         lazy: Whether objects that `sources` name but the store lacks are on a remote, so that their values
             needn't be stored again.
+        failed: Called for each update of a package that fails; the value is then stored in another way.
     """
 
     store: LocalStore
@@ -99,6 +107,7 @@ class ValueWriter:
     updates: Sequence[str] = AUTO
     depth: int = DEPTH
     lazy: bool = False
+    failed: OnFailure = lambda _error: None
 
     def write(
         self, name: str, spec: TensorSpec, value: memoryview, bases: Sequence[Entry] = ()
@@ -132,9 +141,11 @@ class ValueWriter:
             for source, at_limit in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
             if self.has(source)
         ]
-        for choice in choices(value, spec, candidates, self.updates):
+        for choice in choices(value, spec, candidates, self.updates, self.failed):
             try:
                 return StoredValue(name, spec, key, self._encode(choice))
+            except PluginError as error:
+                self.failed(error)
             except (UnsuitableError, CorruptError, MissingObjectError):
                 # The value is at hand: a damaged base only means another choice.
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -71,6 +71,35 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = N
             break
         return assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
     return assemble(OPAQUE, data, Located(()), note)
+
+
+def split_like(data: memoryview, name: str, layout: Layout, specs: Mapping[str, TensorSpec]) -> Split | None:
+    """Take a file apart as an earlier version of it was, without the format's plugin.
+
+    Args:
+        data: The whole file.
+        name: Name of the format.
+        layout: The layout of the earlier version.
+        specs: Dtype and shape of each of the earlier version's parameters.
+
+    Returns:
+        `None` if the file differs from the earlier version in more than the values of tensors.
+    """
+
+    def crc(offset: int, length: int) -> int:
+        return zlib.crc32(data[offset : offset + length])
+
+    if len(data) != layout.size or {place.name for place in layout.placements} != specs.keys():
+        return None
+    if any(data[one.offset : one.offset + len(one.data)] != one.data for one in layout.literals):
+        return None
+    if not all(_matches(checksum, data, crc) for checksum in layout.checksums):
+        return None
+    tensors = (
+        Tensor(place.name, specs[place.name], place.offset, place.strides, place.big_endian)
+        for place in layout.placements
+    )
+    return Split(name, layout, tuple(tensors))
 
 
 def _reason(error: Exception) -> str:

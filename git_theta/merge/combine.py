@@ -60,6 +60,7 @@ class Combiner:
 
         Raises:
             UsageError: The options don't fit the parameter or the number of models.
+            PluginError: A strategy of a package fails.
             MissingObjectError: An input isn't in the store.
             CorruptError: An input is damaged.
         """
@@ -74,7 +75,8 @@ class Combiner:
             values[count] if len(values) > count else None,
             [self.side_files(path, plan.name) for path in options.files],
         )
-        merged = merge_parameter(strategy, options.values, versions, self.store.temporary_file)
+        with strategies.registry().guard(rule.strategy):
+            merged = merge_parameter(strategy, options.values, versions, self.store.temporary_file)
         stored = self._as_recipe(plan.name, spec, merged, inputs)
         if stored is not None:
             return stored

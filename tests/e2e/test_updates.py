@@ -153,32 +153,42 @@ def test_the_attribute_is_stronger_than_the_setting(repo: Repo) -> None:
     assert kinds(repo) == {"delta"}
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("nonesuch", "there's no update called 'nonesuch'; known: dense, delta"),
-        ("delta,quantized", "git add never chooses 'quantized'"),
-    ],
-)
+def allow(repo: Repo, where: str, updates: str) -> None:
+    """Say in git config or in an attribute as which updates changed parameters may be stored."""
+    if where == "setting":
+        repo.git("config", "theta.update", updates)
+    else:
+        repo.write(".git/info/attributes", f"*.safetensors theta-update={updates}\n".encode())
+
+
 @pytest.mark.parametrize("where", ["setting", "attribute"])
-def test_an_invalid_update_stages_nothing(repo: Repo, where: str, spec: str, said: str) -> None:
+def test_an_update_that_is_never_chosen_stages_nothing(repo: Repo, where: str) -> None:
     repo.write(NAME, BASE)
     repo.commit()
     before = repo.git("ls-files", "-s")
-    if where == "setting":
-        repo.git("config", "theta.update", spec)
-    else:
-        repo.write(".git/info/attributes", f"*.safetensors theta-update={spec}\n".encode())
+    allow(repo, where, "delta,quantized")
     repo.write(NAME, ONCE)
     done = repo.run("git", "add", NAME, ok=False)
     assert done.returncode != 0
-    assert said in done.stderr
+    assert "git add never chooses 'quantized'" in done.stderr
     assert "Traceback" not in done.stderr
     assert repo.git("ls-files", "-s") == before
     # What is stored already can still be checked out.
     (repo.path / NAME).unlink()
     repo.git("checkout", "--", NAME)
     assert repo.read(NAME) == BASE
+
+
+@pytest.mark.parametrize("where", ["setting", "attribute"])
+def test_an_update_that_is_not_installed_is_left_out_with_a_note(repo: Repo, where: str) -> None:
+    repo.write(NAME, BASE)
+    repo.commit()
+    allow(repo, where, "nonesuch,delta")
+    repo.write(NAME, ONCE)
+    said = repo.git("add", NAME)
+    assert said.startswith(f"git-theta: {NAME}: stored without an update that ")
+    assert "there's no update called 'nonesuch'; known: dense, delta" in said
+    assert kinds(repo) == {"delta"}
 
 
 @pytest.mark.parametrize("depth", ["1", "2", "3"])

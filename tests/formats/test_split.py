@@ -11,7 +11,7 @@ import pytest
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
-from git_theta.formats.split import MAX_LITERAL, OPAQUE, complement, covered_by, split
+from git_theta.formats.split import MAX_LITERAL, OPAQUE, complement, covered_by, split, split_like
 from git_theta.model.layout import Checksum
 from git_theta.model.tensor import TensorSpec
 
@@ -92,6 +92,30 @@ def test_only_checksums_that_the_file_has_are_computed(threads: int | None) -> N
         found = split(data, [plugin])
     assert found.layout.checksums == checksums[:1]
     assert [literal.data for literal in found.layout.literals] == [bytes(4)]
+
+
+def crc_of(data: bytes) -> bytes:
+    return zlib.crc32(data).to_bytes(4, "little")
+
+
+def test_a_file_is_taken_apart_as_an_earlier_version_was() -> None:
+    plugin = Fixed(located=Located((Tensor("a", BYTES_4, 2),), (Checksum("crc32", 6, ((2, 4),)),)))
+    before = split(memoryview(b"01abcd" + crc_of(b"abcd") + b"9"), [plugin])
+    specs = {tensor.name: tensor.spec for tensor in before.tensors}
+    after = memoryview(b"01wxyz" + crc_of(b"wxyz") + b"9")
+    assert split_like(after, "fixed", before.layout, specs) == split(after, [plugin])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"01abcd9", b"01abcd" + crc_of(b"abcd") + b"8", b"01abcd" + crc_of(b"wxyz") + b"9"],
+    ids=["size", "literal", "checksum"],
+)
+def test_a_file_that_differs_in_more_than_values_is_not_taken_apart_as_before(data: bytes) -> None:
+    plugin = Fixed(located=Located((Tensor("a", BYTES_4, 2),), (Checksum("crc32", 6, ((2, 4),)),)))
+    before = split(memoryview(b"01abcd" + crc_of(b"abcd") + b"9"), [plugin])
+    assert split_like(memoryview(data), "fixed", before.layout, {"a": BYTES_4}) is None
+    assert split_like(memoryview(b"01abcd" + crc_of(b"abcd") + b"9"), "fixed", before.layout, {}) is None
 
 
 def test_long_stretches_become_parameters() -> None:

@@ -201,8 +201,9 @@ def _check_ours(
         if bytes(file.data) == versions.ours.to_bytes():
             return
     else:
+        threads, store = repository.settings.thread_count, repository.store
         now = known_files.manifest(file) or fingerprint(
-            file.data, repository.settings.thread_count, repository.store.temporary_file
+            file.data, threads, store.temporary_file, (versions.ours,), store
         )
         if same_content(now, versions.ours):
             return

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from functools import partial
 
 from git_theta import strategies
-from git_theta.errors import UsageError
+from git_theta.errors import PluginError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
@@ -29,6 +30,8 @@ _MAX_CONFIG = 1 << 20
 
 def merge_rules(repository: Repository, path: str, environment: Mapping[str, str] = os.environ) -> MergeRules:
     """The rules for a file, checked.
+
+    A rule for other files may name a strategy that isn't installed, or can't be used: their merges will fail.
 
     Args:
         repository: The repository, with Git at the top of its work tree if it isn't bare.
@@ -49,7 +52,8 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
         try:
             rules = read()
             for rule in rules:
-                check(rule)
+                with nullcontext() if rule.is_for_path(path) else suppress(PluginError):
+                    check(rule)
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
         found += rules

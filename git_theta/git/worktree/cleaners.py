@@ -7,8 +7,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from git_theta.errors import GitError, UsageError
+from git_theta.errors import GitError, PluginError, UsageError
 from git_theta.git.plumbing.check_attr import AttributeLookup, attribute_text
+from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.settings import UPDATE_ATTRIBUTE
@@ -63,15 +64,21 @@ class Cleaners:
     def allowed_updates(self, path: str | None) -> tuple[str, ...]:
         """Names of the updates that the file at a path may be stored as, by its attributes or the settings.
 
+        An update that isn't installed or can't be used is left out, with a note.
+
         Raises:
-            UsageError: A name isn't known.
+            UsageError: A name is of an update that is never chosen.
         """
         from git_theta.encoding.selection import parse_update_names
 
         attribute = self._update_attribute(path) if path else None
         where = f"the attribute {UPDATE_ATTRIBUTE} of {path}" if attribute else "theta.update"
+
+        def left_out(error: PluginError) -> None:
+            note(f"{path}: stored without an update that {where} names: {error.message} ({error.hint})")
+
         try:
-            return parse_update_names(attribute or self._repository.settings.update)
+            return parse_update_names(attribute or self._repository.settings.update, left_out)
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
 

@@ -144,7 +144,8 @@ def _compare(
         now = known_files.manifest(file)
         if now is None:
             threads = repository.settings.thread_count
-            now = fingerprint(file.data, threads, repository.store.temporary_file)
+            store = repository.store
+            now = fingerprint(file.data, threads, store.temporary_file, (manifest,), store)
             if not diff(manifest, now) and file.unchanged():
                 known_files.remember(manifest, file.status)
     changes = diff(manifest, now)

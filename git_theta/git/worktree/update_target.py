@@ -163,9 +163,9 @@ def _content(workspace: Workspace, path: str, file: WorkFile, previous: Manifest
         if bytes(file.data) == previous.to_bytes():
             return previous
         raise UsageError(f"{path} holds a manifest", "write the file first: git theta checkout")
-    repository = workspace.repository
+    threads, store = workspace.repository.settings.thread_count, workspace.repository.store
     now = workspace.known_files.manifest(file) or fingerprint(
-        file.data, repository.settings.thread_count, repository.store.temporary_file
+        file.data, threads, store.temporary_file, (previous,), store
     )
     same = (now.size, _values(now)) == (previous.size, _values(previous))
     return previous if same else now

@@ -139,6 +139,11 @@ def test_errors_name_the_setting_and_the_variable(repo: Repo) -> None:
 
 
 def test_a_rule_for_another_path_is_checked_all_the_same() -> None:
-    tracked('[[merge]]\nstrategy = "nonesuch"\npath = "other.pt"\n')
-    with pytest.raises(UsageError, match="nonesuch"):
+    tracked('[[merge]]\nstrategy = "ties"\ndensity = "x"\npath = "other.pt"\n')
+    with pytest.raises(UsageError, match="density"):
         chosen()
+
+
+def test_a_rule_for_another_path_may_name_a_strategy_that_is_not_installed() -> None:
+    tracked('[[merge]]\nstrategy = "nonesuch"\npath = "other.pt"\n')
+    chosen()
