@@ -17,7 +17,6 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
-from git_theta.store.quarantine import restore_quarantined
 
 _EPILOG = """\b
 Examples:
@@ -45,7 +44,7 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
     if remote and not repairing:
         _check_remote(repository, remote, revs, as_json)
         return
-    restore_quarantined(repository.store)
+    repository.store.restore_quarantined()
     plan = plan_fsck(repository, revs)
     report = _run(repository, plan)
     repaired = None

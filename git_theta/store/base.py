@@ -1,25 +1,27 @@
-"""What a store is: objects by the SHA-256 of their bytes."""
+"""The protocol of stores: objects by the SHA-256 of their bytes. And the errors that stores raise."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
-from git_theta.errors import MissingObjectError
+from git_theta.errors import MissingObjectError, ThetaError
 
 
 class Store(Protocol):
-    """A place for objects. Safe to use from many threads and processes at once."""
+    """A place for objects on this machine. Safe to use from many threads and processes at once."""
 
     def has(self, oid: str) -> bool:
         """Whether the object is there."""
         ...
 
     def get(self, oid: str) -> memoryview:
-        """The object's bytes, usually a memory map.
+        """The bytes of the object, usually a memory map.
 
-        The digest isn't checked here: every value is checked after decoding, and `fsck` checks
-        the objects.
+        Their SHA-256 isn't checked: every value is checked after decoding, and `fsck` checks the objects.
 
         Raises:
             MissingObjectError: The object isn't there.
@@ -27,7 +29,7 @@ class Store(Protocol):
         ...
 
     def part(self, oid: str, offset: int, length: int) -> memoryview:
-        """A range of the object's bytes; fewer where it ends.
+        """A range of the object's bytes; fewer than `length` where the object ends.
 
         Raises:
             MissingObjectError: The object isn't there.
@@ -35,14 +37,18 @@ class Store(Protocol):
         ...
 
     def put(self, pieces: Iterable[bytes | memoryview]) -> str:
-        """Store an object made of pieces, durably, and return its name. Storing it again is free of harm."""
+        """Store an object durably and return its name. Storing an object again changes nothing.
+
+        Args:
+            pieces: The bytes of the object, in pieces.
+        """
         ...
 
     def verify(self, oid: str) -> None:
-        """Check an object's bytes against its name.
+        """Check the bytes of an object against its name.
 
         Raises:
-            CorruptError: They're others.
+            CorruptError: The bytes have another SHA-256.
             MissingObjectError: The object isn't there.
         """
         ...
@@ -53,9 +59,25 @@ class Store(Protocol):
 
 
 def missing_object(oid: str) -> MissingObjectError:
-    """The error that a store raises for an object that it doesn't have."""
+    """The error for an object that a store doesn't have."""
     return MissingObjectError(
         f"object {oid} isn't in this repository's store",
         "copy it from a clone that has it (.git/theta/objects), or add the file again "
         "where a work tree still has this version",
     )
+
+
+@contextmanager
+def store_errors(root: Path) -> Iterator[None]:
+    """Turn failures to write to the store in the folder `root` into errors that name it.
+
+    Raises:
+        ThetaError: The block raised an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise ThetaError(
+            f"can't write to the store {root}: {error.strerror or error}",
+            "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
+        ) from error

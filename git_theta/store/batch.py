@@ -1,4 +1,4 @@
-"""Batch: many objects, each settled on disk in the background while the next is being made."""
+"""Batch: many objects, each made durable in the background while the next is being made."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from git_theta.model.manifest import ObjectRef
 from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import PackBuffer
 
-#: Objects that wait for the disk at once: each keeps a file open and its pages dirty.
-_WAITING = 32
+#: The most objects that wait for the disk: each keeps a file open and its pages dirty.
+_MAX_PENDING = 32
 
 
 class Batch:
-    """Puts objects into a store from many threads; leaving the context waits for the disk.
+    """Stores objects, from many threads; leaving the context waits for the disk.
 
-    An fsync mostly waits. Doing it on threads of its own leaves the cores to compression.
+    An fsync mostly waits. On threads of its own, it leaves the cores to compression.
 
     Args:
-        store: Where the objects go.
+        store: The store.
 
     Attributes:
         buffer: Small payloads that will share objects.
@@ -32,19 +32,19 @@ class Batch:
         self.buffer = PackBuffer(store)
         self._store = store
         self._pool = ThreadPoolExecutor(2)
-        self._waiting: deque[Future[None]] = deque()
-        self._turn = Lock()
+        self._pending: deque[Future[None]] = deque()
+        self._lock = Lock()
 
     def put(self, pieces: Iterable[bytes | memoryview]) -> ObjectRef:
-        """Write an object and return a reference to it; it's there when the context has ended.
+        """Write an object and return a reference to it; it's in the store when the context has ended.
 
         Raises:
-            ThetaError: The store can't be written: this object, or one before it.
+            ThetaError: This object, or one before it, can't be written.
         """
         written = self._store.write(pieces)
-        with self._turn:
-            self._waiting.append(self._pool.submit(self._store.commit, written))
-            oldest = self._waiting.popleft() if len(self._waiting) > _WAITING else None
+        with self._lock:
+            self._pending.append(self._pool.submit(self._store.commit, written))
+            oldest = self._pending.popleft() if len(self._pending) > _MAX_PENDING else None
         if oldest:
             oldest.result()
         return ObjectRef(written.oid, size=written.size)
@@ -58,5 +58,5 @@ class Batch:
         self._pool.shutdown()
         self.buffer.close()
         if error is None:
-            for settled in self._waiting:
-                settled.result()
+            for committed in self._pending:
+                committed.result()

@@ -1,6 +1,6 @@
-"""What this repository remembers to be fast: files by their stat, and values by their digest.
+"""The cache of a repository: manifests of files by their stat, and sources of values by their digest.
 
-Everything here could be thrown away: a damaged or unwritable cache is as good as an empty one.
+The cache can be deleted at any time: a damaged or unwritable one is as good as an empty one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ create table if not exists files (
 create table if not exists sources (digest blob primary key, source text) without rowid;
 """
 
-#: Time stamps may be this coarse, in ns. A file changed at least so long before it was read can't have been
-#: changed again, after that, without another time stamp.
+#: Resolution of time stamps in ns, with and without fractions of seconds. A file that changed at least so
+#: long before it was read gets another time stamp by any later change.
 FINE_TICK = 20_000_000
 COARSE_TICK = 2_000_000_000
 
-#: Remembered files are dropped once there are more than this many.
-_MOST_FILES = 20_000
+#: The cache forgets all files once it has more than this many.
+_MAX_FILES = 20_000
 
 
 class Cache:
@@ -47,7 +47,7 @@ class Cache:
         self._new_files: list[tuple[int, int, int, int, int, bytes]] = []
 
     def source(self, digest: str) -> Source | None:
-        """How a value of that digest was stored last."""
+        """The source by which a value of that digest was stored last; `None` if unknown."""
         text = self._new_sources.get(digest)
         if text is None:
             row = self._one("select source from sources where digest = ?", (bytes.fromhex(digest),))
@@ -59,7 +59,7 @@ class Cache:
         return None
 
     def manifest(self, stat: stat_result) -> Manifest | None:
-        """The manifest of the file that has this stat."""
+        """The manifest of the file that has this stat; `None` if unknown."""
         row = self._one(
             "select manifest from files"
             " where device = ? and inode = ? and size = ? and mtime = ? and ctime = ?",
@@ -71,9 +71,11 @@ class Cache:
         return None
 
     def remember(self, manifest: Manifest, stat: stat_result | None = None) -> None:
-        """Note how a manifest's values are stored and, with a stat, which file it's of.
+        """Remember the sources of a manifest and, with a stat, the file that the manifest is of.
 
-        The stat must have been taken before the file was read, and again, equal, after.
+        Args:
+            manifest: The manifest.
+            stat: Stat of the file, taken before the file was read and found equal after that.
         """
         self._new_sources.update((entry.digest, str(entry.source)) for entry in manifest.all_entries())
         if stat and not _racy(stat):
@@ -82,7 +84,7 @@ class Cache:
             self.flush()
 
     def flush(self) -> None:
-        """Write what was remembered."""
+        """Write to the database."""
         if not (self._new_sources or self._new_files):
             return
         connection = self._connect(create=True)
@@ -97,7 +99,7 @@ class Cache:
                         "insert or replace into files values (?, ?, ?, ?, ?, ?)", self._new_files
                     )
                     (count,) = connection.execute("select count(*) from files").fetchone()
-                    if count > _MOST_FILES:
+                    if count > _MAX_FILES:
                         connection.execute("delete from files")
             except sqlite3.Error as error:
                 self._give_up(error)
@@ -144,7 +146,7 @@ class Cache:
         return connection
 
     def _give_up(self, error: Exception) -> None:
-        """Go on without; a damaged database is removed, so that the next process begins afresh."""
+        """Go on without the cache; a damaged database is removed, so that the next process begins afresh."""
         self._broken = True
         if self._connection:
             with suppress(sqlite3.Error):
@@ -158,7 +160,7 @@ class Cache:
 
 
 def _key(stat: stat_result) -> tuple[int, int, int, int, int]:
-    # SQLite's integers have 64 bits and a sign.
+    # SQLite's integers are signed and have 64 bits.
     wrap = (1 << 63) - 1
     return stat.st_dev & wrap, stat.st_ino & wrap, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
@@ -169,5 +171,5 @@ def _racy(stat: stat_result) -> bool:
 
 
 def same_file(one: stat_result, other: stat_result) -> bool:
-    """Whether two stats are of one file that wasn't changed in between."""
+    """Whether two stats are of one file that didn't change in between."""
     return _key(one) == _key(other)

@@ -1,4 +1,4 @@
-"""User names and passwords, and where they come from."""
+"""Credentials for servers: user names and passwords."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Credential:
     """A user name and a password.
 
     Attributes:
-        user: The name.
-        password: The password or token.
-        more: What else the one who gave them wants to be told when they're approved or rejected.
+        user: User name.
+        password: Password or token.
+        more: Further fields, given back to the credential helper with an approval or a rejection.
     """
 
     user: str
@@ -22,16 +22,16 @@ class Credential:
 
 
 class Credentials(Protocol):
-    """Where user names and passwords come from."""
+    """A source of user names and passwords, such as Git's credential helpers."""
 
     def fill(self, url: str) -> Credential | None:
-        """A credential for a URL, or `None`; the user may be asked."""
+        """A credential for a URL; `None` if there is none. The user may be asked."""
         ...
 
     def approve(self, url: str, credential: Credential) -> None:
-        """Say that the server took it, so that it's kept."""
+        """Keep a credential that a server accepted."""
         ...
 
     def reject(self, url: str, credential: Credential) -> None:
-        """Say that the server refused it, so that it's forgotten."""
+        """Forget a credential that a server refused."""
         ...

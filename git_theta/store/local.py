@@ -1,58 +1,36 @@
 """The local store: one file per object under `<git-common-dir>/theta/objects`.
 
-An object appears under its name only when all of its bytes are on disk: a temporary file, fsync,
-then rename. A killed process leaves at worst a file in `tmp`, which `sweep` removes later.
+An object appears under its name only when all of its bytes are on disk; see `git_theta.store.object_files`.
 """
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.store.base import missing_object
+from git_theta.store.base import missing_object, store_errors
 from git_theta.store.names import is_object_name, object_path
+from git_theta.store.object_files import (
+    WrittenObject,
+    adopt_file,
+    commit_object,
+    create_temporary,
+    renew,
+    write_object,
+)
 from git_theta.store.value_cache import ValueCache
 
-#: Temporary files older than this belong to no running process.
-_STALE_SECONDS = 24 * 3600
+if TYPE_CHECKING:
+    from git_theta.store.quarantine import Quarantine
 
-#: A download that broke off may be continued so many times longer, and folders of commands stay as long.
-_PATIENCE = 14
-
-#: How the folders are called that commands have all of their files in.
-_COMMANDS = ("migrate-", "preview-")
-
-#: Parts of an object up to this size are read: a map for each of thousands of small payloads costs more.
-_COPIED = 1 << 20
-
-#: An object that was written or claimed less long ago needn't be marked again; `prune` leaves it for longer.
-_FRESH_SECONDS = 3600
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenObject:
-    """An object whose bytes are in a temporary file.
-
-    Attributes:
-        oid: Its name.
-        size: How many they are.
-        handle: The file's descriptor.
-        name: The file's path.
-    """
-
-    oid: str
-    size: int
-    handle: int
-    name: str
+#: Ranges of up to this many bytes are read: a map for each of thousands of small payloads costs more.
+_READ_BELOW = 1 << 20
 
 
 class LocalStore:
@@ -60,8 +38,8 @@ class LocalStore:
 
     Args:
         root: The folder `theta` in Git's common directory; made when first written to.
-        neighbours: The same folder of repositories on this machine that this one was cloned from. What
-            they have is linked or copied when it's first needed, as `git clone` does with its objects.
+        neighbours: The same folder of repositories on this machine that this one was cloned from. Their
+            objects are linked or copied when first needed, as `git clone` does with Git's own.
     """
 
     def __init__(self, root: Path, neighbours: tuple[Path, ...] = ()) -> None:
@@ -75,12 +53,12 @@ class LocalStore:
 
     @property
     def incoming(self) -> Path:
-        """Folder for downloads that aren't complete yet, each under its object's name."""
+        """Folder for partial downloads, each under its object's name."""
         return self.tmp / "incoming"
 
     @property
-    def aside(self) -> Path:
-        """Folder for objects that were taken out; see `git_theta.store.quarantine`."""
+    def quarantine_folder(self) -> Path:
+        """Folder for objects in quarantine."""
         return self.tmp / "aside"
 
     @cached_property
@@ -89,28 +67,28 @@ class LocalStore:
         return ValueCache(self.tmp / "values")
 
     def path(self, oid: str) -> Path:
-        """Where an object is or would be.
+        """Path of an object, whether it's there or not.
 
         Raises:
-            ValueError: The name isn't 64 hexadecimal digits, so it can't leave the folder.
+            ValueError: The name isn't 64 hexadecimal digits, and could lead out of the folder.
         """
         return self.root / object_path(oid)
 
     def has(self, oid: str) -> bool:
-        """Whether the object is there, or at a neighbour."""
+        """Whether the object is here or at a neighbour."""
         return (
             self.path(oid).exists()
             or any(store.has(oid) for store in self._neighbours)
-            or self._is_brought_back(oid)
+            or self._comes_back(oid)
         )
 
     def claim(self, oid: str) -> bool:
-        """Whether the object is there, as `has`, for something new that will name it.
+        """Whether the object is here or at a neighbour, for a new manifest that will name it.
 
-        It counts as just written then, so that `prune` leaves it until that does.
+        The object counts as just written then, so that `prune` leaves it until the manifest is in Git.
         """
         return (
-            _renew(self.path(oid)) is not None
+            renew(self.path(oid)) is not None
             or any(store.claim(oid) for store in self._neighbours)
             or self.has(oid)
         )
@@ -126,7 +104,7 @@ class LocalStore:
         """The object, memory-mapped.
 
         Raises:
-            MissingObjectError: It isn't there.
+            MissingObjectError: The object isn't there.
         """
         with self._opened(oid) as handle:
             # An empty file can't be mapped.
@@ -138,25 +116,47 @@ class LocalStore:
         """A range of the object, in memory if it's short; fewer bytes where the object ends.
 
         Raises:
-            MissingObjectError: It isn't there.
+            MissingObjectError: The object isn't there.
         """
-        if length > _COPIED:
+        if length > _READ_BELOW:
             return self.get(oid)[offset : offset + length]
         with self._opened(oid) as handle:
             length = min(length, os.fstat(handle).st_size - offset)
-            # A range may be anything that a manifest says, also no position of any file.
+            # A manifest may name any range, also one that no file has.
             return memoryview(os.pread(handle, length, offset) if length > 0 else b"")
 
     def open(self, oid: str) -> BinaryIO:
         """The object as a file, open for reading.
 
         Raises:
-            MissingObjectError: It isn't there.
-            OSError: It can't be read.
+            MissingObjectError: The object isn't there.
+            OSError: The object can't be read.
         """
         if not self.path(oid).exists():
             self._borrow(oid)
         return self.path(oid).open("rb")
+
+    def list(self) -> Iterator[tuple[str, int]]:
+        """Names and sizes of all objects."""
+        for path in (self.root / "objects").glob("??/??/*"):
+            if is_object_name(path.name):
+                yield path.name, path.stat().st_size
+
+    def verify(self, oid: str) -> None:
+        """Check the bytes of an object against its name.
+
+        Raises:
+            MissingObjectError: The object isn't there.
+            CorruptError: The bytes have another SHA-256.
+        """
+        import hashlib
+
+        data = self.get(oid)
+        if hashlib.sha256(data).hexdigest() != oid:
+            raise CorruptError(
+                f"object {oid} is damaged: its bytes have another SHA-256",
+                f"replace {self.path(oid)} by the file of the same name from another clone",
+            )
 
     def put(self, pieces: Iterable[bytes | memoryview]) -> str:
         """Write an object; see `Store.put`.
@@ -169,108 +169,83 @@ class LocalStore:
         return written.oid
 
     def write(self, pieces: Iterable[bytes | memoryview]) -> WrittenObject:
-        """Write an object's bytes without waiting for the disk; it's there once it's settled.
+        """Write the bytes of an object without waiting for the disk. `commit` then adds it to the store.
 
         Raises:
             ThetaError: As for `put`.
         """
-        # OpenSSL takes 4 ms to load, and `git status` doesn't need it.
-        import hashlib
-
         with store_errors(self.root):
-            handle, name = self._temporary()
-            try:
-                with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
-                    hasher, size = hashlib.sha256(), 0
-                    for piece in pieces:
-                        hasher.update(piece)
-                        size += file.write(piece)
-                return WrittenObject(hasher.hexdigest(), size, handle, name)
-            except BaseException:
-                _discard(handle, name)
-                raise
+            return write_object(self.tmp, pieces)
 
     def commit(self, written: WrittenObject) -> None:
-        """Make a written object durable, and give it its name. To be called once.
+        """Make a written object durable, and add it to the store. To be called once.
 
         Raises:
             ThetaError: As for `put`.
         """
-        target = self.path(written.oid)
         with store_errors(self.root):
-            try:
-                # One of another size was cut off, and is replaced.
-                if _renew(target) != written.size:
-                    os.fsync(written.handle)
-                    # Objects never change: read-only guards against a tool that edits in place.
-                    os.fchmod(written.handle, 0o444)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    os.rename(written.name, target)
-            finally:
-                _discard(written.handle, written.name)
+            commit_object(written, self.path(written.oid))
 
     def adopt(self, file: BinaryIO, path: Path, oid: str) -> None:
-        """Make an open file in `tmp` an object, durably; its bytes must have been checked against the name.
+        """Make an open file in `tmp` an object; its bytes must have been checked against the name.
 
         Args:
             file: The file, open for writing.
-            path: Its name.
-            oid: The object's name.
+            path: Path of the file.
+            oid: Name of the object.
 
         Raises:
             OSError: The disk is full, or the store can't be written; the file stays where it was.
         """
-        file.flush()
-        os.fsync(file.fileno())
-        target = self.path(oid)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        # The mode comes last: a process killed between the two must leave a file that can be written.
-        os.rename(path, target)
-        os.fchmod(file.fileno(), 0o444)
-
-    def list(self) -> Iterator[tuple[str, int]]:
-        """Names and sizes of all objects."""
-        for path in (self.root / "objects").glob("??/??/*"):
-            if is_object_name(path.name):
-                yield path.name, path.stat().st_size
-
-    def verify(self, oid: str) -> None:
-        """Check an object's bytes against its name.
-
-        Raises:
-            MissingObjectError: It isn't there.
-            CorruptError: The bytes have another digest.
-        """
-        import hashlib
-
-        data = self.get(oid)
-        if hashlib.sha256(data).hexdigest() != oid:
-            raise CorruptError(
-                f"object {oid} is damaged: its bytes have another SHA-256",
-                f"replace {self.path(oid)} by the file of the same name from another clone",
-            )
+        adopt_file(file, path, self.path(oid))
 
     def temporary_file(self) -> int:
-        """A descriptor of a new file in `tmp` that has no name any more, for reading and writing."""
-        handle, name = self._temporary()
+        """A descriptor of a new file without a name, for reading and writing.
+
+        Raises:
+            OSError: The file can't be made.
+        """
+        handle, name = create_temporary(self.tmp)
         os.unlink(name)
         return handle
 
-    def sweep(self, older_than: float = _STALE_SECONDS) -> int:
+    def sweep(self) -> int:
         """Remove temporary files that killed processes left, and return how many."""
-        resumable = older_than * _PATIENCE
-        return _remove_old(self.tmp, older_than) + _remove_old(self.incoming, resumable)
+        from git_theta.store.sweep import sweep
 
-    def _is_brought_back(self, oid: str) -> bool:
-        """Whether the object is there after all, because a killed process had taken it out."""
-        if not (self.aside / oid).exists():
-            return False
+        return sweep(self.tmp, self.incoming)
+
+    @contextmanager
+    def quarantine(self) -> Iterator[Quarantine]:
+        """Take objects out of the store; those that weren't dropped go back when the context ends.
+
+        Raises:
+            ThetaError: The store can't be written, or another process uses the quarantine.
+        """
+        from git_theta.store.quarantine import quarantine
+
+        with store_errors(self.root), quarantine(self.quarantine_folder, self.path) as held:
+            yield held
+
+    def restore_quarantined(self) -> None:
+        """Put back the objects that a killed process left in quarantine."""
         from git_theta.store.quarantine import restore_quarantined
 
-        restore_quarantined(self)
+        restore_quarantined(self.quarantine_folder, self.path)
+
+    def _comes_back(self, oid: str) -> bool:
+        """Whether the object is here after all, because a killed process left it in quarantine."""
+        if not (self.quarantine_folder / oid).exists():
+            return False
+        self.restore_quarantined()
         return self.path(oid).exists()
 
     def _borrow(self, oid: str) -> None:
+        """Link or copy an object from a neighbour.
+
+        Raises:
+            MissingObjectError: No neighbour has the object.
+        """
         for store in self._neighbours:
             if store.has(oid):
                 source, target = store.path(oid), self.path(oid)
@@ -281,7 +256,7 @@ class LocalStore:
                 if self.put([store.get(oid)]) != oid:
                     raise CorruptError(f"object {oid} is damaged in {store.root}")
                 return
-        if not self._is_brought_back(oid):
+        if not self._comes_back(oid):
             raise missing_object(oid)
 
     @contextmanager
@@ -302,81 +277,3 @@ class LocalStore:
         except FileNotFoundError:
             self._borrow(oid)
             return os.open(self.path(oid), flags)
-
-    def _temporary(self) -> tuple[int, str]:
-        # `git status` writes nothing.
-        import tempfile
-
-        try:
-            return tempfile.mkstemp(dir=self.tmp)
-        except FileNotFoundError:
-            self.tmp.mkdir(parents=True, exist_ok=True)
-            return tempfile.mkstemp(dir=self.tmp)
-
-
-@contextmanager
-def store_errors(root: Path) -> Iterator[None]:
-    """Turn failures to write to the store at `root` into errors that say so.
-
-    Raises:
-        ThetaError: Something in the block raised an `OSError`.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise ThetaError(
-            f"can't write to the store {root}: {error.strerror or error}",
-            "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
-        ) from error
-
-
-def _renew(path: Path) -> int | None:
-    """Make a file count as just written; its size, or `None` if it isn't there."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        status = path.stat()
-        if status.st_mtime < time.time() - _FRESH_SECONDS:
-            try:
-                os.utime(path)
-            except FileNotFoundError:
-                # It was taken out at this moment.
-                return None
-            except OSError:
-                # It may belong to somebody else, or to a disk that's read-only.
-                pass
-        return status.st_size
-    return None
-
-
-def _remove_old(folder: Path, seconds: float) -> int:
-    removed = 0
-    if folder.is_dir():
-        for path in folder.iterdir():
-            with suppress(OSError):
-                removed += _remove_folder(path, seconds) if path.is_dir() else _remove_file(path, seconds)
-    return removed
-
-
-def _remove_file(path: Path, seconds: float) -> bool:
-    if path.lstat().st_mtime >= time.time() - seconds:
-        return False
-    path.unlink()
-    return True
-
-
-def _remove_folder(path: Path, seconds: float) -> bool:
-    """Remove what a command had all of its files in; it may be a long one."""
-    # What others have is looked after in another way, or needed.
-    if not path.name.startswith(_COMMANDS):
-        return False
-    if max(each.lstat().st_mtime for each in (path, *path.rglob("*"))) >= time.time() - seconds * _PATIENCE:
-        return False
-    import shutil
-
-    shutil.rmtree(path)
-    return True
-
-
-def _discard(handle: int, name: str) -> None:
-    os.close(handle)
-    with suppress(OSError):
-        os.unlink(name)

@@ -1,4 +1,4 @@
-"""How an object is named, and where it is in a place that's laid out as the local store is."""
+"""Names of objects, and their paths in the layout that stores, folders and buckets share."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 
 def is_object_name(text: str) -> bool:
-    """Whether a text is 64 hexadecimal digits in lower case, as SHA-256 has them."""
+    """Whether a text is a SHA-256: 64 hexadecimal digits in lower case."""
     return bool(_NAME.fullmatch(text))
 
 
 def object_path(oid: str) -> str:
-    """Path of an object, with slashes, from the folder that holds all of them.
+    """Path of an object below the top folder, with slashes.
 
     Raises:
-        ValueError: It isn't an object's name, so that it can't leave the folder.
+        ValueError: The text isn't an object's name, and could lead out of the folder.
     """
     if not is_object_name(oid):
         raise ValueError(f"{oid!r} isn't an object name")

@@ -1,4 +1,4 @@
-"""Hold: payloads that wait to share an object, in memory as long as they're few, then in a file."""
+"""The pack buffer: payloads that wait to share an object, in memory while they are few, then in a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from threading import Lock
 
 from git_theta.model.digest import digest
-from git_theta.store.local import LocalStore, store_errors
+from git_theta.store.base import store_errors
+from git_theta.store.local import LocalStore
 
 #: Bytes of payloads that are kept in memory.
 _IN_MEMORY = 32 << 20
@@ -15,11 +16,11 @@ _IN_MEMORY = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class BufferedPayload:
-    """A payload that waits.
+    """A payload in a buffer.
 
     Attributes:
-        digest: BLAKE3-256 of its bytes: equal payloads are one.
-        size: How many they are.
+        digest: BLAKE3-256 of the payload: equal payloads are stored once.
+        size: Size in bytes.
     """
 
     digest: str
@@ -27,17 +28,17 @@ class BufferedPayload:
 
 
 class PackBuffer:
-    """Payloads of one batch. Use from many threads.
+    """Small payloads of one batch. Safe to use from many threads.
 
     Args:
-        store: Where the file goes, without a name.
+        store: The store whose folder for temporary files is used.
     """
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
-        self._turn = Lock()
-        self._kept: dict[BufferedPayload, bytes] = {}
-        self._kept_size = 0
+        self._lock = Lock()
+        self._in_memory: dict[BufferedPayload, bytes] = {}
+        self._memory_size = 0
         self._offsets: dict[BufferedPayload, int] = {}
         self._end = 0
         self._handle = -1
@@ -48,41 +49,42 @@ class PackBuffer:
         Raises:
             ThetaError: The file can't be written.
         """
-        held = BufferedPayload(digest(payload), len(payload))
-        # A thread that puts an equal payload returns only when this one is there.
-        with self._turn:
-            if held in self._offsets:
-                return held
-            if self._kept_size + held.size <= _IN_MEMORY:
-                self._offsets[held] = -1
-                self._kept[held] = payload
-                self._kept_size += held.size
+        buffered = BufferedPayload(digest(payload), len(payload))
+        # A thread that puts an equal payload returns only once this one is there.
+        with self._lock:
+            if buffered in self._offsets:
+                return buffered
+            if self._memory_size + buffered.size <= _IN_MEMORY:
+                self._offsets[buffered] = -1
+                self._in_memory[buffered] = payload
+                self._memory_size += buffered.size
             else:
                 with store_errors(self._store.root):
                     self._append(payload)
-                self._offsets[held] = self._end
-                self._end += held.size
-        return held
+                self._offsets[buffered] = self._end
+                self._end += buffered.size
+        return buffered
 
-    def take(self, held: BufferedPayload) -> bytes:
-        """The bytes of a payload whose `put` has ended; to be called once, as they may be forgotten.
+    def take(self, buffered: BufferedPayload) -> bytes:
+        """The bytes of a payload whose `put` has returned. To be called once: it may free the memory.
 
         Raises:
             ThetaError: The file can't be read.
         """
-        with self._turn:
-            kept = self._kept.pop(held, None)
-            if kept is not None:
-                self._kept_size -= held.size
-                return kept
-        data = b""
+        with self._lock:
+            payload = self._in_memory.pop(buffered, None)
+            if payload is not None:
+                self._memory_size -= buffered.size
+                return payload
         with store_errors(self._store.root):
-            while len(data) < held.size:
-                more = os.pread(self._handle, held.size - len(data), self._offsets[held] + len(data))
-                if not more:
-                    raise OSError("a temporary file was cut off")
-                data += more
-        return data
+            return self._read(self._offsets[buffered], buffered.size)
+
+    def close(self) -> None:
+        """Forget every payload."""
+        self._in_memory.clear()
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
     def _append(self, payload: bytes) -> None:
         if self._handle < 0:
@@ -91,9 +93,11 @@ class PackBuffer:
         while done < len(payload):
             done += os.pwrite(self._handle, memoryview(payload)[done:], self._end + done)
 
-    def close(self) -> None:
-        """Forget everything."""
-        self._kept.clear()
-        if self._handle >= 0:
-            os.close(self._handle)
-            self._handle = -1
+    def _read(self, offset: int, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = os.pread(self._handle, size - len(data), offset + len(data))
+            if not more:
+                raise OSError("a temporary file was cut off")
+            data += more
+        return data

@@ -17,15 +17,15 @@ _TARGET = 32 << 20
 
 
 def pack(payloads: Iterable[BufferedPayload], batch: Batch) -> dict[BufferedPayload, ObjectRef]:
-    """Store payloads together, in their order, which says what comes out: the same ones, the same packs.
+    """Store small payloads together, in the given order: the same payloads give the same packs.
 
     Args:
-        payloads: Payloads in the batch's buffer; asked for one by one as packs are written, so later ones
-            may still be being made.
-        batch: Puts the packs into the store.
+        payloads: Payloads in the buffer of the batch. They are asked for while packs are written, so later
+            ones may be made meanwhile.
+        batch: Batch that stores the packs.
 
     Returns:
-        Where each payload is. Equal ones are in one place.
+        The place of each payload. Equal payloads share one.
 
     Raises:
         ThetaError: The store can't be written.
@@ -33,12 +33,12 @@ def pack(payloads: Iterable[BufferedPayload], batch: Batch) -> dict[BufferedPayl
     places: dict[BufferedPayload, ObjectRef] = {}
     distinct = _distinct(payloads)
     for first in distinct:
-        taken: list[BufferedPayload] = []
-        whole = batch.put(batch.buffer.take(item) for item in _fill(chain((first,), distinct), taken))
+        packed: list[BufferedPayload] = []
+        whole = batch.put(batch.buffer.take(each) for each in _fill(chain((first,), distinct), packed))
         offset = 0
-        for item in taken:
-            places[item] = whole if len(taken) == 1 else ObjectRef(whole.oid, offset, item.size, whole.size)
-            offset += item.size
+        for each in packed:
+            places[each] = whole if len(packed) == 1 else ObjectRef(whole.oid, offset, each.size, whole.size)
+            offset += each.size
     return places
 
 
@@ -50,11 +50,11 @@ def _distinct(payloads: Iterable[BufferedPayload]) -> Iterator[BufferedPayload]:
             yield payload
 
 
-def _fill(payloads: Iterator[BufferedPayload], taken: list[BufferedPayload]) -> Iterator[BufferedPayload]:
-    """Payloads for one pack; they're noted as they're given out."""
+def _fill(payloads: Iterator[BufferedPayload], packed: list[BufferedPayload]) -> Iterator[BufferedPayload]:
+    """Payloads for one pack, until it's large enough; each is appended to `packed`."""
     size = 0
     for payload in payloads:
-        taken.append(payload)
+        packed.append(payload)
         size += payload.size
         yield payload
         if size >= _TARGET:

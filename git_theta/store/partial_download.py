@@ -1,4 +1,4 @@
-"""A download that isn't complete yet: one file per object, that only one process writes at a time."""
+"""Partial downloads: a file per object, which one process at a time writes and a later one may resume."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-#: Seconds between looks at a file that another process is writing.
-_LOOK_SECONDS = 0.1
+#: Seconds between attempts to lock a file that another process is writing.
+_POLL_SECONDS = 0.1
 
 
 @contextmanager
 def locked_download(path: Path, wait: Callable[[float], object]) -> Iterator[BinaryIO]:
-    """Yield the file at `path`, locked, with what earlier attempts have written; made if it isn't there.
+    """Open and lock a partial download, with the bytes that earlier attempts have written.
 
-    Whoever locks it may rename or remove it. It's removed at the end if it's empty.
+    The owner of the lock may rename or remove the file. An empty file is removed at the end.
 
     Args:
-        path: The file.
-        wait: Called with seconds to wait while another holds the lock; it may raise to give up.
+        path: Path of the file; made if necessary.
+        wait: Called with seconds to wait while another process has the lock; it may raise to give up.
 
     Raises:
         OSError: The file can't be made.
@@ -30,8 +30,8 @@ def locked_download(path: Path, wait: Callable[[float], object]) -> Iterator[Bin
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
             while not _lock(file):
-                wait(_LOOK_SECONDS)
-            # Its last owner may have moved it into the store.
+                wait(_POLL_SECONDS)
+            # The last owner may have moved the file into the store.
             if not _is_at(file, path):
                 continue
             try:

@@ -1,7 +1,7 @@
-"""Aside: objects that are about to be deleted or replaced, out of the store but not gone yet.
+"""Quarantine: objects that are about to be deleted or replaced, out of the store but not gone yet.
 
-Whoever uses them meanwhile finds them missing, as if they were deleted; and if it turns out that they're
-needed, or if the process ends, they go back. What a killed process leaves, whoever misses it puts back.
+Other processes find them missing, as if they were deleted. Those that turn out to be needed go back, and all
+go back when the process ends. After a killed process, the next one that misses an object puts them back.
 """
 
 from __future__ import annotations
@@ -10,42 +10,41 @@ import fcntl
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
 from git_theta.errors import ThetaError
-from git_theta.store.local import LocalStore, store_errors
 
 
 class Quarantine:
     """Objects that were taken out of a store; made by `quarantine`.
 
     Args:
-        store: The store.
-        folder: Where they are meanwhile, on the same file system.
+        folder: Folder for the objects, on the same file system as the store.
+        path_of: Gives the path that an object has in the store.
     """
 
-    def __init__(self, store: LocalStore, folder: Path) -> None:
-        self._store = store
+    def __init__(self, folder: Path, path_of: Callable[[str], Path]) -> None:
         self._folder = folder
+        self._path_of = path_of
 
     def take(self, oid: str) -> bool:
-        """Take an object out; whether it was there."""
+        """Take an object out of the store; `False` if it wasn't there."""
         try:
-            os.rename(self._store.path(oid), self._folder / oid)
+            os.rename(self._path_of(oid), self._folder / oid)
         except FileNotFoundError:
             return False
         return True
 
     def written(self, oid: str) -> float:
-        """When an object that was taken out was written or claimed, in seconds since 1970."""
+        """Time at which an object here was written or last reused, in seconds since 1970."""
         return (self._folder / oid).stat().st_mtime
 
     def give_back(self, oid: str) -> None:
-        """Put an object back, unless the store has got it again since."""
-        target = self._store.path(oid)
+        """Put an object back, unless the store has got it again meanwhile."""
+        target = self._path_of(oid)
         if target.exists():
             self.drop(oid)
         else:
@@ -53,27 +52,31 @@ class Quarantine:
             os.rename(self._folder / oid, target)
 
     def drop(self, oid: str) -> None:
-        """Delete an object that was taken out."""
+        """Delete an object for good."""
         (self._folder / oid).unlink(missing_ok=True)
 
     def give_all_back(self) -> None:
-        """Put back what is still here."""
+        """Put every object back that is still here."""
         for name in os.listdir(self._folder):
             with suppress(ValueError):
                 self.give_back(name)
 
 
 @contextmanager
-def quarantine(store: LocalStore) -> Iterator[Quarantine]:
-    """Take objects out of a store; those that weren't dropped are there again when the context ends.
+def quarantine(folder: Path, path_of: Callable[[str], Path]) -> Iterator[Quarantine]:
+    """Open the quarantine of a store. Objects that weren't dropped go back when the context ends.
 
-    A signal to end raises `SystemExit` meanwhile.
+    Signals that would end the process raise `SystemExit` meanwhile.
+
+    Args:
+        folder: Folder for the objects; made if necessary.
+        path_of: Gives the path that an object has in the store.
 
     Raises:
-        ThetaError: The store can't be written, or another process does the same.
+        ThetaError: Another process uses the quarantine.
+        OSError: The store can't be written.
     """
-    folder = store.aside
-    with _unwinding(), store_errors(store.root):
+    with _signals_raise():
         folder.mkdir(parents=True, exist_ok=True)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -83,33 +86,33 @@ def quarantine(store: LocalStore) -> Iterator[Quarantine]:
                 raise ThetaError(
                     "another process is deleting or repairing objects here", "try again when it has finished"
                 ) from error
-            away = Quarantine(store, folder)
-            away.give_all_back()
+            held = Quarantine(folder, path_of)
+            held.give_all_back()
             try:
-                yield away
+                yield held
             finally:
-                away.give_all_back()
+                held.give_all_back()
         finally:
             os.close(handle)
 
 
-def restore_quarantined(store: LocalStore) -> None:
-    """Put back what a killed process left, unless another one is at it now."""
+def restore_quarantined(folder: Path, path_of: Callable[[str], Path]) -> None:
+    """Put back the objects that a killed process left, unless a running one uses the quarantine."""
     with suppress(OSError, ThetaError):
-        if os.listdir(store.aside):
-            with quarantine(store):
+        if os.listdir(folder):
+            with quarantine(folder, path_of):
                 pass
 
 
 @contextmanager
-def _unwinding() -> Iterator[None]:
-    """Let signals to end raise, as Ctrl-C does, if they would end the process."""
+def _signals_raise() -> Iterator[None]:
+    """Let signals that would end the process raise, as Ctrl-C does."""
 
     def end(number: int, _frame: object) -> NoReturn:
         raise SystemExit(128 + number)
 
     deadly = []
-    # Only there may handlers be set.
+    # Handlers can only be set in the main thread.
     if threading.current_thread() is threading.main_thread():
         deadly = [
             each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL

@@ -12,7 +12,8 @@ from functools import partial
 from typing import BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
-from git_theta.store.local import LocalStore, store_errors
+from git_theta.store.base import store_errors
+from git_theta.store.local import LocalStore
 from git_theta.store.partial_download import locked_download
 from git_theta.store.remote import Advance, Download, Remote, RemoteObject, TransferError, Upload, batches
 from git_theta.store.retry import RetryPolicy, with_retries

@@ -1,7 +1,7 @@
-"""Spare values: what was just computed and will be asked for in a moment, as it is.
+"""The value cache: decoded values that were just computed and will be needed in a moment.
 
-A merge computes values, and the next thing that Git does is to write them to the work tree: by
-another process, which would compute them again. They're in files beside the objects that nothing depends on.
+A merge computes values, and Git then writes them to the work tree by another process, which would compute
+them again. The cache is a folder of files beside the objects; nothing depends on it.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ from blake3 import blake3
 
 from git_theta.model.digest import digest
 
-#: Spare values take at most so many bytes of disk: more wouldn't stay in the page cache either.
-_MOST = 1 << 30
+#: The most bytes of disk that values take: more wouldn't stay in the page cache either.
+_MAX_BYTES = 1 << 30
 
-#: Smaller values are as quick to compute again as to find.
-_LEAST = 1 << 12
+#: Values of fewer bytes are computed again as quickly as they are found.
+_MIN_BYTES = 1 << 12
 
 #: Values older than this were for a command that has ended.
 _STALE_SECONDS = 600
 
 
 class ValueCache:
-    """Spare values, by their digests.
+    """Values by their digests. Safe to use from many threads.
 
     Args:
-        folder: Where they are; made when first written to.
+        folder: Folder of the files; made when first written to.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._turn = Lock()
+        self._lock = Lock()
         self._used: int | None = None
 
     def write(self, pieces: Iterable[memoryview], nbytes: int) -> str:
-        """Keep a value, unless it's small or there's no room, and return its digest.
+        """Keep a value, unless it's small or there's no room, and return its BLAKE3-256 digest.
 
         Args:
-            pieces: The value's bytes.
-            nbytes: Its size.
+            pieces: The bytes of the value, in pieces.
+            nbytes: Size of the value in bytes.
         """
         hasher = blake3()
         part = self._folder / f"{os.getpid()}-{get_ident()}.part"
@@ -53,7 +53,7 @@ class ValueCache:
             file = None
             with suppress(OSError):
                 self._folder.mkdir(parents=True, exist_ok=True)
-                if nbytes >= _LEAST and self._has_room(nbytes):
+                if nbytes >= _MIN_BYTES and self._has_room(nbytes):
                     file = stack.enter_context(part.open("wb", buffering=0))
             for piece in pieces:
                 hasher.update(piece)
@@ -68,7 +68,7 @@ class ValueCache:
         return key
 
     def take(self, key: str, nbytes: int) -> memoryview | None:
-        """A value, which is gone from here then; `None` if it isn't here, or is damaged."""
+        """Remove a value from the cache and return it; `None` if it isn't there, or is damaged."""
         path = self._folder / key
         try:
             with path.open("rb") as file:
@@ -81,17 +81,17 @@ class ValueCache:
         return data if digest(data) == key else None
 
     def _has_room(self, nbytes: int) -> bool:
-        """Whether a value may be kept; it's counted then. Others' values are counted once."""
-        with self._turn:
+        """Whether a value has room, which is then counted. Other processes' values are counted once."""
+        with self._lock:
             if self._used is None:
                 self._used = self._clear()
-            if self._used + nbytes > _MOST:
+            if self._used + nbytes > _MAX_BYTES:
                 return False
             self._used += nbytes
             return True
 
     def _clear(self) -> int:
-        """Remove values that nobody came for; bytes of the others."""
+        """Remove values that were never taken; returns the bytes of the others."""
         total = 0
         for path in self._folder.iterdir():
             with suppress(OSError):

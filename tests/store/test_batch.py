@@ -12,7 +12,7 @@ from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 
 
-def test_everything_is_there_at_the_end(tmp_path: Path) -> None:
+def test_all_objects_are_stored_at_the_end(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     values = [os.urandom(1000 + n) for n in range(100)]
     with Batch(store) as batch, ThreadPoolExecutor(4) as pool:
@@ -22,7 +22,7 @@ def test_everything_is_there_at_the_end(tmp_path: Path) -> None:
     assert list(store.tmp.iterdir()) == []
 
 
-def test_equal_objects_are_one(tmp_path: Path) -> None:
+def test_equal_objects_are_stored_once(tmp_path: Path) -> None:
     store = LocalStore(tmp_path)
     with Batch(store) as batch:
         assert len({batch.put([b"same"]).oid for _ in range(50)}) == 1
@@ -30,7 +30,7 @@ def test_equal_objects_are_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 100])
-def test_a_full_disk_is_told_and_nothing_is_left_behind(
+def test_a_full_disk_is_an_error_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     def full(_handle: int) -> None:

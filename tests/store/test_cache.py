@@ -26,7 +26,7 @@ def reopened(path: Path, made: Manifest, status: os.stat_result | None = None) -
     return Cache(path)
 
 
-def test_remembers_over_processes(tmp_path: Path, old_file: Path) -> None:
+def test_another_process_finds_what_was_remembered(tmp_path: Path, old_file: Path) -> None:
     made = manifest_named("x")
     cache = reopened(tmp_path / "theta" / "c", made, old_file.stat())
     assert cache.manifest(old_file.stat()) == made

@@ -32,9 +32,9 @@ def test_the_empty_object(store: LocalStore) -> None:
     assert bytes(store.get(store.put([]))) == b""
 
 
-@pytest.mark.parametrize("copied", [0, 1 << 20])
-def test_a_part_of_an_object(store: LocalStore, monkeypatch: pytest.MonkeyPatch, copied: int) -> None:
-    monkeypatch.setattr(local, "_COPIED", copied)
+@pytest.mark.parametrize("limit", [0, 1 << 20])
+def test_a_part_of_an_object(store: LocalStore, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr(local, "_READ_BELOW", limit)
     oid = store.put([b"abcdef"])
     ranges = [(0, 6), (2, 3), (0, 0), (6, 1), (4, 10), (100, 10), (1 << 70, 10), (0, 1 << 70)]
     parts = [bytes(store.part(oid, offset, length)) for offset, length in ranges]
@@ -98,37 +98,7 @@ def test_a_full_disk_is_one_clear_error(store: LocalStore, monkeypatch: pytest.M
     assert list(store.tmp.iterdir()) == []
 
 
-def test_sweep_removes_only_old_files(store: LocalStore) -> None:
-    store.put([b"x"])
-    old, new = store.tmp / "old", store.tmp / "new"
-    old.touch()
-    new.touch()
-    os.utime(old, (time.time() - 100_000,) * 2)
-    assert store.sweep() == 1
-    assert [path.name for path in store.tmp.iterdir()] == ["new"]
-
-
-def test_sweep_removes_folders_that_killed_commands_left(store: LocalStore) -> None:
-    old, recent, aside = store.tmp / "migrate-old", store.tmp / "migrate-recent", store.tmp / "aside"
-    for folder in (old, recent, aside):
-        folder.mkdir(parents=True)
-        (folder / "pack").touch()
-        os.utime(folder, (0, 0))
-    for folder in (old, aside):
-        os.utime(folder / "pack", (0, 0))
-    assert store.sweep() == 1
-    assert sorted(path.name for path in store.tmp.iterdir()) == ["aside", "migrate-recent"]
-
-
-def test_sweep_leaves_folders_that_it_does_not_know(store: LocalStore) -> None:
-    folder = store.tmp / "of-another-kind"
-    folder.mkdir(parents=True)
-    os.utime(folder, (0, 0))
-    assert store.sweep() == 0
-    assert folder.exists()
-
-
-def test_storing_again_heals_what_was_cut_off(store: LocalStore) -> None:
+def test_storing_again_replaces_a_truncated_object(store: LocalStore) -> None:
     oid = store.put([b"whole"])
     store.path(oid).chmod(0o644)
     os.truncate(store.path(oid), 3)
@@ -137,7 +107,7 @@ def test_storing_again_heals_what_was_cut_off(store: LocalStore) -> None:
     assert store.path(oid).stat().st_mode & 0o777 == 0o444
 
 
-def test_what_is_claimed_counts_as_new(store: LocalStore) -> None:
+def test_a_claimed_object_counts_as_new(store: LocalStore) -> None:
     oid = store.put([b"x"])
     hour = 3600
     for age, renewed in ((2 * hour, True), (hour / 2, False)):
@@ -148,29 +118,29 @@ def test_what_is_claimed_counts_as_new(store: LocalStore) -> None:
     assert not store.claim("a" * 64)
 
 
-def test_what_a_neighbour_has_is_claimed_there(store: LocalStore, tmp_path: Path) -> None:
+def test_an_object_of_a_neighbour_is_claimed_there(store: LocalStore, tmp_path: Path) -> None:
     oid = store.put([b"x"])
     os.utime(store.path(oid), (0, 0))
     assert LocalStore(tmp_path / "clone", (store.root,)).claim(oid)
     assert store.path(oid).stat().st_mtime > 0
 
 
-def test_what_is_taken_out_while_it_is_claimed_is_not_there(
+def test_an_object_that_is_quarantined_while_it_is_claimed_is_missing(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     oid = store.put([b"x"])
     os.utime(store.path(oid), (0, 0))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "utime", _taken_out)
+        patch.setattr(os, "utime", _quarantined)
         assert not store.claim(oid)
     store.put([b"x"])
     os.utime(store.path(oid), (0, 0))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "utime", _taken_out)
+        patch.setattr(os, "utime", _quarantined)
         store.put([b"x"])
     store.verify(oid)
 
 
-def _taken_out(path: Path) -> None:
+def _quarantined(path: Path) -> None:
     path.unlink()
     raise FileNotFoundError(path)

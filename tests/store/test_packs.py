@@ -60,7 +60,7 @@ def test_a_pack_is_written_while_payloads_are_made(tmp_path: Path, monkeypatch: 
 
         def made() -> Iterator[BufferedPayload]:
             for n in range(50):
-                waiting.append(len(batch.buffer._kept))
+                waiting.append(len(batch.buffer._in_memory))
                 yield batch.buffer.put(bytes([n]) * 30)
 
         pack(made(), batch)

@@ -9,7 +9,7 @@ import pytest
 
 from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.store.local import LocalStore
-from git_theta.store.quarantine import quarantine, restore_quarantined
+from git_theta.store.sweep import sweep
 
 
 @pytest.fixture
@@ -17,25 +17,25 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "theta")
 
 
-def test_what_was_not_dropped_comes_back(store: LocalStore) -> None:
+def test_objects_that_were_not_dropped_go_back(store: LocalStore) -> None:
     one, two, three = (store.put([data]) for data in (b"one", b"two", b"three"))
-    with quarantine(store) as away:
-        assert all(away.take(oid) for oid in (one, two, three))
-        assert not away.take(one)
+    with store.quarantine() as held:
+        assert all(held.take(oid) for oid in (one, two, three))
+        assert not held.take(one)
         assert not any(store.has(oid) for oid in (one, two, three))
-        away.drop(one)
-        away.give_back(two)
+        held.drop(one)
+        held.give_back(two)
         assert store.has(two)
     assert not store.has(one)
     store.verify(three)
 
 
-def test_an_interruption_brings_all_back(store: LocalStore) -> None:
+def test_an_interruption_gives_all_objects_back(store: LocalStore) -> None:
     oid = store.put([b"one"])
 
     def interrupted() -> None:
-        with quarantine(store) as away:
-            away.take(oid)
+        with store.quarantine() as held:
+            held.take(oid)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -43,34 +43,34 @@ def test_an_interruption_brings_all_back(store: LocalStore) -> None:
     store.verify(oid)
 
 
-def test_what_a_killed_process_left_comes_back_and_is_never_swept(store: LocalStore) -> None:
+def test_objects_that_a_killed_process_left_go_back_and_are_never_swept(store: LocalStore) -> None:
     oid = store.put([b"one"])
     folder = store.tmp / "aside"
     folder.mkdir()
     store.path(oid).rename(folder / oid)
-    store.sweep(older_than=-1)
-    with quarantine(store):
+    sweep(store.tmp, store.incoming, older_than=-1)
+    with store.quarantine():
         assert store.has(oid)
 
 
-def test_what_was_written_again_meanwhile_stays(store: LocalStore) -> None:
+def test_an_object_that_was_written_again_meanwhile_stays(store: LocalStore) -> None:
     oid = store.put([b"one"])
-    with quarantine(store) as away:
+    with store.quarantine() as held:
         store.path(oid).chmod(0o644)
         store.path(oid).write_bytes(b"damaged")
-        away.take(oid)
+        held.take(oid)
         store.put([b"one"])
     store.verify(oid)
     assert not list((store.tmp / "aside").iterdir())
 
 
-def test_one_at_a_time(store: LocalStore) -> None:
-    with quarantine(store), pytest.raises(ThetaError, match="another process"), quarantine(store):
+def test_one_process_at_a_time(store: LocalStore) -> None:
+    with store.quarantine(), pytest.raises(ThetaError, match="another process"), store.quarantine():
         pass
 
 
-def left(store: LocalStore) -> str:
-    """An object that a killed process had taken out."""
+def left_in_quarantine(store: LocalStore) -> str:
+    """An object that a killed process left in quarantine."""
     oid = store.put([b"one"])
     folder = store.tmp / "aside"
     folder.mkdir(exist_ok=True)
@@ -78,29 +78,29 @@ def left(store: LocalStore) -> str:
     return oid
 
 
-def test_whoever_misses_what_a_killed_process_left_gets_it_back(store: LocalStore) -> None:
-    oid = left(store)
+def test_an_object_that_a_killed_process_left_is_found(store: LocalStore) -> None:
+    oid = left_in_quarantine(store)
     assert store.has(oid)
-    left(store)
+    left_in_quarantine(store)
     assert bytes(store.get(oid)) == b"one"
-    left(store)
+    left_in_quarantine(store)
     with store.open(oid) as file:
         assert file.read() == b"one"
 
 
-def test_bringing_back_what_a_killed_process_left(store: LocalStore) -> None:
-    restore_quarantined(store)
+def test_restoring_objects_that_a_killed_process_left(store: LocalStore) -> None:
+    store.restore_quarantined()
     assert not store.root.exists()
-    oid = left(store)
-    restore_quarantined(store)
+    oid = left_in_quarantine(store)
+    store.restore_quarantined()
     assert store.path(oid).exists()
 
 
-def test_what_a_running_process_has_taken_out_stays_out(store: LocalStore) -> None:
+def test_objects_of_a_running_process_stay_in_quarantine(store: LocalStore) -> None:
     oid = store.put([b"one"])
-    with quarantine(store) as away:
-        away.take(oid)
-        restore_quarantined(store)
+    with store.quarantine() as held:
+        held.take(oid)
+        store.restore_quarantined()
         assert not store.has(oid)
         with pytest.raises(MissingObjectError):
             store.get(oid)
@@ -109,24 +109,23 @@ def test_what_a_running_process_has_taken_out_stays_out(store: LocalStore) -> No
 _ENDED = """
 import os, signal, sys
 from pathlib import Path
-from git_theta.store.quarantine import quarantine
 from git_theta.store.local import LocalStore
 store = LocalStore(Path(sys.argv[1]))
-with quarantine(store) as away:
-    away.take(sys.argv[2])
+with store.quarantine() as held:
+    held.take(sys.argv[2])
     os.kill(os.getpid(), signal.SIGTERM)
 """
 
 
-def test_being_told_to_end_brings_all_back(store: LocalStore) -> None:
+def test_a_signal_gives_all_objects_back(store: LocalStore) -> None:
     oid = store.put([b"one"])
     done = subprocess.run([sys.executable, "-c", _ENDED, store.root, oid])
     assert done.returncode == 128 + signal.SIGTERM
     assert store.path(oid).exists()
 
 
-def test_what_signals_do_is_as_before(store: LocalStore) -> None:
+def test_signal_handlers_are_restored(store: LocalStore) -> None:
     before = signal.getsignal(signal.SIGTERM)
-    with quarantine(store):
+    with store.quarantine():
         pass
     assert signal.getsignal(signal.SIGTERM) is before

@@ -19,7 +19,6 @@ import pytest
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.store.local import LocalStore
-from git_theta.store.partial_download import locked_download
 from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
 from git_theta.store.transfer import RetryPolicy, fetch, push
 
@@ -320,33 +319,6 @@ def test_two_fetches_at_once_write_one_file(store: LocalStore) -> None:
     assert sum(done.bytes for done in results) == len(data)
     store.verify(name(data))
     assert left(store) == []
-
-
-def test_a_file_that_another_writes_is_waited_for(store: LocalStore) -> None:
-    waits = []
-
-    class Enough(Exception):
-        pass
-
-    def wait(seconds: float) -> None:
-        waits.append(seconds)
-        raise Enough
-
-    path = store.incoming / name(A)
-    with locked_download(path, wait), pytest.raises(Enough), locked_download(path, wait):
-        pass
-    assert len(waits) == 1
-    assert left(store) == []
-
-
-def test_old_downloads_are_swept_later_than_other_files(store: LocalStore) -> None:
-    store.incoming.mkdir(parents=True)
-    path = store.incoming / name(A)
-    path.write_bytes(b"x")
-    for days, removed in ((3, 0), (30, 1)):
-        moment = path.stat().st_mtime - days * 86400
-        os.utime(path, (moment, moment))
-        assert store.sweep() == removed
 
 
 SLOW = """

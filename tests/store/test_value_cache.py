@@ -26,7 +26,7 @@ def test_a_value_can_be_taken_once(tmp_path: Path) -> None:
     assert list((tmp_path / "values").iterdir()) == []
 
 
-def test_damage_is_noticed(tmp_path: Path) -> None:
+def test_a_damaged_value_is_not_given(tmp_path: Path) -> None:
     cache = ValueCache(tmp_path)
     key = cache.write(pieces(), len(VALUE))
     assert cache.take(key, len(VALUE) + 1) is None
@@ -34,8 +34,8 @@ def test_damage_is_noticed(tmp_path: Path) -> None:
     assert cache.take(key, len(VALUE)) is None
 
 
-def test_without_room_only_the_digest_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(value_cache, "_MOST", 1000)
+def test_without_room_no_value_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(value_cache, "_MAX_BYTES", 1000)
     key = ValueCache(tmp_path).write(pieces(), len(VALUE))
     assert key == digest(VALUE)
     assert list(tmp_path.iterdir()) == []
@@ -43,7 +43,7 @@ def test_without_room_only_the_digest_is_given(tmp_path: Path, monkeypatch: pyte
     assert ValueCache(tmp_path / "file").write(pieces(), len(VALUE)) == key
 
 
-def test_what_nobody_came_for_is_removed(tmp_path: Path) -> None:
+def test_values_that_were_never_taken_are_removed(tmp_path: Path) -> None:
     cache = ValueCache(tmp_path)
     old = cache.write(pieces(), len(VALUE))
     past = time.time() - 3600

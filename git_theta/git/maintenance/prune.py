@@ -28,7 +28,6 @@ from git_theta.git.maintenance.worktree_state import index_locks
 from git_theta.git.remote.remotes import connected, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.store.local import LocalStore
-from git_theta.store.quarantine import quarantine, restore_quarantined
 from git_theta.store.remote import Remote, RemoteObject
 from git_theta.store.transfer import remote_has
 
@@ -96,7 +95,7 @@ def prune(repository: Repository, options: PruneOptions) -> PruneResult:
             work tree.
         UsageError: The remote has no objects of its own, as it's this repository.
     """
-    restore_quarantined(repository.store)
+    repository.store.restore_quarantined()
     if not options.dry_run:
         _wait_for_index_locks(repository.common_dir, options.lock_timeout)
     objects = list_objects(repository.store)
@@ -158,7 +157,7 @@ def _delete(
     fates are decided again: a command that starts later doesn't find them there, and stores them again.
     """
     rescued = {}
-    with quarantine(repository.store) as held:
+    with repository.store.quarantine() as held:
         taken = [replace(item, written=held.written(item.oid)) for item in chosen if held.take(item.oid)]
         # A command that reused one just before holds the lock of an index until that names it.
         _wait_for_index_locks(repository.common_dir, options.lock_timeout)

@@ -10,7 +10,6 @@ from git_theta.git.remote.remotes import connected, fetch_remotes, open_remote
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
-from git_theta.store.quarantine import quarantine
 from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
@@ -56,7 +55,7 @@ def repair(
     # Without its neighbours: their files may be links to the same damaged ones.
     store = LocalStore(repository.store.root)
     errors: dict[str, ThetaError] = {}
-    with quarantine(store) as held:
+    with store.quarantine() as held:
         for oid in damaged:
             held.take(oid)
         names = sorted({*damaged, *missing})

@@ -118,8 +118,8 @@ def test_an_object_that_is_reused_meanwhile_stays(repo: Repo, monkeypatch: pytes
 def test_objects_that_a_killed_prune_left_in_quarantine_count(repo: Repo) -> None:
     repository = Repository(Git(repo.path))
     oid = old_object(repository)
-    repository.store.aside.mkdir()
-    repository.store.path(oid).rename(repository.store.aside / oid)
+    repository.store.quarantine_folder.mkdir()
+    repository.store.path(oid).rename(repository.store.quarantine_folder / oid)
     assert [item.oid for item, _ in prune(repository, PruneOptions("", 0, dry_run=True)).deleted] == [oid]
 
 

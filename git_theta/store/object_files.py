@@ -1,0 +1,138 @@
+"""Files of objects: written under a temporary name, made durable, and only then renamed to the object's path.
+
+A killed process leaves at worst a temporary file, which `git_theta.store.sweep` removes later.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+#: `prune` leaves young objects for much longer than this, so times are renewed no more often.
+_RENEW_SECONDS = 3600
+
+#: Objects never change: read-only guards against a tool that edits in place.
+_MODE = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenObject:
+    """An object whose bytes are in a temporary file.
+
+    Attributes:
+        oid: Name of the object.
+        size: Size in bytes.
+        handle: Descriptor of the file.
+        name: Path of the file.
+    """
+
+    oid: str
+    size: int
+    handle: int
+    name: str
+
+
+def write_object(folder: Path, pieces: Iterable[bytes | memoryview]) -> WrittenObject:
+    """Write the bytes of an object to a temporary file, without waiting for the disk.
+
+    Args:
+        folder: Folder for temporary files, on the same file system as the objects; made if necessary.
+        pieces: The bytes of the object, in pieces.
+
+    Raises:
+        OSError: The file can't be written; it is removed.
+    """
+    # OpenSSL takes 4 ms to load, and `git status` doesn't need it.
+    import hashlib
+
+    handle, name = create_temporary(folder)
+    try:
+        with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
+            hasher, size = hashlib.sha256(), 0
+            for piece in pieces:
+                hasher.update(piece)
+                size += file.write(piece)
+        return WrittenObject(hasher.hexdigest(), size, handle, name)
+    except BaseException:
+        _discard(handle, name)
+        raise
+
+
+def commit_object(written: WrittenObject, target: Path) -> None:
+    """Make a written object durable and move it to its path. To be called once.
+
+    Raises:
+        OSError: The disk is full, or the target can't be written; the temporary file is removed.
+    """
+    try:
+        # An object of another size was cut off, and is replaced.
+        if renew(target) != written.size:
+            os.fsync(written.handle)
+            os.fchmod(written.handle, _MODE)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(written.name, target)
+    finally:
+        _discard(written.handle, written.name)
+
+
+def adopt_file(file: BinaryIO, path: Path, target: Path) -> None:
+    """Make an open file an object, durably. Its bytes must have been checked.
+
+    Args:
+        file: The file, open for writing.
+        path: Path of the file, on the file system of the objects.
+        target: Path of the object.
+
+    Raises:
+        OSError: The disk is full, or the target can't be written; the file stays where it was.
+    """
+    file.flush()
+    os.fsync(file.fileno())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The mode comes last: a process that is killed before must leave a file that can be written.
+    os.rename(path, target)
+    os.fchmod(file.fileno(), _MODE)
+
+
+def create_temporary(folder: Path) -> tuple[int, str]:
+    """Descriptor and path of a new file for reading and writing.
+
+    Raises:
+        OSError: The file can't be made.
+    """
+    # `git status` writes nothing, so it needn't load this.
+    import tempfile
+
+    try:
+        return tempfile.mkstemp(dir=folder)
+    except FileNotFoundError:
+        folder.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(dir=folder)
+
+
+def renew(path: Path) -> int | None:
+    """Let an object count as just written; returns its size in bytes, or `None` if it isn't there."""
+    with suppress(FileNotFoundError, NotADirectoryError):
+        status = path.stat()
+        if status.st_mtime < time.time() - _RENEW_SECONDS:
+            try:
+                os.utime(path)
+            except FileNotFoundError:
+                # It was put into quarantine at this moment.
+                return None
+            except OSError:
+                # It may belong to another user, or to a read-only file system.
+                pass
+        return status.st_size
+    return None
+
+
+def _discard(handle: int, name: str) -> None:
+    os.close(handle)
+    with suppress(OSError):
+        os.unlink(name)
