@@ -1,4 +1,4 @@
-"""The command line: one module a command, found by name and imported when it's used."""
+"""The command line: one module for each command, imported when the command runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from git_theta import __version__
 from git_theta.errors import ThetaError
 from git_theta.runtime.suggest import did_you_mean
 
-#: Commands in the order in which help shows them: name → module and one line of help.
+#: Commands in the order of help: name → one line of help.
 COMMANDS = {
     "install": "Set Git up to use git-theta, once per user.",
     "uninstall": "Undo `git theta install`.",
@@ -27,15 +27,15 @@ COMMANDS = {
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",
     "merge": "Merge branches, with a strategy for the models.",
-    "resolve": "Settle a checkpoint that is in conflict.",
+    "resolve": "Settle a checkpoint in conflict.",
     "merge-tool": "Decide interactively about a checkpoint in conflict.",
-    "fetch": "Get objects from a remote.",
+    "fetch": "Fetch objects from a remote.",
     "pull": "Fetch and write checkpoints of a lazy clone.",
     "push": "Send objects to a remote.",
     "ls-files": "List tracked checkpoints.",
     "checkout": "Write checkpoints that are still manifests in the work tree.",
     "fsck": "Check every object and every value.",
-    "prune": "Delete local objects that can be had again.",
+    "prune": "Delete local objects that can be fetched again.",
     "du": "Show what this repository's objects cost.",
     "plugins": "List formats, updates, strategies and remotes.",
     "env": "Show versions and settings, for a bug report.",
@@ -45,7 +45,7 @@ COMMANDS = {
 #: The variable by which a shell asks the program `git-theta` for completions.
 _COMPLETE = "_GIT_THETA_COMPLETE"
 
-#: Commands that Git and hooks run; they work but aren't shown.
+#: Commands that Git and hooks run; help doesn't list them.
 PLUMBING = ("clean", "smudge", "hook", "diff-driver", "merge-driver")
 
 
@@ -72,7 +72,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest name for one that doesn't exist."""
+        """Suggest the closest command for an unknown one."""
         name = args[0]
         if name not in COMMANDS and name not in PLUMBING and not name.startswith("-"):
             ctx.fail(f"there's no command {name!r}; {did_you_mean(name, COMMANDS)}".rstrip("; "))
@@ -93,9 +93,9 @@ def cli() -> None:
 
 
 def main(args: Sequence[str]) -> int:
-    """Run a command; the one place where errors become messages and exit codes."""
+    """Run a command; errors become messages and exit codes here and nowhere else."""
     try:
-        # A script of completions is for one program; with two words it would take those of `git` over.
+        # Completions are for a program of one word; with two, they would replace those of `git`.
         name = "git-theta" if _COMPLETE in os.environ else "git theta"
         result: Any = cli.main(list(args), prog_name=name, complete_var=_COMPLETE, standalone_mode=False)
         return result if isinstance(result, int) else 0

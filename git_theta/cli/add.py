@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from git_theta.cli.render import human_size, plural, ratio
+from git_theta.cli.render import ratio
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import from_top
@@ -15,6 +15,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.sideload import sideload
 from git_theta.git.worktree.store_nearly import store_nearly
 from git_theta.git.worktree.workspace import Workspace
+from git_theta.report.text import human_size, plural
 from git_theta.sideload.step import BUILTIN, FromData, side_loaded
 from git_theta.updates.side_loaded import Lossy
 
@@ -28,20 +29,20 @@ Examples:
 """
 
 
-@click.command("add", epilog=_EPILOG, short_help="Add a checkpoint as updates that you give.")
+@click.command("add", epilog=_EPILOG, short_help="Add a checkpoint as given updates.")
 @click.argument("model", type=click.Path())
 @click.option(
     "--update-type",
     "kind",
     required=True,
     metavar="TYPE",
-    help=f"What the updates are: {', '.join(BUILTIN)}, or the name of a plugin's update.",
+    help=f"The type of the updates: {', '.join(BUILTIN)}, or the name of a plugin's update.",
 )
 @click.option(
     "--update-data",
     "data",
     type=click.Path(path_type=Path),
-    help="A checkpoint file with the updates, or a folder that PEFT saved a LoRA or IA3 adapter in.",
+    help="A checkpoint file of updates, or a folder in which PEFT saved a LoRA or IA3 adapter.",
 )
 @click.option(
     "--epsilon",
@@ -50,19 +51,19 @@ Examples:
     help="For quantized: the error bound; values move in steps of 2*ln(1+epsilon). The default is 1e-4.",
 )
 def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> None:
-    """Store exactly the updates that you give, and nothing more.
+    """Store exactly the given updates, and nothing more.
 
     The updates apply to the version of MODEL that is staged, or else committed. The result is written to
-    the work tree and staged. If the work tree has a changed MODEL already, for example with an adapter
-    merged, that's what is staged, bit for bit; the updates then say how it came about.
+    the work tree and staged. If MODEL has changed in the work tree already, for example by a merged
+    adapter, the changed file is staged, bit for bit, and stored by means of the updates.
 
-    A file of updates names its tensors after MODEL's parameters. For low-rank, NAME/R and NAME/C: their
-    matrix product is added. For ia3, NAME/ia3: multiplied, with numpy's broadcasting. For sparse, NAME/data,
-    NAME/indices, NAME/indptr and NAME/shape: a matrix in compressed sparse rows, which is added. For dense,
-    NAME: the new value.
+    A file of updates names its tensors after MODEL's parameters. low-rank has NAME/R and NAME/C, whose
+    matrix product is added. ia3 has NAME/ia3, which is multiplied, with numpy's broadcasting. sparse has
+    NAME/data, NAME/indices, NAME/indptr and NAME/shape, a matrix in compressed sparse rows that is added.
+    dense has NAME, the new value.
 
-    The type quantized is lossy and needs no data: what changed in the work tree is rounded to
-    whole steps from the previous version, and MODEL is overwritten by the result.
+    The type quantized is lossy and needs no data: changes in the work tree are rounded to whole steps from
+    the previous version, and the result overwrites MODEL.
     """
     update = side_loaded(kind)
     if data is None and not isinstance(update, Lossy):

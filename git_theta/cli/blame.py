@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from git_theta.cli.log import commit_json
-from git_theta.cli.render import print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.errors import GitError, ManifestError, UsageError
 from git_theta.git.history.blame import ParameterOrigin, blame
 from git_theta.git.history.revisions import path_from_top, resolve_commit, shallow_boundary
@@ -19,6 +19,7 @@ from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 from git_theta.model.parameter_names import matches, unknown_parameter
+from git_theta.report.text import printable
 
 #: The length at which a subject is cut.
 _SUBJECT = 40

@@ -9,12 +9,12 @@ from contextlib import closing
 
 import click
 
-from git_theta.cli.render import plural
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.checkout import CheckpointChoice, check_out
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.report.text import plural
 
 _EPILOG = """\b
 Examples:
@@ -26,11 +26,11 @@ Examples:
 @click.command("checkout", epilog=_EPILOG, short_help="Write checkpoints that are still manifests.")
 @click.argument("paths", nargs=-1, type=click.Path())
 def command(paths: tuple[str, ...]) -> None:
-    """Write the checkpoints that the work tree has only the manifests of.
+    """Write checkpoints of which the work tree has only the manifests.
 
-    Git leaves them so if a checkout was killed, while one of its hooks runs, and in lazy clones. Objects that
-    aren't here are fetched. A file that was changed is never touched; to throw a change away, use
-    `git checkout -- PATH`.
+    A killed checkout leaves such files; lazy clones have them; and while a hook of a checkout runs, large
+    files are still manifests. Missing objects are fetched. A changed file is never touched; to discard a
+    change, use `git checkout -- PATH`.
     """
     repository, wanted = at_top(paths)
     write(repository, CheckpointChoice(wanted))
@@ -51,13 +51,13 @@ def at_top(paths: Sequence[str]) -> tuple[Repository, list[str]]:
             raise UsageError(f"{path} has no tracked checkpoint", "`git theta ls-files` lists them")
         if name and not os.path.lexists(repository.git.path(name)):
             raise UsageError(
-                f"{path} isn't in the work tree", f"get it back with: git checkout -- {shlex.quote(path)}"
+                f"{path} isn't in the work tree", f"restore it: git checkout -- {shlex.quote(path)}"
             )
     return repository, wanted
 
 
 def write(repository: Repository, choice: CheckpointChoice) -> None:
-    """Write what is chosen, and say what was done.
+    """Write the chosen files, and print how many.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
@@ -76,6 +76,6 @@ def write(repository: Repository, choice: CheckpointChoice) -> None:
 
 
 def _from_top(prefix: str, path: str) -> str:
-    """A path for a literal pathspec; the top itself is empty there, since Git finds nothing for a dot."""
+    """A path for a literal pathspec. The top is the empty path: Git finds nothing for a dot."""
     found = os.path.normpath(os.path.join(prefix, path))
     return "" if found == "." else found

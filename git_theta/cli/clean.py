@@ -1,4 +1,4 @@
-"""`git theta clean`: the one-shot filter, for tools that don't speak the process protocol."""
+"""`git theta clean`: the one-shot filter, for tools without Git's filter process protocol."""
 
 from __future__ import annotations
 

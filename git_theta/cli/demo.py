@@ -14,8 +14,8 @@ from git_theta.cli.render import console
 def command(directory: Path) -> None:
     """Make a repository in DIRECTORY, train a small model in it, and version it.
 
-    A classifier of handwritten digits is trained, fine-tuned on two branches, and checked out again; every
-    version must come back bit for bit and with the accuracy that it had. Takes some seconds.
+    A classifier of handwritten digits is trained, fine-tuned on two branches, merged, and checked out again;
+    every version must come back bit for bit and with its accuracy. Takes some seconds.
     """
     from git_theta.demo.walkthrough import run
 

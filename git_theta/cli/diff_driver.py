@@ -1,4 +1,4 @@
-"""`git theta diff-driver`: what `git diff` runs for a checkpoint."""
+"""`git theta diff-driver`: the command that `git diff` runs for a checkpoint."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from git_theta.git.drivers.diff import serve
 @click.command("diff-driver", hidden=True, context_settings={"ignore_unknown_options": True})
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(args: tuple[str, ...]) -> int:
-    """Show what changed in one file; the arguments are those that Git passes."""
+    """Show the changes of one file; Git passes the arguments."""
     return serve(args)

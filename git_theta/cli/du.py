@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from git_theta.cli.render import human_size, print_json, print_table, printable, ratio
+from git_theta.cli.render import print_json, print_table, ratio
 from git_theta.git.maintenance.du import usage
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size, printable
 
 _EPILOG = """\b
 Examples:
@@ -22,9 +23,9 @@ Examples:
 @click.argument("revs", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(revs: tuple[str, ...], as_json: bool) -> None:
-    """Show what checkpoints cost: by file, and by the commit that brought each version.
+    """Show how much checkpoints take: by file, and by the commit that added each version.
 
-    A payload that several versions share counts for the first of them.
+    A payload that several versions share counts for the first one.
     """
     found = usage(Repository(Git()), revs)
     if as_json:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from git_theta import __version__
-from git_theta.cli.render import human_size, print_json
+from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
 from git_theta.git.install.push_check import is_configured, unprotected
@@ -19,6 +19,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import describe_location, fetch_remotes, orphan_notice, orphaned_settings
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
 
@@ -38,7 +39,7 @@ def command(as_json: bool) -> None:
 
 
 def environment() -> dict[str, dict[str, Any]]:
-    """Everything that a bug report needs, by section."""
+    """Versions, settings and state for a bug report, by section."""
     git = Git()
     found: dict[str, dict[str, Any]] = {
         "versions": {
@@ -53,7 +54,7 @@ def environment() -> dict[str, dict[str, Any]]:
     try:
         repository = Repository(git)
         found["repository"] = _repository(repository)
-        found["remotes"] = {name: _places(repository, name) for name in fetch_remotes(repository)}
+        found["remotes"] = {name: _locations(repository, name) for name in fetch_remotes(repository)}
         found["remotes"] |= {f"({name})": orphan_notice(name) for name in orphaned_settings(git)}
     except ThetaError as error:
         found["repository"] = {"none": error.message}
@@ -80,7 +81,7 @@ def _repository(repository: Repository) -> dict[str, Any]:
         "store": str(repository.store.root),
         "objects": f"{len(objects)} ({human_size(sum(size for _, size in objects))})",
         "hooks": ", ".join(
-            f"{name}: {_said(state)}" for name, state in hook_states(repository.hooks_dir).items()
+            f"{name}: {_hook_text(state)}" for name, state in hook_states(repository.hooks_dir).items()
         ),
         "hooks folder": str(repository.hooks_dir),
         "hook in settings": "runs" if is_configured(repository.git) else "doesn't run (needs git 2.54)",
@@ -94,8 +95,8 @@ def _repository(repository: Repository) -> dict[str, Any]:
     return found
 
 
-def _places(repository: Repository, name: str) -> str:
-    """Where a remote's objects are; nobody is asked."""
+def _locations(repository: Repository, name: str) -> str:
+    """The location of a remote's objects, from settings alone: no server is asked."""
     down, up = (describe_location(repository, name, operation) for operation in ("download", "upload"))
     return down if down == up else f"{down} (uploads: {up})"
 
@@ -107,6 +108,6 @@ def _version(package: str) -> str:
         return "not installed"
 
 
-def _said(state: HookState) -> str:
-    # To whoever doesn't install them just now, it's nothing new that they're there.
+def _hook_text(state: HookState) -> str:
+    # "was there already" is for an installation; here, the hook is simply installed.
     return HookState.INSTALLED.value if state is HookState.CURRENT else state.value

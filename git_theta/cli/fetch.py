@@ -13,20 +13,20 @@ from git_theta.git.repository.repository import Repository
 
 _EPILOG = """\b
 Examples:
-  git theta fetch                  what HEAD needs
-  git theta fetch main v1.0        what these and their history need
-  git theta fetch --all            what anything here needs
+  git theta fetch                  objects of HEAD and its history
+  git theta fetch main v1.0        objects of these and their history
+  git theta fetch --all            objects of all refs, reflogs and the index
 """
 
 
-@click.command("fetch", epilog=_EPILOG, short_help="Get objects from a remote.")
+@click.command("fetch", epilog=_EPILOG, short_help="Fetch objects from a remote.")
 @click.argument("refs", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="What any ref or the index needs.")
-@click.option("--remote", default="", help="Where from; else each remote is asked, the branch's first.")
+@click.option("--all", "everything", is_flag=True, help="Fetch objects of all refs, reflogs and the index.")
+@click.option("--remote", default="", help="The remote to fetch from; else each in turn, the branch's first.")
 def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
-    """Get the objects that versions need and that aren't here.
+    """Fetch the missing objects of some versions and their history.
 
-    A checkout gets what it needs by itself. This is for working offline, or for lazy clones.
+    A checkout fetches its objects by itself. This command is for working offline, and for lazy clones.
     """
     if everything and refs:
         raise UsageError("--all goes without refs")

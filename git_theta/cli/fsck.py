@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from git_theta.cli.render import plural, print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.errors import CorruptError, MissingObjectError, UsageError
 from git_theta.git.maintenance.fsck import FsckReport, Problem, run_fsck
 from git_theta.git.maintenance.fsck_plan import FsckPlan, plan_fsck
@@ -16,6 +16,7 @@ from git_theta.git.maintenance.repair import Repaired, repair
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import plural, printable
 from git_theta.runtime.progress import progress
 
 _EPILOG = """\b

@@ -1,4 +1,4 @@
-"""`git theta hook`: what the hooks run."""
+"""`git theta hook`: the command that the hooks run."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from git_theta.git.drivers.run_hook import serve
 @click.argument("name")
 @click.argument("args", nargs=-1, type=click.UNPROCESSED)
 def command(name: str, args: tuple[str, ...]) -> int:
-    """Do what a hook is for: send objects before a push, else write large checkpoints, which never fails."""
+    """Send objects before a push; in other hooks, write large checkpoints, and never fail."""
     return serve(name, args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import click
 
@@ -13,6 +14,10 @@ from git_theta.git.install.push_check import is_shared, unprotected
 from git_theta.git.install.shared_hooks import add_to, hook_file
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import plural
+
+#: States of hooks that need no explanation.
+_PLAIN = (HookState.INSTALLED, HookState.CURRENT)
 
 _EPILOG = """\b
 Examples:
@@ -30,34 +35,43 @@ Examples:
     "--hooks/--no-hooks",
     default=None,
     help="Install hooks in this repository, even in a folder of hooks in the work tree, such as husky's; "
-    "or none at all. By default, only in the repository's own folder.",
+    "or no hooks. By default, they go into the repository's own folder only.",
 )
 def command(scope: str, hooks: bool | None) -> None:
     """Write the filter settings, once per user and machine.
 
-    With them, every git command stores and restores tracked checkpoints. `git clone` needs the global
-    (or system) ones. Running it again repairs an installation that was moved.
+    With them, every git command stores and restores tracked checkpoints. `git clone` needs global or system
+    settings. Run the command again to repair an installation that was moved.
     """
     git = Git()
-    written = install(git, scope, hook=hooks is not False)
-    where = {"--global": "this user", "--local": "this repository", "--system": "this machine"}[scope]
-    click.echo(f"git-theta is set up for {where}: {', '.join(written)}.")
-    if hooks is not False and git.ok("rev-parse", "--git-dir"):
-        _hooks(Repository(git), shared=hooks is True)
+    settings = install(git, scope, hook=hooks is not False)
+    repository = Repository(git) if hooks is not False and git.ok("rev-parse", "--git-dir") else None
+    states = install_hooks(repository) if repository else {}
+    click.echo(_summary(scope, len(settings), states))
+    if repository:
+        _explain_hooks(repository, states, shared=hooks is True)
     elif hooks:
         raise UsageError("--hooks needs a repository")
     click.echo("Next: git theta track '*.safetensors'")
 
 
-def _hooks(repository: Repository, shared: bool) -> None:
-    states = install_hooks(repository)
+def _summary(scope: str, settings: int, states: Mapping[str, HookState]) -> str:
+    """One line about the settings and hooks."""
+    where = {"--global": "this user", "--local": "this repository", "--system": "this machine"}[scope]
+    summary = f"git-theta is set up for {where}: {plural(settings, 'setting')}"
+    hooks = sum(state in (*_PLAIN, HookState.CHAINED) for state in states.values())
+    return f"{summary}, and {plural(hooks, 'hook')} in this repository." if hooks else f"{summary}."
+
+
+def _explain_hooks(repository: Repository, states: Mapping[str, HookState], *, shared: bool) -> None:
+    """Print what else there is to know or to do about hooks; with `shared`, add to the team's."""
     for name, state in states.items():
-        if state not in (HookState.MANUAL, HookState.CURRENT):
+        if state not in (*_PLAIN, HookState.MANUAL):
             click.echo(f"hook {name}: {state.value}")
     if HookState.FAILED in states.values():
         raise GitError(
             f"some hooks couldn't be written in {repository.hooks_dir}",
-            "check its permissions and what's there; everything else works without hooks",
+            "check the permissions of that folder and its files; all else works without hooks",
         )
     reason = unprotected(repository)
     if reason and shared and is_shared(repository) and not sends_objects(repository.hooks_dir):

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import human_size, plural, print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.diff import Diff
 from git_theta.errors import UsageError
 from git_theta.git.history.commit_info import CommitInfo
@@ -21,6 +21,7 @@ from git_theta.git.repository.manifest_reader import Manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.report.fold import fold
+from git_theta.report.text import human_size, plural, printable
 
 #: The number of names that are shown of a commit's changes.
 _SHOWN = 5

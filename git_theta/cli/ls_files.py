@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import click
 
-from git_theta.cli.render import human_size, print_json, print_table, printable
+from git_theta.cli.render import print_json, print_table
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_walk import in_index, in_revision
 from git_theta.git.repository.repository import Repository
 from git_theta.model.sizes import manifest_bytes
+from git_theta.report.text import human_size, printable
 
 
 @click.command("ls-files", short_help="List tracked checkpoints.")
 @click.argument("rev", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(rev: str | None, as_json: bool) -> None:
-    """List the checkpoints of the index, or of a revision, with their size and what they cost."""
+    """List the checkpoints of the index or a revision, with their size and their stored size."""
     repository = Repository(Git())
     versions = in_revision(repository.git, rev) if rev else in_index(repository.git)
     rows = [
@@ -53,4 +54,4 @@ def command(rev: str | None, as_json: bool) -> None:
         )
     damaged = [version.path for version in versions if not version.manifest]
     if damaged:
-        raise ThetaError(f"damaged manifests: {', '.join(damaged)}", "`git theta fsck` says what is wrong")
+        raise ThetaError(f"damaged manifests: {', '.join(damaged)}", "`git theta fsck` has details")

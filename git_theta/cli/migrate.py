@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from git_theta.cli.render import human_size, plural, printable, ratio
+from git_theta.cli.render import ratio
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size, plural, printable
 
 if TYPE_CHECKING:
     from git_theta.git.migrate.request import MigrationRequest, MigrationSummary
@@ -20,14 +21,14 @@ if TYPE_CHECKING:
 _EPILOG = """\b
 Examples:
   git theta migrate import                             from git-lfs, in the next commit
-  git theta migrate import --include '*.pt' --rewrite  in the history of this branch
+  git theta migrate import --include '*.pt' --rewrite  in this branch's history
   git theta migrate import --rewrite --everything      in all of history
   git theta migrate export --to lfs                    back to git-lfs
 """
 
 _Command = Callable[..., None]
 
-#: Moves everything back that's kept, and then the work tree to where HEAD is.
+#: Commands that move all refs back to the kept ones, and then reset the work tree to HEAD.
 _UNDO_ALL = (
     "git for-each-ref --format='update %(refname:lstrip=2) %(objectname)' refs/original "
     "| git update-ref --stdin && git reset --hard"
@@ -48,8 +49,8 @@ def command() -> None:
     """
 
 
-def _shared(function: _Command) -> _Command:
-    """The options that both directions have."""
+def _common_options(function: _Command) -> _Command:
+    """Add the options of both directions."""
     for decorate in (
         click.argument("refs", nargs=-1, metavar="[REF]..."),
         click.option("--everything", is_flag=True, help="With --rewrite: all local branches and tags."),
@@ -61,32 +62,32 @@ def _shared(function: _Command) -> _Command:
     return function
 
 
-@command.command("import", short_help="Give files to git-theta.")
+@command.command("import", short_help="Convert files to git-theta.")
 @click.option(
     "--include",
     multiple=True,
     metavar="GLOB",
-    help="A pattern as in .gitattributes, or several with commas between. Without it: what git-lfs has, by "
-    "patterns that match a checkpoint, and files of git-theta 0.2.",
+    help="A pattern as in .gitattributes, or several with commas between. Without it: files of git-lfs whose "
+    "pattern matches a checkpoint, and files of git-theta 0.2.",
 )
-@_shared
+@_common_options
 def import_(include: tuple[str, ...], rewrite: bool, everything: bool, refs: tuple[str, ...]) -> None:
-    """Give files to git-theta that git-lfs has, or Git itself, or git-theta 0.2."""
+    """Convert files of git-lfs, of plain Git or of git-theta 0.2 to git-theta."""
     _run("theta", include, rewrite=rewrite, names=refs, everything=everything)
 
 
-@command.command("export", short_help="Give files to git-lfs, or to Git itself.")
+@command.command("export", short_help="Convert files to git-lfs or to plain Git.")
 @click.option(
     "--include",
     multiple=True,
     metavar="GLOB",
-    help="A pattern as in .gitattributes, or several with commas between. Without it: all that git-theta "
-    "has.",
+    help="A pattern as in .gitattributes, or several with commas between. Without it: all files of "
+    "git-theta.",
 )
 @click.option("--to", "target", type=click.Choice(["lfs", "plain"]), default="lfs", show_default=True,
-              help="What the files become.")  # fmt: skip
+              help="The new kind of the files.")  # fmt: skip
 @click.option("--force", is_flag=True, help="With --to plain: also files above 100 MB.")
-@_shared
+@_common_options
 def export(
     include: tuple[str, ...],
     target: Literal["lfs", "plain"],
@@ -95,7 +96,7 @@ def export(
     everything: bool,
     refs: tuple[str, ...],
 ) -> None:
-    """Turn what git-theta has into files of git-lfs, or into plain files in Git."""
+    """Convert checkpoints of git-theta to files of git-lfs, or to plain files in Git."""
     _run(target, include, rewrite=rewrite, names=refs, everything=everything, force=force)
 
 
@@ -147,7 +148,7 @@ def _report_rewritten(request: MigrationRequest, summary: MigrationSummary) -> N
         click.echo(f"Still on old commits: {', '.join(map(printable, summary.left[:3]))}{more}")
         if not request.everything:
             click.echo("To rewrite all branches and tags at once, undo this and use --everything.")
-    click.echo("What they pointed to is kept in refs/original/. To undo:")
+    click.echo("The old commits are kept in refs/original/. To undo:")
     for line in _undo_all(summary.refs):
         click.echo(f"  {line}")
     click.echo(
@@ -156,7 +157,7 @@ def _report_rewritten(request: MigrationRequest, summary: MigrationSummary) -> N
 
 
 def _publish(refs: Sequence[str]) -> str:
-    """How the new commits replace the old ones at a remote."""
+    """The command that replaces the old commits by the new ones at a remote."""
     if len(refs) == 1 and refs[0].startswith("refs/heads/"):
         return "git push --force-with-lease"
     branches = any(ref.startswith("refs/heads/") for ref in refs)
@@ -167,11 +168,11 @@ def _publish(refs: Sequence[str]) -> str:
 
 
 def _undo_all(refs: Sequence[str]) -> list[str]:
-    """Commands that move refs back, and no others."""
+    """Commands that move these refs back, and no others."""
     from git_theta.git.migrate.rewritten_refs import ORIGINAL
 
     kept = Git().run("for-each-ref", "--format=%(refname)", ORIGINAL.rstrip("/")).splitlines()
-    # An earlier rewrite may have left something there.
+    # An earlier rewrite may have left other refs there.
     only_these = {os.fsdecode(line) for line in kept} == {ORIGINAL + ref for ref in refs}
     return [_UNDO_ALL] if len(refs) > 3 and only_these else [_undo(ref) for ref in refs]
 

@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from git_theta import formats, strategies, updates
-from git_theta.cli.render import print_json, print_table, printable
+from git_theta.cli.render import print_json, print_table
 from git_theta.registry import Offer, Registry
+from git_theta.report.text import printable
 from git_theta.store import remote_factory
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import human_size, plural, print_json, print_table
+from git_theta.cli.render import print_json, print_table
 from git_theta.errors import UsageError
 from git_theta.git.maintenance.duration import parse_duration
 from git_theta.git.maintenance.prune import PruneOptions, PruneResult, prune
@@ -15,6 +15,7 @@ from git_theta.git.maintenance.retention import Fate, StoredObject
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import human_size, plural
 
 _EPILOG = """\b
 Examples:

@@ -14,19 +14,20 @@ from git_theta.report.text import transferred
 
 _EPILOG = """\b
 Examples:
-  git theta push                   what HEAD and its history need, to the branch's remote
-  git theta push backup --all      what anything here needs
+  git theta push                   objects of HEAD and its history, to the branch's remote
+  git theta push backup --all      objects of all refs, reflogs and the index
 """
 
 
 @click.command("push", epilog=_EPILOG, short_help="Send objects to a remote.")
 @click.argument("remote", default="")
 @click.argument("refs", nargs=-1)
-@click.option("--all", "everything", is_flag=True, help="What any ref or the index needs.")
+@click.option("--all", "everything", is_flag=True, help="Send objects of all refs, reflogs and the index.")
 def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
-    """Send the objects that versions need and that a remote lacks.
+    """Send objects of some versions and their history to a remote that lacks them.
 
-    `git push` does that by itself. This is for where its hook can't run, or to fill a new remote.
+    `git push` does that by itself. This command is for repositories where its hook can't run, and to fill a
+    new remote.
     """
     if everything and refs:
         raise UsageError("--all goes without refs")

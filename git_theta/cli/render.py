@@ -1,4 +1,4 @@
-"""Output that every command shares: sizes, tables, JSON."""
+"""Output of commands: tables, JSON and ratios."""
 
 from __future__ import annotations
 
@@ -8,19 +8,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from git_theta.report.text import human_size, plural, printable
-
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["console", "human_size", "plural", "print_json", "print_table", "printable", "ratio"]
-
-#: rich takes seconds to lay out a longer table.
-_LONG = 1000
+#: The number of rows up to which rich lays out a table; it takes seconds for longer ones.
+_MAX_RICH_ROWS = 1000
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console: colour only on a terminal, and lines as long as they need to be elsewhere."""
+    """A console with colour on a terminal alone; elsewhere, lines aren't wrapped."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -29,19 +25,19 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def ratio(part: int, whole: int) -> str:
-    """A share of a whole, such as `0.821`; a dash where there's no whole."""
+    """The ratio of a part to a whole, such as `0.821`; a dash if the whole is zero."""
     return f"{part / whole:.3f}" if whole else "-"
 
 
 def print_json(value: Any) -> None:
-    """JSON for scripts; all ASCII, as names may have characters that no encoding has."""
+    """Print JSON in ASCII: names may have characters that the terminal's encoding doesn't."""
     print(json.dumps(value, indent=2))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table; columns whose heading begins with `>` are aligned to the right."""
+    """Print a table; columns whose heading begins with `>` are aligned to the right."""
     body = [tuple(row) for row in rows]
-    if not sys.stdout.isatty() or len(body) > _LONG:
+    if not sys.stdout.isatty() or len(body) > _MAX_RICH_ROWS:
         _print_plain(columns, body)
         return
     from rich import box
@@ -59,7 +55,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned columns, as wide as they need to be."""
+    """Print aligned columns, as wide as their longest cell."""
     from rich.cells import cell_len
 
     lines = [tuple(column.removeprefix(">") for column in columns), *rows]

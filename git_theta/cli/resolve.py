@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from git_theta.cli.render import plural, printable
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.resolve import resolve, sides, write_versions
@@ -13,6 +12,7 @@ from git_theta.git.repository.paths import from_top
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merge_summary import conflict_name, summary
+from git_theta.report.text import plural, printable
 
 #: So many conflicts are listed.
 _SHOWN = 20

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from git_theta.cli.render import human_size, plural, print_json, print_table, printable, ratio
+from git_theta.cli.render import print_json, print_table, ratio
 from git_theta.cli.value_report import report
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
-from git_theta.model.manifest import Entry, Source
+from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.parameter_names import unknown_parameter
 from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes
+from git_theta.report.text import human_size, plural, printable
 
-#: Longer chains aren't told in full.
-_TOLD = 3
+#: The length up to which a chain is shown in full.
+_MAX_CHAIN = 3
 
 _EPILOG = """\b
 Examples:
@@ -42,10 +44,10 @@ Examples:
 @click.option("--values", is_flag=True, help="With --param, show the values instead; a long one is abridged.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(version: str, sort: str, name: str | None, values: bool, as_json: bool) -> None:
-    """Show every parameter: dtype, shape, how it's stored, what that costs, and its digest.
+    """Show every parameter: dtype, shape, update, stored size and digest.
 
-    A parameter may be an update of another value, such as `delta of dense`. The column "own" says what that
-    update takes, "stored" what it takes with everything that it stands on.
+    A parameter may be an update of another value, such as `delta of dense`. The column "own" has the bytes
+    of that update, "stored" those of the whole chain.
     """
     repository = Repository(Git())
     manifest = find_manifest(repository.git, version)
@@ -64,44 +66,53 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
         rows.sort(
             key=lambda row: -{"size": row.entry.spec.nbytes, "own": row.own, "stored": row.stored}[sort]
         )
-    stored = manifest_bytes(manifest, size_of)
     if as_json:
-        print_json(
-            {
-                "format": manifest.format,
-                "size": manifest.size,
-                "stored": stored,
-                "layout": {"digest": manifest.layout.digest, "stored": entry_bytes(manifest.layout, size_of)},
-                "parameters": [_json(row) for row in rows],
-            }
-        )
+        print_json(_manifest_json(manifest, rows, size_of))
         return
     print_table(
         ("parameter", "dtype", "shape", "update", ">size", ">own", ">stored", "digest"), map(_cells, rows)
     )
-    click.echo(
-        f"\n{plural(len(rows), 'parameter')}, {manifest.format}: {human_size(manifest.size)}, "
+    click.echo()
+    for line in _summary(manifest, size_of):
+        click.echo(line)
+
+
+def _summary(manifest: Manifest, size_of: SizeOf) -> Iterator[str]:
+    """The sizes of a checkpoint and, if some parameters are updates, of these and of their bases."""
+    stored = manifest_bytes(manifest, size_of)
+    yield (
+        f"{plural(len(manifest.entries), 'parameter')}, {manifest.format}: {human_size(manifest.size)}, "
         f"stored {human_size(stored)}, ratio {ratio(stored, manifest.size)}"
     )
-    updates = [row.entry.source for row in rows if row.entry.source.inputs]
+    updates = [entry.source for entry in manifest.entries if entry.source.inputs]
     if updates:
         below = {ref for source in updates for part in source.inputs for ref in part.payloads()}
         own = {ref for source in updates for ref in source.payloads()} - below
         count = "1 of them is an update" if len(updates) == 1 else f"{len(updates):,} of them are updates"
-        click.echo(
+        yield (
             f"{count}: {human_size(payload_bytes(own, size_of))}, "
             f"on values that take {human_size(payload_bytes(below, size_of))}"
         )
 
 
+def _manifest_json(manifest: Manifest, rows: Sequence[_Row], size_of: SizeOf) -> dict[str, Any]:
+    return {
+        "format": manifest.format,
+        "size": manifest.size,
+        "stored": manifest_bytes(manifest, size_of),
+        "layout": {"digest": manifest.layout.digest, "stored": entry_bytes(manifest.layout, size_of)},
+        "parameters": [_row_json(row) for row in rows],
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A parameter and what it costs.
+    """A parameter and its cost.
 
     Attributes:
         entry: The parameter.
-        chain: Names of the updates that stand on each other, the last one first.
-        own: Bytes of the first one's payload.
+        chain: Names of the updates from the value down to its base.
+        own: Bytes of the first update's payload.
         stored: Bytes of all payloads.
     """
 
@@ -117,7 +128,7 @@ def _row(entry: Entry, size_of: SizeOf) -> _Row:
 
 
 def _chain(source: Source) -> list[str]:
-    """The longest way down; of several such, the first."""
+    """The names of the updates along the longest path to a base; of several such, the first."""
     names = [source.update]
     while source.inputs:
         source = max(source.inputs, key=lambda part: part.depth)
@@ -125,14 +136,14 @@ def _chain(source: Source) -> list[str]:
     return names
 
 
-def told(chain: list[str]) -> str:
+def chain_text(chain: list[str]) -> str:
     """A chain in words: `delta of dense`; the middle of a long one is only counted."""
-    if len(chain) <= _TOLD:
+    if len(chain) <= _MAX_CHAIN:
         return " of ".join(chain)
     return f"{chain[0]} of {len(chain) - 2} more of {chain[-1]}"
 
 
-def _json(row: _Row) -> dict[str, Any]:
+def _row_json(row: _Row) -> dict[str, Any]:
     entry = row.entry
     return {
         "name": entry.name,
@@ -154,7 +165,7 @@ def _cells(row: _Row) -> tuple[str, ...]:
         printable(row.entry.name),
         spec.dtype,
         "x".join(map(str, spec.shape)) or "scalar",
-        told(row.chain),
+        chain_text(row.chain),
         human_size(spec.nbytes),
         human_size(row.own),
         human_size(row.stored),

@@ -7,15 +7,16 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import plural, print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.diff import Diff
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, WorkState, file_states
 from git_theta.report.merge_summary import conflict_name
+from git_theta.report.text import plural, printable
 
-#: So many names are shown of what changed.
+#: The number of names and of conflicts that are shown.
 _SHOWN = 5
 _CONFLICTS = 20
 
@@ -35,7 +36,7 @@ _HINTS = {
 def command(as_json: bool) -> None:
     """Show each tracked checkpoint: what is staged, and what changed in the work tree since.
 
-    Nothing is stored. A file that was read before and hasn't changed costs no reading.
+    Nothing is stored. A file that hasn't changed since it was last read isn't read again.
     """
     repository = Repository(Git()).at_top()
     with closing(KnownFiles(repository)) as known_files:
@@ -60,7 +61,7 @@ def _print(state: FileState, *, lazy: bool) -> None:
     if state.changes:
         lines += _describe("modified", state.changes)
     elif state.work is WorkState.MODIFIED:
-        lines.append("modified: empty, a damaged manifest, or no regular file any more")
+        lines.append("modified: now empty, a damaged manifest, or no regular file")
     if state.work is WorkState.PENDING and state.missing:
         needed = plural(state.missing, "object")
         lines.append(f"still a manifest; fetch {needed} and write it with: git theta pull")

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import click
 
-from git_theta.cli.render import plural, print_json
+from git_theta.cli.render import print_json
 from git_theta.encoding.selection import parse_update_names
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
@@ -18,6 +18,7 @@ from git_theta.git.repository import gitattributes
 from git_theta.git.repository.merge_rules import check, from_attribute
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import is_manifest
+from git_theta.report.text import plural
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
 _EPILOG = """\b
@@ -25,7 +26,7 @@ Examples:
   git theta track '*.safetensors' '*.pt'
   git theta track --update dense 'optimizer*.pt'
   git theta track --merge ties,density=0.3 '*.safetensors'
-  git theta track                          list what is tracked
+  git theta track                          list tracked patterns
 """
 
 
@@ -34,12 +35,12 @@ Examples:
 @click.option(
     "--update",
     metavar="SPEC",
-    help="What changed parameters may be stored as: auto, dense, or names of updates with commas between.",
+    help="Updates that may store changed parameters: auto, dense, or names with commas between.",
 )
 @click.option(
     "--merge",
     metavar="SPEC",
-    help="How merges combine parameters: a strategy, and options with commas between.",
+    help="The strategy of merges, and its options, with commas between.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print JSON: a list of {pattern, source, update, merge}."
@@ -47,14 +48,14 @@ Examples:
 def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as_json: bool) -> None:
     """Write patterns to the .gitattributes of the current folder.
 
-    Quote the patterns, or your shell replaces them by file names. Without patterns, lists those that
-    are tracked and where each comes from.
+    Quote the patterns, or your shell replaces them by file names. Without patterns, list the tracked ones
+    and their files.
 
-    With --update, the attribute `theta-update` is written too. For these files it replaces the setting
-    `theta.update`. It says how versions are stored from now on; earlier ones stay as they are.
+    With --update, the attribute `theta-update` is written too. For these files it overrides the setting
+    `theta.update`. It applies to new versions; earlier ones stay as they are.
 
     With --merge, the attribute `theta-merge` is written: for example ties,density=0.3, with a colon between
-    several numbers of one option. It's for merges from now on. `git theta merge --list` lists strategies.
+    several numbers of one option. It applies to new merges. `git theta merge --list` lists strategies.
     """
     git = Git()
     repository = Repository(git)
@@ -76,8 +77,8 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
     if added:
         gitattributes.write(path, text)
     for pattern in patterns:
-        said = "Tracking" if pattern in added else "Already tracked:"
-        click.echo(f"{said} {_with_values(pattern, _values(text, pattern))}")
+        verb = "Tracking" if pattern in added else "Already tracked:"
+        click.echo(f"{verb} {_with_values(pattern, _values(text, pattern))}")
     if not git.config("filter.theta.process"):
         click.echo("Git isn't set up for git-theta yet. Run: git theta install")
     _explain_conversion(git)
@@ -86,28 +87,28 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
 
 
 def _checked_update(text: str) -> str:
-    """A list of updates as it's written in an attribute, which ends at a space.
+    """A list of updates in the form of an attribute, without spaces.
 
     Raises:
         UsageError: A name isn't known.
     """
     parse_update_names(text)
-    return _closed_up(text) or _refuse("--update", text, "a list of updates", "auto, dense, or delta,sparse")
+    return _compact(text) or _refuse("--update", text, "a list of updates", "auto, dense, or delta,sparse")
 
 
 def _checked_merge(text: str) -> str:
-    """A strategy with options as it's written in an attribute.
+    """A strategy with options in the form of an attribute.
 
     Raises:
         UsageError: There's no such strategy, or it has no such options.
     """
-    written = _closed_up(text) or _refuse("--merge", text, "a strategy with options", "ties,density=0.3")
+    written = _compact(text) or _refuse("--merge", text, "a strategy with options", "ties,density=0.3")
     check(from_attribute(written))
     return written
 
 
-def _closed_up(text: str) -> str:
-    """Words with nothing but commas between them; empty if one is missing, or has a space in it."""
+def _compact(text: str) -> str:
+    """A list with commas alone between its words; empty if a word is missing or has a space in it."""
     words = [word.strip() for word in text.split(",")]
     return "" if any(word.split() != [word] for word in words) else ",".join(words)
 
@@ -155,7 +156,7 @@ def _list(repository: Repository, as_json: bool) -> None:
 
 
 def _explain_conversion(git: Git) -> None:
-    """Say how files that were committed before they were tracked become tracked."""
+    """Print how to convert files that were committed before they were tracked."""
     plain = []
     with Blobs(git.cwd) as blobs:
         for name in gitattributes.tracked_files(git):

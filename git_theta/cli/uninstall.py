@@ -15,10 +15,10 @@ from git_theta.git.repository.repository import Repository
 @click.option("--local", "scope", flag_value="--local", help="For this repository.")
 @click.option("--system", "scope", flag_value="--system", help="For every user of this machine.")
 def command(scope: str) -> None:
-    """Remove the filter settings, and the hooks of the repository that you're in.
+    """Remove the filter settings, and the hooks of the current repository.
 
-    Hooks that were there before are put back. Objects and history stay as they are; without the filter,
-    a checkout gives manifests.
+    Earlier hooks are restored. Objects and history stay as they are; without the filter, a checkout writes
+    manifests.
     """
     git = Git()
     removed = uninstall(git, scope)

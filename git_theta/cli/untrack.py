@@ -26,7 +26,7 @@ def command(patterns: tuple[str, ...]) -> None:
     if missing:
         raise UsageError(
             f"{', '.join(missing)}: not tracked by the .gitattributes of this folder",
-            "`git theta track` lists what is tracked, and where",
+            "`git theta track` lists tracked patterns and their files",
         )
     gitattributes.write(path, text)
     for pattern in removed:

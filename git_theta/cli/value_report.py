@@ -1,4 +1,4 @@
-"""What `git theta show --param` says about the value of one parameter."""
+"""The report of `git theta show --param` about the value of one parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from git_theta.cli.render import human_size, print_json, printable
+from git_theta.cli.render import print_json
 from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
@@ -18,10 +18,10 @@ from git_theta.model.tensor import FLOATS
 from git_theta.report.abridged import abridged
 from git_theta.report.quantiles import Histogram
 from git_theta.report.statistics import Statistics, statistics
-from git_theta.report.text import shape_text
+from git_theta.report.text import human_size, printable, shape_text
 from git_theta.store.local import LocalStore
 
-#: Cells of the longest bar.
+#: The width of the longest bar, in characters.
 _BAR = 40
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -30,8 +30,8 @@ def report(entry: Entry, store: LocalStore, *, values: bool, as_json: bool) -> N
     """Print statistics of a parameter, or its values.
 
     Raises:
-        CorruptError: The value isn't what was stored.
-        MissingObjectError: An object that it needs isn't in the store.
+        CorruptError: The value doesn't match its digest.
+        MissingObjectError: An object that the value needs isn't in the store.
     """
     if as_json:
         found = _as_json(entry, store, statistics(read_value(entry, store), entry.spec))
@@ -55,17 +55,17 @@ def _values(entry: Entry, store: LocalStore) -> str:
 
     array, cut = abridged(read_value(entry, store), entry.spec)
     if array.dtype.names:
-        # A complex number of two halves, which numpy hasn't.
+        # numpy has no complex numbers of two float16.
         array = array["real"].astype(np.complex64) + 1j * array["imag"].astype(np.complex64)
     elif entry.spec.dtype in FLOATS and entry.spec.dtype not in ("F16", "F32", "F64"):
         array = array.astype(np.float32)
-    # What was kept of a longer array is itself just long enough to be abridged.
+    # The remaining elements of a cut array must still be printed in numpy's short form.
     return np.array2string(array, threshold=0 if cut else array.size, max_line_width=100)
 
 
 def _lines(entry: Entry, found: Statistics) -> Iterator[str]:
-    of = "magnitudes" if entry.spec.dtype.startswith("C") else "elements"
-    rows = [(of, f"{found.count:,}"), ("zero", _share(found.zeros, found.count))]
+    unit = "magnitudes" if entry.spec.dtype.startswith("C") else "elements"
+    rows = [(unit, f"{found.count:,}"), ("zero", _share(found.zeros, found.count))]
     if found.nans:
         rows.append(("NaN", _share(found.nans, found.count)))
     for sign, count in zip("+-", found.infinities, strict=True):
@@ -92,7 +92,7 @@ def _lines(entry: Entry, found: Statistics) -> Iterator[str]:
 
 
 def _bars(histogram: Histogram) -> Iterator[str]:
-    """A line a bin: where it begins, a bar, how many."""
+    """A line for each bin: its lower edge, a bar, and the count."""
     edges = [f"{edge:.4g}" for edge in histogram.edges[:-1]]
     if all(high - low == 1 for low, high in zip(histogram.edges, histogram.edges[1:], strict=False)):
         edges = [f"{edge + 0.5:.0f}" for edge in histogram.edges[:-1]]
@@ -103,7 +103,7 @@ def _bars(histogram: Histogram) -> Iterator[str]:
 
 
 def _bar(share: float) -> str:
-    """A bar of so much of the longest; something, if there's anything."""
+    """A bar for a share of the largest count; never empty for a positive share."""
     eighths = math.ceil(share * _BAR * 8)
     try:
         _EIGHTHS.encode(sys.stdout.encoding or "utf-8")
@@ -125,7 +125,7 @@ def _number(value: float | None) -> str:
 def _as_json(entry: Entry, store: LocalStore, found: Statistics) -> dict[str, Any]:
     numbers = asdict(found)
     low, high = numbers.pop("low"), numbers.pop("high")
-    said = {
+    fields = {
         "name": entry.name,
         "dtype": entry.spec.dtype,
         "shape": list(entry.spec.shape),
@@ -138,11 +138,11 @@ def _as_json(entry: Entry, store: LocalStore, found: Statistics) -> dict[str, An
         "max": high,
         "quantiles": {str(share): value for share, value in found.quantiles.items()},
     }
-    return {key: _no_infinity(value) for key, value in said.items()}
+    return {key: _no_infinity(value) for key, value in fields.items()}
 
 
 def _no_infinity(value: Any) -> Any:
-    """JSON has only finite numbers."""
+    """A value with `None` for each number that isn't finite: JSON has no such numbers."""
     if isinstance(value, dict):
         return {key: _no_infinity(part) for key, part in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from git_theta.cli.render import human_size
-from git_theta.cli.show import told
+from git_theta.cli.show import chain_text
 from git_theta.model.tensor import TensorSpec
+from git_theta.report.text import human_size
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import FIRST, NAME, SECOND, WEIGHTS, Json
@@ -78,7 +78,7 @@ def test_a_linked_work_tree_and_a_bare_repository(history: Repo, report: Json) -
     assert len(found["parameters"]) == len(WEIGHTS)
 
 
-def test_updates_are_told_from_what_they_stand_on(repo: Repo, report: Json) -> None:
+def test_updates_are_chain_text_from_what_they_stand_on(repo: Repo, report: Json) -> None:
     spec = TensorSpec("F32", (200, 300))
     value = trained(spec)
     for data in (value, tuned(value, spec)):
@@ -116,7 +116,7 @@ def test_updates_are_told_from_what_they_stand_on(repo: Repo, report: Json) -> N
     ],
 )
 def test_a_long_chain_is_cut_short(chain: str, words: str) -> None:
-    assert told(chain.split()) == words
+    assert chain_text(chain.split()) == words
 
 
 def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:

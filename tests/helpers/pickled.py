@@ -7,6 +7,11 @@ import struct
 import zipfile
 from collections.abc import Mapping
 
+import numpy as np
+
+from git_theta.formats.base import Tensor
+from git_theta.model.tensor import numpy_dtype
+
 MAGIC = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 PROTOCOL = b"\x80\x02M\xe9\x03."
 
@@ -86,3 +91,12 @@ def legacy(tree: bytes, storages: Mapping[str, tuple[int, bytes]], *, little: bo
     keys = b"](" + b"".join(map(text, storages)) + b"e"
     body = b"".join(struct.pack("<q", count) + data for count, data in storages.values())
     return MAGIC + PROTOCOL + whole(system) + whole(tree) + whole(keys) + body
+
+
+def values_of(found: Tensor, data: bytes) -> list[object]:
+    """The numbers of a tensor in a file, as nested lists."""
+    dtype = numpy_dtype(found.spec.dtype)
+    if found.big_endian:
+        dtype = dtype.newbyteorder(">")
+    strides = found.strides or found.spec.strides
+    return np.ndarray(found.spec.shape, dtype, data, found.offset, strides).tolist()

@@ -1,3 +1,5 @@
+"""Zip archives by PyTorch: tensors, names, checksums, and archives that lie."""
+
 from __future__ import annotations
 
 import contextlib
@@ -12,17 +14,15 @@ from hypothesis import strategies as st
 
 from git_theta import testing
 from git_theta.errors import FormatError
-from git_theta.formats.base import Located, Tensor
-from git_theta.formats.pytorch.legacy import PyTorchLegacy
+from git_theta.formats.base import Located
 from git_theta.formats.pytorch.zipped import PyTorchZip
 from git_theta.model.checksum import KINDS
-from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import broken
 from tests.helpers.pickled import (
     archive,
     call,
     group,
-    legacy,
     mapping,
     name,
     number,
@@ -30,6 +30,7 @@ from tests.helpers.pickled import (
     storage,
     tensor,
     text,
+    values_of,
     whole,
 )
 
@@ -50,27 +51,17 @@ def names(tree: bytes) -> list[str]:
     return [found.name for found in locate(zipped(tree, s0=SIX)).tensors]
 
 
-def value(found: Tensor, data: bytes) -> list[object]:
-    dtype = numpy_dtype(found.spec.dtype)
-    if found.big_endian:
-        dtype = dtype.newbyteorder(">")
-    strides = found.strides or found.spec.strides
-    return np.ndarray(found.spec.shape, dtype, data, found.offset, strides).tolist()
-
-
 SIMPLE = zipped(mapping({"a.weight": tensor(storage("0", 6), (2, 3))}), s0=SIX)
-OLD = legacy(mapping({"a": tensor(storage("0", 6, "FloatStorage", b"N"), (2, 3))}), {"0": (6, SIX)})
 
 
 def test_contract() -> None:
     testing.check_format(PyTorchZip(), [SIMPLE])
-    testing.check_format(PyTorchLegacy(), [OLD])
 
 
 def test_a_state_dict_has_its_own_names() -> None:
     (found,) = locate(SIMPLE).tensors
     assert (found.name, found.spec, found.strides) == ("a.weight", TensorSpec("F32", (2, 3)), None)
-    assert value(found, SIMPLE) == [[0, 1, 2], [3, 4, 5]]
+    assert values_of(found, SIMPLE) == [[0, 1, 2], [3, 4, 5]]
 
 
 def test_names_are_paths() -> None:
@@ -146,7 +137,7 @@ def test_views(
     assert found.strides == expected
     flat = np.arange(6, dtype="<f4")[offset:]
     steps = [4 * stride for stride in strides]
-    assert value(found, data) == np.lib.stride_tricks.as_strided(flat, shape, steps).tolist()
+    assert values_of(found, data) == np.lib.stride_tricks.as_strided(flat, shape, steps).tolist()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +171,7 @@ def test_lies_are_refused(tree: bytes) -> None:
         locate(zipped(tree, s0=SIX))
 
 
-def test_views_together_may_not_dwarf_the_file() -> None:
+def test_views_together_may_not_be_much_larger_than_the_file() -> None:
     size = 4000
     whole_storage = storage("0", size) + b"q\x05"
     views = [tensor(whole_storage, (size,))] + [
@@ -216,7 +207,7 @@ def test_big_endian_archives() -> None:
         {"data.pkl": whole(tensor(storage("0", 6), (6,))), "byteorder": b"big", "data/0": SIX[::-1]}
     )
     (found,) = locate(data).tensors
-    assert value(found, data) == [5, 4, 3, 2, 1, 0]
+    assert values_of(found, data) == [5, 4, 3, 2, 1, 0]
 
 
 def test_constants_of_torchscript() -> None:
@@ -270,65 +261,14 @@ def test_checksums_are_right_and_in_order() -> None:
         assert SIMPLE[checksum.offset : checksum.offset + 4] == field
 
 
-@given(broken(st.sampled_from([SIMPLE, OLD])))
+@given(broken(st.just(SIMPLE)))
 def test_a_broken_file_is_read_or_refused(data: bytes) -> None:
-    for plugin in (PyTorchZip(), PyTorchLegacy()):
-        plugin.matches(memoryview(data))
-        with contextlib.suppress(FormatError):
-            plugin.locate(memoryview(data))
+    PyTorchZip().matches(memoryview(data))
+    with contextlib.suppress(FormatError):
+        locate(data)
 
 
 def test_truncation_at_every_byte() -> None:
-    for plugin, data in ((PyTorchZip(), SIMPLE), (PyTorchLegacy(), OLD)):
-        for size in range(len(data)):
-            with pytest.raises(FormatError):
-                plugin.locate(memoryview(data)[:size])
-
-
-def test_legacy_files() -> None:
-    assert PyTorchLegacy().matches(memoryview(OLD))
-    assert not PyTorchLegacy().matches(memoryview(whole(b"N")))
-    (found,) = PyTorchLegacy().locate(memoryview(OLD)).tensors
-    assert (found.name, found.big_endian) == ("a", False)
-    assert value(found, OLD) == [[0, 1, 2], [3, 4, 5]]
-
-
-def test_legacy_magic_numbers_of_every_protocol() -> None:
-    import pickle
-
-    for protocol in range(6):
-        data = pickle.dumps(0x1950A86A20F9469CFC6C, protocol)
-        assert PyTorchLegacy().matches(memoryview(data))
-
-
-def test_legacy_storage_order_views_and_byte_order() -> None:
-    piece = group(text("x"), number(2), number(3))
-    tree = group(
-        tensor(storage("b", 6, "FloatStorage", piece), (3,)),
-        tensor(storage("a", 2, "LongStorage", b"N"), (2,)),
-    )
-    pair = struct.pack(">2q", 7, 8)
-    data = legacy(tree, {"a": (2, pair), "b": (6, np.arange(6, dtype=">f4").tobytes())}, little=False)
-    part, longs = PyTorchLegacy().locate(memoryview(data)).tensors
-    assert (part.name, longs.name, part.big_endian) == ("0", "1", True)
-    assert value(part, data) == [2, 3, 4]
-    assert value(longs, data) == [7, 8]
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        legacy(tensor(storage("0", 6), (6,)), {"0": (5, SIX[4:])}),
-        legacy(tensor(storage("0", 6), (6,)), {"0": (-1, SIX)}),
-        legacy(tensor(storage("0", 6), (6,)), {"1": (6, SIX)}),
-        legacy(tensor(storage("0", 6), (6,)), {}),
-        legacy(b"N", {"0": (6, SIX)}),
-        legacy(
-            tensor(storage("0", 6, "FloatStorage", group(text("x"), number(5), number(2))), (1,)),
-            {"0": (6, SIX)},
-        ),
-    ],
-)
-def test_legacy_lies_are_refused(data: bytes) -> None:
-    with pytest.raises(FormatError):
-        PyTorchLegacy().locate(memoryview(data))
+    for size in range(len(SIMPLE)):
+        with pytest.raises(FormatError):
+            locate(SIMPLE[:size])
