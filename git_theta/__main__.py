@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-# Git waits for what is loaded here, and `typing` is a tenth of it.
+# Git waits for everything that is imported here, and `typing` takes a tenth of that time.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
@@ -21,39 +21,39 @@ def main() -> int:
     """
     match sys.argv[1:]:
         case ["filter-process"] | ["diff-driver" | "merge-driver", *_] | ["hook", _, *_]:
-            _leave(_serve(sys.argv[1], sys.argv[2:]))
+            _exit(_run_driver(sys.argv[1], sys.argv[2:]))
     from git_theta.cli import main as run
 
     return run(sys.argv[1:])
 
 
-def _serve(name: str, args: Sequence[str]) -> int:
+def _run_driver(name: str, args: Sequence[str]) -> int:
     if name == "filter-process":
         from git_theta.git.drivers.filter_main import serve_stdio
 
         return serve_stdio()
-    # First of all, since looking for garbage would slow the imports down.
+    # This comes before the imports, which garbage collection would slow down.
     from git_theta.runtime.malloc import keep_memory
 
     keep_memory()
-    # Tensors are worked on by our own threads. Those of numpy's linear algebra take longer to start than most
-    # commands compute.
+    # Tensors have threads of our own. To start those of numpy's linear algebra takes longer than most
+    # commands run.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if name == "diff-driver":
-        from git_theta.git.drivers.diff import serve
+        from git_theta.git.drivers.diff import run_diff_driver
 
-        return serve(args)
+        return run_diff_driver(args)
     if name == "merge-driver":
-        from git_theta.git.drivers.merge import serve as merge
+        from git_theta.git.drivers.merge import run_merge_driver
 
-        return merge(args)
-    from git_theta.git.drivers.run_hook import serve as hook
+        return run_merge_driver(args)
+    from git_theta.git.drivers.run_hook import run_hook
 
-    return hook(args[0], args[1:])
+    return run_hook(args[0], args[1:])
 
 
-def _leave(code: int) -> NoReturn:
-    """End without taking the interpreter apart, which takes 20 ms: Git waits, and all is done."""
+def _exit(code: int) -> NoReturn:
+    """End without Python's clean-up, which takes 20 ms: Git waits, and everything is written."""
     try:
         sys.stdout.flush()
     except OSError:

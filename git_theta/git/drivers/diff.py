@@ -1,4 +1,4 @@
-"""The diff driver: what `git diff` runs for a checkpoint, as `diff.theta.command`."""
+"""The diff driver: `git diff` runs it for each checkpoint, as `diff.theta.command`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from git_theta.report.lines import Line, lines
 from git_theta.report.side import Side
 from git_theta.report.text import printable
 
-#: What Git passes: a path, and of each side a file, a blob's id and a mode; for a renamed file, also the
-#: new path and Git's words about it.
-_ARGUMENTS = (7, 9)
+#: Number of arguments: a path, and of each side a file, a blob's id and a mode; for a renamed file, also the
+#: new path and a text about the renaming.
+_ARGUMENT_COUNTS = (7, 9)
 
 
-def serve(args: Sequence[str]) -> int:
+def run_diff_driver(args: Sequence[str]) -> int:
     """Show what changed in one file.
 
     Args:
         args: As Git passes them.
 
     Returns:
-        The exit code, which is 0 if anything goes wrong here: with another, Git would show none of the
-        files that follow.
+        The exit code, which is 0 also after a failure: with another, Git would show none of the files that
+        follow.
     """
     if is_difftool(os.environ):
         # Git prefers this driver to the tool; the tool is what the user wants to see.
@@ -40,14 +40,14 @@ def serve(args: Sequence[str]) -> int:
     try:
         _write(_described(args))
     except BrokenPipeError:
-        # The pager was closed. What is still buffered has nowhere to go.
+        # The pager was closed, and Python would fail again when it flushes what is buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     except ThetaError as error:
         _write([(("head", f"{path}:"), ("", f" {_one_line(error)}"))])
     except KeyboardInterrupt:
         return 130
     except Exception as error:
-        # Whatever it is, it concerns this file only.
+        # Any failure concerns this file only.
         _write([(("head", f"{path}:"), ("", f" can't be compared: {printable(repr(error))}"))])
     return 0
 
@@ -55,7 +55,7 @@ def serve(args: Sequence[str]) -> int:
 def _described(args: Sequence[str]) -> list[Line]:
     if len(args) == 1:
         return [(("head", f"{printable(args[0])}:"), ("", " not merged yet"))]
-    if len(args) not in _ARGUMENTS:
+    if len(args) not in _ARGUMENT_COUNTS:
         raise ThetaError("git passes unusual arguments to diff.theta.command", "run `git theta install`")
     versions = VersionReader(current())
     try:

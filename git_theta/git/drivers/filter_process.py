@@ -25,7 +25,7 @@ from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
-    from git_theta.git.worktree.materialise import PendingFile
+    from git_theta.git.worktree.pending_files import PendingFile
 
 
 class FilterProcess:
@@ -172,7 +172,7 @@ class FilterProcess:
 
     def _write_later(self, request: FilterRequest, manifest: Manifest) -> None:
         """Answer with the manifest; `finish` writes the file."""
-        from git_theta.git.worktree.materialise import PendingFile
+        from git_theta.git.worktree.pending_files import PendingFile
 
         if not self._pending:
             # Git still removes old files and writes its index: time enough to load what `finish` needs.

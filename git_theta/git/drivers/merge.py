@@ -1,4 +1,4 @@
-"""The merge driver: what Git runs for a checkpoint that both sides changed, as `merge.theta.driver`."""
+"""The merge driver: Git runs it for a checkpoint that both sides changed, as `merge.theta.driver`."""
 
 from __future__ import annotations
 
@@ -28,15 +28,16 @@ from git_theta.runtime.progress import progress
 _CONFLICT = 1
 
 
-def serve(args: Sequence[str]) -> int:
+def run_merge_driver(args: Sequence[str]) -> int:
     """Merge one file.
 
     Args:
-        args: As `merge.theta.driver` has them: files with the base's, ours' and theirs' version, and the
-            path. Ours' file gets the result.
+        args: The arguments of `merge.theta.driver`: files with the versions of the base, of ours and of
+            theirs, and the path. The file of ours gets the result.
 
     Returns:
-        0 if the file was merged, else 1; ours' file is as it was then. Another code could end the command.
+        0 if the file was merged, else 1; the file of ours is as it was then. Another code could end the
+        command.
     """
     path = args[3] if len(args) == 4 else None
     try:
@@ -69,7 +70,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
         if not side and asks(repository):
             chosen = _ask(workspace, path, base, ours, theirs, rules)
             if chosen is None:
-                _leave(repository, path, texts, [Conflict("", "nothing was decided")])
+                _record_conflicts(repository, path, texts, [Conflict("", "nothing was decided")])
                 return _CONFLICT
             rules = chosen
         with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
@@ -79,7 +80,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             )
             merged = merger.merge(base, [ours, theirs], rules)
         if merged.manifest is None:
-            _leave(repository, path, texts, merged.conflicts)
+            _record_conflicts(repository, path, texts, merged.conflicts)
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
     note(f"{printable(path)}: {summary(merged)}")
@@ -100,12 +101,14 @@ def _ask(
     return ask(workspace, path, base, ours, theirs, rules)
 
 
-def _leave(repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]) -> None:
-    """Leave ours in place, and say what is to be decided."""
+def _record_conflicts(
+    repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]
+) -> None:
+    """Keep a record of conflicts, and show them; the file of ours stays as it is."""
     ids = [repository.git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in texts]
     try:
         write(repository, Record(path, (ids[0] if texts[0] else "", ids[1], ids[2]), tuple(conflicts)))
     except OSError as error:
-        note(f"what is in conflict can't be noted ({error.strerror}): git add won't remind you")
+        note(f"the conflicts can't be recorded ({error.strerror}): git add won't remind you")
     for line in conflict_lines(path, conflicts):
         note(line)

@@ -1,4 +1,4 @@
-"""What the hooks run: send objects before a push, else write large checkpoints."""
+"""The program of our hooks: it sends objects before a push, and writes checkpoints after a checkout."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.repository.repository import Repository
 
 
-def serve(name: str, args: Sequence[str]) -> int:
+def run_hook(name: str, args: Sequence[str]) -> int:
     """Run a hook and return its exit code; only `pre-push` fails, which stops the push.
 
     Args:
-        name: The hook.
-        args: What Git gives it.
+        name: The hook, for example `pre-push`.
+        args: The hook's arguments.
     """
     try:
         if name == "pre-push":
-            _send(args)
+            _send_objects(args)
         else:
-            _write()
+            _write_checkpoints()
     except (ThetaError, OSError) as error:
         known = error if isinstance(error, ThetaError) else ThetaError(str(error))
         explain(None, known)
@@ -35,11 +35,12 @@ def serve(name: str, args: Sequence[str]) -> int:
     return 0
 
 
-def _write() -> None:
+def _write_checkpoints() -> None:
     """Write the checkpoints that Git left as manifests."""
     from git_theta.git.remote.fetch import is_here
     from git_theta.git.worktree.known_files import KnownFiles
-    from git_theta.git.worktree.materialise import explain_failed, materialise, pending_files
+    from git_theta.git.worktree.materialise import explain_failed, materialise
+    from git_theta.git.worktree.pending_files import pending_files
 
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
@@ -52,9 +53,9 @@ def _write() -> None:
         explain_failed(materialise(repository, known_files, pending))
 
 
-def _send(args: Sequence[str]) -> None:
+def _send_objects(args: Sequence[str]) -> None:
     """Send the objects that a push needs."""
-    from git_theta.git.drivers.hook_input import told
+    from git_theta.git.drivers.hook_input import push_input
     from git_theta.git.plumbing.parent_command import is_quiet, is_rehearsal
     from git_theta.git.remote.dry_run import sizes_to_send
     from git_theta.git.remote.lfs_ref import REF
@@ -63,7 +64,7 @@ def _send(args: Sequence[str]) -> None:
     from git_theta.report.text import human_size, plural, transferred
 
     # Names of refs needn't be UTF-8.
-    name, url, lines = told(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
+    name, url, lines = push_input(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
     repository = Repository(Git())
     updates = [*parse_updates(lines), *mirror_deletions(repository.git, name, url, REF)]
     if is_rehearsal():

@@ -1,4 +1,4 @@
-"""What a migration does to .gitattributes files: who gets which pattern. Everything works on text."""
+"""The text of .gitattributes files, whose patterns a migration gives to another filter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Target = Literal["theta", "lfs", "plain"]
 #: Attributes files of a tree: folder (empty for the top, else without a slash at its end) → text.
 Texts = Mapping[str, str]
 
-#: What a line says for each target. Nothing is said for plain files if nothing else would match them.
+#: The attributes of each target. A line for plain files is needed only if another one would match them.
 WORDS: Mapping[Target, tuple[str, ...]] = {
     "theta": gitattributes.ATTRIBUTES,
     "lfs": ("filter=lfs", "diff=lfs", "merge=lfs", "-text"),
@@ -35,13 +35,13 @@ class _Line:
 
     @property
     def filter(self) -> str | None:
-        """The filter that it gives files to; empty for none; `None` if it doesn't say."""
+        """The filter that the line gives files to; empty for none, `None` if the line doesn't name any."""
         found = [word for word in self.words if gitattributes.name_of(word) == "filter"]
         return found[-1].partition("=")[2] if found else None
 
 
-def given_to(text: str, name: str) -> list[str]:
-    """The patterns whose last line gives them to a filter, in the order of the file."""
+def patterns_of(text: str, name: str) -> list[str]:
+    """The patterns that a filter has by their last line, in the order of the file."""
     found: dict[str, bool] = {}
     for line in _parsed(text):
         if line.pattern is not None and line.filter is not None:
@@ -49,14 +49,14 @@ def given_to(text: str, name: str) -> list[str]:
     return [pattern for pattern, is_given in found.items() if is_given]
 
 
-def switch(text: str, name: str, target: Target, only: Collection[str] | None = None) -> str:
-    """Give what a filter has to another one: every line in its place, so that what overrides it still does.
+def switch_filter(text: str, name: str, target: Target, only: Collection[str] | None = None) -> str:
+    """Give a filter's patterns to another one. Lines keep their places: later ones override them still.
 
     Args:
         text: The file.
-        name: The filter.
-        target: Who gets it.
-        only: Patterns; all when `None`.
+        name: The filter that has them.
+        target: The other filter, or none.
+        only: The patterns to give; all when `None`.
     """
     out = []
     for line in _parsed(text):
@@ -68,8 +68,8 @@ def switch(text: str, name: str, target: Target, only: Collection[str] | None = 
     return "".join(out)
 
 
-def complete(text: str) -> str:
-    """Complete the lines of git-theta 0.2, which let Git change line ends in what it stored."""
+def complete_lines(text: str) -> str:
+    """Complete the lines of git-theta 0.2, which let Git change line ends in files."""
     short = {
         line.pattern
         for line in _parsed(text)
@@ -77,29 +77,29 @@ def complete(text: str) -> str:
         and line.filter == "theta"
         and not any(gitattributes.name_of(w) == "text" for w in line.words)
     }
-    return switch(text, "theta", "theta", short) if short else text
+    return switch_filter(text, "theta", "theta", short) if short else text
 
 
-def include(texts: Texts, patterns: Iterable[str], target: Target) -> dict[str, str]:
-    """Give patterns to a target, whatever the files say now.
+def assign_patterns(texts: Texts, patterns: Iterable[str], target: Target) -> dict[str, str]:
+    """Give patterns to a target, whatever filter they have now.
 
     Args:
         texts: The files.
-        patterns: As in the topmost file.
-        target: Who gets them.
+        patterns: As the topmost file has them.
+        target: The filter, or none.
     """
     found = dict(texts)
     for pattern in patterns:
         found[""] = _assign(found.get("", ""), pattern, target)
         for folder, text in texts.items():
-            inner = relative(pattern, folder) if folder else None
+            inner = pattern_in_folder(pattern, folder) if folder else None
             if inner is not None and any(_contradicts(line, inner, target) for line in _parsed(text)):
                 found[folder] = _assign(found[folder], inner, target)
     return found
 
 
-def relative(pattern: str, folder: str) -> str | None:
-    """A pattern of the top as a file in a folder has to write it; `None` if that's not to be said."""
+def pattern_in_folder(pattern: str, folder: str) -> str | None:
+    """A pattern of the topmost file for the file in a folder; `None` if it can't match there."""
     parts = pattern.lstrip("/").split("/")
     if "/" not in pattern:
         return pattern
@@ -112,11 +112,11 @@ def relative(pattern: str, folder: str) -> str | None:
     return "/".join(parts) if len(parts) > 1 else f"/{parts[0]}"
 
 
-def rooted(pattern: str, folder: str) -> str:
-    """A pattern of a file in a folder as the topmost file has to write it."""
+def pattern_at_top(pattern: str, folder: str) -> str:
+    """A pattern of the file in a folder for the topmost file."""
     if not folder:
         return pattern
-    # Characters that would be wildcards.
+    # Wildcards in the folder's name are escaped.
     place = re.sub(r"([\\*?\[])", r"\\\1", folder)
     return f"/{place}/{pattern.lstrip('/')}" if "/" in pattern else f"/{place}/**/{pattern}"
 
@@ -142,14 +142,14 @@ def _assign(text: str, pattern: str, target: Target) -> str:
 
 
 def _contradicts(line: _Line, pattern: str, target: Target) -> bool:
-    """Whether a line may give a file that the pattern matches to someone else."""
+    """Whether a line may give a file that the pattern matches to another filter."""
     if line.pattern is None or line.filter is None or _disjoint(line.pattern, pattern):
         return False
     return line.filter != ("" if target == "plain" else target)
 
 
 def _disjoint(one: str, other: str) -> bool:
-    """Whether no file matches both: that's known only where both are a plain ending."""
+    """Whether no file can match both, which is known only of patterns for different endings."""
     ends = [_EXTENSION.fullmatch(pattern.rpartition("/")[2]) for pattern in (one, other)]
     first, second = (end[1] if end else "" for end in ends)
     return bool(first and second) and not first.endswith(second) and not second.endswith(first)
@@ -163,12 +163,14 @@ def _parsed(text: str) -> list[_Line]:
 
 
 def _others(line: _Line, target: Target) -> tuple[str, ...]:
-    """What a line says besides; ours goes with the last line of ours."""
+    """A line's other attributes; git-theta's own are left out when the pattern gets another filter."""
     dropped = gitattributes.DRIVERS | (gitattributes.HARMFUL if target != "plain" else set())
     dropped |= set() if target == "theta" else set(gitattributes.OWN)
     return tuple(word for word in line.words if gitattributes.name_of(word) not in dropped)
 
 
 def _written(pattern: str, words: Iterable[str], others: Iterable[str], like: str) -> str:
-    said = [*words, *others]
-    return " ".join([gitattributes.quote(pattern), *said]) + gitattributes.line_end(like) if said else ""
+    attributes = [*words, *others]
+    if not attributes:
+        return ""
+    return " ".join([gitattributes.quote(pattern), *attributes]) + gitattributes.line_end(like)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from git_theta.checkpoint_file import read_checkpoint
 from git_theta.errors import ThetaError
-from git_theta.git.migrate.attributes import given_to, rooted
+from git_theta.git.migrate.attributes import pattern_at_top, patterns_of
 from git_theta.git.migrate.commit_history import CommitHistory
 from git_theta.git.migrate.selection import pattern_lookup
 from git_theta.git.plumbing.command import Git
@@ -38,12 +38,14 @@ def checkpoint_patterns(
         {
             (where, pattern)
             for where, oid in places
-            for pattern in given_to(os.fsdecode(history.objects.read(oid).data), "lfs")
+            for pattern in patterns_of(os.fsdecode(history.objects.read(oid).data), "lfs")
         }
     )
     if not patterns:
         return set(), set()
-    names = {f"git-theta-{i}": [rooted(pattern, where)] for i, (where, pattern) in enumerate(patterns)}
+    names = {
+        f"git-theta-{i}": [pattern_at_top(pattern, where)] for i, (where, pattern) in enumerate(patterns)
+    }
     lookup = pattern_lookup(git, folder / "lfs", names)
     answers: dict[tuple[str, str], bool] = {}
     known: dict[bytes, tuple[str, ...]] = {}

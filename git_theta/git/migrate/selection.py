@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import UsageError
-from git_theta.git.migrate import attributes
 from git_theta.git.migrate.attribute_index import write_index
-from git_theta.git.migrate.attributes import Target
+from git_theta.git.migrate.attributes import Target, assign_patterns, complete_lines, switch_filter
 from git_theta.git.migrate.commit_history import AttributeFiles
 from git_theta.git.migrate.git_objects import GitObjects
 from git_theta.git.plumbing.check_attr import AttributeLookup
@@ -51,12 +50,12 @@ class MigrationGoal:
             found = {}
             for folder, text in old.items():
                 chosen = [pattern for place, pattern in self.chosen if place == folder]
-                found[folder] = attributes.complete(attributes.switch(text, "lfs", "theta", chosen))
+                found[folder] = complete_lines(switch_filter(text, "lfs", "theta", chosen))
         elif self.include:
             found = dict(old)
         else:
-            found = {folder: attributes.switch(text, "theta", self.target) for folder, text in old.items()}
-        return attributes.include(found, self.include, self.target) if active else found
+            found = {folder: switch_filter(text, "theta", self.target) for folder, text in old.items()}
+        return assign_patterns(found, self.include, self.target) if active else found
 
 
 class TreeSelection:

@@ -1,4 +1,4 @@
-"""Unresolved: keep `git add` from settling a conflict that nobody has looked at."""
+"""A guard of `git add`: it would settle a conflict that nobody has looked at."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from git_theta.model.manifest import MAX_TEXT_BYTES, valid_manifest
 def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     """Fail if the user stages ours, as a merge with conflicts left it in the work tree.
 
-    Git has no other sign of a binary file that is unresolved. What was really changed may be staged.
+    Git itself takes any added file for resolved. A file that was changed since the merge may be staged.
 
     Args:
         repository: The repository.
         path: The file, from the top of the work tree.
-        blob: What would be staged.
+        blob: The manifest that would be staged.
 
     Raises:
-        GitError: It's ours, and there are conflicts.
+        GitError: There are conflicts, and the manifest is that of ours.
     """
     if not adds():
         return
@@ -42,5 +42,5 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
 
 
 def _same(one: bytes, other: bytes) -> bool:
-    staged, ours = valid_manifest(one), valid_manifest(other)
-    return staged is not None and ours is not None and same_content(staged, ours)
+    first, second = valid_manifest(one), valid_manifest(other)
+    return first is not None and second is not None and same_content(first, second)

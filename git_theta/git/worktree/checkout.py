@@ -12,7 +12,8 @@ from git_theta.git.remote.fetch import ensure_objects, fetch_objects, needed_obj
 from git_theta.git.repository.manifest_walk import in_index
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.git.worktree.materialise import materialise, pending_files
+from git_theta.git.worktree.materialise import materialise
+from git_theta.git.worktree.pending_files import pending_files
 from git_theta.model.parameter_names import select
 from git_theta.runtime.progress import progress
 
@@ -24,8 +25,7 @@ class CheckpointChoice:
     """The tracked checkpoints that a command is for.
 
     Attributes:
-        paths: Files or folders, from the top of the work tree; all when empty. The top itself is the empty
-            path.
+        paths: Files or folders, from the top of the work tree, which is the empty path; all when empty.
         include: Only files that match one of these; all when empty. Patterns as in `.gitignore` at the top:
             without a slash, they match a name in any folder; a folder stands for everything in it.
         exclude: No files that match one of these patterns.
@@ -118,7 +118,7 @@ def _chosen(repository: Repository, choice: CheckpointChoice) -> set[str]:
 
 
 def _globs(patterns: Sequence[str]) -> list[str]:
-    """Patterns of `.gitignore` as Git's globs, which always begin at the top and say nothing of folders."""
+    """Patterns of `.gitignore` as Git's globs, which always begin at the top and match files only."""
     found = []
     for pattern in patterns:
         bare = pattern.strip("/")

@@ -12,38 +12,20 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from git_theta.errors import ThetaError
-from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.pending_files import PendingFile, manifest_text
 from git_theta.git.worktree.smudge_filter import smudge
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest
 from git_theta.report.text import plural
 from git_theta.runtime.atomic_write import Replacement
 from git_theta.store.cache import FINE_TICK, same_file
-
-
-@dataclass(frozen=True, slots=True)
-class PendingFile:
-    """A file that is still its manifest in the work tree.
-
-    Attributes:
-        path: From the top of the work tree.
-        manifest: The manifest.
-        text: The manifest's bytes, which the file must still hold to be replaced.
-        oid: Id of the blob that Git checked out.
-    """
-
-    path: str
-    manifest: Manifest
-    text: bytes
-    oid: str
 
 
 def materialise(
@@ -96,58 +78,21 @@ def explain_failed(paths: Sequence[str]) -> None:
         )
 
 
-def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[PendingFile]:
-    """Tracked files whose work-tree content is exactly the manifest that the index has.
-
-    Args:
-        repository: The repository, with Git at the top of its work tree.
-        paths: Paths or folders from there; all when empty.
-    """
-    git = repository.git
-    wanted = [f":(attr:filter=theta,top,literal){path}" for path in paths] or [":(attr:filter=theta,top)"]
-    listing = git.run("ls-files", "-s", "-z", "--", *wanted)
-    found = []
-    with Blobs(git.cwd) as blobs:
-        for record in filter(None, listing.split(b"\0")):
-            head, _, name = record.partition(b"\t")
-            mode, oid, stage = head.decode().split(" ")
-            path = os.fsdecode(name)
-            if stage != "0" or not mode.startswith("100"):
-                continue
-            text = _manifest_text(git.path(path))
-            if text is not None and blobs.read(oid) == text:
-                with suppress(ThetaError):
-                    found.append(PendingFile(path, parse(text), text, oid))
-    return found
-
-
-def _manifest_text(path: str) -> bytes | None:
-    try:
-        status = os.lstat(path)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_TEXT_BYTES:
-            return None
-        with open(path, "rb") as file:
-            head = file.read(64)
-            return head + file.read() if is_manifest(head) else None
-    except OSError:
-        return None
-
-
 def _write(
     repository: Repository, known_files: KnownFiles, item: PendingFile, progress: Callable[[int], object]
 ) -> os.stat_result | None:
     """Write one file; returns its stat, or `None` if it may not be replaced any more."""
     path = repository.git.path(item.path)
-    if not _inside(repository.git.folder, item.path):
+    if not _is_inside(repository.git.folder, item.path):
         return None
-    if _manifest_text(path) != item.text:
+    if manifest_text(path) != item.text:
         return _written_by_a_hook(known_files, path, item.manifest)
     mode = stat.S_IMODE(os.lstat(path).st_mode)
     with Replacement(path, mode, folder=_temporary_folder(repository, path)) as new:
         smudge(repository, known_files, item.manifest, new.handle, progress)
         past = quiet_mtime_ns(repository.index)
         os.utime(new.handle, ns=(past, past))
-        if _manifest_text(path) != item.text:
+        if manifest_text(path) != item.text:
             return None
         status = new.commit()
     known_files.remember(item.manifest, status)
@@ -164,15 +109,15 @@ def _written_by_a_hook(known_files: KnownFiles, path: str, manifest: Manifest) -
         return file.status if file and known_files.manifest(file) == manifest else None
 
 
-def _inside(top: Path, path: str) -> bool:
-    """Whether the folder is really below the work tree, and no link has taken its place."""
+def _is_inside(top: Path, path: str) -> bool:
+    """Whether a file is really below the work tree: a link may have taken the place of a folder."""
     real = os.path.realpath(top)
     folder = os.path.dirname(path)
     return os.path.realpath(os.path.join(real, folder)) == os.path.normpath(os.path.join(real, folder))
 
 
 def _temporary_folder(repository: Repository, path: str) -> str | Path:
-    """Where a file can be made that is renamed to the path: the store's folder if that's the same disk."""
+    """A folder on the disk of a path, for temporary files: the store's rather than one of the work tree."""
     folder = os.path.dirname(path) or "."
     tmp = repository.store.tmp
     with suppress(OSError):
@@ -185,6 +130,7 @@ def _temporary_folder(repository: Repository, path: str) -> str | Path:
 def _refresh(
     repository: Repository, known_files: KnownFiles, done: Sequence[tuple[PendingFile, os.stat_result]]
 ) -> None:
+    """Renew the stat of written files in the index."""
     files = {os.fsencode(item.path): item.oid for item, _status in done}
     stats = {os.fsencode(item.path): status for item, status in done}
     patched: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""The state of each tracked file: HEAD, index and work tree against each other."""
+"""The state of each tracked file: HEAD, index and work tree compared."""
 
 from __future__ import annotations
 

@@ -1,17 +1,15 @@
-"""What a migration does to the text of .gitattributes files."""
-
 from __future__ import annotations
 
 import pytest
 
 from git_theta.git.migrate.attributes import (
     Target,
-    complete,
-    given_to,
-    include,
-    relative,
-    rooted,
-    switch,
+    assign_patterns,
+    complete_lines,
+    pattern_at_top,
+    pattern_in_folder,
+    patterns_of,
+    switch_filter,
 )
 
 LFS = "filter=lfs diff=lfs merge=lfs -text"
@@ -20,12 +18,12 @@ THETA = "filter=theta diff=theta merge=theta -text"
 
 def test_a_filter_has_the_patterns_of_its_last_lines() -> None:
     text = f'*.a {LFS}\n# *.b {LFS}\n"with space" {LFS}\n*.a -filter\n[attr]c filter=lfs\n*.d c\n'
-    assert given_to(text, "lfs") == ["with space"]
+    assert patterns_of(text, "lfs") == ["with space"]
 
 
 def test_lines_are_switched_in_their_places() -> None:
     text = f"*.png {LFS}\r\n*.pt {LFS} lockable\r\nold/*.pt -filter\r\n"
-    assert switch(text, "lfs", "theta", {"*.pt"}) == (
+    assert switch_filter(text, "lfs", "theta", {"*.pt"}) == (
         f"*.png {LFS}\r\n*.pt {THETA} lockable\r\nold/*.pt -filter\r\n"
     )
 
@@ -36,12 +34,12 @@ def test_lines_are_switched_in_their_places() -> None:
 )
 def test_lines_of_ours_go_with_what_belongs_to_them(target: Target, wanted: str) -> None:
     text = f"# models\n*.pt {THETA} theta-update=dense lockable\n*.bin {THETA}\n"
-    assert switch(text, "theta", target) == wanted
+    assert switch_filter(text, "theta", target) == wanted
 
 
 def test_lines_of_version_0_2_are_completed() -> None:
-    assert complete("*.pt filter=theta diff=theta merge=theta\n") == f"*.pt {THETA}\n"
-    assert complete(text := "*.pt filter=theta -diff text\n") == text
+    assert complete_lines("*.pt filter=theta diff=theta merge=theta\n") == f"*.pt {THETA}\n"
+    assert complete_lines(text := "*.pt filter=theta -diff text\n") == text
 
 
 @pytest.mark.parametrize(
@@ -61,12 +59,12 @@ def test_lines_of_version_0_2_are_completed() -> None:
     ],
 )
 def test_a_pattern_is_included(text: str, pattern: str, target: Target, wanted: str) -> None:
-    assert include({"": text}, [pattern], target) == {"": wanted}
+    assert assign_patterns({"": text}, [pattern], target) == {"": wanted}
 
 
 def test_files_below_that_say_otherwise_change_too() -> None:
     texts = {"": "", "models": f"*.pt {LFS}\n", "images": f"*.png {LFS}\n", "a/b": f"x.* {LFS}\n"}
-    found = include(texts, ["*.pt"], "theta")
+    found = assign_patterns(texts, ["*.pt"], "theta")
     assert found["models"] == f"*.pt {THETA}\n"
     assert found["images"] == texts["images"]
     assert found["a/b"] == f"x.* {LFS}\n*.pt {THETA}\n"
@@ -86,7 +84,7 @@ def test_files_below_that_say_otherwise_change_too() -> None:
     ],
 )
 def test_patterns_move_down(pattern: str, folder: str, wanted: str | None) -> None:
-    assert relative(pattern, folder) == wanted
+    assert pattern_in_folder(pattern, folder) == wanted
 
 
 @pytest.mark.parametrize(
@@ -94,4 +92,4 @@ def test_patterns_move_down(pattern: str, folder: str, wanted: str | None) -> No
     [("*.pt", "", "*.pt"), ("*.pt", "a[1]", "/a\\[1]/**/*.pt"), ("/b/*.pt", "a", "/a/b/*.pt")],
 )
 def test_patterns_move_up(pattern: str, folder: str, wanted: str) -> None:
-    assert rooted(pattern, folder) == wanted
+    assert pattern_at_top(pattern, folder) == wanted
