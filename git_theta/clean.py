@@ -13,6 +13,7 @@ from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.selection import may_reshape
+from git_theta.encoding.update_providers import with_providers
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
@@ -118,6 +119,7 @@ class Cleaner:
                     *entries, layout_entry = finalize(chain(values, store_layout()), batch)
         entries.sort(key=lambda entry: sort_key(entry.name))
         manifest = Manifest(file.format, len(data), layout_entry, tuple(entries))
+        manifest = with_providers(manifest, earlier)
         whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
         failed = dict.fromkeys(f"stored without an update: {error.message}" for error in failures)
         return Cleaned(reconcile(manifest, whole), "; ".join(filter(None, (file.note, *failed))))

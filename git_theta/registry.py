@@ -131,6 +131,14 @@ class Registry(Generic[T]):
             error for name, error in self._failed.items() if name in self._builtins or name in self._external
         )
 
+    def is_builtin(self, name: str) -> bool:
+        """Whether git-theta itself has a plugin of that name."""
+        return name in self._builtins
+
+    def is_offered(self, name: str) -> bool:
+        """Whether git-theta or an installed package offers a plugin of that name, usable or not."""
+        return name in self._builtins or name in self._external
+
     def origin(self, name: str) -> Origin:
         """The package that the plugin of that name is loaded from.
 

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from git_theta.encoding.decode import read_value
+from git_theta.encoding.update_providers import require_updates
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import STRETCH
 from git_theta.model.checksum import KINDS, WIDTHS
@@ -67,8 +68,10 @@ class Smudger:
         Raises:
             CorruptError: Stored bytes aren't what they should be.
             MissingObjectError: An object isn't there.
+            PluginError: An update of a package is needed that isn't installed.
             ThetaError: The file can't be written.
         """
+        require_updates(manifest)
         layout = self.layout(manifest)
         pieces = _match(manifest, layout)
         _check_full(manifest, layout)

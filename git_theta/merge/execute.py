@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
+from git_theta.encoding.update_providers import with_providers
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
@@ -182,7 +183,7 @@ class Merger:
             name, size, entries = plan.structure.format, plan.structure.size, tuple(new_structure)
         layout, *stretches = entries
         everything = sorted((*taken, *parameters, *stretches), key=lambda entry: sort_key(entry.name))
-        return Manifest(name, size, layout, tuple(everything), plan.header)
+        return with_providers(Manifest(name, size, layout, tuple(everything), plan.header), sides)
 
     def _combine(self, groups: Iterable[_Group], writer: ValueWriter) -> list[StoredValue]:
         """The value of each parameter of each group."""
