@@ -15,7 +15,7 @@ from git_theta.errors import GitError, ManifestError, UsageError
 from git_theta.git.history.blame import ParameterOrigin, blame
 from git_theta.git.history.revisions import path_from_top, resolve_commit, shallow_boundary
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 from git_theta.model.parameter_names import matches, unknown_parameter
@@ -48,7 +48,7 @@ def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
     git = repository.git
     top_path = path_from_top(git, path)
     tip = resolve_commit(git, rev)
-    with Manifests(git) as manifests:
+    with ManifestReader(git) as manifests:
         manifest = _manifest(git, manifests, tip, rev, top_path)
         is_chosen = partial(matches, patterns=globs or ["*"])
         if globs and not any(map(is_chosen, manifest.by_name)):
@@ -67,7 +67,7 @@ def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
         )
 
 
-def _manifest(git: Git, manifests: Manifests, tip: str, rev: str, path: str) -> Manifest:
+def _manifest(git: Git, manifests: ManifestReader, tip: str, rev: str, path: str) -> Manifest:
     """The manifest of a file in a commit.
 
     Raises:

@@ -24,7 +24,7 @@ from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain
-from git_theta.git.repository.repository import Repository, current
+from git_theta.git.repository.repository import Repository, current_repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.report.as_json import change_json
 from git_theta.report.change import FileChange
@@ -88,7 +88,7 @@ def command(
     paths: list[str] | None = ctx.meta.get(_PATHS)
     if html is not None and as_json:
         raise UsageError("--html and --json are different outputs", "leave one of them out")
-    repository = current()
+    repository = current_repository()
     threads = (repository.settings if repository else Settings()).thread_count
     titles = ("", "")
     if no_index or (paths is None and name_two_versions(repository.git if repository else None, words)):

@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import fetch_objects
 from git_theta.git.remote.remotes import chosen_remote
-from git_theta.git.repository.manifest_walk import everywhere, objects_of
+from git_theta.git.repository.manifest_walk import history_manifests, object_sizes
 from git_theta.git.repository.repository import Repository
 
 _EPILOG = """\b
@@ -33,6 +33,6 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
     repository = Repository(Git())
     if remote:
         chosen_remote(repository, remote)
-    versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
-    done = fetch_objects(repository, objects_of(versions.values()), remote)
+    versions = history_manifests(repository.git, () if everything else refs or ("HEAD",))
+    done = fetch_objects(repository, object_sizes(versions.values()), remote)
     click.echo(str(done) if done.count else "Nothing to do.")

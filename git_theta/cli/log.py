@@ -17,7 +17,7 @@ from git_theta.git.history.file_log import FileRevision, file_revisions
 from git_theta.git.history.param_log import ParameterChanges, parameter_changes
 from git_theta.git.history.revisions import RevisionRange, path_from_top, resolve_range, shallow_boundary
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.git.repository.repository import Repository
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.report.fold import fold
@@ -51,7 +51,7 @@ def command(path: str, revs: str, globs: tuple[str, ...], count: int | None, as_
     git = repository.git
     top_path = path_from_top(git, path)
     asked = resolve_range(git, revs)
-    with Manifests(git) as manifests:
+    with ManifestReader(git) as manifests:
         histories = [list(file_revisions(git, manifests, tip, top_path)) for tip in asked.tips]
         if not any(histories):
             raise UsageError(
@@ -87,7 +87,7 @@ def _once_each(found: Iterator[ParameterChanges], asked: RevisionRange) -> Itera
 
 
 def _check(
-    globs: Sequence[str], histories: Sequence[Sequence[FileRevision]], manifests: Manifests, path: str
+    globs: Sequence[str], histories: Sequence[Sequence[FileRevision]], manifests: ManifestReader, path: str
 ) -> None:
     """Raise UsageError if no version has such a parameter."""
     newest: list[str] = []

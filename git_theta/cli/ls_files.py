@@ -7,7 +7,7 @@ import click
 from git_theta.cli.render import print_json, print_table
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.manifest_walk import in_index, in_revision
+from git_theta.git.repository.manifest_walk import index_manifests, revision_manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.model.sizes import manifest_bytes
 from git_theta.report.text import human_size, printable
@@ -19,7 +19,7 @@ from git_theta.report.text import human_size, printable
 def command(rev: str | None, as_json: bool) -> None:
     """List the checkpoints of the index or a revision, with their size and their stored size."""
     repository = Repository(Git())
-    versions = in_revision(repository.git, rev) if rev else in_index(repository.git)
+    versions = revision_manifests(repository.git, rev) if rev else index_manifests(repository.git)
     rows = [
         (version.path, version.manifest, manifest_bytes(version.manifest, repository.store.size))
         for version in versions

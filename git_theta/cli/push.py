@@ -8,7 +8,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.push import send_objects
 from git_theta.git.remote.remotes import chosen_remote, connected, git_url_of, open_remote
-from git_theta.git.repository.manifest_walk import everywhere, tell_unreadable
+from git_theta.git.repository.manifest_walk import history_manifests, note_unreadable
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import transferred
 
@@ -35,8 +35,8 @@ def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
     name = chosen_remote(repository, remote)
     if not name:
         raise UsageError("there's no remote", "git remote add origin URL")
-    versions = everywhere(repository.git, () if everything else refs or ("HEAD",))
-    tell_unreadable(versions.values())
+    versions = history_manifests(repository.git, () if everything else refs or ("HEAD",))
+    note_unreadable(versions.values())
     with connected(open_remote(repository, name, "upload")) as place:
         done = send_objects(repository, place, git_url_of(repository, name, "upload"), versions.values())
     if done is None or not done.count:

@@ -8,7 +8,7 @@ from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.resolve import resolve, sides, write_versions
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.paths import from_top
+from git_theta.git.repository.paths import path_from_top
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merge_summary import conflict_name, summary
@@ -56,7 +56,7 @@ def command(
     if versions and rule:
         raise UsageError("--versions decides nothing, so it goes without a strategy")
     git = Git()
-    path = from_top(git, model)
+    path = path_from_top(git, model)
     repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
         found = sides(repository, workspace.cleaners, path)

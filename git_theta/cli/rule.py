@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from git_theta.errors import UsageError
-from git_theta.git.repository.merge_rules import check
+from git_theta.git.repository.merge_rules import check_rule
 from git_theta.merge.rules import MergeRule
 
 
@@ -35,5 +35,5 @@ def rule_of(
             raise UsageError(f"--set {key} is given twice")
         options[key] = value
     rule = MergeRule(strategy, tuple(sorted(options.items())), tuple(parameters) or ("*",))
-    check(rule)
+    check_rule(rule)
     return rule

@@ -15,7 +15,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes
-from git_theta.git.repository.merge_rules import check, from_attribute
+from git_theta.git.repository.merge_rules import check_rule, from_attribute
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import is_manifest
 from git_theta.report.text import plural
@@ -103,7 +103,7 @@ def _checked_merge(text: str) -> str:
         UsageError: There's no such strategy, or it has no such options.
     """
     written = _compact(text) or _refuse("--merge", text, "a strategy with options", "ties,density=0.3")
-    check(from_attribute(written))
+    check_rule(from_attribute(written))
     return written
 
 

@@ -38,9 +38,9 @@ class Backend:
     _values: dict[str, bytes] = field(default_factory=dict)
 
     def check(self, rule: MergeRule) -> None:
-        from git_theta.git.repository.merge_rules import check
+        from git_theta.git.repository.merge_rules import check_rule
 
-        check(rule)
+        check_rule(rule)
 
     def plan(self, rules: Sequence[MergeRule]) -> Merged:
         base, *sides = (self._manifest(arrays) for arrays in (self.base, self.ours, self.theirs))

@@ -12,7 +12,7 @@ from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import is_difftool
-from git_theta.git.repository.repository import current
+from git_theta.git.repository.repository import current_repository
 from git_theta.report.lines import Line, lines
 from git_theta.report.side import Side
 from git_theta.report.text import printable
@@ -57,7 +57,7 @@ def _described(args: Sequence[str]) -> list[Line]:
         return [(("head", f"{printable(args[0])}:"), ("", " not merged yet"))]
     if len(args) not in _ARGUMENT_COUNTS:
         raise ThetaError("git passes unusual arguments to diff.theta.command", "run `git theta install`")
-    versions = VersionReader(current())
+    versions = VersionReader(current_repository())
     try:
         old = _side(versions, args[0], *args[1:4])
         new = _side(versions, args[7] if len(args) > 7 else args[0], *args[4:7])

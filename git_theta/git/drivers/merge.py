@@ -14,8 +14,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.plumbing.parent_command import favoured
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.repository.conflict_records import Record, write
-from git_theta.git.repository.merge_rules import asks, merge_rules
+from git_theta.git.repository.conflict_records import ConflictRecord, write_record
+from git_theta.git.repository.merge_rules import asks_user, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Conflict
@@ -67,7 +67,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             raise UsageError(
                 "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
             )
-        if not side and asks(repository):
+        if not side and asks_user(repository):
             chosen = _ask(workspace, path, base, ours, theirs, rules)
             if chosen is None:
                 _record_conflicts(repository, path, texts, [Conflict("", "nothing was decided")])
@@ -107,7 +107,9 @@ def _record_conflicts(
     """Keep a record of conflicts, and show them; the file of ours stays as it is."""
     ids = [repository.git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in texts]
     try:
-        write(repository, Record(path, (ids[0] if texts[0] else "", ids[1], ids[2]), tuple(conflicts)))
+        write_record(
+            repository, ConflictRecord(path, (ids[0] if texts[0] else "", ids[1], ids[2]), tuple(conflicts))
+        )
     except OSError as error:
         note(f"the conflicts can't be recorded ({error.strerror}): git add won't remind you")
     for line in conflict_lines(path, conflicts):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from git_theta.git.history.ancestry import ancestry, blobs_at, real_parents
 from git_theta.git.history.commit_info import CommitInfo
 from git_theta.git.history.renames import find_rename_source
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
 
@@ -44,7 +44,7 @@ class BlameResult:
 
 def blame(
     repository: Repository,
-    manifests: Manifests,
+    manifests: ManifestReader,
     manifest: Manifest,
     tip: str,
     path: str,
@@ -85,7 +85,7 @@ class _Walk:
     """
 
     repository: Repository
-    manifests: Manifests
+    manifests: ManifestReader
     entries: Mapping[str, Entry]
     found: dict[str, ParameterOrigin] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.manifest_walk import check_revision, is_revision
+from git_theta.git.repository.revspec import check_revision, is_revision
 
 
 def names_revision(git: Git, word: str) -> bool:

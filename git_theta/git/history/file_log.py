@@ -11,7 +11,7 @@ from git_theta.git.history.commit_info import FIELDS, PLAIN_LOG, CommitInfo, par
 from git_theta.git.history.renames import find_rename_source
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import raw_changes
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class FileRevision:
     new_blob: str | None
 
 
-def file_revisions(git: Git, manifests: Manifests, tip: str, path: str) -> Iterator[FileRevision]:
+def file_revisions(git: Git, manifests: ManifestReader, tip: str, path: str) -> Iterator[FileRevision]:
     """Commits that touched a file, the newest first, along first parents and back through renames.
 
     A merge is compared with its first parent, so all that came with it counts as its own change.

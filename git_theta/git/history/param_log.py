@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from git_theta.diff import Diff, diff
 from git_theta.git.history.file_log import FileRevision
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import SizeOf, added_payloads, payload_bytes
 
@@ -39,7 +39,7 @@ class ParameterChanges:
 
 def parameter_changes(
     revisions: Sequence[FileRevision],
-    manifests: Manifests,
+    manifests: ManifestReader,
     size_of: SizeOf,
     is_chosen: _IsChosen | None = None,
 ) -> Iterator[ParameterChanges]:
@@ -74,7 +74,7 @@ def parameter_changes(
         )
 
 
-def _last_valid(revisions: Sequence[FileRevision], manifests: Manifests) -> Manifest | None:
+def _last_valid(revisions: Sequence[FileRevision], manifests: ManifestReader) -> Manifest | None:
     """The last valid version before the first of some revisions."""
     for revision in revisions:
         if revision.old_blob is None:

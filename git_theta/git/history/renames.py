@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.model.manifest import Manifest
 
 #: A new file comes from a removed one if at least this share of the parameters is the same by name, dtype
@@ -13,7 +13,7 @@ _MIN_SIMILARITY = 0.5
 
 
 def find_rename_source(
-    git: Git, manifests: Manifests, parent: str, commit: str, path: str
+    git: Git, manifests: ManifestReader, parent: str, commit: str, path: str
 ) -> tuple[str, str] | None:
     """The file of a parent that became a file that is new in a commit, as (path, blob id).
 

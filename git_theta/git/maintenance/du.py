@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from git_theta.git.repository.manifest_walk import Commit, commits, everywhere, in_index
+from git_theta.git.repository.manifest_walk import (
+    CommitBlobs,
+    commit_blobs,
+    history_manifests,
+    index_manifests,
+)
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import payload_bytes
@@ -61,13 +66,13 @@ def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
     revs = list(revs)
     manifests = {
         oid: version.manifest
-        for oid, version in everywhere(repository.git, revs).items()
+        for oid, version in history_manifests(repository.git, revs).items()
         if version.manifest is not None
     }
-    steps = list(commits(repository.git, revs))
+    steps = list(commit_blobs(repository.git, revs))
     if not revs:
-        staged = tuple((version.path, version.oid) for version in in_index(repository.git))
-        steps.append(Commit("", "(index)", staged))
+        staged = tuple((version.path, version.oid) for version in index_manifests(repository.git))
+        steps.append(CommitBlobs("", "(index)", staged))
     counted = _Counted(repository)
     by_path: dict[str, list[int]] = {}
     revisions = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from git_theta.encoding.decode import read_value
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.git.maintenance.fsck_plan import FsckPlan, Location, needs_any
-from git_theta.git.repository.manifest_walk import Version
+from git_theta.git.repository.manifest_walk import ManifestBlob
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry
 from git_theta.runtime.threads import run_all
@@ -111,7 +111,7 @@ class _Check:
             return Problem(error.message), isinstance(error, CorruptError)
         return None, False
 
-    def value(self, item: tuple[Entry, Version]) -> Problem | None:
+    def value(self, item: tuple[Entry, ManifestBlob]) -> Problem | None:
         """The problem of a parameter's value in a version."""
         entry, version = item
         self.progress(entry.spec.nbytes)
@@ -124,7 +124,7 @@ class _Check:
             return _problem(error.message, self.plan.location(version))
         return None
 
-    def layout(self, version: Version) -> Problem | None:
+    def layout(self, version: ManifestBlob) -> Problem | None:
         """The problem of a manifest, or of the layout that it names."""
         location = self.plan.location(version)
         if version.manifest is None:
@@ -141,7 +141,7 @@ class _Check:
         return None
 
 
-def unreadable(version: Version, location: Location) -> Problem:
+def unreadable(version: ManifestBlob, location: Location) -> Problem:
     """The problem of a manifest that isn't valid."""
     return _problem(f"manifest {version.oid} is damaged: {version.error}", location)
 

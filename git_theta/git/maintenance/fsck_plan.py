@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from git_theta.git.maintenance.manifest_index import ManifestIndex
 from git_theta.git.maintenance.reachability import objects_in_use
-from git_theta.git.repository.manifest_walk import Version, commits, everywhere, in_index, objects_of, pushed
+from git_theta.git.repository.manifest_walk import (
+    ManifestBlob,
+    commit_blobs,
+    history_manifests,
+    index_manifests,
+    object_sizes,
+    remote_manifests,
+)
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry
 
@@ -39,8 +46,8 @@ class FsckPlan:
         locations: Locations of manifests, by blob id.
     """
 
-    versions: tuple[Version, ...]
-    values: tuple[tuple[Entry, Version], ...]
+    versions: tuple[ManifestBlob, ...]
+    values: tuple[tuple[Entry, ManifestBlob], ...]
     objects: tuple[tuple[str, int], ...]
     named: Mapping[str, int | None]
     missing: frozenset[str]
@@ -52,7 +59,7 @@ class FsckPlan:
         """Bytes to read and to decode."""
         return sum(size for _, size in self.objects) + sum(e.spec.nbytes for e, _ in self.values)
 
-    def location(self, version: Version) -> Location:
+    def location(self, version: ManifestBlob) -> Location:
         """The location of a manifest; an unreachable one has none."""
         return self.locations.get(version.oid, Location())
 
@@ -65,11 +72,11 @@ def plan_fsck(repository: Repository, revs: Iterable[str] = ()) -> FsckPlan:
         revs: Check only their history; all refs, reflogs and the index when empty.
     """
     revs = list(revs)
-    versions = tuple(everywhere(repository.git, revs).values())
-    named = objects_of(versions)
+    versions = tuple(history_manifests(repository.git, revs).values())
+    named = object_sizes(versions)
     absent = frozenset(oid for oid in named if not repository.store.has(oid))
     elsewhere = _elsewhere(repository, absent) if absent else frozenset()
-    values: dict[tuple[str, str], tuple[Entry, Version]] = {}
+    values: dict[tuple[str, str], tuple[Entry, ManifestBlob]] = {}
     for version in versions:
         for entry in version.manifest.all_entries() if version.manifest else ():
             if not needs_any(entry, elsewhere):
@@ -94,8 +101,8 @@ def find_locations(repository: Repository, revs: list[str]) -> Mapping[str, Loca
     """Locations of the manifests in the history of some revisions, or everywhere, by blob id."""
     found: dict[str, Location] = {}
     if not revs:
-        found = {version.oid: Location(version.path) for version in in_index(repository.git)}
-    for commit in commits(repository.git, revs):
+        found = {version.oid: Location(version.path) for version in index_manifests(repository.git)}
+    for commit in commit_blobs(repository.git, revs):
         for path, oid in commit.blobs:
             if oid not in found or not found[oid].rev:
                 found[oid] = Location(path, commit.oid)
@@ -104,7 +111,7 @@ def find_locations(repository: Repository, revs: list[str]) -> Mapping[str, Loca
 
 def _elsewhere(repository: Repository, absent: frozenset[str]) -> frozenset[str]:
     """The absent objects that may be at a remote alone: pushed versions need them, and they aren't in use."""
-    sent = absent & objects_of(pushed(repository.git).values()).keys()
+    sent = absent & object_sizes(remote_manifests(repository.git).values()).keys()
     if repository.settings.lazy or not sent:
         return sent
     manifests = ManifestIndex(repository.git)

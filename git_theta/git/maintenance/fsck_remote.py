@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from git_theta.git.maintenance.fsck import Problem, unreadable
 from git_theta.git.maintenance.fsck_plan import Location, find_locations
 from git_theta.git.remote.remotes import connected, open_remote
-from git_theta.git.repository.manifest_walk import everywhere, objects_of
+from git_theta.git.repository.manifest_walk import history_manifests, object_sizes
 from git_theta.git.repository.repository import Repository
 from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import remote_has
@@ -48,10 +48,10 @@ def fsck_remote(repository: Repository, name: str, revs: Iterable[str] = ()) -> 
     """
     revs = list(revs)
     store = repository.store
-    versions = list(everywhere(repository.git, revs).values())
+    versions = list(history_manifests(repository.git, revs).values())
     wanted = [
         RemoteObject(oid, store.size(oid) if size is None else size)
-        for oid, size in sorted(objects_of(versions).items())
+        for oid, size in sorted(object_sizes(versions).items())
     ]
     with connected(open_remote(repository, name, "download")) as remote:
         url, found = remote.url, remote_has(remote, wanted)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.oid_scan import names_in
+from git_theta.git.repository.oid_scan import find_object_names
 from git_theta.model.manifest import MAGIC_BYTES, MAX_TEXT_BYTES, VERSION, is_manifest
 
 _KNOWN_VERSION = MAGIC_BYTES + str(VERSION).encode()
@@ -50,7 +50,7 @@ class ManifestIndex:
                 if text is None:
                     self.known = False
                 elif is_manifest(text):
-                    self.names[oid] = names_in(text)
+                    self.names[oid] = find_object_names(text)
                     self.known &= text.partition(b"\n")[0] == _KNOWN_VERSION
 
     def objects_of(self, blobs: Iterable[str]) -> frozenset[str]:

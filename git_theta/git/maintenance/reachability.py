@@ -10,7 +10,7 @@ from pathlib import Path
 from git_theta.git.maintenance.manifest_index import ManifestIndex
 from git_theta.git.maintenance.worktree_state import PSEUDO_REFS, git_dirs, unfinished_commits
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.oid_scan import names_in
+from git_theta.git.repository.oid_scan import find_object_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def objects_in_use(manifests: ManifestIndex, common_dir: Path) -> frozenset[str]
     for folder in folders:
         for path in (folder / "theta" / "conflicts").glob("*.json"):
             with suppress(OSError):
-                found.update(names_in(path.read_bytes()))
+                found.update(find_object_names(path.read_bytes()))
     return frozenset(found)
 
 

@@ -12,7 +12,7 @@ from git_theta.git.install.install import MERGE_DRIVER
 from git_theta.git.merge import octopus
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
-from git_theta.git.repository.merge_rules import VARIABLE, asks
+from git_theta.git.repository.merge_rules import RULES_VARIABLE, asks_user
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.outcome import LAYOUT
 from git_theta.merge.rules import MergeRule
@@ -58,7 +58,7 @@ def merge(branches: Sequence[str], options: MergeOptions) -> int:
     _ = Repository(git).root  # fails where there's no work tree
     if not git.config(MERGE_DRIVER):
         raise GitError("Git isn't set up to merge checkpoints", "run `git theta install`")
-    rules = _with_rule(os.environ.get(VARIABLE, ""), options.rule)
+    rules = _with_rule(os.environ.get(RULES_VARIABLE, ""), options.rule)
     if len(branches) == 1:
         return _one(branches[0], rules, options)
     parents = octopus.independent(git, branches)
@@ -88,12 +88,12 @@ def _one(branch: str, rules: str, options: MergeOptions) -> int:
     words += [] if options.edit else ["--no-edit"]
     words += {None: [], True: ["--ff-only"], False: ["--no-ff"]}[options.fast_forward]
     words += ["--allow-unrelated-histories"] if options.unrelated else []
-    return subprocess.call([*words, "--", branch], env={**os.environ, VARIABLE: rules})
+    return subprocess.call([*words, "--", branch], env={**os.environ, RULES_VARIABLE: rules})
 
 
 def _not_asking(rule: MergeRule | None) -> list[str]:
     """Options by which Git's merge asks nothing if a rule has the answers already."""
-    answered = rule is not None and all(map(rule.is_for, ("", LAYOUT))) and asks(Repository(Git()))
+    answered = rule is not None and all(map(rule.is_for, ("", LAYOUT))) and asks_user(Repository(Git()))
     return ["-c", "theta.merge="] if answered else []
 
 

@@ -56,14 +56,14 @@ def decide(workspace: Workspace, versions: ConflictVersions, ask: Ask, say: Say)
     """
 
     def finish(rules: Sequence[MergeRule]) -> str:
-        before = conflict_records.read(workspace.repository, versions.path)
+        before = conflict_records.read_record(workspace.repository, versions.path)
         merged = resolve(workspace, versions, rules, ())
         if merged.manifest is None:
             # As long as the session goes on, its choices are nowhere else.
             if before:
-                conflict_records.write(workspace.repository, before)
+                conflict_records.write_record(workspace.repository, before)
             else:
-                conflict_records.forget(workspace.repository, versions.path)
+                conflict_records.remove_record(workspace.repository, versions.path)
             raise failure(merged)
         return f"{summary(merged)}\nWritten and staged."
 

@@ -18,7 +18,7 @@ from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.merge_rules import VARIABLE, merge_rules
+from git_theta.git.repository.merge_rules import RULES_VARIABLE, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
@@ -155,7 +155,7 @@ def _merge_models(repository: Repository, found: Sequence[Contested], rules: str
     Raises:
         GitError: One is in conflict.
     """
-    environment = {**os.environ, VARIABLE: rules}
+    environment = {**os.environ, RULES_VARIABLE: rules}
     with Workspace(repository) as workspace:
         done = {
             each.path: _merge_model(workspace, each, merge_rules(repository, each.path, environment))

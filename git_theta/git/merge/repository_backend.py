@@ -13,7 +13,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.save_rules import remember
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
-from git_theta.git.repository.merge_rules import check
+from git_theta.git.repository.merge_rules import check_rule
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merger
 from git_theta.merge.outcome import Merged
@@ -109,7 +109,7 @@ class RepositoryBackend:
 
     def check(self, rule: MergeRule) -> None:
         """See `Backend.check`."""
-        check(rule)
+        check_rule(rule)
 
     def plan(self, rules: Sequence[MergeRule]) -> Merged:
         """See `Backend.plan`."""

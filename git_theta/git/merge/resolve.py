@@ -16,7 +16,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.repository import conflict_records
-from git_theta.git.repository.conflict_records import Record, Stages
+from git_theta.git.repository.conflict_records import ConflictRecord, ConflictStages
 from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
@@ -45,11 +45,11 @@ class ConflictVersions:
     """
 
     path: str
-    stages: Stages
+    stages: ConflictStages
     base: Manifest | None
     ours: Manifest
     theirs: Manifest
-    record: Record
+    record: ConflictRecord
 
     @property
     def versions(self) -> dict[str, Manifest]:
@@ -64,7 +64,7 @@ def sides(repository: Repository, cleaners: Cleaners, path: str) -> ConflictVers
     Raises:
         GitError: It isn't in conflict, or a side has no such file.
     """
-    stages = conflict_records.stages(repository.git, path)
+    stages = conflict_records.read_stages(repository.git, path)
     if stages is None:
         raise GitError(f"{path} isn't in conflict", "see which are: git status")
     quoted = shlex.quote(path)
@@ -83,7 +83,7 @@ def sides(repository: Repository, cleaners: Cleaners, path: str) -> ConflictVers
     if ours is None or theirs is None:
         other = "theirs" if ours is None else "ours"
         raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
-    record = conflict_records.current(repository, path) or Record(path, stages.ids, ())
+    record = conflict_records.current_record(repository, path) or ConflictRecord(path, stages.ids, ())
     return ConflictVersions(path, stages, base, ours, theirs, record)
 
 
@@ -128,9 +128,9 @@ def resolve(
                 decided(repository, versions, rules, otherwise),
             )
         if merged.manifest is None:
-            conflict_records.write(
+            conflict_records.write_record(
                 repository,
-                Record(
+                ConflictRecord(
                     path,
                     versions.stages.ids,
                     merged.conflicts,
@@ -163,7 +163,7 @@ def put(
 
     with progress(f"writing {path}", manifest.size) as advance:
         write_and_stage(repository, known_files, path, mode, manifest, _staged(versions), unchanged, advance)
-    conflict_records.forget(repository, path)
+    conflict_records.remove_record(repository, path)
 
 
 def write_versions(repository: Repository, known_files: KnownFiles, versions: ConflictVersions) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
 from git_theta.git.remote.remotes import connected, open_remote, push_url
-from git_theta.git.repository.manifest_walk import objects_of
+from git_theta.git.repository.manifest_walk import object_sizes
 from git_theta.git.repository.repository import Repository
 from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import remote_lacks
@@ -26,7 +26,7 @@ def sizes_to_send(repository: Repository, name: str, url: str, updates: Sequence
     """
     store = repository.store
     versions = pushed_manifests(repository.git, name, url, updates).values()
-    sizes = {oid: store.size(oid) for oid in sorted(objects_of(versions, store.has))}
+    sizes = {oid: store.size(oid) for oid in sorted(object_sizes(versions, store.has))}
     here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
     if not here:
         return []

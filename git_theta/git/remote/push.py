@@ -14,7 +14,7 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.remote.lfs_ref import REF, PointerCommit, make_commit, publish
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
 from git_theta.git.remote.remotes import connected, open_remote, push_url
-from git_theta.git.repository.manifest_walk import Version, blobs_of, in_index, objects_of
+from git_theta.git.repository.manifest_walk import ManifestBlob, index_manifests, object_sizes, tree_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
@@ -61,7 +61,7 @@ def push_updates(
 
 
 def send_objects(
-    repository: Repository, remote: Remote, url: str, versions: Iterable[Version], pointers: bool = True
+    repository: Repository, remote: Remote, url: str, versions: Iterable[ManifestBlob], pointers: bool = True
 ) -> Transferred | None:
     """Upload what a remote lacks of the objects of some manifests; `None` if they have none.
 
@@ -76,7 +76,7 @@ def send_objects(
         MissingObjectError: An object is neither here nor there.
         ThetaError: The remote can't be reached, or an object couldn't be sent.
     """
-    objects = _divide(repository.store, objects_of(versions, repository.store.has))
+    objects = _divide(repository.store, object_sizes(versions, repository.store.has))
     if not objects.here and not objects.elsewhere:
         return None
     _require_elsewhere(remote, objects)
@@ -185,8 +185,8 @@ def _publish_pointers(
 
 
 def _unsent_checkouts(
-    repository: Repository, remote: Remote, tips: Sequence[str], versions: Mapping[str, Version]
-) -> list[Version]:
+    repository: Repository, remote: Remote, tips: Sequence[str], versions: Mapping[str, ManifestBlob]
+) -> list[ManifestBlob]:
     """Checked-out versions that the pushed tips contain and whose objects an earlier push didn't send.
 
     `git push --no-verify` causes that. A sample of the objects is enough to notice, and costs one request.
@@ -197,13 +197,13 @@ def _unsent_checkouts(
         tips: Pushed commits.
         versions: Versions that this push brings anyway, by blob id.
     """
-    others = [version for version in in_index(repository.git) if version.oid not in versions]
+    others = [version for version in index_manifests(repository.git) if version.oid not in versions]
     if not others:
         return []
-    pushed = blobs_of(repository.git, tips)
+    pushed = tree_objects(repository.git, tips)
     others = [version for version in others if version.oid in pushed]
-    store, known = repository.store, objects_of(versions.values())
-    sizes = {oid: store.size(oid) for oid in sorted(objects_of(others).keys() - known.keys())}
+    store, known = repository.store, object_sizes(versions.values())
+    sizes = {oid: store.size(oid) for oid in sorted(object_sizes(others).keys() - known.keys())}
     here = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
     return others if remote_lacks(remote, here[:_SAMPLE]) else []
 

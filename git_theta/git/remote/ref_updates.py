@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.parent_command import is_mirroring
-from git_theta.git.repository.manifest_walk import Version, since, tell_unreadable
+from git_theta.git.repository.manifest_walk import ManifestBlob, note_unreadable, reachable_manifests
 
 _ZERO = "0"
 
@@ -67,7 +67,7 @@ def mirror_deletions(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]
     return [RefUpdate("", line.split(b"\t")[0].decode(), ref) for line in listing.splitlines()]
 
 
-def pushed_manifests(git: Git, name: str, url: str, updates: Sequence[RefUpdate]) -> dict[str, Version]:
+def pushed_manifests(git: Git, name: str, url: str, updates: Sequence[RefUpdate]) -> dict[str, ManifestBlob]:
     """The manifests that a push brings to a remote, by blob id.
 
     Args:
@@ -80,8 +80,8 @@ def pushed_manifests(git: Git, name: str, url: str, updates: Sequence[RefUpdate]
     # What someone else pushed meanwhile may not be here.
     old = _here(git, {update.old for update in updates if update.old})
     begins = any(update.new and update.old not in old for update in updates)
-    found = since(git, new, [*old, *(_tips(git, name, url) if begins and name != url else ())])
-    tell_unreadable(found.values())
+    found = reachable_manifests(git, new, [*old, *(_tips(git, name, url) if begins and name != url else ())])
+    note_unreadable(found.values())
     return found
 
 

@@ -21,7 +21,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Stages:
+class ConflictStages:
     """The versions that the index has of a file in conflict: ids of blobs, empty where there's none.
 
     Attributes:
@@ -43,7 +43,7 @@ class Stages:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ConflictRecord:
     """A file in conflict.
 
     Attributes:
@@ -61,7 +61,7 @@ class Record:
     fallback: tuple[str, ...] = ()
 
 
-def stages(git: Git, path: str) -> Stages | None:
+def read_stages(git: Git, path: str) -> ConflictStages | None:
     """What the index has of a file in conflict; `None` if it isn't in conflict."""
     found, modes = {}, {}
     for record in git.run("ls-files", "-u", "-z", "--", f":(top,literal){path}").split(b"\0"):
@@ -73,17 +73,17 @@ def stages(git: Git, path: str) -> Stages | None:
         return None
     ours, theirs = (modes.get(stage, "") for stage in ("2", "3"))
     mode = theirs if theirs and ours in ("", modes.get("1")) else ours or modes["1"]
-    return Stages(found.get("1", ""), found.get("2", ""), found.get("3", ""), mode)
+    return ConflictStages(found.get("1", ""), found.get("2", ""), found.get("3", ""), mode)
 
 
-def read(repository: Repository, path: str) -> Record | None:
+def read_record(repository: Repository, path: str) -> ConflictRecord | None:
     """The record of a file; `None` if there's none that can be read."""
     try:
         data = json.loads(_place(repository, path).read_bytes())
         if data["version"] != _VERSION or data["path"] != path:
             return None
         base, ours, theirs = map(str, data["ids"])
-        return Record(
+        return ConflictRecord(
             path,
             (base, ours, theirs),
             tuple(Conflict(str(item["name"]), str(item["reason"])) for item in data["conflicts"]),
@@ -94,22 +94,22 @@ def read(repository: Repository, path: str) -> Record | None:
         return None
 
 
-def current(repository: Repository, path: str) -> Record | None:
+def current_record(repository: Repository, path: str) -> ConflictRecord | None:
     """The record of a file that is in conflict now, between the versions that the record is about.
 
     A record that isn't about these any more is removed.
     """
-    record = read(repository, path)
+    record = read_record(repository, path)
     if record is None:
         return None
-    now = stages(repository.git, path)
+    now = read_stages(repository.git, path)
     if now is None or (now.ours, now.theirs) != record.ids[1:]:
-        forget(repository, path)
+        remove_record(repository, path)
         return None
     return record
 
 
-def write(repository: Repository, record: Record) -> None:
+def write_record(repository: Repository, record: ConflictRecord) -> None:
     """Keep a record, in place of the one that there was."""
     place = _place(repository, record.path)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +117,7 @@ def write(repository: Repository, record: Record) -> None:
     atomic_write(place, text.encode(), mode=0o600)
 
 
-def forget(repository: Repository, path: str) -> None:
+def remove_record(repository: Repository, path: str) -> None:
     """Remove the record of a file, if there's one."""
     _place(repository, path).unlink(missing_ok=True)
 

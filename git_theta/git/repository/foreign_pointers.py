@@ -12,7 +12,7 @@ from git_theta.errors import FormatError
 _HEAD = 1 << 20
 
 
-def stand_in(data: bytes | memoryview) -> str:
+def foreign_pointer_kind(data: bytes | memoryview) -> str:
     """Whose text it is, in words; empty if it's none. An ordinary file costs a look at its start."""
     if bytes(data[:8]) == b"version ":
         from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, parse_pointer

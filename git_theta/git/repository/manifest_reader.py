@@ -21,7 +21,7 @@ _LINES = 1 << 17
 _MARKERS = re.compile(rb"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 
 
-class Manifests:
+class ManifestReader:
     """Reads manifests by the ids of their blobs, through one process, and keeps the last few.
 
     Args:
@@ -34,7 +34,7 @@ class Manifests:
         self._problems: dict[str, str] = {}
         self._entries: dict[bytes, Entry] = {}
 
-    def __enter__(self) -> Manifests:
+    def __enter__(self) -> ManifestReader:
         return self
 
     def __exit__(

@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from git_theta.errors import ManifestError, UsageError
+from git_theta.errors import ManifestError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.raw_diff import raw_changes
-from git_theta.git.repository.oid_scan import names_in
+from git_theta.git.repository.oid_scan import find_object_names
+from git_theta.git.repository.revspec import check_revision
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
 
 #: A shorter blob can't be a manifest.
@@ -23,7 +24,7 @@ _COMMIT = re.compile("\x01([0-9a-f]{40,64})\x02")
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ManifestBlob:
     """A blob that is, or claims to be, a manifest.
 
     Attributes:
@@ -42,7 +43,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class CommitBlobs:
     """A commit, and the blobs that it brought: (path, blob id)."""
 
     oid: str
@@ -50,7 +51,7 @@ class Commit:
     blobs: tuple[tuple[str, str], ...]
 
 
-def in_index(git: Git) -> list[Version]:
+def index_manifests(git: Git) -> list[ManifestBlob]:
     """Manifests in the index, in the order of their paths."""
     listing = git.run("ls-files", "-s", "-z", "--full-name", "--", ":(attr:filter=theta,top)")
     found = []
@@ -62,7 +63,7 @@ def in_index(git: Git) -> list[Version]:
     return list(_read(git, found))
 
 
-def in_revision(git: Git, rev: str) -> list[Version]:
+def revision_manifests(git: Git, rev: str) -> list[ManifestBlob]:
     """Manifests in a commit's tree.
 
     Raises:
@@ -79,7 +80,7 @@ def in_revision(git: Git, rev: str) -> list[Version]:
     return list(_read(git, found))
 
 
-def blobs_of(git: Git, tips: Iterable[str]) -> set[str]:
+def tree_objects(git: Git, tips: Iterable[str]) -> set[str]:
     """Ids of everything in the trees of commits, tags or trees, without their history.
 
     Args:
@@ -94,18 +95,7 @@ def blobs_of(git: Git, tips: Iterable[str]) -> set[str]:
     return set(git.originals().run("rev-list", *options, "--stdin", stdin=asked).decode().split())
 
 
-def is_revision(git: Git, name: str) -> bool:
-    """Whether the name is of a commit or tree."""
-    return not name.startswith(("-", "^")) and git.ok("rev-parse", "-q", "--verify", f"{name}^{{tree}}")
-
-
-def check_revision(git: Git, rev: str) -> None:
-    """Raise UsageError unless the name is of a commit or tree."""
-    if not is_revision(git, rev):
-        raise UsageError(f"{rev!r} isn't a revision", "`git log --oneline --all` lists commits")
-
-
-def everywhere(git: Git, revs: Iterable[str] = ()) -> dict[str, Version]:
+def history_manifests(git: Git, revs: Iterable[str] = ()) -> dict[str, ManifestBlob]:
     """Every manifest that history, reflogs or the index has, by blob id.
 
     Args:
@@ -116,15 +106,17 @@ def everywhere(git: Git, revs: Iterable[str] = ()) -> dict[str, Version]:
     for rev in revs:
         check_revision(git, rev)
         chosen.append(git.line("rev-parse", "-q", "--verify", rev))
-    return since(git, chosen) if chosen else _listed(git, "--all", "--reflog", "--indexed-objects")
+    return (
+        reachable_manifests(git, chosen) if chosen else _listed(git, "--all", "--reflog", "--indexed-objects")
+    )
 
 
-def pushed(git: Git) -> dict[str, Version]:
+def remote_manifests(git: Git) -> dict[str, ManifestBlob]:
     """Every manifest that remotes' branches had when they were last seen, by blob id."""
     return _listed(git, "--remotes")
 
 
-def since(git: Git, new: Iterable[str], old: Iterable[str] = ()) -> dict[str, Version]:
+def reachable_manifests(git: Git, new: Iterable[str], old: Iterable[str] = ()) -> dict[str, ManifestBlob]:
     """Every manifest that is reachable from some objects and not from others, by blob id.
 
     Args:
@@ -137,8 +129,8 @@ def since(git: Git, new: Iterable[str], old: Iterable[str] = ()) -> dict[str, Ve
     return _listed(git, "--stdin", stdin=asked + _lines(f"^{oid}" for oid in old)) if asked else {}
 
 
-def objects_of(
-    versions: Iterable[Version], is_here: Callable[[str], bool] = lambda _: False
+def object_sizes(
+    versions: Iterable[ManifestBlob], is_here: Callable[[str], bool] = lambda _: False
 ) -> dict[str, int | None]:
     """The size of every object that versions need, by name; `None` where no manifest says it.
 
@@ -158,7 +150,7 @@ def objects_of(
     return found
 
 
-def tell_unreadable(versions: Iterable[Version]) -> None:
+def note_unreadable(versions: Iterable[ManifestBlob]) -> None:
     """Tell the user of manifests that can't be read, in one line."""
     found = [version for version in versions if version.manifest is None]
     if found:
@@ -173,7 +165,7 @@ def _lines(items: Iterable[str]) -> bytes:
     return "".join(f"{item}\n" for item in items).encode()
 
 
-def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, Version]:
+def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, ManifestBlob]:
     git = git.originals()
     listing = git.run("rev-list", "--objects", "--no-object-names", *options, stdin=stdin)
     kinds = git.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=listing)
@@ -185,7 +177,7 @@ def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, Version]:
     return {version.oid: version for version in _read(git, candidates)}
 
 
-def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
+def commit_blobs(git: Git, revs: Iterable[str] = ()) -> Iterator[CommitBlobs]:
     """Commits from the oldest on, each with the blobs that it has and its first parent hasn't."""
     chosen = list(revs)
     for rev in chosen:
@@ -214,10 +206,10 @@ def commits(git: Git, revs: Iterable[str] = ()) -> Iterator[Commit]:
         subject, _, raw = rest.partition("\n")
         changes = raw_changes(iter(raw.split("\0")))
         blobs = tuple((change.new_path, change.new_oid) for change in changes if change.new_oid)
-        yield Commit(oid, subject.rstrip("\0"), blobs)
+        yield CommitBlobs(oid, subject.rstrip("\0"), blobs)
 
 
-def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:
+def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[ManifestBlob]:
     with Blobs(git.cwd) as blobs:
         for path, oid in candidates:
             text = blobs.read(oid)
@@ -226,7 +218,7 @@ def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[Version]:
             try:
                 manifest = parse_if_manifest(text)
             except ManifestError as error:
-                yield Version(path, oid, None, error.message, names_in(text))
+                yield ManifestBlob(path, oid, None, error.message, find_object_names(text))
             else:
                 if manifest:
-                    yield Version(path, oid, manifest)
+                    yield ManifestBlob(path, oid, manifest)

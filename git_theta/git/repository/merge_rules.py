@@ -20,7 +20,7 @@ from git_theta.settings import MERGE_ATTRIBUTE, TRACKED
 from git_theta.strategies.option_text import parse as parse_options
 
 #: Merge rules for one command.
-VARIABLE = "GIT_THETA_MERGE"
+RULES_VARIABLE = "GIT_THETA_MERGE"
 
 #: What `theta.merge` is to be asked on a terminal, and no strategy's name.
 ASK = "ask"
@@ -45,7 +45,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
         (f"the attribute {MERGE_ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
         (TRACKED, partial(_tracked, repository)),
         ("git config theta.merge", partial(_configured, repository)),
-        (VARIABLE, partial(parse_lines, environment.get(VARIABLE, ""))),
+        (RULES_VARIABLE, partial(parse_lines, environment.get(RULES_VARIABLE, ""))),
     ]
     found: list[MergeRule] = []
     for where, read in places:
@@ -53,19 +53,19 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
             rules = read()
             for rule in rules:
                 with nullcontext() if rule.is_for_path(path) else suppress(PluginError):
-                    check(rule)
+                    check_rule(rule)
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
         found += rules
     return MergeRules(tuple(found)).of(path)
 
 
-def asks(repository: Repository) -> bool:
+def asks_user(repository: Repository) -> bool:
     """Whether merges should ask on the terminal what to do."""
     return repository.git.config("theta.merge") == ASK
 
 
-def check(rule: MergeRule) -> None:
+def check_rule(rule: MergeRule) -> None:
     """Check that a rule's strategy exists and has its options.
 
     Raises:

@@ -7,6 +7,6 @@ import re
 _NAME = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
-def names_in(text: bytes) -> frozenset[str]:
+def find_object_names(text: bytes) -> frozenset[str]:
     """Whatever looks like an object's name. The digests of values look the same; they name nothing."""
     return frozenset(match.decode() for match in _NAME.findall(text))

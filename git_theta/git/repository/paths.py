@@ -9,7 +9,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 
 
-def from_top(git: Git, path: str) -> str:
+def path_from_top(git: Git, path: str) -> str:
     """A path from the top of the work tree, without following a link at its end.
 
     Raises:

@@ -99,7 +99,7 @@ class Repository:
         return Cache(self.common_dir / "theta" / "cache.sqlite")
 
 
-def current() -> Repository | None:
+def current_repository() -> Repository | None:
     """The repository of the current folder; `None` outside of one."""
     repository = Repository(Git())
     with suppress(GitError):

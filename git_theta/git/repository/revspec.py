@@ -1,4 +1,4 @@
-"""Find a checkpoint by what a user writes: PATH, REV:PATH or :PATH."""
+"""Revisions and versions of files by the names that users write: REV, PATH, REV:PATH and :PATH."""
 
 from __future__ import annotations
 
@@ -8,8 +8,22 @@ import shlex
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.manifest_walk import check_revision
 from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
+
+
+def is_revision(git: Git, name: str) -> bool:
+    """Whether a name stands for a commit, or for a tree."""
+    return not name.startswith(("-", "^")) and git.ok("rev-parse", "-q", "--verify", f"{name}^{{tree}}")
+
+
+def check_revision(git: Git, rev: str) -> None:
+    """Check that a name stands for a commit, or for a tree.
+
+    Raises:
+        UsageError: There's no such revision.
+    """
+    if not is_revision(git, rev):
+        raise UsageError(f"{rev!r} isn't a revision", "`git log --oneline --all` lists commits")
 
 
 def find_manifest(git: Git, name: str) -> Manifest:

@@ -28,7 +28,7 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     """
     if not adds():
         return
-    record = conflict_records.current(repository, path)
+    record = conflict_records.current_record(repository, path)
     if record is None:
         return
     with Blobs(repository.git.cwd) as blobs:

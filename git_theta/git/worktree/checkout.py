@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.remote.fetch import ensure_objects, fetch_objects, needed_objects
-from git_theta.git.repository.manifest_walk import in_index
+from git_theta.git.repository.manifest_walk import index_manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.materialise import materialise
@@ -95,7 +95,9 @@ def fetch_parameters(
         ThetaError: As for `fetch_objects`.
     """
     paths = _chosen(repository, choice)
-    found = [each.manifest for each in in_index(repository.git) if each.manifest and each.path in paths]
+    found = [
+        each.manifest for each in index_manifests(repository.git) if each.manifest and each.path in paths
+    ]
     names = set(select({n for manifest in found for n in manifest.by_name}, params, "the chosen checkpoints"))
     entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
     done = fetch_objects(repository, needed_objects(entries))

@@ -12,7 +12,7 @@ from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import WorkFile, drain, work_file
-from git_theta.git.repository.foreign_pointers import stand_in
+from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
@@ -67,7 +67,7 @@ class CleanFilter:
 
     def _clean_content(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         with work_file(None if path is None else self._repository.git.path(path)) as file:
-            if file and (is_manifest(file.data) or stand_in(file.data)):
+            if file and (is_manifest(file.data) or foreign_pointer_kind(file.data)):
                 # A file that hasn't been materialised is small: nothing is worth beginning early.
                 stream = self._drain(content, file)
                 return self._clean_bytes(path, file.data if stream is None else stream)
@@ -110,7 +110,7 @@ class CleanFilter:
             return b""
         if is_manifest(data):
             return _unchanged_manifest(path, bytes(data))
-        kind = stand_in(data)
+        kind = foreign_pointer_kind(data)
         if kind:
             note(f"{path}: {kind} stays as it is; convert it with: git theta migrate import")
             return bytes(data)

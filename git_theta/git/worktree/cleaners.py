@@ -95,8 +95,8 @@ class Cleaners:
     def _candidates(self) -> list[Manifest]:
         """Checkpoints that a new one may be an update of: those of this process, then those of the index."""
         if self._tracked is None:
-            from git_theta.git.repository.manifest_walk import in_index
+            from git_theta.git.repository.manifest_walk import index_manifests
 
-            found = in_index(self._repository.git)[:_MAX_TRACKED]
+            found = index_manifests(self._repository.git)[:_MAX_TRACKED]
             self._tracked = [version.manifest for version in found if version.manifest]
         return [*self._known_files.recent(), *self._tracked]

@@ -14,7 +14,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository import conflict_records
-from git_theta.git.repository.foreign_pointers import stand_in
+from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.merge.outcome import Conflict
@@ -97,14 +97,15 @@ def _state(
     staged: bool,
 ) -> FileState:
     if not entry.merged:
-        record = conflict_records.current(repository, entry.path)
+        record = conflict_records.current_record(repository, entry.path)
         return FileState(entry.path, None, WorkState.CONFLICT, conflicts=record.conflicts if record else ())
     if blob == b"":
         # An empty file is an empty blob everywhere.
         return FileState(entry.path, None, *_compare_empty(repository, entry))
     manifest = valid_manifest(blob)
     if blob is None or manifest is None:
-        return FileState(entry.path, None, WorkState.STAND_IN if blob and stand_in(blob) else WorkState.PLAIN)
+        is_pointer = blob is not None and foreign_pointer_kind(blob)
+        return FileState(entry.path, None, WorkState.STAND_IN if is_pointer else WorkState.PLAIN)
     if entry.sparse:
         found, changes = WorkState.SPARSE, None
     else:

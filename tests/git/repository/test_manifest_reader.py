@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from git_theta.errors import ManifestError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.manifest_reader import Manifests
+from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.model.manifest import Manifest, parse, sort_key
 from tests.helpers.generators import manifests
 from tests.helpers.histories import manifest_of
@@ -18,7 +18,7 @@ from tests.helpers.repo import Repo
 
 @given(st.lists(manifests(), min_size=1, max_size=3), st.data())
 def test_versions_with_common_lines(versions: list[Manifest], data: st.DataObject) -> None:
-    reader = Manifests(Git())
+    reader = ManifestReader(Git())
     entries = {entry.name: entry for version in versions for entry in version.entries}
     names = sorted(data.draw(st.sets(st.sampled_from(sorted(entries)))) if entries else (), key=sort_key)
     mixed = replace(versions[0], entries=tuple(entries[name] for name in names))
@@ -49,7 +49,7 @@ def test_few_manifests_are_kept(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> 
         repo.run("git", "hash-object", "-w", "--stdin", stdin=manifest_of({"a": str(n)})).stdout.strip()
         for n in range(12)
     ]
-    with Manifests(Git()) as manifests:
+    with ManifestReader(Git()) as manifests:
         for oid in [*oids, *oids]:
             assert manifests.get(oid)
         assert len(manifests._kept) < 12

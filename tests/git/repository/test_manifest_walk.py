@@ -11,12 +11,12 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
 from git_theta.git.repository.manifest_walk import (
-    Version,
-    blobs_of,
-    everywhere,
-    objects_of,
-    since,
-    tell_unreadable,
+    ManifestBlob,
+    history_manifests,
+    note_unreadable,
+    object_sizes,
+    reachable_manifests,
+    tree_objects,
 )
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
@@ -49,36 +49,36 @@ def test_a_replaced_commit_and_its_replacement(two: Repo) -> None:
     first, second = manifest(two, "HEAD^"), manifest(two, "HEAD")
     two.git("replace", "HEAD", "HEAD^")
     git = Git(two.path)
-    found = everywhere(git)
+    found = history_manifests(git)
     assert found.keys() == {first, second}
-    assert objects_of(found.values()).keys() == stored(two)
-    assert second in blobs_of(git, [two.git("rev-parse", "HEAD").strip()])
+    assert object_sizes(found.values()).keys() == stored(two)
+    assert second in tree_objects(git, [two.git("rev-parse", "HEAD").strip()])
 
 
 def test_a_replaced_manifest_is_what_it_was(two: Repo) -> None:
     first, second = manifest(two, "HEAD^"), manifest(two, "HEAD")
-    before = everywhere(Git(two.path))
+    before = history_manifests(Git(two.path))
     two.git("replace", second, first)
-    assert everywhere(Git(two.path)) == before
+    assert history_manifests(Git(two.path)) == before
 
 
 def test_revisions_by_any_name(two: Repo) -> None:
     first, second = manifest(two, "HEAD^"), manifest(two, "HEAD")
     git = Git(two.path)
-    assert everywhere(git, ["HEAD^{/commit 1}"]).keys() == {first}
-    assert everywhere(git, ["main"]).keys() == {first, second}
+    assert history_manifests(git, ["HEAD^{/commit 1}"]).keys() == {first}
+    assert history_manifests(git, ["main"]).keys() == {first, second}
     for name in ("--all", "HEAD^..HEAD", "^HEAD", ""):
         with pytest.raises(UsageError, match="isn't a revision"):
-            everywhere(git, [name])
+            history_manifests(git, [name])
 
 
 def test_what_is_new_since_others(two: Repo) -> None:
     new, old = two.git("rev-parse", "HEAD", "HEAD^").split()
     git = Git(two.path)
-    assert since(git, [new], [old]).keys() == {manifest(two, new)}
-    assert since(git, [], [old]) == {}
-    assert blobs_of(git, []) == set()
-    assert manifest(two, old) not in blobs_of(git, [new])
+    assert reachable_manifests(git, [new], [old]).keys() == {manifest(two, new)}
+    assert reachable_manifests(git, [], [old]) == {}
+    assert tree_objects(git, []) == set()
+    assert manifest(two, old) not in tree_objects(git, [new])
 
 
 def test_more_refs_than_a_command_line_has_room_for(two: Repo) -> None:
@@ -90,28 +90,28 @@ def test_more_refs_than_a_command_line_has_room_for(two: Repo) -> None:
 
 
 @pytest.fixture
-def unreadable(two: Repo, tmp_path: Path) -> Version:
+def unreadable(two: Repo, tmp_path: Path) -> ManifestBlob:
     """A manifest of a version to come, which names an object that's here, another, and a digest."""
     text = two.git("cat-file", "-p", f":{NAME}").replace("git-theta manifest 1", "git-theta manifest 2")
     (tmp_path / "new").write_text(text + "x" + "0" * 64 + "\n")
     oid = two.git("hash-object", "-w", "--no-filters", str(tmp_path / "new")).strip()
     two.git("update-index", "--cacheinfo", f"100644,{oid},{NAME}")
     two.git("commit", "-q", "-m", "from a newer git-theta")
-    return everywhere(Git(two.path))[oid]
+    return history_manifests(Git(two.path))[oid]
 
 
-def test_objects_of_what_cannot_be_read_count_if_they_are_here(two: Repo, unreadable: Version) -> None:
+def test_objects_of_what_cannot_be_read_count_if_they_are_here(two: Repo, unreadable: ManifestBlob) -> None:
     here = stored(two)
     assert unreadable.manifest is None
-    assert objects_of([unreadable]) == {}
-    found = objects_of([unreadable], here.__contains__)
+    assert object_sizes([unreadable]) == {}
+    found = object_sizes([unreadable], here.__contains__)
     assert found
     assert found.keys() <= here
     assert "0" * 64 in unreadable.names
 
 
 def test_a_push_tells_of_what_cannot_be_read(
-    two: Repo, unreadable: Version, capfd: pytest.CaptureFixture[str]
+    two: Repo, unreadable: ManifestBlob, capfd: pytest.CaptureFixture[str]
 ) -> None:
     new = two.git("rev-parse", "HEAD").strip()
     pushed_manifests(Git(two.path), "origin", str(two.path), [RefUpdate(new, "", "refs/heads/main")])
@@ -122,5 +122,5 @@ def test_a_push_tells_of_what_cannot_be_read(
     two.git("init", "-q", "--bare", "../b")
     two.git("remote", "add", "origin", "../b")
     assert two.theta("push", "origin").count(f"manifest {unreadable.oid} can't be read") == 1
-    tell_unreadable([])
+    note_unreadable([])
     assert not capfd.readouterr().err

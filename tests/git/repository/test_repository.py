@@ -7,7 +7,7 @@ import pytest
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.repository import Repository, current
+from git_theta.git.repository.repository import Repository, current_repository
 from tests.helpers.repo import Repo
 
 
@@ -76,9 +76,9 @@ def test_the_repository_of_the_current_folder(
     repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(repo.path)
-    found = current()
+    found = current_repository()
     assert found is not None
     assert found.root.resolve() == repo.path.resolve()
     (tmp_path / "outside").mkdir()
     monkeypatch.chdir(tmp_path / "outside")
-    assert current() is None
+    assert current_repository() is None
