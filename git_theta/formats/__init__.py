@@ -10,7 +10,7 @@ from git_theta.registry import Registry
 
 @cache
 def registry() -> Registry[Format]:
-    """The formats that there are, in the order in which a file is tried on them."""
+    """All formats, in the order in which they are tried on a file."""
     return Registry(
         "format",
         "git_theta.formats",

@@ -1,4 +1,4 @@
-"""What a format plugin is: it recognises a file by its bytes and says where its tensors lie.
+"""The protocols of a format plugin, which recognises a file by its bytes and says where its tensors lie.
 
 A format never copies, decodes or rebuilds anything. It answers with offsets; splitting the file
 into a layout and parameters, and joining them again, is the same for every format.
@@ -36,7 +36,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """What a format found: tensors, and fields that are computed from other bytes of the file."""
+    """The contents of a file: tensors, and fields that are computed from other bytes of the file."""
 
     tensors: tuple[Tensor, ...]
     checksums: tuple[Checksum, ...] = ()
@@ -89,9 +89,9 @@ class FileVersion:
     """One version of a file, without the values of its parameters.
 
     Attributes:
-        layout: Where everything is.
-        skeleton: The file with its literals and its stretches, which are those parameters whose names begin
-            with `git_theta.formats.split.STRETCH`. Other bytes may be anything.
+        layout: The places of parameters, and the bytes around them.
+        skeleton: The file with its literals and its stretches, which are parameters whose names begin with
+            `git_theta.formats.split.STRETCH`. Other bytes may be anything.
     """
 
     layout: Layout
@@ -103,16 +103,16 @@ class FileDraft:
     """A new file without the values of its parameters.
 
     Attributes:
-        data: The file: bytes of tensors and computed fields may be anything.
-        conflicts: Names of the values that two sides changed to different things, in order. Where the
-            caller had no preference, the file has that of the first side.
+        data: The file; bytes of tensors and computed fields may be anything.
+        conflicts: Names of the scalars that two sides changed to different values, in order. The file has the
+            value of the first side, as the caller had no preference.
     """
 
     data: memoryview
     conflicts: tuple[str, ...] = ()
 
 
-#: Answers which side's value to take for a name that's in conflict: an index, or `None` for no preference.
+#: Chooses the side whose value is taken for a name in conflict: its index, or `None` for no preference.
 Prefer = Callable[[str], int | None]
 
 
@@ -129,16 +129,16 @@ class Composer(Protocol):
     ) -> FileDraft:
         """Write a new file that has the wanted tensors, and everything else merged from all sides.
 
-        What only one side changed is as on that side. The file's tensors are checked by the caller.
+        A value that only one side changed is as on that side. The caller checks the tensors of the new file.
 
         Args:
-            base: What the sides have in common.
-            sides: What to merge, ours first; two or more.
+            base: The common ancestor of the sides, `None` if there's none.
+            sides: The versions to merge, ours first; two or more.
             wanted: Every tensor of the new file. A spec is that of the tensor on one of the sides.
             prefer: See `Prefer`.
 
         Raises:
-            ComposeError: It can't be done.
+            ComposeError: There's no such file.
             FormatError: A version is damaged.
         """
         ...

@@ -9,10 +9,10 @@ from git_theta.formats.base import ComposeError
 
 
 def blank(size: int) -> memoryview:
-    """A writable file that takes room only for what's written to it.
+    """A writable file, mapped, that takes room on disk only for the pages that are written.
 
     Raises:
-        ComposeError: There's no room even for that.
+        ComposeError: There's no room for the map.
     """
     if not size:
         return memoryview(bytearray())

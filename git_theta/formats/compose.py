@@ -1,7 +1,7 @@
-"""Merge the rest of a checkpoint: everything that isn't a parameter's value, and where the values go.
+"""Merge the rest of a checkpoint: everything that isn't a parameter's value, and the places of the values.
 
-A format drafts the new file without values. The layout is then made of the draft as of any other file, so
-that it's the one that splitting the finished file gives.
+A format drafts the new file without values. The layout is then made from the draft as from any other file, so
+that splitting the finished file gives the same layout.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from git_theta.formats.split import OPAQUE, STRETCH, assemble, check_located
 from git_theta.model.layout import Layout
 from git_theta.model.tensor import TensorSpec
 
-#: Names in a message.
+#: Names that a message lists.
 _SHOWN = 3
 
 
@@ -25,11 +25,11 @@ class Composed:
     """A merged file without values.
 
     Attributes:
-        layout: Where everything is. It places the wanted parameters and the stretches.
-        conflicts: Names of values that aren't tensors, as `git_theta.formats.scalars` gives them, that two
-            sides changed to different things. The layout has those of the first side.
-        stretches: Bytes between tensors that are too long for a layout, by the name that they have as a
-            parameter of dtype `U8`. They're new: the caller must store them.
+        layout: The places of the wanted parameters and of the stretches, and the bytes around them.
+        conflicts: Names of scalars, as `git_theta.formats.scalars` gives them, that two sides changed to
+            different values. The layout has the values of the first side.
+        stretches: Bytes between tensors that are too long for a layout, by the name of the parameter of dtype
+            `U8` that holds them. They're new: the caller must store them.
     """
 
     layout: Layout
@@ -44,19 +44,18 @@ def compose_file(
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer = lambda _name: None,
 ) -> Composed:
-    """Merge what isn't a parameter's value.
+    """Merge everything in a file but the values of its parameters.
 
     Args:
-        name: Of the format that all versions have.
-        base: What the sides have in common, `None` if nothing.
-        sides: What to merge, ours first.
+        name: The format of all versions.
+        base: The common ancestor of the sides, `None` if there's none.
+        sides: The versions to merge, ours first.
         wanted: The parameters of the merged file. Stretches of the sides may be among them: they're left out,
             as the new file has its own.
-        prefer: The index of the side whose value to take for the given name if it's in conflict.
+        prefer: See `git_theta.formats.base.Prefer`.
 
     Raises:
-        ComposeError: The format can't do that, or there's no place for a parameter, or there's too much of
-            everything.
+        ComposeError: The format can't merge files, a parameter has no place, or a version is too large.
     """
     try:
         plugin = None if name == OPAQUE else formats.registry().get(name)
@@ -69,7 +68,7 @@ def compose_file(
     except ThetaError:
         raise
     except Exception as error:
-        # Versions come from anywhere; what's wrong with them mustn't stop the merge of everything else.
+        # Versions come from anywhere; an error in one must not stop the merge of other files.
         reason = f"{type(error).__name__}: {error}"
         raise ComposeError(f"the file's structure can't be merged: {reason}") from error
 

@@ -1,4 +1,4 @@
-"""Split any file into tensors and a layout: the part that is the same for every format."""
+"""Split any file into tensors and a layout, in the same way for every format."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Split:
 
 
 def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = None) -> Split:
-    """Take a file apart; any file whatever can be.
+    """Take a file apart; any file can be.
 
     Args:
         data: The whole file.
@@ -107,7 +107,11 @@ def _reason(error: Exception) -> str:
 
 
 def check_located(located: Located, size: int) -> None:
-    """Guard against a wrong plugin: what it says must lie inside the file."""
+    """Check that tensors and checksums lie inside the file, and that each name is there once.
+
+    Raises:
+        FormatError: The plugin is wrong.
+    """
     names = set()
     for tensor in located.tensors:
         strides = tensor.spec.strides if tensor.strides is None else tensor.strides
@@ -124,12 +128,12 @@ def check_located(located: Located, size: int) -> None:
 
 
 def assemble(name: str, data: memoryview, located: Located, note: str = "") -> Split:
-    """Make a layout of what's located and of the bytes around it.
+    """Make a layout of located tensors and of the bytes around them.
 
     Args:
-        name: Of the format.
+        name: The format.
         data: The file; bytes of tensors and checksums may be missing.
-        located: What's in it, with checksums that are right.
+        located: The tensors, and those checksums that the file has.
         note: See `Split`.
     """
     gaps = uncovered(located, len(data))
@@ -149,7 +153,7 @@ def uncovered(located: Located, size: int) -> list[Interval]:
     covered: list[Interval] = [(c.offset, c.offset + WIDTHS[c.kind]) for c in located.checksums]
     for tensor in located.tensors:
         runs = covered_by(tensor)
-        # What isn't counted as covered stays in the layout: that costs space, but never memory.
+        # Bytes that aren't counted as covered stay in the layout: that costs space, but no memory.
         covered += runs if len(covered) + len(runs) < _MAX_RUNS_IN_ALL else []
     return complement(covered, size)
 
@@ -161,7 +165,7 @@ def _free_name(name: str, taken: set[str]) -> str:
 
 
 def _verified(data: memoryview, located: Located, pool: Executor | None) -> tuple[Checksum, ...]:
-    """Those checksums that the file really has; a writer may have left them zero or wrong."""
+    """The checksums that are right in the file; a writer may have left some zero or wrong."""
     checksums = located.checksums
     ranges = sorted({r for c in checksums for r in c.ranges}, key=lambda r: -r[1])
     crcs = (pool.map if pool else map)(lambda r: zlib.crc32(data[r[0] : r[0] + r[1]]), ranges)

@@ -12,10 +12,10 @@ K = TypeVar("K", bound=Hashable)
 
 
 class ThreeWay:
-    """Decide which side's value stands, and remember the conflicts.
+    """Choose between the values of sides, and remember the conflicts.
 
     Args:
-        prefer: Asked about conflicts.
+        prefer: Chooses a side for a name in conflict.
     """
 
     def __init__(self, prefer: Prefer) -> None:
@@ -24,19 +24,19 @@ class ThreeWay:
 
     @property
     def conflicts(self) -> tuple[str, ...]:
-        """Names that nobody decided about, in order."""
+        """Names in conflict for which no side was preferred, in order."""
         return tuple(self._conflicts)
 
     def choose(
         self, name: str, base: Hashable, values: Sequence[Hashable], sides: Sequence[int] | None = None
     ) -> int:
-        """The index of the value that stands: one that was changed, if any was.
+        """The index of the value to take: the changed one, if any was changed.
 
         Args:
-            name: What to call it if it's in conflict.
-            base: The value that the sides started from.
-            values: Those of the sides, ours first. Anything that's compared by `==`.
-            sides: Which sides these are, if not all.
+            name: Name of the value, for a conflict.
+            base: The value in the common ancestor.
+            values: The values of the sides, ours first; compared by `==`.
+            sides: Indices of these sides, if some are left out.
         """
         found = trivial_merge(base, values)
         if found is not None:
@@ -50,9 +50,9 @@ class ThreeWay:
 
 
 def merged_order(first: Iterable[K], *others: Iterable[K]) -> list[K]:
-    """All keys, once: in the order of the first, each other one after that which it follows at home.
+    """All keys, once, in the order of the first; another side's key is after the key that it follows there.
 
-    Where two sides add keys in one place, the first side's are before the others'.
+    Where two sides add keys in one place, the keys of the first side come first.
     """
     order = list(dict.fromkeys(first))
     for other in others:

@@ -1,4 +1,4 @@
-"""Take a node apart into places, under the same paths by which `tree` names tensors."""
+"""The children of a node as spots, under the same paths by which `tree` names tensors."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from git_theta.formats.pytorch.tree import MODULE_PARTS, is_listed_dict, join, k
 from git_theta.formats.pytorch.version_tree import Spot
 from git_theta.formats.pytorch.views import is_wrapper
 
-#: A key and the place of its value.
+#: A key and the spot of its value.
 Pair = tuple[Any, Spot]
 
 
 def items(spot: Spot) -> list[Spot]:
-    """The parts of a list or tuple."""
+    """The items of a list or tuple."""
     return _numbered(spot, spot.node)
 
 
 def pairs(spot: Spot) -> list[Pair]:
-    """The parts of a dictionary."""
+    """The items of a dictionary."""
     return list(_keyed(spot, spot.node.pairs))
 
 
 def arguments(spot: Spot) -> list[Spot]:
-    """What an object is made with, if that isn't a list of pairs."""
+    """The arguments that an object is made with, unless they are a list of pairs."""
     node: Object = spot.node
     if is_listed_dict(node):
         return []
@@ -35,19 +35,19 @@ def arguments(spot: Spot) -> list[Spot]:
 
 
 def added_items(spot: Spot) -> list[Spot]:
-    """What's appended to an object."""
+    """Items that are appended to an object."""
     return _numbered(spot, spot.node.items or ())
 
 
 def added_pairs(spot: Spot) -> list[Pair]:
-    """What's set by key in an object, also if it's made of a list of pairs."""
+    """Items that are set by key in an object, or that it's made of as a list of pairs."""
     node: Object = spot.node
     listed: list[Any] = node.args[0] if is_listed_dict(node) else []
     return [*_keyed(spot, [tuple(pair) for pair in listed]), *_keyed(spot, node.pairs or [])]
 
 
 def attributes(spot: Spot) -> list[Pair]:
-    """The parts of a dictionary of attributes."""
+    """The items of a dictionary of attributes."""
     found = []
     for index, (key, value) in enumerate(spot.node.pairs):
         name = None if key in MODULE_PARTS else key_name(key, index)
@@ -61,12 +61,12 @@ def state(spot: Spot) -> Spot:
 
 
 def halves(spot: Spot) -> list[Spot]:
-    """The attributes, and those in slots, of a state that has both."""
+    """The dictionary of attributes and that of slots, of a state that has both."""
     return [spot._replace(node=part) for part in spot.node]
 
 
 def is_slotted(node: Any) -> bool:
-    """Whether a state has both."""
+    """Whether a state is a pair: attributes, and those in slots."""
     return (
         isinstance(node, tuple)
         and len(node) == 2

@@ -1,4 +1,4 @@
-"""Merge what `torch.save` wrote before PyTorch 1.6."""
+"""Merge files that `torch.save` wrote before PyTorch 1.6."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def compose_legacy(
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer,
 ) -> FileDraft:
-    """See `git_theta.formats.base.Composer`; `located` is what's in the sides and in the base."""
+    """See `git_theta.formats.base.Composer`; `located` has the tensors of each side, then of the base."""
     versions = (*sides, *((base,) if base else ()))
     sources = [_source(version.skeleton, found) for version, found in zip(versions, located, strict=True)]
     if len({one.big_endian for one in sources[: len(sides)]}) > 1:

@@ -18,15 +18,15 @@ from git_theta.formats.threeway import ThreeWay, merged_order
 if TYPE_CHECKING:
     from git_theta.model.tensor import TensorSpec
 
-#: Records about the archive itself, which are as in the first side's.
+#: Records about the archive itself, which are those of the first side.
 _OWN = frozenset(("version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"))
 
-#: What only TorchScript archives have.
+#: Beginnings of the records that only TorchScript archives have.
 _PROGRAM = ("code/", "constants", "ts_code/", "mobile_debug_handles", "bytecode")
 
 _PICKLE, _STORAGES = "data.pkl", "data/"
 
-#: Bytes of a record of another kind.
+#: Bytes of a record that is neither the pickle nor a storage.
 _MAX_RECORD = 1 << 26
 
 _ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 20
@@ -39,7 +39,7 @@ def compose_zipped(
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer,
 ) -> FileDraft:
-    """See `git_theta.formats.base.Composer`; `located` is what's in the sides and in the base."""
+    """See `git_theta.formats.base.Composer`; `located` has the tensors of each side, then of the base."""
     versions = (*sides, *((base,) if base else ()))
     archives = [read_records(version.skeleton)[2] for version in versions]
     if any(name.startswith(_PROGRAM) for archive in archives for name in archive):
@@ -76,7 +76,7 @@ def _source(data: memoryview, located: Located, archive: Mapping[str, Member]) -
 
 
 def _names(archive: Mapping[str, Member]) -> list[str]:
-    """The order of an archive's records, in which all storages are one, after the pickle if there's none."""
+    """The order of an archive's records, where all storages count as one, which may be empty."""
     names = [_STORAGES if name.startswith(_STORAGES) else name for name in archive]
     return list(dict.fromkeys(names if _STORAGES in names else [_PICKLE, _STORAGES, *names]))
 

@@ -1,4 +1,4 @@
-"""Compare trees of inert nodes: equal trees get equal numbers, in whichever version they are."""
+"""Compare trees of inert nodes: equal trees get equal numbers, across versions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, Persist
 from git_theta.formats.pytorch.version_tree import VersionTree, tensor_in
 from git_theta.formats.pytorch.views import as_storage
 
-#: Levels of a tree. Each costs a few of Python's own.
+#: Levels of a tree. Each takes a few levels of Python's own recursion limit.
 MAX_DEPTH = 100
 
 #: Nodes in all versions together.
@@ -29,7 +29,7 @@ class Fingerprints:
         self._nodes = 0
 
     def of(self, side: VersionTree, node: Any) -> int:
-        """The number of a tree: values, structure, and bytes that aren't tensors', but no storages' keys.
+        """The number of a tree: of its values, structure and bytes besides tensors, not of storages' keys.
 
         Raises:
             ComposeError: The tree is too deep or too large, or refers to something outside of the file.
@@ -37,7 +37,7 @@ class Fingerprints:
         return self._of(side, node, 0)[0]
 
     def has_tensors(self, side: VersionTree, node: Any) -> bool:
-        """Whether a tensor is in a tree."""
+        """Whether a tree has a tensor."""
         return self._of(side, node, 0)[1]
 
     def _of(self, side: VersionTree, node: Any, depth: int) -> tuple[int, bool]:
@@ -45,7 +45,7 @@ class Fingerprints:
         if held and id(node) in self._known:
             return self._known[id(node)]
         if held and id(node) in self._open:
-            # It contains itself: what counts is how many levels up.
+            # A tree that contains itself is told by how many levels up the repeated node is.
             return self._number(("above", depth - self._open[id(node)])), False
         self._nodes += 1
         if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
@@ -79,10 +79,11 @@ class Fingerprints:
 
 
 def _label(node: Any) -> Hashable:
-    """What tells a node from others besides its parts."""
+    """The value of a node besides its children."""
     match node:
         case float():
-            return struct.pack("<d", node)  # numbers that aren't numbers are equal here
+            # By its bits, as a NaN isn't equal to itself.
+            return struct.pack("<d", node)
         case None | bool() | int() | str():
             return node
         case Global(module=module, name=name):

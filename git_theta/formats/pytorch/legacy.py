@@ -1,4 +1,4 @@
-"""What `torch.save` wrote before PyTorch 1.6: four pickles, a list of storage keys, and the storages."""
+"""The format of `torch.save` before PyTorch 1.6: four pickles, a list of storage keys, and the storages."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PyTorchLegacy:
         wanted: Mapping[str, TensorSpec],
         prefer: Prefer,
     ) -> FileDraft:
-        """Merge the trees of the pickles, and write a new file with what the first side says of itself."""
+        """Merge the trees of the main pickles; everything else of the new file is as in the first side."""
         from git_theta.formats.pytorch.compose_legacy import compose_legacy
 
         located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]

@@ -11,10 +11,10 @@ from git_theta.formats.pytorch.nodes import Dict, PersistentId, Pickled
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import Storage, as_storage
 
-#: What the first pickle of a file holds.
+#: The content of the first pickle of a file.
 MAGIC = 0x1950A86A20F9469CFC6C
 
-#: What the second pickle holds.
+#: The content of the second pickle.
 _PROTOCOL = 1001
 
 #: The number of elements before each storage.
@@ -22,12 +22,12 @@ COUNT = struct.Struct("<q")
 
 
 @dataclass(frozen=True, slots=True)
-class Legacy:
-    """What a file of this kind consists of.
+class LegacyFile:
+    """The parts of a file.
 
     Attributes:
-        head: What the pickles before that of the content hold.
-        tree: The pickle of the content.
+        head: The contents of the pickles before the main one: magic number, protocol, system information.
+        tree: The main pickle.
         storages: key → storage.
         starts: key → position of the storage's first element.
         big_endian: Storages hold the most significant byte first.
@@ -40,7 +40,7 @@ class Legacy:
     big_endian: bool
 
 
-def read_legacy(data: memoryview) -> Legacy:
+def read_legacy(data: memoryview) -> LegacyFile:
     """Take a file apart.
 
     Raises:
@@ -56,7 +56,7 @@ def read_legacy(data: memoryview) -> Legacy:
     storages = _storages(tree.persistent)
     starts = _starts(data, keys.end, _keys(keys.root), storages)
     head = (magic.root, protocol.root, system.root)
-    return Legacy(head, tree, storages, starts, not _little_endian(system.root))
+    return LegacyFile(head, tree, storages, starts, not _little_endian(system.root))
 
 
 def _keys(root: Any) -> list[str]:
@@ -66,7 +66,7 @@ def _keys(root: Any) -> list[str]:
 
 
 def _storages(persistent: list[PersistentId]) -> dict[str, Storage]:
-    """The first mention of each storage, whose dtype is the one that it's counted in."""
+    """Each storage as it's mentioned first: that dtype is the unit of its size."""
     storages: dict[str, Storage] = {}
     for node in persistent:
         storage = as_storage(node)
@@ -76,7 +76,7 @@ def _storages(persistent: list[PersistentId]) -> dict[str, Storage]:
 
 
 def _starts(data: memoryview, at: int, keys: list[str], storages: dict[str, Storage]) -> dict[str, int]:
-    """Position of each storage's first element: before it is the number of elements."""
+    """Position of each storage's first element, which the number of elements precedes."""
     starts: dict[str, int] = {}
     for key in keys:
         storage = storages.get(key)
@@ -97,6 +97,6 @@ def _starts(data: memoryview, at: int, keys: list[str], storages: dict[str, Stor
 
 
 def _little_endian(system: Any) -> bool:
-    """What the writing machine said of itself."""
+    """Whether the machine that wrote the file was little-endian, by its system information."""
     pairs = system.pairs if isinstance(system, Dict) else []
     return all(value is not False for key, value in pairs if key == "little_endian")

@@ -1,4 +1,4 @@
-"""Turn views of storages into tensors at positions in the file."""
+"""Locate views of storages: their tensors, at positions in the file."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from git_theta.model.tensor import TensorSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: Views may look at the same bytes, but not at this many times the file.
+#: All views together may have at most this many times the bytes of the file.
 _MAX_OVERLAP = 4
 
-#: A name, a view, and the range of the file that holds its storage: position and size.
+#: A name, a view, and the range of the file that holds its storage: position and size in bytes.
 Found = tuple[str, View, tuple[int, int]]
 
 
 def locate_views(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Tensor, ...]:
     """The tensors that can be cut out of the file, in the given order, under unique names.
 
-    A view that shows an element twice, as `expand` makes, is left out.
+    A view that shows an element twice, as `Tensor.expand` makes, is left out.
 
     Args:
         views: Tensors under names that may repeat, with storages that lie inside the file.
@@ -31,13 +31,13 @@ def locate_views(views: Iterable[Found], file_size: int, big_endian: bool) -> tu
         big_endian: Storages hold the most significant byte first.
 
     Raises:
-        FormatError: A view leaves its storage, or the views are together absurdly large.
+        FormatError: A view leaves its storage, or the views are together much larger than the file.
     """
     return tuple(tensor for tensor in locate_each(views, file_size, big_endian) if tensor is not None)
 
 
 def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Iterator[Tensor | None]:
-    """One answer for each view, `None` for those that are left out; see `locate_views`."""
+    """The tensor of each view, `None` for a view that is left out; see `locate_views`."""
     counts: dict[str, int] = {}
     seen: set[tuple[int, TensorSpec, tuple[int, ...] | None]] = set()
     room = _MAX_OVERLAP * file_size
@@ -63,7 +63,7 @@ def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Ite
 
 
 def _byte_strides(spec: TensorSpec, strides: tuple[int, ...]) -> tuple[int, ...] | None:
-    """Strides in bytes, `None` if C-contiguous; those of dimensions of one element don't matter."""
+    """Strides in bytes, `None` if C-contiguous; a dimension of one element has the stride of that."""
     natural = spec.strides
     if spec.count == 0:
         return None

@@ -17,13 +17,13 @@ class Machine:
     """A pickle virtual machine.
 
     Attributes:
-        data: What holds the pickle.
-        position: Where the next byte is.
+        data: The bytes that the pickle is in.
+        position: Position of the next byte.
         stack: Values since the last mark.
-        marked: The stacks below each mark.
-        memo: Values that may be asked for again.
+        marked: The stack below each mark.
+        memo: Values by memo index.
         persistent: Every persistent id so far.
-        exact: Whether nodes tell all that the pickle said so far.
+        exact: Whether nodes describe the pickle exactly so far.
     """
 
     __slots__ = ("data", "exact", "marked", "memo", "persistent", "position", "stack")
@@ -44,7 +44,7 @@ class Machine:
         return value
 
     def skip(self, size: int) -> int:
-        """Pass over `size` bytes; where they start."""
+        """Pass over `size` bytes, and return their position."""
         start = self.position
         if size < 0 or size > len(self.data) - start:
             raise ValueError(f"{size} bytes at {start} go past the end")
@@ -53,7 +53,7 @@ class Machine:
 
     def text(self, size: int) -> str:
         """Read text of `size` bytes."""
-        # A name must be valid text later on; a byte that isn't is written as an escape.
+        # Names are UTF-8 in layouts; bytes that aren't become escapes.
         start = self.skip(size)
         return self._decoded(self.data[start : start + size])
 
@@ -78,6 +78,6 @@ class Machine:
             return str(data, "utf-8", "backslashreplace")
 
     def since_mark(self) -> list[Any]:
-        """Take the last mark away, and the values since then."""
+        """Pop the last mark and the values since then, and return these."""
         values, self.stack = self.stack, self.marked.pop()
         return values

@@ -20,7 +20,7 @@ from git_theta.model.three_way import trivial_merge
 #: Steps through the trees.
 _MAX_STEPS = 4_000_000
 
-#: What isn't a part of the merged tree.
+#: Stands for a node that the merged tree doesn't have.
 _ABSENT: Any = object()
 
 _SETS = frozenset(("set", "frozenset"))
@@ -30,14 +30,14 @@ _BASE = -1
 
 
 class TreeMerge:
-    """Merge trees by the rule that what only one side changed is as on that side.
+    """Merge trees by the rule that a node which only one side changed is as on that side.
 
-    Below, `spots` are what the sides have at one place, those that have something there, ours first.
+    Below, `spots` are the nodes at one place of the trees, of those sides that have one there, ours first.
 
     Args:
-        base: What the sides have in common.
-        sides: What to merge.
-        wanted: The tensors that the merged tree has, and no others.
+        base: The common ancestor of the sides, `None` if there's none.
+        sides: The versions to merge.
+        wanted: The tensors of the merged tree.
         prefer: See `git_theta.formats.base.Prefer`.
     """
 
@@ -61,12 +61,12 @@ class TreeMerge:
         """The merged tree, in which byte strings are `bytes` and storages have the keys of `slots`.
 
         Raises:
-            ComposeError: There's nothing left, or there's too much.
+            ComposeError: The merged tree is empty, or the trees are too large.
             FormatError: A tensor is described wrongly.
         """
         base = Spot(_BASE, "", self._base.root) if self._base else None
         spots = [Spot(index, "", side.root) for index, side in enumerate(self._sides)]
-        # Looks at all of them first: nothing below has to fear depth or size.
+        # The fingerprints have limits of depth and size, which hold for every step below.
         self._value(base)
         for spot in spots:
             self._value(spot)
@@ -90,13 +90,13 @@ class TreeMerge:
         names = self._source(spot).names_below(spot) if self._has_tensors(spot) else ()
         return self.slots.take(spot.side, spot.node, names)
 
-    # Places.
+    # Nodes.
 
     def _entry(self, base: Spot | None, found: Sequence[Spot | None], sides: Sequence[int]) -> Any:
-        """What's merged at a key that some of the sides may lack."""
+        """The merged value of a key that some of the sides may lack."""
         spots = [spot for spot in found if spot]
         if any(map(self._has_tensors, spots)) and len(spots) < len(found):
-            # Those who merged the parameters have decided.
+            # The merge of the parameters has decided which of them there are.
             wanted = (name in self._wanted for spot in spots for name in self._source(spot).names_below(spot))
             return self._node(base, spots) if any(wanted) else _ABSENT
         if not base or len(spots) == len(found):
@@ -153,7 +153,7 @@ class TreeMerge:
         return self._take(fitting[trivial_merge(old, list(map(self._structure, fitting))) or 0])
 
     def _structure(self, spot: Spot) -> Hashable:
-        """What a tensor is like, and which others share its storage."""
+        """A tensor's description, and the tensors in its storage."""
         side = self._source(spot)
         name = side.name_at(spot)
         return self._value(spot), side.sharing[side.storage_of[name]] if name else ()
@@ -161,7 +161,7 @@ class TreeMerge:
     # Containers.
 
     def _kind(self, spot: Spot) -> Hashable:
-        """Nodes of one kind are merged part by part; those of no kind as a whole."""
+        """The kind of a container. Nodes of one kind are merged item by item, others as a whole."""
         node = spot.node
         if isinstance(node, Dict):
             return Dict
@@ -178,7 +178,7 @@ class TreeMerge:
         return self._prints.of(side, node.callable), node.new, len(args), made_of, items
 
     def _container(self, identity: tuple[int, ...], base: Spot | None, spots: list[Spot]) -> Any:
-        """A new container, which can be met again while it's filled."""
+        """A new container, which is known before it's filled, as it may contain itself."""
         sample = spots[0].node
         if isinstance(sample, tuple):
             return tuple(self._items(children.items, base, spots))
@@ -208,7 +208,7 @@ class TreeMerge:
         return made
 
     def _items(self, of: Callable[[Spot], list[Spot]], base: Spot | None, spots: list[Spot]) -> list[Any]:
-        """Parts by position; those that aren't wanted are left out."""
+        """Items by position, without tensors that aren't wanted."""
         old = of(base) if base else []
         merged = []
         for at, found in enumerate(zip(*map(of, spots), strict=True)):
@@ -218,7 +218,7 @@ class TreeMerge:
     def _pairs(
         self, of: Callable[[Spot], list[children.Pair]], base: Spot | None, spots: list[Spot]
     ) -> list[tuple[Any, Any]]:
-        """Parts by key; keys are compared by their values."""
+        """Items by key; keys are compared by their values."""
         old = self._by_key(of(base), base) if base else {}
         new = [self._by_key(of(spot), spot) for spot in spots]
         sides = [spot.side for spot in spots]

@@ -1,4 +1,4 @@
-"""What an inert pickle is made of, apart from scalars, strings, `list` and `tuple`.
+"""The nodes of an inert pickle, apart from scalars, strings, `list` and `tuple`.
 
 Nodes are compared by identity and hold plain data. They may be shared and may form cycles.
 """
@@ -19,7 +19,7 @@ class Global:
 
 @dataclass(slots=True, eq=False)
 class Bytes:
-    """A byte string: where it lies in the pickled data."""
+    """A byte string: its position in the pickled data, and its size in bytes."""
 
     offset: int
     size: int
@@ -27,7 +27,7 @@ class Bytes:
 
 @dataclass(slots=True, eq=False)
 class PersistentId:
-    """A reference to something outside the pickle."""
+    """A reference to an object outside the pickle."""
 
     id: Any
 
@@ -41,15 +41,15 @@ class Dict:
 
 @dataclass(slots=True, eq=False)
 class Object:
-    """What a call would have made.
+    """The result of a call that wasn't made.
 
     Attributes:
-        callable: What would be called, usually a `Global`.
-        args: Its positional arguments.
-        state: What would then be given to `__setstate__`, or `None`.
-        items: What would then be appended or added to it.
-        pairs: Its keyword arguments, and what would then be set by key.
-        new: Whether `__new__` of the callable would be called instead of itself.
+        callable: The function or class, usually a `Global`.
+        args: Positional arguments.
+        state: The argument of `__setstate__`, `None` if that isn't called.
+        items: Items that are appended or added afterwards.
+        pairs: Keyword arguments, and items that are set by key afterwards.
+        new: Whether `__new__` of the callable is called instead of the callable.
     """
 
     callable: Any
@@ -68,7 +68,7 @@ class Pickled:
         root: The pickled value: scalars, strings, `list`, `tuple` and nodes.
         persistent: Every persistent id, in the order of the pickle.
         end: Position just after the pickle.
-        exact: Whether the nodes tell all that the pickle says, so that one could write it again.
+        exact: Whether the nodes describe the pickle exactly, so that it can be written again.
     """
 
     root: Any

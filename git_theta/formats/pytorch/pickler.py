@@ -18,7 +18,7 @@ _SETS = ("set", "frozenset")
 def write_pickle(root: Any) -> bytes:
     """The pickle of a tree in which byte strings are `bytes`.
 
-    Nodes that are there twice are one object again when the pickle is loaded.
+    A node that is there twice is one object when the pickle is loaded.
 
     Raises:
         ComposeError: A node can't be written.
@@ -32,7 +32,8 @@ class _Pickler:
     def __init__(self) -> None:
         self.out = bytearray()
         self._memo: dict[Hashable, int] = {}
-        self._made: list[Any] = []  # so that no identity is used again
+        # Kept alive, so that no other tuple gets the identity of one of these.
+        self._made: list[Any] = []
 
     def save(self, node: Any) -> None:
         """Write one node."""
@@ -82,7 +83,7 @@ class _Pickler:
             case _:
                 raise ComposeError(f"a {type(node).__name__} can't be pickled")
         if _identity(node) in self._memo:
-            # What it's made of contains it, and so it was written already.
+            # The node is in its own arguments, and so was written already.
             self.out += b"0"
             self._get(_identity(node))
             return
@@ -90,7 +91,7 @@ class _Pickler:
         self._fill(node)
 
     def _fill(self, node: Any) -> None:
-        """What a container holds comes after it, so that it may be met again inside."""
+        """Write the items of a container after the container, as it may contain itself."""
         if isinstance(node, list):
             self._items(node)
         elif isinstance(node, Dict):
@@ -132,7 +133,7 @@ class _Pickler:
 
 
 def _identity(node: Any) -> Hashable:
-    """What makes two nodes one object: plain values are equal, all others the same."""
+    """The key of a node in the memo: plain values by value, others by identity."""
     if isinstance(node, (str, bytes)):
         return node
     if isinstance(node, Global):
@@ -154,7 +155,7 @@ def _integer(value: int) -> bytes:
 
 
 def _global(node: Global) -> bytes:
-    # A line ends the name; dots in it are for later protocols.
+    # A line break ends the name; dotted names are for later protocols.
     if "\n" in node.module + node.name or "\r" in node.module + node.name or "." in node.name:
         raise ComposeError(f"the name {node.name[:60]!r} of a class can't be pickled")
     return f"c{node.module}\n{node.name}\n".encode()

@@ -20,7 +20,7 @@ _SHOWN = frozenset((bool, int, float, str, type(None)))
 
 
 def zipped_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
-    """The values of a zip archive's `data.pkl`, each as the text that Python would show.
+    """The values of a zip archive's `data.pkl`, each as its `repr`.
 
     Raises:
         FormatError: The file is damaged.
@@ -42,12 +42,12 @@ def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
 
 
 def scalars_below(root: Any) -> Iterator[tuple[str, str]]:
-    """Plain values below `root`, depth first; what a tensor is made of isn't among them.
+    """Plain values below `root`, depth first, without those that describe tensors.
 
     A container that is reached by several paths is looked at on the first one.
 
     Raises:
-        FormatError: There's too much of everything.
+        FormatError: The tree is too large.
     """
     visited: set[int] = set()
     taken = 0

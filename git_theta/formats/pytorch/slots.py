@@ -1,4 +1,4 @@
-"""The storages of a file that's being put together of storages from several versions."""
+"""The storages of a merged file, each taken from one of the versions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Slot:
     """A storage of the new file.
 
     Attributes:
-        source: The version that it's from.
-        old: Its key there.
+        source: The version that the storage is from.
+        old: Its key in that version.
         new: Its key in the new file.
-        names: Tensors that are in it now, as they were there.
-        bare: Whether something that isn't a named tensor shows its bytes.
+        names: Tensors of the new file in it, by their names in that version.
+        bare: Whether a node that isn't a named tensor shows its bytes.
     """
 
     source: VersionTree
@@ -32,24 +32,24 @@ class Slot:
 
     @property
     def nbytes(self) -> int:
-        """Its size."""
+        """Size in bytes."""
         return self.source.storages[self.old][1]
 
     def crc(self) -> int:
-        """The CRC-32 of its bytes; 0 if some are tensors', whose values aren't here."""
+        """The CRC-32 of its bytes; 0 if there are tensors in it, whose values aren't known."""
         if self.source.sharing.get(self.old):
             return 0
         start, size = self.source.storages[self.old]
         return zlib.crc32(self.source.data[start : start + size])
 
     def fill(self, target: memoryview) -> None:
-        """Copy the bytes that aren't tensors'; all others stay as they are."""
+        """Copy the bytes that aren't tensors' to `target`, of `nbytes` bytes; its other bytes stay."""
         for at, piece in self.source.known_in(self.old):
             target[at : at + piece.nbytes] = piece
 
 
 class Slots:
-    """Copies nodes out of versions, and gives their storages new keys in the order in which they're met."""
+    """Copies nodes of versions, and gives their storages new keys in the order of the copies."""
 
     def __init__(self, sides: Sequence[VersionTree]) -> None:
         self._sides = sides
@@ -60,12 +60,12 @@ class Slots:
         return iter(self._slots.values())
 
     def take(self, side: int, node: Any, names: Iterable[str] = ()) -> Any:
-        """A copy of a node and all below it; the same one if it was taken before.
+        """A copy of a node and all below it; the earlier copy if there's one.
 
         Args:
             side: Index of the version.
-            node: A node of it.
-            names: Those of the tensors in the node.
+            node: A node of that version.
+            names: Names of the tensors in the node.
         """
         copied = self._copy(side, node)
         bare = True
@@ -78,10 +78,10 @@ class Slots:
         return copied
 
     def check(self) -> None:
-        """Make sure that all bytes which can be seen are known.
+        """Check that the new file has the values of all bytes that it shows.
 
         Raises:
-            ComposeError: A tensor that isn't a parameter shows bytes of a parameter that isn't there.
+            ComposeError: A tensor that isn't a parameter shows bytes of a parameter that was left out.
         """
         for slot in self:
             if slot.bare and not slot.names.issuperset(slot.source.sharing.get(slot.old, ())):
@@ -107,7 +107,7 @@ class Slots:
         return self._copies[identity]
 
     def _copy_new(self, identity: tuple[int, int], node: Any) -> Any:
-        """A new copy, which can be met again while it's filled."""
+        """A new copy, which is known before it's filled, as it may contain itself."""
         side = identity[0]
         if isinstance(node, PersistentId):
             word, kind, key, *rest = node.id

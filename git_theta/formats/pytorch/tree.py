@@ -1,4 +1,4 @@
-"""Give every tensor in a tree of inert nodes the name that a `state_dict` would."""
+"""Name every tensor in a tree of inert nodes as a `state_dict` would."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _MAX_TENSORS = 300_000
 _MAX_NAME = 4096
 _MAX_NAMES = 1 << 26
 
-#: What a pickled `nn.Module` keeps its parts in.
+#: Attributes of a pickled `nn.Module` whose items have names of their own.
 MODULE_PARTS = frozenset(("_parameters", "_buffers", "_modules"))
 
-#: Nodes that hold nothing, and those that may be tensors.
+#: Nodes without children, and nodes that may be tensors.
 _PLAIN = frozenset((type(None), bool, int, float, str, Bytes, Global))
 _TENSORS = frozenset((Object, PersistentId))
 
@@ -42,7 +42,7 @@ def named_nodes(root: Any, prefix: str = "") -> Iterator[tuple[str, Any, View]]:
     reached by several gets a name for each. A tensor at the root is called `tensor`.
 
     Raises:
-        FormatError: A tensor is described wrongly, or there is too much of everything.
+        FormatError: A tensor is described wrongly, or the tree is too large.
     """
     visited: set[int] = set()
     characters = tensors = 0
@@ -78,7 +78,7 @@ def join(parent: str, key: str | None) -> str:
     """The name of a child.
 
     Raises:
-        FormatError: It's too long.
+        FormatError: The name is too long.
     """
     if key is None:
         return parent
@@ -93,8 +93,8 @@ def edges_of(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
 
     Args:
         node: Any node.
-        first: Whether it's met for the first time; later, only what it dresses up is a child.
-        is_tensor: Whether it's a tensor, whose own description isn't among them.
+        first: Whether the node is met for the first time; later, only the tensor that it wraps is a child.
+        is_tensor: Whether the node is a tensor; its own description isn't a child.
     """
     if isinstance(node, Dict):
         yield from _pairs(node.pairs)
@@ -108,7 +108,7 @@ def edges_of(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
 
 
 def _parts(node: Object, is_tensor: bool) -> Iterator[Edge]:
-    """What an object holds: arguments that aren't the tensor itself, attributes, items."""
+    """The children of an object: arguments that don't describe a tensor, attributes, items."""
     if is_wrapper(node):
         yield from ((None, arg) for arg in node.args[1:])
     elif is_subclass(node):
@@ -125,13 +125,13 @@ def _parts(node: Object, is_tensor: bool) -> Iterator[Edge]:
 
 
 def is_listed_dict(node: Object) -> bool:
-    """Whether it's a dictionary that was made of a list of pairs, as Python 2 did."""
+    """Whether an object is a dictionary made of a list of pairs, as Python 2 pickled them."""
     made_by = node.callable.name if isinstance(node.callable, Global) else ""
     return made_by in ("OrderedDict", "dict") and len(node.args) == 1 and isinstance(node.args[0], list)
 
 
 def _state(state: Any) -> Iterator[Edge]:
-    """Attributes, which are a dictionary, or a dictionary and another one for slots."""
+    """Attributes, which are a dictionary, or a pair of dictionaries: of attributes and of slots."""
     for part in state if isinstance(state, tuple) and len(state) == 2 else (state,):
         if not isinstance(part, Dict):
             yield None, part
@@ -157,5 +157,5 @@ def _pairs(pairs: list[tuple[Any, Any]]) -> Iterator[Edge]:
 
 
 def key_name(key: Any, index: int) -> str:
-    """A key as part of a name; one that isn't a plain value is named by its position."""
+    """A key as part of a name; the position of its pair if the key isn't a plain value."""
     return str(key) if key is None or isinstance(key, (str, int, float)) else str(index)

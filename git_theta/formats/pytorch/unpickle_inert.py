@@ -21,7 +21,7 @@ def read_pickle(data: bytes | memoryview, start: int = 0) -> Pickled:
     """Interpret the pickle at `start` of `data`, of any protocol up to 5.
 
     Raises:
-        FormatError: It's damaged, too large, or refers to extension codes or buffers outside of it.
+        FormatError: The pickle is damaged, too large, or refers to extension codes or buffers.
     """
     machine = Machine(data, start)
     opcodes = OPCODES

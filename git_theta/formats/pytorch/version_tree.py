@@ -1,4 +1,4 @@
-"""One version of a PyTorch file as the merge sees it: a tree of inert nodes, and storages."""
+"""One version of a PyTorch file for a merge: a tree of inert nodes, and storages."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Spot(NamedTuple):
     """A node at a place in the tree of a version.
 
     Attributes:
-        side: Index of the version; that of the base doesn't matter.
-        path: By which names of tensors at or below it begin.
-        node: What's there.
+        side: Index of the version; -1 for the base.
+        path: The beginning of the names of the tensors at and below the place.
+        node: The node.
     """
 
     side: int
@@ -37,12 +37,12 @@ class VersionTree:
 
     Attributes:
         root: The pickled value.
-        pickle: What its byte strings lie in.
+        pickle: The bytes of the pickle, in which byte strings have their positions.
         data: The file; bytes of tensors may be anything.
-        storages: key → where it is in the file: position and size in bytes.
+        storages: key → position in the file and size, in bytes.
         known: The ranges of the file that aren't tensors' bytes, in order.
         big_endian: Storages hold the most significant byte first.
-        names: Path and identity of the node of a tensor → the name that it has.
+        names: Path and identity of the node of a tensor → name of the tensor.
         specs: name → dtype and shape.
         storage_of: name → key of its storage.
         sharing: Key of a storage → the names of all tensors in it.
@@ -74,7 +74,7 @@ class VersionTree:
             index += 1
 
     def print_of(self, key: str) -> bytes:
-        """A digest of those bytes."""
+        """A digest of the bytes of a storage that aren't tensors', with their positions."""
         found = hashlib.blake2b(digest_size=16)
         for at, piece in self.known_in(key):
             found.update(at.to_bytes(8, "little") + piece.nbytes.to_bytes(8, "little"))
@@ -97,18 +97,18 @@ def version_tree(
     storages: Mapping[str, Interval],
     big_endian: bool,
 ) -> VersionTree:
-    """A version of its parts.
+    """The tree of a version.
 
     Args:
         tree: The pickle, read.
-        pickle: What it was read from.
+        pickle: The bytes that it was read from.
         data: The file.
-        located: What its format finds in it.
+        located: The tensors in the file.
         storages: key → position and size in bytes.
         big_endian: Storages hold the most significant byte first.
 
     Raises:
-        ComposeError: Its pickle says more than the tree does.
+        ComposeError: The tree doesn't describe the pickle exactly.
     """
     if not tree.exact:
         raise ComposeError("the file's pickle has parts that can't be written again")
@@ -143,7 +143,7 @@ def _range(view: View, storages: Mapping[str, Interval]) -> Interval:
 
 
 def tensor_in(node: Any) -> Any:
-    """The node of the tensor that a node is or dresses up, `None` if it's something else."""
+    """The tensor's node: the node itself, or the one that it wraps; `None` if it's no tensor."""
     if as_view(node) is not None:
         return node
     inner = node.args[0] if isinstance(node, Object) and is_wrapper(node) else None

@@ -1,4 +1,4 @@
-"""The nodes that stand for a tensor: PyTorch's rebuild functions and storages, and what they say."""
+"""Views of storages: the nodes that stand for tensors, which are calls of PyTorch's rebuild functions."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Storage:
         key: Its name in the file.
         dtype: Dtype of its elements, or `None` if several share a byte.
         count: Number of elements; of bytes if several share one.
-        part: For a piece of the storage `key`, as PyTorch once wrote: its first element and its length.
+        part: First element and length of a piece of the storage `key`, as old versions of PyTorch wrote.
     """
 
     key: str
@@ -50,7 +50,7 @@ class Storage:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the whole storage, of which it may be a part."""
+        """Bytes of the whole storage, also if this is a part of it."""
         return self.count * self.item_size
 
 
@@ -66,10 +66,10 @@ class View:
 
 
 def as_storage(node: PersistentId) -> Storage | None:
-    """The storage that a persistent id stands for, or `None` if it's for something else.
+    """The storage that a persistent id stands for, `None` if it stands for another object.
 
     Raises:
-        FormatError: It's a storage, of a kind that isn't known or with senseless numbers.
+        FormatError: The storage is of an unknown kind, or its numbers can't be.
     """
     match node.id:
         case ("storage", Global(name=name), str(key), _, int(count)):
@@ -90,10 +90,10 @@ def as_storage(node: PersistentId) -> Storage | None:
 
 
 def as_view(node: Any) -> View | None:
-    """The tensor that a node stands for; `None` if it isn't one or isn't made of plain elements.
+    """The tensor that a node stands for; `None` if it's no tensor, or one whose elements aren't plain.
 
     Raises:
-        FormatError: It's a tensor, described wrongly.
+        FormatError: The tensor is described wrongly.
     """
     if isinstance(node, PersistentId):
         storage = as_storage(node)
@@ -128,7 +128,7 @@ def _view(args: tuple[Any, ...], dtype: Any) -> View | None:
 
 
 def _call_of(node: Object) -> tuple[str, tuple[Any, ...]]:
-    """The rebuild function's name and its arguments, seen through that for tensor subclasses."""
+    """Name and arguments of the rebuild function; of a tensor subclass, those of the tensor."""
     function, args = _name_of(node.callable), node.args
     if function in _FROM_TYPE and len(args) >= 3 and isinstance(args[2], tuple):
         return _name_of(args[0]), args[2]
@@ -142,7 +142,7 @@ def _name_of(function: Any) -> str:
 
 
 def is_wrapper(node: Any) -> bool:
-    """Whether a node only dresses up its first argument, so that they share a name; once is enough."""
+    """Whether a node wraps its first argument, so that they share a name; a wrapper of a wrapper doesn't."""
     return _is_wrapped(node) and not _is_wrapped(node.args[0])
 
 

@@ -1,4 +1,4 @@
-"""The directory of a zip archive: where its members' bytes and checksums are."""
+"""Zip archives: the positions of their members' bytes and checksums."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Member:
     """One member of an archive.
 
     Attributes:
-        name: Its name.
+        name: Its path.
         offset: Position of its bytes.
-        size: Size of them once expanded.
-        packed: Size of them in the archive.
-        method: `STORED`, `DEFLATED`, or one that isn't supported.
+        size: Size of the expanded bytes.
+        packed: Size of the bytes in the archive.
+        method: `STORED`, `DEFLATED`, or a method that isn't supported.
         crc: Position of its CRC-32 in the directory.
-        crcs: Positions of all its CRC-32s: that one, and those beside its bytes.
+        crcs: Positions of all its CRC-32s: in the directory, and next to its bytes.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Member:
 
 
 def directory_range(data: memoryview) -> tuple[int, int]:
-    """Where the central directory begins and ends.
+    """Start and end of the central directory.
 
     Raises:
         FormatError: The archive has no end record, or a wrong one.
@@ -119,7 +119,7 @@ def read_member(data: memoryview, member: Member, limit: int) -> bytes:
 
 
 def _member(data: memoryview, at: int, end: int, limit: int) -> tuple[Member, int]:
-    """The member whose directory entry is at `at`, and where the next entry is."""
+    """The member whose directory entry is at `at`, and the position of the next entry."""
     if at + ENTRY.size > end:
         raise FormatError("the zip archive's directory is cut off")
     entry = ENTRY.unpack_from(data, at)
@@ -141,14 +141,14 @@ def _member(data: memoryview, at: int, end: int, limit: int) -> tuple[Member, in
     if local_method != method or offset + packed > limit or (method == STORED and size != packed):
         raise FormatError("a member of the zip archive disagrees with its directory")
     crc = at + 16
-    beside = _descriptor(data, offset + packed) if local_flags & _WITH_DESCRIPTOR else local + 14
-    crcs = (crc, beside) if beside + 4 <= limit else (crc,)
+    local_crc = _descriptor(data, offset + packed) if local_flags & _WITH_DESCRIPTOR else local + 14
+    crcs = (crc, local_crc) if local_crc + 4 <= limit else (crc,)
     text = name.decode("utf-8", "backslashreplace")
     return Member(text, offset, size, packed, method, crc, crcs), following
 
 
 def _sizes_64(extra: bytes, *fields: int) -> list[int]:
-    """The fields, in this order, with those that didn't fit replaced from the 64-bit extra field."""
+    """The fields; one that didn't fit into 32 bits is replaced from the 64-bit extra field."""
     if _ABSENT_32 not in fields:
         return list(fields)
     at = 0

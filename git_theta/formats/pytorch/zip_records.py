@@ -15,10 +15,10 @@ MAX_PICKLE = 1 << 28
 
 
 def read_records(data: memoryview) -> tuple[list[Member], str, dict[str, Member]]:
-    """The members of an archive, its folder, and the members in it by the rest of their names.
+    """The members of an archive, their folder, and the members in that folder by the rest of their names.
 
     Raises:
-        FormatError: It's damaged or isn't PyTorch's.
+        FormatError: The archive is damaged or isn't PyTorch's.
     """
     found = zip_members(data)
     folder = found[0].name.partition("/")[0] if found else ""

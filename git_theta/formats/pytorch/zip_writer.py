@@ -26,7 +26,7 @@ from git_theta.formats.pytorch.zip_structs import (
     LOCATOR_64_MAGIC,
 )
 
-#: A name and its bytes, or the storage that they're of.
+#: The name of a record, and its bytes or its storage.
 Record = tuple[str, bytes | Slot]
 
 
@@ -34,13 +34,13 @@ _UTF_8, _DESCRIBED = 1 << 11, 1 << 3
 _MANY_16, _MANY_32 = 0xFFFF, 0xFFFFFFFF
 _MAX_NAME = 1 << 12
 
-#: PyTorch fills up with these, in an extra field of its own.
+#: Id of the extra field in which PyTorch pads up to the alignment, and the byte that it pads with.
 _FIELD, _FILLER = b"FB", b"Z"
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a record is: its header, its bytes and its descriptor."""
+    """A record and the positions of its header and its bytes."""
 
     name: bytes
     header: int
@@ -63,7 +63,7 @@ class _Place:
 
     @property
     def wide_field(self) -> bytes:
-        """The 64-bit extra field: only those numbers that don't fit elsewhere."""
+        """The 64-bit extra field: the numbers that don't fit into 32 bits."""
         if not self.is_wide:
             return b""
         sizes = (self.size, self.size) if self.size >= _MANY_32 else ()
@@ -72,12 +72,12 @@ class _Place:
 
 
 def write_archive(folder: str, records: Sequence[Record], alignment: int) -> memoryview:
-    """A file of these records. The bytes and checksums of storages that are tensors' are missing.
+    """A file of these records, without the values of tensors and the checksums of their storages.
 
     Args:
-        folder: What their names begin with.
-        records: In the order in which they're written.
-        alignment: What positions of their bytes are multiples of.
+        folder: The folder of all records.
+        records: Records in the order of the file.
+        alignment: A divisor of the positions of all records' bytes.
 
     Raises:
         ComposeError: A name is too long, or there's no room.

@@ -1,4 +1,4 @@
-"""What `torch.save` and `torch.jit.save` write since PyTorch 1.6: a zip archive of storages and a pickle."""
+"""The format of `torch.save` and `torch.jit.save` since PyTorch 1.6: a zip of storages and a pickle."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PyTorchZip:
 def _views(
     data: memoryview, records: Mapping[str, Member], folder: str, prefix: str, used: set[str]
 ) -> Iterator[Found]:
-    """The views of one pickle and their storages, which are in the folder of its name."""
+    """The views of one pickle, and the ranges of their storages, which are in the folder of its name."""
     if f"{folder}.pkl" not in records:
         return
     tree = read_pickle(read_member(data, records[f"{folder}.pkl"], MAX_PICKLE)).root
@@ -91,7 +91,8 @@ def _checksums(found: list[Member], used: set[str], identity: Member | None) -> 
     checksums = [crc for member in found if member.name in used for crc in _crcs(member)]
     if used and identity is not None and identity.method == STORED and identity.size == _ID_SIZE:
         earlier = found[: found.index(identity)]
-        fields = tuple((member.crc, 4) for member in earlier if member.size)  # it skips empty ones
+        # PyTorch leaves empty records out of the id.
+        fields = tuple((member.crc, 4) for member in earlier if member.size)
         half = WIDTHS["torch-serialization-id"]
         checksums.append(Checksum("torch-serialization-id", identity.offset + _ID_SIZE - half, fields))
         checksums += _crcs(identity)

@@ -13,7 +13,7 @@ from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
 
-#: In which order the format's own library writes tensors: by dtype, then by name.
+#: The order in which the format's own library writes tensors: by dtype, then by name.
 _DTYPES = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16")
 _BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
 _RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
@@ -56,7 +56,7 @@ def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str
         side = given[rule.choose(f"{METADATA}/{key}", _value(old, key), texts)]
         if side and key in side:
             merged[key] = side[key]
-    # It may be there and empty.
+    # Metadata may be there and empty.
     there = given[trivial_merge(old is None, [side is None for side in given]) or 0]
     return merged if merged or there is not None else None
 
@@ -66,7 +66,7 @@ def _value(metadata: Mapping[str, Any] | None, key: str) -> str | None:
 
 
 def _described(name: str, spec: TensorSpec, base: Header, sides: Sequence[Header]) -> dict[str, Any]:
-    """What a header says of a tensor, from the first side that has it with this spec."""
+    """A tensor's entry in a header, from the first side that has the tensor with this spec."""
     for header in (*sides, base):
         entry = header.get(name)
         if entry and (entry["dtype"], entry["shape"]) == (spec.dtype, list(spec.shape)):
@@ -95,7 +95,7 @@ def _library_key(name: str, entry: Mapping[str, Any]) -> tuple[int, bytes]:
 
 
 def _text(header: Header) -> bytes:
-    """The header as bytes, filled up so that the tensors are aligned."""
+    """The header as bytes, with spaces at its end so that the tensors are aligned to 8 bytes."""
     try:
         text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:
