@@ -1,4 +1,4 @@
-"""Persistence: something that may fail, tried as often as it's worth it."""
+"""Retries: a request is repeated, with growing delays, for as long as another attempt may succeed."""
 
 from __future__ import annotations
 
@@ -15,43 +15,39 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How hard to try.
+    """Limits of retries.
 
     Attributes:
-        threads: Objects transferred at once, at most.
-        first: Objects transferred at once as long as that's fast.
-        tries: How often something is tried that fails without any progress.
-        delay: Seconds before the second try; doubled for each further one.
-        longest: Seconds that the delay grows to at most.
-        patience: Seconds that a remote may ask to wait for; if it asks for more, that's a failure.
+        tries: The most attempts in a row that make no progress.
+        delay: Seconds before the second attempt; doubled for each further one.
+        max_delay: The longest delay in seconds.
+        max_wait: The most seconds that a remote may ask to wait for; more is a failure.
     """
 
-    threads: int = 8
-    first: int = 3
     tries: int = 8
     delay: float = 0.1
-    longest: float = 30.0
-    patience: float = 300.0
+    max_delay: float = 30.0
+    max_wait: float = 300.0
 
 
 def with_retries(
     attempt: Callable[[], _Result],
-    pace: RetryPolicy,
+    policy: RetryPolicy,
     wait: Callable[[float], object] = time.sleep,
-    kept: Callable[[], int] = lambda: 0,
+    progress: Callable[[], int] = lambda: 0,
 ) -> _Result:
-    """The result of something that may fail.
+    """The result of the first attempt that succeeds.
 
     Args:
-        attempt: Does it.
-        pace: How hard to try.
-        wait: Called with seconds to wait between two tries; it may raise to give up.
-        kept: How much earlier tries have done for good.
+        attempt: Called for each attempt.
+        policy: Limits of retries.
+        wait: Called with the seconds to wait before another attempt; it may raise to give up.
+        progress: Gives a number that grows with what attempts have achieved for good, such as bytes on disk.
 
     Raises:
-        TransferError: Trying again doesn't help, or has been done often enough.
+        TransferError: The attempts failed, and another isn't worth it.
     """
-    failures, reached = 0, kept()
+    failures, reached = 0, progress()
     while True:
         try:
             return attempt()
@@ -59,19 +55,19 @@ def with_retries(
             failure = error
         except (ConnectionError, TimeoutError) as error:
             failure = TransferError(f"the connection broke: {error.strerror or error}", retry=True)
-        # Whoever gets on, however slowly, may go on for as long as it takes.
-        if kept() > reached:
-            failures, reached = 0, kept()
+        # However slow, attempts that make progress go on.
+        if progress() > reached:
+            failures, reached = 0, progress()
         failures += 1
-        most = min(pace.tries, failure.tries or pace.tries)
-        if not (failure.retry or failure.renew) or failures >= most:
+        tries = min(policy.tries, failure.tries or policy.tries)
+        if not (failure.retry or failure.renew) or failures >= tries:
             raise failure
-        wait(_delay(failure, failures, pace))
+        wait(_delay(failure, failures, policy))
 
 
-def _delay(failure: TransferError, failures: int, pace: RetryPolicy) -> float:
+def _delay(failure: TransferError, failures: int, policy: RetryPolicy) -> float:
     if failure.after is not None:
-        if failure.after > pace.patience:
+        if failure.after > policy.max_wait:
             raise TransferError(
                 f"{failure.message}; it asks to wait for {failure.after:.0f} seconds",
                 failure.hint or "try again later: what has been transferred isn't transferred again",
@@ -79,5 +75,5 @@ def _delay(failure: TransferError, failures: int, pace: RetryPolicy) -> float:
         return max(0.0, failure.after)
     if failure.renew and failures == 1:
         return 0.0
-    delay = min(pace.longest, pace.delay * 2.0 ** (failures - 1))
+    delay = min(policy.max_delay, policy.delay * 2.0 ** (failures - 1))
     return delay * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, keeps no secret

@@ -1,4 +1,4 @@
-"""A crew: threads that transfer objects one by one, each as often as it's worth trying."""
+"""A pool of threads that transfer objects, with retries and a report of progress."""
 
 from __future__ import annotations
 
@@ -18,29 +18,35 @@ from git_theta.store.retry import RetryPolicy, with_retries
 _Transfer = TypeVar("_Transfer")
 _Result = TypeVar("_Result")
 
-#: Seconds that threads are given to stop by themselves; one that waits for the network is left behind.
-_FAREWELL_SECONDS = 1.0
+#: The most objects that are transferred at once.
+MAX_THREADS = 8
 
-#: Objects that wait for a thread.
-_WAITING = 8
+#: Objects that are transferred at once while that is fast enough.
+FIRST_THREADS = 3
 
-#: Seconds between looks at how it goes.
-_LOOK_SECONDS = 0.1
-
-#: Bytes a second that need no more threads: they'd only get in each other's way.
+#: Bytes a second at which more threads would only get in each other's way.
 _FAST = 150e6
+
+#: Seconds that threads are given to stop; one that waits for the network is left behind.
+_STOP_SECONDS = 1.0
+
+#: The most objects that wait for a thread: few, as a server's permission to transfer them expires.
+_MAX_QUEUED = 8
+
+#: Seconds between checks whether another thread would help.
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """What a transfer did.
+    """The result of a transfer of many objects.
 
     Attributes:
-        count: Objects that were sent or fetched.
+        count: Objects that were uploaded or downloaded.
         present: Objects that were there already.
-        bytes: Bytes that went over the line, more than once where something was tried again.
-        failed: Why objects weren't transferred, by name.
-        seconds: How long it took.
+        bytes: Bytes that were transferred, counted again where something was repeated.
+        failed: Errors of objects that weren't transferred, by name.
+        seconds: Duration.
     """
 
     count: int
@@ -56,215 +62,230 @@ class _Stopped(Exception):
 
 @dataclass(slots=True)
 class Meter:
-    """Keeps the report of one object right, whatever is tried again."""
+    """Progress of one object, correct whatever is repeated.
+
+    Attributes:
+        report: Called with how many bytes fewer remain; negative after a failed attempt.
+        transferred: Called with bytes that were transferred; may raise to stop.
+        wait: Called with seconds to wait; may raise to stop.
+        position: Bytes that needn't be transferred any more.
+    """
 
     report: Advance
-    moved: Callable[[int], None]
+    transferred: Callable[[int], None]
     wait: Callable[[float], None]
-    shown: int = 0
+    position: int = 0
 
     def advance(self, count: int) -> None:
-        """Tell that bytes went over the line."""
-        self.moved(count)
-        self.at(self.shown + count)
+        """Count transferred bytes."""
+        self.transferred(count)
+        self.move_to(self.position + count)
 
-    def at(self, position: int) -> None:
-        """Tell how many bytes of the object needn't be transferred any more."""
-        if position != self.shown:
-            self.report(position - self.shown)
-            self.shown = position
+    def move_to(self, position: int) -> None:
+        """Set how many bytes of the object needn't be transferred any more."""
+        if position != self.position:
+            self.report(position - self.position)
+            self.position = position
 
 
 @dataclass(slots=True)
 class TransferPool(Generic[_Transfer]):
-    """Threads that transfer objects.
+    """Threads that transfer objects one by one.
 
     Attributes:
-        ask: How to transfer these objects; those that aren't in the result are `absent`.
-        carry: Transfers one.
-        kept: How many bytes of an object earlier tries have transferred for good.
-        absent: What's wrong if the remote has no action for an object; `None`: nothing.
-        report: As for `push`.
-        pace: How hard to try.
+        ask: `uploads` or `downloads` of a remote: how to transfer each of some objects, by name.
+        transfer: Transfers one object.
+        bytes_kept: Gives how many bytes of an object earlier attempts have transferred for good.
+        missing: The error for an object that isn't in the result of `ask`; `None` if nothing is wrong then.
+        report: Called from any thread with how many bytes fewer remain.
+        policy: Limits of retries.
+        max_threads: The most objects to transfer at once.
     """
 
     ask: Callable[[Sequence[RemoteObject]], Mapping[str, _Transfer]]
-    carry: Callable[[RemoteObject, _Transfer, Meter], None]
-    kept: Callable[[RemoteObject], int]
-    absent: Callable[[RemoteObject], ThetaError | None]
+    transfer: Callable[[RemoteObject, _Transfer, Meter], None]
+    bytes_kept: Callable[[RemoteObject], int]
+    missing: Callable[[RemoteObject], ThetaError | None]
     report: Advance
-    pace: RetryPolicy
-    _workers: list[Thread] = field(default_factory=list)
-    #: Short, so that an action is asked for soon before it's used.
-    _queue: Queue[tuple[RemoteObject, _Transfer] | None] = field(default_factory=lambda: Queue(_WAITING))
+    policy: RetryPolicy
+    max_threads: int = MAX_THREADS
+    _threads: list[Thread] = field(default_factory=list)
+    _queue: Queue[tuple[RemoteObject, _Transfer] | None] = field(default_factory=lambda: Queue(_MAX_QUEUED))
     _began: float = 0.0
-    _looked: float = 0.0
-    _most: int = 1
+    _polled: float = 0.0
     _stop: Event = field(default_factory=Event)
-    _turn: Lock = field(default_factory=Lock)
+    _lock: Lock = field(default_factory=Lock)
     _failed: dict[str, ThetaError] = field(default_factory=dict)
     _fatal: BaseException | None = None
     _count: int = 0
     _present: int = 0
     _bytes: int = 0
 
-    def run(self, objects: Sequence[RemoteObject], batch: int, present: int = 0) -> Transferred:
-        """Transfer objects.
+    def run(self, objects: Sequence[RemoteObject], batch_size: int, present: int = 0) -> Transferred:
+        """Transfer objects. To be called once.
 
         Args:
-            objects: What to transfer.
-            batch: For how many to ask at once.
-            present: How many others were there already.
+            objects: The objects.
+            batch_size: The most objects to ask for at once.
+            present: Number of other objects that were there already.
 
         Raises:
             TransferError: The remote can't be reached, or refuses altogether.
         """
         unique = list({wanted.oid: wanted for wanted in objects}.values())
         self._present = present
-        self._began = self._looked = time.monotonic()
-        self._most = min(self.pace.threads, len(unique))
-        trouble: TransferError | None = None
+        self._began = self._polled = time.monotonic()
+        self.max_threads = min(self.max_threads, len(unique))
+        refusal: TransferError | None = None
         try:
-            while len(self._workers) < min(self.pace.first, self._most):
-                self._hire()
+            while len(self._threads) < min(FIRST_THREADS, self.max_threads):
+                self._start_thread()
             try:
-                self._hand_out(unique, batch)
+                self._enqueue_all(unique, batch_size)
             except TransferError as error:
-                trouble = error
+                refusal = error
             except _Stopped:
                 pass
-            self._end()
+            self._finish()
         except BaseException:
-            self._dismiss()
-            for worker in self._workers:
-                worker.join(_FAREWELL_SECONDS / self._most)
+            self._cancel()
+            for thread in self._threads:
+                thread.join(_STOP_SECONDS / self.max_threads)
             raise
-        if grave := self._fatal or trouble:
-            raise grave
+        if failure := self._fatal or refusal:
+            raise failure
         seconds = time.monotonic() - self._began
         return Transferred(self._count, self._present, self._bytes, dict(self._failed), seconds)
 
-    def _hire(self) -> None:
-        worker = Thread(target=self._work, daemon=True)
-        worker.start()
-        self._workers.append(worker)
+    # The thread that calls `run`.
 
-    def _look(self) -> None:
-        """Now and then, hire another if that may help: a slow line, or a server that takes its time."""
-        now = time.monotonic()
-        if now - self._looked < _LOOK_SECONDS:
-            return
-        self._looked = now
-        if len(self._workers) < self._most and self._bytes < _FAST * (now - self._began):
-            self._hire()
-
-    def _hand_out(self, objects: Sequence[RemoteObject], batch: int) -> None:
-        for some in batches(objects, batch):
-            self._check()
-            actions = self._persist(partial(self.ask, some), _nothing)
-            for wanted in some:
-                action = actions.get(wanted.oid)
-                if action is None:
-                    self._no_action(wanted, self._meter())
+    def _enqueue_all(self, objects: Sequence[RemoteObject], batch_size: int) -> None:
+        for batch in batches(objects, batch_size):
+            self._raise_if_stopped()
+            transfers = self._retrying(partial(self.ask, batch), _no_progress)
+            for wanted in batch:
+                transfer = transfers.get(wanted.oid)
+                if transfer is None:
+                    self._count_untransferred(wanted, self._meter())
                 else:
-                    self._queue_up((wanted, action))
+                    self._enqueue((wanted, transfer))
 
-    def _queue_up(self, task: tuple[RemoteObject, _Transfer] | None) -> None:
+    def _enqueue(self, task: tuple[RemoteObject, _Transfer] | None) -> None:
         while True:
             # Many small objects may be waiting although none waits for long.
             if self._queue.full():
-                self._look()
+                self._start_helpful_thread()
             with suppress(Full):
-                self._queue.put(task, timeout=_LOOK_SECONDS)
+                self._queue.put(task, timeout=_POLL_SECONDS)
                 return
 
-    def _end(self) -> None:
-        """Wait until everything is done."""
-        self._queue_up(None)
-        while alive := [worker for worker in self._workers if worker.is_alive()]:
-            alive[0].join(_LOOK_SECONDS)
+    def _finish(self) -> None:
+        """Wait until every object in the queue is transferred or has failed."""
+        self._enqueue(None)
+        while alive := [thread for thread in self._threads if thread.is_alive()]:
+            alive[0].join(_POLL_SECONDS)
             if self._queue.qsize() > 1:
-                self._look()
+                self._start_helpful_thread()
 
-    def _dismiss(self) -> None:
-        """Have everybody stop, also those who wait for work."""
+    def _cancel(self) -> None:
+        """Stop all threads, including those that wait for the queue."""
         self._stop.set()
         with suppress(Empty):
             while True:
                 self._queue.get_nowait()
         self._queue.put(None)
 
+    def _start_thread(self) -> None:
+        thread = Thread(target=self._work, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def _start_helpful_thread(self) -> None:
+        """Start another thread, now and then, while the transfer is slow: a slow line, or a slow server."""
+        now = time.monotonic()
+        if now - self._polled < _POLL_SECONDS:
+            return
+        self._polled = now
+        if len(self._threads) < self.max_threads and self._bytes < _FAST * (now - self._began):
+            self._start_thread()
+
+    # The threads of the pool.
+
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:
-            # After a stop the queue is still emptied, so that no one waits to fill it.
+            # After a stop, the queue is still emptied, so that nothing waits to fill it.
             if self._stop.is_set():
                 continue
-            wanted, action = task
+            wanted, transfer = task
             try:
-                self._transfer(wanted, action)
+                self._transfer_one(wanted, transfer)
             except _Stopped:
                 pass
             except ThetaError as error:
-                with self._turn:
+                with self._lock:
                     self._failed[wanted.oid] = error
             except BaseException as error:
                 self._fatal = self._fatal or error
                 self._stop.set()
-        # It's for the others, too.
+        # The end of the queue is for the other threads, too.
         self._queue.put(None)
 
-    def _transfer(self, wanted: RemoteObject, first: _Transfer) -> None:
+    def _transfer_one(self, wanted: RemoteObject, first: _Transfer) -> None:
         meter = self._meter()
-        action: _Transfer | None = first
+        transfer: _Transfer | None = first
 
         def attempt() -> bool:
-            nonlocal action
-            action = action or self.ask([wanted]).get(wanted.oid)
-            if action is None:
+            """Whether the object was transferred; `False` if the remote has no transfer for it any more."""
+            nonlocal transfer
+            transfer = transfer or self.ask([wanted]).get(wanted.oid)
+            if transfer is None:
                 return False
             try:
-                self.carry(wanted, action, meter)
+                self.transfer(wanted, transfer, meter)
             except TransferError as error:
                 if error.renew:
-                    action = None
+                    transfer = None
                 raise
             return True
 
-        if self._persist(attempt, lambda: self.kept(wanted)):
-            with self._turn:
+        if self._retrying(attempt, lambda: self.bytes_kept(wanted)):
+            with self._lock:
                 self._count += 1
         else:
-            self._no_action(wanted, meter)
+            self._count_untransferred(wanted, meter)
 
-    def _no_action(self, wanted: RemoteObject, meter: Meter) -> None:
-        trouble = self.absent(wanted)
-        with self._turn:
-            if trouble:
-                self._failed[wanted.oid] = trouble
+    # Both.
+
+    def _count_untransferred(self, wanted: RemoteObject, meter: Meter) -> None:
+        """Count an object that needs no transfer, or that the remote lacks."""
+        error = self.missing(wanted)
+        with self._lock:
+            if error:
+                self._failed[wanted.oid] = error
             else:
                 self._present += 1
-        if not trouble:
-            meter.at(wanted.size or 0)
+        if not error:
+            meter.move_to(wanted.size or 0)
 
-    def _persist(self, attempt: Callable[[], _Result], kept: Callable[[], int]) -> _Result:
-        return with_retries(attempt, self.pace, self._wait, kept)
+    def _retrying(self, attempt: Callable[[], _Result], progress: Callable[[], int]) -> _Result:
+        return with_retries(attempt, self.policy, self._wait, progress)
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise _Stopped
 
-    def _check(self) -> None:
+    def _raise_if_stopped(self) -> None:
         if self._stop.is_set():
             raise _Stopped
 
     def _meter(self) -> Meter:
-        return Meter(self.report, self._moved, self._wait)
+        return Meter(self.report, self._count_bytes, self._wait)
 
-    def _moved(self, count: int) -> None:
-        self._check()
-        with self._turn:
+    def _count_bytes(self, count: int) -> None:
+        self._raise_if_stopped()
+        with self._lock:
             self._bytes += count
 
 
-def _nothing() -> int:
+def _no_progress() -> int:
     return 0

@@ -81,7 +81,7 @@ class ValueCache:
         return data if digest(data) == key else None
 
     def _has_room(self, nbytes: int) -> bool:
-        """Whether a value has room, which is then counted. Other processes' values are counted once."""
+        """Whether there's room for a value, whose size is counted then. Older values are counted once."""
         with self._lock:
             if self._used is None:
                 self._used = self._clear()

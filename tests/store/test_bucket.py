@@ -111,6 +111,6 @@ def test_without_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "git-theta[buckets]" in caught.value.hint
 
 
-def test_a_url_that_is_none() -> None:
+def test_an_invalid_url() -> None:
     with pytest.raises(TransferError, match="can't be used"):
         BucketRemote("s3://", {})

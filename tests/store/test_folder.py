@@ -34,7 +34,7 @@ def permissions(path: Path) -> int:
     return path.stat().st_mode & 0o7777
 
 
-def test_it_is_laid_out_as_a_store(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
+def test_objects_are_laid_out_as_in_a_store(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
     upload_bytes(remote, tmp_path, b"x")
     store = LocalStore(folder)
     store.verify(object_of(b"x").oid)
@@ -49,7 +49,7 @@ def send_from_store(remote: FolderRemote, store: LocalStore, data: bytes) -> str
     return oid
 
 
-def test_it_links_on_the_same_file_system(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
+def test_objects_are_linked_on_one_file_system(remote: FolderRemote, folder: Path, tmp_path: Path) -> None:
     store = LocalStore(tmp_path / "here")
     oid = send_from_store(remote, store, b"x")
     assert os.path.samefile(store.path(oid), folder / object_path(oid))

@@ -51,7 +51,7 @@ def shells() -> list[str]:
 
 
 def pretend(folder: Path, script: str) -> list[str]:
-    """A command for SSH that runs a shell script here instead; `$1` is what's to be run."""
+    """A command in place of SSH that runs a shell script here; its `$1` is the command for the host."""
     path = folder / "pretend-ssh"
     path.write_text(f"#!/bin/sh\nshift\n{script}\n")
     path.chmod(0o755)
@@ -100,7 +100,7 @@ def files(bare: Path) -> list[Path]:
     return [path for path in (bare / "theta").rglob("*") if path.is_file()]
 
 
-def test_it_is_laid_out_as_a_store(bare: Path, tmp_path: Path) -> None:
+def test_objects_are_laid_out_as_in_a_store(bare: Path, tmp_path: Path) -> None:
     with here(tmp_path, bare) as remote:
         upload_bytes(remote, tmp_path, b"x")
     store = LocalStore(bare / "theta")
@@ -148,7 +148,7 @@ def test_paths_are_not_run(tmp_path: Path, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "a\nb", "a\0b"])
-def test_paths_that_can_not_be(path: str) -> None:
+def test_invalid_paths(path: str) -> None:
     with pytest.raises(TransferError, match="isn't a path"):
         SshRemote(["ssh"], "host", None, path)
 

@@ -20,7 +20,9 @@ import pytest
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Advance, Download, RemoteObject, TransferError, Upload
-from git_theta.store.transfer import RetryPolicy, fetch, push
+from git_theta.store.retry import RetryPolicy
+from git_theta.store.transfer import fetch, push
+from git_theta.store.transfer_pool import FIRST_THREADS
 
 QUICK = RetryPolicy(delay=0.0)
 
@@ -37,7 +39,7 @@ def wanted(*objects: bytes) -> list[RemoteObject]:
 
 @dataclass
 class Fake:
-    """A remote in memory. `fault` is called with an object and the number of the try, and may raise."""
+    """A remote in memory. `fault` is called with an object and the number of the attempt, and may raise."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     fault: Fault = lambda oid, attempt: None
@@ -45,7 +47,7 @@ class Fake:
     tries: Counter[str] = field(default_factory=Counter)
     starts: list[int] = field(default_factory=list)
     piece: int = 10
-    #: Objects whose transfer is cut after so many bytes; once each.
+    #: Objects → the byte after which their transfer is cut, once.
     cut: dict[str, int] = field(default_factory=dict)
     url: str = "fake://remote"
     batch_size: int = 3
@@ -123,19 +125,19 @@ def test_nothing_to_do(store: LocalStore) -> None:
 
 
 def test_an_unknown_size(store: LocalStore) -> None:
-    assert fetch(Fake().having(A), [RemoteObject(name(A), None)], store, pace=QUICK).count == 1
+    assert fetch(Fake().having(A), [RemoteObject(name(A), None)], store, policy=QUICK).count == 1
     store.verify(name(A))
 
 
-def test_what_the_remote_lacks_is_a_failure(store: LocalStore) -> None:
-    done = fetch(Fake().having(A), wanted(A, B), store, pace=QUICK)
+def test_an_object_that_the_remote_lacks_is_a_failure(store: LocalStore) -> None:
+    done = fetch(Fake().having(A), wanted(A, B), store, policy=QUICK)
     assert done.count == 1
     assert str(done.failed[name(B)]) == f"object {name(B)} isn't at fake://remote"
 
 
-def test_what_the_store_lacks_is_a_failure(store: LocalStore) -> None:
+def test_an_object_that_the_store_lacks_is_a_failure(store: LocalStore) -> None:
     store.put([A])
-    done = push(Fake(), wanted(A, B), store, pace=QUICK)
+    done = push(Fake(), wanted(A, B), store, policy=QUICK)
     assert done.count == 1
     assert isinstance(done.failed[name(B)], MissingObjectError)
 
@@ -143,7 +145,7 @@ def test_what_the_store_lacks_is_a_failure(store: LocalStore) -> None:
 def test_neighbours_objects_are_pushed(store: LocalStore, tmp_path: Path) -> None:
     store.put([A])
     remote = Fake()
-    assert push(remote, wanted(A), LocalStore(tmp_path / "other", (store.root,)), pace=QUICK).count == 1
+    assert push(remote, wanted(A), LocalStore(tmp_path / "other", (store.root,)), policy=QUICK).count == 1
     assert remote.objects == {name(A): A}
 
 
@@ -158,7 +160,7 @@ def test_passing_failures_are_tried_again(store: LocalStore, tmp_path: Path) -> 
     assert push(remote, wanted(A), store, shown.append, QUICK).failed == {}
     assert (remote.tries[name(A)], sum(shown)) == (3, 100)
     remote.tries.clear()
-    assert fetch(remote, wanted(A), LocalStore(tmp_path / "other"), pace=QUICK).failed == {}
+    assert fetch(remote, wanted(A), LocalStore(tmp_path / "other"), policy=QUICK).failed == {}
 
 
 @pytest.mark.parametrize(("retry", "tries"), [(False, 1), (True, QUICK.tries)])
@@ -168,7 +170,7 @@ def test_others_are_transferred_when_one_fails(store: LocalStore, retry: bool, t
             raise TransferError("no", retry=retry)
 
     remote = Fake(fault=fault).having(A, B, C, D)
-    done = fetch(remote, wanted(A, B, C, D), store, pace=QUICK)
+    done = fetch(remote, wanted(A, B, C, D), store, policy=QUICK)
     assert done.count == 3
     assert {oid: error.message for oid, error in done.failed.items()} == {name(B): "no"}
     assert remote.tries[name(B)] == tries
@@ -188,14 +190,14 @@ def test_more_threads_where_many_objects_take_a_while_each(store: LocalStore) ->
     for data in objects:
         store.put([data])
     assert push(Fake(fault=slow), wanted(*objects), store).count == 60
-    assert len(threads) > RetryPolicy().first
+    assert len(threads) > FIRST_THREADS
 
 
 def test_a_wait_that_is_too_long_is_a_failure(store: LocalStore) -> None:
     def fault(oid: str, attempt: int) -> None:
         raise TransferError("busy", retry=True, after=86400.0)
 
-    done = fetch(Fake(fault=fault).having(A), wanted(A), store, pace=QUICK)
+    done = fetch(Fake(fault=fault).having(A), wanted(A), store, policy=QUICK)
     assert "wait for 86400 seconds" in str(done.failed[name(A)])
 
 
@@ -205,7 +207,7 @@ def test_an_expired_action_is_asked_for_again(store: LocalStore) -> None:
             raise TransferError("expired", renew=True)
 
     remote = Fake(fault=fault).having(A)
-    assert fetch(remote, wanted(A), store, pace=QUICK).count == 1
+    assert fetch(remote, wanted(A), store, policy=QUICK).count == 1
     assert remote.asked == [[name(A)], [name(A)]]
 
 
@@ -225,23 +227,23 @@ def test_progress_gives_more_tries(store: LocalStore) -> None:
             remote.cut[oid] = 10 * attempt
 
     remote.fault = fault
-    assert fetch(remote, wanted(A), store, pace=RetryPolicy(tries=2, delay=0.0)).count == 1
+    assert fetch(remote, wanted(A), store, policy=RetryPolicy(tries=2, delay=0.0)).count == 1
     assert remote.starts == list(range(0, 100, 10))
 
 
 def test_a_failed_download_goes_on_in_a_later_fetch(store: LocalStore) -> None:
     remote = Fake(cut={name(A): 50}).having(A)
     once = RetryPolicy(tries=1, delay=0.0)
-    done = fetch(remote, wanted(A), store, pace=once)
+    done = fetch(remote, wanted(A), store, policy=once)
     assert "Connection reset by peer" in str(done.failed[name(A)])
     assert left(store) == [name(A)]
-    assert fetch(remote, wanted(A), store, pace=once).bytes == 50
+    assert fetch(remote, wanted(A), store, policy=once).bytes == 50
     assert left(store) == []
 
 
 def test_a_wrong_object_never_enters_the_store(store: LocalStore) -> None:
     remote = Fake({name(A): B})
-    done = fetch(remote, wanted(A), store, pace=QUICK)
+    done = fetch(remote, wanted(A), store, policy=QUICK)
     error = done.failed[name(A)]
     assert isinstance(error, CorruptError)
     assert name(A) in str(error)
@@ -255,13 +257,13 @@ def test_a_wrong_object_never_enters_the_store(store: LocalStore) -> None:
 def test_a_bad_beginning_is_fetched_again(store: LocalStore, partial: bytes) -> None:
     store.incoming.mkdir(parents=True)
     (store.incoming / name(A)).write_bytes(partial)
-    assert fetch(Fake().having(A), wanted(A), store, pace=QUICK).failed == {}
+    assert fetch(Fake().having(A), wanted(A), store, policy=QUICK).failed == {}
     store.verify(name(A))
     assert left(store) == []
 
 
 def test_too_short_an_object(store: LocalStore) -> None:
-    done = fetch(Fake({name(A): A[:60]}), wanted(A), store, pace=QUICK)
+    done = fetch(Fake({name(A): A[:60]}), wanted(A), store, policy=QUICK)
     assert "only 60 of the 100 bytes" in str(done.failed[name(A)])
 
 
@@ -275,7 +277,8 @@ def test_a_full_disk_stops_everything(store: LocalStore) -> None:
             Fake(fault=fault).having(A, B, C, D),
             wanted(A, B, C, D),
             store,
-            pace=RetryPolicy(threads=1, delay=0.0),
+            policy=RetryPolicy(delay=0.0),
+            max_threads=1,
         )
     assert [oid for oid, _ in store.list()] == [name(A)]
 
@@ -288,7 +291,7 @@ def test_a_remote_that_refuses(store: LocalStore) -> None:
             return super().downloads(objects)
 
     with pytest.raises(TransferError, match="closed"):
-        fetch(Closed().having(A, B, C, D), wanted(A, B, C, D), store, pace=QUICK)
+        fetch(Closed().having(A, B, C, D), wanted(A, B, C, D), store, policy=QUICK)
     assert {oid for oid, _ in store.list()} == {name(A), name(B), name(C)}
 
 
@@ -299,7 +302,7 @@ def test_no_thread_stays_when_asking_fails(store: LocalStore) -> None:
     remote, before = Fake(), threading.enumerate()
     remote.downloads = refuse  # type: ignore[method-assign]
     with pytest.raises(ThetaError):
-        fetch(remote, wanted(A, B), store, pace=QUICK)
+        fetch(remote, wanted(A, B), store, policy=QUICK)
     assert threading.enumerate() == before
 
 
@@ -308,7 +311,7 @@ def test_two_fetches_at_once_write_one_file(store: LocalStore) -> None:
     remote = Fake(piece=1000).having(data)
     results = []
     threads = [
-        threading.Thread(target=lambda: results.append(fetch(remote, wanted(data), store, pace=QUICK)))
+        threading.Thread(target=lambda: results.append(fetch(remote, wanted(data), store, policy=QUICK)))
         for _ in range(4)
     ]
     for thread in threads:
@@ -366,6 +369,6 @@ def test_a_stopped_process_leaves_what_it_has(store: LocalStore, then: str, sent
     assert process.returncode == -sent
     assert sent is signal.SIGKILL or "KeyboardInterrupt" in said
     remote = Fake().having(A)
-    assert fetch(remote, wanted(A), store, pace=QUICK).bytes == 50
+    assert fetch(remote, wanted(A), store, policy=QUICK).bytes == 50
     assert remote.starts == [50]
     store.verify(name(A))

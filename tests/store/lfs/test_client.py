@@ -19,8 +19,9 @@ from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.lfs.endpoint import Endpoint
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject, TransferError
+from git_theta.store.retry import RetryPolicy
 from git_theta.store.ssh_address import SshAddress
-from git_theta.store.transfer import RetryPolicy, fetch, push
+from git_theta.store.transfer import fetch, push
 from tests.helpers.lfs_server import Answer, Request, Server, serving
 
 QUICK = RetryPolicy(delay=0.0, tries=4)
@@ -89,7 +90,7 @@ def empty(tmp_path: Path) -> LocalStore:
 
 
 def test_push_and_fetch(server: Server, store: LocalStore, empty: LocalStore) -> None:
-    done = push(remote(server), wanted(A, B), store, pace=QUICK)
+    done = push(remote(server), wanted(A, B), store, policy=QUICK)
     assert (done.count, done.bytes, done.failed) == (2, len(A) + len(B), {})
     assert server.objects == {name(A): A, name(B): B}
     request = server.of("POST /lfs")[0]
@@ -97,14 +98,14 @@ def test_push_and_fetch(server: Server, store: LocalStore, empty: LocalStore) ->
     assert json.loads(request.body)["ref"] == {"name": "refs/heads/main"}
     assert {request.headers["x-key"] for request in server.of("PUT")} == {"k"}
     assert len(server.of("POST /verify")) == 2
-    assert push(remote(server), wanted(A, B), store, pace=QUICK).present == 2
-    done = fetch(remote(server), wanted(A, B), empty, pace=QUICK)
+    assert push(remote(server), wanted(A, B), store, policy=QUICK).present == 2
+    done = fetch(remote(server), wanted(A, B), empty, policy=QUICK)
     assert (done.count, done.failed) == (2, {})
     assert sorted(empty.list()) == sorted(store.list())
 
 
 def test_what_the_server_lacks(server: Server, empty: LocalStore) -> None:
-    done = fetch(remote(server), wanted(A), empty, pace=QUICK)
+    done = fetch(remote(server), wanted(A), empty, policy=QUICK)
     assert "isn't at http://127.0.0.1" in str(done.failed[name(A)])
 
 
@@ -116,11 +117,11 @@ def test_errors_of_one_object(server: Server, store: LocalStore, empty: LocalSto
             entry["error"] = {"code": code, "message": "because\x1b[31m"}
 
     server.edit = edit
-    done = push(remote(server), wanted(A, B), store, pace=QUICK)
+    done = push(remote(server), wanted(A, B), store, policy=QUICK)
     assert done.count == 1
     assert f"(HTTP {code}): because [31m" in str(done.failed[name(A)])
     server.objects[name(A)] = A
-    done = fetch(remote(server), wanted(A, B), empty, pace=QUICK)
+    done = fetch(remote(server), wanted(A, B), empty, policy=QUICK)
     assert list(done.failed) == [name(A)]
 
 
@@ -140,11 +141,11 @@ def test_passing_failures(
     server: Server, store: LocalStore, empty: LocalStore, line: str, fault: Answer
 ) -> None:
     server.faults = {line: [fault]}
-    assert push(remote(server), wanted(A), store, pace=QUICK).failed == {}
+    assert push(remote(server), wanted(A), store, policy=QUICK).failed == {}
     assert server.objects == {name(A): A}
     # When only the confirmation fails, the object isn't sent again.
     assert len(server.of("PUT")) == (2 if line == "PUT" else 1)
-    assert fetch(remote(server), wanted(A), empty, pace=QUICK).failed == {}
+    assert fetch(remote(server), wanted(A), empty, policy=QUICK).failed == {}
     assert server.faults == {line: []}
 
 
@@ -168,7 +169,7 @@ def test_retry_after_is_told(server: Server) -> None:
 def test_what_to_do(server: Server, store: LocalStore, status: int, said: str) -> None:
     server.faults = {"POST /lfs": [Answer(status, body=b"<html>")]}
     with pytest.raises(TransferError, match=rf"\(HTTP {status}\)\nhint: .*{said}"):
-        push(remote(server), wanted(A), store, pace=QUICK)
+        push(remote(server), wanted(A), store, policy=QUICK)
     assert len(server.requests) == 1
 
 
@@ -205,7 +206,7 @@ def test_objects_that_were_not_asked_for_are_ignored(server: Server) -> None:
 
 def test_an_object_without_an_answer_is_not_there(server: Server, store: LocalStore) -> None:
     server.faults = {"POST /lfs": [Answer(200, body=b'{"objects": []}')]}
-    done = push(remote(server), wanted(A), store, pace=QUICK)
+    done = push(remote(server), wanted(A), store, policy=QUICK)
     assert "didn't answer for object" in str(done.failed[name(A)])
 
 
@@ -213,7 +214,7 @@ def test_an_object_without_an_answer_is_not_there(server: Server, store: LocalSt
 def test_a_cut_download_goes_on(server: Server, empty: LocalStore, ranges: bool) -> None:
     server.objects, server.ranges = {name(A): A}, ranges
     server.faults = {"GET": [Answer(200, body=A, cut=300_000)]}
-    done = fetch(remote(server), wanted(A), empty, pace=QUICK)
+    done = fetch(remote(server), wanted(A), empty, policy=QUICK)
     assert done.failed == {}
     assert done.bytes == len(A) + (0 if ranges else 300_000)
     assert [request.headers.get("range") for request in server.of("GET")] == [None, "bytes=300000-"]
@@ -234,14 +235,14 @@ def test_ranges_that_are_not_what_was_asked_for(server: Server, empty: LocalStor
     empty.incoming.mkdir(parents=True)
     (empty.incoming / name(A)).write_bytes(A[:1000])
     server.faults = {"GET": [fault]}
-    assert fetch(remote(server), wanted(A), empty, pace=QUICK).failed == {}
+    assert fetch(remote(server), wanted(A), empty, policy=QUICK).failed == {}
     assert [request.headers.get("range") for request in server.of("GET")] == ["bytes=1000-", None]
     empty.verify(name(A))
 
 
 def test_wrong_bytes(server: Server, empty: LocalStore) -> None:
     server.objects = {name(A): A[:-1] + b"x", name(B): B + b"x"}
-    done = fetch(remote(server), wanted(A, B), empty, pace=QUICK)
+    done = fetch(remote(server), wanted(A, B), empty, policy=QUICK)
     assert "another SHA-256" in str(done.failed[name(A)])
     assert "1001 bytes, not 1000" in str(done.failed[name(B)])
     assert list(empty.list()) == []
@@ -250,13 +251,13 @@ def test_wrong_bytes(server: Server, empty: LocalStore) -> None:
 def test_answers_without_an_end(server: Server, store: LocalStore, empty: LocalStore) -> None:
     server.objects = {name(A): A}
     server.faults = {"GET": [Answer(200, body=A, endless=True)]}
-    done = fetch(remote(server), wanted(A), empty, pace=QUICK)
+    done = fetch(remote(server), wanted(A), empty, policy=QUICK)
     assert "it's longer" in str(done.failed[name(A)])
     server.faults = {"POST /lfs": [Answer(403, body=B, endless=True)]}
     with pytest.raises(TransferError, match="HTTP 403"):
-        push(remote(server), wanted(A), store, pace=QUICK)
+        push(remote(server), wanted(A), store, policy=QUICK)
     server.faults, server.verify = {"PUT": [Answer(200, body=B, endless=True)]}, False
-    assert push(remote(server), wanted(B), store, pace=QUICK).failed == {}
+    assert push(remote(server), wanted(B), store, policy=QUICK).failed == {}
 
 
 def test_a_request_that_has_none_of_the_objects(server: Server, empty: LocalStore) -> None:
@@ -273,20 +274,20 @@ def test_a_damaged_object_is_not_sent(server: Server, store: LocalStore) -> None
     path = store.path(name(A))
     path.chmod(0o644)
     path.write_bytes(A[:-1] + b"x")
-    done = push(remote(server), wanted(A), store, pace=QUICK)
+    done = push(remote(server), wanted(A), store, policy=QUICK)
     assert "damaged here" in str(done.failed[name(A)])
     assert server.objects == {}
 
 
 def test_an_upload_that_is_redirected_by_303_may_not_have_arrived(server: Server, store: LocalStore) -> None:
     server.faults = {"PUT": [Answer(303, {"Location": "/elsewhere"})] * 9}
-    assert "303" in str(push(remote(server), wanted(A), store, pace=QUICK).failed[name(A)])
+    assert "303" in str(push(remote(server), wanted(A), store, policy=QUICK).failed[name(A)])
 
 
 def test_a_password_from_the_helper(server: Server, store: LocalStore) -> None:
     server.password = basic("me", "right")
     wallet = Wallet([Credential("me", "wrong"), Credential("me", "right")])
-    assert push(remote(server, wallet), wanted(A, B), store, pace=QUICK).failed == {}
+    assert push(remote(server, wallet), wanted(A, B), store, policy=QUICK).failed == {}
     assert wallet.log == ["fill", "reject wrong", "fill", "approve right"]
 
 
@@ -295,7 +296,7 @@ def test_no_password(server: Server, store: LocalStore) -> None:
     wallet = Wallet([Credential("me", word) for word in "abcdef"])
     for given, log in ((None, []), (wallet, ["fill", "reject a", "fill", "reject b", "fill", "reject c"])):
         with pytest.raises(TransferError, match=r"who are you\?\nhint: .*credential helper"):
-            push(remote(server, given), wanted(A), store, pace=QUICK)
+            push(remote(server, given), wanted(A), store, policy=QUICK)
         assert given is None or given.log == log
 
 
@@ -304,7 +305,7 @@ def test_a_password_in_the_url(server: Server, store: LocalStore) -> None:
     url = server.url.replace("://", "://me:p%20w@") + "/lfs"
     made = LfsRemote(Endpoint(url), {}, None, {})
     assert made.url == f"{server.url}/lfs"
-    assert push(made, wanted(A), store, pace=QUICK).failed == {}
+    assert push(made, wanted(A), store, policy=QUICK).failed == {}
 
 
 def test_a_header_from_settings(server: Server, elsewhere: Server, store: LocalStore) -> None:
@@ -314,7 +315,7 @@ def test_a_header_from_settings(server: Server, elsewhere: Server, store: LocalS
     )
     server.verify = False
     made = remote(server, http__extraheader="Authorization: Bearer t")
-    assert push(made, wanted(A), store, pace=QUICK).failed == {}
+    assert push(made, wanted(A), store, policy=QUICK).failed == {}
     assert "authorization" not in elsewhere.of("PUT")[0].headers
     assert elsewhere.objects == {name(A): A}
 
@@ -336,7 +337,7 @@ def test_passwords_stay_with_their_server(server: Server, elsewhere: Server, sto
     server.edit, server.verify = edit, False
     server.faults = {f"PUT /store/{name(B)}": [redirect]}
     wallet = Wallet([Credential("me", "right")])
-    assert push(remote(server, wallet), wanted(A, B), store, pace=QUICK).failed == {}
+    assert push(remote(server, wallet), wanted(A, B), store, policy=QUICK).failed == {}
     assert elsewhere.objects == {name(A): A, name(B): B}
     assert not any("authorization" in request.headers for request in elsewhere.requests)
     assert [request.headers.get("x-key") for request in elsewhere.of(f"PUT /store/{name(B)}")] == [None]
@@ -346,9 +347,9 @@ def test_redirects(server: Server, store: LocalStore, empty: LocalStore) -> None
     for line, target in (("POST /lfs", "/lfs/objects/batch"), ("PUT", f"/store/{name(A)}")):
         server.faults = {line: [Answer(308, {"Location": target})]}
         server.objects.clear()
-        assert push(remote(server), wanted(A), store, pace=QUICK).failed == {}
+        assert push(remote(server), wanted(A), store, policy=QUICK).failed == {}
     server.faults = {"GET": [Answer(302, {"Location": f"{server.url}/store/{name(A)}"})]}
-    assert fetch(remote(server), wanted(A), empty, pace=QUICK).failed == {}
+    assert fetch(remote(server), wanted(A), empty, policy=QUICK).failed == {}
 
 
 @pytest.mark.parametrize("target", ["/lfs/objects/batch", "file:///etc/passwd", "http://host:port/"])
@@ -382,7 +383,7 @@ def test_a_token_that_the_server_says_has_expired(server: Server, store: LocalSt
     tokens = iter("ab")
     server.edit = lambda entry: entry["actions"]["upload"].update(header={"Authorization": next(tokens)})
     server.faults = {"PUT": [Answer(401)]}
-    assert push(remote(server), wanted(A), store, pace=QUICK).failed == {}
+    assert push(remote(server), wanted(A), store, policy=QUICK).failed == {}
     assert [request.headers["authorization"] for request in server.of("PUT")] == ["a", "b"]
 
 
@@ -398,7 +399,7 @@ def test_access_by_ssh(server: Server, store: LocalStore, tmp_path: Path) -> Non
     program.chmod(0o755)
     endpoint = Endpoint("https://unused.invalid/lfs", SshAddress("git@host", None, "a"))
     made = LfsRemote(endpoint, {"core.sshcommand": str(program)}, None, {"PATH": "/usr/bin:/bin"})
-    assert push(made, wanted(A), store, pace=QUICK).failed == {}
+    assert push(made, wanted(A), store, policy=QUICK).failed == {}
     server.password = "other"
     with pytest.raises(TransferError, match="401"):
         made.uploads(wanted(B))
@@ -448,12 +449,12 @@ def test_certificates(store: LocalStore, tmp_path: Path) -> None:
         for settings in ({"http.sslcainfo": str(certificate)}, {"http.sslverify": "false"}):
             server.objects.clear()
             made = LfsRemote(Endpoint(f"{server.url}/lfs"), settings, None, {})
-            assert push(made, wanted(A, B), store, pace=QUICK).failed == {}
+            assert push(made, wanted(A, B), store, policy=QUICK).failed == {}
 
 
 def test_a_connection_is_used_again(server: Server, store: LocalStore) -> None:
     made = remote(server)
     for _ in range(3):
-        assert push(made, wanted(A), store, pace=QUICK).failed == {}
+        assert push(made, wanted(A), store, policy=QUICK).failed == {}
     pools = list(made._web._pools.values())
     assert [pool.connection_from_url(server.url).num_connections for pool in pools] == [1]

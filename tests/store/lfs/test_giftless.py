@@ -13,7 +13,8 @@ from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.lfs.endpoint import Endpoint
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject, TransferError
-from git_theta.store.transfer import RetryPolicy, fetch, push
+from git_theta.store.retry import RetryPolicy
+from git_theta.store.transfer import fetch, push
 from tests.helpers import git_host
 
 pytestmark = [
@@ -37,7 +38,7 @@ def test_push_and_fetch(url: str, tmp_path: Path) -> None:
     assert push(LfsRemote(Endpoint(url), {}, None, {}), wanted, store).present == 23
     other.incoming.mkdir(parents=True)
     (other.incoming / wanted[2].oid).write_bytes(objects[2][: 1 << 20])
-    done = fetch(LfsRemote(Endpoint(url), {}, None, {}), wanted, other, pace=RetryPolicy(delay=0.0))
+    done = fetch(LfsRemote(Endpoint(url), {}, None, {}), wanted, other, policy=RetryPolicy(delay=0.0))
     assert (done.count, done.failed) == (23, {})
     assert sorted(other.list()) == sorted(store.list())
 
