@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 _ALIGNMENT = 8
 
 
-def save(path: Path, params: Mapping[str, Array]) -> None:
-    """Write the arrays in the order of the mapping."""
+def save_params(path: Path, params: Mapping[str, Array]) -> None:
+    """Write float32 arrays in the order of the mapping."""
     header: dict[str, object] = {"__metadata__": {"format": "np"}}
     end = 0
     for name, value in params.items():
@@ -29,8 +29,8 @@ def save(path: Path, params: Mapping[str, Array]) -> None:
             file.write(value.astype("<f4", order="C").tobytes())
 
 
-def load(path: Path) -> dict[str, Array]:
-    """Read a file that `save` wrote.
+def load_params(path: Path) -> dict[str, Array]:
+    """Read a file that `save_params` wrote.
 
     Raises:
         ValueError: The file is cut short.

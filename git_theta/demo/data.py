@@ -1,4 +1,4 @@
-"""The handwritten digits that come with the package, and a few variations of them."""
+"""The handwritten digits in the package, and variations of them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def load_digits(seed: int = 0) -> tuple[Digits, Digits]:
     return Digits(images[training], labels[training]), Digits(images[held_out], labels[held_out])
 
 
-def only(digits: Digits, labels: Sequence[int]) -> Digits:
-    """Those of the digits that have one of these labels."""
+def with_labels(digits: Digits, labels: Sequence[int]) -> Digits:
+    """The digits that have one of these labels."""
     import numpy as np
 
     chosen = np.isin(digits.labels, labels)
@@ -55,7 +55,7 @@ def shifted(digits: Digits) -> Digits:
     return Digits(images.reshape(-1, 64), digits.labels)
 
 
-def both(first: Digits, second: Digits) -> Digits:
+def concatenated(first: Digits, second: Digits) -> Digits:
     """The images of two sets."""
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Commands run for an audience: each is shown as it would be typed, with what it printed."""
+"""Commands that are shown as they would be typed, with their output."""
 
 from __future__ import annotations
 
@@ -20,48 +20,48 @@ _WIDTH = 110
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A repository and a screen.
+class DemoSession:
+    """A repository, and a console that shows the commands run in it.
 
     Attributes:
-        directory: Where commands run.
-        console: Where they're shown.
+        directory: The folder in which commands run.
+        console: The console that shows them.
     """
 
     directory: Path
     console: Console
 
     def say(self, text: str) -> None:
-        """A sentence between the commands."""
+        """Print a sentence between the commands."""
         self.console.print(text, style="bold", markup=False, highlight=False)
 
     def git(self, *arguments: str, lines: int = 12) -> None:
-        """Run git and show at most this many lines of what it prints; of 0, not even that there were more.
+        """Run git and show at most this many lines of its output; 0 hides the output.
 
         Raises:
-            GitError: It failed.
+            GitError: The command failed.
         """
         self._show("git", arguments, self._run("git", *arguments), lines)
 
     def theta(self, *arguments: str, lines: int = 12) -> None:
-        """Run `git theta`, with this very interpreter, and show it.
+        """Run `git theta` with this interpreter, and show its output.
 
         Raises:
-            GitError: It failed.
+            GitError: The command failed.
         """
         output = self._run(sys.executable, "-m", "git_theta", *arguments)
         self._show("git theta", arguments, output, lines)
 
     def ask(self, *arguments: str) -> str:
-        """What git answers, without showing it.
+        """The output of git, without showing it.
 
         Raises:
-            GitError: It failed.
+            GitError: The command failed.
         """
         return self._run("git", *arguments).strip()
 
     def has(self, setting: str) -> bool:
-        """Whether Git's configuration has a value for the setting."""
+        """Whether Git's configuration has a value for a setting."""
         done = subprocess.run(
             ["git", "config", setting],
             cwd=self.directory,
@@ -101,13 +101,13 @@ class Session:
 
 
 def _environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Without variables that point Git at another repository, and with plain output."""
-    kept = {key: value for key, value in environment.items() if key not in _ELSEWHERE}
+    """The environment without variables that point Git at another repository, and with plain output."""
+    kept = {key: value for key, value in environment.items() if key not in _REPOSITORY_VARIABLES}
     return kept | {"NO_COLOR": "1", "COLUMNS": str(_WIDTH), "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C.UTF-8"}
 
 
-#: What `git rev-parse --local-env-vars` lists, as far as it changes where Git works.
-_ELSEWHERE = frozenset(
+#: The variables of `git rev-parse --local-env-vars` that change which repository Git uses.
+_REPOSITORY_VARIABLES = frozenset(
     {
         "GIT_DIR",
         "GIT_WORK_TREE",

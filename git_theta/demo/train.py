@@ -1,4 +1,4 @@
-"""A small digit classifier in plain numpy: real data, real training, the same bits for a seed.
+"""A small digit classifier in plain numpy: real data and training, the same bits for a seed.
 
 The model is a multi-layer perceptron over 8 by 8 images. Its parameters are a flat dictionary of
 named float32 arrays, as in any checkpoint: `layers.0.weight` of shape (64, 512) and so on.
@@ -62,12 +62,12 @@ def fine_tune(
     """Train further with Adam on shuffled mini-batches.
 
     Args:
-        params: Where to start; left as they are.
-        digits: What to learn.
+        params: The parameters to start from; they aren't changed.
+        digits: The training data.
         layers: The layers that train, negative ones counting from the output; `None` for all.
         epochs: Passes over the data.
         learning_rate: Adam's step size, decaying linearly to a tenth.
-        seed: Decides the order of the mini-batches.
+        seed: The seed of the order of mini-batches.
 
     Returns:
         New parameters; a frozen one is the same array as in `params`.

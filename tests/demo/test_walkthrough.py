@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from git_theta.demo.checkpoint import save
+from git_theta.demo.checkpoint import save_params
 from git_theta.demo.data import load_digits
 from git_theta.demo.train import initial
-from git_theta.demo.walkthrough import MODEL, begin, branch, check, commit, run, summarise
+from git_theta.demo.walkthrough import (
+    MODEL,
+    check_version,
+    commit_model,
+    run,
+    start_branch,
+    start_repository,
+    summarise,
+)
 from git_theta.errors import CorruptError, GitError, UsageError
 
 if TYPE_CHECKING:
@@ -38,7 +46,7 @@ def _printed(console: Console) -> str:
     return console.file.getvalue()
 
 
-def test_a_folder_with_something_in_it_is_refused(tmp_path: Path, console: Console) -> None:
+def test_a_folder_with_files_is_refused(tmp_path: Path, console: Console) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(UsageError, match="isn't an empty folder"):
         run(tmp_path, console)
@@ -48,44 +56,44 @@ def test_a_folder_with_something_in_it_is_refused(tmp_path: Path, console: Conso
 def test_a_file_is_refused(tmp_path: Path, console: Console) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="isn't an empty folder"):
-        begin(tmp_path / "file", console)
+        start_repository(tmp_path / "file", console)
 
 
 def test_versions_are_checked(tmp_path: Path, console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "elsewhere"))
     directory, held_out = tmp_path / "deep" / "demo", load_digits()[1]
-    session = begin(directory, console)
+    session = start_repository(directory, console)
     params = initial()
-    save(directory / MODEL, params)
-    first = commit(session, "main", "first", params, held_out)
-    branch(session, "other", "Another seed:")
+    save_params(directory / MODEL, params)
+    first = commit_model(session, "main", "first", params, held_out)
+    start_branch(session, "other", "Another seed:")
     other = initial(seed=1)
-    save(directory / MODEL, other)
-    second = commit(session, "other", "second", other, held_out)
+    save_params(directory / MODEL, other)
+    second = commit_model(session, "other", "second", other, held_out)
 
-    check(session, first)
-    check(session, second)
+    check_version(session, first)
+    check_version(session, second)
     summarise(session, [first, second])
     printed = _printed(console)
     assert "$ git theta track '*.safetensors'" in printed
     assert "2 versions of 2,636,704 bytes in all" in printed
 
     with pytest.raises(CorruptError, match="other bytes"):
-        check(session, replace(first, sha256=second.sha256))
+        check_version(session, replace(first, sha256=second.sha256))
     with pytest.raises(CorruptError, match="accuracy"):
-        check(session, replace(first, accuracy=1.0))
+        check_version(session, replace(first, accuracy=1.0))
     with pytest.raises(GitError, match="failed with exit code"):
         session.git("checkout", "--quiet", "nowhere")
 
 
 def test_the_settings_stay_in_the_repository(tmp_path: Path, console: Console) -> None:
-    begin(tmp_path / "demo", console)
+    start_repository(tmp_path / "demo", console)
     assert not (tmp_path / "home" / ".gitconfig").exists()
 
 
-def test_an_identity_that_exists_is_kept(tmp_path: Path, console: Console) -> None:
+def test_an_existing_identity_is_kept(tmp_path: Path, console: Console) -> None:
     (tmp_path / "home" / ".gitconfig").write_text("[user]\n\tname = Ada\n\temail = ada@example.org\n")
-    begin(tmp_path / "demo", console)
+    start_repository(tmp_path / "demo", console)
     author = subprocess.run(
         ["git", "log", "-1", "--format=%an <%ae>"],
         cwd=tmp_path / "demo",
@@ -96,7 +104,7 @@ def test_an_identity_that_exists_is_kept(tmp_path: Path, console: Console) -> No
     assert author.stdout == "Ada <ada@example.org>\n"
 
 
-def test_the_whole_walk(tmp_path: Path, console: Console) -> None:
+def test_the_whole_walkthrough(tmp_path: Path, console: Console) -> None:
     run(tmp_path / "demo", console)
     printed = _printed(console)
     assert printed.count("same bytes") == 10
