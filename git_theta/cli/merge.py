@@ -76,7 +76,7 @@ def command(
         rule=rule_of(strategy, settings, parameters),
         messages=messages,
         commit=not no_commit,
-        fast_forward=True if ff_only else False if no_ff else None,
+        fast_forward="only" if ff_only else "never" if no_ff else "allow",
         unrelated=unrelated,
         edit=not no_edit,
     )

@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from git_theta.git.merge.interactive import decide, only_conflict, painter
-from git_theta.git.merge.resolve import sides
+from git_theta.git.merge.conflict_versions import conflict_versions
+from git_theta.git.merge.interactive import coloured_output, only_conflict, resolve_interactively
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.tty import read_line
 from git_theta.git.repository.paths import path_from_top
@@ -39,6 +39,6 @@ def command(path: str | None) -> int:
     name = only_conflict(repository) if path is None else path_from_top(repository.git, path)
     repository = repository.at_top()
     with Workspace(repository) as workspace:
-        say = painter(repository, terminal=sys.stdout.isatty())
-        versions = sides(repository, workspace.cleaners, name)
-        return 0 if decide(workspace, versions, read_line, say) else 1
+        say = coloured_output(repository, terminal=sys.stdout.isatty())
+        versions = conflict_versions(repository, workspace.cleaners, name)
+        return 0 if resolve_interactively(workspace, versions, read_line, say) else 1

@@ -6,7 +6,8 @@ import click
 
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
-from git_theta.git.merge.resolve import resolve, sides, write_versions
+from git_theta.git.merge.conflict_versions import conflict_versions, write_versions
+from git_theta.git.merge.resolve import resolve
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import path_from_top
 from git_theta.git.repository.repository import Repository
@@ -59,15 +60,15 @@ def command(
     path = path_from_top(git, model)
     repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
-        found = sides(repository, workspace.cleaners, path)
+        found = conflict_versions(repository, workspace.cleaners, path)
         if versions:
             for name in write_versions(repository, workspace.known_files, found):
                 click.echo(f"Wrote {printable(name)}")
             click.echo(f"Overwrite {printable(path)} by your result, then: git add")
             return 0
         decisions = [rule] if rule else []
-        rules, otherwise = (decisions, []) if parameters else ([], decisions)
-        merged = resolve(workspace, found, rules, otherwise)
+        rules, fallback = (decisions, []) if parameters else ([], decisions)
+        merged = resolve(workspace, found, rules, fallback)
     if merged.manifest is not None:
         click.echo(f"{printable(path)}: {summary(merged)}")
         click.echo("Written and staged.")

@@ -65,7 +65,7 @@ class Combiner:
             CorruptError: An input is damaged.
         """
         strategy = strategies.registry().get(rule.strategy)
-        options = parse(strategy, _of_changed_sides(rule, plan.changed, len(plan.sides)))
+        options = parse(strategy, dict(rule.of_sides(plan.changed, len(plan.sides)).options))
         spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.changed)
         values = [self._bytes_of(entry) for entry in inputs]
         versions = ParameterInputs(
@@ -123,12 +123,3 @@ class Combiner:
         if mapped is not None:
             return lambda _nbytes: iter((mapped,))
         return lambda _nbytes: read_value(entry, self.store)
-
-
-def _of_changed_sides(rule: MergeRule, changed: Sequence[int], sides: int) -> dict[str, str]:
-    """A rule's options; of each list with one element for each side, the elements of the changed sides."""
-    options = {}
-    for key, text in rule.options:
-        words = text.split(",")
-        options[key] = ",".join(words[i] for i in changed) if len(words) == sides else text
-    return options

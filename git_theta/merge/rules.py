@@ -1,29 +1,28 @@
-"""Rules: which strategy merges which parameters of which files. The last rule that matches counts."""
+"""Merge rules: which strategy merges which parameters of which files. The last rule that matches counts."""
 
 from __future__ import annotations
 
 import math
 import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from git_theta.errors import UsageError
-from git_theta.model.parameter_names import matches
 
 _EVERY = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
 class MergeRule:
-    """A strategy, and what it's for.
+    """A strategy, and the parameters and files that it merges.
 
     Attributes:
-        strategy: Its name.
-        options: Its options as texts, sorted by name.
-        parameters: Globs of parameters' names; `*` also matches `/`.
+        strategy: Name of the strategy.
+        options: Options of the strategy as texts, sorted by name.
+        parameters: Globs of names of parameters; `*` also matches `/`.
         paths: Globs of files; one without `/` is for the last part of a path.
     """
 
@@ -33,15 +32,30 @@ class MergeRule:
     paths: tuple[str, ...] = _EVERY
 
     def is_for(self, name: str) -> bool:
-        """Whether it's for a parameter of that name."""
-        return matches(name, self.parameters)
+        """Whether the rule is for a parameter of that name."""
+        return any(fnmatchcase(name, glob) for glob in self.parameters)
 
     def is_for_path(self, path: str) -> bool:
-        """Whether it's for a file at that path from the top of the work tree."""
+        """Whether the rule is for a file at that path from the top of the work tree."""
         return any(
             fnmatchcase(path if "/" in glob else path.rpartition("/")[2], glob.removeprefix("/"))
             for glob in self.paths
         )
+
+    def of_sides(self, indices: Sequence[int], count: int) -> MergeRule:
+        """The rule for some of the sides.
+
+        Of each option that lists one element for each side, the elements of these sides are kept.
+
+        Args:
+            indices: The sides to keep, ascending.
+            count: The number of all sides.
+        """
+        options = []
+        for key, text in self.options:
+            words = text.split(",")
+            options.append((key, ",".join(words[i] for i in indices) if len(words) == count else text))
+        return replace(self, options=tuple(options))
 
     def __str__(self) -> str:
         """The text that `parse` reads."""
@@ -51,7 +65,7 @@ class MergeRule:
         return shlex.join(words)
 
 
-#: What holds where nothing else is said.
+#: The rule for parameters that no other rule is for.
 DEFAULT = MergeRule("average")
 
 
@@ -60,33 +74,40 @@ class MergeRules:
     """Rules in order; a later one takes precedence.
 
     Attributes:
-        rules: For parameters that are merged.
-        otherwise: For what would be in conflict by those.
+        rules: Rules for all parameters that several sides changed.
+        fallback: Rules for parameters that are in conflict by `rules`.
     """
 
     rules: tuple[MergeRule, ...] = ()
-    otherwise: tuple[MergeRule, ...] = ()
+    fallback: tuple[MergeRule, ...] = ()
 
     def to_try(self, name: str) -> Iterator[MergeRule]:
-        """The rules for a parameter: one, and maybe another one where that leads to a conflict."""
+        """The rule for a parameter, then the rules to try if it leads to a conflict."""
         yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), DEFAULT)
-        yield from (rule for rule in reversed(self.otherwise) if rule.is_for(name))
+        yield from (rule for rule in reversed(self.fallback) if rule.is_for(name))
 
-    def of(self, path: str) -> MergeRules:
-        """Those for one file."""
-        rules, otherwise = (
-            tuple(rule for rule in some if rule.is_for_path(path)) for some in (self.rules, self.otherwise)
+    def of_path(self, path: str) -> MergeRules:
+        """The rules for one file."""
+        rules, fallback = (
+            tuple(rule for rule in some if rule.is_for_path(path)) for some in (self.rules, self.fallback)
         )
-        return MergeRules(rules, otherwise)
+        return MergeRules(rules, fallback)
+
+    def of_sides(self, indices: Sequence[int], count: int) -> MergeRules:
+        """The rules for some of the sides; see `MergeRule.of_sides`."""
+        rules, fallback = (
+            tuple(rule.of_sides(indices, count) for rule in some) for some in (self.rules, self.fallback)
+        )
+        return MergeRules(rules, fallback)
 
 
 def parse(text: str) -> MergeRule:
     """A rule from one line: `STRATEGY [OPTION=VALUE]… [parameters=GLOB]… [path=GLOB]…`.
 
-    Words are as in a shell, so that a glob may have spaces in quotes.
+    Words are as in a shell, so that a quoted glob may have spaces.
 
     Raises:
-        UsageError: It isn't one.
+        UsageError: The text isn't a rule.
     """
     try:
         strategy, *words = shlex.split(text)
@@ -112,7 +133,7 @@ def parse_lines(text: str) -> tuple[MergeRule, ...]:
     """Rules with `;` or line ends between them.
 
     Raises:
-        UsageError: One isn't a rule.
+        UsageError: A line isn't a rule.
     """
     lines = (line.strip() for line in text.replace(";", "\n").split("\n"))
     return tuple(parse(line) for line in lines if line)
@@ -122,11 +143,11 @@ def parse_toml(data: bytes, where: str) -> tuple[MergeRule, ...]:
     """The rules of a `.theta/config.toml`: its `[[merge]]` tables, in order.
 
     Args:
-        data: The file.
-        where: What to call it in errors.
+        data: Content of the file.
+        where: Name of the file in errors.
 
     Raises:
-        UsageError: It isn't valid.
+        UsageError: The file isn't valid TOML, or a table isn't a rule.
     """
     try:
         tables = tomllib.loads(data.decode("utf-8")).get("merge", [])

@@ -58,7 +58,7 @@ class Backend(Protocol):
         """The bytes of a parameter in any version, or in the last preview."""
         ...
 
-    def others(self) -> Mapping[str, str]:
+    def scalar_conflicts(self) -> Mapping[str, str]:
         """What both sides did to values that aren't parameters, by name."""
         ...
 
@@ -78,7 +78,7 @@ class Backend(Protocol):
         """
         ...
 
-    def remember(self, rules: Sequence[MergeRule], place: str) -> str:
+    def save_rules(self, rules: Sequence[MergeRule], place: str) -> str:
         """Keep rules for later merges of this file; returns what to tell the user.
 
         Raises:

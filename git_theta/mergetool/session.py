@@ -51,7 +51,7 @@ class Session:
         self._state = State()
         self._plan = backend.plan(())
         self._overview = overview(self._plan)
-        self._others = backend.others()
+        self._others = backend.scalar_conflicts()
         self._stats: dict[int, ChangeStats | str] = {}
 
     @property
@@ -209,7 +209,7 @@ class Session:
             return
         if answer not in self._backend.places:
             raise UsageError(f"{answer!r} isn't one of {', '.join(self._backend.places)}; nothing is written")
-        self._tell(self._backend.remember(rules, answer))
+        self._tell(self._backend.save_rules(rules, answer))
 
     def _write(self) -> None:
         left = self._plan.conflicts

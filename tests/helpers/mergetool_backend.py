@@ -54,7 +54,7 @@ class Backend:
         self.read.append(entry.name)
         yield memoryview(self._values[entry.digest])
 
-    def others(self) -> Mapping[str, str]:
+    def scalar_conflicts(self) -> Mapping[str, str]:
         return {conflict.name: "1 -> ours 2, theirs 3" for conflict in self.conflicts}
 
     def preview(self, rules: Sequence[MergeRule]) -> Preview:
@@ -65,7 +65,7 @@ class Backend:
             raise ThetaError("the disk is full", "make room")
         return "done"
 
-    def remember(self, rules: Sequence[MergeRule], place: str) -> str:
+    def save_rules(self, rules: Sequence[MergeRule], place: str) -> str:
         self.kept.append((place, tuple(rules)))
         return "kept"
 

@@ -101,7 +101,7 @@ def test_a_last_resort_is_only_for_conflicts() -> None:
     rules = MergeRules((), (MergeRule("theirs"),))
     assert outcome(base, ours, theirs, rules=rules, name="w") == DEFAULT
     assert outcome(base, ours, theirs, rules=rules, name="i") == Taken(
-        theirs.by_name["i"], 1, rules.otherwise[0]
+        theirs.by_name["i"], 1, rules.fallback[0]
     )
 
 

@@ -74,8 +74,16 @@ def test_the_last_that_matches_counts_then_the_others() -> None:
     assert list(MergeRules((second,)).to_try("b")) == [DEFAULT]
     assert list(MergeRules((second,), (first, third)).to_try("ab")) == [second, third, first]
     there = MergeRules((MergeRule("ours", paths=("x.pt",)), first), (MergeRule("ties", paths=("y.pt",)),))
-    assert there.of("x.pt") == MergeRules(there.rules)
-    assert there.of("y.pt") == MergeRules((first,), there.otherwise)
+    assert there.of_path("x.pt") == MergeRules(there.rules)
+    assert there.of_path("y.pt") == MergeRules((first,), there.fallback)
+
+
+def test_lists_with_an_element_for_each_side_are_cut_to_some_sides() -> None:
+    rule = MergeRule("linear", (("density", "0.5"), ("files", "a,b,c"), ("weights", "1,2,3")))
+    cut = MergeRule("linear", (("density", "0.5"), ("files", "a,c"), ("weights", "1,3")))
+    assert rule.of_sides([0, 2], 3) == cut
+    assert rule.of_sides([0, 1], 2) == rule
+    assert MergeRules((rule,), (rule,)).of_sides([0, 2], 3) == MergeRules((cut,), (cut,))
 
 
 def test_toml() -> None:

@@ -95,10 +95,10 @@ def _ask(
     theirs: Manifest,
     rules: MergeRules,
 ) -> MergeRules | None:
-    """See `git_theta.git.merge.interactive.ask`, which needs modules that few merges need."""
-    from git_theta.git.merge.interactive import ask
+    """As `ask_for_rules`, whose modules few merges need."""
+    from git_theta.git.merge.interactive import ask_for_rules
 
-    return ask(workspace, path, base, ours, theirs, rules)
+    return ask_for_rules(workspace, path, base, ours, theirs, rules)
 
 
 def _record_conflicts(

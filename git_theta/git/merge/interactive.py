@@ -1,4 +1,4 @@
-"""The merge tool in a repository: which file, what to write, and asking in the middle of a `git merge`."""
+"""The merge tool on a terminal: for a file in conflict, or asked in the middle of a `git merge`."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from git_theta.errors import GitError
-from git_theta.git.merge.repository_backend import RepositoryBackend, failure, scratch
-from git_theta.git.merge.resolve import ConflictVersions, decided, resolve
+from git_theta.git.merge.conflict_versions import ConflictVersions
+from git_theta.git.merge.preview_store import preview_store
+from git_theta.git.merge.repository_backend import RepositoryBackend, conflict_error
+from git_theta.git.merge.resolve import resolve, rules_of_conflict
 from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.tty import on_terminal, read_line, show
-from git_theta.git.repository import conflict_records
+from git_theta.git.repository.conflict_records import read_record, remove_record, write_record
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.rules import MergeRule, MergeRules
@@ -22,14 +24,12 @@ from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
 from git_theta.report.merge_summary import summary
 
-__all__ = ["ask", "decide", "only_conflict", "painter"]
-
 
 def only_conflict(repository: Repository) -> str:
-    """The one tracked checkpoint in conflict, from the top of the work tree.
+    """The path of the only tracked checkpoint in conflict, from the top of the work tree.
 
     Raises:
-        GitError: There's none, or there are several.
+        GitError: No checkpoint is in conflict, or several are.
     """
     git = repository.git
     listed = git.run("ls-files", "-u", "-z", "--full-name", ":/").split(b"\0")
@@ -42,42 +42,43 @@ def only_conflict(repository: Repository) -> str:
     raise GitError(f"{len(found)} checkpoints are in conflict: {', '.join(found[:5])}", "name one of them")
 
 
-def decide(workspace: Workspace, versions: ConflictVersions, ask: Ask, say: Say) -> bool:
-    """Let the user decide about a file in conflict; returns whether it's written and staged.
+def resolve_interactively(workspace: Workspace, versions: ConflictVersions, ask: Ask, say: Say) -> bool:
+    """Let the user decide about a file in conflict.
 
     Args:
         workspace: The repository's parts, with Git at the top of the work tree.
-        versions: The file.
+        versions: The file in conflict.
         ask: Asks for a line.
         say: Shows lines.
 
-    Raises:
-        ThetaError: The file can't be looked at.
-    """
+    Returns:
+        Whether the file was written and staged.
 
-    def finish(rules: Sequence[MergeRule]) -> str:
-        before = conflict_records.read_record(workspace.repository, versions.path)
-        merged = resolve(workspace, versions, rules, ())
+    Raises:
+        ThetaError: A version of the file can't be read.
+    """
+    repository, path = workspace.repository, versions.path
+
+    def finish(choices: Sequence[MergeRule]) -> str:
+        before = read_record(repository, path)
+        merged = resolve(workspace, versions, choices)
         if merged.manifest is None:
-            # As long as the session goes on, its choices are nowhere else.
+            # The session goes on, and still has its choices: they don't belong into the record.
             if before:
-                conflict_records.write_record(workspace.repository, before)
+                write_record(repository, before)
             else:
-                conflict_records.remove_record(workspace.repository, versions.path)
-            raise failure(merged)
+                remove_record(repository, path)
+            raise conflict_error(merged)
         return f"{summary(merged)}\nWritten and staged."
 
-    rules = decided(workspace.repository, versions, (), ())
-    places = {**IN_FILE, **IN_GIT}
-    with scratch(workspace.repository.store) as store:
-        sides = (versions.ours, versions.theirs)
-        backend = RepositoryBackend(
-            workspace, store, versions.path, versions.base, sides, rules, places, finish
-        )
+    rules = rules_of_conflict(repository, versions)
+    sides, places = (versions.ours, versions.theirs), {**IN_FILE, **IN_GIT}
+    with preview_store(repository.store) as store:
+        backend = RepositoryBackend(workspace, store, path, versions.base, sides, rules, places, finish)
         return Session(backend, ask, say).run() is not None
 
 
-def ask(
+def ask_for_rules(
     workspace: Workspace,
     path: str,
     base: Manifest | None,
@@ -85,31 +86,32 @@ def ask(
     theirs: Manifest,
     rules: MergeRules,
 ) -> MergeRules | None:
-    """Ask the user, in the middle of a git command, how to merge a file.
+    """Ask the user on the terminal, in the middle of a git command, how to merge a file.
 
     Args:
         workspace: The repository's parts, with Git at the top of the work tree.
-        path: The file, from there.
+        path: Path of the file, from the top.
         base: The merge base; `None` if there's none.
         ours: Our version.
         theirs: Their version.
-        rules: What holds if nothing is chosen.
+        rules: The rules that apply if nothing is chosen.
 
     Returns:
-        Rules to merge by: those given if there's no terminal, or nothing to decide; `None` if the user quits.
+        The rules with the user's choices: just `rules` without a terminal, or if there's nothing to decide.
+        `None` if the user quits.
     """
-    with on_terminal() as there:
-        if not there:
+    with on_terminal() as has_terminal:
+        if not has_terminal:
             return rules
-        with scratch(workspace.repository.store) as store:
+        with preview_store(workspace.repository.store) as store:
             backend = RepositoryBackend(workspace, store, path, base, (ours, theirs), rules, IN_GIT)
-            session = Session(backend, read_line, painter(workspace.repository, terminal=True))
+            session = Session(backend, read_line, coloured_output(workspace.repository, terminal=True))
             chosen = session.run() if session.undecided else ()
     return None if chosen is None else replace(rules, rules=(*rules.rules, *chosen))
 
 
-def painter(repository: Repository, *, terminal: bool) -> Say:
-    """Shows lines on stdout, in the colours that Git is set to on a terminal."""
+def coloured_output(repository: Repository, *, terminal: bool) -> Say:
+    """A function that prints lines to stdout, on a terminal in the colours of Git's settings."""
     colours = palette(repository.git, terminal=terminal)
 
     def say(lines: Sequence[Line]) -> None:

@@ -1,4 +1,4 @@
-"""Merging commits by Git, two by two, without a work tree and without an index."""
+"""Merge commits by Git, two by two, without a work tree and without an index."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _HELPER = "helper of git theta merge"
 
 
 def check_version(git: Git) -> None:
-    """Check that Git can do it.
+    """Check that this Git can merge trees.
 
     Raises:
-        GitError: It's too old.
+        GitError: Git is too old.
     """
     said = git.line("--version")
     found = re.search(r"(\d+)\.(\d+)", said)
@@ -37,12 +37,12 @@ def check_version(git: Git) -> None:
 
 
 def with_files(git: Git, commit: str, files: Mapping[str, tuple[str, str]]) -> str:
-    """A commit on top of another one that has some files differently.
+    """A commit on top of another one that replaces some files.
 
     Args:
         git: Git in the repository.
-        commit: The other one; also the result if there are no such files.
-        files: Path → mode and blob.
+        commit: The other commit; also the result if no file is replaced.
+        files: Path → new mode and blob.
     """
     if not files:
         return commit
@@ -58,7 +58,7 @@ def with_files(git: Git, commit: str, files: Mapping[str, tuple[str, str]]) -> s
 def merge_trees(git: Git, commits: Sequence[str], *, unrelated: bool) -> str:
     """The tree that Git merges commits to, the first two first.
 
-    Models must be merged already: one that Git would have to look into is a conflict.
+    Checkpoints must be merged already: it's a conflict if Git would have to look into one.
 
     Args:
         git: Git in the repository.
@@ -85,7 +85,7 @@ def commit_tree(git: Git, tree: str, parents: Sequence[str], message: str, *opti
 def _merge_two(git: Git, one: str, other: str, *, unrelated: bool) -> str:
     words = ["git", "-c", "merge.theta.driver=false", "merge-tree", "--write-tree", "-z", "--name-only"]
     words += ["--no-messages", *(["--allow-unrelated-histories"] if unrelated else []), one, other]
-    # The exit code says more than whether it worked.
+    # Exit code 1 is a conflict, and others are errors.
     done = subprocess.run(words, cwd=git.cwd, env={**os.environ, "LC_ALL": "C"}, capture_output=True)
     if done.returncode not in (0, 1):
         said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")

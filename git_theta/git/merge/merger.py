@@ -1,4 +1,4 @@
-"""What merges the versions of one file, as the settings and the file's attributes say."""
+"""The merger of one file: set up as the settings and the attributes of the file say."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from git_theta.merge.execute import Merger
 def merger_of(
     workspace: Workspace, path: str, advance: Callable[[int], object] = lambda _count: None
 ) -> Merger:
-    """What merges versions of the file at a path."""
+    """A merger for versions of the file at a path.
+
+    Args:
+        workspace: The repository's parts, with Git at the top of the work tree.
+        path: Path of the file, from the top.
+        advance: Called with the number of bytes of each combined parameter.
+    """
     repository = workspace.repository
     settings = repository.settings
     return Merger(

@@ -1,17 +1,15 @@
-"""The merge tool's desk: a file in conflict in this repository, or one that `git merge` asks about."""
+"""The merge tool's backend in a repository: for a file in conflict, or one that `git merge` asks about."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
 from git_theta.git.merge.merger import merger_of
-from git_theta.git.merge.save_rules import remember
+from git_theta.git.merge.preview_store import PreviewStore
+from git_theta.git.merge.save_rules import save_rules
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.merge_rules import check_rule
 from git_theta.git.worktree.workspace import Workspace
@@ -25,72 +23,23 @@ from git_theta.report.readers import StoredReader
 from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
 from git_theta.runtime.progress import progress
-from git_theta.store.local import LocalStore
 
 _OURS = MergeRule("ours")
 
 
-class PreviewStore(LocalStore):
-    """A store on top of another one, which is only read.
-
-    Args:
-        root: The folder of this one.
-        below: The other one.
-    """
-
-    def __init__(self, root: Path, below: LocalStore) -> None:
-        super().__init__(root)
-        self.below = below
-
-    def has(self, oid: str) -> bool:
-        """Whether either has the object."""
-        return self.path(oid).exists() or self.below.has(oid)
-
-    def size(self, oid: str) -> int | None:
-        """The object's size in either."""
-        own = super().size(oid)
-        return self.below.size(oid) if own is None else own
-
-    def get(self, oid: str) -> memoryview:
-        """The object from either; see `LocalStore.get`."""
-        return super().get(oid) if self.path(oid).exists() else self.below.get(oid)
-
-    def part(self, oid: str, offset: int, length: int) -> memoryview:
-        """A range of the object from either; see `LocalStore.part`."""
-        if self.path(oid).exists():
-            return super().part(oid, offset, length)
-        return self.below.part(oid, offset, length)
-
-
-@contextmanager
-def scratch(store: LocalStore) -> Iterator[PreviewStore]:
-    """A store on top of a repository's, which is gone when the context ends.
-
-    Raises:
-        ThetaError: The repository's can't be written to.
-    """
-    try:
-        store.tmp.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=store.tmp, prefix="preview-")
-    except OSError as error:
-        raise ThetaError(f"can't write to the store {store.root}: {error.strerror}") from error
-    with folder:
-        yield PreviewStore(Path(folder.name), store)
-
-
 @dataclass(frozen=True, slots=True)
 class RepositoryBackend:
-    """See `git_theta.mergetool.backend.Backend`.
+    """A file in a repository; implements `git_theta.mergetool.backend.Backend`.
 
     Attributes:
         workspace: The repository's parts, with Git at the top of the work tree.
-        store: Where previews go.
-        path: The file, from the top.
+        store: The store of previews.
+        path: Path of the file, from the top.
         base: The merge base; `None` if there's none.
         sides: Ours and theirs.
-        rules: What holds without the session's choices.
-        places: Where rules can be kept.
-        finish: Writes the file with the session's choices; returns what to tell the user.
+        rules: The rules that apply before the choices of the session.
+        places: Places for rules: a letter to answer → what the place is called.
+        finish: Writes the file by the choices of the session; returns a message for the user.
     """
 
     workspace: Workspace
@@ -100,11 +49,11 @@ class RepositoryBackend:
     sides: tuple[Manifest, Manifest]
     rules: MergeRules
     places: Mapping[str, str]
-    finish: Callable[[Sequence[MergeRule]], str] = field(default=lambda _rules: "")
+    finish: Callable[[Sequence[MergeRule]], str] = field(default=lambda _choices: "")
 
     @property
     def threads(self) -> int:
-        """How many parameters to work on at once."""
+        """Parameters to work on at once."""
         return self.workspace.repository.settings.thread_count
 
     def check(self, rule: MergeRule) -> None:
@@ -117,13 +66,13 @@ class RepositoryBackend:
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `Backend.value`."""
-        # What a preview made is in its own store only.
-        absent = {oid: size for oid, size in needed_objects([entry]).items() if not self.store.has(oid)}
-        ensure_objects(self.workspace.repository, absent)
+        # Results of a preview are in its own store only, and can't be fetched.
+        missing = {oid: size for oid, size in needed_objects([entry]).items() if not self.store.has(oid)}
+        ensure_objects(self.workspace.repository, missing)
         return read_value(entry, self.store)
 
-    def others(self) -> Mapping[str, str]:
-        """See `Backend.others`."""
+    def scalar_conflicts(self) -> Mapping[str, str]:
+        """See `Backend.scalar_conflicts`."""
         if self.base is None:
             return {}
         try:
@@ -138,13 +87,12 @@ class RepositoryBackend:
 
     def preview(self, rules: Sequence[MergeRule]) -> Preview:
         """See `Backend.preview`."""
-        own = self._with(rules)
+        all_rules = self._with(rules)
+        with_ours = MergeRules(all_rules.rules, (_OURS, *all_rules.fallback))
         with progress(f"merging {self.path}", self.sides[0].size) as advance:
-            merged = self._merger(advance).merge(
-                self.base, self.sides, MergeRules(own.rules, (_OURS, *own.otherwise))
-            )
+            merged = self._merger(advance).merge(self.base, self.sides, with_ours)
         if merged.manifest is None:
-            raise failure(merged)
+            raise conflict_error(merged)
         oids = {ref.oid for entry in merged.manifest.all_entries() for ref in entry.source.payloads()}
         new = (self.store.size(oid) or 0 for oid in oids if not self.store.below.has(oid))
         return Preview(merged, sum(new))
@@ -153,12 +101,12 @@ class RepositoryBackend:
         """See `Backend.write`."""
         return self.finish(rules)
 
-    def remember(self, rules: Sequence[MergeRule], place: str) -> str:
-        """See `Backend.remember`."""
-        return remember(self.workspace.repository, self.path, rules, place)
+    def save_rules(self, rules: Sequence[MergeRule], place: str) -> str:
+        """See `Backend.save_rules`."""
+        return save_rules(self.workspace.repository, self.path, rules, place)
 
     def _with(self, rules: Sequence[MergeRule]) -> MergeRules:
-        return MergeRules((*self.rules.rules, *rules), self.rules.otherwise)
+        return MergeRules((*self.rules.rules, *rules), self.rules.fallback)
 
     def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
         return replace(merger_of(self.workspace, self.path, advance), store=self.store)
@@ -172,8 +120,8 @@ class RepositoryBackend:
         return {change.name: change for change in scalar_changes(old, new) or ()}
 
 
-def failure(merged: Merged) -> ThetaError:
-    """What stands in the way of a merge, as an error."""
+def conflict_error(merged: Merged) -> ThetaError:
+    """The first conflict of a merge, as an error."""
     first = merged.conflicts[0]
     return ThetaError(f"{conflict_name(first)}: {first.reason}")
 

@@ -1,4 +1,4 @@
-"""Remember: write merge rules for one file where `merge_rules` finds them."""
+"""Save the merge rules of one file: in the repository's tracked settings, or in git config."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from git_theta.mergetool.items import escaped
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.settings import TRACKED
 
-#: What to answer → where rules are kept then.
+#: A letter that the user answers → the place where rules are saved.
 IN_FILE: Final = {"c": f"{TRACKED}, for all who use this repository"}
 IN_GIT: Final = {"g": "git config theta.mergeRule, for you in this clone"}
 
 _EVERY = ("*",)
 
 
-def remember(repository: Repository, path: str, rules: Sequence[MergeRule], place: str) -> str:
-    """Keep rules for a file.
+def save_rules(repository: Repository, path: str, rules: Sequence[MergeRule], place: str) -> str:
+    """Save rules for a file where `merge_rules` finds them.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
-        path: The file, from the top.
-        rules: Without paths.
+        path: Path of the file, from the top.
+        rules: Rules without paths.
         place: A key of `IN_FILE` or `IN_GIT`.
 
     Returns:
-        What to tell the user.
+        A message for the user.
 
     Raises:
-        UsageError: The tracked file isn't valid, or can't have such names.
-        GitError: Something can't be written.
+        UsageError: The tracked file isn't valid TOML, or a name can't be written as TOML.
+        GitError: The file or git config can't be written.
     """
-    # With a slash, the pattern is for this path and not for the name in any folder.
+    # A pattern with a slash is for this path, not for files of this name in any folder.
     own = tuple(replace(rule, paths=(f"/{escaped(path)}",)) for rule in rules)
     if place in IN_GIT:
         for rule in own:
@@ -83,5 +83,5 @@ def _lines(rule: MergeRule) -> Iterator[str]:
 
 
 def _text(text: str) -> str:
-    """A string of TOML: as in JSON, but for one character."""
+    """A string of TOML: as in JSON, but TOML also escapes the character DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

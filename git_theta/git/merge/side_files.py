@@ -1,4 +1,4 @@
-"""Files beside the models that merge strategies read, such as the Fisher information of each."""
+"""Side files that merge strategies read: a checkpoint for each model, such as its Fisher information."""
 
 from __future__ import annotations
 
@@ -21,15 +21,17 @@ from git_theta.updates.base import Input, Pieces
 
 
 class _Parameters(Protocol):
-    """Parameters of a checkpoint; by name, `None` for one that it doesn't have."""
+    """The parameters of a checkpoint."""
 
-    def get(self, name: str) -> tuple[TensorSpec, Input] | None: ...
+    def get(self, name: str) -> tuple[TensorSpec, Input] | None:
+        """Dtype, shape and bytes of a parameter; `None` if the checkpoint doesn't have it."""
+        ...
 
 
 class SideFiles:
-    """Reads parameters of any checkpoint: of the file in the work tree, or of HEAD if it isn't there.
+    """Reads parameters of checkpoints: of the file in the work tree, or else of its version in HEAD.
 
-    Each file is opened once, and read as far as its parameters are asked for. Threads may share it.
+    Each file is opened once, and only the parameters that are asked for are read. Threads may share one.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
@@ -41,14 +43,14 @@ class SideFiles:
         self._turn = Lock()
 
     def __call__(self, path: str, name: str) -> tuple[TensorSpec, Input]:
-        """The type of a parameter, and its bytes.
+        """Dtype, shape and bytes of a parameter.
 
         Args:
-            path: The file, from the top of the work tree.
-            name: The parameter.
+            path: Path of the file, from the top of the work tree.
+            name: Name of the parameter.
 
         Raises:
-            UsageError: There's no such checkpoint, or it doesn't have the parameter.
+            UsageError: The file isn't a checkpoint, doesn't exist, or doesn't have the parameter.
         """
         with self._turn:
             file = self._files.get(path) or self._files.setdefault(path, self._open(path))

@@ -1,4 +1,4 @@
-"""The manifest that one version of a merged file is."""
+"""One version of a merged file: a manifest, or a file that Git stores as a whole."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ from git_theta.model.manifest import Manifest, parse_if_manifest
 
 
 def manifest_of(cleaners: Cleaners, path: str, text: bytes) -> Manifest | None:
-    """The manifest that a version is; one is made of a file that Git has as a whole; `None` for an empty one.
+    """The manifest of a version; `None` for an empty version. A file that Git stores as a whole is cleaned.
+
+    Args:
+        cleaners: Stores the values of a file that isn't a manifest.
+        path: Path of the file, whose attributes apply.
+        text: The blob.
 
     Raises:
-        ManifestError: It's a damaged manifest.
+        ManifestError: The blob is a damaged manifest.
     """
     if not text:
         return None

@@ -57,7 +57,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
         except UsageError as error:
             raise UsageError(f"{where}: {error.message}", error.hint) from error
         found += rules
-    return MergeRules(tuple(found)).of(path)
+    return MergeRules(tuple(found)).of_path(path)
 
 
 def asks_user(repository: Repository) -> bool:

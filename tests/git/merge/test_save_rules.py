@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.git.merge.save_rules import remember
+from git_theta.git.merge.save_rules import save_rules
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.rules import MergeRule, parse_toml
@@ -24,7 +24,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
 
 
 def test_rules_are_for_one_path(repository: Repository) -> None:
-    remember(repository, "m[1].pt", [MergeRule("ours")], "c")
+    save_rules(repository, "m[1].pt", [MergeRule("ours")], "c")
     (rule,) = parse_toml(CONFIG.read_bytes(), "")
     assert rule.is_for_path("m[1].pt")
     assert not rule.is_for_path("sub/m[1].pt")
@@ -35,12 +35,12 @@ def test_what_was_there_stays(repository: Repository) -> None:
     CONFIG.parent.mkdir()
     CONFIG.write_text("# mine\n[[merge]]\nstrategy = 'ties'")
     CONFIG.chmod(0o640)
-    remember(repository, "m.pt", [MergeRule("ours")], "c")
+    save_rules(repository, "m.pt", [MergeRule("ours")], "c")
     assert CONFIG.read_text().startswith("# mine\n[[merge]]\nstrategy = 'ties'\n")
     assert [rule.strategy for rule in parse_toml(CONFIG.read_bytes(), "")] == ["ties", "ours"]
     assert CONFIG.stat().st_mode & 0o777 == 0o640
     before = CONFIG.read_bytes()
-    assert "already" in remember(repository, "m.pt", [MergeRule("ours")], "c")
+    assert "already" in save_rules(repository, "m.pt", [MergeRule("ours")], "c")
     assert CONFIG.read_bytes() == before
 
 
@@ -49,7 +49,7 @@ def test_a_file_that_cannot_be_added_to_stays(repository: Repository, text: str)
     CONFIG.parent.mkdir()
     CONFIG.write_text(text)
     with pytest.raises(UsageError):
-        remember(repository, "m.pt", [MergeRule("ours")], "c")
+        save_rules(repository, "m.pt", [MergeRule("ours")], "c")
     assert CONFIG.read_text() == text
 
 
@@ -57,7 +57,7 @@ def test_links_are_not_followed(repository: Repository, tmp_path: Path) -> None:
     CONFIG.parent.mkdir()
     CONFIG.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match="link"):
-        remember(repository, "m.pt", [MergeRule("ours")], "c")
+        save_rules(repository, "m.pt", [MergeRule("ours")], "c")
     assert not (tmp_path / "elsewhere").exists()
 
 
@@ -67,7 +67,7 @@ def test_any_names_can_be_read_back(
     repository: Repository, path: str, names: tuple[str, ...], value: str
 ) -> None:
     CONFIG.unlink(missing_ok=True)
-    remember(repository, path, [MergeRule("linear", (("weights", value),), names)], "c")
+    save_rules(repository, path, [MergeRule("linear", (("weights", value),), names)], "c")
     (rule,) = parse_toml(CONFIG.read_bytes(), "")
     assert rule.parameters == names
     assert rule.options == (("weights", value),)

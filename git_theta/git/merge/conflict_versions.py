@@ -1,0 +1,105 @@
+"""The versions of a checkpoint in conflict, as the index has them."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+
+from git_theta.errors import GitError
+from git_theta.git.merge.versions import manifest_of
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.repository.conflict_records import (
+    ConflictRecord,
+    ConflictStages,
+    current_record,
+    read_stages,
+)
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.cleaners import Cleaners
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.smudge_filter import smudge
+from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
+from git_theta.runtime.atomic_write import Replacement
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictVersions:
+    """A file in conflict.
+
+    Attributes:
+        path: Path from the top of the work tree.
+        stages: The entries of the index.
+        base: The merge base; `None` if both sides added the file.
+        ours: Our version.
+        theirs: Their version.
+        record: The decisions so far.
+    """
+
+    path: str
+    stages: ConflictStages
+    base: Manifest | None
+    ours: Manifest
+    theirs: Manifest
+    record: ConflictRecord
+
+    @property
+    def by_name(self) -> dict[str, Manifest]:
+        """The versions that there are: `base`, `ours` and `theirs`."""
+        base = {"base": self.base} if self.base else {}
+        return {**base, "ours": self.ours, "theirs": self.theirs}
+
+
+def conflict_versions(repository: Repository, cleaners: Cleaners, path: str) -> ConflictVersions:
+    """The versions of a file in conflict.
+
+    Raises:
+        GitError: The file isn't in conflict, or a side has no such file.
+    """
+    stages = read_stages(repository.git, path)
+    if stages is None:
+        raise GitError(f"{path} isn't in conflict", "see which are: git status")
+    quoted = shlex.quote(path)
+    if not stages.ours or not stages.theirs:
+        raise GitError(
+            f"{path} was removed on one side", f"keep it: git add {quoted}; or remove it: git rm {quoted}"
+        )
+    with Blobs(repository.git.cwd) as blobs:
+        base, ours, theirs = (_version(blobs, cleaners, path, oid) for oid in stages.ids)
+    if ours is None or theirs is None:
+        other = "theirs" if ours is None else "ours"
+        raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
+    record = current_record(repository, path) or ConflictRecord(path, stages.ids, ())
+    return ConflictVersions(path, stages, base, ours, theirs, record)
+
+
+def write_versions(repository: Repository, known_files: KnownFiles, versions: ConflictVersions) -> list[str]:
+    """Write each version beside the file, for a merge by hand.
+
+    Returns:
+        Paths of the new files.
+
+    Raises:
+        GitError: One of these files exists already.
+        ThetaError: A version can't be written.
+    """
+    stem, suffix = os.path.splitext(versions.path)
+    paths = {f"{stem}.{name}{suffix}": manifest for name, manifest in versions.by_name.items()}
+    existing = [path for path in paths if os.path.lexists(repository.git.path(path))]
+    if existing:
+        raise GitError(f"{existing[0]} exists already", "move it away first")
+    objects = (manifest.objects() for manifest in paths.values())
+    ensure_objects(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
+    for path, manifest in paths.items():
+        with Replacement(repository.git.path(path)) as new:
+            smudge(repository, known_files, manifest, new.handle)
+            new.commit()
+    return list(paths)
+
+
+def _version(blobs: Blobs, cleaners: Cleaners, path: str, oid: str) -> Manifest | None:
+    text = blobs.read(oid, MAX_TEXT_BYTES) if oid else b""
+    if text is None:
+        raise GitError(f"the versions of {path} can't be read")
+    return manifest_of(cleaners, path, text)
