@@ -19,7 +19,7 @@ from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout, Placement, extent, parse_layout
 from git_theta.model.manifest import Entry, Manifest
-from git_theta.model.strided import contiguous, gather, scratch, strided
+from git_theta.model.strided import contiguous, gather, scratch_memory, strided
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 
@@ -166,7 +166,7 @@ class Smudger:
             for chunk in self._value(entry):
                 at += _write_at(handle, chunk, at)
         elif entry.spec.count:
-            value = scratch(entry.spec.nbytes, self.store.temporary_file)
+            value = scratch_memory(entry.spec.nbytes, self.store.temporary_file)
             at = 0
             for chunk in self._value(entry):
                 value[at : at + len(chunk)] = chunk

@@ -16,7 +16,7 @@ from git_theta.git.worktree.sideload import sideload
 from git_theta.git.worktree.store_nearly import store_nearly
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.text import human_size, plural
-from git_theta.sideload.step import BUILTIN, FromData, side_loaded
+from git_theta.sideload.given_update import BUILTIN_TYPES, FromData, side_loaded
 from git_theta.updates.side_loaded import Lossy
 
 _DEFAULT_EPSILON = 1e-4
@@ -36,7 +36,7 @@ Examples:
     "kind",
     required=True,
     metavar="TYPE",
-    help=f"The type of the updates: {', '.join(BUILTIN)}, or the name of a plugin's update.",
+    help=f"The type of the updates: {', '.join(BUILTIN_TYPES)}, or the name of a plugin's update.",
 )
 @click.option(
     "--update-data",

@@ -8,12 +8,12 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 
 #: The codec that new payloads are written with.
-DEFAULT: Codec = Planes()
+DEFAULT_CODEC: Codec = Planes()
 
-_BY_NAME: dict[object, Codec] = {DEFAULT.name: DEFAULT}
+_BY_NAME: dict[object, Codec] = {DEFAULT_CODEC.name: DEFAULT_CODEC}
 
 
-def named(name: object) -> Codec:
+def codec_named(name: object) -> Codec:
     """The codec that a payload's header names.
 
     Raises:
@@ -27,17 +27,17 @@ def named(name: object) -> Codec:
     return codec
 
 
-def compress(data: memoryview, spec: TensorSpec) -> bytes:
+def encode_tensor(data: memoryview, spec: TensorSpec) -> bytes:
     """The bytes of a small tensor in the default codec, with the parameters that the dtype implies.
 
     Args:
         data: C-contiguous elements, `spec.nbytes` bytes or a whole number of rows.
         spec: Dtype and shape.
     """
-    return b"".join(map(bytes, DEFAULT.encode(data, DEFAULT.params(spec))))
+    return b"".join(map(bytes, DEFAULT_CODEC.encode(data, DEFAULT_CODEC.params(spec))))
 
 
-def decompress(name: object, data: memoryview, spec: TensorSpec) -> memoryview:
+def decode_tensor(name: object, data: memoryview, spec: TensorSpec) -> memoryview:
     """The inverse of `compress`: `spec.nbytes` bytes.
 
     Args:
@@ -48,5 +48,5 @@ def decompress(name: object, data: memoryview, spec: TensorSpec) -> memoryview:
     Raises:
         CorruptError: The codec is unknown, or the data can't be decoded to that size.
     """
-    codec = named(name)
+    codec = codec_named(name)
     return memoryview(b"".join(map(bytes, codec.decode(data, codec.params(spec), spec.nbytes))))

@@ -26,7 +26,7 @@ _LENGTH = struct.Struct("<I")
 _RAW = 1 << 31
 
 
-class Writer:
+class PlaneWriter:
     """Frames of chunks, through buffers that are used again: fresh memory costs page faults.
 
     Args:
@@ -58,7 +58,7 @@ class Writer:
             yield data if coded is None else coded
 
 
-class Reader:
+class PlaneReader:
     """Chunks from frames, one after another.
 
     Args:

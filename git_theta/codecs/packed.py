@@ -58,20 +58,20 @@ class PackedWriter:
             np.right_shift(chunk, 8 * (width - zeros - 1 - place), out=plane, casting="unsafe")
         for start, stop in _segments(count, self._segment):
             part = planes[:, start:stop]
-            pieces: list[bytes | memoryview] = [number(0)] * zeros
+            pieces: list[bytes | memoryview] = [varint(0)] * zeros
             for plane, largest in zip(part, part.max(axis=1, initial=0).tolist(), strict=True):
                 pieces += self._frame(plane, largest)
             yield b"".join(pieces)
 
     def _frame(self, plane: Planes, largest: int) -> list[bytes | memoryview]:
         if not largest:
-            return [number(0)]
+            return [varint(0)]
         plane, many = _packed(plane, largest)
         data = plane.data.cast("B")
         coded = zstd.compress(data, literals=self._literals, magic=False)
         if coded is None:
-            return [number(len(data) << 3 | _RAW | many), data]
-        return [number(len(coded) << 3 | many), coded]
+            return [varint(len(data) << 3 | _RAW | many), data]
+        return [varint(len(coded) << 3 | many), coded]
 
 
 class PackedReader:
@@ -123,7 +123,7 @@ class PackedReader:
             if place in filled:
                 np.bitwise_or(chunk, planes[place], out=chunk)
 
-    def number(self) -> int:
+    def varint(self) -> int:
         """The next number; see the function of that name.
 
         Raises:
@@ -151,7 +151,7 @@ class PackedReader:
 
     def _plane(self, size: int) -> bytes | memoryview | None:
         """The next plane, of so many numbers; `None` for zeros."""
-        head = self.number()
+        head = self.varint()
         if not head:
             return None
         many = {0: 1, _PAIRS: 2, _QUADS: 4}.get(head & 3, 0)
@@ -166,7 +166,7 @@ class PackedReader:
         return plane if many == 1 else _unpacked(plane, size, many)
 
 
-def number(value: int) -> bytes:
+def varint(value: int) -> bytes:
     """A number of 7 bits a byte, the lowest first; all but the last byte have their top bit set."""
     coded = bytearray()
     while value > 0x7F:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from git_theta.codecs.base import Params
-from git_theta.codecs.frames import CHUNK, Reader, Writer
+from git_theta.codecs.frames import CHUNK, PlaneReader, PlaneWriter
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import FLOATS, TensorSpec
 
@@ -49,7 +49,7 @@ class Planes:
         per_chunk = CHUNK // word
         most = min(per_chunk, len(words))
         rotated, carry = np.empty(most, words.dtype), np.empty(most, words.dtype)
-        writer = Writer(widths, most, literals=is_float)
+        writer = PlaneWriter(widths, most, literals=is_float)
         for start in range(0, len(words), per_chunk):
             chunk = words[start : start + per_chunk]
             if is_float:
@@ -66,7 +66,7 @@ class Planes:
         total, per_chunk = nbytes // word, CHUNK // word
         words = np.empty(min(per_chunk, total), dtype=f"<u{word}")
         scratch = np.empty_like(words)
-        reader = Reader(data)
+        reader = PlaneReader(data)
         for start in range(0, total, per_chunk):
             chunk = words[: min(per_chunk, total - start)]
             reader.read(chunk, widths)

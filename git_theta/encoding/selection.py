@@ -39,7 +39,7 @@ _DEPTH_PENALTY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class EncodingChoice:
     """A way to store a value.
 
     Attributes:
@@ -50,7 +50,7 @@ class Choice:
 
     update: str
     payload: Callable[[], Payload]
-    inputs: tuple[Source | Choice, ...] = ()
+    inputs: tuple[Source | EncodingChoice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +121,12 @@ def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = 
     return Candidate(base, source, at_limit)
 
 
-def dense_choice(value: memoryview, spec: TensorSpec) -> Choice:
+def dense_choice(value: memoryview, spec: TensorSpec) -> EncodingChoice:
     """The choice that is always possible."""
-    return Choice(Dense.name, partial(Dense().encode, value, spec))
+    return EncodingChoice(Dense.name, partial(Dense().encode, value, spec))
 
 
-def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> Choice | None:
+def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> EncodingChoice | None:
     """The choice that a source came from; `None` if value and base don't determine its payload."""
     try:
         (update,) = _loaded((lost.update,))
@@ -135,7 +135,7 @@ def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: St
     if not isinstance(update, Automatic) or len(lost.inputs) != 1:
         return None
     base = Base(spec, partial(_verified, lost.inputs[0], store))
-    return Choice(lost.update, partial(_encoded, update, value, spec, base), lost.inputs)
+    return EncodingChoice(lost.update, partial(_encoded, update, value, spec, base), lost.inputs)
 
 
 def choices(
@@ -144,7 +144,7 @@ def choices(
     candidates: Iterable[Candidate],
     names: Sequence[str],
     failed: OnFailure = lambda _error: None,
-) -> Iterator[Choice]:
+) -> Iterator[EncodingChoice]:
     """Ways to store a value, the cheapest by estimate first; the last is dense.
 
     Args:
@@ -154,7 +154,7 @@ def choices(
         names: Updates that may be chosen.
         failed: Called for each update of a package that fails; other updates are tried nevertheless.
     """
-    found: list[tuple[float, Choice]] = []
+    found: list[tuple[float, EncodingChoice]] = []
     for candidate in candidates:
         options = _same_type if candidate.base.spec == spec else _other_type
         chosen = list(_loaded(names))
@@ -205,10 +205,10 @@ def _same_type(
     value: memoryview,
     spec: TensorSpec,
     base: Base,
-    source: Source | Choice,
+    source: Source | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
-) -> Iterator[tuple[float, Choice]]:
+) -> Iterator[tuple[float, EncodingChoice]]:
     """Choices on a base of the value's dtype and shape, each with its expected share of the value's bytes."""
     sample = first_difference(value, spec, base)
     if sample is None:
@@ -224,17 +224,20 @@ def _same_type(
             failed(error)
             continue
         if estimate is not None and estimate < limit:
-            yield estimate, Choice(update.name, partial(_encoded, update, value, spec, base), (source,))
+            yield (
+                estimate,
+                EncodingChoice(update.name, partial(_encoded, update, value, spec, base), (source,)),
+            )
 
 
 def _other_type(
     value: memoryview,
     spec: TensorSpec,
     base: Base,
-    source: Source | Choice,
+    source: Source | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
-) -> Iterator[tuple[float, Choice]]:
+) -> Iterator[tuple[float, EncodingChoice]]:
     """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
     for update in chosen:
         if not _accepts(update, spec, base.spec):
@@ -247,7 +250,7 @@ def _other_type(
             failed(error)
             continue
         cost = len(payload) / spec.nbytes
-        lower = Choice(update.name, partial(_once, payload), (source,))
+        lower = EncodingChoice(update.name, partial(_once, payload), (source,))
         reshaped = Base(spec, partial(_decoded, update, payload, base))
         if first_difference(value, spec, reshaped) is None:
             yield cost, lower

@@ -8,7 +8,7 @@ from itertools import chain, groupby
 
 from git_theta.encoding.candidates import usable_bases
 from git_theta.encoding.selection import (
-    Choice,
+    EncodingChoice,
     OnFailure,
     candidate_from,
     choices,
@@ -178,7 +178,7 @@ class ValueWriter:
         """
         return all(self.store.claim(ref.oid) for ref in source.payloads())
 
-    def _restored(self, value: memoryview, spec: TensorSpec, lost: Source) -> Choice | None:
+    def _restored(self, value: memoryview, spec: TensorSpec, lost: Source) -> EncodingChoice | None:
         """The choice that gives a lost payload again; `None` if its bases are lost too."""
         if lost.update == "dense":
             return dense_choice(value, spec)
@@ -186,9 +186,11 @@ class ValueWriter:
             return repeated_choice(value, spec, lost, self.store)
         return None
 
-    def _encode(self, choice: Choice, lost: ObjectRef | None = None) -> _UnpackedSource:
+    def _encode(self, choice: EncodingChoice, lost: ObjectRef | None = None) -> _UnpackedSource:
         """Encode a choice, and the choices below; payloads of at least `PACK_BELOW` bytes become objects."""
-        inputs = tuple(self._encode(part) if isinstance(part, Choice) else part for part in choice.inputs)
+        inputs = tuple(
+            self._encode(part) if isinstance(part, EncodingChoice) else part for part in choice.inputs
+        )
         pieces = choice.payload()
         head, size = [], 0
         for piece in pieces:

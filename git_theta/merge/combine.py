@@ -12,7 +12,7 @@ from git_theta.merge.outcome import ParameterPlan
 from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import payload_bytes
-from git_theta.model.strided import scratch
+from git_theta.model.strided import scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEEPEST
 from git_theta.store.local import LocalStore
@@ -111,7 +111,7 @@ class Combiner:
         return self.writer.write_derived(name, spec, digest, "recipe", payload, sources)
 
     def _evaluated(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
-        value = scratch(spec.nbytes, self.store.temporary_file)
+        value = scratch_memory(spec.nbytes, self.store.temporary_file)
         position = 0
         for piece in pieces:
             value[position : position + len(piece)] = piece

@@ -13,7 +13,7 @@ from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry
 from git_theta.report.elements import as_float64
 from git_theta.runtime.threads import run_all
-from git_theta.updates.chunks import chunks
+from git_theta.updates.rechunk import rechunk
 
 #: The bytes of a parameter, in pieces.
 Read = Callable[[Entry], Iterator[memoryview]]
@@ -113,7 +113,7 @@ def _of(trio: Trio, read: Read, limit: int) -> ChangeStats | str:
     if len({entry.spec.shape for entry in trio}) > 1:
         return "another shape"
     total, seen = ChangeStats(), 0
-    blocks = [chunks(read(e), _CHUNK * e.spec.item_size, e.spec.nbytes) for e in trio]
+    blocks = [rechunk(read(e), _CHUNK * e.spec.item_size, e.spec.nbytes) for e in trio]
     for data in zip(*blocks, strict=False):
         total += _of_block(trio, data)
         seen += len(data[0]) // middle.spec.item_size

@@ -28,7 +28,7 @@ def temporary_file() -> int:
         return os.dup(file.fileno())
 
 
-def scratch(nbytes: int, temporary: Temporary) -> memoryview:
+def scratch_memory(nbytes: int, temporary: Temporary) -> memoryview:
     """Writable memory: anonymous if small, else a mapped temporary file."""
     if nbytes <= _IN_MEMORY:
         return memoryview(bytearray(nbytes))
@@ -58,7 +58,7 @@ def gather(
         if len(value) != spec.nbytes:
             raise ValueError("the tensor isn't inside the file")
         return value
-    out = scratch(spec.nbytes, temporary)
+    out = scratch_memory(spec.nbytes, temporary)
     if spec.count:
         contiguous(out, spec)[...] = strided(data, spec, offset, strides, big_endian)
     return out

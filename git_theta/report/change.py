@@ -9,7 +9,7 @@ from enum import Enum
 from git_theta.diff import Diff, diff
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry, ObjectRef
-from git_theta.model.sizes import added_payloads, payload_bytes
+from git_theta.model.sizes import SizeOf, added_payloads, payload_bytes
 from git_theta.report.distance import Distance
 from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
@@ -90,9 +90,6 @@ class FileChange:
             return True
         return (old.absent, old.path, old.mode) != (new.absent, new.path, new.mode)
 
-
-#: Size of an object, `None` if it isn't there.
-SizeOf = Callable[[str], int | None]
 
 #: The rank that a payload's header has, if it has one.
 RankOf = Callable[[ObjectRef], int | None]

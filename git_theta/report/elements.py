@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from git_theta.diff import Pair
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.report.side import ValueReader
-from git_theta.updates.chunks import chunks
+from git_theta.updates.rechunk import rechunk
 from git_theta.updates.rounding import ARITHMETIC, widen
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def element_blocks(pieces: Iterable[memoryview], spec: TensorSpec, count: int) -
     Raises:
         CorruptError: There are more or fewer bytes than the spec says.
     """
-    return chunks(iter(pieces), count * spec.item_size, spec.nbytes)
+    return rechunk(iter(pieces), count * spec.item_size, spec.nbytes)
 
 
 def paired_blocks(pair: Pair, old: ValueReader, new: ValueReader) -> Iterator[tuple[memoryview, memoryview]]:

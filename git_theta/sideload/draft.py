@@ -11,15 +11,15 @@ from itertools import chain
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.candidates import usable_bases
-from git_theta.encoding.selection import Choice, candidate_from, choices, dense_choice
+from git_theta.encoding.selection import EncodingChoice, candidate_from, choices, dense_choice
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
-from git_theta.model.strided import scratch
+from git_theta.model.strided import scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 from git_theta.settings import DEPTH, MOST_DEPTH
-from git_theta.sideload.step import Step
+from git_theta.sideload.given_update import GivenUpdate
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import BufferedPayload
@@ -63,7 +63,7 @@ class _Unpacked:
     payload: BufferedPayload
 
 
-def check_steps(steps: Sequence[Step], name: str, spec: TensorSpec) -> None:
+def check_steps(steps: Sequence[GivenUpdate], name: str, spec: TensorSpec) -> None:
     """Check that side-loaded updates fit their parameter.
 
     Raises:
@@ -73,7 +73,9 @@ def check_steps(steps: Sequence[Step], name: str, spec: TensorSpec) -> None:
         step.update.check(step.given, name, spec)
 
 
-def apply(entry: Entry, steps: Sequence[Step], store: LocalStore, value: memoryview | None = None) -> Draft:
+def apply(
+    entry: Entry, steps: Sequence[GivenUpdate], store: LocalStore, value: memoryview | None = None
+) -> Draft:
     """A parameter's new value after side-loaded updates.
 
     Args:
@@ -150,7 +152,7 @@ def store_all(
     return entries
 
 
-def _apply(entry: Entry, step: Step, store: LocalStore, value: memoryview | None) -> Draft:
+def _apply(entry: Entry, step: GivenUpdate, store: LocalStore, value: memoryview | None) -> Draft:
     base = _base(entry, store)
     if isinstance(step.update, StoredAsGiven):
         try:
@@ -170,7 +172,7 @@ def _base(entry: Entry, store: LocalStore) -> Base:
 
 
 def _in_memory(pieces: Pieces, spec: TensorSpec, store: LocalStore) -> memoryview:
-    value = scratch(spec.nbytes, store.temporary_file)
+    value = scratch_memory(spec.nbytes, store.temporary_file)
     start = 0
     for piece in pieces:
         value[start : start + len(piece)] = piece
@@ -225,7 +227,7 @@ def _cheapest(entry: Entry, given_as: Update, value: memoryview, store: LocalSto
     if isinstance(given_as, Automatic):
         encode = partial(given_as.encode, value, spec)
         first = [
-            Choice(given_as.name, partial(encode, candidate.base), (candidate.source,))
+            EncodingChoice(given_as.name, partial(encode, candidate.base), (candidate.source,))
             for candidate in candidates[:1]
         ]
         options = chain(first, options)

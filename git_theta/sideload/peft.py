@@ -12,8 +12,8 @@ from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
+from git_theta.sideload.given_update import GivenUpdate
 from git_theta.sideload.names import Names
-from git_theta.sideload.step import Step
 from git_theta.sideload.update_data import read_tensors
 from git_theta.updates.array import Array
 from git_theta.updates.dense import Dense
@@ -106,7 +106,9 @@ def is_adapter(path: Path) -> bool:
     return (path / CONFIG).is_file()
 
 
-def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> dict[str, tuple[Step, ...]]:
+def read_adapter(
+    folder: Path, kind: str, specs: Mapping[str, TensorSpec]
+) -> dict[str, tuple[GivenUpdate, ...]]:
     """What an adapter does to each parameter, in the order in which it's done.
 
     Args:
@@ -121,7 +123,7 @@ def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> di
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise UsageError(f"{folder} has no {' or '.join(_WEIGHTS)}")
-    found: dict[str, tuple[Step, ...]] = {}
+    found: dict[str, tuple[GivenUpdate, ...]] = {}
     factors: dict[str, dict[str, Array]] = {}
     for name, array in read_tensors(weights).items():
         key = name.removeprefix(_PREFIX)
@@ -137,7 +139,7 @@ def read_adapter(folder: Path, kind: str, specs: Mapping[str, TensorSpec]) -> di
         elif _STRANGE.search(key):
             raise UsageError(f"the adapter has {name!r}, which git-theta can't merge", _HINT)
         else:
-            found[_replaced(adapter, key)] = (Step(Dense(), {"": array}),)
+            found[_replaced(adapter, key)] = (GivenUpdate(Dense(), {"": array}),)
     for module, parts in factors.items():
         for target, step in _lora(adapter, module, parts).items():
             # PEFT saves adapted embeddings along with their factors.
@@ -198,7 +200,7 @@ def _matches(pattern: str, module: str) -> bool:
         raise UsageError(f"the adapter's {CONFIG} has a pattern that isn't one: {error}") from error
 
 
-def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[str, Step]:
+def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[str, GivenUpdate]:
     if {"embedding A", "embedding B"} == parts.keys():
         down, up, flipped = parts["embedding A"], parts["embedding B"], True
     elif {"Aweight", "Bweight"} <= parts.keys() and not {"Abias"} & parts.keys():
@@ -210,17 +212,21 @@ def _lora(adapter: _Adapter, module: str, parts: Mapping[str, Array]) -> dict[st
     if min(len(down.spec.shape), len(up.spec.shape)) < 2 or 0 in down.spec.shape + up.spec.shape:
         raise UsageError(f"the adapter's factors of {module!r} have shapes that aren't those of matrices")
     scale = adapter.scale(module, down.spec.shape[0])
-    found: dict[str, Step] = {target: _product(down, up, scale, flipped, adapter.specs[target], module)}
+    found: dict[str, GivenUpdate] = {
+        target: _product(down, up, scale, flipped, adapter.specs[target], module)
+    }
     if "Bbias" in parts:
         bias = _bias(target, adapter.specs)
         numbers = parts["Bbias"].numbers().reshape(-1) * scale
         if bias is None or adapter.specs[bias].count != len(numbers):
             raise UsageError(f"the adapter has a bias for {module!r}, and the checkpoint hasn't", _HINT)
-        found[bias] = Step(Sparse(), every_element(numbers, parts["Bbias"].name, adapter.specs[bias]))
+        found[bias] = GivenUpdate(Sparse(), every_element(numbers, parts["Bbias"].name, adapter.specs[bias]))
     return found
 
 
-def _product(down: Array, up: Array, scale: float, flipped: bool, spec: TensorSpec, module: str) -> Step:
+def _product(
+    down: Array, up: Array, scale: float, flipped: bool, spec: TensorSpec, module: str
+) -> GivenUpdate:
     """The factors of `up @ down` in the orientation that the parameter has.
 
     A convolution's kernel is a matrix too, by its outputs, if `up` is a convolution of size one.
@@ -234,9 +240,9 @@ def _product(down: Array, up: Array, scale: float, flipped: bool, spec: TensorSp
         up, down = up.reshaped(outs, rank), down.reshaped(rank, math.prod(ins))
         # PEFT corrects a wrong flag module by module, so a shape that fits only one way decides.
         if spec.shape == straight and not (flipped and straight == across):
-            return Step(LowRank(scale), {"R": up, "C": down})
+            return GivenUpdate(LowRank(scale), {"R": up, "C": down})
         if spec.shape == across and len(ins) == 1:
-            return Step(LowRank(scale), {"R": down.transposed(), "C": up.transposed()})
+            return GivenUpdate(LowRank(scale), {"R": down.transposed(), "C": up.transposed()})
     raise UsageError(
         f"the adapter's factors of {module!r} have shapes {list(down.spec.shape)} and {list(up.spec.shape)}, "
         f"which don't fit the parameter's {list(spec.shape)}",
@@ -244,7 +250,7 @@ def _product(down: Array, up: Array, scale: float, flipped: bool, spec: TensorSp
     )
 
 
-def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Step, ...]]:
+def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[GivenUpdate, ...]]:
     target = adapter.names.get(f"{module}.weight")
     spec, count = adapter.specs[target], vector.spec.count
     inputs = adapter.is_feedforward(module)
@@ -263,8 +269,10 @@ def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Step,
         )
     broadcast = [1] * len(spec.shape)
     broadcast[dimension] = count
-    found: dict[str, tuple[Step, ...]] = {target: (Step(Ia3(), {"ia3": vector.reshaped(*broadcast)}),)}
+    found: dict[str, tuple[GivenUpdate, ...]] = {
+        target: (GivenUpdate(Ia3(), {"ia3": vector.reshaped(*broadcast)}),)
+    }
     bias = None if inputs else _bias(target, adapter.specs)
     if bias is not None and adapter.specs[bias].count == count:
-        found[bias] = (Step(Ia3(), {"ia3": vector.reshaped(*adapter.specs[bias].shape)}),)
+        found[bias] = (GivenUpdate(Ia3(), {"ia3": vector.reshaped(*adapter.specs[bias].shape)}),)
     return found

@@ -12,8 +12,8 @@ from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.mapped import mapped_file
+from git_theta.sideload.given_update import FromData, GivenUpdate
 from git_theta.sideload.names import Names
-from git_theta.sideload.step import FromData, Step
 from git_theta.updates.array import Array
 
 
@@ -39,7 +39,9 @@ def _arrays(path: Path, file: CheckpointFile) -> dict[str, Array]:
     return {name: Array(name, tensor.spec, file.value(name)) for name, tensor in file.tensors.items()}
 
 
-def read_steps(path: Path, update: FromData, specs: Mapping[str, TensorSpec]) -> dict[str, tuple[Step, ...]]:
+def read_steps(
+    path: Path, update: FromData, specs: Mapping[str, TensorSpec]
+) -> dict[str, tuple[GivenUpdate, ...]]:
     """The updates that a file gives, by the parameter's name.
 
     Args:
@@ -57,7 +59,7 @@ def read_steps(path: Path, update: FromData, specs: Mapping[str, TensorSpec]) ->
         lacking = [f"{name}/{part}" for part in update.parts if part not in group]
         if lacking:
             raise UsageError(f"the update data lacks {', '.join(map(repr, lacking))}")
-    return {name: (Step(update, group),) for name, group in groups.items()}
+    return {name: (GivenUpdate(update, group),) for name, group in groups.items()}
 
 
 def _grouped(tensors: Mapping[str, Array], update: FromData, names: Names) -> dict[str, dict[str, Array]]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from git_theta.codecs.frames import CHUNK
-from git_theta.model.strided import Temporary, scratch
+from git_theta.model.strided import Temporary, scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input
-from git_theta.updates.chunks import chunks
+from git_theta.updates.rechunk import rechunk
 from git_theta.updates.recipe import blocks
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class StoredTensor(ArraySource):
         if self._cached:
             return
         nbytes = self._spec.nbytes
-        copy = scratch(nbytes, self._temporary)
+        copy = scratch_memory(nbytes, self._temporary)
         position = 0
-        for piece in chunks(self._read(nbytes), CHUNK, nbytes):
+        for piece in rechunk(self._read(nbytes), CHUNK, nbytes):
             copy[position : position + len(piece)] = piece
             position += len(piece)
         self._read = lambda _nbytes: iter((copy,))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from git_theta.model.strided import Temporary, scratch, temporary_file
+from git_theta.model.strided import Temporary, scratch_memory, temporary_file
 from git_theta.strategies.array_sources import ArraySource, InMemory
 from git_theta.updates.program import OPERATIONS, Program, evaluate
 
@@ -220,7 +220,7 @@ class LazyArray:
     def _flat(self) -> NDArray[np.float64]:
         import numpy as np
 
-        return np.frombuffer(scratch(8 * self.count, self._temporary), np.float64)
+        return np.frombuffer(scratch_memory(8 * self.count, self._temporary), np.float64)
 
     def _make(self, operation: str, *parts: LazyArray | float) -> LazyArray:
         """An operation on arrays of this shape; a mask becomes 1.0 and 0.0 if the operation takes numbers."""

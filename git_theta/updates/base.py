@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.chunks import chunks
+from git_theta.updates.rechunk import rechunk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +48,7 @@ class Base:
         Raises:
             CorruptError: The value has another number of bytes.
         """
-        return chunks(self.read(self.spec.nbytes), size, self.spec.nbytes)
+        return rechunk(self.read(self.spec.nbytes), size, self.spec.nbytes)
 
 
 class Update(Protocol):
@@ -159,7 +159,7 @@ class UnsuitableError(Exception):
     """An update can't express a value, or another update does better."""
 
 
-def only(inputs: Sequence[Input], update: str) -> Input:
+def single_input(inputs: Sequence[Input], update: str) -> Input:
     """The single input of an update that has one.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, only
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 
@@ -40,7 +40,7 @@ class Delta:
         import numpy as np
 
         spec, _, body = unpack_typed(self.name, payload, nbytes)
-        base = Base(spec, only(inputs, self.name))
+        base = Base(spec, single_input(inputs, self.name))
         reader = ResidualReader(body, spec)
         for chunk in base.chunks(CHUNK):
             yield reader.apply(np.frombuffer(chunk, f"<u{spec.word_size}")).data.cast("B")

@@ -10,7 +10,7 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import check_computable
-from git_theta.updates.base import Base, Input, Payload, Pieces, only
+from git_theta.updates.base import Base, Input, Payload, Pieces, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
@@ -42,12 +42,12 @@ class Ia3:
         import numpy as np
 
         vector = given["ia3"]
-        encoded = codecs.compress(vector.data, vector.spec)
+        encoded = codecs.encode_tensor(vector.data, vector.spec)
         yield typed_header(
             self.name,
             spec,
             vector=[vector.spec.dtype, *vector.spec.shape],
-            codec=codecs.DEFAULT.name,
+            codec=codecs.DEFAULT_CODEC.name,
             size=len(encoded),
             residual=value is not None,
         )
@@ -63,7 +63,7 @@ class Ia3:
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: the product, and the residual."""
-        base = only(inputs, self.name)
+        base = single_input(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
         vector_spec, size = _vector_spec(header.get("vector")), header.get("size")
         if (
@@ -74,7 +74,7 @@ class Ia3:
             or not 0 <= size <= len(body)
         ):
             raise CorruptError("the payload's vector makes no sense")
-        vector = codecs.decompress(header.get("codec"), body[:size], vector_spec)
+        vector = codecs.decode_tensor(header.get("codec"), body[:size], vector_spec)
         reader = ResidualReader(body[size:], spec)
         for prediction in _products(Base(spec, base), vector, vector_spec):
             value = reader.apply(prediction) if header.get("residual") else prediction

@@ -11,7 +11,7 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import Array, check_computable
-from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, only
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, single_input
 from git_theta.updates.factors import MANTISSA, MAX_RANK, find_factors, matrix_shape, predict
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.rank_estimate import estimate_cost
@@ -107,13 +107,13 @@ class LowRank:
     def _encode(self, value: memoryview | None, spec: TensorSpec, base: Base, factors: _Factors) -> Payload:
         import numpy as np
 
-        encoded = [codecs.compress(data, factor) for data, factor in factors.typed()]
+        encoded = [codecs.encode_tensor(data, factor) for data, factor in factors.typed()]
         yield typed_header(
             self.name,
             spec,
             rank=factors.rank,
             factors=factors.dtype,
-            codec=codecs.DEFAULT.name,
+            codec=codecs.DEFAULT_CODEC.name,
             scale=factors.scale,
             sizes=[len(factor) for factor in encoded],
             residual=value is not None,
@@ -130,7 +130,7 @@ class LowRank:
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: base plus product, and the residual."""
-        base = only(inputs, self.name)
+        base = single_input(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
         factors, rest = _parse_factors(spec, header, body)
         reader = ResidualReader(rest, spec)
@@ -186,7 +186,9 @@ def _parse_factors(spec: TensorSpec, header: dict[str, Any], body: memoryview) -
     factors, start = [], 0
     for size, count in zip(sizes, (rows * rank, rank * columns), strict=True):
         end = start + max(size, 0)
-        factors.append(codecs.decompress(header.get("codec"), body[start:end], TensorSpec(dtype, (count,))))
+        factors.append(
+            codecs.decode_tensor(header.get("codec"), body[start:end], TensorSpec(dtype, (count,)))
+        )
         start = end
     return _Factors(factors[0], factors[1], rank, dtype, scale), body[start:]
 

@@ -14,10 +14,10 @@ from git_theta.model.tensor import TensorSpec
 _LENGTH = struct.Struct("<I")
 _MAX_HEADER = 1 << 20
 
-Header = Mapping[str, Any]
+PayloadHeader = Mapping[str, Any]
 
 
-def pack_header(header: Header) -> bytes:
+def pack_header(header: PayloadHeader) -> bytes:
     """The bytes that begin a payload."""
     packed: bytes = msgpack.packb(dict(header))
     return _LENGTH.pack(len(packed)) + packed

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 #: One instruction: its operation and what that takes, which are indices of earlier instructions.
-Step = tuple[Any, ...]
+Instruction = tuple[Any, ...]
 
 #: More steps than any merge needs.
 MOST_STEPS = 10_000
@@ -57,7 +57,7 @@ class Program:
     `("input", index)`, `("number", float)`, `("index",)`, and `("uniform", seed)`.
     """
 
-    steps: tuple[Step, ...]
+    steps: tuple[Instruction, ...]
 
     @classmethod
     def parse(cls, field: Any) -> Program:
@@ -87,7 +87,7 @@ class Program:
         """Number of inputs."""
         return 1 + max((step[1] for step in self.steps if step[0] == "input"), default=-1)
 
-    def takes(self, step: Step) -> tuple[int, ...]:
+    def takes(self, step: Instruction) -> tuple[int, ...]:
         """The steps that one takes the results of."""
         return step[1:] if step[0] in OPERATIONS else ()
 

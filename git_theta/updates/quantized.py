@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from git_theta.codecs.frames import CHUNK
-from git_theta.codecs.packed import PackedReader, PackedWriter, number
+from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, only
+from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 
@@ -86,7 +86,7 @@ class Quantized:
             zigzag = _zigzag(steps)
             rest = zigzag[zigzag >= _ESCAPE] - np.uint32(_ESCAPE)
             yield from codes.frames(np.minimum(zigzag, _ESCAPE).astype("u1"))
-            yield number(len(rest))
+            yield varint(len(rest))
             if len(rest):
                 yield from others.frames(rest)
 
@@ -94,7 +94,7 @@ class Quantized:
         """The base's chunks, moved by their steps."""
         import numpy as np
 
-        base = only(inputs, self.name)
+        base = single_input(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
         step = header.get("step")
         if spec.dtype not in ARITHMETIC or not isinstance(step, float) or not math.isfinite(step):
@@ -129,7 +129,7 @@ def _read(reader: PackedReader, count: int) -> Words:
     reader.read(small)
     escaped = small == _ESCAPE
     rest = np.empty(int(escaped.sum()), "<u4")
-    if reader.number() != len(rest):
+    if reader.varint() != len(rest):
         raise CorruptError("the payload's escapes don't fit its numbers")
     if len(rest):
         reader.read(rest)

@@ -9,9 +9,9 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Pieces
-from git_theta.updates.chunks import chunks
 from git_theta.updates.payload import pack_header, unpack
 from git_theta.updates.program import Program, evaluate
+from git_theta.updates.rechunk import rechunk
 from git_theta.updates.rounding import COMPUTABLE, round_to, widen
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def blocks(read: Input, dtype: str, nbytes: int, size: int) -> Iterator[NDArray[
 
     word = TensorSpec(dtype, ()).word_size
     out = np.empty(min(size, nbytes // word))
-    for chunk in chunks(read(nbytes), CHUNK, nbytes):
+    for chunk in rechunk(read(nbytes), CHUNK, nbytes):
         words = np.frombuffer(chunk, f"<u{word}")
         for at in range(0, len(words), size):
             block = words[at : at + size]

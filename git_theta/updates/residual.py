@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.packed import PackedReader, PackedWriter, number
+from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Payload
 from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: Bytes of a segment: small, as the statistics change with the exponent. Half or twice as much is worse.
 _SEGMENT = 1 << 16
 
-_SAME, _OTHER = number(0), number(1)
+_SAME, _OTHER = varint(0), varint(1)
 
 
 class ResidualWriter:
@@ -73,7 +73,7 @@ class ResidualReader:
         """
         import numpy as np
 
-        if not self._reader.number():
+        if not self._reader.varint():
             return prediction
         steps = np.empty_like(prediction)
         self._reader.read(steps)

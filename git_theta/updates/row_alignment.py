@@ -10,7 +10,7 @@ from blake3 import blake3
 
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base
-from git_theta.updates.chunks import chunks
+from git_theta.updates.rechunk import rechunk
 
 #: More runs than this cost more than they save; the longest are kept.
 _MAX_RUNS = 10_000
@@ -45,7 +45,7 @@ def align_rows(value: memoryview, spec: TensorSpec, base: Base) -> list[Run]:
     row = row_bytes(spec)
     value_rows = [blake3(value[at : at + row]).digest(16) for at in range(0, len(value), row)]
     pieces = base.read(base.spec.nbytes)
-    base_rows = [blake3(piece).digest(16) for piece in chunks(pieces, row, base.spec.nbytes)]
+    base_rows = [blake3(piece).digest(16) for piece in rechunk(pieces, row, base.spec.nbytes)]
     value_counts, base_counts = Counter(value_rows), Counter(base_rows)
     unique = {key: index for index, key in enumerate(value_rows) if value_counts[key] == 1}
     pairs = [

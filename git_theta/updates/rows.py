@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from git_theta import codecs
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, only
-from git_theta.updates.chunks import chunks
+from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
+from git_theta.updates.rechunk import rechunk
 from git_theta.updates.row_alignment import Run, align_rows, row_bytes
 
 #: Bytes of the base that are read at a time.
@@ -59,7 +59,7 @@ class Rows:
         yield typed_header(
             self.name,
             spec,
-            codec=codecs.DEFAULT.name,
+            codec=codecs.DEFAULT_CODEC.name,
             base=base_nbytes,
             runs=[number for run in runs for number in run],
         )
@@ -67,11 +67,11 @@ class Rows:
         new_rows = b"".join(
             bytes(value[start * row : end * row]) for start, end in _gaps(runs, spec.shape[0])
         )
-        yield codecs.compress(memoryview(new_rows), spec)
+        yield codecs.encode_tensor(memoryview(new_rows), spec)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The rows in order, from the base and from the payload."""
-        base = only(inputs, self.name)
+        base = single_input(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
         base_nbytes, row = header.get("base"), row_bytes(spec)
         if not spec.shape or type(base_nbytes) is not int:
@@ -79,9 +79,9 @@ class Rows:
         runs = _parse_runs(header.get("runs"), spec.shape[0], base_nbytes // row if row else 0)
         gaps = _gaps(runs, spec.shape[0])
         size = sum(end - start for start, end in gaps) * row
-        codec = codecs.named(header.get("codec"))
+        codec = codecs.codec_named(header.get("codec"))
         new_rows = _Cursor(codec.decode(body, codec.params(spec), size))
-        base_rows = _Cursor(chunks(base(base_nbytes), _CHUNK, base_nbytes))
+        base_rows = _Cursor(rechunk(base(base_nbytes), _CHUNK, base_nbytes))
         parts = [(start, end, -1) for start, end in gaps]
         parts += [(run.value_start, run.value_start + run.length, run.base_start) for run in runs]
         position = 0

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.codecs.packed import PackedReader, PackedWriter, number
+from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates import sparse_given
 from git_theta.updates.array import check_computable
-from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, only
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, single_input
 from git_theta.updates.ordered import advance, difference, is_ordered
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.rounding import add_nonzero
@@ -70,12 +70,12 @@ class Sparse:
         """The base's chunks with the changed words."""
         import numpy as np
 
-        base = only(inputs, self.name)
+        base = single_input(inputs, self.name)
         spec, _, body = unpack_typed(self.name, payload, nbytes)
         reader = PackedReader(body)
         for chunk in Base(spec, base).chunks(_CHUNK):
             words = np.frombuffer(chunk, f"<u{spec.word_size}").copy()
-            head = reader.number()
+            head = reader.varint()
             as_words, count = head & 1, head >> 1
             if count > len(words):
                 raise CorruptError("more words change than there are")
@@ -126,7 +126,7 @@ def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSp
     import numpy as np
 
     if not len(places):
-        yield number(0)
+        yield varint(0)
         return
     floats = is_ordered(spec)
     planes = PackedWriter(spec.word_size, len(places), literals=floats)
@@ -134,7 +134,7 @@ def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSp
     words = b"".join(planes.frames(after))
     steps = b"".join(planes.frames(difference(after, before, floats)))
     as_words = len(words) < len(steps)
-    yield number(len(places) << 1 | as_words)
+    yield varint(len(places) << 1 | as_words)
     gaps = np.diff(places, prepend=0).astype(_INDEX)
     yield from PackedWriter(gaps.itemsize, len(gaps), literals=False).frames(gaps)
     yield words if as_words else steps

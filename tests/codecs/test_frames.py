@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta.codecs.frames import Reader, Writer
+from git_theta.codecs.frames import PlaneReader, PlaneWriter
 from git_theta.errors import CorruptError
 
 #: Words and planes that they can be cut into.
@@ -27,10 +27,10 @@ def test_words_come_back(
 ) -> None:
     dtype, widths = shape
     words = np.random.default_rng(seed).integers(0, 1 << bits, count, dtype=np.uint64).astype(dtype)
-    writer = Writer(widths, count, literals=literals)
+    writer = PlaneWriter(widths, count, literals=literals)
     both = words, words[::-1].copy()
     frames = b"".join(bytes(piece) for chunk in both for piece in writer.frames(chunk))
-    reader = Reader(memoryview(frames))
+    reader = PlaneReader(memoryview(frames))
     for expected in both:
         found = np.empty_like(words)
         reader.read(found, widths)
@@ -41,9 +41,9 @@ def test_words_come_back(
 @pytest.mark.parametrize("frames", [b"", b"\0\0\0", b"\x09\0\0\x80" + bytes(8), b"\x07\0\0\x80" + bytes(8)])
 def test_planes_that_break_off_are_refused(frames: bytes) -> None:
     with pytest.raises(CorruptError, match="ends early"):
-        Reader(memoryview(frames)).read(np.empty(8, np.uint8), (1,))
+        PlaneReader(memoryview(frames)).read(np.empty(8, np.uint8), (1,))
 
 
 def test_what_follows_is_refused() -> None:
     with pytest.raises(CorruptError, match="3 bytes follow"):
-        Reader(memoryview(b"abc")).end()
+        PlaneReader(memoryview(b"abc")).end()

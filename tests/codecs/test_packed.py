@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta.codecs.packed import PackedReader, PackedWriter, number
+from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
 
 dtypes = st.sampled_from(["<u1", "<u2", "<u4", "<u8"])
@@ -60,12 +60,12 @@ def test_zeros_cost_a_byte_a_plane() -> None:
 
 @given(st.integers(0, 1 << 34))
 def test_numbers_come_back(value: int) -> None:
-    assert PackedReader(memoryview(number(value))).number() == value
+    assert PackedReader(memoryview(varint(value))).varint() == value
 
 
 @pytest.mark.parametrize("head", [1 << 3 | 1, 99 << 3 | 4, 99 << 3 | 2, 5 << 3 | 4, (1 << 34) << 3])
 def test_heads_that_make_no_sense_are_refused(head: int) -> None:
-    reader = PackedReader(memoryview(number(head) + bytes(80)))
+    reader = PackedReader(memoryview(varint(head) + bytes(80)))
     with pytest.raises(CorruptError):
         reader.read(np.empty(8, np.uint8))
 
@@ -73,7 +73,7 @@ def test_heads_that_make_no_sense_are_refused(head: int) -> None:
 @pytest.mark.parametrize("data", [b"", b"\x80", b"\xff" * 9])
 def test_numbers_that_break_off_are_refused(data: bytes) -> None:
     with pytest.raises(CorruptError):
-        PackedReader(memoryview(data)).number()
+        PackedReader(memoryview(data)).varint()
 
 
 def test_what_follows_is_refused() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from git_theta import updates
 from git_theta.encoding import selection
-from git_theta.encoding.selection import Candidate, Choice
+from git_theta.encoding.selection import Candidate, EncodingChoice
 from git_theta.errors import CorruptError, PluginError, UsageError
 from git_theta.model.manifest import ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
@@ -26,7 +26,7 @@ def candidate(value: bytes, spec: TensorSpec = SPEC, *, at_limit: bool = False) 
     return Candidate(base_of(value, spec), DENSE, at_limit)
 
 
-def chosen(value: bytes, *candidates: Candidate, names: Sequence[str] = updates.AUTO) -> list[Choice]:
+def chosen(value: bytes, *candidates: Candidate, names: Sequence[str] = updates.AUTO) -> list[EncodingChoice]:
     return list(selection.choices(memoryview(value), SPEC, candidates, names))
 
 
@@ -108,7 +108,7 @@ def test_an_update_goes_on_top_of_one_that_reshapes() -> None:
     assert [(choice.update, choice.inputs) for choice in exact] == [("rows", (DENSE,)), ("dense", ())]
     top, *_ = chosen(tuned(old, SPEC, 1e-5), candidate(old[: shorter.nbytes], shorter))
     (lower,) = top.inputs
-    assert (top.update, isinstance(lower, Choice) and lower.update) == ("delta", "rows")
+    assert (top.update, isinstance(lower, EncodingChoice) and lower.update) == ("delta", "rows")
 
 
 def test_reshaping_depends_on_the_types_and_on_no_setting() -> None:
@@ -119,7 +119,7 @@ def test_reshaping_depends_on_the_types_and_on_no_setting() -> None:
 
 WIDENED = """
 import numpy as np
-from git_theta.updates.base import only
+from git_theta.updates.base import single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 
 
@@ -134,7 +134,7 @@ class Widened:
 
     def decode(self, payload, inputs, nbytes):
         unpack_typed(self.name, payload, nbytes)
-        words = np.frombuffer(b"".join(only(inputs, self.name)(nbytes // 2)), "<u2")
+        words = np.frombuffer(b"".join(single_input(inputs, self.name)(nbytes // 2)), "<u2")
         yield (words.astype("<u4") << 16).data.cast("B")
 """
 

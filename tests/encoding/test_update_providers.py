@@ -24,7 +24,7 @@ from tests.helpers.checkpoints import safetensors_bytes
 
 NEGATED = """
 import numpy as np
-from git_theta.updates.base import Base, UnsuitableError, only
+from git_theta.updates.base import Base, UnsuitableError, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 
 
@@ -41,7 +41,7 @@ class Negated:
 
     def decode(self, payload, inputs, nbytes):
         spec, _, _ = unpack_typed(self.name, payload, nbytes)
-        yield from self._pieces(Base(spec, only(inputs, self.name)))
+        yield from self._pieces(Base(spec, single_input(inputs, self.name)))
 
     def _pieces(self, base):
         return (np.negative(np.frombuffer(chunk, "<f4")).data.cast("B") for chunk in base.chunks(4096))

@@ -14,8 +14,8 @@ from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.tensor import numpy_dtype
 from git_theta.sideload.draft import apply, check_steps, store_all
+from git_theta.sideload.given_update import FromData, GivenUpdate, side_loaded
 from git_theta.sideload.peft import is_adapter, read_adapter
-from git_theta.sideload.step import FromData, Step, side_loaded
 from git_theta.sideload.update_data import read_steps
 from git_theta.store.local import LocalStore
 from tests.helpers.checkpoints import safetensors_bytes
@@ -29,7 +29,7 @@ def stored(arrays: Arrays, folder: Path) -> tuple[Manifest, LocalStore]:
     return Cleaner(store).clean(memoryview(safetensors_bytes(arrays))).manifest, store
 
 
-def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[Step, ...]]:
+def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[GivenUpdate, ...]]:
     """What a file or an adapter gives, checked."""
     specs = {entry.name: entry.spec for entry in manifest.entries}
     if is_adapter(data):

@@ -10,7 +10,7 @@ import pytest
 from git_theta.model.tensor import TensorSpec
 from git_theta.testing import check_update
 from git_theta.updates.array import Array
-from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, Update, only
+from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, Update, single_input
 from git_theta.updates.dense import Dense
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.quantized import Quantized
@@ -50,7 +50,7 @@ class Reversed:
         raise UnsuitableError
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
-        yield memoryview(b"".join(map(bytes, only(inputs, self.name)(nbytes)))[::-1])
+        yield memoryview(b"".join(map(bytes, single_input(inputs, self.name)(nbytes)))[::-1])
 
 
 class Careless(Reversed):

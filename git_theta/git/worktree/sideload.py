@@ -15,8 +15,8 @@ from git_theta.git.worktree.update_target import UpdateResult, UpdateTarget, upd
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.sideload.draft import Draft, apply, check_steps, store_all
+from git_theta.sideload.given_update import FromData, GivenUpdate
 from git_theta.sideload.peft import is_adapter, read_adapter
-from git_theta.sideload.step import FromData, Step
 from git_theta.sideload.update_data import read_steps
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
@@ -48,7 +48,7 @@ def sideload(workspace: Workspace, path: str, update: FromData, data: Path) -> U
         return _store_changed(target, given) if target.is_changed else _apply(target, given)
 
 
-def _read_steps(data: Path, update: FromData, manifest: Manifest) -> Mapping[str, Sequence[Step]]:
+def _read_steps(data: Path, update: FromData, manifest: Manifest) -> Mapping[str, Sequence[GivenUpdate]]:
     """The updates in a file or folder, by parameter; all fit the manifest's parameters."""
     specs = {entry.name: entry.spec for entry in manifest.entries}
     if data.is_dir() and not is_adapter(data):
@@ -59,7 +59,7 @@ def _read_steps(data: Path, update: FromData, manifest: Manifest) -> Mapping[str
     return given
 
 
-def _apply(target: UpdateTarget, given: Mapping[str, Sequence[Step]]) -> UpdateResult:
+def _apply(target: UpdateTarget, given: Mapping[str, Sequence[GivenUpdate]]) -> UpdateResult:
     """Make the new version from the updates, and write it."""
     repository, before = target.workspace.repository, target.previous.manifest
     store, old = repository.store, before.by_name
@@ -85,7 +85,7 @@ def _tied(store: LocalStore, manifest: Manifest, changed: Mapping[str, Entry]) -
     return found
 
 
-def _store_changed(target: UpdateTarget, given: Mapping[str, Sequence[Step]]) -> UpdateResult:
+def _store_changed(target: UpdateTarget, given: Mapping[str, Sequence[GivenUpdate]]) -> UpdateResult:
     """Store the file's content as the updates where they pay, and as what is left to add to their result."""
     old, new = target.previous.manifest.by_name, target.current.by_name
     store = target.workspace.repository.store

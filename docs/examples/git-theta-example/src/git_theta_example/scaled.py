@@ -3,7 +3,7 @@
 import numpy as np
 
 from git_theta.errors import CorruptError
-from git_theta.updates.base import Base, UnsuitableError, only
+from git_theta.updates.base import Base, UnsuitableError, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 
 
@@ -27,7 +27,7 @@ class Scaled:
         factor = header.get("factor")
         if spec.dtype != "F32" or not isinstance(factor, float) or len(body):
             raise CorruptError("the payload isn't one factor for float32 values")
-        for chunk in Base(spec, only(inputs, self.name)).chunks(1 << 20):
+        for chunk in Base(spec, single_input(inputs, self.name)).chunks(1 << 20):
             yield (np.frombuffer(chunk, "<f4") * np.float32(factor)).data.cast("B")
 
 

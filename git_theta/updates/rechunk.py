@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from git_theta.errors import CorruptError
 
 
-def chunks(pieces: Iterator[memoryview], size: int, nbytes: int) -> Iterator[memoryview]:
+def rechunk(pieces: Iterator[memoryview], size: int, nbytes: int) -> Iterator[memoryview]:
     """Pieces of exactly `size` bytes, but for the last; each is valid until the next is asked for.
 
     Pieces that have that size already are passed on without a copy.

@@ -13,11 +13,11 @@ from git_theta.updates.side_loaded import Given, GivesValue, Lossy, StoredAsGive
 FromData: TypeAlias = StoredAsGiven | GivesValue
 
 #: The built-in updates that can be side-loaded, in the order of the help.
-BUILTIN = ("low-rank", "sparse", "ia3", "dense", "quantized")
+BUILTIN_TYPES = ("low-rank", "sparse", "ia3", "dense", "quantized")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class GivenUpdate:
     """One side-loaded update of one parameter.
 
     Attributes:
@@ -38,6 +38,6 @@ def side_loaded(name: str) -> FromData | Lossy:
     """
     update = updates.registry().get(name)
     if not isinstance(update, StoredAsGiven | GivesValue | Lossy):
-        types = f"{', '.join(BUILTIN)}, or a plugin's update that can be"
+        types = f"{', '.join(BUILTIN_TYPES)}, or a plugin's update that can be"
         raise UsageError(f"an update of type {name!r} can't be side-loaded", f"types: {types}")
     return update

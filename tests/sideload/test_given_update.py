@@ -9,7 +9,7 @@ import pytest
 
 from git_theta import updates
 from git_theta.errors import PluginError, UsageError
-from git_theta.sideload.step import BUILTIN, side_loaded
+from git_theta.sideload.given_update import BUILTIN_TYPES, side_loaded
 from git_theta.updates.side_loaded import GivesValue, Lossy, StoredAsGiven
 from tests.helpers import plugins
 from tests.helpers.checkpoints import safetensors_bytes
@@ -17,7 +17,7 @@ from tests.helpers.sideloading import made, sideloaded, stored
 
 SCALED = """
 import numpy as np
-from git_theta.updates.base import Base, UnsuitableError, only
+from git_theta.updates.base import Base, UnsuitableError, single_input
 from git_theta.updates.payload import typed_header, unpack_typed
 
 
@@ -35,7 +35,7 @@ class Scaled:
 
     def decode(self, payload, inputs, nbytes):
         spec, header, _ = unpack_typed(self.name, payload, nbytes)
-        for chunk in Base(spec, only(inputs, self.name)).chunks(4096):
+        for chunk in Base(spec, single_input(inputs, self.name)).chunks(4096):
             yield (np.frombuffer(chunk, "<f4") * np.float32(header["factor"])).data.cast("B")
 """
 
@@ -45,7 +45,7 @@ BASE = {"w": np.random.default_rng(0).standard_normal((40, 50)).astype("f4"), "b
 def test_every_built_in_update_that_can_be_side_loaded_is_named() -> None:
     built_in = (update for update in updates.registry() if updates.registry().origin(update.name).builtin)
     kinds = StoredAsGiven | GivesValue | Lossy
-    assert {update.name for update in built_in if isinstance(update, kinds)} == {*BUILTIN}
+    assert {update.name for update in built_in if isinstance(update, kinds)} == {*BUILTIN_TYPES}
 
 
 @pytest.mark.parametrize("name", ["delta", "rows", "recipe"])
