@@ -11,8 +11,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.pktline import widen
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.clean_filter import CleanFilter
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import read_pieces
-from git_theta.git.worktree.workspace import Workspace
 
 
 @click.command("clean", hidden=True)
@@ -22,8 +22,8 @@ def command(path: str | None) -> None:
     widen(0)
     repository = Repository(Git())
     with (
-        Workspace(repository) as workspace,
-        closing(CleanFilter(repository, workspace.known_files, workspace.cleaners)) as clean_filter,
+        closing(KnownFiles(repository)) as known_files,
+        closing(CleanFilter(repository, known_files)) as clean_filter,
     ):
         text = clean_filter.clean(path, read_pieces(0))
     sys.stdout.buffer.write(text)

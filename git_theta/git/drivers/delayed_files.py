@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from git_theta.git.drivers.filter_protocol import FilterRequest
@@ -22,26 +21,35 @@ if TYPE_CHECKING:
 _MAX_DECODED = 16
 
 
-@dataclass(slots=True)
 class DelayedFile:
     """A delayed file, on its way from a manifest to its content.
 
     Its objects are fetched, if any are absent. Then a large file waits to be answered with its manifest; any
     other file waits for a thread, is decoded, and waits for Git.
 
-    Attributes:
+    Args:
         request: Git's first request for the file.
         manifest: The manifest that Git sent.
         written_later: Whether Git gets the manifest, and the file is written after Git has finished.
         absent: Objects that are yet to be fetched, with their sizes.
+
+    Attributes:
         content: The decoded file's descriptor, from the time that a thread is asked for it.
     """
 
-    request: FilterRequest
-    manifest: Manifest
-    written_later: bool = False
-    absent: Mapping[str, int | None] = field(default_factory=dict)
-    content: Future[int] | None = None
+    def __init__(
+        self,
+        request: FilterRequest,
+        manifest: Manifest,
+        *,
+        written_later: bool = False,
+        absent: Mapping[str, int | None] | None = None,
+    ) -> None:
+        self.request = request
+        self.manifest = manifest
+        self.written_later = written_later
+        self.absent = absent or {}
+        self.content: Future[int] | None = None
 
     @property
     def can_be_decoded(self) -> bool:

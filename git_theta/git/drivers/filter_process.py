@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require_objects
@@ -18,13 +19,13 @@ from git_theta.git.plumbing.pktline import Content, Writer
 from git_theta.git.plumbing.sigint import interruptible
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.clean_filter import CleanFilter
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, smudge
-from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Manifest
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
+    from git_theta.git.worktree.clean_filter import CleanFilter
     from git_theta.git.worktree.pending_files import PendingFile
 
 
@@ -39,8 +40,8 @@ class FilterProcess:
     def __init__(self, repository: Repository, writer: Writer) -> None:
         self._repository = repository
         self._settings = repository.settings
-        self._workspace = Workspace(repository)
-        self._clean_filter = CleanFilter(repository, self._workspace.known_files, self._workspace.cleaners)
+        self._known_files = KnownFiles(repository)
+        self._opened = ExitStack()
         self._answers = FilterAnswers(writer)
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
         self._delayed = DelayedFiles(repository.store, self._decode, self._pool)
@@ -61,8 +62,8 @@ class FilterProcess:
         finally:
             self._delayed.close()
             self._pool.shutdown()
-            self._clean_filter.close()
-            self._workspace.close()
+            self._opened.close()
+            self._known_files.close()
 
     def finish(self) -> None:
         """Write the files that Git was given manifests of: to be called once Git has closed the pipe."""
@@ -71,9 +72,18 @@ class FilterProcess:
             from git_theta.git.worktree.materialise import explain_failed, materialise
 
             with progress("writing checkpoints", sum(file.manifest.size for file in pending)) as advance:
-                failed = materialise(self._repository, self._workspace.known_files, pending, advance)
+                failed = materialise(self._repository, self._known_files, pending, advance)
             explain_failed(failed)
-            self._workspace.close()
+            self._known_files.close()
+
+    @cached_property
+    def _clean_filter(self) -> CleanFilter:
+        """The clean filter. Checking out doesn't need it, and Git waits for everything that is imported."""
+        from git_theta.git.worktree.clean_filter import CleanFilter
+
+        clean_filter = CleanFilter(self._repository, self._known_files)
+        self._opened.callback(clean_filter.close)
+        return clean_filter
 
     def _answer(self, request: FilterRequest, content: Content) -> None:
         if request.command == "clean":
@@ -116,7 +126,9 @@ class FilterProcess:
         if absent and self._settings.lazy:
             self._answers.content([data])
         elif absent and request.can_delay:
-            self._delay(DelayedFile(request, manifest, self._is_large(request, manifest), absent))
+            self._delay(
+                DelayedFile(request, manifest, written_later=self._is_large(request, manifest), absent=absent)
+            )
         else:
             self._fetch(absent)
             self._smudge_stored(request, manifest)
@@ -192,7 +204,7 @@ class FilterProcess:
         """Write a file; returns its descriptor."""
         handle = self._repository.store.temporary_file()
         try:
-            smudge(self._repository, self._workspace.known_files, manifest, handle)
+            smudge(self._repository, self._known_files, manifest, handle)
         except BaseException:
             os.close(handle)
             raise

@@ -31,13 +31,12 @@ class CleanFilter:
     Args:
         repository: The repository, with Git at the top of its work tree.
         known_files: Files that needn't be read again.
-        cleaners: The cleaner for each path.
     """
 
-    def __init__(self, repository: Repository, known_files: KnownFiles, cleaners: Cleaners) -> None:
+    def __init__(self, repository: Repository, known_files: KnownFiles) -> None:
         self._repository = repository
         self._known_files = known_files
-        self._cleaners = cleaners
+        self._cleaners = Cleaners(repository, known_files)
         self._blobs = Blobs(repository.git.cwd)
 
     def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
@@ -64,6 +63,7 @@ class CleanFilter:
     def close(self) -> None:
         """End helper processes; the next file starts another one."""
         self._blobs.close()
+        self._cleaners.close()
 
     def _clean_content(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         with work_file(None if path is None else self._repository.git.path(path)) as file:
