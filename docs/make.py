@@ -17,7 +17,7 @@ import click
 
 from git_theta import __version__, errors
 from git_theta.cli import COMMANDS, cli
-from git_theta.settings import DEEPEST, DEPTH
+from git_theta.settings import DEFAULT_DEPTH, DEPTH_FACTOR
 
 DOCS = Path(__file__).parent
 
@@ -50,8 +50,8 @@ SETTINGS = {
     ),
     "theta.maxDepth": (
         f"How many updates should stand on each other, the dense value at the bottom included. The default "
-        f"is {DEPTH}. Deeper chains are smaller, and slower to check out. Updates that save much by it may "
-        f"make them up to {DEEPEST} times as deep."
+        f"is {DEFAULT_DEPTH}. Deeper chains are smaller, and slower to check out. Updates that save much by "
+        f"it may make them up to {DEPTH_FACTOR} times as deep."
     ),
     "theta.merge": (
         "How merges combine a parameter that several sides changed: a strategy, and its options as "

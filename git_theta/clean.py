@@ -20,7 +20,7 @@ from git_theta.formats.base import Tensor
 from git_theta.model.manifest import Entry, Manifest, Source, sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import stream_grouped
-from git_theta.settings import DEPTH
+from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.updates import AUTO
@@ -66,7 +66,7 @@ class Cleaner:
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTO
-    depth: int = DEPTH
+    depth: int = DEFAULT_DEPTH
     candidates: Candidates = tuple
     lazy: bool = False
 

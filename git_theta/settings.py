@@ -14,7 +14,7 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 #: The tracked file of settings, from the top of the work tree.
-TRACKED = ".theta/config.toml"
+TRACKED_CONFIG = ".theta/config.toml"
 
 #: The Git setting whose value is the command of the diff driver.
 DIFF_DRIVER = "diff.theta.command"
@@ -26,13 +26,13 @@ UPDATE_ATTRIBUTE = "theta-update"
 MERGE_ATTRIBUTE = "theta-merge"
 
 #: The default of `Settings.depth`.
-DEPTH = 2
+DEFAULT_DEPTH = 2
 
 #: No chain is deeper, whatever made it.
-MOST_DEPTH = 32
+MAX_DEPTH = 32
 
 #: A chain may get so many times deeper than `Settings.depth` by updates that save much by it.
-DEEPEST = 4
+DEPTH_FACTOR = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Settings:
     threads: int = 0
     hooks: bool = True
     update: str = "auto"
-    depth: int = DEPTH
+    depth: int = DEFAULT_DEPTH
     lazy: bool = False
     pointers: bool = True
 
@@ -84,9 +84,9 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     threads = environment.get("GIT_THETA_THREADS") or config.get("theta.threads", "0")
     if not threads.isdigit() or int(threads) > 1024:
         raise UsageError(f"theta.threads is {threads!r}: a number from 0 (automatic) to 1024 is needed")
-    depth = config.get("theta.maxdepth", str(DEPTH))
-    if not depth.isdigit() or not 1 <= int(depth) <= MOST_DEPTH // DEEPEST:
-        most = MOST_DEPTH // DEEPEST
+    depth = config.get("theta.maxdepth", str(DEFAULT_DEPTH))
+    if not depth.isdigit() or not 1 <= int(depth) <= MAX_DEPTH // DEPTH_FACTOR:
+        most = MAX_DEPTH // DEPTH_FACTOR
         raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {most} is needed")
     fetching = config.get("theta.fetch", "auto")
     if fetching not in ("auto", "lazy"):

@@ -8,7 +8,7 @@ from contextlib import closing
 import click
 
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.pktline import widen
+from git_theta.git.plumbing.pktline import widen_pipe
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.clean_filter import CleanFilter
 from git_theta.git.worktree.known_files import KnownFiles
@@ -19,7 +19,7 @@ from git_theta.git.worktree.smudge_filter import read_pieces
 @click.argument("path", required=False)
 def command(path: str | None) -> None:
     """Read a checkpoint from stdin and write its manifest to stdout."""
-    widen(0)
+    widen_pipe(0)
     repository = Repository(Git())
     with (
         closing(KnownFiles(repository)) as known_files,

@@ -14,7 +14,7 @@ from git_theta import __version__
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
-from git_theta.git.install.push_check import is_configured, unprotected
+from git_theta.git.install.push_check import has_configured_hook, push_problem
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import describe_location, fetch_remotes, orphan_notice, orphaned_settings
 from git_theta.git.repository import gitattributes
@@ -84,8 +84,8 @@ def _repository(repository: Repository) -> dict[str, Any]:
             f"{name}: {_hook_text(state)}" for name, state in hook_states(repository.hooks_dir).items()
         ),
         "hooks folder": str(repository.hooks_dir),
-        "hook in settings": "runs" if is_configured(repository.git) else "doesn't run (needs git 2.54)",
-        "pushes": unprotected(repository) or "send objects",
+        "hook in settings": "runs" if has_configured_hook(repository.git) else "doesn't run (needs git 2.54)",
+        "pushes": push_problem(repository) or "send objects",
     }
     if repository.git.line("rev-parse", "--is-inside-work-tree") == "true":
         files = gitattributes.attribute_files(repository.root, repository.git)

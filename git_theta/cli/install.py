@@ -9,9 +9,9 @@ import click
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.install.hooks import HookState, sends_objects
-from git_theta.git.install.install import install, install_hooks
-from git_theta.git.install.push_check import is_shared, unprotected
-from git_theta.git.install.shared_hooks import add_to, hook_file
+from git_theta.git.install.install import install_hooks, install_settings
+from git_theta.git.install.push_check import has_shared_hooks, push_problem
+from git_theta.git.install.shared_hooks import add_push_hook, hook_file
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural
@@ -44,7 +44,7 @@ def command(scope: str, hooks: bool | None) -> None:
     settings. Run the command again to repair an installation that was moved.
     """
     git = Git()
-    settings = install(git, scope, hook=hooks is not False)
+    settings = install_settings(git, scope, hook=hooks is not False)
     repository = Repository(git) if hooks is not False and git.ok("rev-parse", "--git-dir") else None
     states = install_hooks(repository) if repository else {}
     click.echo(_summary(scope, len(settings), states))
@@ -73,11 +73,11 @@ def _explain_hooks(repository: Repository, states: Mapping[str, HookState], *, s
             f"some hooks couldn't be written in {repository.hooks_dir}",
             "check the permissions of that folder and its files; all else works without hooks",
         )
-    reason = unprotected(repository)
-    if reason and shared and is_shared(repository) and not sends_objects(repository.hooks_dir):
+    reason = push_problem(repository)
+    if reason and shared and has_shared_hooks(repository) and not sends_objects(repository.hooks_dir):
         path = hook_file(repository.hooks_dir, "pre-push")
-        add_to(path)
+        add_push_hook(path)
         click.echo(f"hook pre-push: added to {os.path.relpath(path)}; commit that file")
-        reason = unprotected(repository)
+        reason = push_problem(repository)
     if reason:
         click.echo(f"warning: {reason}", err=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from git_theta.git.install.hooks import HookState, remove_hooks
-from git_theta.git.install.install import uninstall
+from git_theta.git.install.install import uninstall_settings
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 
@@ -21,7 +21,7 @@ def command(scope: str) -> None:
     manifests.
     """
     git = Git()
-    removed = uninstall(git, scope)
+    removed = uninstall_settings(git, scope)
     place = scope.removeprefix("--")
     click.echo(f"The {place} settings are removed." if removed else f"There were no {place} settings.")
     if git.ok("rev-parse", "--git-dir"):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.sizes import SizeOf, payload_bytes
 from git_theta.model.tensor import TensorSpec
-from git_theta.settings import DEEPEST
+from git_theta.settings import DEPTH_FACTOR
 
 _SEPARATORS = re.compile(r"[./]")
 
@@ -90,7 +90,7 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
         return []
     nearest = source
     while nearest.inputs and (
-        nearest.depth >= DEEPEST * depth
+        nearest.depth >= DEPTH_FACTOR * depth
         or payload_bytes(nearest.payloads(), size_of) > _MAX_ENCODED_RATIO * nbytes
     ):
         nearest = nearest.inputs[0]

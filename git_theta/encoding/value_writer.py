@@ -19,7 +19,7 @@ from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.settings import DEPTH
+from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import BufferedPayload
@@ -105,7 +105,7 @@ class ValueWriter:
     sources: Mapping[str, Source]
     known: FindSource = lambda _digest: None
     updates: Sequence[str] = AUTO
-    depth: int = DEPTH
+    depth: int = DEFAULT_DEPTH
     lazy: bool = False
     failed: OnFailure = lambda _error: None
 

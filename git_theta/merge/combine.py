@@ -14,7 +14,7 @@ from git_theta.model.manifest import Entry
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import scratch_memory
 from git_theta.model.tensor import TensorSpec
-from git_theta.settings import DEEPEST
+from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
 from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
 from git_theta.strategies.option_text import parse
@@ -95,7 +95,7 @@ class Combiner:
         payload, used = recipe
         sources = tuple(inputs[i].source for i in used)
         refs = [ref for source in sources for ref in source.payloads()]
-        too_deep = max((source.depth for source in sources), default=0) >= DEEPEST * self.depth
+        too_deep = max((source.depth for source in sources), default=0) >= DEPTH_FACTOR * self.depth
         if too_deep or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes:
             return None
         digest = self.store.value_cache.write(merged.value(), spec.nbytes)

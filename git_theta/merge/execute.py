@@ -27,7 +27,7 @@ from git_theta.model.manifest import Entry, Manifest, sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
 from git_theta.runtime.threads import run_all
-from git_theta.settings import DEPTH
+from git_theta.settings import DEFAULT_DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
@@ -97,7 +97,7 @@ class Merger:
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTO
-    depth: int = DEPTH
+    depth: int = DEFAULT_DEPTH
     side_files: ReadSideFile = _no_side_files
     mapped: ReadMapped = field(default=lambda _entry: None)
     fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 
-class Config(dict[str, str]):
+class GitConfig(dict[str, str]):
     """The last value of each key.
 
     Attributes:
@@ -17,15 +17,15 @@ class Config(dict[str, str]):
         super().__init__(self.pairs)
 
 
-def pairs(settings: Mapping[str, str]) -> Sequence[tuple[str, str]]:
+def all_pairs(settings: Mapping[str, str]) -> Sequence[tuple[str, str]]:
     """Keys with values, in Git's order; each key once if the mapping is an ordinary one."""
-    return settings.pairs if isinstance(settings, Config) else tuple(settings.items())
+    return settings.pairs if isinstance(settings, GitConfig) else tuple(settings.items())
 
 
-def values(settings: Mapping[str, str], key: str) -> list[str]:
+def all_values(settings: Mapping[str, str], key: str) -> list[str]:
     """All values of a setting; an empty one drops those before it, as Git has it for lists."""
     found: list[str] = []
-    for each, value in pairs(settings):
+    for each, value in all_pairs(settings):
         if each == key:
             found = [*found, value] if value else []
     return found

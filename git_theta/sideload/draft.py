@@ -18,7 +18,7 @@ from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.strided import scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
-from git_theta.settings import DEPTH, MOST_DEPTH
+from git_theta.settings import DEFAULT_DEPTH, MAX_DEPTH
 from git_theta.sideload.given_update import GivenUpdate
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
@@ -111,7 +111,7 @@ def apply_nearly(entry: Entry, update: Lossy, value: memoryview, epsilon: float,
         UnsuitableError: The value can't be expressed so.
         ThetaError: The parameter can't be read.
     """
-    if entry.source.depth >= MOST_DEPTH:
+    if entry.source.depth >= MAX_DEPTH:
         raise UnsuitableError
     base = _base(entry, store)
     payload = update.encode_near(value, entry.spec, base, epsilon)
@@ -201,7 +201,7 @@ def _decoded(
     if finite:
         _check_finite(value, entry, base)
     after = replace(entry, digest=key)
-    if entry.source.depth >= MOST_DEPTH:
+    if entry.source.depth >= MAX_DEPTH:
         whole = dense_choice(value, entry.spec)
         return Draft(after, whole.update, b"".join(map(bytes, whole.payload())))
     return Draft(after, update.name, data, (entry.source,))
@@ -221,7 +221,7 @@ def _cheapest(entry: Entry, given_as: Update, value: memoryview, store: LocalSto
     if after.digest == entry.digest:
         return Draft(entry)
     spec = entry.spec
-    sources = usable_bases(entry.source, spec.nbytes, DEPTH, store.size)
+    sources = usable_bases(entry.source, spec.nbytes, DEFAULT_DEPTH, store.size)
     candidates = [candidate_from(entry, source, store, at_limit) for source, at_limit in sources]
     options = choices(value, spec, candidates, updates.AUTO)
     if isinstance(given_as, Automatic):

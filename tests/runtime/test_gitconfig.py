@@ -5,28 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 
 from git_theta.git.plumbing.command import Git, parse_config
-from git_theta.runtime.gitconfig import Config, pairs, values
+from git_theta.runtime.gitconfig import GitConfig, all_pairs, all_values
 from tests.helpers.repo import Repo
 
 PAIRS = [("a", "1"), ("b", "2"), ("a", "3")]
 
 
 def test_the_last_value_counts_and_all_are_kept() -> None:
-    settings = Config(PAIRS)
+    settings = GitConfig(PAIRS)
     assert settings == {"a": "3", "b": "2"}
-    assert list(pairs(settings)) == PAIRS
-    assert values(settings, "a") == ["1", "3"]
-    assert values(settings, "none") == []
+    assert list(all_pairs(settings)) == PAIRS
+    assert all_values(settings, "a") == ["1", "3"]
+    assert all_values(settings, "none") == []
 
 
 def test_an_empty_value_drops_those_before() -> None:
-    assert values(Config([*PAIRS, ("a", ""), ("a", "4")]), "a") == ["4"]
-    assert values(Config([*PAIRS, ("a", "")]), "a") == []
+    assert all_values(GitConfig([*PAIRS, ("a", ""), ("a", "4")]), "a") == ["4"]
+    assert all_values(GitConfig([*PAIRS, ("a", "")]), "a") == []
 
 
 def test_an_ordinary_mapping_has_one_value_each() -> None:
-    assert values({"a": "1"}, "a") == ["1"]
-    assert list(pairs({"a": "1"})) == [("a", "1")]
+    assert all_values({"a": "1"}, "a") == ["1"]
+    assert list(all_pairs({"a": "1"})) == [("a", "1")]
 
 
 def test_what_git_lists() -> None:

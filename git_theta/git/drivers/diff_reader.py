@@ -8,7 +8,7 @@ from functools import cached_property
 from git_theta.errors import GitError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.parent_command import only_shows
+from git_theta.git.plumbing.parent_command import only_shows_differences
 from git_theta.settings import DIFF_DRIVER
 
 
@@ -36,7 +36,7 @@ class DiffReader:
             and "diff.theta.textconv" not in settings
             # `git difftool` shows whole files.
             and "GIT_EXTERNAL_DIFF" not in os.environ
-            and only_shows()
+            and only_shows_differences()
         )
 
     def _has_our_attribute(self, path: str) -> bool:

@@ -12,9 +12,9 @@ from itertools import chain
 
 from git_theta.errors import ThetaError
 from git_theta.git.drivers.filter_protocol import requests, shake_hands
-from git_theta.git.plumbing.discard import Skipper
-from git_theta.git.plumbing.pktline import Reader, Writer, widen
-from git_theta.git.plumbing.sigint import undisturbed
+from git_theta.git.plumbing.discard import DiscardProcess
+from git_theta.git.plumbing.pktline import PacketReader, PacketWriter, widen_pipe
+from git_theta.git.plumbing.sigint import interrupts_ignored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def serve_stdio() -> int:
 
 
 def _serve() -> int:
-    with undisturbed():
-        widen(0)
-        widen(1)
-        reader, writer, skipper = Reader(0), Writer(1), Skipper(0)
+    with interrupts_ignored():
+        widen_pipe(0)
+        widen_pipe(1)
+        reader, writer, discarder = PacketReader(0), PacketWriter(1), DiscardProcess(0)
         shake_hands(reader, writer)
-        asked = requests(reader, skipper)
+        asked = requests(reader, discarder)
         first = next(asked, None)
         if first is None:
             return 0
@@ -47,7 +47,7 @@ def _serve() -> int:
         # A broken pipe means that git was interrupted. What it wrote as a manifest is still worth finishing.
         with suppress(BrokenPipeError):
             process.serve(chain([first], asked))
-        skipper.close()
+        discarder.close()
     try:
         process.finish()
     except KeyboardInterrupt:
@@ -58,7 +58,7 @@ def _serve() -> int:
     return 0
 
 
-def _process(writer: Writer) -> FilterProcess:
+def _process(writer: PacketWriter) -> FilterProcess:
     from git_theta.runtime.malloc import keep_memory
 
     keep_memory()

@@ -15,8 +15,8 @@ from git_theta.git.drivers.delayed_files import DelayedFile, DelayedFiles
 from git_theta.git.drivers.diff_reader import DiffReader
 from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest
 from git_theta.git.plumbing.notices import explain
-from git_theta.git.plumbing.pktline import Content, Writer
-from git_theta.git.plumbing.sigint import interruptible
+from git_theta.git.plumbing.pktline import PacketContent, PacketWriter
+from git_theta.git.plumbing.sigint import interrupts_raised
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
@@ -37,7 +37,7 @@ class FilterProcess:
         writer: Packets to Git.
     """
 
-    def __init__(self, repository: Repository, writer: Writer) -> None:
+    def __init__(self, repository: Repository, writer: PacketWriter) -> None:
         self._repository = repository
         self._settings = repository.settings
         self._known_files = KnownFiles(repository)
@@ -50,7 +50,7 @@ class FilterProcess:
         self._reminded = False
         self._fetch_error: ThetaError | None = None
 
-    def serve(self, requests: Iterable[tuple[FilterRequest, Content]]) -> None:
+    def serve(self, requests: Iterable[tuple[FilterRequest, PacketContent]]) -> None:
         """Answer requests until there are no more.
 
         Raises:
@@ -85,7 +85,7 @@ class FilterProcess:
         self._opened.callback(clean_filter.close)
         return clean_filter
 
-    def _answer(self, request: FilterRequest, content: Content) -> None:
+    def _answer(self, request: FilterRequest, content: PacketContent) -> None:
         if request.command == "clean":
             self._clean(request, content)
         elif request.command == "smudge":
@@ -95,7 +95,7 @@ class FilterProcess:
         else:
             raise GitError(f"git asks for {request.command!r}, which isn't known")
 
-    def _clean(self, request: FilterRequest, content: Content) -> None:
+    def _clean(self, request: FilterRequest, content: PacketContent) -> None:
         try:
             blob = self._clean_filter.clean(request.path, content)
         except (ThetaError, OSError) as error:
@@ -104,7 +104,7 @@ class FilterProcess:
             self._answers.content([blob])
             self._remind()
 
-    def _smudge(self, request: FilterRequest, content: Content) -> None:
+    def _smudge(self, request: FilterRequest, content: PacketContent) -> None:
         try:
             if request.path in self._delayed:
                 _discard(content)
@@ -114,7 +114,7 @@ class FilterProcess:
         except (ThetaError, OSError) as error:
             self._refuse(request, content, error)
 
-    def _smudge_content(self, request: FilterRequest, content: Content) -> None:
+    def _smudge_content(self, request: FilterRequest, content: PacketContent) -> None:
         store = self._repository.store
         data = drain(content, None, store.temporary_file)
         assert data is not None  # noqa: S101
@@ -197,7 +197,7 @@ class FilterProcess:
         if objects:
             from git_theta.git.remote.fetch import ensure_objects
 
-            with interruptible():
+            with interrupts_raised():
                 ensure_objects(self._repository, objects)
 
     def _decode(self, manifest: Manifest) -> int:
@@ -219,13 +219,13 @@ class FilterProcess:
     def _remind(self) -> None:
         """Warn, once, if a push wouldn't send objects."""
         if not self._reminded:
-            from git_theta.git.install.push_check import remind
+            from git_theta.git.install.push_check import remind_of_push_problem
 
             self._reminded = True
             with suppress(ThetaError, OSError):
-                remind(self._repository)
+                remind_of_push_problem(self._repository)
 
-    def _refuse(self, request: FilterRequest, content: Content, error: Exception) -> None:
+    def _refuse(self, request: FilterRequest, content: PacketContent, error: Exception) -> None:
         _discard(content)
         if isinstance(error, MissingObjectError) and self._fetch_error:
             # The reason why an object is missing helps more.
@@ -240,7 +240,7 @@ class FilterProcess:
         self._answers.error()
 
 
-def _discard(content: Content) -> None:
+def _discard(content: PacketContent) -> None:
     """Read the rest of a file's content, so that the next request can be read."""
     for _ in content:
         pass

@@ -7,9 +7,9 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from git_theta.errors import GitError
-from git_theta.git.plumbing.discard import Skipper
-from git_theta.git.plumbing.pipe_source import sender_of
-from git_theta.git.plumbing.pktline import Content, Reader, Writer
+from git_theta.git.plumbing.discard import DiscardProcess
+from git_theta.git.plumbing.pipe_source import find_source
+from git_theta.git.plumbing.pktline import PacketContent, PacketReader, PacketWriter
 
 #: Content of fewer bytes arrives faster than it can be handed over.
 _WORTH_SKIPPING = 4 << 20
@@ -45,7 +45,7 @@ class FilterAnswers:
         writer: Packets to Git.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: PacketWriter) -> None:
         self._writer = writer
 
     def content(self, pieces: Iterable[bytes | memoryview]) -> None:
@@ -71,7 +71,7 @@ class FilterAnswers:
         self._writer.lines("status=error")
 
 
-def shake_hands(reader: Reader, writer: Writer) -> None:
+def shake_hands(reader: PacketReader, writer: PacketWriter) -> None:
     """Agree with Git on the protocol's version and on capabilities.
 
     Raises:
@@ -88,14 +88,16 @@ def shake_hands(reader: Reader, writer: Writer) -> None:
     writer.lines(*(capability for capability in ours if capability in offered))
 
 
-def requests(reader: Reader, skipper: Skipper) -> Iterator[tuple[FilterRequest, Content]]:
+def requests(
+    reader: PacketReader, discarder: DiscardProcess
+) -> Iterator[tuple[FilterRequest, PacketContent]]:
     """Git's requests with their content, until it closes the pipe.
 
     Content that needn't be looked at is being taken away already when its request is yielded.
 
     Args:
         reader: Packets from Git.
-        skipper: Takes content away.
+        discarder: Takes content away.
 
     Raises:
         GitError: Git broke off in the middle of something.
@@ -104,17 +106,17 @@ def requests(reader: Reader, skipper: Skipper) -> Iterator[tuple[FilterRequest, 
         request, content = FilterRequest(lines), reader.content()
         if request.command == "clean":
             # Also for a small file: a larger one may follow, and then there are threads already.
-            skipper.prepare()
-            _skip_ahead(request.path, content, skipper)
+            discarder.prepare()
+            _discard_early(request.path, content, discarder)
         yield request, content
 
 
-def _skip_ahead(path: str, content: Content, skipper: Skipper) -> None:
+def _discard_early(path: str, content: PacketContent, discarder: DiscardProcess) -> None:
     try:
         status = os.stat(path, follow_symlinks=False)
     except (OSError, ValueError):
         return
     if stat.S_ISREG(status.st_mode) and status.st_size >= _WORTH_SKIPPING:
-        sender = sender_of(status)
-        if sender:
-            content.hand_over(skipper, sender)
+        source = find_source(status)
+        if source:
+            content.hand_over(discarder, source)

@@ -12,7 +12,7 @@ from git_theta.git.merge.versions import manifest_of
 from git_theta.git.merge.worktree_values import worktree_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
-from git_theta.git.plumbing.parent_command import favoured
+from git_theta.git.plumbing.parent_command import favoured_side
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import ConflictRecord, write_record
 from git_theta.git.repository.merge_rules import asks_user, merge_rules
@@ -59,7 +59,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     repository = Repository(Git())
     with Workspace(repository) as workspace:
         rules = merge_rules(repository, path)
-        side = favoured()
+        side = favoured_side()
         if side:
             rules = replace(rules, rules=(*rules.rules, MergeRule(side)))
         base, ours, theirs = (manifest_of(workspace.cleaners, path, text) for text in texts)

@@ -56,7 +56,7 @@ def _write_checkpoints() -> None:
 def _send_objects(args: Sequence[str]) -> None:
     """Send the objects that a push needs."""
     from git_theta.git.drivers.hook_input import push_input
-    from git_theta.git.plumbing.parent_command import is_quiet, is_rehearsal
+    from git_theta.git.plumbing.parent_command import is_dry_run, is_quiet
     from git_theta.git.remote.dry_run import sizes_to_send
     from git_theta.git.remote.lfs_ref import REF
     from git_theta.git.remote.push import push_updates
@@ -67,7 +67,7 @@ def _send_objects(args: Sequence[str]) -> None:
     name, url, lines = push_input(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
     repository = Repository(Git())
     updates = [*parse_updates(lines), *mirror_deletions(repository.git, name, url, REF)]
-    if is_rehearsal():
+    if is_dry_run():
         sizes = sizes_to_send(repository, name, url, updates)
         if sizes:
             note(f"would send {plural(len(sizes), 'object')}, {human_size(sum(sizes))}")

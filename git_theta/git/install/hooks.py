@@ -31,7 +31,7 @@ _BEFORE = ".before-theta"
 _LEGACY = ".legacy"
 
 #: The name of our hook in Git's settings, `hook.NAME.command`, which Git runs from version 2.54 on.
-CONFIGURED = "theta"
+CONFIGURED_HOOK = "theta"
 
 #: A hook that finds out from its name what to do, as husky.sh does, wouldn't work under another one.
 _ASKS_ITS_NAME = re.compile(
@@ -51,7 +51,7 @@ class HookState(Enum):
     FAILED = "couldn't be written"
 
 
-def script(name: str, command: str) -> str:
+def hook_script(name: str, command: str) -> str:
     """A hook's text: do our part, then run the hook that was here before, with its input.
 
     Where there's no other hook, nobody waits for the files, and the filter writes them when git ends: that's
@@ -85,7 +85,7 @@ def _sending(command: str) -> str:
 before="${{0%/*}}/{_SENDING}{_BEFORE}"
 refs=$(cat)
 said() {{ [ -z "$refs" ] || printf '%s\\n' "$refs"; }}
-git hook list {_SENDING} 2>/dev/null </dev/null | grep -qx {CONFIGURED} ||
+git hook list {_SENDING} 2>/dev/null </dev/null | grep -qx {CONFIGURED_HOOK} ||
 said | {{ {command} hook {_SENDING} "$@"; }} || exit 1
 [ -x "$before" ] || exit 0
 said | GIT_THETA_HOOK={_SENDING} "$before" "$@"
@@ -105,7 +105,7 @@ def ensure_hooks(hooks_dir: Path, command: str, *, own_folder: bool = True) -> d
             MANUAL until it runs git-theta.
     """
     if own_folder and not hooks_dir.is_symlink():
-        return {name: _ensure(hooks_dir, name, script(name, command)) for name in NAMES}
+        return {name: _ensure(hooks_dir, name, hook_script(name, command)) for name in NAMES}
     states = hook_states(hooks_dir)
     return {n: HookState.MANUAL if state is HookState.ABSENT else state for n, state in states.items()}
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import git_theta
-from git_theta.git.install.hooks import CONFIGURED, HookState, ensure_hooks
+from git_theta.git.install.hooks import CONFIGURED_HOOK, HookState, ensure_hooks
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.settings import DIFF_DRIVER
@@ -79,7 +79,7 @@ def _python() -> str:
     return f"env PYTHONPATH={shlex.quote(parent)} {python} -P"
 
 
-def settings() -> dict[str, str]:
+def filter_settings() -> dict[str, str]:
     """The settings to write."""
     found = {key: shell_command(*args, last=True) for key, args in _COMMANDS.items()}
     for key in ("filter.theta.clean", "filter.theta.smudge"):
@@ -111,12 +111,12 @@ def hook_settings() -> dict[str, str]:
     wanted = 'theta=$(git rev-parse --git-common-dir)/theta && [ -d "$theta" ] || exit 0; '
     # An event without a command would end every push, so the command comes first.
     return {
-        f"hook.{CONFIGURED}.command": f"{wanted}{hook_command()} hook pre-push",
-        f"hook.{CONFIGURED}.event": "pre-push",
+        f"hook.{CONFIGURED_HOOK}.command": f"{wanted}{hook_command()} hook pre-push",
+        f"hook.{CONFIGURED_HOOK}.event": "pre-push",
     }
 
 
-def install(git: Git, scope: str, hook: bool = True) -> dict[str, str]:
+def install_settings(git: Git, scope: str, hook: bool = True) -> dict[str, str]:
     """Write the settings.
 
     Args:
@@ -130,13 +130,13 @@ def install(git: Git, scope: str, hook: bool = True) -> dict[str, str]:
     Raises:
         GitError: Git can't write them.
     """
-    written = settings() | (hook_settings() if hook else {})
+    written = filter_settings() | (hook_settings() if hook else {})
     for key, value in written.items():
         git.run("config", scope, "--replace-all", key, value)
     return written
 
 
-def uninstall(git: Git, scope: str) -> bool:
+def uninstall_settings(git: Git, scope: str) -> bool:
     """Remove the settings; returns whether there were any.
 
     Raises:

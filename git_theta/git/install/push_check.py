@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 
 from git_theta.errors import GitError
-from git_theta.git.install.hooks import CONFIGURED, sends_objects
+from git_theta.git.install.hooks import CONFIGURED_HOOK, sends_objects
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note_daily
 from git_theta.git.repository.repository import Repository
@@ -14,7 +14,7 @@ from git_theta.git.repository.repository import Repository
 _LINE = 'git theta hook pre-push "$@"'
 
 
-def unprotected(repository: Repository) -> str:
+def push_problem(repository: Repository) -> str:
     """Why `git push` doesn't send objects, and what to do, on one line; empty if it does.
 
     It's empty as well where the user wants no hooks (`theta.hooks`).
@@ -22,9 +22,9 @@ def unprotected(repository: Repository) -> str:
     folder = repository.hooks_dir
     hook = folder / "pre-push"
     sends, runs = sends_objects(folder), os.access(hook, os.X_OK)
-    if not repository.settings.hooks or (sends and runs) or is_configured(repository.git):
+    if not repository.settings.hooks or (sends and runs) or has_configured_hook(repository.git):
         return ""
-    shared = is_shared(repository)
+    shared = has_shared_hooks(repository)
     shown = os.path.relpath(folder, repository.root) if shared else str(folder)
     why = f"Git's hooks are in {shown} (core.hooksPath), without git-theta"
     if sends:
@@ -39,7 +39,7 @@ def unprotected(repository: Repository) -> str:
     return f"`git push` won't send the objects of checkpoints: {why}; {todo}"
 
 
-def is_shared(repository: Repository) -> bool:
+def has_shared_hooks(repository: Repository) -> bool:
     """Whether hooks are in a folder of the work tree, which the team shares and may add to."""
     with suppress(GitError):
         root, folder = repository.root.resolve(), repository.hooks_dir.resolve()
@@ -47,14 +47,14 @@ def is_shared(repository: Repository) -> bool:
     return False
 
 
-def is_configured(git: Git) -> bool:
+def has_configured_hook(git: Git) -> bool:
     """Whether Git runs our hook because its settings say so; Git before 2.54 can't."""
     with suppress(GitError):
-        return CONFIGURED in git.line("hook", "list", "pre-push").splitlines()
+        return CONFIGURED_HOOK in git.line("hook", "list", "pre-push").splitlines()
     return False
 
 
-def remind(repository: Repository) -> None:
+def remind_of_push_problem(repository: Repository) -> None:
     """Tell the user, at most once a day, that `git push` doesn't send objects."""
-    if text := unprotected(repository):
+    if text := push_problem(repository):
         note_daily(repository.common_dir / "theta" / "reminded", text)

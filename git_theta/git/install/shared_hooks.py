@@ -45,7 +45,7 @@ def hook_file(folder: Path, name: str) -> Path:
     return (folder.parent if folder.name == "_" else folder) / name
 
 
-def add_to(path: Path) -> None:
+def add_push_hook(path: Path) -> None:
     """Make a pre-push hook send objects first; what's there stays and runs afterwards.
 
     Raises:

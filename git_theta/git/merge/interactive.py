@@ -14,7 +14,7 @@ from git_theta.git.merge.resolve import resolve, rules_of_conflict
 from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.colour import painted, palette
-from git_theta.git.plumbing.tty import on_terminal, read_line, show
+from git_theta.git.plumbing.tty import on_terminal, read_line, write_stdout
 from git_theta.git.repository.conflict_records import read_record, remove_record, write_record
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
@@ -115,6 +115,6 @@ def coloured_output(repository: Repository, *, terminal: bool) -> Say:
     colours = palette(repository.git, terminal=terminal)
 
     def say(lines: Sequence[Line]) -> None:
-        show(painted(lines, colours))
+        write_stdout(painted(lines, colours))
 
     return say  # type: ignore[return-value]

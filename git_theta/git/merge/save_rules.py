@@ -13,10 +13,10 @@ from git_theta.git.repository.repository import Repository
 from git_theta.merge.rules import MergeRule, parse_toml
 from git_theta.mergetool.items import escaped
 from git_theta.runtime.atomic_write import atomic_write
-from git_theta.settings import TRACKED
+from git_theta.settings import TRACKED_CONFIG
 
 #: A letter that the user answers → the place where rules are saved.
-IN_FILE: Final = {"c": f"{TRACKED}, for all who use this repository"}
+IN_FILE: Final = {"c": f"{TRACKED_CONFIG}, for all who use this repository"}
 IN_GIT: Final = {"g": "git config theta.mergeRule, for you in this clone"}
 
 _EVERY = ("*",)
@@ -44,28 +44,28 @@ def save_rules(repository: Repository, path: str, rules: Sequence[MergeRule], pl
         for rule in own:
             repository.git.run("config", "--local", "--add", "theta.mergeRule", str(rule))
         return "Added to git config theta.mergeRule."
-    file = repository.git.folder / TRACKED
+    file = repository.git.folder / TRACKED_CONFIG
     if file.is_symlink() or file.parent.is_symlink():
-        raise UsageError(f"{TRACKED} is a link; nothing is written")
+        raise UsageError(f"{TRACKED_CONFIG} is a link; nothing is written")
     return _add(file, own)
 
 
 def _add(file: Path, rules: tuple[MergeRule, ...]) -> str:
     try:
         old = file.read_bytes() if file.exists() else b""
-        if parse_toml(old, TRACKED)[-len(rules) :] == rules:
-            return f"{TRACKED} has these rules already."
+        if parse_toml(old, TRACKED_CONFIG)[-len(rules) :] == rules:
+            return f"{TRACKED_CONFIG} has these rules already."
         gap = b"" if not old else b"\n" if old.endswith(b"\n") else b"\n\n"
         new = old + gap + "\n".join(map(_table, rules)).encode()
-        if parse_toml(new, TRACKED)[-len(rules) :] != rules:
-            raise UsageError(f"the rules can't be written to {TRACKED}", "add them by hand")
+        if parse_toml(new, TRACKED_CONFIG)[-len(rules) :] != rules:
+            raise UsageError(f"the rules can't be written to {TRACKED_CONFIG}", "add them by hand")
         file.parent.mkdir(exist_ok=True)
         atomic_write(file, new)
     except UnicodeEncodeError as error:
-        raise UsageError(f"a name can't be written to {TRACKED}", "keep it in git config") from error
+        raise UsageError(f"a name can't be written to {TRACKED_CONFIG}", "keep it in git config") from error
     except OSError as error:
-        raise GitError(f"{TRACKED} can't be written: {error.strerror}") from error
-    return f"Added to {TRACKED}. Commit it for everyone to have it."
+        raise GitError(f"{TRACKED_CONFIG} can't be written: {error.strerror}") from error
+    return f"Added to {TRACKED_CONFIG}. Commit it for everyone to have it."
 
 
 def _table(rule: MergeRule) -> str:

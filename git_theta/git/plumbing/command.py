@@ -69,7 +69,7 @@ class Git:
         return os.fsdecode(self.run(*args)).removesuffix("\n")
 
     @cached_property
-    def settings(self) -> gitconfig.Config:
+    def settings(self) -> gitconfig.GitConfig:
         """Git's configuration: lower-case keys, the last value of each; also see `values`."""
         return parse_config(self.run("config", "--list", "-z"))
 
@@ -79,7 +79,7 @@ class Git:
 
     def values(self, key: str) -> list[str]:
         """All values of a setting; an empty one drops those before it."""
-        return gitconfig.values(self.settings, key)
+        return gitconfig.all_values(self.settings, key)
 
     def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
         # Messages are matched, so they must not be translated.
@@ -90,8 +90,8 @@ class Git:
             raise GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer") from error
 
 
-def parse_config(listing: bytes) -> gitconfig.Config:
+def parse_config(listing: bytes) -> gitconfig.GitConfig:
     """Read what `git config --list -z` prints: lower-case keys, in Git's order."""
     items = [os.fsdecode(item).partition("\n") for item in listing.split(b"\0")]
     # A key without "=" in the file means true.
-    return gitconfig.Config((key, value if newline else "true") for key, newline, value in items if key)
+    return gitconfig.GitConfig((key, value if newline else "true") for key, newline, value in items if key)

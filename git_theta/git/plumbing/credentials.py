@@ -56,7 +56,7 @@ class GitCredentials:
         self.git.ok("credential", "reject", stdin=_request(url, credential))
 
 
-def knowing(git: Git, url: str, credential: Credential) -> Git:
+def with_credential(git: Git, url: str, credential: Credential) -> Git:
     """Git that needn't ask anybody for the user name and the password at the server of a URL."""
     parts = urlsplit(url)
     env = dict(os.environ if git.env is None else git.env)

@@ -1,4 +1,4 @@
-"""Skipper: throws away what Git sends of a file whose bytes are known, in a process of its own.
+"""DiscardProcess: throws away what Git sends of a file whose bytes are known, in a process of its own.
 
 A packet takes two system calls. Made by a thread, each is followed by a wait for the interpreter, which is
 busy with loading the rest of the program and with the file itself; Git stands still meanwhile.
@@ -18,7 +18,7 @@ _ORDER = b"skip"
 _ANSWER_BYTES = 8
 
 
-class Skipper:
+class DiscardProcess:
     """The process, started when it's first needed, which must be before there are threads.
 
     Args:
@@ -87,7 +87,7 @@ class Skipper:
         return True
 
 
-def skip_packets(handle: int) -> int:
+def discard_packets(handle: int) -> int:
     """Throw the packets up to the next flush away, without copying them; returns the bytes they held.
 
     Raises:
@@ -145,4 +145,4 @@ def _work(handle: int, orders: int, answers: int) -> None:
     os.close(1)
     with suppress(GitError, OSError):
         while os.read(orders, len(_ORDER)):
-            os.write(answers, skip_packets(handle).to_bytes(_ANSWER_BYTES, "little"))
+            os.write(answers, discard_packets(handle).to_bytes(_ANSWER_BYTES, "little"))

@@ -57,22 +57,22 @@ _ALONE = frozenset(
 )
 
 
-def only_shows() -> bool:
+def only_shows_differences() -> bool:
     """Whether git runs a command that shows differences; false where that isn't certain."""
     return _command() in _SHOW
 
 
-def adds() -> bool:
+def stages_files() -> bool:
     """Whether git runs a command that stages files of the work tree; false where that isn't certain."""
     return _command() in _ADD
 
 
-def is_rehearsal() -> bool:
+def is_dry_run() -> bool:
     """Whether git runs `push --dry-run`; false where that isn't certain."""
     return not _options_of("push").isdisjoint(("-n", "--dry-run"))
 
 
-def is_mirroring() -> bool:
+def is_mirror_push() -> bool:
     """Whether git runs `push --mirror`; false where that isn't certain."""
     return "--mirror" in _options_of("push")
 
@@ -119,7 +119,7 @@ def options(words: Sequence[str], letters: str, names: Sequence[str]) -> set[str
     return found
 
 
-def favoured() -> str:
+def favoured_side() -> str:
     """The side that `-X ours` or `-X theirs` of a merge, a rebase and so on names; else empty.
 
     Git tells its merge drivers nothing about it.

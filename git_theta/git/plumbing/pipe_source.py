@@ -13,7 +13,7 @@ from contextlib import suppress
 _PROCESSES = "/proc"
 
 
-class Sender:
+class PipeSource:
     """A descriptor of a file in a process that started this one.
 
     Args:
@@ -25,7 +25,7 @@ class Sender:
         self._status = status
         self._info = info
 
-    def sends(self, status: os.stat_result) -> bool:
+    def is_file(self, status: os.stat_result) -> bool:
         """Whether it's the file with that stat that is sent."""
         return os.path.samestat(self._status, status)
 
@@ -36,7 +36,7 @@ class Sender:
         return None
 
 
-def sender_of(status: os.stat_result) -> Sender | None:
+def find_source(status: os.stat_result) -> PipeSource | None:
     """The descriptor that a parent has of the file with that stat: Git's, or its shell's."""
     with suppress(OSError, ValueError, IndexError):
         parent = os.getppid()
@@ -50,12 +50,12 @@ def _parent(process: int) -> int:
     return int(fields[1])
 
 
-def _descriptor(process: int, status: os.stat_result) -> Sender | None:
+def _descriptor(process: int, status: os.stat_result) -> PipeSource | None:
     folder = f"{_PROCESSES}/{process}"
     for name in os.listdir(f"{folder}/fd"):
         with suppress(OSError):
             if os.path.samestat(os.stat(f"{folder}/fd/{name}"), status):
-                return Sender(status, f"{folder}/fdinfo/{name}")
+                return PipeSource(status, f"{folder}/fdinfo/{name}")
     return None
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from git_theta.errors import GitError
-from git_theta.git.plumbing.discard import Skipper, broken_off, skip_packets
-from git_theta.git.plumbing.pipe_source import Sender
+from git_theta.git.plumbing.discard import DiscardProcess, broken_off, discard_packets
+from git_theta.git.plumbing.pipe_source import PipeSource
 
 #: The most bytes that a packet holds besides its four-byte length.
 MAX_DATA = 65516
@@ -20,7 +20,7 @@ _PIPE_SIZE = 1 << 20
 _FLUSH = b"0000"
 
 
-def widen(handle: int) -> None:
+def widen_pipe(handle: int) -> None:
     """Make a pipe larger, where the system allows it."""
     set_size = getattr(fcntl, "F_SETPIPE_SZ", None)
     if set_size is not None:
@@ -28,7 +28,7 @@ def widen(handle: int) -> None:
             fcntl.fcntl(handle, set_size, _PIPE_SIZE)
 
 
-class Reader:
+class PacketReader:
     """Packets from a descriptor, through one reused buffer."""
 
     def __init__(self, handle: int) -> None:
@@ -64,11 +64,11 @@ class Reader:
         self._start = start + length
         return self._view[start + 4 : start + length]
 
-    def content(self) -> Content:
+    def content(self) -> PacketContent:
         """Packets up to the next flush."""
-        return Content(self)
+        return PacketContent(self)
 
-    def skip_packets(self) -> int:
+    def discard_packets(self) -> int:
         """Throw the packets up to the next flush away, without copying them; returns the bytes they held.
 
         Raises:
@@ -82,7 +82,7 @@ class Reader:
             if not packet:
                 return total
             total += len(packet)
-        return total + skip_packets(self._handle)
+        return total + discard_packets(self._handle)
 
     def is_ahead(self) -> bool:
         """Whether something was taken from the descriptor that nobody has asked for."""
@@ -116,23 +116,23 @@ class Reader:
         return True
 
 
-class Content:
+class PacketContent:
     """A file's packets: to be read once, or skipped.
 
     Attributes:
-        sender: Where the bytes come from, if another process skips them.
+        source: Where the bytes come from, if another process skips them.
     """
 
-    def __init__(self, reader: Reader) -> None:
-        self.sender: Sender | None = None
-        self._skipper: Skipper | None = None
+    def __init__(self, reader: PacketReader) -> None:
+        self.source: PipeSource | None = None
+        self._discarder: DiscardProcess | None = None
         self._reader = reader
         self._ended = False
 
     def __iter__(self) -> Iterator[memoryview]:
         """What is left; each packet is valid until the next is asked for."""
-        if self._skipper:
-            self.skip()
+        if self._discarder:
+            self.discard()
         while not self._ended:
             packet = self._reader.packet()
             if packet is None:
@@ -142,12 +142,12 @@ class Content:
             else:
                 self._ended = True
 
-    def hand_over(self, skipper: Skipper, sender: Sender) -> None:
+    def hand_over(self, discarder: DiscardProcess, source: PipeSource) -> None:
         """Let another process skip it from now on, if that can be: what it holds is known to be a file's."""
-        if not self._reader.is_ahead() and skipper.begin():
-            self._skipper, self.sender = skipper, sender
+        if not self._reader.is_ahead() and discarder.begin():
+            self._discarder, self.source = discarder, source
 
-    def skip(self) -> int:
+    def discard(self) -> int:
         """Throw what is left away; returns how many bytes it was.
 
         Raises:
@@ -155,12 +155,12 @@ class Content:
         """
         if self._ended:
             return 0
-        total = self._skipper.result() if self._skipper else self._reader.skip_packets()
+        total = self._discarder.result() if self._discarder else self._reader.discard_packets()
         self._ended = True
         return total
 
 
-class Writer:
+class PacketWriter:
     """Packets to a descriptor."""
 
     def __init__(self, handle: int) -> None:

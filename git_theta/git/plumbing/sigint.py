@@ -10,7 +10,7 @@ from git_theta.errors import ThetaError
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interrupts_raised() -> Iterator[None]:
     """Let Ctrl-C end what may take long; Git, which got it too, waits for this process.
 
     Raises:
@@ -26,7 +26,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def interrupts_ignored() -> Iterator[None]:
     """Ignore Ctrl-C while Git is at work: Git gets it too, and ends the conversation properly."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

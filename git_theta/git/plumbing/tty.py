@@ -34,7 +34,7 @@ def read_line(prompt: str) -> str:
     return line
 
 
-def show(data: bytes) -> None:
+def write_stdout(data: bytes) -> None:
     """Write to stdout now."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)

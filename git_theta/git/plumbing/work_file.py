@@ -15,8 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
-from git_theta.git.plumbing.pipe_source import Sender, sender_of
-from git_theta.git.plumbing.pktline import Content
+from git_theta.git.plumbing.pipe_source import PipeSource, find_source
+from git_theta.git.plumbing.pktline import PacketContent
 from git_theta.store.cache import same_file
 
 #: Content up to this size is kept in memory when it has to be kept.
@@ -88,10 +88,10 @@ def drain(
     Raises:
         ThetaError: The file changed meanwhile, and the stream is gone.
     """
-    if isinstance(pieces, Content):
-        sender = pieces.sender or (sender_of(file.status) if file else None)
-        if sender:
-            _skip(pieces, file, sender)
+    if isinstance(pieces, PacketContent):
+        source = pieces.source or (find_source(file.status) if file else None)
+        if source:
+            _discard(pieces, file, source)
             return None
     data = file.data if file else memoryview(b"")
     done = 0
@@ -107,9 +107,9 @@ def drain(
     return _keep(data[:done], memoryview(b""), iterator, temporary)
 
 
-def _skip(content: Content, file: WorkFile | None, sender: Sender) -> None:
-    size = content.skip()
-    if file is None or not sender.sends(file.status) or not size == len(file.data) == sender.position():
+def _discard(content: PacketContent, file: WorkFile | None, source: PipeSource) -> None:
+    size = content.discard()
+    if file is None or not source.is_file(file.status) or not size == len(file.data) == source.position():
         raise ThetaError("the file was written to while Git read it", "try again when it's quiet")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, MissingObjectError, UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.credentials import knowing
+from git_theta.git.plumbing.credentials import with_credential
 from git_theta.git.plumbing.notices import note
 from git_theta.git.remote.lfs_ref import REF, PointerCommit, make_commit, publish
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
@@ -174,7 +174,7 @@ def _publish_pointers(
     """Push pointers to objects, or tell the user that the repository's host doesn't take them."""
     if server.credential and same_server(url, server.url):
         # The user has been asked for the password already.
-        git = knowing(git, url, server.credential)
+        git = with_credential(git, url, server.credential)
     try:
         publish(git, url, sizes, early)
     except GitError as error:

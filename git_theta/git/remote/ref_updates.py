@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.parent_command import is_mirroring
+from git_theta.git.plumbing.parent_command import is_mirror_push
 from git_theta.git.repository.manifest_walk import ManifestBlob, note_unreadable, reachable_manifests
 
 _ZERO = "0"
@@ -56,7 +56,7 @@ def mirror_deletions(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]
         url: Where Git pushes to.
         ref: The ref's full name.
     """
-    mirrors = git.config(f"remote.{name}.mirror").lower() in _TRUE or is_mirroring()
+    mirrors = git.config(f"remote.{name}.mirror").lower() in _TRUE or is_mirror_push()
     if not mirrors or git.ok("rev-parse", "-q", "--verify", ref):
         return []
     try:

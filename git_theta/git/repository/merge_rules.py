@@ -16,7 +16,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.rules import MergeRule, MergeRules, parse, parse_lines, parse_toml
-from git_theta.settings import MERGE_ATTRIBUTE, TRACKED
+from git_theta.settings import MERGE_ATTRIBUTE, TRACKED_CONFIG
 from git_theta.strategies.option_text import parse as parse_options
 
 #: Merge rules for one command.
@@ -43,7 +43,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
     """
     places: list[tuple[str, Callable[[], tuple[MergeRule, ...]]]] = [
         (f"the attribute {MERGE_ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
-        (TRACKED, partial(_tracked, repository)),
+        (TRACKED_CONFIG, partial(_tracked, repository)),
         ("git config theta.merge", partial(_configured, repository)),
         (RULES_VARIABLE, partial(parse_lines, environment.get(RULES_VARIABLE, ""))),
     ]
@@ -87,14 +87,14 @@ def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
 
 def _tracked(repository: Repository) -> tuple[MergeRule, ...]:
     """The work tree's file; where there's no work tree, HEAD's."""
-    path = repository.git.path(TRACKED)
+    path = repository.git.path(TRACKED_CONFIG)
     if os.path.isfile(path) and not os.path.islink(path):
         with open(path, "rb") as file:
             return parse_toml(file.read(_MAX_CONFIG), "the file")
     if os.path.lexists(path):
         raise UsageError("it isn't a regular file")
     with Blobs(repository.git.cwd) as blobs:
-        data = blobs.read(f"HEAD:{TRACKED}", _MAX_CONFIG)
+        data = blobs.read(f"HEAD:{TRACKED_CONFIG}", _MAX_CONFIG)
     return parse_toml(data, "the file") if data else ()
 
 

@@ -9,7 +9,7 @@ from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.repository import Repository
-from git_theta.settings import TRACKED
+from git_theta.settings import TRACKED_CONFIG
 from git_theta.store.urls import is_bucket
 
 _LFS_CONFIG = ".lfsconfig"
@@ -41,7 +41,7 @@ def bucket_url(repository: Repository) -> str:
     Raises:
         UsageError: The file isn't valid, or names something else.
     """
-    data = _file(repository, TRACKED)
+    data = _file(repository, TRACKED_CONFIG)
     if not data:
         return ""
     import tomllib
@@ -49,11 +49,11 @@ def bucket_url(repository: Repository) -> str:
     try:
         table = tomllib.loads(data.decode("utf-8")).get("remote", {})
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{TRACKED} isn't valid TOML: {error}") from error
+        raise UsageError(f"{TRACKED_CONFIG} isn't valid TOML: {error}") from error
     url = table.get("url", "") if isinstance(table, dict) else None
     if not isinstance(url, str) or (url and not is_bucket(url)):
         raise UsageError(
-            f"{TRACKED}: only the URL of a bucket can be given, as url in the table [remote]",
+            f"{TRACKED_CONFIG}: only the URL of a bucket can be given, as url in the table [remote]",
             "for other places: git config theta.remote.NAME.url URL",
         )
     return url

@@ -7,7 +7,7 @@ import shlex
 from git_theta.clean import same_content
 from git_theta.errors import GitError
 from git_theta.git.plumbing.cat_file import Blobs
-from git_theta.git.plumbing.parent_command import adds
+from git_theta.git.plumbing.parent_command import stages_files
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import MAX_TEXT_BYTES, valid_manifest
@@ -26,7 +26,7 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     Raises:
         GitError: There are conflicts, and the manifest is that of ours.
     """
-    if not adds():
+    if not stages_files():
         return
     record = conflict_records.current_record(repository, path)
     if record is None:

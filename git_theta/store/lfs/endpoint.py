@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from git_theta.runtime.gitconfig import pairs, values
+from git_theta.runtime.gitconfig import all_pairs, all_values
 from git_theta.store.ssh_address import SSH_SCHEMES, SshAddress, ssh_address
 from git_theta.store.urls import url_scheme
 
@@ -74,10 +74,10 @@ def git_url(settings: Mapping[str, str], remote: str, operation: Operation) -> s
         operation: What to do there.
     """
     upload = operation == "upload"
-    if upload and (pushurls := values(settings, f"remote.{remote}.pushurl")):
+    if upload and (pushurls := all_values(settings, f"remote.{remote}.pushurl")):
         # Git uses `pushInsteadOf` only where no URL is given for pushing.
         return rewritten(pushurls[0], settings, push=False)
-    urls = values(settings, f"remote.{remote}.url") or [remote]
+    urls = all_values(settings, f"remote.{remote}.url") or [remote]
     return rewritten(urls[0], settings, push=upload)
 
 
@@ -86,7 +86,7 @@ def rewritten(url: str, settings: Mapping[str, str], push: bool) -> str:
     for name in (".pushinsteadof", ".insteadof") if push else (".insteadof",):
         matches = [
             (value, key[len("url.") : -len(name)])
-            for key, value in pairs(settings)
+            for key, value in all_pairs(settings)
             if key.startswith("url.") and key.endswith(name) and value and url.startswith(value)
         ]
         if matches:

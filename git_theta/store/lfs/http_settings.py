@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from git_theta.runtime.gitconfig import pairs
+from git_theta.runtime.gitconfig import all_pairs
 from git_theta.store.urls import server_of
 
 _FALSE = ("false", "no", "off", "0", "")
@@ -99,7 +99,7 @@ class HttpSettings:
             url: The URL.
             everywhere: Whether those that are for every URL count.
         """
-        for key, value in pairs(self.settings):
+        for key, value in all_pairs(self.settings):
             if key == f"http.{name}" and everywhere:
                 yield _ANYWHERE, value
             elif key.startswith("http.") and key.endswith(f".{name}"):

@@ -11,20 +11,20 @@ import pytest
 
 from git_theta.errors import GitError
 from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest, requests, shake_hands
-from git_theta.git.plumbing.discard import Skipper
-from git_theta.git.plumbing.pktline import Reader, Writer
+from git_theta.git.plumbing.discard import DiscardProcess
+from git_theta.git.plumbing.pktline import PacketReader, PacketWriter
 
 
 @contextmanager
-def conversation(*groups: list[str]) -> Iterator[tuple[Reader, Writer, int]]:
+def conversation(*groups: list[str]) -> Iterator[tuple[PacketReader, PacketWriter, int]]:
     """A reader of lines from Git, a writer to Git, and a descriptor that has what is written."""
     from_git, git = os.pipe()
     answers, to_git = os.pipe()
     try:
         for lines in groups:
-            Writer(git).lines(*lines)
+            PacketWriter(git).lines(*lines)
         os.close(git)
-        yield Reader(from_git), Writer(to_git), answers
+        yield PacketReader(from_git), PacketWriter(to_git), answers
     finally:
         for handle in (from_git, answers, to_git):
             os.close(handle)
@@ -50,21 +50,21 @@ def test_another_protocol_is_refused(lines: list[str]) -> None:
 
 def test_requests_come_with_their_content() -> None:
     from_git, git = os.pipe()
-    writer = Writer(git)
+    writer = PacketWriter(git)
     for path in ("a=b", "c"):
         writer.lines("command=clean", f"pathname={path}")
         writer.data(path.encode() * 3)
         writer.flush()
     writer.lines("command=list_available_blobs")
     os.close(git)
-    skipper = Skipper(from_git)
+    discarder = DiscardProcess(from_git)
     found = []
-    for request, content in requests(Reader(from_git), skipper):
+    for request, content in requests(PacketReader(from_git), discarder):
         if request.path:
             found.append((request.command, request.path, b"".join(map(bytes, content))))
         else:
             found.append((request.command,))
-    skipper.close()
+    discarder.close()
     os.close(from_git)
     assert found == [
         ("clean", "a=b", b"a=b" * 3),
@@ -96,12 +96,12 @@ def test_answers() -> None:
 
 
 _PREPARED = """
-from git_theta.git.plumbing.pktline import Reader
+from git_theta.git.plumbing.pktline import PacketReader
 from git_theta.git.drivers.filter_protocol import requests
-from git_theta.git.plumbing.discard import Skipper
-skipper = Skipper(0)
-print(*(skipper._process > 0 for _ in requests(Reader(0), skipper)))
-skipper.close()
+from git_theta.git.plumbing.discard import DiscardProcess
+discarder = DiscardProcess(0)
+print(*(discarder._process > 0 for _ in requests(PacketReader(0), discarder)))
+discarder.close()
 """
 
 
@@ -116,17 +116,17 @@ def test_the_skipper_is_started_before_there_are_threads(tmp_path: Path) -> None
 _FILTER = """
 import os, sys
 from git_theta.git.plumbing.work_file import drain, work_file
-from git_theta.git.plumbing.pktline import Reader
+from git_theta.git.plumbing.pktline import PacketReader
 from git_theta.git.drivers.filter_protocol import requests
-from git_theta.git.plumbing.discard import Skipper
-skipper = Skipper(0)
-for request, content in requests(Reader(0), skipper):
-    print(content.sender is not None)
+from git_theta.git.plumbing.discard import DiscardProcess
+discarder = DiscardProcess(0)
+for request, content in requests(PacketReader(0), discarder):
+    print(content.source is not None)
     if sys.argv[1] != request.path:
         os.replace(sys.argv[1], request.path)
     with work_file(request.path) as file:
         print(drain(content, file, lambda: 1 / 0))
-skipper.close()
+discarder.close()
 """
 
 
@@ -146,7 +146,7 @@ def test_a_large_file_is_on_its_way_before_it_is_asked_for(tmp_path: Path, repla
         assert process.stdin is not None
         assert process.stdout is not None
         assert process.stderr is not None
-        writer = Writer(process.stdin.fileno())
+        writer = PacketWriter(process.stdin.fileno())
         writer.lines("command=clean", "pathname=model")
         writer.data(sent.read())
         writer.flush()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import git_theta
-from git_theta.git.install.install import hook_command, hook_settings, settings, shell_command
+from git_theta.git.install.install import filter_settings, hook_command, hook_settings, shell_command
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 
@@ -127,7 +127,7 @@ def test_a_hook_goes_on_after_its_command() -> None:
 
 
 def test_settings_stay_on_one_line() -> None:
-    found = settings()
+    found = filter_settings()
     assert list(found) == [
         "filter.theta.process",
         "filter.theta.clean",

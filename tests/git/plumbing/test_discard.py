@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.plumbing.discard import Skipper
+from git_theta.git.plumbing.discard import DiscardProcess
 from git_theta.git.plumbing.pktline import MAX_DATA
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's /proc")
 
 _START = """
 import os, signal, sys
-from git_theta.git.plumbing.discard import Skipper
-skipper = Skipper(0)
+from git_theta.git.plumbing.discard import DiscardProcess
+discarder = DiscardProcess(0)
 """
 
 
@@ -33,12 +33,12 @@ def packets(*sizes: int) -> bytes:
 
 def test_content_is_taken_and_what_follows_is_left() -> None:
     code = """
-assert skipper.begin()
-assert skipper.result() == 40 * 65516 + 3
+assert discarder.begin()
+assert discarder.result() == 40 * 65516 + 3
 assert os.read(0, 5) == b"hello"
-assert skipper.begin()
-assert skipper.result() == 7
-skipper.close()
+assert discarder.begin()
+assert discarder.result() == 7
+discarder.close()
 print(os.read(0, 100))
 """
     assert run(code, packets(*[MAX_DATA] * 40, 3) + b"hello" + packets(7) + b"bye") == "b'bye'"
@@ -48,13 +48,13 @@ print(os.read(0, 100))
 def test_content_that_breaks_off_has_no_result(stdin: bytes) -> None:
     code = """
 from git_theta.errors import GitError
-assert skipper.begin()
+assert discarder.begin()
 for _ in range(2):
     try:
-        skipper.result()
+        discarder.result()
     except GitError as error:
         print(error.message)
-skipper.close()
+discarder.close()
 """
     assert run(code, stdin).splitlines() == ["git's filter protocol broke off in a file"] * 2
 
@@ -62,15 +62,15 @@ skipper.close()
 def test_a_killed_process_has_no_result() -> None:
     code = """
 from git_theta.errors import GitError
-assert skipper.begin() and skipper.result() == 1
-os.kill(skipper._process, signal.SIGKILL)
-os.waitid(os.P_PID, skipper._process, os.WEXITED | os.WNOWAIT)
-assert skipper.begin()
+assert discarder.begin() and discarder.result() == 1
+os.kill(discarder._process, signal.SIGKILL)
+os.waitid(os.P_PID, discarder._process, os.WEXITED | os.WNOWAIT)
+assert discarder.begin()
 try:
-    skipper.result()
+    discarder.result()
 except GitError:
     print("refused")
-skipper.close()
+discarder.close()
 """
     assert run(code, packets(1) + packets(2)) == "refused"
 
@@ -78,7 +78,7 @@ skipper.close()
 def test_it_ends_with_its_parent_and_keeps_no_output_open() -> None:
     # The script's output ends although the other process is in the middle of a packet.
     with subprocess.Popen(
-        [sys.executable, "-c", _START + "assert skipper.begin(); os._exit(0)"],
+        [sys.executable, "-c", _START + "assert discarder.begin(); os._exit(0)"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as script:
@@ -91,10 +91,10 @@ def test_it_ends_with_its_parent_and_keeps_no_output_open() -> None:
 
 def test_it_ignores_ctrl_c() -> None:
     code = """
-assert skipper.begin() and skipper.result() == 1
-os.kill(skipper._process, signal.SIGINT)
-assert skipper.begin() and skipper.result() == 2
-skipper.close()
+assert discarder.begin() and discarder.result() == 1
+os.kill(discarder._process, signal.SIGINT)
+assert discarder.begin() and discarder.result() == 2
+discarder.close()
 print("both")
 """
     assert run(code, packets(1) + packets(2)) == "both"
@@ -106,13 +106,13 @@ from threading import Event, Thread
 done = Event()
 thread = Thread(target=done.wait)
 thread.start()
-print(skipper.begin())
+print(discarder.begin())
 done.set()
 thread.join()
-skipper.close()
+discarder.close()
 """
     assert run(code) == "False"
 
 
 def test_closing_what_was_not_started_does_nothing() -> None:
-    Skipper(0).close()
+    DiscardProcess(0).close()

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import GitError
-from git_theta.git.plumbing.pktline import MAX_DATA, Reader, Writer
+from git_theta.git.plumbing.pktline import MAX_DATA, PacketReader, PacketWriter
 
 
-def reader(data: bytes) -> Iterator[Reader]:
+def reader(data: bytes) -> Iterator[PacketReader]:
     """A reader of these bytes; they may be more than a pipe holds."""
     out, into = os.pipe()
 
@@ -22,7 +22,7 @@ def reader(data: bytes) -> Iterator[Reader]:
 
     thread = Thread(target=feed)
     thread.start()
-    yield Reader(out)
+    yield PacketReader(out)
     while os.read(out, 1 << 20):
         pass
     thread.join()
@@ -39,7 +39,7 @@ def written(*content: bytes) -> bytes:
 
     thread = Thread(target=collect)
     thread.start()
-    writer = Writer(into)
+    writer = PacketWriter(into)
     for data in content:
         writer.data(data)
         writer.flush()
@@ -89,8 +89,8 @@ def test_skipping_is_reading_without_looking(contents: list[bytes], data: st.Dat
         for whole in contents:
             content = source.content()
             if data.draw(st.booleans()):
-                assert content.skip() == len(whole)
-                assert content.skip() == 0
+                assert content.discard() == len(whole)
+                assert content.discard() == 0
             else:
                 assert b"".join(map(bytes, content)) == whole
             assert list(content) == []
@@ -98,7 +98,7 @@ def test_skipping_is_reading_without_looking(contents: list[bytes], data: st.Dat
 
 def test_content_longer_than_the_buffer_is_skipped() -> None:
     for source in reader(written(bytes(3 << 20), b"next")):
-        assert source.content().skip() == 3 << 20
+        assert source.content().discard() == 3 << 20
         assert b"".join(map(bytes, source.content())) == b"next"
 
 
@@ -106,4 +106,4 @@ def test_content_longer_than_the_buffer_is_skipped() -> None:
 def test_skipping_content_that_breaks_off_is_refused(cut: int) -> None:
     for source in reader(written(bytes(5000))[:-cut]):
         with pytest.raises(GitError):
-            source.content().skip()
+            source.content().discard()

@@ -10,7 +10,7 @@ import pytest
 
 from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.sigint import interruptible
+from git_theta.git.plumbing.sigint import interrupts_raised
 from git_theta.git.remote import fetch
 from git_theta.git.remote.fetch import Fetched, ensure_objects, fetch_objects
 from git_theta.git.repository.repository import Repository
@@ -130,7 +130,7 @@ def test_only_what_is_absent_is_asked_for(repository: Repository, monkeypatch: p
 def test_ctrl_c_ends_a_fetch() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with pytest.raises(ThetaError, match="interrupted"), interruptible():
+        with pytest.raises(ThetaError, match="interrupted"), interrupts_raised():
             os.kill(os.getpid(), signal.SIGINT)
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.git.plumbing.command import Git
-from git_theta.runtime.gitconfig import Config
+from git_theta.runtime.gitconfig import GitConfig
 from git_theta.store.lfs.endpoint import Endpoint, find_endpoint, git_url
 from git_theta.store.ssh_address import SshAddress
 from tests.helpers.repo import Repo
@@ -127,7 +127,7 @@ def test_a_server_reached_by_ssh() -> None:
 def test_several_urls_for_one_base() -> None:
     pairs = [("url.https://example.com/.insteadof", start) for start in ("gh:", "hub:")]
     for url in ("gh:a/b", "hub:a/b"):
-        settings = Config([*pairs, ("remote.origin.url", url)])
+        settings = GitConfig([*pairs, ("remote.origin.url", url)])
         assert find_endpoint(settings, {}, "origin", "download") == Endpoint(HTTPS)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.runtime.gitconfig import Config
+from git_theta.runtime.gitconfig import GitConfig
 from git_theta.store.lfs.http_settings import HttpSettings
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
@@ -59,7 +59,7 @@ def test_the_best_fit_wins() -> None:
     ],
 )
 def test_several_headers(pairs: list[tuple[str, str]], headers: dict[str, str]) -> None:
-    settings = Config((f"http.{scope}.extraheader".replace("..", "."), value) for scope, value in pairs)
+    settings = GitConfig((f"http.{scope}.extraheader".replace("..", "."), value) for scope, value in pairs)
     assert HttpSettings(settings, {}).headers(URL, own=True) == headers
 
 
