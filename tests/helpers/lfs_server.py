@@ -43,11 +43,13 @@ class Server:
     objects: dict[str, bytes] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     faults: dict[str, list[Answer | Callable[[Request], Answer]]] = field(default_factory=dict)
-    #: What the API and the storage want to see in the header `Authorization`.
+    #: The header `Authorization` that the API and the storage demand; empty for none.
     password: str = ""
     #: Changes an entry of a batch answer.
     edit: Callable[[dict[str, Any]], object] = lambda entry: None
     ranges: bool = True
+    #: Whether an object of another size than the request says counts as missing.
+    sizes: bool = False
     verify: bool = True
 
     def of(self, kind: str) -> list[Request]:
@@ -78,12 +80,15 @@ class Server:
             return Answer(416)
         return Answer(206, {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}, data[start:])
 
+    def has(self, oid: str, size: int) -> bool:
+        return oid in self.objects and (not self.sizes or size in (0, len(self.objects[oid])))
+
     def batch(self, request: dict[str, Any]) -> Answer:
         assert request["transfers"] == ["basic"]
         assert request["hash_algo"] == "sha256"
         entries = []
         for each in request["objects"]:
-            oid, has = each["oid"], each["oid"] in self.objects
+            oid, has = each["oid"], self.has(**each)
             entry: dict[str, Any] = {"oid": oid, "size": each["size"]}
             if request["operation"] == "download" and not has:
                 entry["error"] = {"code": 404, "message": "not here"}

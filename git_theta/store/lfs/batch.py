@@ -35,7 +35,7 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class BatchOffer:
     """What the server answered for one object.
 
     Attributes:
@@ -74,7 +74,7 @@ def batch_request(
     return json.dumps(request).encode()
 
 
-def batch_answer(body: bytes, url: str, now: datetime | None = None) -> list[Offer]:
+def batch_answer(body: bytes, url: str, now: datetime | None = None) -> list[BatchOffer]:
     """Read an answer.
 
     Args:
@@ -129,10 +129,10 @@ def lifetime(entry: Mapping[str, Any], now: datetime) -> float | None:
     return left.total_seconds() if left.total_seconds() > 0 else None
 
 
-def _offer(entry: Any, url: str, now: datetime) -> Offer:
+def _offer(entry: Any, url: str, now: datetime) -> BatchOffer:
     error = entry.get("error")
     actions = entry.get("actions") or entry.get("_links") or {}
-    return Offer(
+    return BatchOffer(
         oid=str(entry["oid"]),
         size=int(entry.get("size") or 0),
         actions={str(name): _action(action, url, now) for name, action in actions.items()},

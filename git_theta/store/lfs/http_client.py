@@ -1,4 +1,4 @@
-"""HTTP requests: connections that are kept, redirects, and failures as errors of the transfer."""
+"""HTTP as Git is set to do it: kept connections, redirects, and failures as `TransferError`."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ _CONNECT_SECONDS = 30.0
 _READ_SECONDS = 60.0
 _REDIRECTS = 5
 
-#: How often to try to reach a server that isn't there: rarely does it come while the user waits.
+#: The most attempts to reach a server that isn't there: rarely does it start while the user waits.
 _TRIES = 4
 
 _MOVED = (301, 302, 303, 307, 308)
 
-#: Bytes that go into one call of a socket.
+#: Bytes that one call of a socket takes.
 _PIECE = 1 << 18
 
 #: Connections kept per server.
-_KEPT = 16
+_MAX_CONNECTIONS = 16
+
+#: The most bytes of an error's text that are worth reading.
+ERROR_BYTES = 1 << 16
 
 
 class Readable(Protocol):
-    """What a request's body is read from."""
+    """A source of a request's body."""
 
     def read(self, size: int = -1, /) -> bytes | memoryview:
         """The next bytes, at most `size`."""
         ...
 
 
-#: Makes a request's body; called again for each redirect.
+#: Makes the body of a request; called again for each redirect.
 Body = Callable[[], Readable | bytes | None]
 
 
@@ -48,16 +51,16 @@ def no_body() -> None:
 
 
 class HttpClient:
-    """HTTP as git is set to do it. Safe to use from many threads.
+    """A client for HTTP. Safe to use from many threads.
 
     Args:
-        settings: Git's settings.
+        settings: Settings of connections and headers.
     """
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings
         self._pools: dict[Tls, PoolManager] = {}
-        self._turn = Lock()
+        self._lock = Lock()
 
     @contextmanager
     def request(
@@ -69,18 +72,18 @@ class HttpClient:
         body: Body = no_body,
         home: str = "",
     ) -> Iterator[BaseHTTPResponse]:
-        """Send a request, follow redirects, and yield the answer, whose body is still to be read.
+        """Send a request, follow redirects, and yield the response, whose body is still to be read.
 
         Args:
             method: `GET`, `PUT` or `POST`.
-            url: Where to; a user and a password in it are ignored.
+            url: The URL; a user and a password in it are ignored.
             headers: Headers.
-            private: Headers that go to the server of `url` only, and to no other that it redirects to.
+            private: Headers for the server of `url` alone, and for no other that it redirects to.
             body: Makes the body.
-            home: The URL of the API, whose server gets the headers that settings give for every URL.
+            home: URL of the API. Its server gets the headers that settings give for every URL.
 
         Raises:
-            TransferError: The server can't be reached, the connection breaks (in the block, too), or the
+            TransferError: The server can't be reached, the connection breaks (also in the block), or the
                 redirects don't end.
         """
         target = url
@@ -88,16 +91,16 @@ class HttpClient:
             sent = {**headers, **self._settings.headers(target, own=same_server(target, home or url))}
             if same_server(target, url):
                 sent |= private
-            with _failures(target), self._open(method, target, sent, body()) as response:
+            with _transfer_errors(target), self._open(method, target, sent, body()) as response:
                 status = response.status
                 location = response.headers.get("Location") if status in _MOVED else None
                 if location is None:
                     yield response
                     return
             if status == 303 and method == "PUT":
-                # It asks to look elsewhere for what came of it: whether the bytes were taken isn't known.
+                # The result is said to be elsewhere, so whether the bytes were taken isn't known.
                 raise TransferError(f"{without_password(url)} redirects an upload by 303")
-            target = _next(target, location)
+            target = _redirect_target(target, location)
             if status == 303 and method != "GET":
                 method, body = "GET", no_body
                 headers = {key: value for key, value in headers.items() if not key.startswith("Content-")}
@@ -114,7 +117,7 @@ class HttpClient:
             method,
             bare,
             headers=dict(headers),
-            # The library needs no more of a file than `read`.
+            # Of a file, the library uses `read` alone.
             body=cast("IO[Any] | bytes | None", body),
             redirect=False,
             retries=False,
@@ -125,14 +128,14 @@ class HttpClient:
         except BaseException:
             response.close()
             raise
-        # A connection whose answer was read to its end is used again; an answer may have no end.
+        # A connection is used again if its response was read to the end; a response may have no end.
         with suppress(Exception):
             if len(response.read(_PIECE, decode_content=False)) == _PIECE:
                 response.close()
         response.release_conn()
 
     def _pool(self, tls: Tls) -> PoolManager:
-        with self._turn:
+        with self._lock:
             if tls not in self._pools:
                 self._pools[tls] = _pool(tls)
             return self._pools[tls]
@@ -144,12 +147,16 @@ def _pool(tls: Tls) -> PoolManager:
     timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
     verify = "CERT_REQUIRED" if tls.verify else "CERT_NONE"
     if not tls.verify:
-        # Whoever switched the check off knows; a warning per request tells nothing new.
+        # The user has switched the check off, and needn't be warned at each request.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
     authorities = tls.authorities or None
     if not tls.proxy:
         return urllib3.PoolManager(
-            maxsize=_KEPT, cert_reqs=verify, ca_certs=authorities, timeout=timeout, blocksize=_PIECE
+            maxsize=_MAX_CONNECTIONS,
+            cert_reqs=verify,
+            ca_certs=authorities,
+            timeout=timeout,
+            blocksize=_PIECE,
         )
     try:
         user, password = user_and_password(tls.proxy)
@@ -157,7 +164,7 @@ def _pool(tls: Tls) -> PoolManager:
         return urllib3.ProxyManager(
             tls.proxy,
             proxy_headers=login,
-            maxsize=_KEPT,
+            maxsize=_MAX_CONNECTIONS,
             cert_reqs=verify,
             ca_certs=authorities,
             timeout=timeout,
@@ -170,13 +177,13 @@ def _pool(tls: Tls) -> PoolManager:
 
 
 def copy_body(response: BaseHTTPResponse, file: BinaryIO, advance: Callable[[int], object]) -> None:
-    """Write what an answer has to a file, as it arrives."""
+    """Write the body of a response to a file, as it arrives."""
     while piece := response.read1(_PIECE):
         file.write(piece)
         advance(len(piece))
 
 
-def _next(url: str, location: str) -> str:
+def _redirect_target(url: str, location: str) -> str:
     try:
         target = http_url(urljoin(url, location))
     except ValueError:
@@ -187,7 +194,7 @@ def _next(url: str, location: str) -> str:
 
 
 @contextmanager
-def _failures(url: str) -> Iterator[None]:
+def _transfer_errors(url: str) -> Iterator[None]:
     import urllib3.exceptions as http
 
     place = without_password(url)
@@ -197,23 +204,23 @@ def _failures(url: str) -> Iterator[None]:
         hint = (
             "set `http.sslCAInfo` if its certificate is your own" if isinstance(error, http.SSLError) else ""
         )
-        raise TransferError(f"can't connect to {place}: {_said(error)}", hint) from error
+        raise TransferError(f"can't connect to {place}: {_reason(error)}", hint) from error
     except (http.NewConnectionError, http.ConnectTimeoutError, http.ProxyError) as error:
         raise TransferError(
-            f"can't connect to {place}: {_said(error)}",
+            f"can't connect to {place}: {_reason(error)}",
             "check the network, the remote's URL and the proxy",
             retry=True,
             tries=_TRIES,
         ) from error
     except (http.HTTPError, ConnectionError, TimeoutError) as error:
         raise TransferError(
-            f"the connection to {place} broke: {_said(error)}",
+            f"the connection to {place} broke: {_reason(error)}",
             "try again: what was transferred stays",
             retry=True,
         ) from error
 
 
-def _said(error: BaseException) -> str:
+def _reason(error: BaseException) -> str:
     cause = error
     while (inner := cause.__cause__ or cause.__context__) is not None:
         cause = inner

@@ -22,6 +22,7 @@ from git_theta.store.remote import RemoteObject, TransferError
 from git_theta.store.retry import RetryPolicy
 from git_theta.store.ssh_address import SshAddress
 from git_theta.store.transfer import fetch, push
+from git_theta.testing import check_remote
 from tests.helpers.lfs_server import Answer, Request, Server, serving
 
 QUICK = RetryPolicy(delay=0.0, tries=4)
@@ -55,7 +56,7 @@ def elsewhere() -> Iterator[Server]:
 
 @dataclass
 class Wallet:
-    """Credentials to give out one after the other, and what became of them."""
+    """A source of credentials, one after another, that logs whether they were accepted."""
 
     credentials: list[Credential]
     log: list[str] = field(default_factory=list)
@@ -89,6 +90,11 @@ def empty(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "empty")
 
 
+def test_the_contract_of_plugins(server: Server) -> None:
+    server.sizes = True
+    check_remote(remote(server))
+
+
 def test_push_and_fetch(server: Server, store: LocalStore, empty: LocalStore) -> None:
     done = push(remote(server), wanted(A, B), store, policy=QUICK)
     assert (done.count, done.bytes, done.failed) == (2, len(A) + len(B), {})
@@ -104,7 +110,7 @@ def test_push_and_fetch(server: Server, store: LocalStore, empty: LocalStore) ->
     assert sorted(empty.list()) == sorted(store.list())
 
 
-def test_what_the_server_lacks(server: Server, empty: LocalStore) -> None:
+def test_objects_that_the_server_lacks(server: Server, empty: LocalStore) -> None:
     done = fetch(remote(server), wanted(A), empty, policy=QUICK)
     assert "isn't at http://127.0.0.1" in str(done.failed[name(A)])
 
@@ -149,7 +155,7 @@ def test_passing_failures(
     assert server.faults == {line: []}
 
 
-def test_retry_after_is_told(server: Server) -> None:
+def test_a_server_says_when_to_try_again(server: Server) -> None:
     server.faults = {"POST /lfs": [Answer(429, {"Retry-After": "17"}, b'{"message": "slow down"}')]}
     with pytest.raises(TransferError, match="slow down") as caught:
         remote(server).uploads(wanted(A))
@@ -166,7 +172,7 @@ def test_retry_after_is_told(server: Server) -> None:
         (501, "lfs"),
     ],
 )
-def test_what_to_do(server: Server, store: LocalStore, status: int, said: str) -> None:
+def test_hints_of_errors(server: Server, store: LocalStore, status: int, said: str) -> None:
     server.faults = {"POST /lfs": [Answer(status, body=b"<html>")]}
     with pytest.raises(TransferError, match=rf"\(HTTP {status}\)\nhint: .*{said}"):
         push(remote(server), wanted(A), store, policy=QUICK)
@@ -191,7 +197,7 @@ def test_what_to_do(server: Server, store: LocalStore, status: int, said: str) -
         b'{"objects": [], "hash_algo": "sha512"}',
     ],
 )
-def test_answers_that_make_no_sense(server: Server, body: bytes) -> None:
+def test_invalid_answers(server: Server, body: bytes) -> None:
     server.faults = {"POST /lfs": [Answer(200, body=body.replace(b"%s", name(A).encode()))]}
     with pytest.raises(TransferError) as caught:
         remote(server).uploads(wanted(A))
@@ -204,7 +210,7 @@ def test_objects_that_were_not_asked_for_are_ignored(server: Server) -> None:
     assert remote(server).downloads(wanted(A)) == {}
 
 
-def test_an_object_without_an_answer_is_not_there(server: Server, store: LocalStore) -> None:
+def test_an_object_without_an_answer_is_missing(server: Server, store: LocalStore) -> None:
     server.faults = {"POST /lfs": [Answer(200, body=b'{"objects": []}')]}
     done = push(remote(server), wanted(A), store, policy=QUICK)
     assert "didn't answer for object" in str(done.failed[name(A)])
@@ -456,5 +462,5 @@ def test_a_connection_is_used_again(server: Server, store: LocalStore) -> None:
     made = remote(server)
     for _ in range(3):
         assert push(made, wanted(A), store, policy=QUICK).failed == {}
-    pools = list(made._web._pools.values())
+    pools = list(made._http._pools.values())
     assert [pool.connection_from_url(server.url).num_connections for pool in pools] == [1]
