@@ -16,7 +16,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
-from git_theta.model.manifest import Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import is_manifest, parse_manifest
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.mapped import mapped_file
@@ -113,7 +114,7 @@ def _copied_values(data: memoryview, params: Iterable[str] | None, where: str) -
 
 def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> dict[str, Value]:
     text = Path(path).read_bytes() if rev is None else None
-    wanted = parse(text) if text is not None else manifest(path, rev)
+    wanted = parse_manifest(text) if text is not None else manifest(path, rev)
     repository = Repository(Git(_located(path)[0]))
     names = select(wanted.by_name, params, str(path))
     ensure_objects(repository, needed_objects(wanted.by_name[name] for name in names), say=_silently)

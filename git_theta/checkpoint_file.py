@@ -13,7 +13,8 @@ from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, Split, split, split_like
 from git_theta.model.digest import digest
 from git_theta.model.layout import Layout, parse_layout
-from git_theta.model.manifest import Entry, Manifest, Source, sort_key
+from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.strided import Temporary, gather, temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all

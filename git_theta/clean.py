@@ -17,7 +17,8 @@ from git_theta.encoding.update_providers import with_providers
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
-from git_theta.model.manifest import Entry, Manifest, Source, sort_key
+from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import stream_grouped
 from git_theta.settings import DEFAULT_DEPTH

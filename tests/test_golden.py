@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.clean import Cleaner, same_content
-from git_theta.model.manifest import parse
+from git_theta.model.manifest_text import parse_manifest
 from git_theta.store.local import LocalStore
 from tests.helpers.storing import smudge
 
@@ -29,7 +29,7 @@ def store(tmp_path: Path) -> LocalStore:
 @pytest.mark.parametrize("name", FILES)
 def test_a_golden_file_comes_back(store: LocalStore, name: str) -> None:
     text = (FOLDER / f"{name}.manifest").read_bytes()
-    manifest = parse(text)
+    manifest = parse_manifest(text)
     assert manifest.to_bytes() == text
     assert smudge(store, manifest) == (FOLDER / name).read_bytes()
     for oid in manifest.oids():
@@ -38,7 +38,7 @@ def test_a_golden_file_comes_back(store: LocalStore, name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_golden_file_is_split_in_the_same_way(tmp_path: Path, name: str) -> None:
-    manifest = parse((FOLDER / f"{name}.manifest").read_bytes())
+    manifest = parse_manifest((FOLDER / f"{name}.manifest").read_bytes())
     now = Cleaner(LocalStore(tmp_path)).clean(memoryview((FOLDER / name).read_bytes())).manifest
     assert now.format == manifest.format
     assert same_content(now, manifest)

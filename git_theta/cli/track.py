@@ -17,7 +17,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.merge_rules import check_rule, from_attribute
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import is_manifest
+from git_theta.model.manifest_text import is_manifest
 from git_theta.report.text import plural
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 

@@ -23,7 +23,8 @@ from git_theta.merge.structure import (
     merge_header,
     merge_structure,
 )
-from git_theta.model.manifest import Entry, Manifest, sort_key
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
 from git_theta.runtime.threads import run_all

@@ -12,7 +12,8 @@ from git_theta.errors import UsageError
 from git_theta.formats.split import STRETCH
 from git_theta.merge.outcome import Conflict, ParameterPlan, Taken, content_key
 from git_theta.merge.rules import MergeRule, MergeRules
-from git_theta.model.manifest import Entry, Manifest, sort_key
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.three_way import trivial_merge
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from git_theta.errors import UsageError
-from git_theta.model.manifest import escape, sort_key
+from git_theta.model.name_escapes import escape, sort_key
 from git_theta.runtime.suggest import closest
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from git_theta.model.manifest import escape
+from git_theta.model.name_escapes import escape
 from git_theta.model.tensor import TensorSpec
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")

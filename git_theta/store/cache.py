@@ -13,7 +13,8 @@ from os import stat_result
 from pathlib import Path
 
 from git_theta.errors import ManifestError
-from git_theta.model.manifest import Manifest, Source, parse, parse_source
+from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest_text import parse_manifest, parse_source
 
 _SCHEMA = """
 create table if not exists files (
@@ -67,7 +68,7 @@ class Cache:
         )
         if row:
             with suppress(ManifestError, zlib.error):
-                return parse(zlib.decompress(row[0]))
+                return parse_manifest(zlib.decompress(row[0]))
         return None
 
     def remember(self, manifest: Manifest, stat: stat_result | None = None) -> None:

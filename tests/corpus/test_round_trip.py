@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.clean import Cleaner
-from git_theta.model.manifest import parse
+from git_theta.model.manifest_text import parse_manifest
 from git_theta.runtime.threads import default_threads
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
@@ -37,7 +37,7 @@ def test_a_file_comes_back_bit_for_bit(path: Path, tmp_path: Path) -> None:
     store, target = LocalStore(tmp_path / "theta"), tmp_path / "again"
     data = _map(path)
     cleaned = Cleaner(store, threads=default_threads()).clean(data)
-    manifest = parse(cleaned.manifest.to_bytes())
+    manifest = parse_manifest(cleaned.manifest.to_bytes())
     assert manifest == cleaned.manifest
     with target.open("w+b") as file:
         Smudger(store, threads=default_threads()).smudge(manifest, file.fileno())

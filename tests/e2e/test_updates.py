@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from git_theta.model.manifest import Manifest, parse
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import parse_manifest
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
@@ -55,7 +56,7 @@ def history(original: Repo, tmp_path: Path) -> Repo:
 
 
 def manifest(repo: Repo, version: str = f":{NAME}") -> Manifest:
-    return parse(repo.git("cat-file", "-p", version).encode())
+    return parse_manifest(repo.git("cat-file", "-p", version).encode())
 
 
 def kinds(repo: Repo, version: str = f":{NAME}") -> set[str]:

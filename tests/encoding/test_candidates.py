@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 from git_theta.encoding.candidates import NewParameter, byte_overlap, match_parameters, usable_bases
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.rows import Rows
 

@@ -15,7 +15,8 @@ from git_theta.encoding.update_providers import require_updates, with_providers
 from git_theta.errors import PluginError
 from git_theta.merge.execute import Merger
 from git_theta.merge.rules import MergeRules
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, parse
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.manifest_text import parse_manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
@@ -83,7 +84,7 @@ def test_built_in_updates_have_no_record() -> None:
 def test_an_installed_package_is_recorded(package: Path) -> None:
     made = with_providers(manifest("delta", "negated", x_note="kept"))
     assert header(made) == {"x-note": "kept", "update-negated": "other-name 0.2"}
-    assert parse(made.to_bytes()) == made
+    assert parse_manifest(made.to_bytes()) == made
     require_updates(made)
 
 

@@ -7,7 +7,8 @@ import struct
 
 from hypothesis import strategies as st
 
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec
 
 names = st.text(min_size=1, max_size=20)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import sha256
 
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.repo import Repo
 

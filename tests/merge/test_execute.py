@@ -17,7 +17,8 @@ from git_theta.clean import Cleaner, same_content
 from git_theta.errors import UsageError
 from git_theta.merge.execute import Merger
 from git_theta.merge.rules import MergeRule, MergeRules
-from git_theta.model.manifest import Manifest, parse
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import parse_manifest
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
 from tests.helpers.checkpoints import safetensors_bytes
@@ -36,7 +37,7 @@ def stored(store: LocalStore, weights: Weights, *previous: Manifest) -> Manifest
 
 def written(store: LocalStore, manifest: Manifest, path: Path) -> Weights:
     with path.open("wb+") as file:
-        Smudger(store).smudge(parse(manifest.to_bytes()), file.fileno())
+        Smudger(store).smudge(parse_manifest(manifest.to_bytes()), file.fileno())
     return load(path.read_bytes())
 
 

@@ -8,7 +8,8 @@ from git_theta.errors import UsageError
 from git_theta.merge.outcome import Conflict, ParameterPlan, Taken
 from git_theta.merge.plan import file_key, plan_parameters
 from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source, sort_key
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.histories import hexadecimal
 

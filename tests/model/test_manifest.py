@@ -5,19 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import ManifestError
-from git_theta.model.manifest import (
-    Entry,
-    Manifest,
-    ObjectRef,
-    Source,
-    escape,
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.manifest_text import (
     is_manifest,
-    parse,
     parse_if_manifest,
+    parse_manifest,
     parse_source,
-    unescape,
     valid_manifest,
 )
+from git_theta.model.name_escapes import escape, unescape
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import manifests, sources
 from tests.helpers.manifests import A, B, manifest_named
@@ -25,7 +21,7 @@ from tests.helpers.manifests import A, B, manifest_named
 
 @given(manifests())
 def test_parse_of_text_is_the_identity(made: Manifest) -> None:
-    assert parse(made.to_bytes()) == made
+    assert parse_manifest(made.to_bytes()) == made
 
 
 @given(manifests())
@@ -53,7 +49,7 @@ def test_an_altered_manifest_is_refused_or_canonical(made: Manifest, data: st.Da
     altered = bytearray(made.to_bytes())
     altered[data.draw(st.integers(0, len(altered) - 1))] = data.draw(st.integers(0, 255))
     try:
-        again = parse(bytes(altered))
+        again = parse_manifest(bytes(altered))
     except ManifestError:
         return
     assert again.to_bytes() == altered
@@ -117,13 +113,13 @@ def test_says_what_is_wrong(old: str, new: str, complaint: str) -> None:
     text = manifest_named("x").to_text()
     assert old in text
     with pytest.raises(ManifestError, match=complaint):
-        parse(text.replace(old, new, 1).encode())
+        parse_manifest(text.replace(old, new, 1).encode())
 
 
 def test_order_and_repetition_are_refused() -> None:
     for names in (("b", "a"), ("a", "a")):
         with pytest.raises(ManifestError, match="repeated or out of order"):
-            parse(manifest_named(*names).to_bytes())
+            parse_manifest(manifest_named(*names).to_bytes())
 
 
 @pytest.mark.parametrize(
@@ -131,14 +127,14 @@ def test_order_and_repetition_are_refused() -> None:
 )
 def test_other_bytes_are_no_manifest(data: bytes) -> None:
     with pytest.raises(ManifestError):
-        parse(data)
+        parse_manifest(data)
 
 
 def test_conflict_markers_are_refused() -> None:
     text = manifest_named("x").to_text()
     line = text.splitlines()[-1]
     with pytest.raises(ManifestError):
-        parse(text.replace(line, f"<<<<<<< ours\n{line}\n=======\n{line}\n>>>>>>> theirs").encode())
+        parse_manifest(text.replace(line, f"<<<<<<< ours\n{line}\n=======\n{line}\n>>>>>>> theirs").encode())
 
 
 def test_is_manifest_looks_at_the_beginning() -> None:
@@ -158,5 +154,5 @@ def test_bytes_that_may_be_a_manifest() -> None:
 
 def test_a_newer_version_says_how_to_upgrade() -> None:
     with pytest.raises(ManifestError) as caught:
-        parse(b"git-theta manifest 9\n\n")
+        parse_manifest(b"git-theta manifest 9\n\n")
     assert "upgrade" in caught.value.hint

@@ -11,7 +11,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
-from git_theta.model.manifest import MAX_TEXT_BYTES, is_manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest
 
 
 @dataclass(frozen=True, slots=True)

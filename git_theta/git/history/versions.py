@@ -15,7 +15,8 @@ from git_theta.git.history.changed_files import ChangedFile
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, ObjectRef, is_manifest, parse
+from git_theta.model.manifest import Manifest, ObjectRef
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 from git_theta.model.strided import temporary_file
 from git_theta.report.change import FileChange, file_change
 from git_theta.report.readers import FileReader, StoredReader
@@ -156,7 +157,7 @@ class VersionReader:
 
     def _parsed(self, path: str, text: bytes, mode: str) -> Side:
         try:
-            return self.from_manifest(path, parse(text), mode)
+            return self.from_manifest(path, parse_manifest(text), mode)
         except ManifestError as error:
             if _CONFLICT.search(text):
                 return Side(path, mode=mode, problem="a manifest in conflict; take a side")

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.oid_scan import find_object_names
-from git_theta.model.manifest import MAGIC_BYTES, MAX_TEXT_BYTES, VERSION, is_manifest
+from git_theta.model.manifest import MANIFEST_VERSION
+from git_theta.model.manifest_text import MANIFEST_MAGIC_BYTES, MAX_TEXT_BYTES, is_manifest
 
-_KNOWN_VERSION = MAGIC_BYTES + str(VERSION).encode()
+_KNOWN_VERSION = MANIFEST_MAGIC_BYTES + str(MANIFEST_VERSION).encode()
 
 
 class ManifestIndex:
@@ -43,7 +44,11 @@ class ManifestIndex:
         with Blobs(self.git.cwd) as blobs:
             for line in listing.splitlines():
                 oid, kind, size = line.decode().split()
-                if kind != "blob" or oid in self._seen or not len(MAGIC_BYTES) <= int(size) <= MAX_TEXT_BYTES:
+                if (
+                    kind != "blob"
+                    or oid in self._seen
+                    or not len(MANIFEST_MAGIC_BYTES) <= int(size) <= MAX_TEXT_BYTES
+                ):
                     continue
                 self._seen.add(oid)
                 text = blobs.read(oid)

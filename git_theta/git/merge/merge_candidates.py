@@ -16,7 +16,8 @@ from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Merged
 from git_theta.merge.rules import MergeRules
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES
 from git_theta.report.merge_summary import conflict_name
 from git_theta.report.text import plural, printable
 from git_theta.runtime.progress import progress

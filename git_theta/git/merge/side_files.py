@@ -14,7 +14,8 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Input, Pieces

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from git_theta.errors import ManifestError
 from git_theta.git.worktree.cleaners import Cleaners
-from git_theta.model.manifest import Manifest, parse_if_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import parse_if_manifest
 
 
 def manifest_of(cleaners: Cleaners, path: str, text: bytes) -> Manifest | None:

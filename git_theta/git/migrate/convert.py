@@ -21,7 +21,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, Source, is_manifest, parse, valid_manifest
+from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest, valid_manifest
 from git_theta.runtime.mapped import map_handle
 from git_theta.store.lfs.pointer import Pointer
 from git_theta.store.local import LocalStore
@@ -121,7 +122,7 @@ class Converter:
         handle = self._workspace.repository.store.temporary_file()
         try:
             if stored.kind == "theta":
-                manifest = stored.manifest or parse(self._objects.read(oid).data)
+                manifest = stored.manifest or parse_manifest(self._objects.read(oid).data)
                 smudge(self._workspace.repository, self._workspace.known_files, manifest, handle)
             else:
                 self._objects.copy(oid, handle)

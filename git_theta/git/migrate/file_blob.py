@@ -16,7 +16,8 @@ from git_theta.git.migrate.legacy_files import (
     metadata_reader,
     needed_objects,
 )
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 from git_theta.model.sizes import payload_bytes
 from git_theta.report.text import printable
 from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointer
@@ -80,7 +81,7 @@ def read_file_blob(objects: GitObjects, oid: str, path: bytes, *, manifests: boo
         if is_manifest(found.data) and found.size <= MAX_TEXT_BYTES:
             if not manifests:
                 return FileBlob("theta", found.size, None)
-            manifest = parse(found.data if len(found.data) == found.size else objects.read(oid).data)
+            manifest = parse_manifest(found.data if len(found.data) == found.size else objects.read(oid).data)
             return FileBlob("theta", found.size, manifest.size, manifest=manifest)
         pointer = parse_pointer(found.data) if found.size < MAX_POINTER_BYTES else None
         if pointer:

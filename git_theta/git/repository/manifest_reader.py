@@ -10,7 +10,8 @@ from types import TracebackType
 from git_theta.errors import ManifestError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
-from git_theta.model.manifest import MAX_TEXT_BYTES, Entry, Manifest, is_manifest, parse
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 
 #: So many manifests are kept; histories are walked from version to version.
 _KEPT = 8
@@ -78,13 +79,13 @@ class ManifestReader:
         last = lines.pop()
         names = [line.partition(b" ")[0] for line in lines]
         if last or any(low >= high for low, high in pairwise(names)):
-            return parse(text)
+            return parse_manifest(text)
         fresh = [line for line in lines if line not in self._entries]
         try:
-            found = parse(head + gap + b"".join(line + b"\n" for line in fresh))
+            found = parse_manifest(head + gap + b"".join(line + b"\n" for line in fresh))
         except ManifestError:
             # That knows the number of the line.
-            return parse(text)
+            return parse_manifest(text)
         if len(self._entries) > _LINES:
             self._entries = {line: self._entries[line] for line in lines if line in self._entries}
         self._entries.update(zip(fresh, found.entries, strict=True))

@@ -14,7 +14,8 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.raw_diff import raw_changes
 from git_theta.git.repository.oid_scan import find_object_names
 from git_theta.git.repository.revspec import check_revision
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 
 #: A shorter blob can't be a manifest.
 _LEAST = 150

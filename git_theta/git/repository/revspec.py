@@ -8,7 +8,8 @@ import shlex
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 
 
 def is_revision(git: Git, name: str) -> bool:

@@ -10,7 +10,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.parent_command import stages_files
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import MAX_TEXT_BYTES, valid_manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, valid_manifest
 
 
 def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:

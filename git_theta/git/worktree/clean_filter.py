@@ -16,7 +16,8 @@ from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse, valid_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest, valid_manifest
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _with_note(path: str | None, cleaned: Cleaned) -> bytes:
 def _unchanged_manifest(path: str | None, data: bytes) -> bytes:
     """A manifest as it is; the user is told if it isn't valid."""
     try:
-        parse(data)
+        parse_manifest(data)
     except ManifestError as error:
         if _CONFLICT_MARKER.search(data):
             # An error would be clearer, but it would also end `git diff` in the middle of a merge.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, is_manifest, parse
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 
 #: Bytes that are read of a file before it's known to begin as a manifest.
 _HEAD_BYTES = 64
@@ -55,7 +56,7 @@ def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[Pen
             text = manifest_text(git.path(path))
             if text is not None and blobs.read(oid) == text:
                 with suppress(ThetaError):
-                    found.append(PendingFile(path, parse(text), text, oid))
+                    found.append(PendingFile(path, parse_manifest(text), text, oid))
     return found
 
 

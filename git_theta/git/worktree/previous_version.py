@@ -10,7 +10,8 @@ from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
-from git_theta.model.manifest import MAX_TEXT_BYTES, Manifest, parse_if_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 
 _UNMERGED_STAGES = (b"1", b"2", b"3")
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import ManifestError
 from git_theta.git.plumbing.notices import note
-from git_theta.model.manifest import Manifest, parse_if_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import parse_if_manifest
 
 if TYPE_CHECKING:
     from git_theta.git.repository.repository import Repository

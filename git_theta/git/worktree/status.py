@@ -18,7 +18,8 @@ from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.merge.outcome import Conflict
-from git_theta.model.manifest import Manifest, is_manifest, valid_manifest
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import is_manifest, valid_manifest
 
 
 class WorkState(Enum):

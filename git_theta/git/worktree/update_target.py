@@ -14,7 +14,8 @@ from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.worktree.previous_version import PreviousVersion
 from git_theta.git.worktree.stage import index_line, stage, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.model.manifest import Entry, Manifest, Source, is_manifest
+from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.manifest_text import is_manifest
 from git_theta.model.sizes import added_payloads, payload_bytes
 from git_theta.runtime.progress import progress
 from git_theta.sideload.draft import Draft, store_all

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from git_theta.errors import ManifestError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import ManifestReader
-from git_theta.model.manifest import Manifest, parse, sort_key
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import parse_manifest
+from git_theta.model.name_escapes import sort_key
 from tests.helpers.generators import manifests
 from tests.helpers.histories import manifest_of
 from tests.helpers.repo import Repo
@@ -33,7 +35,7 @@ def test_versions_with_common_lines(versions: list[Manifest], data: st.DataObjec
         lines[:-1],
     ):
         text = b"\n".join(wrong)
-        assert outcome(reader._parse, text) == outcome(parse, text)
+        assert outcome(reader._parse, text) == outcome(parse_manifest, text)
 
 
 def outcome(function: Callable[[bytes], Manifest], text: bytes) -> Manifest | str:

@@ -1,0 +1,43 @@
+"""Parameter names as they stand in a manifest: one word each, with nothing invisible."""
+
+from __future__ import annotations
+
+import re
+
+from git_theta.errors import ManifestError
+
+# Control characters, spaces, line and paragraph separators, invisible and direction marks, and
+# surrogates are written as %XX of their UTF-8 bytes: what you see in a diff is what is there.
+_UNSAFE = re.compile(
+    "[\x00-\x20%\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_ESCAPE = re.compile(r"(?:%[0-9A-F]{2})+")
+
+
+def sort_key(name: str) -> bytes:
+    """The order of parameters: by the UTF-8 bytes of the escaped name."""
+    return escape(name).encode()
+
+
+def escape(name: str) -> str:
+    """A name as it stands in a manifest: one word, nothing invisible."""
+    return _UNSAFE.sub(
+        lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), name
+    )
+
+
+def unescape(text: str) -> str:
+    """The inverse of `escape`.
+
+    Raises:
+        ManifestError: The text isn't what `escape` gives for any name.
+    """
+    try:
+        name = _ESCAPE.sub(
+            lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogatepass"), text
+        )
+    except UnicodeDecodeError:
+        name = ""
+    if not name or escape(name) != text:
+        raise ManifestError(f"{text[:80]!r} isn't a valid parameter name")
+    return name
