@@ -16,8 +16,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
-from git_theta.model.manifest import Manifest
-from git_theta.model.manifest_text import is_manifest, parse_manifest
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.mapped import mapped_file
@@ -27,7 +27,7 @@ from git_theta.store.local import LocalStore
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: The logical bytes of a parameter, and what they are.
+#: The logical bytes of a parameter, its dtype and shape.
 Value = tuple[bytearray, TensorSpec]
 
 #: dtype → name of the `torch.dtype`.
@@ -57,8 +57,8 @@ def load(
 ) -> dict[str, Any]:
     """The parameters of a checkpoint, by name.
 
-    Every value that comes from the store is checked against its digest. Nothing is unpickled. What isn't in
-    the store is fetched from the repository's remotes: of all parameters together, and only what these need.
+    Every value that comes from the store is checked against its digest. Nothing is unpickled. Objects of the
+    chosen parameters that aren't in the store are fetched from the repository's remotes, all at once.
 
     Args:
         path: The file, relative to the current folder or absolute.
@@ -77,14 +77,15 @@ def load(
     """
     if framework not in ("numpy", "torch"):
         raise UsageError(f"framework {framework!r} isn't known: numpy or torch")
-    make = _numpy if framework == "numpy" else _torch()
-    values = _load_work_file(Path(path), params) if rev is None else None
-    if values is None:
-        values = _load_stored(path, rev, params)
+    make = _array if framework == "numpy" else _torch_maker()
+    values = (
+        _work_file_values(path, params) if rev is None else _stored_values(manifest(path, rev), path, params)
+    )
     return {name: make(*value) for name, value in values.items()}
 
 
 def _located(path: Path_) -> tuple[Path, str]:
+    """The deepest folder of a path that exists, and the rest of the path."""
     full = Path(os.path.abspath(path))
     folder = full.parent
     while not folder.is_dir():
@@ -92,61 +93,59 @@ def _located(path: Path_) -> tuple[Path, str]:
     return folder, str(full.relative_to(folder))
 
 
-def _load_work_file(path: Path, params: Iterable[str] | None) -> dict[str, Value] | None:
-    """Arrays from the file itself; `None` if there's only a manifest of it."""
+def _work_file_values(path: Path_, params: Iterable[str] | None) -> dict[str, Value]:
+    """Values from the file itself, or from the store if there's still a manifest in its place."""
     try:
         with mapped_file(path) as data:
-            return None if is_manifest(data) else _copied_values(data, params, str(path))
+            found = parse_if_manifest(data)
+            if found is None:
+                return _file_values(data, path, params)
     except FileNotFoundError as error:
         raise UsageError(
             f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'"
         ) from error
+    return _stored_values(found, path, params)
 
 
-def _copied_values(data: memoryview, params: Iterable[str] | None, where: str) -> dict[str, Value]:
+def _file_values(data: memoryview, path: Path_, params: Iterable[str] | None) -> dict[str, Value]:
     with ThreadPoolExecutor() as pool:
         file = read_checkpoint(data, pool=pool)
     return {
         name: (bytearray(file.value(name)), file.tensors[name].spec)
-        for name in select(file.tensors, params, where)
+        for name in select(file.tensors, params, str(path))
     }
 
 
-def _load_stored(path: Path_, rev: str | None, params: Iterable[str] | None) -> dict[str, Value]:
-    text = Path(path).read_bytes() if rev is None else None
-    wanted = parse_manifest(text) if text is not None else manifest(path, rev)
+def _stored_values(wanted: Manifest, path: Path_, params: Iterable[str] | None) -> dict[str, Value]:
     repository = Repository(Git(_located(path)[0]))
     names = select(wanted.by_name, params, str(path))
-    ensure_objects(repository, needed_objects(wanted.by_name[name] for name in names), say=_silently)
-
-    def read(name: str) -> Value:
-        return _read_value(wanted, name, repository.store)
-
+    entries = [wanted.by_name[name] for name in names]
+    ensure_objects(repository, needed_objects(entries), say=_silently)
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
-        return dict(zip(names, run_all(pool, read, names), strict=True))
+        values = run_all(pool, lambda entry: _stored_value(entry, repository.store), entries)
+    return dict(zip(names, values, strict=True))
 
 
 def _silently(_text: str) -> None:
-    """A library has nothing to say."""
+    """Report nothing: a library has no place for progress."""
 
 
-def _read_value(wanted: Manifest, name: str, store: LocalStore) -> Value:
-    entry = wanted.by_name[name]
+def _stored_value(entry: Entry, store: LocalStore) -> Value:
     value = bytearray(entry.spec.nbytes)
-    at = 0
+    end = 0
     for piece in read_value(entry, store):
-        value[at : at + len(piece)] = piece
-        at += len(piece)
+        start, end = end, end + len(piece)
+        value[start:end] = piece
     return value, entry.spec
 
 
-def _numpy(value: bytearray, spec: TensorSpec) -> NDArray[Any]:
+def _array(value: bytearray, spec: TensorSpec) -> NDArray[Any]:
     import numpy as np
 
     return np.ndarray(spec.shape, numpy_dtype(spec.dtype), buffer=value)
 
 
-def _torch() -> Callable[[bytearray, TensorSpec], Any]:
+def _torch_maker() -> Callable[[bytearray, TensorSpec], Any]:
     try:
         import torch
     except ImportError as error:

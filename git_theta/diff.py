@@ -1,4 +1,4 @@
-"""Diff: two manifests → what changed, by the digests alone; no tensor is read."""
+"""Diff: the difference of two manifests, by the digests alone; no tensor is read."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from git_theta.model.manifest import Entry, Manifest
 #: The same parameter, or value, in the old and in the new version.
 Pair = tuple[Entry, Entry]
 
-#: Beyond so many possible pairs of one value, names are put in an order and paired in it.
-_MOST_PAIRS = 10_000
+#: Beyond so many possible pairs of one value, names are sorted, and paired in that order.
+_MAX_PAIRS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """What changed between two versions of a checkpoint.
+    """The difference of two versions of a checkpoint.
 
     Attributes:
         added: Parameters whose names only the new version has.
         removed: Parameters whose names only the old version has.
         changed: Pairs (old, new) of parameters whose value, dtype or shape differs.
         unchanged: How many parameters are the same.
-        layout: Whether the rest of the file changed: metadata, scalars, the order of things.
-        renamed: Those of `removed` whose very value is among `added`, with what they're called there.
+        layout: Whether the rest of the file changed: metadata, scalars, the order of tensors.
+        renamed: Pairs of `removed` and `added` with the same value.
         format: The old and the new format, if they differ.
     """
 
@@ -47,17 +47,17 @@ class Diff:
 
     @property
     def modified(self) -> tuple[Pair, ...]:
-        """Those of `changed` that have other values, of the same dtype and shape."""
+        """Pairs in `changed` of one dtype and shape, with other values."""
         return tuple((old, new) for old, new in self.changed if old.spec == new.spec)
 
     @property
     def retyped(self) -> tuple[Pair, ...]:
-        """Those of `changed` that have another dtype, whatever else changed."""
+        """Pairs in `changed` of another dtype, and maybe another shape."""
         return tuple((old, new) for old, new in self.changed if old.spec.dtype != new.spec.dtype)
 
     @property
     def reshaped(self) -> tuple[Pair, ...]:
-        """Those of `changed` that have another shape and the same dtype."""
+        """Pairs in `changed` of another shape and the same dtype."""
         return tuple(
             (old, new)
             for old, new in self.changed
@@ -66,13 +66,13 @@ class Diff:
 
     @property
     def appeared(self) -> tuple[Entry, ...]:
-        """Those of `added` that aren't an old value under a new name."""
+        """Parameters in `added` that aren't renamed ones."""
         known = {new.name for _, new in self.renamed}
         return tuple(entry for entry in self.added if entry.name not in known)
 
     @property
     def vanished(self) -> tuple[Entry, ...]:
-        """Those of `removed` whose value has no new name."""
+        """Parameters in `removed` that aren't renamed ones."""
         known = {old.name for old, _ in self.renamed}
         return tuple(entry for entry in self.removed if entry.name not in known)
 
@@ -97,7 +97,7 @@ def diff(old: Manifest | None, new: Manifest | None) -> Diff:
 
 
 def _renamed(removed: Iterable[Entry], added: Iterable[Entry]) -> Iterator[Pair]:
-    """Pairs of the same value. Of several with one value, those whose names end alike belong together."""
+    """Pairs with the same value. Of several, names that end alike are a pair."""
     found: dict[object, tuple[list[Entry], list[Entry]]] = {}
     for side, entries in enumerate((removed, added)):
         for entry in entries:
@@ -108,8 +108,8 @@ def _renamed(removed: Iterable[Entry], added: Iterable[Entry]) -> Iterator[Pair]
 
 
 def _paired(olds: list[Entry], news: list[Entry]) -> Iterator[Pair]:
-    """Pair entries, those first whose names have the longest common end."""
-    if len(olds) * len(news) > _MOST_PAIRS:
+    """Pair entries; names with the longest common end first."""
+    if len(olds) * len(news) > _MAX_PAIRS:
         yield from zip(sorted(olds, key=_reversed), sorted(news, key=_reversed), strict=False)
         return
     candidates = [(old, new) for old in olds for new in news]
@@ -122,7 +122,7 @@ def _paired(olds: list[Entry], news: list[Entry]) -> Iterator[Pair]:
 
 
 def _common_end(pair: Pair) -> int:
-    """How many last characters two names share."""
+    """Length of the common end of two names, in characters."""
     ends = zip(*map(_reversed, pair), strict=False)
     return sum(1 for _ in takewhile(lambda both: both[0] == both[1], ends))
 

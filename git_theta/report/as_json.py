@@ -1,4 +1,4 @@
-"""A change as plain data, for scripts."""
+"""The change of a file as JSON, for scripts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from git_theta.report.side import Side
 
 
 def change_json(change: FileChange) -> dict[str, Any]:
-    """A change as dictionaries and lists; every parameter has its own entry."""
+    """The change of a file as dictionaries and lists; every parameter has an entry of its own."""
     found = change.diff
     return {
         "path": change.old.path if change.new.absent else change.new.path,

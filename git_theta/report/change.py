@@ -1,4 +1,4 @@
-"""A change of one file: what `diff` says, what it costs, and what else can be known cheaply."""
+"""The change of one file: parameters, their stored sizes, and scalars."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from git_theta.report.side import Side
 
 
 class ChangeKind(Enum):
-    """What happened to a parameter; the values are the words of the JSON form."""
+    """Kinds of changes of a parameter; the values are those of the JSON form."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -28,14 +28,14 @@ class ChangeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ParameterChange:
-    """One parameter that isn't as it was.
+    """The change of one parameter.
 
     Attributes:
-        kind: What happened.
-        old: Before; `None` if it was added.
-        new: After; `None` if it was removed.
-        update: How the new value is stored, such as `delta` or `low-rank 8`; empty if nothing of it is new.
-        stored: Bytes of payloads that only the new version needs; `None` if nobody knows.
+        kind: The kind of the change.
+        old: The old entry; `None` if the parameter was added.
+        new: The new entry; `None` if the parameter was removed.
+        update: The update that stores the new value, such as `delta` or `low-rank 8`; empty if none is new.
+        stored: Bytes of payloads that only the new version needs; `None` if unknown.
     """
 
     kind: ChangeKind
@@ -46,32 +46,32 @@ class ParameterChange:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its name; of a renamed one, the old and the new."""
+        """Name of the parameter; of a renamed one, the old and the new name."""
         entries = (self.old, self.new) if self.kind is ChangeKind.RENAMED else (self.new or self.old,)
         return tuple(entry.name for entry in entries if entry)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the value, the new one if there is one."""
+        """Bytes of the new value, or of the old one if the parameter was removed."""
         entry = self.new or self.old
         return entry.spec.nbytes if entry else 0
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """What changed in one file.
+    """The change of one file.
 
     Attributes:
-        old: Before.
-        new: After.
-        diff: By the digests; empty if one of the sides has a problem.
-        rows: One for each parameter that isn't as it was.
-        stored: Bytes that only the new version needs; `None` if it isn't stored.
-        missing: How many objects of those aren't here, so that their bytes aren't counted.
-        scalars: What changed besides parameters; `None` if that isn't known.
-        scalars_problem: Why it isn't known; empty if the format has nothing to tell.
-        measured: Statistics by the name of a changed parameter, or why there are none; empty if nobody
-            asked.
+        old: The old version.
+        new: The new version.
+        diff: The difference of their manifests; empty if one of the sides has a problem.
+        rows: Changes of parameters.
+        stored: Bytes in the store that only the new version needs; `None` if that isn't stored.
+        missing: How many of these objects aren't in the store, so that their bytes aren't counted.
+        scalars: Changes besides parameters; `None` if they aren't known.
+        scalars_problem: Why they aren't known; empty if the format has no scalars.
+        measured: Statistics by name of a changed parameter, or the reason why there are none; empty if values
+            weren't read.
     """
 
     old: Side
@@ -96,11 +96,11 @@ RankOf = Callable[[ObjectRef], int | None]
 
 
 def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> FileChange:
-    """Compare two sides. Tensors aren't read; the layouts are, where they differ.
+    """Compare two sides. Tensors aren't read; layouts are, where they differ.
 
     Args:
-        old: Before.
-        new: After.
+        old: The old version.
+        new: The new version.
         size_of: As in `git_theta.model.sizes`.
         rank_of: Reads a low-rank payload's header.
     """
@@ -135,7 +135,7 @@ def _rows(found: Diff) -> Iterator[ParameterChange]:
 def _priced(
     row: ParameterChange, fresh: set[ObjectRef] | None, size_of: SizeOf, rank_of: RankOf
 ) -> ParameterChange:
-    """With what it costs; `fresh` is what only the new version needs."""
+    """A change with its stored size; `fresh` are the payloads that only the new version needs."""
     if fresh is None or row.new is None:
         return row
     source = row.new.source

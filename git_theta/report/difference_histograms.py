@@ -1,4 +1,4 @@
-"""How the differences of the most changed parameters are distributed: counts over bins around zero."""
+"""Histograms of differences between new and old elements, for the parameters that changed most."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: So many parameters get a histogram.
-MOST = 12
+#: Parameters that get a histogram.
+MAX_HISTOGRAMS = 12
 
-#: Odd, so that the middle one is around zero.
+#: Bins of a histogram; odd, so that the middle one is around zero.
 BINS = 61
 
-#: The outermost bins end at so many root mean squares of what changed, unless nothing is that far out.
+#: The bins reach to so many root mean squares of the differences, or to the largest one if that is less.
 _REACH = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class DifferenceHistogram:
-    """How often each difference, new - old, occurs among the elements that differ.
+    """Counts of the differences, new - old, of the elements that differ.
 
     Elements that aren't finite, before or after, aren't counted. Both parts of a complex number are.
 
     Attributes:
         name: The parameter's new name.
         reach: The bins have the same width and go from `-reach` to `reach`.
-        counts: Of each bin.
+        counts: Differences in each bin.
         below: Differences less than `-reach`.
-        above: Those greater than `reach`.
+        above: Differences greater than `reach`.
         same: Elements that don't differ.
     """
 
@@ -53,16 +53,16 @@ class DifferenceHistogram:
 
 
 def difference_histograms(
-    change: FileChange, threads: int, most: int = MOST
+    change: FileChange, threads: int, most: int = MAX_HISTOGRAMS
 ) -> tuple[DifferenceHistogram, ...]:
-    """Distributions for the parameters of the largest relative change, the largest first.
+    """Histograms of the parameters of the largest relative change, the largest first.
 
-    Those that can't be read any more, or have no relative change, are left out. Needs the statistics.
+    Parameters that can't be read any more, or have no relative change, are left out.
 
     Args:
-        change: With statistics in `measured`.
+        change: A change with statistics in `measured`.
         threads: How many parameters to read at once.
-        most: How many parameters.
+        most: How many histograms at most.
     """
     old, new = change.old.reader, change.new.reader
     if old is None or new is None:

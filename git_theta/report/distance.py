@@ -1,4 +1,4 @@
-"""How far values moved: sums over all elements, in float64, from which the figures follow."""
+"""Distances between old and new values: sums over all elements, in float64, and what follows from them."""
 
 from __future__ import annotations
 
@@ -65,14 +65,14 @@ class Distance:
 
     @property
     def relative(self) -> float | None:
-        """That norm as a share of the norm of the old value; `None` where that's zero or beyond float64."""
+        """The norm as a share of the old value's norm; `None` if that is zero or beyond float64."""
         if not self.old_squares or not math.isfinite(self.squares + self.old_squares):
             return None
         return math.sqrt(self.squares) / math.sqrt(self.old_squares)
 
     @property
     def cosine(self) -> float | None:
-        """The cosine of the angle between old and new value; `None` where it has none."""
+        """The cosine of the angle between old and new value; `None` if one is zero or beyond float64."""
         if not self.old_squares or not self.new_squares or not math.isfinite(self.products):
             return None
         if not self.squares:
@@ -94,7 +94,7 @@ def measure(
     Args:
         pairs: Old and new entries.
         old: Reads the old values.
-        new: Reads the new ones.
+        new: Reads the new values.
         threads: How many parameters to read at once.
     """
 
@@ -125,7 +125,7 @@ def _measured(pair: Pair, old: ValueReader, new: ValueReader) -> Distance:
 def _same(
     before: memoryview, after: memoryview, old: TensorSpec, new: TensorSpec
 ) -> NDArray[np.bool_] | None:
-    """Which elements have the same bytes; `None` where the dtypes differ, and numbers have to tell."""
+    """Which elements have the same bytes; `None` if the dtypes differ, so that numbers are compared."""
     import numpy as np
 
     if old.dtype != new.dtype:
@@ -139,7 +139,7 @@ def _same(
 
 
 def _of_block(old: NDArray[np.float64], new: NDArray[np.float64], same: NDArray[np.bool_] | None) -> Distance:
-    """Sums of a block: arrays of elements, and the parts of each."""
+    """Sums of a block of shape (elements, 1), or (elements, 2) for complex dtypes."""
     import numpy as np
 
     count = len(old)
@@ -152,7 +152,7 @@ def _of_block(old: NDArray[np.float64], new: NDArray[np.float64], same: NDArray[
     finite = old_finite & new_finite
     if not finite.all():
         old, new = old[finite], new[finite]
-    # Squares of very large doubles are infinite, and say so.
+    # Squares of very large numbers overflow to infinity.
     with np.errstate(over="ignore", invalid="ignore"):
         step = new - old
         sizes = np.hypot(step[:, 0], step[:, 1]) if step.shape[1] == 2 else np.abs(step)

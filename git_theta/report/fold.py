@@ -12,8 +12,8 @@ T = TypeVar("T")
 #: A part of a name that is a number; parts are joined by `.` or `/`.
 _NUMBER = re.compile(r"(?<![^./])(0|[1-9][0-9]{0,8})(?![^./])")
 
-#: A list of numbers with more gaps is cut.
-_MOST_RUNS = 8
+#: Ranges in a list of numbers; a longer list is cut.
+_MAX_RANGES = 8
 
 #: A box: for each number in a name, the values that it takes.
 _Box = tuple[tuple[int, ...], ...]
@@ -21,11 +21,11 @@ _Box = tuple[tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Folded(Generic[T]):
-    """Things whose names are the same but for numbers, which take all the combinations of some values.
+    """Items whose names differ in numbers only, which take all combinations of some values.
 
     Attributes:
-        names: The folded names; for things of several names, in the same order.
-        items: The things, in the order in which they came.
+        names: The folded names; one for each name of an item.
+        items: The items, in their order.
     """
 
     names: tuple[str, ...]
@@ -33,14 +33,14 @@ class Folded(Generic[T]):
 
 
 def fold(items: Iterable[tuple[Sequence[str], Hashable, T]]) -> list[Folded[T]]:
-    """Fold things by their names.
+    """Fold items by their names.
 
     Args:
-        items: The names of a thing, what else it must share with those that it's folded with, and the
-            thing. Where a thing has several names, they fold only if they have the same numbers.
+        items: The names of each item, a key, and the item; only items of one key are folded. Several names of
+            an item are folded only if they have the same numbers.
 
     Returns:
-        Folded things, in the order of their first names, where numbers count as numbers.
+        Folded items, in the order of their first names, where numbers are sorted by size.
     """
     groups: dict[Hashable, dict[tuple[int, ...], list[T]]] = {}
     for names, shared, item in items:
@@ -65,7 +65,7 @@ def natural(name: str) -> tuple[tuple[tuple[int, str], ...], str]:
 
 
 def _take_apart(names: Sequence[str]) -> tuple[tuple[tuple[str, ...], ...], tuple[int, ...]]:
-    """Texts between numbers, and the numbers; no numbers where the names differ in them."""
+    """Texts between numbers, and the numbers; no numbers if the names have different ones."""
     pieces = [_NUMBER.split(name) for name in names]
     numbers = pieces[0][1::2]
     if any(other[1::2] != numbers for other in pieces[1:]):
@@ -74,7 +74,7 @@ def _take_apart(names: Sequence[str]) -> tuple[tuple[tuple[str, ...], ...], tupl
 
 
 def _boxes(points: Iterable[tuple[int, ...]]) -> list[tuple[_Box, list[tuple[int, ...]]]]:
-    """Cover distinct points exactly by boxes: axis by axis, those that agree in the rest are joined."""
+    """Cover distinct points exactly by boxes: axis by axis, boxes that agree in all others are joined."""
     found: list[tuple[_Box, list[tuple[int, ...]]]]
     found = [(tuple((value,) for value in point), [point]) for point in points]
     for axis in reversed(range(len(found[0][0]))):
@@ -98,7 +98,7 @@ def _written(template: Sequence[str], box: _Box) -> str:
 
 
 def _ranges(values: Sequence[int]) -> str:
-    """Sorted numbers: `0-11`, `0,2,5-7`; of very many runs only the first and the last."""
+    """Sorted numbers as ranges: `0-11`, `0,2,5-7`; of very many ranges, the first ones and the last."""
     runs: list[list[int]] = []
     for value in values:
         if runs and value == runs[-1][1] + 1:
@@ -106,4 +106,4 @@ def _ranges(values: Sequence[int]) -> str:
         else:
             runs.append([value, value])
     texts = [str(a) if a == b else f"{a}-{b}" for a, b in runs]
-    return ",".join(texts if len(texts) <= _MOST_RUNS else [*texts[:2], "…", texts[-1]])
+    return ",".join(texts if len(texts) <= _MAX_RANGES else [*texts[:2], "…", texts[-1]])

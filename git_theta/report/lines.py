@@ -16,12 +16,12 @@ from git_theta.report.text import human_size, plural, printable, shape_text, typ
 Span = tuple[str, str]
 Line = tuple[Span, ...]
 
-#: So many lines of parameters are shown of a file, and so many of what isn't a parameter.
+#: Lines of parameters, and of scalars, that are shown of a file.
 SHOWN = 60
 _SHOWN_SCALARS = 20
 
-#: A name is followed by columns up to this width; beyond it, they just follow.
-_WIDEST = 64
+#: Columns after a name are aligned up to this width of the name.
+_MAX_ALIGNED = 64
 
 _SIGNS = {
     ChangeKind.ADDED: ("+", "new"),
@@ -34,11 +34,11 @@ _SIGNS = {
 
 
 def lines(change: FileChange, limit: int | None = SHOWN) -> Iterator[Line]:
-    """What changed in a file.
+    """The change of a file in lines.
 
     Args:
         change: The change.
-        limit: The most lines of parameters; `None` for all of them.
+        limit: Lines of parameters at most; `None` for all of them.
     """
     yield (("head", f"{_title(change)}:"), ("", f" {_summary(change)}"))
     yield from _circumstances(change)
@@ -99,7 +99,7 @@ def _counts(change: FileChange) -> str:
 
 
 def _cost(change: FileChange, size: str) -> str:
-    """What the new version takes: new bytes in the store, if it's there, of the size of the file."""
+    """The cost of the new version: new bytes in the store, if it's stored, and the size of the file."""
     if change.stored is None:
         return size
     more = f", without {plural(change.missing, 'object')} not here" if change.missing else ""
@@ -122,7 +122,7 @@ def _types(row: ParameterChange) -> tuple[object, object]:
 def _groups(groups: list[Folded[ParameterChange]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
     names = [" -> ".join(map(printable, group.names)) for group in groups]
     types = [_type(group.items[0]) for group in groups]
-    name_width = max((len(name) for name in names if len(name) <= _WIDEST), default=0)
+    name_width = max((len(name) for name in names if len(name) <= _MAX_ALIGNED), default=0)
     type_width = max(map(len, types), default=0)
     for name, kind, group in zip(names, types, groups, strict=True):
         sign, style = _SIGNS[group.items[0].kind]
@@ -140,7 +140,7 @@ def _type(row: ParameterChange) -> str:
 
 
 def _facts(rows: tuple[ParameterChange, ...]) -> Iterator[str]:
-    """How many, how they're stored, and for how many bytes."""
+    """The number of parameters, how they're stored, and their bytes."""
     kind = rows[0].kind
     yield f"x{len(rows)}" if len(rows) > 1 else ""
     if kind in (ChangeKind.RENAMED, ChangeKind.REMOVED):
@@ -182,7 +182,7 @@ def _percent(share: float) -> str:
 
 
 def _rest(change: FileChange) -> Iterator[Line]:
-    """What changed besides parameters."""
+    """Changes besides parameters."""
     if change.scalars_problem:
         yield (("faint", f"    the rest of the file changed ({printable(change.scalars_problem)})"),)
         return

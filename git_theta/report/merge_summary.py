@@ -1,4 +1,4 @@
-"""Words about a merge: what it did, or what stands in its way."""
+"""A merge in words: its outcome, or its conflicts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def summary(merged: Merged) -> str:
 
 
 def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
-    """What is to be decided, and how."""
+    """The conflicts of a file, and the commands to resolve them."""
     shown = printable(path)
     yield f"{shown}: {plural(len(conflicts), 'conflict')}; the work tree keeps ours"
     for conflict in conflicts[:_SHOWN]:
@@ -37,7 +37,7 @@ def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
 
 
 def conflict_name(conflict: Conflict) -> str:
-    """What a conflict is about."""
+    """The name of the parameter in conflict, or of the part of the file."""
     special = {LAYOUT: "the rest of the file", "": "the file"}
     return special.get(conflict.name) or printable(conflict.name)
 

@@ -1,4 +1,4 @@
-"""Readers of the two places where a version can be: the store, and a file."""
+"""Readers of values: from the store, and from a checkpoint file."""
 
 from __future__ import annotations
 

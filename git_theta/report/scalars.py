@@ -1,4 +1,4 @@
-"""What changed in a checkpoint besides its parameters: metadata, the epoch, the learning rate."""
+"""Changes of a checkpoint besides its parameters: metadata, the epoch, the learning rate."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from git_theta.errors import FormatError
 from git_theta.formats.scalars import scalars
 from git_theta.report.side import Side
 
-#: Texts of longer values are cut.
-_LONGEST = 60
+#: Characters of a text; longer ones are cut.
+_MAX_TEXT = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class ScalarChange:
 
     Attributes:
         name: Its path of keys, joined by `/`.
-        old: Its text before; `None` if it wasn't there.
-        new: Its text after; `None` if it's gone.
+        old: Its text before; `None` if the old version doesn't have it.
+        new: Its text after; `None` if the new version doesn't have it.
     """
 
     name: str
@@ -28,10 +28,10 @@ class ScalarChange:
 
 
 def scalar_changes(old: Side, new: Side) -> tuple[ScalarChange, ...] | None:
-    """The values that differ, by name; `None` if one of the formats has none to tell.
+    """The scalars that differ, by name; `None` if a format has none, or a file is damaged.
 
     Raises:
-        ThetaError: A layout can't be read: its object is missing or damaged.
+        ThetaError: A layout is missing or damaged in the store.
     """
     before, after = _read(old), _read(new)
     if before is None or after is None:
@@ -54,6 +54,6 @@ def _read(side: Side) -> dict[str, str] | None:
 
 
 def _cut(text: str | None) -> str | None:
-    if text is None or len(text) <= _LONGEST:
+    if text is None or len(text) <= _MAX_TEXT:
         return text
-    return text[: _LONGEST - 1] + "…"
+    return text[: _MAX_TEXT - 1] + "…"

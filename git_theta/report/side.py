@@ -1,4 +1,4 @@
-"""One side of a comparison: a version of a file, and where its values can be read."""
+"""One side of a comparison: a version of a file, and a reader of its values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from git_theta.model.manifest import Entry, Manifest
 
 
 class ValueReader(Protocol):
-    """Reads what a manifest only names. May be used from several threads at once."""
+    """Reads the values of a version. May be used from several threads at once."""
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """The logical bytes of a parameter, in pieces; each is valid until the next is asked for.
@@ -22,7 +22,7 @@ class ValueReader(Protocol):
         ...
 
     def skeleton(self) -> memoryview:
-        """The file; what its parameters fill may be zeros.
+        """The file; bytes of its parameters may be zeros.
 
         Raises:
             ThetaError: As for `value`.
@@ -35,12 +35,12 @@ class Side:
     """A version of a file.
 
     Attributes:
-        path: Where it is, from the top of the work tree.
-        manifest: What it contains; `None` if there's no checkpoint.
-        reader: Where to read it; `None` if there's no checkpoint.
-        mode: As Git writes it, such as `100644`; empty if there's no file or nobody asked.
-        stored: Whether its values are in a store, so that the manifest says what they cost.
-        problem: Why there's no checkpoint though there is a file.
+        path: Path of the file, from the top of the work tree.
+        manifest: The manifest; `None` if there's no checkpoint.
+        reader: Reads the values; `None` if there's no checkpoint.
+        mode: File mode as Git writes it, such as `100644`; empty if there's no file, or if it isn't known.
+        stored: Whether the values are in a store, so that their stored sizes are known.
+        problem: Why a file that's there isn't a checkpoint; else empty.
     """
 
     path: str

@@ -7,8 +7,8 @@ from git_theta.model.tensor import TensorSpec
 
 _UNITS = ("B", "KB", "MB", "GB", "TB", "PB")
 
-#: A rate over less than this says nothing.
-_NOTHING_SECONDS = 0.1
+#: A transfer of less than this has no meaningful rate, in seconds.
+_MIN_SECONDS = 0.1
 
 
 def human_size(count: int) -> str:
@@ -27,16 +27,16 @@ def plural(count: int, thing: str) -> str:
 
 
 def transferred(verb: str, count: int, size: int, seconds: float) -> str:
-    """What a transfer did: `sent 12 objects, 45 MB in 3.2 s (14.1 MB/s)`.
+    """A transfer in words: `sent 12 objects, 45 MB in 3.2 s (14.1 MB/s)`.
 
     Args:
-        verb: What was done.
-        count: To how many objects.
-        size: Their bytes.
-        seconds: How long it took; not worth a word if it's next to nothing.
+        verb: The participle of the action: `sent`, `fetched`.
+        count: Number of objects.
+        size: Bytes of the objects.
+        seconds: Duration; left out of the text if it's very short.
     """
     text = f"{verb} {plural(count, 'object')}, {human_size(size)}"
-    if seconds < _NOTHING_SECONDS:
+    if seconds < _MIN_SECONDS:
         return text
     return f"{text} in {duration(seconds)} ({human_size(round(size / seconds))}/s)"
 

@@ -6,15 +6,15 @@ import math
 
 from git_theta.report.text import printable
 
-#: Longer names are cut in the middle.
-_LONGEST = 240
+#: Characters of a name; longer ones are cut in the middle.
+_MAX_NAME = 240
 
 
 def name_text(name: str) -> str:
-    """A name from a file: nothing invisible, and not longer than a line or three."""
+    """A name from a file, with invisible characters escaped, and cut if it's long."""
     text = printable(name)
-    half = _LONGEST // 2
-    return text if len(text) <= _LONGEST else f"{text[: half - 1]}…{text[-half:]}"
+    half = _MAX_NAME // 2
+    return text if len(text) <= _MAX_NAME else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def percent(share: float) -> str:
@@ -23,12 +23,12 @@ def percent(share: float) -> str:
 
 
 def four_digits(value: float) -> str:
-    """Four digits."""
+    """A number with four digits: `0.001235`."""
     return f"{value:.4g}"
 
 
 def number_key(value: float | None) -> str:
-    """A number for JavaScript to compare; empty for what isn't one."""
+    """A number as JavaScript reads it, to sort by; empty for NaN and `None`."""
     if value is None or math.isnan(value):
         return ""
     if math.isinf(value):

@@ -1,4 +1,4 @@
-"""Histograms as pictures: where each bar is, in the units of the picture."""
+"""Histograms as pictures: positions of bars, in the units of the picture."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Chart:
     """A histogram.
 
     Attributes:
-        name: The parameter.
+        name: Name of the parameter.
         path: The bars, as the data of an SVG path.
-        low: Where the axis begins.
-        high: Where it ends.
-        note: What the bars don't show.
-        description: What there is to see, in words.
+        low: Start of the axis.
+        high: End of the axis.
+        note: Counts of elements that have no bar.
+        description: The picture in words, for screen readers.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The page: what each part of it shows, put into templates."""
+"""The page: the contents of each part, for the templates."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from git_theta.report.text import human_size, plural, printable
 
-#: So many rows the tables of a page have together.
-MOST_ROWS = 5000
+#: Rows of all tables of a page together.
+MAX_ROWS = 5000
 
-#: Each file has so many, even if there are many files.
-_FEWEST_ROWS = 50
+#: Rows of the table of a file, even if there are many files.
+_MIN_ROWS = 50
 
-_MOST_VALUES = 500
+_MAX_VALUES = 500
 
-#: Values that became NaN are worth so many names.
-_NAMED = 5
+#: Parameters with new NaNs that a warning names.
+_MAX_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class _Value:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """Everything about one file."""
+    """The part of the page about one file."""
 
     path: str
     sides: tuple[_Side, ...]
@@ -102,7 +102,7 @@ def page(
     Raises:
         UsageError: Jinja2 isn't installed.
     """
-    most = max(_FEWEST_ROWS, MOST_ROWS // max(1, len(changes)))
+    most = max(_MIN_ROWS, MAX_ROWS // max(1, len(changes)))
     pairs = zip_longest(changes, histograms[: len(changes)], fillvalue=())
     sections = [_section(change, revisions, found, most) for change, found in pairs]  # type: ignore[arg-type]
     return render(
@@ -132,8 +132,8 @@ def _section(
         charts=tuple(map(chart, histograms)),
         parts=found,
         bars=storage_bars(change, found),
-        values=tuple(_value(value) for value in values[:_MOST_VALUES]),
-        more_values=max(0, len(values) - _MOST_VALUES),
+        values=tuple(_value(value) for value in values[:_MAX_VALUES]),
+        more_values=max(0, len(values) - _MAX_VALUES),
         table=parameter_table(change, most),
     )
 
@@ -187,7 +187,7 @@ def _warnings(change: FileChange) -> Iterator[str]:
         if isinstance(result, Distance) and result.broken
     }
     if broken:
-        some = sorted(broken, key=lambda name: -broken[name])[:_NAMED]
+        some = sorted(broken, key=lambda name: -broken[name])[:_MAX_NAMED]
         names = ", ".join(map(name_text, some)) + (", …" if len(broken) > len(some) else "")
         yield f"{plural(sum(broken.values()), 'element')} became NaN or infinite, in {names}."
     if change.missing:

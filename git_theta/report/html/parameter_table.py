@@ -1,4 +1,4 @@
-"""The parameters of a change as rows of cells, and those that are too many as lines of text."""
+"""The parameters of a change as rows of cells, and those beyond the limit as lines of text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from git_theta.report.fold import natural
 from git_theta.report.html.cell_text import four_digits, name_text, number_key, percent
 from git_theta.report.text import human_size, shape_text
 
-#: So many lines of text follow the table at most.
-_LINES = 100_000
+#: Lines of text after the table.
+_MAX_LINES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,10 @@ class Column:
     """A column.
 
     Attributes:
-        key: Its name in the page's address, as in `#sort=relative`.
-        title: What its head says.
-        numeric: Whether it's sorted by number, the largest first.
-        hint: What it means.
+        key: Name of the column in the page's address, as in `#sort=relative`.
+        title: Heading.
+        numeric: Whether rows are sorted by number, the largest first.
+        hint: Explanation of the heading.
     """
 
     key: str
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a cell says, and the number that it's sorted by; without one, it's sorted by its text."""
+    """The text of a cell, and the number that it's sorted by; without a number, it's sorted by its text."""
 
     text: str
     key: str = ""
@@ -45,12 +45,12 @@ class Table:
     """Rows of a change.
 
     Attributes:
-        columns: What there is to tell of it.
+        columns: Columns for which the change has data.
         rows: Cells in the order of the columns.
         order: The key of the column that the rows are sorted by, the largest first; empty: by name.
-        rest: The rows that are left over, one a line, their cells parted by tabs.
-        dropped: How many aren't even there.
-        total: How many there are altogether.
+        rest: Rows beyond the limit, one a line, their cells separated by tabs.
+        dropped: How many rows are in neither.
+        total: How many rows there are altogether.
     """
 
     columns: tuple[Column, ...]
@@ -95,7 +95,7 @@ def parameter_table(change: FileChange, most: int) -> Table:
         facts = (_name(row, ranks[id(row)]), *_facts(row), *(_costs(row) if costs else ()))
         return (*facts, *_figures(measured(row, change))) if figures else facts
 
-    lines = ["\t".join(cell.text for cell in cells(row)) for row in rows[most : most + _LINES]]
+    lines = ["\t".join(cell.text for cell in cells(row)) for row in rows[most : most + _MAX_LINES]]
     if lines:
         lines.insert(0, "\t".join(column.title for column in columns))
     return Table(
@@ -103,7 +103,7 @@ def parameter_table(change: FileChange, most: int) -> Table:
         tuple(cells(row) for row in rows[:most]),
         order,
         "\n".join(lines),
-        max(0, len(rows) - most - _LINES),
+        max(0, len(rows) - most - _MAX_LINES),
         len(rows),
     )
 

@@ -35,7 +35,7 @@ def jinja2_module() -> ModuleType:
 
 
 def render(**values: object) -> str:
-    """The page, with the values that `templates/page.html` names; style and script are added here.
+    """The page, from the values that `templates/page.html` names; style and script are added here.
 
     Raises:
         UsageError: Jinja2 isn't installed.

@@ -1,4 +1,4 @@
-"""How the parameters of the new version are stored, by bytes: a bar, and the numbers that it shows."""
+"""How the parameters of the new version are stored, by bytes: bars, and their numbers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from git_theta.report.change import FileChange, ParameterChange
 #: Width of the widest bar, in units of its picture.
 WIDTH = 1000
 
-#: What is there is seen, however small it is.
-_THINNEST = 2
+#: Least width of a slice, so that it can be seen.
+_MIN_WIDTH = 2
 
 _UNCHANGED, _KNOWN, _UNKNOWN, _REST = "unchanged", "stored before", "changed", "rest of the file"
 
-#: Styles of the page; other updates share the last ones in turn.
+#: Numbers of styles; other updates take turns with `_OTHERS`.
 _COLOURS = {
     _UNCHANGED: 0,
     _KNOWN: 1,
@@ -34,9 +34,9 @@ class Part:
     """Parameters that are stored the same way.
 
     Attributes:
-        label: How.
+        label: How they're stored.
         colour: Number of a style.
-        count: How many there are; `None` for what isn't a parameter.
+        count: Number of parameters; `None` for the rest of the file.
         raw: Bytes of their values.
         stored: Bytes that only the new version needs.
     """
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of a bar: where it begins and how wide it is."""
+    """A part of a bar: its position and its width, in units of the picture."""
 
     part: Part
     x: float
@@ -62,9 +62,9 @@ class Bar:
     """A bar.
 
     Attributes:
-        label: What it shows.
+        label: Heading of the bar.
         total: Bytes.
-        slices: From the left to the right.
+        slices: Slices from left to right.
     """
 
     label: str
@@ -73,7 +73,7 @@ class Bar:
 
 
 def storage_parts(change: FileChange) -> tuple[Part, ...]:
-    """The new version, in parts; empty if there's none. What didn't change comes first."""
+    """The new version, in parts; empty if there's none. Unchanged parameters come first."""
     manifest = change.new.manifest
     if manifest is None:
         return ()
@@ -90,7 +90,7 @@ def storage_parts(change: FileChange) -> tuple[Part, ...]:
     others = [label for label, *_ in found if label not in _COLOURS]
     colours = {label: _OTHERS[index % len(_OTHERS)] for index, label in enumerate(others)} | _COLOURS
     made = [Part(label, colours[label], *rest) for label, *rest in found]
-    # Values that share a payload each count it; then nothing is left to tell of the rest.
+    # Parameters that share a payload each count it, so that the parts may be more than the whole.
     rest = (change.stored or 0) - sum(part.stored for part in made)
     if rest > 0:
         parameters = sum(part.raw for part in made)
@@ -120,8 +120,8 @@ def _label(row: ParameterChange) -> str:
 
 
 def _slices(sizes: list[tuple[Part, int]], scale: float) -> Iterator[Slice]:
-    widths = [max(_THINNEST, size * scale) if size else 0.0 for _, size in sizes]
-    # What was made wider than it is must not push the last ones out of the picture.
+    widths = [max(_MIN_WIDTH, size * scale) if size else 0.0 for _, size in sizes]
+    # Slices that were widened must not push the last ones out of the picture.
     narrower = min(1.0, WIDTH / (sum(widths) or 1))
     x = 0.0
     for (part, size), width in zip(sizes, widths, strict=True):

@@ -1,4 +1,4 @@
-"""Write a text to a file that is, at any time, either the old one or the new one."""
+"""Write a page to a file."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from git_theta.runtime.atomic_write import atomic_write
 
 
 def write_html(text: str, path: str) -> None:
-    """Write a file, as UTF-8. One that's there keeps its mode; what isn't a regular file is written to.
+    """Write a text as UTF-8, atomically; an existing file keeps its mode, and a device is written to.
 
     Raises:
-        UsageError: It's a folder, or can't be written; what was there is as it was.
+        UsageError: The path is a folder, or can't be written; an existing file is as it was.
     """
     data = text.encode()
     target = os.path.realpath(path)

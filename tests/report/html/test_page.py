@@ -14,7 +14,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.report.change import file_change
 from git_theta.report.difference_histograms import DifferenceHistogram
 from git_theta.report.distance import Distance
-from git_theta.report.html.page import MOST_ROWS, page
+from git_theta.report.html.page import MAX_ROWS, page
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from tests.helpers.changes import HOSTILE, compared, rows, tuned
@@ -221,10 +221,10 @@ def test_fifty_thousand_parameters() -> None:
     made = tuned(25_000)
     text = page([made])
     assert len(text) < 16 << 20
-    assert len(rows(text)) == MOST_ROWS
+    assert len(rows(text)) == MAX_ROWS
     assert "The 5,000 of 50,000 that changed most" in text
     rest = text[text.index("<pre") : text.index("</pre>")].split("\n")
-    assert len(rest) == 1 + 50_000 - MOST_ROWS
+    assert len(rest) == 1 + 50_000 - MAX_ROWS
     assert rest[-1].startswith("encoder.layer.0.key.weight\tmodified\tF32\t2x3\t24 B\t")
 
 
