@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 
 import click
 
@@ -20,10 +20,12 @@ from git_theta.git.worktree.smudge_filter import read_pieces
 def command(path: str | None) -> None:
     """Read a checkpoint from stdin and write its manifest to stdout."""
     widen_pipe(0)
+    out = sys.stdout.buffer
     repository = Repository(Git())
     with (
+        redirect_stdout(sys.stderr),
         closing(KnownFiles(repository)) as known_files,
         closing(CleanFilter(repository, known_files)) as clean_filter,
     ):
         text = clean_filter.clean(path, read_pieces(0))
-    sys.stdout.buffer.write(text)
+    out.write(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import redirect_stdout
 
 import click
 
@@ -32,7 +33,8 @@ def command(path: str | None) -> None:
     handle = repository.store.temporary_file()
     known_files = KnownFiles(repository)
     try:
-        smudge(repository, known_files, manifest, handle)
+        with redirect_stdout(sys.stderr):
+            smudge(repository, known_files, manifest, handle)
         sys.stdout.buffer.writelines(file_pieces(handle))
     finally:
         known_files.close()

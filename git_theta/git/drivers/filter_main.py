@@ -1,13 +1,14 @@
 """`filter.theta.process`: one process that serves the git command that started it.
 
-Git waits until it's answered, and then for every byte of a file to be taken. So the conversation begins, and
-a large file is on its way, before anything else is loaded.
+Git waits for each answer, and until every byte of a file is read. So the handshake is done, and a large file
+is being read, before anything else is imported.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import sys
+from contextlib import redirect_stdout, suppress
 from itertools import chain
 
 from git_theta.errors import ThetaError
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 def serve_stdio() -> int:
     """Serve the git process that started this one; returns the exit code."""
     try:
-        return _serve()
+        # Packets go to the descriptor of stdout: a plugin that prints must not write between them.
+        with redirect_stdout(sys.stderr):
+            return _serve()
     except ThetaError as error:
         from git_theta.git.plumbing.notices import explain
 
@@ -39,14 +42,14 @@ def _serve() -> int:
         widen_pipe(1)
         reader, writer, discarder = PacketReader(0), PacketWriter(1), DiscardProcess(0)
         shake_hands(reader, writer)
-        asked = requests(reader, discarder)
-        first = next(asked, None)
+        incoming = requests(reader, discarder)
+        first = next(incoming, None)
         if first is None:
             return 0
         process = _process(writer)
-        # A broken pipe means that git was interrupted. What it wrote as a manifest is still worth finishing.
+        # A broken pipe means that git was interrupted. Files that it left as manifests are still written.
         with suppress(BrokenPipeError):
-            process.serve(chain([first], asked))
+            process.serve(chain([first], incoming))
         discarder.close()
     try:
         process.finish()
@@ -62,7 +65,7 @@ def _process(writer: PacketWriter) -> FilterProcess:
     from git_theta.runtime.malloc import keep_memory
 
     keep_memory()
-    # Tensors are worked on in threads already: numpy needn't start more for each.
+    # Tensors have threads of our own already: numpy needn't start more for each.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from git_theta.git.drivers.filter_process import FilterProcess
     from git_theta.git.plumbing.command import Git
@@ -74,7 +77,7 @@ def _process(writer: PacketWriter) -> FilterProcess:
 
 
 def _ensure_hooks(repository: Repository) -> None:
-    """Install hooks where the filter runs: a fresh clone has none. A failure isn't worth a word here."""
+    """Install hooks where the filter runs, as a fresh clone has none. A failure isn't reported here."""
     from git_theta.git.install.hooks import hooks_installed
 
     if repository.settings.hooks and not hooks_installed(repository.hooks_dir):

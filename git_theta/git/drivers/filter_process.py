@@ -98,7 +98,7 @@ class FilterProcess:
     def _clean(self, request: FilterRequest, content: PacketContent) -> None:
         try:
             blob = self._clean_filter.clean(request.path, content)
-        except (ThetaError, OSError) as error:
+        except Exception as error:
             self._refuse(request, content, error)
         else:
             self._answers.content([blob])
@@ -111,7 +111,8 @@ class FilterProcess:
                 self._smudge_delayed(request)
             else:
                 self._smudge_content(request, content)
-        except (ThetaError, OSError) as error:
+        except Exception as error:
+            # Whatever fails here, perhaps in a plugin, concerns this file only.
             self._refuse(request, content, error)
 
     def _smudge_content(self, request: FilterRequest, content: PacketContent) -> None:
@@ -236,8 +237,14 @@ class FilterProcess:
             author = last_author(self._repository.git, request.path, request.treeish or "HEAD")
             hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint
             error = MissingObjectError(error.message, hint)
-        explain(request.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
+        explain(request.path, _explained(error))
         self._answers.error()
+
+
+def _explained(error: Exception) -> ThetaError:
+    if isinstance(error, ThetaError):
+        return error
+    return ThetaError(str(error) if isinstance(error, OSError) else f"unexpected error: {error!r}")
 
 
 def _discard(content: PacketContent) -> None:

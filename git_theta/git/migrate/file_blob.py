@@ -14,7 +14,7 @@ from git_theta.git.migrate.legacy_files import (
     MAX_METADATA_BYTES,
     is_legacy_metadata,
     metadata_reader,
-    needed_objects,
+    needed_lfs_objects,
 )
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
@@ -89,7 +89,7 @@ def read_file_blob(objects: GitObjects, oid: str, path: bytes, *, manifests: boo
             return FileBlob("lfs", found.size, pointer.size, pointer=pointer, lfs=needs)
         if is_legacy_metadata(found.data):
             name = os.fsdecode(path)
-            needs = needed_objects(found.data, metadata_reader(objects, name))
+            needs = needed_lfs_objects(found.data, metadata_reader(objects, name))
             return FileBlob("theta-0.2", found.size, None, lfs=needs, path=name)
         return FileBlob("plain", found.size, found.size)
     except ThetaError as error:

@@ -46,7 +46,7 @@ def metadata_reader(objects: GitObjects, path: str) -> MetadataAt:
     return read
 
 
-def needed_objects(data: bytes, metadata_at: MetadataAt) -> dict[str, int]:
+def needed_lfs_objects(data: bytes, metadata_at: MetadataAt) -> dict[str, int]:
     """The objects of git-lfs that a file is restored from, with their sizes.
 
     An update needs the version that it was made from. Where that can't be read, its objects aren't listed:

@@ -18,7 +18,7 @@ from git_theta.git.migrate.plan import MigrationPlan
 from git_theta.git.migrate.request import MigrationRequest, MigrationSummary
 from git_theta.git.migrate.rewrite import Rewriter
 from git_theta.git.migrate.rewritten_refs import current_branch, left_behind, move_refs
-from git_theta.git.migrate.work_tree import TreeSwitch, changed_files, refuse_untracked
+from git_theta.git.migrate.work_tree import TreeSwitch, refuse_untracked, tree_changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.worktree.workspace import Workspace
@@ -213,7 +213,7 @@ class Migration:
         if wants_hooks and not hooks_installed(repository.hooks_dir):
             install_hooks(repository)
         is_head_moved = not self.request.rewrite or current_branch(self.git) in moved
-        changes = changed_files(self.git, head.tree, new_tree) if head and is_head_moved else []
+        changes = tree_changes(self.git, head.tree, new_tree) if head and is_head_moved else []
         all_blobs = {**blobs, **dict(converted.values())}
         switch = TreeSwitch(repository, known_files, self.history.objects, self.converter, all_blobs)
         reason = f"git theta migrate: to {self.request.target}"

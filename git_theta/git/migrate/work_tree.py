@@ -26,7 +26,7 @@ from git_theta.store.cache import same_file
 
 
 @dataclass(frozen=True, slots=True)
-class FileChange:
+class TreeChange:
     """A file that differs between two trees: mode and blob in each, empty where the tree has no such file."""
 
     path: bytes
@@ -39,11 +39,11 @@ class FileChange:
         return os.path.basename(self.path) == b".gitattributes"
 
 
-def changed_files(git: Git, old: str, new: str) -> list[FileChange]:
+def tree_changes(git: Git, old: str, new: str) -> list[TreeChange]:
     """The files that differ between two trees."""
     raw = git.run("diff-tree", "-r", "-z", "--no-renames", old, new)
     return [
-        FileChange(os.fsencode(each.new_path), (each.old_mode, each.old_oid), (each.new_mode, each.new_oid))
+        TreeChange(os.fsencode(each.new_path), (each.old_mode, each.old_oid), (each.new_mode, each.new_oid))
         for each in parse_raw_diff(raw)
     ]
 
@@ -119,7 +119,7 @@ class TreeSwitch:
         self._stored = stored
         self._sparse: frozenset[bytes] = frozenset()
 
-    def go(self, wanted: Iterable[FileChange], move: Callable[[], object]) -> None:
+    def go(self, wanted: Iterable[TreeChange], move: Callable[[], object]) -> None:
         """Switch.
 
         Args:
@@ -150,7 +150,7 @@ class TreeSwitch:
         oids = {change.path: change.new[1] for change in files if change.path in stats}
         refresh_stats(self._git, self._index, self._git.folder, oids, stats=stats)
 
-    def _stage(self, entries: Iterable[tuple[FileChange, tuple[str, str]]]) -> None:
+    def _stage(self, entries: Iterable[tuple[TreeChange, tuple[str, str]]]) -> None:
         lines, sparse = [], []
         for change, (mode, oid) in entries:
             sparse += [change.path + b"\0"] if oid and change.path in self._sparse else []
@@ -161,7 +161,7 @@ class TreeSwitch:
             # Without the bit, Git would take the files for deleted ones.
             self._git.run("update-index", "-z", "--skip-worktree", "--stdin", stdin=b"".join(sparse))
 
-    def _write_attributes(self, files: list[FileChange]) -> None:
+    def _write_attributes(self, files: list[TreeChange]) -> None:
         shown = [change.path for change in files if change.new[1] and change.path not in self._sparse]
         there = b"".join(path + b"\0" for path in shown)
         self._git.run("checkout-index", "-f", "-u", "-q", "-z", "--stdin", stdin=there)
@@ -170,7 +170,7 @@ class TreeSwitch:
                 with suppress(FileNotFoundError):
                     os.unlink(self._git.path(os.fsdecode(change.path)))
 
-    def _update_file(self, change: FileChange, before: os.stat_result | None) -> os.stat_result | None:
+    def _update_file(self, change: TreeChange, before: os.stat_result | None) -> os.stat_result | None:
         """The stat of a file that has the new blob's content; `None` if only Git can find out.
 
         Git has just said that it has the old blob's content. The size guards against other conversions, such
