@@ -15,15 +15,8 @@ from pathlib import Path
 import pytest
 
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.index_stat import (
-    CorruptIndex,
-    IndexLocked,
-    SplitIndex,
-    UnsupportedIndex,
-    patch_stats,
-    quiet_mtime_ns,
-    refresh_stats,
-)
+from git_theta.git.plumbing.index_format import CorruptIndex, SplitIndex, UnsupportedIndex
+from git_theta.git.plumbing.index_stat import IndexLocked, patch_stats, quiet_mtime_ns, refresh_stats
 
 # Cleans to the first line, so that "short\n" is the manifest of any file that starts so; logs each call.
 FILTER = """#!/bin/sh

@@ -8,8 +8,8 @@ import pytest
 
 _CHILD = """
 import os, sys
-from git_theta.git.plumbing.pipe_source import sender_of
-found = sender_of(os.stat(sys.argv[1]))
+from git_theta.git.plumbing.pipe_source import find_source
+found = find_source(os.stat(sys.argv[1]))
 print(found and found.position())
 """
 
