@@ -27,7 +27,7 @@ from git_theta.git.plumbing.notices import explain
 from git_theta.git.repository.repository import Repository, current_repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.report.as_json import change_json
-from git_theta.report.change import FileChange
+from git_theta.report.change import CheckpointChange
 from git_theta.report.distance import measure
 from git_theta.report.lines import SHOWN, lines
 from git_theta.report.side import Side
@@ -93,7 +93,7 @@ def command(
     titles = ("", "")
     if no_index or (paths is None and name_two_versions(repository.git if repository else None, words)):
         versions = VersionReader(repository)
-        changes: Iterator[FileChange] = _compare_named(versions, repository, [*words, *(paths or ())])
+        changes: Iterator[CheckpointChange] = _compare_named(versions, repository, [*words, *(paths or ())])
     else:
         repository = Repository(Git())
         revs, pathspecs = split_arguments(repository.git, words) if paths is None else (list(words), paths)
@@ -119,7 +119,7 @@ def command(
 
 def _compare_named(
     versions: VersionReader, repository: Repository | None, names: Sequence[str]
-) -> Iterator[FileChange]:
+) -> Iterator[CheckpointChange]:
     """The change between two versions that the user names."""
     if len(names) != 2:
         raise UsageError("--no-index needs two files", "git theta diff --no-index OLD NEW")
@@ -146,7 +146,7 @@ def _changed(
     return found, repository.root if len(revs) < 2 and not cached else Path()
 
 
-def _with_distances(versions: VersionReader, change: FileChange, threads: int) -> FileChange:
+def _with_distances(versions: VersionReader, change: CheckpointChange, threads: int) -> CheckpointChange:
     """A change with the distance of each changed value."""
     if change.old.reader is None or change.new.reader is None:
         return change
@@ -159,7 +159,7 @@ def _with_distances(versions: VersionReader, change: FileChange, threads: int) -
     return replace(change, measured=found)
 
 
-def _print(changes: Iterator[FileChange], repository: Repository | None, limit: int | None) -> None:
+def _print(changes: Iterator[CheckpointChange], repository: Repository | None, limit: int | None) -> None:
     colours = palette(Git(), terminal=sys.stdout.isatty()) if repository else {}
     for change in changes:
         sys.stdout.buffer.write(painted(lines(change, limit), colours))

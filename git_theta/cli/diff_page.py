@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from git_theta.report.change import FileChange
+from git_theta.report.change import CheckpointChange
 
 
-def write_page(changes: Iterable[FileChange], path: str, titles: tuple[str, str], threads: int) -> None:
+def write_page(changes: Iterable[CheckpointChange], path: str, titles: tuple[str, str], threads: int) -> None:
     """Write changes as a page of HTML, with histograms where there are statistics.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from git_theta.model.manifest import Entry
-from git_theta.report.change import FileChange, ParameterChange
+from git_theta.report.change import CheckpointChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.side import Side
 
 
-def change_json(change: FileChange) -> dict[str, Any]:
+def change_json(change: CheckpointChange) -> dict[str, Any]:
     """The change of a file as dictionaries and lists; every parameter has an entry of its own."""
     found = change.diff
     return {
@@ -41,7 +41,7 @@ def _side(side: Side) -> dict[str, Any] | None:
     }
 
 
-def _row(row: ParameterChange, change: FileChange) -> dict[str, Any]:
+def _row(row: ParameterChange, change: CheckpointChange) -> dict[str, Any]:
     made = {
         "name": row.names[-1],
         "change": row.kind.value,

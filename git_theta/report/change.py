@@ -58,7 +58,7 @@ class ParameterChange:
 
 
 @dataclass(frozen=True, slots=True)
-class FileChange:
+class CheckpointChange:
     """The change of one file.
 
     Attributes:
@@ -95,7 +95,7 @@ class FileChange:
 RankOf = Callable[[ObjectRef], int | None]
 
 
-def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> FileChange:
+def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> CheckpointChange:
     """Compare two sides. Tensors aren't read; layouts are, where they differ.
 
     Args:
@@ -105,7 +105,7 @@ def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> FileC
         rank_of: Reads a low-rank payload's header.
     """
     if old.problem or new.problem:
-        return FileChange(old, new, diff(None, None), (), None)
+        return CheckpointChange(old, new, diff(None, None), (), None)
     found = diff(old.manifest, new.manifest)
     fresh: set[ObjectRef] | None = None
     stored, missing = None, 0
@@ -114,7 +114,7 @@ def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> FileC
         missing = sum(size_of(oid) is None for oid in {ref.oid for ref in fresh})
         stored = payload_bytes(fresh, size_of)
     rows = tuple(_priced(row, fresh, size_of, rank_of) for row in _rows(found))
-    made = FileChange(old, new, found, rows, stored, missing)
+    made = CheckpointChange(old, new, found, rows, stored, missing)
     if not found.layout or old.reader is None or new.reader is None:
         return made
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.diff import Pair
 from git_theta.errors import ThetaError
-from git_theta.report.change import FileChange
+from git_theta.report.change import CheckpointChange
 from git_theta.report.distance import Distance
 from git_theta.report.elements import as_float64, paired_blocks
 from git_theta.report.side import ValueReader
@@ -53,7 +53,7 @@ class DifferenceHistogram:
 
 
 def difference_histograms(
-    change: FileChange, threads: int, most: int = MAX_HISTOGRAMS
+    change: CheckpointChange, threads: int, most: int = MAX_HISTOGRAMS
 ) -> tuple[DifferenceHistogram, ...]:
     """Histograms of the parameters of the largest relative change, the largest first.
 
@@ -79,7 +79,7 @@ def difference_histograms(
         return tuple(found for found in run_all(pool, one, chosen) if found)
 
 
-def _most_changed(change: FileChange, most: int) -> list[tuple[Pair, Distance]]:
+def _most_changed(change: CheckpointChange, most: int) -> list[tuple[Pair, Distance]]:
     known = []
     for pair in change.diff.changed:
         result = change.measured.get(pair[1].name)

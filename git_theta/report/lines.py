@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import add
 
-from git_theta.report.change import ChangeKind, FileChange, ParameterChange
+from git_theta.report.change import ChangeKind, CheckpointChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import Folded, fold
 from git_theta.report.scalars import ScalarChange
@@ -33,7 +33,7 @@ _SIGNS = {
 }
 
 
-def lines(change: FileChange, limit: int | None = SHOWN) -> Iterator[Line]:
+def lines(change: CheckpointChange, limit: int | None = SHOWN) -> Iterator[Line]:
     """The change of a file in lines.
 
     Args:
@@ -56,14 +56,14 @@ def plain(found: Iterable[Line]) -> list[str]:
     return ["".join(text for _, text in line) for line in found]
 
 
-def _title(change: FileChange) -> str:
+def _title(change: CheckpointChange) -> str:
     old, new = change.old.path, change.new.path
     if old == new or change.old.absent or change.new.absent:
         return printable(old if change.new.absent else new)
     return f"{printable(old)} -> {printable(new)}"
 
 
-def _summary(change: FileChange) -> str:
+def _summary(change: CheckpointChange) -> str:
     old, new, found = change.old, change.new, change.diff
     if old.problem or new.problem:
         problems = [
@@ -82,7 +82,7 @@ def _summary(change: FileChange) -> str:
     return f"{_counts(change)}; {_cost(change, size)}"
 
 
-def _counts(change: FileChange) -> str:
+def _counts(change: CheckpointChange) -> str:
     found = change.diff
     total = len(change.old.manifest.entries) if change.old.manifest else 0
     parts = []
@@ -98,7 +98,7 @@ def _counts(change: FileChange) -> str:
     return ", ".join(parts) or "no parameter changed"
 
 
-def _cost(change: FileChange, size: str) -> str:
+def _cost(change: CheckpointChange, size: str) -> str:
     """The cost of the new version: new bytes in the store, if it's stored, and the size of the file."""
     if change.stored is None:
         return size
@@ -106,7 +106,7 @@ def _cost(change: FileChange, size: str) -> str:
     return f"{human_size(change.stored)} stored for {size}{more}"
 
 
-def _circumstances(change: FileChange) -> Iterator[Line]:
+def _circumstances(change: CheckpointChange) -> Iterator[Line]:
     old, new = change.old, change.new
     if old.mode and new.mode and old.mode != new.mode:
         yield (("faint", f"    mode {old.mode} -> {new.mode}"),)
@@ -181,7 +181,7 @@ def _percent(share: float) -> str:
     return f"{100 * share:.3g}%"
 
 
-def _rest(change: FileChange) -> Iterator[Line]:
+def _rest(change: CheckpointChange) -> Iterator[Line]:
     """Changes besides parameters."""
     if change.scalars_problem:
         yield (("faint", f"    the rest of the file changed ({printable(change.scalars_problem)})"),)

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from git_theta.model.manifest import Manifest
-from git_theta.report.change import FileChange, file_change
+from git_theta.report.change import CheckpointChange, file_change
 from git_theta.report.distance import Distance
 from git_theta.report.side import Side
 from tests.helpers.manifests import B, entry, manifest
@@ -15,13 +15,13 @@ from tests.helpers.manifests import B, entry, manifest
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'{{ 7 * 7 }}\x00\u202e"
 
 
-def compared(old: Manifest | None, new: Manifest | None, stored: bool = True) -> FileChange:
+def compared(old: Manifest | None, new: Manifest | None, stored: bool = True) -> CheckpointChange:
     """The change of `m.pt` between two manifests, without values; every object has 100 bytes."""
     sides = (Side("m.pt", made, None, "100644" if made else "", stored=stored) for made in (old, new))
     return file_change(*sides, lambda _oid: 100, lambda _ref: 8)
 
 
-def tuned(count: int, *, figures: bool = True) -> FileChange:
+def tuned(count: int, *, figures: bool = True) -> CheckpointChange:
     """Layers, each of which changed more than the one before."""
     names = [f"encoder.layer.{i}.{part}.weight" for i in range(count) for part in ("key", "value")]
     old = manifest(*(entry(name) for name in names), entry("head.bias"))

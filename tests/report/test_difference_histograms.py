@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.report import elements
-from git_theta.report.change import FileChange, file_change
+from git_theta.report.change import CheckpointChange, file_change
 from git_theta.report.difference_histograms import BINS, difference_histograms
 from git_theta.report.distance import measure
 from git_theta.report.side import Side, ValueReader
@@ -38,7 +38,9 @@ def side(arrays: dict[str, NDArray[Any]], digest: str, dtype: str, reader: Value
     return Side("m.pt", Manifest("safetensors", 9, layout, tuple(entries)), reader or Named(arrays))
 
 
-def compared(old: dict[str, NDArray[Any]], new: dict[str, NDArray[Any]], dtype: str = "F32") -> FileChange:
+def compared(
+    old: dict[str, NDArray[Any]], new: dict[str, NDArray[Any]], dtype: str = "F32"
+) -> CheckpointChange:
     one, other = side(old, "1", dtype), side(new, "2", dtype)
     found = file_change(one, other, lambda _oid: None, lambda _ref: None)
     assert one.reader

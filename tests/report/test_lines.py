@@ -8,7 +8,7 @@ from hypothesis import given
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.as_json import change_json
-from git_theta.report.change import FileChange, file_change
+from git_theta.report.change import CheckpointChange, file_change
 from git_theta.report.lines import lines, plain
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
@@ -18,7 +18,7 @@ from tests.helpers.generators import manifests
 from tests.helpers.manifests import SPEC, A, B, C, entry, manifest
 
 
-def shown(found: FileChange, limit: int | None = 60) -> list[str]:
+def shown(found: CheckpointChange, limit: int | None = 60) -> list[str]:
     return plain(lines(found, limit))
 
 

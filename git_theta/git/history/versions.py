@@ -18,7 +18,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 from git_theta.model.strided import temporary_file
-from git_theta.report.change import FileChange, file_change
+from git_theta.report.change import CheckpointChange, file_change
 from git_theta.report.readers import FileReader, StoredReader
 from git_theta.report.side import Side
 from git_theta.runtime.mapped import map_handle
@@ -101,7 +101,7 @@ class VersionReader:
         assert self._repository is not None  # noqa: S101
         return Side(path, manifest, StoredReader(manifest, self._repository.store), mode, stored=True)
 
-    def compare(self, old: Side, new: Side) -> FileChange:
+    def compare(self, old: Side, new: Side) -> CheckpointChange:
         """The change from one version to another.
 
         If a file turns out to have the content of the other version, the cache remembers it, as after
@@ -111,7 +111,7 @@ class VersionReader:
         size_of = self._repository.store.size if self._repository else lambda _oid: None
         return file_change(old, new, size_of, self._rank_of)
 
-    def compare_changed(self, item: ChangedFile) -> FileChange:
+    def compare_changed(self, item: ChangedFile) -> CheckpointChange:
         """The change of a file that differs according to Git."""
         if item.in_conflict:
             conflict = Side(item.old_path, problem="in conflict; take a side")
@@ -125,7 +125,7 @@ class VersionReader:
             new = self.from_file(item.new_path, item.new_path, item.new_mode)
         return self.compare(old, new)
 
-    def fetch_values(self, change: FileChange) -> None:
+    def fetch_values(self, change: CheckpointChange) -> None:
         """Fetch the missing values of changed parameters that can be compared: those of equal shape.
 
         Raises:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
-from git_theta.report.change import ChangeKind, FileChange
+from git_theta.report.change import ChangeKind, CheckpointChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
 from git_theta.report.html.cell_text import name_text, percent
@@ -94,7 +94,7 @@ class HeatMap:
 _Magnitude = Callable[[Parameters], float | None]
 
 
-def heat_map(change: FileChange) -> HeatMap | None:
+def heat_map(change: CheckpointChange) -> HeatMap | None:
     """The heat map of a change; `None` if nothing in it changed, or all of it is new or gone."""
     if not change.rows or change.old.manifest is None or change.new.manifest is None:
         return None
@@ -110,7 +110,7 @@ def heat_map(change: FileChange) -> HeatMap | None:
     return HeatMap(measure, percent(scale.low), percent(scale.high), tuple(grids))
 
 
-def _parameters(change: FileChange) -> list[GridParameter]:
+def _parameters(change: CheckpointChange) -> list[GridParameter]:
     """Every parameter, whether it changed or not, in the order of names."""
     rows = {row.names[-1]: row for row in change.rows}
     found = [GridParameter(name, row.nbytes, row) for name, row in rows.items()]
@@ -123,7 +123,7 @@ def _parameters(change: FileChange) -> list[GridParameter]:
 # The magnitude of a change
 
 
-def _measure(change: FileChange) -> tuple[_Magnitude, str]:
+def _measure(change: CheckpointChange) -> tuple[_Magnitude, str]:
     """The magnitude that the colours show, and its description: the best that is known of the change."""
     if change.measured:
         return lambda parameters: _relative(parameters, change), "change relative to the old norm"
@@ -132,7 +132,7 @@ def _measure(change: FileChange) -> tuple[_Magnitude, str]:
     return _changed, "changed bytes, of all"
 
 
-def _relative(parameters: Parameters, change: FileChange) -> float | None:
+def _relative(parameters: Parameters, change: CheckpointChange) -> float | None:
     found = [sums for each in parameters if each.change and (sums := measured(each.change, change))]
     return reduce(add, found, Distance()).relative
 

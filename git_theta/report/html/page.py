@@ -9,7 +9,7 @@ from itertools import zip_longest
 from operator import add
 
 from git_theta import __version__
-from git_theta.report.change import ChangeKind, FileChange
+from git_theta.report.change import ChangeKind, CheckpointChange
 from git_theta.report.difference_histograms import DifferenceHistogram
 from git_theta.report.distance import Distance
 from git_theta.report.html.cell_text import name_text, percent
@@ -82,7 +82,7 @@ class _Section:
 
 
 def page(
-    changes: Sequence[FileChange],
+    changes: Sequence[CheckpointChange],
     *,
     title: str = "Changed parameters",
     revisions: tuple[str, str] = ("", ""),
@@ -117,7 +117,7 @@ def page(
 
 
 def _section(
-    change: FileChange, revisions: tuple[str, str], histograms: Sequence[DifferenceHistogram], most: int
+    change: CheckpointChange, revisions: tuple[str, str], histograms: Sequence[DifferenceHistogram], most: int
 ) -> _Section:
     broken = bool(change.old.problem or change.new.problem)
     found = () if broken else storage_parts(change)
@@ -151,7 +151,7 @@ def _side(label: str, revision: str, side: Side) -> _Side:
     )
 
 
-def _facts(change: FileChange) -> Iterator[_Fact]:
+def _facts(change: CheckpointChange) -> Iterator[_Fact]:
     counts = dict.fromkeys(ChangeKind, 0)
     for row in change.rows:
         counts[row.kind] += 1
@@ -175,12 +175,12 @@ def _facts(change: FileChange) -> Iterator[_Fact]:
         yield _Fact("relative change", percent(sums.relative))
 
 
-def _sums(change: FileChange) -> Distance:
+def _sums(change: CheckpointChange) -> Distance:
     known = [result for result in change.measured.values() if isinstance(result, Distance)]
     return reduce(add, known, Distance())
 
 
-def _warnings(change: FileChange) -> Iterator[str]:
+def _warnings(change: CheckpointChange) -> Iterator[str]:
     broken = {
         name: result.broken
         for name, result in change.measured.items()
@@ -194,7 +194,7 @@ def _warnings(change: FileChange) -> Iterator[str]:
         yield f"{plural(change.missing, 'object')} not here; what they take isn't counted."
 
 
-def _notes(change: FileChange) -> Iterator[str]:
+def _notes(change: CheckpointChange) -> Iterator[str]:
     old, new = change.old, change.new
     if old.mode and new.mode and old.mode != new.mode:
         yield f"The mode changed from {old.mode} to {new.mode}."

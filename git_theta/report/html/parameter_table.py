@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from git_theta.report.change import ChangeKind, FileChange, ParameterChange
+from git_theta.report.change import ChangeKind, CheckpointChange, ParameterChange
 from git_theta.report.distance import Distance
 from git_theta.report.fold import natural
 from git_theta.report.html.cell_text import four_digits, name_text, number_key, percent
@@ -80,7 +80,7 @@ _FIGURES = (
 )
 
 
-def parameter_table(change: FileChange, most: int) -> Table:
+def parameter_table(change: CheckpointChange, most: int) -> Table:
     """The rows of a change; of more than `most`, those that changed most are in the table."""
     order = "relative" if change.measured else "" if len(change.rows) <= most else "size"
     by_name = sorted(change.rows, key=lambda row: natural(row.names[-1]))
@@ -108,7 +108,7 @@ def parameter_table(change: FileChange, most: int) -> Table:
     )
 
 
-def measured(row: ParameterChange, change: FileChange) -> Distance | None:
+def measured(row: ParameterChange, change: CheckpointChange) -> Distance | None:
     """Statistics of a row, if there are any."""
     if row.old is None or row.new is None or row.kind is ChangeKind.RENAMED:
         return None
@@ -116,7 +116,7 @@ def measured(row: ParameterChange, change: FileChange) -> Distance | None:
     return found if isinstance(found, Distance) else None
 
 
-def _weight(row: ParameterChange, change: FileChange) -> tuple[float, int]:
+def _weight(row: ParameterChange, change: CheckpointChange) -> tuple[float, int]:
     found = measured(row, change)
     relative = found.relative if found else None
     return -1.0 if relative is None else relative, row.nbytes

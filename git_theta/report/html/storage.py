@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from git_theta.report.change import FileChange, ParameterChange
+from git_theta.report.change import CheckpointChange, ParameterChange
 
 #: Width of the widest bar, in units of its picture.
 WIDTH = 1000
@@ -72,7 +72,7 @@ class Bar:
     slices: tuple[Slice, ...]
 
 
-def storage_parts(change: FileChange) -> tuple[Part, ...]:
+def storage_parts(change: CheckpointChange) -> tuple[Part, ...]:
     """The new version, in parts; empty if there's none. Unchanged parameters come first."""
     manifest = change.new.manifest
     if manifest is None:
@@ -98,7 +98,7 @@ def storage_parts(change: FileChange) -> tuple[Part, ...]:
     return tuple(made)
 
 
-def storage_bars(change: FileChange, found: tuple[Part, ...]) -> tuple[Bar, ...]:
+def storage_bars(change: CheckpointChange, found: tuple[Part, ...]) -> tuple[Bar, ...]:
     """Two bars of one scale: the values, and what's newly stored for them."""
     if not found:
         return ()
