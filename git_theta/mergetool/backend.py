@@ -1,4 +1,4 @@
-"""The desk: what a session needs of the file in conflict and its repository."""
+"""The backend of a merge session: a file in conflict, and the repository that it's in."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from git_theta.model.manifest import Entry
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a merge would give; ours stands for what is still in conflict.
+    """The result of a merge that leaves nothing behind; ours is taken where there's a conflict.
 
     Attributes:
         merged: The result.
-        stored: Bytes of new objects.
+        stored: Size of the new objects, in bytes.
     """
 
     merged: Merged
@@ -29,29 +29,29 @@ class Backend(Protocol):
 
     @property
     def path(self) -> str:
-        """Its path from the top of the work tree."""
+        """Path of the file, from the top of the work tree."""
         ...
 
     @property
     def threads(self) -> int:
-        """How many parameters to work on at once."""
+        """Parameters to work on at once."""
         ...
 
     @property
     def places(self) -> Mapping[str, str]:
-        """Where rules can be kept: a letter to answer → what it's called."""
+        """Places where rules can be saved: a letter to answer → what the place is called."""
         ...
 
     def check(self, rule: MergeRule) -> None:
         """Check that a rule's strategy exists and has its options.
 
         Raises:
-            UsageError: It doesn't.
+            UsageError: The strategy doesn't exist, or lacks an option.
         """
         ...
 
     def plan(self, rules: Sequence[MergeRule]) -> Merged:
-        """What becomes of each parameter, and all conflicts, if choices are added to the other rules."""
+        """The outcome of each parameter and all conflicts, by choices in addition to the other rules."""
         ...
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
@@ -59,7 +59,7 @@ class Backend(Protocol):
         ...
 
     def scalar_conflicts(self) -> Mapping[str, str]:
-        """What both sides did to values that aren't parameters, by name."""
+        """Name → changes on both sides, of each value that isn't a tensor and that both sides changed."""
         ...
 
     def preview(self, rules: Sequence[MergeRule]) -> Preview:
@@ -71,7 +71,7 @@ class Backend(Protocol):
         ...
 
     def write(self, rules: Sequence[MergeRule]) -> str:
-        """Merge in earnest; returns what to tell the user.
+        """Merge, and write and stage the result; returns a message for the user.
 
         Raises:
             ThetaError: The file can't be merged or written; nothing has changed then.
@@ -79,9 +79,13 @@ class Backend(Protocol):
         ...
 
     def save_rules(self, rules: Sequence[MergeRule], place: str) -> str:
-        """Keep rules for later merges of this file; returns what to tell the user.
+        """Save rules for later merges of this file; returns a message for the user.
+
+        Args:
+            rules: The rules.
+            place: A key of `places`.
 
         Raises:
-            ThetaError: They can't be written.
+            ThetaError: The rules can't be written.
         """
         ...

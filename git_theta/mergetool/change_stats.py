@@ -1,4 +1,4 @@
-"""Figures: how far two versions of a parameter are from a third one and from each other, from samples."""
+"""Statistics of the changes on two sides: relative norms, and the angle between them, from samples."""
 
 from __future__ import annotations
 
@@ -15,35 +15,52 @@ from git_theta.report.elements import as_float64
 from git_theta.runtime.threads import run_all
 from git_theta.updates.rechunk import rechunk
 
-#: The bytes of a parameter, in pieces.
+#: Reads the bytes of a parameter, in pieces.
 Read = Callable[[Entry], Iterator[memoryview]]
 
-#: What the others are compared with, and the two others: base, ours, theirs.
-Trio = tuple[Entry, Entry, Entry]
+#: Elements that are read together; no sample is smaller.
+_BLOCK = 1 << 18
 
-#: Elements that are looked at together; no sample is smaller.
-_CHUNK = 1 << 18
-
-#: Of so many parameters of a group, samples are taken.
+#: Parameters of a large group that are sampled.
 _MOST_SAMPLED = 8
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeStats:
-    """Sums over elements, in float64; those of several parameters can be added.
-
-    Elements that aren't finite in one of the versions are in no sum.
+class Comparison:
+    """Three versions of a parameter.
 
     Attributes:
-        middle: Sum of the squares of what the others are compared with.
-        ours: Sum of the squares of ours' differences from it.
-        theirs: Sum of the squares of theirs' differences from it.
-        apart: Sum of the squares of the differences between ours and theirs.
-        products: Sum of the products of ours' and theirs' differences.
-        sampled: Whether there are elements that weren't looked at.
+        reference: The version that ours and theirs are compared with.
+        ours: Our version.
+        theirs: Their version.
     """
 
-    middle: float = 0.0
+    reference: Entry
+    ours: Entry
+    theirs: Entry
+
+    @property
+    def entries(self) -> tuple[Entry, Entry, Entry]:
+        """Reference, ours and theirs."""
+        return self.reference, self.ours, self.theirs
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeStats:
+    """Sums over elements, in float64, of one or several parameters.
+
+    An element that isn't finite in one of the versions counts in no sum.
+
+    Attributes:
+        reference: Sum of the squares of the reference.
+        ours: Sum of the squares of ours minus the reference.
+        theirs: Sum of the squares of theirs minus the reference.
+        apart: Sum of the squares of ours minus theirs.
+        products: Sum of the products of both changes.
+        sampled: Whether only some of the elements were read.
+    """
+
+    reference: float = 0.0
     ours: float = 0.0
     theirs: float = 0.0
     apart: float = 0.0
@@ -52,7 +69,7 @@ class ChangeStats:
 
     def __add__(self, other: ChangeStats) -> ChangeStats:
         return ChangeStats(
-            self.middle + other.middle,
+            self.reference + other.reference,
             self.ours + other.ours,
             self.theirs + other.theirs,
             self.apart + other.apart,
@@ -60,83 +77,91 @@ class ChangeStats:
             self.sampled or other.sampled,
         )
 
-    def share(self, squares: float) -> float | None:
-        """A norm as a share of that of the middle; `None` where that's zero or beyond float64."""
-        if not self.middle or not math.isfinite(squares + self.middle):
+    def relative_norm(self, squares: float) -> float | None:
+        """A norm as a share of the reference's norm; `None` if the latter is zero, or one isn't finite.
+
+        Args:
+            squares: The sum of squares whose root is the norm, such as `ours`.
+        """
+        if not self.reference or not math.isfinite(squares + self.reference):
             return None
-        return math.sqrt(squares) / math.sqrt(self.middle)
+        return math.sqrt(squares) / math.sqrt(self.reference)
 
     @property
     def cosine(self) -> float | None:
-        """The cosine of the angle between the two differences; `None` where one is zero."""
+        """The cosine of the angle between both changes; `None` if one is zero or isn't finite."""
         if not self.ours or not self.theirs or not math.isfinite(self.products):
             return None
         return max(-1.0, min(1.0, self.products / math.sqrt(self.ours) / math.sqrt(self.theirs)))
 
 
-def of_group(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> ChangeStats | str:
-    """Figures of a few parameters of a group, all together; or why there are none.
+def group_stats(comparisons: Sequence[Comparison], read: Read, limit: int, threads: int) -> ChangeStats | str:
+    """Statistics of a group of parameters, from some of them; a string is the reason why there are none.
 
     Args:
-        trios: The group's parameters.
+        comparisons: The parameters.
         read: Reads their values.
-        limit: About how many bytes of a version to read.
-        threads: How many parameters to read at once.
+        limit: About the number of bytes to read of each version.
+        threads: Parameters to read at once.
     """
-    small = sum(middle.spec.nbytes for middle, _, _ in trios) <= limit
-    some = trios if small else trios[:: math.ceil(len(trios) / _MOST_SAMPLED)]
-    found = of_each(some, read, limit, threads)
+    small = sum(each.reference.spec.nbytes for each in comparisons) <= limit
+    some = comparisons if small else comparisons[:: math.ceil(len(comparisons) / _MOST_SAMPLED)]
+    found = parameter_stats(some, read, limit, threads)
     known = [each for each in found if isinstance(each, ChangeStats)]
     if not known:
         return next((each for each in found if isinstance(each, str)), "no values")
-    return reduce(add, known, ChangeStats(sampled=len(known) < len(trios)))
+    return reduce(add, known, ChangeStats(sampled=len(known) < len(comparisons)))
 
 
-def of_each(trios: Sequence[Trio], read: Read, limit: int, threads: int) -> list[ChangeStats | str]:
-    """Figures of parameters; or why one has none. Arguments are as for `of_group`."""
-    if not trios:
+def parameter_stats(
+    comparisons: Sequence[Comparison], read: Read, limit: int, threads: int
+) -> list[ChangeStats | str]:
+    """Statistics of each parameter, or the reason why it has none. Arguments are those of `group_stats`."""
+    if not comparisons:
         return []
-    each = limit // len(trios)
+    share = limit // len(comparisons)
 
-    def one(trio: Trio) -> ChangeStats | str:
+    def one(comparison: Comparison) -> ChangeStats | str:
         try:
-            return _of(trio, read, each)
+            return _stats(comparison, read, share)
         except ThetaError as error:
             return error.message
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        return run_all(pool, one, trios)
+        return run_all(pool, one, comparisons)
 
 
-def _of(trio: Trio, read: Read, limit: int) -> ChangeStats | str:
-    middle, ours, theirs = trio
-    if len({entry.spec.shape for entry in trio}) > 1:
+def _stats(comparison: Comparison, read: Read, limit: int) -> ChangeStats | str:
+    if len({entry.spec.shape for entry in comparison.entries}) > 1:
         return "another shape"
-    total, seen = ChangeStats(), 0
-    blocks = [rechunk(read(e), _CHUNK * e.spec.item_size, e.spec.nbytes) for e in trio]
+    reference, ours, theirs = comparison.entries
+    total, count = ChangeStats(), 0
+    blocks = [rechunk(read(e), _BLOCK * e.spec.item_size, e.spec.nbytes) for e in comparison.entries]
     for data in zip(*blocks, strict=False):
-        total += _of_block(trio, data)
-        seen += len(data[0]) // middle.spec.item_size
-        # Where a change is only further on, a sample must not say that there's none.
-        shows = (total.ours or ours.digest == middle.digest) and (
-            total.theirs or theirs.digest == middle.digest
+        total += _block_stats(comparison, data)
+        count += len(data[0]) // reference.spec.item_size
+        # A sample must show every change, also one that begins far into the values.
+        complete = (total.ours or ours.digest == reference.digest) and (
+            total.theirs or theirs.digest == reference.digest
         )
-        if shows and seen * middle.spec.item_size >= limit:
+        if complete and count * reference.spec.item_size >= limit:
             break
-    return total + ChangeStats(sampled=seen < middle.spec.count)
+    return total + ChangeStats(sampled=count < reference.spec.count)
 
 
-def _of_block(trio: Trio, data: Sequence[memoryview]) -> ChangeStats:
+def _block_stats(comparison: Comparison, data: Sequence[memoryview]) -> ChangeStats:
     import numpy as np
 
-    middle, ours, theirs = (as_float64(each, entry.spec) for each, entry in zip(data, trio, strict=True))
-    # Squares of very large doubles are infinite, and say so.
+    reference, ours, theirs = (
+        as_float64(block, entry.spec) for block, entry in zip(data, comparison.entries, strict=True)
+    )
+    # Squares of very large doubles overflow to infinity, which the sums keep.
     with np.errstate(over="ignore", invalid="ignore"):
-        finite = np.isfinite(middle + ours + theirs).all(axis=1)
+        finite = np.isfinite(reference + ours + theirs).all(axis=1)
         if not finite.all():
-            middle, ours, theirs = middle[finite], ours[finite], theirs[finite]
+            reference, ours, theirs = reference[finite], ours[finite], theirs[finite]
         apart = ours - theirs
-        ours, theirs = ours - middle, theirs - middle
-        pairs = ((middle, middle), (ours, ours), (theirs, theirs), (apart, apart), (ours, theirs))
+        ours, theirs = ours - reference, theirs - reference
+        pairs = ((reference, reference), (ours, ours), (theirs, theirs), (apart, apart), (ours, theirs))
         sums = [float(np.einsum("ij,ij->", one, other)) for one, other in pairs]
     return ChangeStats(sums[0], sums[1], sums[2], sums[3], sums[4])

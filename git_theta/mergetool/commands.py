@@ -1,4 +1,4 @@
-"""Commands: what a typed line means."""
+"""Commands of a merge session: the grammar of a typed line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from git_theta.errors import UsageError
 from git_theta.merge.rules import MergeRule, parse
 from git_theta.runtime.suggest import did_you_mean
 
-#: Commands → how many words may follow, at least and at most.
+#: Verb → the least and the most words that may follow.
 _VERBS: Final = {
     "list": (0, 1),
     "open": (1, 2),
@@ -34,57 +34,44 @@ _SHORT: Final = {
     "w": "write",
 }
 
-#: What is shown of the commands.
-HELP: Final = (
-    ("2 ties density=0.3", "merge number 2 by a strategy, with an option"),
-    ("1,4-6 theirs", "take theirs for some numbers"),
-    ("embeddings.* average", "for a parameter, or for all that match a pattern"),
-    ("all ours", "for everything that both sides changed"),
-    ("list [FROM]", "show what is to be decided"),
-    ("open 2 [FROM]", "show number 2 parameter by parameter"),
-    ("undo, redo", "take the last choice back, or make it again"),
-    ("preview", "show what would come out"),
-    ("remember", "keep the choices as rules for the next merges of this file"),
-    ("write", "merge, and end"),
-    ("quit", "end, and leave everything as it was; also Ctrl-D and Ctrl-C"),
-    ("help [STRATEGY]", "show this, or a strategy's options"),
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something to do.
+    """A command that chooses nothing.
 
     Attributes:
-        verb: One of the commands.
-        words: What follows it.
+        verb: Verb, such as `list`.
+        words: The words after the verb.
     """
 
     verb: str
     words: tuple[str, ...] = ()
 
-    def start(self, at: int) -> int:
-        """The number that one of the words is, from 1; 1 if there's no such word.
+    def start(self, index: int) -> int:
+        """The first number of a page, from 1: one of the words, or 1 if there are fewer words.
+
+        Args:
+            index: Index of the word.
 
         Raises:
-            UsageError: It isn't a number.
+            UsageError: The word isn't a number.
         """
-        if at >= len(self.words):
+        if index >= len(self.words):
             return 1
-        word = self.words[at]
+        word = self.words[index]
         if not (word.isascii() and word.isdigit() and 0 < int(word) < 1 << 31):
             raise UsageError(
-                f"{word!r} isn't a number from 1", f"for example: {self.verb} {'2' if at else '20'}"
+                f"{word!r} isn't a number from 1", f"for example: {self.verb} {'2' if index else '20'}"
             )
         return int(word)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A strategy for something.
+class StrategyChoice:
+    """A strategy for some of the items.
 
     Attributes:
-        target: What for, as typed.
+        target: The items, as typed: numbers, a name, a pattern or `all`.
         rule: The strategy and its options, for all parameters.
     """
 
@@ -92,11 +79,11 @@ class Choice:
     rule: MergeRule
 
 
-def read(line: str) -> Command | Choice | None:
-    """What a line means; `None` for an empty one.
+def parse_line(line: str) -> Command | StrategyChoice | None:
+    """The command or choice of a line; `None` for an empty line.
 
     Raises:
-        UsageError: It means nothing; says in one line what could be meant.
+        UsageError: The line is neither. The hint has an example.
     """
     try:
         words = shlex.split(line)
@@ -110,7 +97,7 @@ def read(line: str) -> Command | Choice | None:
     if len(words) == 1:
         what = did_you_mean(verb, _VERBS) or f"for example: {shlex.quote(words[0])} theirs"
         raise UsageError(f"{words[0]!r} is no command, and there's no strategy after it", what)
-    return Choice(words[0], _rule(words[1:]))
+    return StrategyChoice(words[0], _rule(words[1:]))
 
 
 def _command(verb: str, words: tuple[str, ...]) -> Command:

@@ -1,4 +1,4 @@
-"""Items: what there's to decide, folded into groups with numbers that stay the same for a session."""
+"""Items to decide: parameters in groups of similar names, with numbers that stay the same for a session."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from git_theta.report.text import plural, printable
 _NUMBER = re.compile(r"(?<![^./])\d+(?![^./])")
 _RANGE = re.compile(r"([0-9]{1,6})(?:-([0-9]{1,6}))?")
 
-#: What chooses everything.
+#: The word that chooses every item.
 ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something that both sides changed.
+    """A group of parameters that both sides changed, or a value that isn't a tensor.
 
     Attributes:
-        number: What it's called in commands.
-        title: Its name, folded.
-        names: The parameters, or the one value that isn't a parameter.
-        steps: What the sides have of each parameter; empty for what isn't a parameter.
-        globs: Patterns that match these names, and no others that both sides changed.
+        number: Number in commands, from 1.
+        title: The folded name, such as `layer.{0-11}.weight`.
+        names: Names of the parameters, or the name of the value.
+        parameters: The parameters; empty for a value that isn't a tensor.
+        globs: Patterns that match these names, and no other names that both sides changed.
     """
 
     number: int
@@ -39,32 +39,32 @@ class Item:
     globs: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Its name, and how many parameters it is."""
+        """The title, and the number of parameters."""
         return self.title + (f" x{len(self.names)}" if len(self.names) > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What both sides changed, and what only one did.
+    """The changes of both sides, and of only one side.
 
     Attributes:
-        total: How many parameters there are in all versions.
-        items: What both sides changed, to different things.
-        alone: For ours and theirs, the folded names of parameters that only it changed, with how many each
-            name stands for.
+        total: Number of parameters in all versions.
+        items: Items that both sides changed differently.
+        one_sided: For ours and theirs, the folded names of parameters that only this side changed, each with
+            the number of its parameters.
     """
 
     total: int
     items: tuple[Item, ...]
-    alone: tuple[tuple[tuple[str, int], ...], ...]
+    one_sided: tuple[tuple[tuple[str, int], ...], ...]
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All that can be decided."""
+        """Names of everything that can be decided."""
         return tuple(name for item in self.items for name in item.names)
 
-    def said(self, globs: Sequence[str]) -> str:
-        """What patterns match: an item's name, or how many parameters and other values."""
+    def description(self, globs: Sequence[str]) -> str:
+        """Text for the names that patterns match: an item, or the numbers of parameters and other values."""
         for item in self.items:
             if item.globs == globs:
                 return str(item)
@@ -76,13 +76,13 @@ class Overview:
         return " and ".join(words) or "nothing"
 
     def with_conflicts(self, conflicts: Iterable[Conflict]) -> Overview:
-        """With items for conflicts that none is about yet: a choice may lead to them."""
+        """The overview with items for new conflicts, to which a choice may lead."""
         known = set(self.names)
         new = [conflict for conflict in conflicts if conflict.name not in known]
         items = [*self.items]
         for conflict in new:
             name = conflict.name
-            # Nothing but a pattern can be written for the whole file, which has an empty name.
+            # The whole file has an empty name, which only this pattern matches.
             globs = (escaped(name),) if name else ("*",)
             items.append(Item(len(items) + 1, conflict_name(conflict), (name,), (), globs))
         return replace(self, items=tuple(items))
@@ -91,7 +91,7 @@ class Overview:
         """The item of a number.
 
         Raises:
-            UsageError: There's none.
+            UsageError: There's no such item.
         """
         if not 0 < number <= len(self.items):
             numbers = f"they go from 1 to {len(self.items)}" if self.items else "there's nothing to decide"
@@ -102,7 +102,7 @@ class Overview:
         """The item of a number, a folded name or a parameter.
 
         Raises:
-            UsageError: There's none.
+            UsageError: There's no such item.
         """
         if word.isascii() and word.isdigit():
             return self.item(int(word[:9]))
@@ -111,35 +111,38 @@ class Overview:
                 return item
         raise UsageError(f"both sides changed nothing that's called {printable(word)!r}")
 
-    def chosen(self, word: str) -> tuple[str, ...]:
-        """The patterns that a user means by `all`, by numbers (`2`, `1,4-6`), by a name or by a pattern.
+    def globs(self, target: str) -> tuple[str, ...]:
+        """The patterns of `all`, of numbers (`2`, `1,4-6`), of a name or of a pattern.
+
+        Args:
+            target: The word that the user typed.
 
         Raises:
-            UsageError: It matches nothing that can be decided.
+            UsageError: The word matches nothing that can be decided.
         """
-        if word == ALL:
+        if target == ALL:
             return ("*",)
-        if all(_RANGE.fullmatch(part) for part in word.split(",")):
-            found = [glob for number in _numbers(word) for glob in self.item(number).globs]
+        if all(_RANGE.fullmatch(part) for part in target.split(",")):
+            found = [glob for number in _numbers(target) for glob in self.item(number).globs]
             return ("*",) if "*" in found else tuple(dict.fromkeys(found))
         for item in self.items:
-            if word in (item.title, str(item)):
+            if target in (item.title, str(item)):
                 return item.globs
-        if word in self.names:
-            return (escaped(word),)
-        if any(matches(name, (word,)) for name in self.names):
-            return (word,)
-        raise UsageError(f"both sides changed nothing that matches {printable(word)!r}")
+        if target in self.names:
+            return (escaped(target),)
+        if any(matches(name, (target,)) for name in self.names):
+            return (target,)
+        raise UsageError(f"both sides changed nothing that matches {printable(target)!r}")
 
 
 def overview(plan: Merged) -> Overview:
-    """What a plan leaves to decide."""
-    undecided = [parameter for parameter in plan.parameters if _is_open(parameter)]
+    """The items of a plan, and the changes that need no decision."""
+    undecided = [parameter for parameter in plan.parameters if _needs_rule(parameter)]
     names = [parameter.name for parameter in undecided]
-    folded = fold(((parameter.name,), _kind(parameter), parameter) for parameter in undecided)
+    folded = fold(((parameter.name,), _types(parameter), parameter) for parameter in undecided)
     items = tuple(_item(number, group, names) for number, group in enumerate(folded, 1))
-    alone = tuple(tuple(_alone(plan.parameters, side)) for side in (0, 1))
-    return Overview(len(plan.parameters), items, alone).with_conflicts(plan.conflicts)
+    one_sided = tuple(tuple(_one_sided(plan.parameters, side)) for side in (0, 1))
+    return Overview(len(plan.parameters), items, one_sided).with_conflicts(plan.conflicts)
 
 
 def escaped(name: str) -> str:
@@ -147,8 +150,8 @@ def escaped(name: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", name)
 
 
-def _is_open(parameter: ParameterPlan) -> bool:
-    """Whether equality doesn't tell what becomes of it."""
+def _needs_rule(parameter: ParameterPlan) -> bool:
+    """Whether equality doesn't decide."""
     return not isinstance(parameter.outcome, Taken) or parameter.outcome.rule is not None
 
 
@@ -159,33 +162,37 @@ def _item(number: int, group: Folded[ParameterPlan], others: Sequence[str]) -> I
 
 
 def _globs(names: tuple[str, ...], others: Sequence[str]) -> tuple[str, ...]:
-    """One pattern if it matches no other name, so that it also fits a model with more layers."""
+    """Patterns that match these names and none of the others.
+
+    With a wildcard for layer numbers, if possible: such a rule also fits a model with more layers.
+    """
     if len(names) > 1:
         parts = [_NUMBER.split(name) for name in names]
         numbers = [_NUMBER.findall(name) for name in names]
         pattern = escaped(parts[0][0])
-        for at, after in enumerate(parts[0][1:]):
-            same = all(each[at] == numbers[0][at] for each in numbers)
-            pattern += (numbers[0][at] if same else "*") + escaped(after)
+        for i, after in enumerate(parts[0][1:]):
+            same = all(each[i] == numbers[0][i] for each in numbers)
+            pattern += (numbers[0][i] if same else "*") + escaped(after)
         if {name for name in others if matches(name, [pattern])} == set(names):
             return (pattern,)
     return tuple(map(escaped, names))
 
 
-def _kind(parameter: ParameterPlan) -> tuple[object, ...]:
-    """What parameters of one group have in common: what the sides did, to what dtype and shape."""
+def _types(parameter: ParameterPlan) -> tuple[object, ...]:
+    """Dtype and shape in each version, which all parameters of a group have in common."""
     return tuple(
         entry and (entry.spec.dtype, entry.spec.shape) for entry in (parameter.base, *parameter.sides)
     )
 
 
-def _alone(parameters: Iterable[ParameterPlan], side: int) -> Iterator[tuple[str, int]]:
-    only = [s for s in parameters if not _is_open(s) and s.changed == (side,)]
-    for group in fold(((parameter.name,), None, parameter) for parameter in only):
+def _one_sided(parameters: Iterable[ParameterPlan], side: int) -> Iterator[tuple[str, int]]:
+    changed = [each for each in parameters if not _needs_rule(each) and each.changed == (side,)]
+    for group in fold(((parameter.name,), None, parameter) for parameter in changed):
         yield printable(group.names[0]), len(group.items)
 
 
 def _numbers(word: str) -> Iterator[int]:
+    """The numbers of a text such as `1,4-6`."""
     for part in word.split(","):
         found = _RANGE.fullmatch(part)
         assert found is not None  # noqa: S101

@@ -1,43 +1,32 @@
-"""The view: items, figures and choices as lines of text whose pieces have styles."""
+"""Views of a merge session: items, statistics and choices as lines of text whose pieces have styles."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from git_theta import strategies
-from git_theta.errors import UsageError
 from git_theta.merge.outcome import Conflict, Merged, ParameterPlan, Taken
 from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.change_stats import ChangeStats
-from git_theta.mergetool.commands import HELP
+from git_theta.mergetool.columns import MOST_WIDTH, Row, aligned, cut, name_width, short_and_full
 from git_theta.mergetool.items import Item, Overview
 from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
 from git_theta.report.merge_summary import summary
 from git_theta.report.text import human_size, plural, printable, shape_text
-from git_theta.runtime.suggest import did_you_mean
-from git_theta.strategies.option_text import describe
 
-#: So many lines of a table are shown at once.
+#: Rows of a table on one page.
 PAGE = 25
 
-#: No line of a table is longer; names that would make it so are cut in the middle.
-_WIDEST = 110
-_SHORTEST_NAME = 24
-_WIDEST_LAST = 20
-
-#: So many names are shown of what needs no decision.
-_SHOWN_ALONE = 3
+#: Names of parameters that only one side changed.
+_SHOWN_NAMES = 3
+_SHOWN_NAME_WIDTH = 60
 
 _CONFLICT = "in conflict"
 
-#: A row of a table: its cells, and lines below it.
-_Row = tuple[tuple[str, ...], tuple[str, ...]]
-
 
 def title(path: str, found: Overview, plan: Merged) -> Line:
-    """One line about a file: what is to be decided, and what isn't yet."""
+    """One line about a file: how much both sides changed, and how much is in conflict."""
     count = sum(len(item.parameters) for item in found.items)
     text = f" {count:,} of {plural(found.total, 'parameter')} changed on both sides"
     if not found.total:
@@ -47,81 +36,95 @@ def title(path: str, found: Overview, plan: Merged) -> Line:
     return (("head", f"{printable(path)}:"), ("", f"{text}; "), ("old" if left else "new", state))
 
 
-def table(
+def item_table(
     items: Sequence[Item],
     stats: Mapping[int, ChangeStats | str],
     plan: Merged,
-    others: Mapping[str, str],
+    scalar_conflicts: Mapping[str, str],
     rules: Sequence[MergeRule],
 ) -> Iterator[Line]:
-    """A line for each item, with what the sides did.
+    """A row for each item, with the changes of both sides.
 
     Args:
-        items: Those to show.
-        stats: By an item's number; or why it has none.
-        plan: What becomes of them.
-        others: What both sides did to values that aren't parameters.
-        rules: What was chosen.
+        items: The items.
+        stats: Number of an item → its statistics, or the reason why it has none.
+        plan: The outcomes.
+        scalar_conflicts: Name → changes of both sides, of values that aren't tensors.
+        rules: The choices so far.
     """
     heading = ("#", "changed on both sides", "", "ours", "theirs", "apart", "cosine", "becomes")
-    rows: list[_Row] = []
-    for item in items:
-        cells = stat_cells(item.parameters[0], stats.get(item.number, "")) if item.parameters else ("",) * 4
-        kind = _type(item.parameters[0]) if item.parameters else ""
-        notes = list(_reasons(item.names, plan))
-        if not item.parameters:
-            notes = [printable(others[name]) for name in item.names if name in others] or notes
-        how, more = _fitting(becomes(item, plan, rules))
-        rows.append(((str(item.number), str(item), kind, *cells, how), (*more, *notes)))
-    if _name_room(heading, rows) < max(len(row[1]) for row, _ in rows):
-        # The name says more than the shape.
-        rows = [((*row[:2], row[2].partition(" ")[0], *row[3:]), notes) for row, notes in rows]
-    yield from _aligned(heading, rows)
+    rows = [
+        _item_row(item, stats.get(item.number, ""), plan, scalar_conflicts, item_outcome(item, plan, rules))
+        for item in items
+    ]
+    if name_width(heading, rows) < max(len(row.cells[1]) for row in rows):
+        # A full name says more than the shape.
+        rows = [
+            Row((*row.cells[:2], row.cells[2].partition(" ")[0], *row.cells[3:]), row.notes, row.style)
+            for row in rows
+        ]
+    yield from aligned(heading, rows)
 
 
-def members(
+def parameter_table(
     parameters: Sequence[ParameterPlan], stats: Sequence[ChangeStats | str], plan: Merged
 ) -> Iterator[Line]:
-    """A line for each parameter of an item."""
+    """A row for each parameter of an item.
+
+    Args:
+        parameters: The parameters.
+        stats: Statistics of each parameter, or the reason why it has none.
+        plan: The outcomes.
+    """
     outcomes = {parameter.name: parameter.outcome for parameter in plan.parameters}
     heading = ("", "parameter", "", "ours", "theirs", "apart", "cosine", "becomes")
-    rows: list[_Row] = []
+    rows = []
     for parameter, stat in zip(parameters, stats, strict=True):
-        cells = stat_cells(parameter, stat)
         outcome = outcomes.get(parameter.name)
-        note = (outcome.reason,) if isinstance(outcome, Conflict) else ()
-        how, more = _fitting(_become(outcome))
-        rows.append((("", printable(parameter.name), _type(parameter), *cells, how), (*more, *note)))
-    yield from _aligned(heading, rows)
+        text, full = short_and_full(_outcome(outcome))
+        reason = (outcome.reason,) if isinstance(outcome, Conflict) else ()
+        cells = ("", printable(parameter.name), _type(parameter), *_stat_cells(parameter, stat), text)
+        rows.append(Row(cells, (*full, *reason), _style(text)))
+    yield from aligned(heading, rows)
 
 
 def result_table(rows: Iterable[tuple[Item, ChangeStats | str, str]]) -> Iterator[Line]:
-    """How far the result of each item is from ours and theirs."""
+    """A row for each item of a preview, with the relative distance of the result from ours and theirs.
+
+    Args:
+        rows: An item, statistics of ours and theirs relative to the result, and the outcome as text.
+    """
     heading = ("#", "result", "to ours", "to theirs", "by")
-    body: list[_Row] = []
-    for item, stat, how in rows:
+    body = []
+    for item, stat, outcome in rows:
         if isinstance(stat, ChangeStats):
-            to = [percent(stat.share(sums), sampled=stat.sampled) for sums in (stat.ours, stat.theirs)]
+            distances = (_percent(stat, stat.ours), _percent(stat, stat.theirs))
         else:
-            to = [stat, ""]
-        cell, more = _fitting(how)
-        body.append(((str(item.number), str(item), *to, cell), more))
-    yield from _aligned(heading, body, left=2)
+            distances = (stat, "")
+        text, full = short_and_full(outcome)
+        body.append(Row((str(item.number), str(item), *distances, text), full, _style(text)))
+    yield from aligned(heading, body, left=2)
 
 
-def alone(found: Overview) -> Iterator[Line]:
-    """What only one side changed, and so needs no decision."""
-    for who, groups in zip(("ours", "theirs"), found.alone, strict=True):
+def one_sided(found: Overview) -> Iterator[Line]:
+    """The parameters that only one side changed, which need no decision."""
+    for side, groups in zip(("ours", "theirs"), found.one_sided, strict=True):
         if groups:
             count = sum(number for _, number in groups)
-            names = ", ".join(_cut(name, 60) for name, _ in groups[:_SHOWN_ALONE])
-            more = ", …" if len(groups) > _SHOWN_ALONE else ""
-            yield (("faint", f"  only {who} changed {plural(count, 'parameter')}, taken as they are:"),)
-            yield (("faint", f"    {_cut(names + more, _WIDEST - 4)}"),)
+            names = ", ".join(cut(name, _SHOWN_NAME_WIDTH) for name, _ in groups[:_SHOWN_NAMES])
+            more = ", …" if len(groups) > _SHOWN_NAMES else ""
+            yield (("faint", f"  only {side} changed {plural(count, 'parameter')}, taken as they are:"),)
+            yield (("faint", f"    {cut(names + more, MOST_WIDTH - 4)}"),)
 
 
-def after_preview(merged: Merged, stored: int, left: Sequence[Conflict]) -> Iterator[Line]:
-    """Counts, new bytes, and what is still in conflict."""
+def preview_summary(merged: Merged, stored: int, left: Sequence[Conflict]) -> Iterator[Line]:
+    """Counts of outcomes, the size of new objects, and the number of conflicts.
+
+    Args:
+        merged: The result of the preview.
+        stored: Size of the new objects, in bytes.
+        left: The conflicts for which the preview took ours.
+    """
     yield (("", summary(merged)),)
     if merged.manifest:
         yield (("", f"{human_size(stored)} of new objects for a file of {human_size(merged.manifest.size)}"),)
@@ -129,86 +132,64 @@ def after_preview(merged: Merged, stored: int, left: Sequence[Conflict]) -> Iter
         yield (("old", f"{plural(len(left), 'conflict')} left; ours stands for that here"),)
 
 
-def help_lines() -> Iterator[Line]:
-    """The commands, and the strategies."""
-    for example, meaning in HELP:
-        yield (("head", f"  {example:<22}"), ("", meaning))
-    names = [strategy.name for strategy in strategies.registry()]
-    for at in range(0, len(names), 8):
-        yield (("faint", ("  strategies: " if not at else " " * 14) + ", ".join(names[at : at + 8])),)
-
-
-def strategy_lines(name: str) -> Iterator[Line]:
-    """What a strategy does, and its options.
-
-    Raises:
-        UsageError: There's none of that name.
-    """
-    known(name)
-    strategy = strategies.registry().get(name)
-    said = (type(strategy).__doc__ or "").strip().split("\n")[0]
-    yield (("head", f"  {name}:"), ("", f" {said}"))
-    options = {f"{option.name}={option.default}": option.help for option in describe(strategy)}
-    width = max(map(len, options), default=0)
-    for option, meaning in options.items():
-        yield (("", f"    {option:<{width}}"), ("faint", f"  {_cut(meaning, _WIDEST - width - 6)}"))
-
-
-def known(strategy: str) -> None:
-    """Check in few words that there's a strategy of that name.
-
-    Raises:
-        UsageError: There's none.
-    """
-    names = [each.name for each in strategies.registry()]
-    if strategy not in names:
-        hint = did_you_mean(strategy, names) or "help lists the strategies"
-        raise UsageError(f"there's no strategy {printable(strategy)!r}", hint)
-
-
-def becomes(item: Item, plan: Merged, rules: Sequence[MergeRule]) -> str:
-    """What becomes of an item: `theirs`, or `9 average, 3 in conflict`."""
+def item_outcome(item: Item, plan: Merged, rules: Sequence[MergeRule]) -> str:
+    """The outcome of an item as text, such as `theirs`, or `9 average, 3 in conflict`."""
     if not item.parameters:
         name = item.names[0]
         if any(conflict.name == name for conflict in plan.conflicts):
             return _CONFLICT
-        return next((short(rule) for rule in reversed(rules) if rule.is_for(name)), "decided")
+        return next((rule_text(rule) for rule in reversed(rules) if rule.is_for(name)), "decided")
     outcomes = {parameter.name: parameter.outcome for parameter in plan.parameters}
-    counts = Counter(_become(outcomes.get(name)) for name in item.names)
+    counts = Counter(_outcome(outcomes.get(name)) for name in item.names)
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.most_common())
 
 
-def stat_cells(parameter: ParameterPlan, stat: ChangeStats | str) -> tuple[str, str, str, str]:
-    """How far ours and theirs moved, how far they're apart, and the cosine of the two changes."""
-    did = [_did(parameter.base, side) for side in parameter.sides[:2]]
-    if isinstance(stat, str):
-        return did[0] or stat, did[1], "", ""
-    ours, theirs = (
-        each or percent(stat.share(sums), sampled=stat.sampled)
-        for each, sums in zip(did, (stat.ours, stat.theirs), strict=True)
-    )
-    cosine = "" if stat.cosine is None or parameter.base is None else f"{round(stat.cosine, 2) + 0.0:.2f}"
-    return ours, theirs, percent(stat.share(stat.apart), sampled=stat.sampled), cosine
-
-
-def percent(share: float | None, *, sampled: bool) -> str:
-    """`1.2%`; with `~` before it if it's of a sample."""
-    if share is None:
-        return "-"
-    hundred = 100 * share
-    text = f"{hundred:.{'2g' if hundred < 99.5 else '0f' if hundred < 1e5 else '1e'}}"
-    return f"{'~' if sampled else ''}{text}%"
-
-
-def short(rule: MergeRule) -> str:
-    """A rule without what it's for."""
+def rule_text(rule: MergeRule) -> str:
+    """The strategy and the options of a rule."""
     return str(MergeRule(rule.strategy, rule.options))
 
 
-def _did(old: Entry | None, new: Entry | None) -> str:
-    """What a side did if that's more than a change of values."""
+def _item_row(
+    item: Item, stat: ChangeStats | str, plan: Merged, scalar_conflicts: Mapping[str, str], outcome: str
+) -> Row:
+    text, full = short_and_full(outcome)
+    notes = tuple(_reasons(item.names, plan))
+    if item.parameters:
+        kind, cells = _type(item.parameters[0]), _stat_cells(item.parameters[0], stat)
+    else:
+        kind, cells = "", ("",) * 4
+        changes = (printable(scalar_conflicts[name]) for name in item.names if name in scalar_conflicts)
+        notes = tuple(changes) or notes
+    return Row((str(item.number), str(item), kind, *cells, text), (*full, *notes), _style(text))
+
+
+def _stat_cells(parameter: ParameterPlan, stat: ChangeStats | str) -> tuple[str, ...]:
+    """The relative norms of both changes and of their difference, and the cosine between them."""
+    structural = [_structural_change(parameter.base, side) for side in parameter.sides[:2]]
+    if isinstance(stat, str):
+        return structural[0] or stat, structural[1], "", ""
+    ours, theirs = (
+        text or _percent(stat, squares)
+        for text, squares in zip(structural, (stat.ours, stat.theirs), strict=True)
+    )
+    cosine = "" if stat.cosine is None or parameter.base is None else f"{round(stat.cosine, 2) + 0.0:.2f}"
+    return ours, theirs, _percent(stat, stat.apart), cosine
+
+
+def _percent(stat: ChangeStats, squares: float) -> str:
+    """A relative norm, such as `1.2%`; `~1.2%` if only some of the elements were read."""
+    share = stat.relative_norm(squares)
+    if share is None:
+        return "-"
+    percent = 100 * share
+    text = f"{percent:.{'2g' if percent < 99.5 else '0f' if percent < 1e5 else '1e'}}"
+    return f"{'~' if stat.sampled else ''}{text}%"
+
+
+def _structural_change(old: Entry | None, new: Entry | None) -> str:
+    """A change of more than values: removed, added, another shape or dtype; empty if there's none."""
     if new is None:
         return "removed"
     if old is None:
@@ -223,70 +204,19 @@ def _type(parameter: ParameterPlan) -> str:
     return f"{entry.spec.dtype} {shape_text(entry.spec)}"
 
 
-def _become(outcome: Taken | MergeRule | Conflict | None) -> str:
+def _outcome(outcome: Taken | MergeRule | Conflict | None) -> str:
     if isinstance(outcome, Conflict):
         return _CONFLICT
     if isinstance(outcome, Taken):
-        return short(outcome.rule) if outcome.rule else "equal"
-    return short(outcome) if outcome else "?"
+        return rule_text(outcome.rule) if outcome.rule else "equal"
+    return rule_text(outcome) if outcome else "?"
 
 
-def _fitting(how: str) -> tuple[str, tuple[str, ...]]:
-    """What fits into the last column, and what goes below."""
-    if len(how) <= _WIDEST_LAST:
-        return how, ()
-    return ("mixed" if how[0].isdigit() else f"{how.split(' ')[0]} …"), (how,)
+def _style(outcome: str) -> str:
+    return "old" if outcome.endswith(_CONFLICT) else "changed"
 
 
 def _reasons(names: Iterable[str], plan: Merged) -> Iterator[str]:
+    """The reasons of conflicts of these names, each once."""
     wanted = set(names)
     yield from dict.fromkeys(conflict.reason for conflict in plan.conflicts if conflict.name in wanted)
-
-
-def _widths(heading: tuple[str, ...], rows: Sequence[_Row]) -> list[int]:
-    cells = [heading, *(row for row, _ in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(heading))]
-    return [*widths[:-1], min(widths[-1], _WIDEST_LAST)]
-
-
-def _name_room(heading: tuple[str, ...], rows: Sequence[_Row]) -> int:
-    """How long a name in the second column may be."""
-    widths = _widths(heading, rows)
-    return max(_WIDEST - sum(widths) + widths[1] - 2 * len(widths), _SHORTEST_NAME)
-
-
-def _aligned(heading: tuple[str, ...], rows: Sequence[_Row], left: int = 3) -> Iterator[Line]:
-    """Columns: first a number, then a name, which takes what room there is; the last one is free.
-
-    Args:
-        heading: Of the columns.
-        rows: Below it.
-        left: The columns from the name to this one, and the last, are aligned to the left.
-    """
-    widths = _widths(heading, rows)
-    widths[1] = min(widths[1], _name_room(heading, rows))
-    yield (("faint", _joined(heading, widths, left)),)
-    for row, notes in rows:
-        style = "old" if row[-1].endswith(_CONFLICT) else "changed"
-        yield (("", _joined(row[:-1], widths, left)), (style, f"  {row[-1]}"))
-        for note in notes:
-            yield (("faint", " " * (widths[0] + 6) + _cut(note, _WIDEST - widths[0] - 6)),)
-
-
-def _joined(row: Sequence[str], widths: Sequence[int], left: int) -> str:
-    texts = []
-    for at, (cell, width) in enumerate(zip(row, widths, strict=False)):
-        cut = _cut(cell, width)
-        if at == len(widths) - 1:
-            texts.append(cut)
-        else:
-            texts.append(cut.ljust(width) if 0 < at < left else cut.rjust(width))
-    return "  " + "  ".join(texts)
-
-
-def _cut(text: str, width: int) -> str:
-    """A text that is at most so long: of a longer one the middle is missing."""
-    if len(text) <= width:
-        return text
-    front = (width - 1) // 2
-    return f"{text[:front]}…{text[len(text) - (width - 1 - front) :]}"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from git_theta.errors import MissingObjectError
-from git_theta.mergetool.change_stats import ChangeStats, of_each, of_group
+from git_theta.mergetool.change_stats import ChangeStats, Comparison, group_stats, parameter_stats
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 
@@ -27,17 +27,17 @@ def read(wanted: Entry) -> Iterator[memoryview]:
 
 
 def stats(base: np.ndarray, ours: np.ndarray, theirs: np.ndarray, limit: int = MIB) -> ChangeStats | str:
-    trio = (entry("base", base), entry("ours", ours), entry("theirs", theirs))
-    return of_each([trio], read, limit, 1)[0]
+    comparison = Comparison(entry("base", base), entry("ours", ours), entry("theirs", theirs))
+    return parameter_stats([comparison], read, limit, 1)[0]
 
 
-def test_shares_and_cosine() -> None:
+def test_relative_norms_and_cosine() -> None:
     base = np.array([3, 4], "f4")
     found = stats(base, base + np.array([1, 0], "f4"), base + np.array([0, 2], "f4"))
     assert isinstance(found, ChangeStats)
-    assert found.share(found.ours) == pytest.approx(0.2)
-    assert found.share(found.theirs) == pytest.approx(0.4)
-    assert found.share(found.apart) == pytest.approx(np.sqrt(5) / 5)
+    assert found.relative_norm(found.ours) == pytest.approx(0.2)
+    assert found.relative_norm(found.theirs) == pytest.approx(0.4)
+    assert found.relative_norm(found.apart) == pytest.approx(np.sqrt(5) / 5)
     assert found.cosine == 0
     assert not found.sampled
 
@@ -48,18 +48,18 @@ def test_other_dtypes_can_be_compared_but_no_other_shapes() -> None:
     assert stats(base, np.ones(5, "f4"), base) == "another shape"
 
 
-def test_what_is_not_finite_counts_nowhere() -> None:
+def test_elements_that_are_not_finite_count_in_no_sum() -> None:
     base = np.array([1, np.nan, np.inf, 1], "f4")
     found = stats(base, np.array([2, 1, 1, np.nan], "f4"), np.array([1, 1, 1, 1], "f4"))
     assert isinstance(found, ChangeStats)
-    assert (found.middle, found.ours, found.theirs) == (1, 1, 0)
+    assert (found.reference, found.ours, found.theirs) == (1, 1, 0)
     assert found.cosine is None
 
 
-def test_zeros_have_no_share() -> None:
+def test_norms_relative_to_zero_are_undefined() -> None:
     found = stats(np.zeros(3, "f4"), np.ones(3, "f4"), np.ones(3, "f4"))
     assert isinstance(found, ChangeStats)
-    assert found.share(found.ours) is None
+    assert found.relative_norm(found.ours) is None
     assert found.cosine == pytest.approx(1)
 
 
@@ -74,20 +74,21 @@ def test_a_sample_goes_on_until_there_is_a_change() -> None:
     early = stats(base, base + np.float32(1), base * 3, limit=1)
     assert isinstance(early, ChangeStats)
     assert early.sampled
-    assert early.share(early.ours) == pytest.approx(1)
+    assert early.relative_norm(early.ours) == pytest.approx(1)
 
 
 def test_a_group_is_added_up() -> None:
-    trios = []
+    comparisons = []
     for i in range(20):
         arrays = (np.ones(8, "f4"), np.full(8, 2, "f4"), np.full(8, 3, "f4"))
-        trios.append(tuple(entry(f"{i}.{k}", array) for k, array in zip("bot", arrays, strict=True)))
-    found = of_group(trios, read, MIB, 2)  # type: ignore[arg-type]
+        entries = [entry(f"{i}.{k}", array) for k, array in zip("bot", arrays, strict=True)]
+        comparisons.append(Comparison(*entries))
+    found = group_stats(comparisons, read, MIB, 2)
     assert found == ChangeStats(160, 160, 640, 160, 320)
-    some = of_group(trios, read, 1, 2)  # type: ignore[arg-type]
+    some = group_stats(comparisons, read, 1, 2)
     assert isinstance(some, ChangeStats)
     assert some.sampled
-    assert some.middle < 160
+    assert some.reference < 160
 
 
 def test_a_missing_object_is_a_reason() -> None:
@@ -95,4 +96,4 @@ def test_a_missing_object_is_a_reason() -> None:
         raise MissingObjectError("it isn't here")
 
     one = entry("x", np.ones(3, "f4"))
-    assert of_group([(one, one, one)], missing, MIB, 1) == "it isn't here"
+    assert group_stats([Comparison(one, one, one)], missing, MIB, 1) == "it isn't here"

@@ -4,7 +4,7 @@ import pytest
 
 from git_theta.errors import UsageError
 from git_theta.merge.rules import MergeRule
-from git_theta.mergetool.commands import Choice, Command, read
+from git_theta.mergetool.commands import Command, StrategyChoice, parse_line
 
 
 @pytest.mark.parametrize(
@@ -15,13 +15,13 @@ from git_theta.mergetool.commands import Choice, Command, read
         ("list", Command("list")),
         ("q", Command("quit")),
         ("open 2 20", Command("open", ("2", "20"))),
-        ("2 ties density=0.3", Choice("2", MergeRule("ties", (("density", "0.3"),)))),
-        ("all ours", Choice("all", MergeRule("ours"))),
-        ("'a b.*' theirs", Choice("a b.*", MergeRule("theirs"))),
+        ("2 ties density=0.3", StrategyChoice("2", MergeRule("ties", (("density", "0.3"),)))),
+        ("all ours", StrategyChoice("all", MergeRule("ours"))),
+        ("'a b.*' theirs", StrategyChoice("a b.*", MergeRule("theirs"))),
     ],
 )
-def test_lines(line: str, meaning: Command | Choice | None) -> None:
-    assert read(line) == meaning
+def test_lines(line: str, meaning: Command | StrategyChoice | None) -> None:
+    assert parse_line(line) == meaning
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_lines(line: str, meaning: Command | Choice | None) -> None:
 )
 def test_wrong_lines(line: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        read(line)
+        parse_line(line)
 
 
 def test_a_number() -> None:

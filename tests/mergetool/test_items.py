@@ -45,23 +45,23 @@ def test_what_one_side_changed_is_no_item() -> None:
     theirs = {**base, "layer.0.weight": base["layer.0.weight"] + np.float32(1)}
     made = found(Backend(base, ours, theirs))
     assert made.items == ()
-    assert made.alone == ((("layer.0.bias", 1),), (("layer.0.weight", 1),))
+    assert made.one_sided == ((("layer.0.bias", 1),), (("layer.0.weight", 1),))
 
 
 def test_words() -> None:
     made = found(Backend(layers(3), layers(3, 1), layers(3, 2), (Conflict("meta/epoch", "differs"),)))
-    assert made.chosen("all") == ("*",)
-    assert made.chosen("1") == ("layer.*.bias",)
-    assert made.chosen("1-3") == ("layer.*.bias", "layer.*.weight", "meta/epoch")
-    assert made.chosen("layer.{0-2}.bias") == ("layer.*.bias",)
-    assert made.chosen("layer.{0-2}.bias x3") == ("layer.*.bias",)
-    assert made.chosen("layer.[01].bias") == ("layer.[01].bias",)
-    assert made.chosen("layer.0.bias") == ("layer.0.bias",)
-    assert made.said(("*",)) == "6 parameters and 1 other value"
-    assert made.said(("layer.*.bias",)) == "layer.{0-2}.bias x3"
+    assert made.globs("all") == ("*",)
+    assert made.globs("1") == ("layer.*.bias",)
+    assert made.globs("1-3") == ("layer.*.bias", "layer.*.weight", "meta/epoch")
+    assert made.globs("layer.{0-2}.bias") == ("layer.*.bias",)
+    assert made.globs("layer.{0-2}.bias x3") == ("layer.*.bias",)
+    assert made.globs("layer.[01].bias") == ("layer.[01].bias",)
+    assert made.globs("layer.0.bias") == ("layer.0.bias",)
+    assert made.description(("*",)) == "6 parameters and 1 other value"
+    assert made.description(("layer.*.bias",)) == "layer.{0-2}.bias x3"
     for word in ("0", "4", "2-1", "nothing.*", "1,", ""):
         with pytest.raises(UsageError):
-            made.chosen(word)
+            made.globs(word)
     assert made.find("meta/epoch").number == 3
     assert made.find("layer.1.bias").number == 1
     with pytest.raises(UsageError):

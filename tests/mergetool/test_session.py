@@ -9,7 +9,7 @@ import pytest
 
 from git_theta.merge.outcome import Conflict
 from git_theta.merge.rules import MergeRule
-from git_theta.mergetool.session import Session
+from git_theta.mergetool.session import MergeSession
 from git_theta.report.lines import Line, plain
 from tests.helpers.mergetool_backend import Backend, layers
 
@@ -35,7 +35,7 @@ def run(at: Backend, *lines: str) -> tuple[tuple[MergeRule, ...] | None, list[st
     def say(found: Iterable[Line]) -> None:
         shown.extend(plain(found))
 
-    return Session(at, ask, say).run(), shown
+    return MergeSession(at, ask, say).run(), shown
 
 
 def test_the_first_page() -> None:
@@ -69,7 +69,7 @@ def test_an_interrupt_quits() -> None:
     def interrupt(_prompt: str) -> str:
         raise KeyboardInterrupt
 
-    assert Session(backend(), interrupt, lambda lines: list(lines)).run() is None
+    assert MergeSession(backend(), interrupt, lambda lines: list(lines)).run() is None
 
 
 @pytest.mark.parametrize(

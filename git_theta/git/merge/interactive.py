@@ -19,7 +19,7 @@ from git_theta.git.repository.conflict_records import read_record, remove_record
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.rules import MergeRule, MergeRules
-from git_theta.mergetool.session import Ask, Say, Session
+from git_theta.mergetool.session import Ask, MergeSession, Say
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
 from git_theta.report.merge_summary import summary
@@ -75,7 +75,7 @@ def resolve_interactively(workspace: Workspace, versions: ConflictVersions, ask:
     sides, places = (versions.ours, versions.theirs), {**IN_FILE, **IN_GIT}
     with preview_store(repository.store) as store:
         backend = RepositoryBackend(workspace, store, path, versions.base, sides, rules, places, finish)
-        return Session(backend, ask, say).run() is not None
+        return MergeSession(backend, ask, say).run() is not None
 
 
 def ask_for_rules(
@@ -105,7 +105,7 @@ def ask_for_rules(
             return rules
         with preview_store(workspace.repository.store) as store:
             backend = RepositoryBackend(workspace, store, path, base, (ours, theirs), rules, IN_GIT)
-            session = Session(backend, read_line, coloured_output(workspace.repository, terminal=True))
+            session = MergeSession(backend, read_line, coloured_output(workspace.repository, terminal=True))
             chosen = session.run() if session.undecided else ()
     return None if chosen is None else replace(rules, rules=(*rules.rules, *chosen))
 

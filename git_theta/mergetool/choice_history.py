@@ -1,4 +1,4 @@
-"""State: the choices of a session, as rules. A later one takes precedence, so undoing drops the last."""
+"""The choices of a session, as rules, with undo and redo. A later choice takes precedence."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ _EVERY = ("*",)
 
 
 @dataclass(frozen=True, slots=True)
-class State:
-    """What was chosen so far.
+class ChoiceHistory:
+    """The choices so far.
 
     Attributes:
         rules: The choices, the latest last.
-        undone: Choices that can be made again, the next one last.
+        undone: The choices that redo makes again, the next one last.
     """
 
     rules: tuple[MergeRule, ...] = ()
     undone: tuple[MergeRule, ...] = ()
 
-    def choose(self, rule: MergeRule) -> State:
-        """With one more choice; what was undone can't be redone any more."""
-        return State((*self.rules, rule))
+    def choose(self, rule: MergeRule) -> ChoiceHistory:
+        """The history with one more choice, and nothing to redo."""
+        return ChoiceHistory((*self.rules, rule))
 
-    def undo(self) -> State:
-        """Without the last choice.
+    def undo(self) -> ChoiceHistory:
+        """The history without the last choice.
 
         Raises:
-            UsageError: There's none.
+            UsageError: There's no choice.
         """
         if not self.rules:
             raise UsageError("there's nothing to undo")
-        return State(self.rules[:-1], (*self.undone, self.rules[-1]))
+        return ChoiceHistory(self.rules[:-1], (*self.undone, self.rules[-1]))
 
-    def redo(self) -> State:
-        """With the choice that was undone last.
+    def redo(self) -> ChoiceHistory:
+        """The history with the choice that was undone last.
 
         Raises:
-            UsageError: There's none.
+            UsageError: There's no such choice.
         """
         if not self.undone:
             raise UsageError("there's nothing to redo")
-        return State((*self.rules, self.undone[-1]), self.undone[:-1])
+        return ChoiceHistory((*self.rules, self.undone[-1]), self.undone[:-1])
 
 
 def in_effect(rules: Sequence[MergeRule]) -> tuple[MergeRule, ...]:
-    """Rules without those that a later one replaces entirely."""
+    """The rules that aren't replaced entirely by a later one."""
     kept: list[MergeRule] = []
     for rule in reversed(rules):
         if not any(later.parameters in (rule.parameters, _EVERY) for later in kept):

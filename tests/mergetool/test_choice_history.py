@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
 from git_theta.merge.rules import MergeRule, MergeRules
-from git_theta.mergetool.state import State, in_effect
+from git_theta.mergetool.choice_history import ChoiceHistory, in_effect
 
 A, B = MergeRule("ours"), MergeRule("theirs", parameters=("x",))
 
@@ -18,22 +18,22 @@ RULES = st.builds(
 
 
 def test_undo_and_redo() -> None:
-    state = State().choose(A).choose(B)
-    assert state.undo().rules == (A,)
-    assert state.undo().redo() == state
-    assert state.undo().undo().redo().redo() == state
+    history = ChoiceHistory().choose(A).choose(B)
+    assert history.undo().rules == (A,)
+    assert history.undo().redo() == history
+    assert history.undo().undo().redo().redo() == history
 
 
 def test_a_new_choice_ends_redoing() -> None:
-    state = State().choose(A).undo().choose(B)
-    assert state == State((B,))
+    history = ChoiceHistory().choose(A).undo().choose(B)
+    assert history == ChoiceHistory((B,))
     with pytest.raises(UsageError, match="nothing to redo"):
-        state.redo()
+        history.redo()
 
 
 def test_nothing_to_undo() -> None:
     with pytest.raises(UsageError, match="nothing to undo"):
-        State().undo()
+        ChoiceHistory().undo()
 
 
 @given(st.lists(RULES))
