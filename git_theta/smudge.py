@@ -1,4 +1,4 @@
-"""Smudge: a manifest and a store → the file, bit for bit."""
+"""Smudge: rebuild a file from its manifest and a store, bit for bit."""
 
 from __future__ import annotations
 
@@ -15,43 +15,32 @@ from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import STRETCH
-from git_theta.model.checksum import KINDS, WIDTHS
+from git_theta.model.checksum import KINDS
 from git_theta.model.digest import digest
-from git_theta.model.layout import Checksum, Layout, Placement, extent, parse_layout
+from git_theta.model.layout import Checksum, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.placed import (
+    PlacedParameter,
+    any_overlap,
+    check_complete,
+    place_parameters,
+    without_tied,
+)
 from git_theta.model.strided import contiguous, gather, scratch_memory, strided
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 
-#: A larger layout isn't read: literals are bounded when a file is split.
+#: Largest layout that is read, in bytes: splitting a file bounds the literals.
 _MAX_LAYOUT = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
-    """A parameter and its place."""
-
-    entry: Entry
-    place: Placement
-
-    @property
-    def extent(self) -> tuple[int, int]:
-        """First and one-past-last byte in the file."""
-        spec, place = self.entry.spec, self.place
-        if place.strides is None:
-            return place.offset, place.offset + spec.nbytes
-        if len(place.strides) != len(spec.shape):
-            raise CorruptError(f"the layout doesn't fit the shape of parameter {self.entry.name!r}")
-        return extent(place.offset, spec.shape, place.strides, spec.item_size)
-
-
-@dataclass(frozen=True, slots=True)
 class Smudger:
-    """Everything that rebuilding needs besides the manifest.
+    """Rebuilds files from manifests.
 
     Attributes:
         store: Where objects are.
-        threads: How many parameters to work on at once.
+        threads: Number of parameters to work on at once.
         progress: Called with the number of bytes of each finished parameter.
     """
 
@@ -67,16 +56,16 @@ class Smudger:
 
         Raises:
             CorruptError: Stored bytes aren't what they should be.
-            MissingObjectError: An object isn't there.
-            PluginError: An update of a package is needed that isn't installed.
+            MissingObjectError: An object isn't in the store.
+            PluginError: The manifest needs an update of a package that isn't installed.
             ThetaError: The file can't be written.
         """
         require_updates(manifest)
         layout = self.layout(manifest)
-        pieces = _match(manifest, layout)
-        _check_full(manifest, layout)
+        placed = place_parameters(manifest, layout)
+        check_complete(manifest, layout)
         try:
-            self._write(layout, pieces, handle)
+            self._write(layout, placed, handle)
         except (ValueError, OverflowError) as error:
             # Positions and checksums come from the layout, which someone may have made up.
             raise CorruptError(f"the layout makes no sense: {error}") from error
@@ -88,8 +77,8 @@ class Smudger:
         """The layout of a manifest's file, checked.
 
         Raises:
-            CorruptError: It's damaged or doesn't fit the manifest.
-            MissingObjectError: Its object isn't there.
+            CorruptError: The layout is damaged or doesn't fit the manifest.
+            MissingObjectError: The layout's object isn't in the store.
         """
         if manifest.layout.spec.nbytes > _MAX_LAYOUT:
             raise CorruptError(f"a layout of {manifest.layout.spec.nbytes} bytes is larger than any real one")
@@ -99,10 +88,10 @@ class Smudger:
         return layout
 
     def skeleton(self, manifest: Manifest) -> memoryview:
-        """A file with all that isn't parameters: literals and stretches; the rest are holes.
+        """The file's literals and opaque stretches at their places; zeros where its tensors are.
 
         Raises:
-            ThetaError: As for `layout`; or there's no room.
+            ThetaError: As for `layout`; or there's no room for the file.
         """
         layout = self.layout(manifest)
         if not layout.size:
@@ -117,60 +106,60 @@ class Smudger:
             os.close(handle)
         for literal in layout.literals:
             data[literal.offset : literal.offset + len(literal.data)] = literal.data
-        for piece in _match(manifest, layout):
-            if piece.entry.name.startswith(STRETCH) and piece.place.strides is None:
-                at = piece.place.offset
-                for chunk in read_value(piece.entry, self.store):
-                    data[at : at + len(chunk)] = chunk
-                    at += len(chunk)
+        for parameter in place_parameters(manifest, layout):
+            if parameter.entry.name.startswith(STRETCH) and parameter.place.strides is None:
+                start = parameter.place.offset
+                for chunk in read_value(parameter.entry, self.store):
+                    data[start : start + len(chunk)] = chunk
+                    start += len(chunk)
         return data
 
     def overlaps(self, manifest: Manifest) -> bool:
-        """Whether parameters share memory in a way that only writing them can check.
+        """Whether parameters share bytes without being tied, so that only writing them shows if they agree.
 
         Raises:
-            CorruptError: Layout and parameters don't fit, or tied parameters differ.
+            CorruptError: Layout and parameters don't belong together, or tied parameters differ.
         """
         layout = self.layout(manifest)
-        pieces = _match(manifest, layout)
-        _check_full(manifest, layout)
-        return _overlap(_without_twins(pieces))
+        placed = place_parameters(manifest, layout)
+        check_complete(manifest, layout)
+        return any_overlap(without_tied(placed))
 
-    def _write(self, layout: Layout, pieces: list[_Piece], handle: int) -> None:
-        distinct = _without_twins(pieces)
-        overlapping = _overlap(distinct)
+    def _write(self, layout: Layout, placed: list[PlacedParameter], handle: int) -> None:
+        distinct = without_tied(placed)
+        overlapping = any_overlap(distinct)
         _allocate(handle, layout.size)
         for literal in layout.literals:
             _write_at(handle, literal.data, literal.offset)
         if overlapping:
-            for piece in distinct:
-                self._write_piece(piece, handle, layout.size)
+            for parameter in distinct:
+                self._write_parameter(parameter, handle, layout.size)
         with ThreadPoolExecutor(self.threads) as pool:
             if not overlapping:
-                largest_first = sorted(distinct, key=lambda piece: -piece.entry.spec.nbytes)
+                largest_first = sorted(distinct, key=lambda parameter: -parameter.entry.spec.nbytes)
                 run_grouped(
                     pool,
-                    lambda piece: self._write_piece(piece, handle, layout.size),
+                    lambda parameter: self._write_parameter(parameter, handle, layout.size),
                     largest_first,
-                    lambda piece: piece.entry.spec.nbytes,
+                    lambda parameter: parameter.entry.spec.nbytes,
                 )
             if layout.checksums:
                 _write_checksums(layout.checksums, handle, layout.size, pool)
         if overlapping:
             self._recheck(distinct, handle, layout.size)
 
-    def _write_piece(self, piece: _Piece, handle: int, size: int) -> None:
-        entry, place = piece.entry, piece.place
+    def _write_parameter(self, parameter: PlacedParameter, handle: int, size: int) -> None:
+        entry, place = parameter.entry, parameter.place
         if place.strides is None and not place.big_endian:
-            at = place.offset
+            start = place.offset
             for chunk in self._value(entry):
-                at += _write_at(handle, chunk, at)
+                start += _write_at(handle, chunk, start)
         elif entry.spec.count:
             value = scratch_memory(entry.spec.nbytes, self.store.temporary_file)
-            at = 0
+            start = 0
             for chunk in self._value(entry):
-                value[at : at + len(chunk)] = chunk
-                at += len(chunk)
+                value[start : start + len(chunk)] = chunk
+                start += len(chunk)
             with mmap.mmap(handle, size) as file, memoryview(file) as target:
                 array = strided(target, entry.spec, place.offset, place.strides, place.big_endian)
                 array[...] = contiguous(value, entry.spec)
@@ -178,15 +167,19 @@ class Smudger:
         self.progress(entry.spec.nbytes)
 
     def _value(self, entry: Entry) -> Iterator[memoryview]:
-        """The bytes of a parameter, checked; a merge may just have computed them."""
+        """The bytes of a value, checked against its digest or still cached from a merge."""
         cached = self.store.value_cache.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
         return read_value(entry, self.store) if cached is None else iter((cached,))
 
-    def _recheck(self, pieces: Iterable[_Piece], handle: int, size: int) -> None:
-        """Parameters that share bytes must agree about them; a merge can make them disagree."""
+    def _recheck(self, placed: Iterable[PlacedParameter], handle: int, size: int) -> None:
+        """Check that parameters that share bytes agree about them: a merge may have changed only some.
+
+        Raises:
+            CorruptError: They don't.
+        """
         with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as file, memoryview(file) as data:
-            for piece in pieces:
-                entry, place = piece.entry, piece.place
+            for parameter in placed:
+                entry, place = parameter.entry, parameter.place
                 value = gather(
                     data, entry.spec, place.offset, place.strides, place.big_endian, self.store.temporary_file
                 )
@@ -199,66 +192,14 @@ class Smudger:
                     )
 
 
-def _match(manifest: Manifest, layout: Layout) -> list[_Piece]:
-    entries = manifest.by_name
-    placed = {place.name for place in layout.placements}
-    if len(placed) != len(layout.placements) or placed != entries.keys():
-        odd = sorted(placed ^ entries.keys())[:3]
-        raise CorruptError(
-            f"layout and parameters don't belong together (for example {', '.join(map(repr, odd))})",
-            "the manifest was merged or edited as text: take one side as a whole",
-        )
-    pieces = [_Piece(entries[place.name], place) for place in layout.placements]
-    for piece in pieces:
-        low, high = piece.extent
-        if low < 0 or high > layout.size:
-            raise CorruptError(f"parameter {piece.entry.name!r} doesn't fit into its place in the file")
-    return pieces
-
-
-def _check_full(manifest: Manifest, layout: Layout) -> None:
-    """Otherwise a small manifest could claim a file of any size, all of it holes."""
-    literals = sum(len(literal.data) for literal in layout.literals)
-    fields = sum(WIDTHS.get(checksum.kind, 0) for checksum in layout.checksums)
-    if literals + fields + sum(entry.spec.nbytes for entry in manifest.entries) < layout.size:
-        raise CorruptError("the layout has gaps")
-    for checksum in layout.checksums:
-        if checksum.offset + WIDTHS.get(checksum.kind, 0) > layout.size:
-            raise CorruptError("the layout has a checksum outside its file")
-
-
-def _without_twins(pieces: list[_Piece]) -> list[_Piece]:
-    """Tied parameters, which have one place: written once, after a check that they're equal."""
-    seen: dict[tuple[object, ...], Entry] = {}
-    distinct = []
-    for piece in pieces:
-        place, entry = piece.place, piece.entry
-        key = (place.offset, place.strides, place.big_endian, entry.spec)
-        if entry.spec.count and key in seen:
-            if seen[key].digest != entry.digest:
-                raise CorruptError(
-                    f"parameters {seen[key].name!r} and {entry.name!r} are tied, and their values differ",
-                    "give tied parameters the same value",
-                )
-            continue
-        seen[key] = entry
-        distinct.append(piece)
-    return distinct
-
-
-def _overlap(pieces: Iterable[_Piece]) -> bool:
-    extents = sorted(piece.extent for piece in pieces if piece.entry.spec.count)
-    furthest = 0
-    for low, high in extents:
-        if low < furthest:
-            return True
-        furthest = max(furthest, high)
-    return False
-
-
 def _write_checksums(
     checksums: tuple[Checksum, ...], handle: int, size: int, pool: ThreadPoolExecutor
 ) -> None:
+    """Compute the checksum fields and write them, in their order.
+
+    Raises:
+        CorruptError: A checksum is of an unknown kind.
+    """
     with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as file, memoryview(file) as data:
 
         def measure(piece: tuple[int, int]) -> int:
@@ -267,13 +208,13 @@ def _write_checksums(
 
         fields = sorted(checksum.offset for checksum in checksums)
         ranges = {piece for checksum in checksums for piece in checksum.ranges}
-        # A range with a checksum inside is measured when its turn comes, after that was written.
-        settled = sorted((r for r in ranges if not _holds_any(r, fields)), key=lambda r: -r[1])
-        known = dict(zip(settled, run_grouped(pool, measure, settled, lambda piece: piece[1]), strict=True))
+        # A range with a checksum inside is measured when its turn comes, after that field was written.
+        final = sorted((r for r in ranges if not _holds_any(r, fields)), key=lambda r: -r[1])
+        known = dict(zip(final, run_grouped(pool, measure, final, lambda piece: piece[1]), strict=True))
 
         def crc(offset: int, length: int) -> int:
-            found = known.get((offset, length))
-            return measure((offset, length)) if found is None else found
+            value = known.get((offset, length))
+            return measure((offset, length)) if value is None else value
 
         for checksum in checksums:
             if checksum.kind not in KINDS:
@@ -291,10 +232,10 @@ def _holds_any(piece: tuple[int, int], positions: Sequence[int]) -> bool:
 
 
 def _allocate(handle: int, size: int) -> None:
-    """Make room for the file first.
+    """Set the size of a file and allocate its blocks.
 
-    A full disk is then found before anything is done, and not in a write through a map, where it would
-    be a signal. Also, ext4 flushes a file that is renamed over another one if its blocks aren't allocated.
+    A full disk is an error here, and not a signal in a later write through a map. Also, ext4 flushes a file
+    that is renamed over another one if its blocks aren't allocated.
     """
     os.ftruncate(handle, size)
     if size and hasattr(os, "posix_fallocate"):
@@ -306,6 +247,7 @@ def _allocate(handle: int, size: int) -> None:
 
 
 def _write_at(handle: int, data: bytes | memoryview, offset: int) -> int:
+    """Write all bytes at a position of a file; the number of bytes."""
     view = memoryview(data)
     done = 0
     while done < len(view):
