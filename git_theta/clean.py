@@ -1,4 +1,4 @@
-"""Clean: a file and what is already known → objects in the store and a manifest."""
+"""Clean: store a file as objects and a manifest, given earlier manifests and stored values."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from functools import partial
 from itertools import chain
 
 from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
+from git_theta.encoding.allowed_updates import OnFailure, may_reshape
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.related import related_checkpoints
-from git_theta.encoding.selection import may_reshape
 from git_theta.encoding.update_providers import with_providers
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import PluginError
@@ -26,8 +26,8 @@ from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.updates import AUTO
 
-#: Values of fewer bytes are stored dense: there may be thousands, and headers are most of what they cost.
-_LEAST = 64
+#: Smaller values, in bytes, are stored dense: there may be thousands, and headers are most of their cost.
+_MIN_UPDATED = 64
 
 #: Gives the checkpoints of a repository that a new file may have been made from.
 Candidates = Callable[[], Iterable[Manifest]]
@@ -38,8 +38,8 @@ class Cleaned:
     """The result of a clean.
 
     Attributes:
-        manifest: What Git should store.
-        note: Something the user should know about the file; mostly empty.
+        manifest: The manifest that Git should store.
+        note: A notice for the user about the file; mostly empty.
     """
 
     manifest: Manifest
@@ -48,18 +48,18 @@ class Cleaned:
 
 @dataclass(frozen=True, slots=True)
 class Cleaner:
-    """Everything that cleaning needs besides the file.
+    """Stores files.
 
     Attributes:
-        store: Where objects go.
-        known: Looks a digest up in everything stored so far.
-        threads: How many tensors to work on at once.
+        store: The local object store.
+        known: Finds a source by digest in everything stored so far.
+        threads: Number of tensors to work on at once.
         progress: Called with the number of bytes of each finished tensor.
         updates: Names of the updates that may be chosen; dense always may.
         depth: Maximal number of updates in a chain, but for ones that save much; see `usable_bases`.
-        candidates: Asked only for a file that has no previous version.
-        lazy: Whether objects that a previous manifest names and that aren't here are elsewhere, so that what
-            they hold isn't stored again.
+        candidates: Gives checkpoints that a file without a previous version may have been made from.
+        lazy: Whether objects that a previous manifest names but the store lacks are on a remote, so that
+            their values needn't be stored again.
     """
 
     store: LocalStore
@@ -83,47 +83,50 @@ class Cleaner:
             ThetaError: The store can't be written.
         """
         earlier = list(previous)
+        failures: list[PluginError] = []
+        with Batch(self.store) as batch, ThreadPoolExecutor(self.threads) as pool:
+            writer = self._writer(batch, earlier, failures.append)
+            file = as_before(read_checkpoint(data, self.store.temporary_file, pool), earlier, self.store)
+            layout, parameters = self._store(file, earlier, writer, pool)
+        manifest = with_providers(Manifest(file.format, len(data), layout, parameters), earlier)
+        complete = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
+        failed = dict.fromkeys(f"stored without an update: {error.message}" for error in failures)
+        return Cleaned(reconcile(manifest, complete), "; ".join(filter(None, (file.note, *failed))))
+
+    def _writer(self, batch: Batch, earlier: Sequence[Manifest], failed: OnFailure) -> ValueWriter:
         sources: dict[str, Source] = {}
         for manifest in reversed(earlier):
             sources.update((entry.digest, entry.source) for entry in manifest.all_entries())
-        failures: list[PluginError] = []
-        with Batch(self.store) as batch:
-            writer = ValueWriter(
-                self.store,
-                batch,
-                sources,
-                self.known,
-                self.updates,
-                self.depth,
-                self.lazy,
-                failures.append,
-            )
-            with ThreadPoolExecutor(self.threads) as pool:
-                file = read_checkpoint(data, self.store.temporary_file, pool)
-                file = as_before(file, earlier, self.store)
-                tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
-                bases = self._bases(file, tensors, earlier)
+        return ValueWriter(
+            self.store, batch, sources, self.known, self.updates, self.depth, self.lazy, failed
+        )
 
-                def store_tensor(tensor: Tensor) -> StoredValue:
-                    value = file.value(tensor.name)
-                    stored = writer.write(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
-                    self.progress(tensor.spec.nbytes)
-                    return stored
+    def _store(
+        self,
+        file: CheckpointFile,
+        earlier: Sequence[Manifest],
+        writer: ValueWriter,
+        pool: ThreadPoolExecutor,
+    ) -> tuple[Entry, tuple[Entry, ...]]:
+        """Store layout and tensors; their entries, those of the tensors sorted by name."""
+        tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
+        bases = self._bases(file, tensors, earlier)
 
-                layout_bytes = memoryview(file.layout.to_bytes())
+        def store_tensor(tensor: Tensor) -> StoredValue:
+            value = file.value(tensor.name)
+            stored = writer.write(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
+            self.progress(tensor.spec.nbytes)
+            return stored
 
-                def store_layout() -> Iterator[StoredValue]:
-                    yield writer.write("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
+        layout_bytes = memoryview(file.layout.to_bytes())
 
-                values = stream_grouped(pool, store_tensor, tensors, lambda tensor: tensor.spec.nbytes)
-                with closing(values):
-                    *entries, layout_entry = finalize(chain(values, store_layout()), batch)
-        entries.sort(key=lambda entry: sort_key(entry.name))
-        manifest = Manifest(file.format, len(data), layout_entry, tuple(entries))
-        manifest = with_providers(manifest, earlier)
-        whole = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
-        failed = dict.fromkeys(f"stored without an update: {error.message}" for error in failures)
-        return Cleaned(reconcile(manifest, whole), "; ".join(filter(None, (file.note, *failed))))
+        def store_layout() -> Iterator[StoredValue]:
+            yield writer.write("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
+
+        values = stream_grouped(pool, store_tensor, tensors, lambda tensor: tensor.spec.nbytes)
+        with closing(values):
+            *entries, layout = finalize(chain(values, store_layout()), writer.batch)
+        return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
 
     def _bases(
         self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]
@@ -133,7 +136,7 @@ class Cleaner:
             return {}
         accepts = partial(may_reshape, self.updates)
         wanted = [
-            NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _LEAST
+            NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _MIN_UPDATED
         ]
         if not earlier:
             earlier = related_checkpoints(wanted, file.value, self.candidates(), self.store, accepts)
@@ -149,8 +152,8 @@ class Cleaner:
 def reconcile(manifest: Manifest, previous: Iterable[Manifest]) -> Manifest:
     """The first previous manifest whose content is the same, else the manifest as it is.
 
-    `git status` compares blobs: content that is equal must give the very blob that the index has,
-    also if it was stored in another way since.
+    `git status` compares blobs: equal content must give the very blob that the index has, even if its values
+    were stored in another way since.
     """
     for candidate in previous:
         if same_content(manifest, candidate):

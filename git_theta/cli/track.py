@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from git_theta.cli.render import print_json
-from git_theta.encoding.selection import parse_update_names
+from git_theta.encoding.allowed_updates import parse_update_names
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git

@@ -6,11 +6,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from git_theta.encoding.decode import decode_verified, read_value
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.sizes import SizeOf, payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
+from git_theta.store.base import Store
+from git_theta.updates.base import Base
 
 _SEPARATORS = re.compile(r"[./]")
 
@@ -20,6 +24,21 @@ _MAX_ENCODED_RATIO = 2.0
 
 #: Whether a value of one dtype and shape may be an update of a base of another.
 Accepts = Callable[[TensorSpec, TensorSpec], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored value that another may be an update of.
+
+    Attributes:
+        base: The value; reading it raises CorruptError for damaged objects.
+        source: How the value is obtained.
+        at_limit: Whether the source's chain has as many updates as it should have at most.
+    """
+
+    base: Base
+    source: Source
+    at_limit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +117,19 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     while root.inputs:
         root = root.inputs[0]
     return [(link, link.depth >= depth) for link in dict.fromkeys((nearest, root))]
+
+
+def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> Candidate:
+    """The candidate that an entry is, or the root of its chain if `source` is that.
+
+    Reading it fails with a CorruptError rather than give unchecked bytes: an update of damaged bytes would
+    be lost once they're repaired.
+    """
+    if source == entry.source:
+        base = Base(entry.spec, lambda _nbytes: read_value(entry, store))
+    else:
+        base = Base(entry.spec, partial(decode_verified, source, store))
+    return Candidate(base, source, at_limit)
 
 
 def _by_spec(items: Iterable[NewParameter]) -> dict[TensorSpec, list[NewParameter]]:

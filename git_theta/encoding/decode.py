@@ -87,6 +87,18 @@ def decode_source(source: Source, nbytes: int, store: Store) -> Pieces:
         yield from update.decode(payload, inputs, nbytes)
 
 
+def decode_verified(source: Source, store: Store, nbytes: int) -> Pieces:
+    """The value of a source whose digest isn't known: its objects are checked instead.
+
+    Raises:
+        CorruptError: An object isn't what its name says, or a payload can't be decoded.
+        MissingObjectError: An object isn't in the store.
+    """
+    for ref in source.payloads():
+        store.verify(ref.oid)
+    return decode_source(source, nbytes, store)
+
+
 def _decode_input(source: Source, store: Store, nbytes: int) -> Pieces:
     return decode_source(source, nbytes, store)
 

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from git_theta.encoding.candidates import Accepts, NewParameter, byte_overlap, match_parameters
-from git_theta.encoding.selection import candidate_from, relative_delta_cost
+from git_theta.encoding.candidates import (
+    Accepts,
+    NewParameter,
+    byte_overlap,
+    candidate_from,
+    match_parameters,
+)
+from git_theta.encoding.selection import relative_delta_cost
 from git_theta.model.manifest import Manifest
 from git_theta.store.base import Store
 

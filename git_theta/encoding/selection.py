@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeGuard
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
-from git_theta.encoding.decode import decode_source, read_value
-from git_theta.errors import CorruptError, MissingObjectError, PluginError, UsageError
-from git_theta.model.manifest import Entry, Source
+from git_theta.encoding.allowed_updates import OnFailure, accepts_base, load_updates
+from git_theta.encoding.candidates import Candidate
+from git_theta.encoding.decode import decode_verified
+from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.model.manifest import Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
 from git_theta.updates.base import (
@@ -30,9 +31,6 @@ from git_theta.updates.dense import Dense
 #: An update must be expected to need at most this share of the dense payload: a smaller gain isn't worth
 #: the time to decode a chain.
 _MAX_COST = 0.95
-
-#: Called with the error of an update that can't be loaded, or that raised what it mustn't.
-OnFailure = Callable[[PluginError], object]
 
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
@@ -53,74 +51,6 @@ class EncodingChoice:
     inputs: tuple[Source | EncodingChoice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A stored value that another may be an update of.
-
-    Attributes:
-        base: The value; reading it raises CorruptError for damaged objects.
-        source: How the value is obtained.
-        at_limit: Whether the source's chain has as many updates as it should have at most.
-    """
-
-    base: Base
-    source: Source
-    at_limit: bool = False
-
-
-def parse_update_names(text: str, unavailable: OnFailure | None = None) -> tuple[str, ...]:
-    """The updates that a setting allows: `auto`, `dense`, or names with commas between; without `dense`.
-
-    Args:
-        text: The setting.
-        unavailable: Called with the error for each update that isn't installed or can't be loaded; such an
-            update is left out then. Without this, the first such error is raised.
-
-    Raises:
-        UsageError: A name is unknown, or belongs to an update that `git add` never chooses.
-    """
-    found: list[str] = []
-    for name in filter(None, (word.strip() for word in text.split(","))):
-        if name == "auto":
-            found += updates.AUTO
-            continue
-        try:
-            update = updates.registry().get(name)
-        except PluginError as error:
-            if unavailable is None:
-                raise
-            unavailable(error)
-            continue
-        if isinstance(update, Automatic | Reshaping):
-            found.append(name)
-        elif name != Dense.name:
-            raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")
-    return tuple(dict.fromkeys(found))
-
-
-def may_reshape(names: Iterable[str], spec: TensorSpec, base: TensorSpec) -> bool:
-    """Whether some update makes a value of one dtype and shape of a base of another.
-
-    A parameter's counterpart in an earlier version doesn't depend on the settings: the automatic updates are
-    asked, too.
-    """
-    chosen = _loaded(dict.fromkeys((*updates.AUTO, *names)))
-    return any(_accepts(update, spec, base) for update in chosen)
-
-
-def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> Candidate:
-    """The candidate that an entry is, or the root of its chain if `source` is that.
-
-    Reading it fails with a CorruptError rather than give unchecked bytes: an update of damaged bytes would
-    be lost once they're repaired.
-    """
-    if source == entry.source:
-        base = Base(entry.spec, lambda _nbytes: read_value(entry, store))
-    else:
-        base = Base(entry.spec, partial(_verified, source, store))
-    return Candidate(base, source, at_limit)
-
-
 def dense_choice(value: memoryview, spec: TensorSpec) -> EncodingChoice:
     """The choice that is always possible."""
     return EncodingChoice(Dense.name, partial(Dense().encode, value, spec))
@@ -129,12 +59,12 @@ def dense_choice(value: memoryview, spec: TensorSpec) -> EncodingChoice:
 def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> EncodingChoice | None:
     """The choice that a source came from; `None` if value and base don't determine its payload."""
     try:
-        (update,) = _loaded((lost.update,))
+        (update,) = load_updates((lost.update,))
     except PluginError:
         return None
     if not isinstance(update, Automatic) or len(lost.inputs) != 1:
         return None
-    base = Base(spec, partial(_verified, lost.inputs[0], store))
+    base = Base(spec, partial(decode_verified, lost.inputs[0], store))
     return EncodingChoice(lost.update, partial(_encoded, update, value, spec, base), lost.inputs)
 
 
@@ -157,7 +87,7 @@ def choices(
     found: list[tuple[float, EncodingChoice]] = []
     for candidate in candidates:
         options = _same_type if candidate.base.spec == spec else _other_type
-        chosen = list(_loaded(names))
+        chosen = list(load_updates(names))
         try:
             for cost, choice in options(value, spec, candidate.base, candidate.source, chosen, failed):
                 found.append((cost * (_DEPTH_PENALTY if candidate.at_limit else 1), choice))
@@ -240,7 +170,7 @@ def _other_type(
 ) -> Iterator[tuple[float, EncodingChoice]]:
     """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
     for update in chosen:
-        if not _accepts(update, spec, base.spec):
+        if not accepts_base(update, spec, base.spec):
             continue
         try:
             payload = b"".join(map(bytes, _encoded(update, value, spec, base)))
@@ -259,21 +189,6 @@ def _other_type(
             yield cost + estimate, choice
 
 
-def _loaded(names: Iterable[str]) -> Iterator[Update]:
-    return (updates.registry().get(name) for name in names)
-
-
-def _accepts(update: Update, spec: TensorSpec, base: TensorSpec) -> TypeGuard[Reshaping]:
-    """Whether an update makes a value of `spec` of a base of another dtype or shape."""
-    if not isinstance(update, Reshaping):
-        return False
-    try:
-        with updates.registry().guard(update.name):
-            return update.accepts(spec, base)
-    except PluginError:
-        return False
-
-
 def _encoded(update: Automatic | Reshaping, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
     with updates.registry().guard(update.name, UnsuitableError):
         yield from update.encode(value, spec, base)
@@ -286,10 +201,3 @@ def _once(payload: bytes) -> Payload:
 def _decoded(update: Update, payload: bytes, base: Base, nbytes: int) -> Pieces:
     with updates.registry().guard(update.name):
         yield from update.decode(memoryview(payload), [base.read], nbytes)
-
-
-def _verified(source: Source, store: Store, nbytes: int) -> Pieces:
-    """The value of a source whose digest isn't known: its objects are checked instead."""
-    for ref in source.payloads():
-        store.verify(ref.oid)
-    return decode_source(source, nbytes, store)

@@ -6,15 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
 
-from git_theta.encoding.candidates import usable_bases
-from git_theta.encoding.selection import (
-    EncodingChoice,
-    OnFailure,
-    candidate_from,
-    choices,
-    dense_choice,
-    repeated_choice,
-)
+from git_theta.encoding.allowed_updates import OnFailure
+from git_theta.encoding.candidates import candidate_from, usable_bases
+from git_theta.encoding.selection import EncodingChoice, choices, dense_choice, repeated_choice
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source

@@ -9,12 +9,14 @@ import pytest
 
 from git_theta import updates
 from git_theta.encoding import selection
-from git_theta.encoding.selection import Candidate, EncodingChoice
-from git_theta.errors import CorruptError, PluginError, UsageError
+from git_theta.encoding.allowed_updates import may_reshape, parse_update_names
+from git_theta.encoding.candidates import Candidate
+from git_theta.encoding.selection import EncodingChoice
+from git_theta.errors import CorruptError
 from git_theta.model.manifest import ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
-from git_theta.updates.base import Automatic, Base, Reshaping
+from git_theta.updates.base import Base
 from tests.helpers import plugins
 from tests.helpers.weights import base_of, joined, merged, pruned, trained, tuned
 
@@ -28,39 +30,6 @@ def candidate(value: bytes, spec: TensorSpec = SPEC, *, at_limit: bool = False) 
 
 def chosen(value: bytes, *candidates: Candidate, names: Sequence[str] = updates.AUTO) -> list[EncodingChoice]:
     return list(selection.choices(memoryview(value), SPEC, candidates, names))
-
-
-def test_auto_stands_for_every_built_in_update_that_can_be_chosen() -> None:
-    built_in = (update for update in updates.registry() if updates.registry().origin(update.name).builtin)
-    assert {update.name for update in built_in if isinstance(update, Automatic | Reshaping)} == {
-        *updates.AUTO
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
-        ("auto", updates.AUTO),
-        ("dense", ()),
-        ("", ()),
-        ("delta, sparse", ("delta", "sparse")),
-        ("sparse,auto", ("sparse", "delta", "low-rank", "rows")),
-        ("rows,dense,rows", ("rows",)),
-    ],
-)
-def test_names_in_a_setting(text: str, names: tuple[str, ...]) -> None:
-    assert selection.parse_update_names(text) == names
-
-
-@pytest.mark.parametrize("name", ["ia3", "quantized", "recipe"])
-def test_updates_that_are_never_chosen(name: str) -> None:
-    with pytest.raises(UsageError, match=f"never chooses '{name}'"):
-        selection.parse_update_names(f"auto,{name}")
-
-
-def test_an_unknown_name() -> None:
-    with pytest.raises(PluginError, match="no update called 'nonesuch'"):
-        selection.parse_update_names("nonesuch")
 
 
 @pytest.mark.parametrize(
@@ -111,12 +80,6 @@ def test_an_update_goes_on_top_of_one_that_reshapes() -> None:
     assert (top.update, isinstance(lower, EncodingChoice) and lower.update) == ("delta", "rows")
 
 
-def test_reshaping_depends_on_the_types_and_on_no_setting() -> None:
-    longer = TensorSpec("F32", (200, 160))
-    assert selection.may_reshape((), SPEC, longer)
-    assert not selection.may_reshape((), SPEC, TensorSpec("BF16", (200, 160)))
-
-
 WIDENED = """
 import numpy as np
 from git_theta.updates.base import single_input
@@ -142,9 +105,9 @@ class Widened:
 def test_a_plugin_may_take_bases_of_another_dtype(tmp_path: Path) -> None:
     plugins.install(tmp_path, "widened", {"git_theta.updates:widened": "Widened"}, WIDENED)
     with plugins.importable(tmp_path):
-        names = selection.parse_update_names("auto,widened")
+        names = parse_update_names("auto,widened")
         short = TensorSpec("BF16", SPEC.shape)
-        assert selection.may_reshape(names, SPEC, short)
+        assert may_reshape(names, SPEC, short)
         value = bytearray(SPEC.nbytes)
         value[2::4], value[3::4] = (trained(short)[start::2] for start in (0, 1))
         assert chosen(bytes(value), candidate(trained(short), short), names=names)[0].update == "widened"

@@ -69,7 +69,7 @@ class Cleaners:
         Raises:
             UsageError: A name is of an update that is never chosen.
         """
-        from git_theta.encoding.selection import parse_update_names
+        from git_theta.encoding.allowed_updates import parse_update_names
 
         attribute = self._update_attribute(path) if path else None
         where = f"the attribute {UPDATE_ATTRIBUTE} of {path}" if attribute else "theta.update"
