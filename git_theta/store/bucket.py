@@ -24,17 +24,17 @@ _PART = 8 << 20
 #: S3 takes at most 10,000 parts.
 _MOST_PARTS = 9_000
 
-#: Requests at once that ask whether an object is there.
-_ASKS = 16
+#: Concurrent requests for the sizes of objects.
+_SIZE_REQUESTS = 16
 
 _TIMEOUT = timedelta(minutes=2)
 
 _NO_BUCKET = re.compile("NoSuchBucket|ContainerNotFound")
 
-#: What a machine in the cloud has its credentials from. Where it's asked, the environment has none.
+#: Servers that give credentials to machines in the cloud. They are asked if the environment has none.
 _METADATA = re.compile(r"//(169\.254\.169\.254|169\.254\.170\.2|metadata\.google)\b")
 
-#: What the library says of a request: its method, its URL and what went wrong.
+#: The library's message about a request: method, URL and reason.
 _FAILED = re.compile(r"Error performing (\w+) (\S+) in .*? - +(.*)")
 
 
@@ -47,10 +47,10 @@ class BucketKind:
 
 
 class BucketRemote:
-    """Objects in a bucket, below a prefix, laid out as the local store is.
+    """Objects in a bucket, below a prefix, laid out as the local store.
 
-    Credentials, region and endpoint are those that the environment gives: `AWS_ACCESS_KEY_ID`,
-    `AWS_ENDPOINT_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or those of
+    Credentials, region and endpoint come from the environment: `AWS_ACCESS_KEY_ID`,
+    `AWS_ENDPOINT_URL`, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME` and so on, or from
     the machine in the cloud.
 
     Args:
@@ -66,21 +66,21 @@ class BucketRemote:
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         self.url = re.sub(r"//[^/@]*@", "//", url)
         self._library = _library()
-        with self._told("can't be used"):
+        with self._transfer_errors("can't be used"):
             self._store = _open(url, environment)
 
     def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
-        """How to send those objects that aren't there; see `Remote.uploads`."""
+        """Uploads of objects that aren't there; see `Remote.uploads`."""
         sizes = self._sizes(objects)
         return {
-            # One of another size is damaged, and is replaced.
+            # An object of another size is damaged, and is replaced.
             wanted.oid: partial(self._send, wanted.oid, wanted.oid in sizes)
             for wanted in objects
             if not wanted.fits(sizes.get(wanted.oid))
         }
 
     def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
-        """How to fetch those objects that are there; see `Remote.downloads`."""
+        """Downloads of objects that are there; see `Remote.downloads`."""
         sizes = self._sizes(objects)
         return {
             wanted.oid: partial(self._receive, wanted.oid, sizes[wanted.oid])
@@ -91,7 +91,7 @@ class BucketRemote:
     def _sizes(self, objects: Sequence[RemoteObject]) -> dict[str, int]:
         oids = [wanted.oid for wanted in objects]
         paths = [object_path(oid) for oid in oids]
-        with ThreadPoolExecutor(_ASKS) as pool:
+        with ThreadPoolExecutor(_SIZE_REQUESTS) as pool:
             sizes = list(pool.map(self._size, paths))
         found = {oid: size for oid, size in zip(oids, sizes, strict=True) if size is not None}
         if oids and not found:
@@ -99,16 +99,16 @@ class BucketRemote:
         return found
 
     def _refuse_absent_bucket(self) -> None:
-        """Fail if there's no such bucket, as a server doesn't say that when it's asked for an object."""
+        """Fail if there's no such bucket: a server asked for an object of it only says that there's none."""
         try:
             next(iter(self._library.list(self._store, chunk_size=1)), None)
         except Exception as error:
-            # Whoever may not list may still read and write.
+            # Who may not list a bucket may still read from it and write to it.
             if _NO_BUCKET.search(str(error)):
                 raise self._failure("", error) from error
 
     def _size(self, path: str) -> int | None:
-        with self._told("can't be asked for an object"):
+        with self._transfer_errors("can't be asked for an object"):
             try:
                 return cast("int", self._library.head(self._store, path)["size"])
             except (self._library.exceptions.NotFoundError, FileNotFoundError):
@@ -119,7 +119,7 @@ class BucketRemote:
         size = file.seek(0, 2)
         checked_bytes(file, oid)
         file.seek(0)
-        with self._told(f"object {oid} can't be sent"):
+        with self._transfer_errors(f"object {oid} can't be sent"):
             if size <= _PART:
                 self._put(path, file.read(), replace)
                 advance(size)
@@ -152,7 +152,7 @@ class BucketRemote:
         path = object_path(oid)
         while start < size:
             length = min(_PART, size - start)
-            with self._told(f"object {oid} can't be fetched"):
+            with self._transfer_errors(f"object {oid} can't be fetched"):
                 piece = memoryview(self._library.get_range(self._store, path, start=start, length=length))
             if len(piece) != length:
                 raise TransferError(f"{self.url}: object {oid} broke off", retry=True)
@@ -162,30 +162,30 @@ class BucketRemote:
         file.flush()
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _transfer_errors(self, failure: str) -> Iterator[None]:
         exceptions = self._library.exceptions
         try:
             yield
         except (exceptions.UnauthenticatedError, exceptions.PermissionDeniedError, PermissionError) as error:
             hint = "check the credentials in your environment, and that they may read and write there"
-            raise TransferError(f"{self.url}: {what}: {_reason(error)}", hint) from error
+            raise TransferError(f"{self.url}: {failure}: {_reason(error)}", hint) from error
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self._failure(what, error) from error
+            raise self._failure(failure, error) from error
 
-    def _failure(self, what: str, error: Exception) -> TransferError:
+    def _failure(self, failure: str, error: Exception) -> TransferError:
         reason = _reason(error)
         if re.search(r"no space left", reason, re.IGNORECASE):
             return TransferError(
-                f"{self.url}: {what}: no space left", "free some disk space there and try again"
+                f"{self.url}: {failure}: no space left", "free some disk space there and try again"
             )
         if _NO_BUCKET.search(str(error)):
             return TransferError(
                 f"{self.url}: there's no such bucket", "make it, or correct theta.remote.NAME.url"
             )
         passing = isinstance(error, self._library.exceptions.GenericError | OSError)
-        # Credentials that aren't there don't come by themselves.
+        # Missing credentials don't appear by themselves.
         retry = passing and not _METADATA.search(str(error))
-        return TransferError(f"{self.url}: {what}: {reason}", _hint(str(error)), retry=retry)
+        return TransferError(f"{self.url}: {failure}: {reason}", _hint(str(error)), retry=retry)
 
 
 def _library() -> ModuleType:
@@ -206,11 +206,11 @@ def _open(url: str, environment: Mapping[str, str]) -> ObjectStore:
     if url.startswith("file:"):
         return LocalStore.from_url(url, mkdir=True)
     client: ClientConfig = {"timeout": _TIMEOUT, "connect_timeout": timedelta(seconds=15)}
-    # Whoever transfers objects tries again; this is only for requests that fail now and then.
+    # The transfer has retries of its own; these are for requests that fail now and then.
     retries: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=30)}
     endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
     if endpoint and url.startswith("s3"):
-        # A server of one's own is often reached without TLS.
+        # Self-hosted servers often have no TLS.
         client["allow_http"] = endpoint.startswith("http://")
         return S3Store.from_url(url, endpoint=endpoint, client_options=client, retry_config=retries)
     return from_url(url, client_options=client, retry_config=retries)
@@ -223,7 +223,7 @@ def _parts(file: BinaryIO, size: int, advance: Advance) -> Iterator[bytes]:
 
 
 def _reason(error: Exception) -> str:
-    """The line that says most, of a message that may quote a whole page."""
+    """The most telling line of a message that may quote a whole page."""
     text = str(error)
     match = re.search(r"<Message>([^<]+)</Message>", text)
     if match:
@@ -231,13 +231,13 @@ def _reason(error: Exception) -> str:
     if _METADATA.search(text):
         return "there are no credentials"
     line = (text.strip().splitlines() or [type(error).__name__])[0]
-    # How often it was tried, and how long that took, helps nobody.
+    # The number of attempts and their duration are left out.
     failed = _FAILED.search(line)
     return (f"{failed[3].rstrip(': ')} ({failed[1]} {failed[2]})" if failed else line)[:300]
 
 
 def _hint(text: str) -> str:
-    """What to do about a failure, by its message."""
+    """A hint on what to do about a failure, by its message."""
     if _METADATA.search(text):
         return "set them in the environment: for s3://, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if re.search(r"error sending request|dns error|connect", text, re.IGNORECASE):

@@ -29,7 +29,7 @@ _FICLONE = 0x40049409
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-#: What a network share says for a while; a folder that another process swept is `ENOENT`.
+#: Errors of a network share that pass; `ENOENT` if another process removed a temporary file.
 _PASSING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.EINTR, errno.ENOENT)
 
 
@@ -50,14 +50,13 @@ class FolderKind:
 
 
 class FolderRemote:
-    """Objects in a folder that's laid out as the local store is.
+    """A folder with objects, laid out as the local store.
 
     Args:
-        path: The folder; made when it's first written to, but the folder that it's in must be there, so that
-            nothing is written below the mount point of a share that isn't mounted.
-        mode: Permissions that files are to have if the folder is shared with others, as
-            `core.sharedRepository` gives them: 0o660, for example. Nobody may write to the objects
-            themselves, whatever this says.
+        path: The folder; made when first written to. Its parent must be there, so that nothing is written
+            below the mount point of a network share that isn't mounted.
+        mode: Mode of files in a folder that several users share, as `core.sharedRepository` gives it: 0o660,
+            for example. Objects themselves are read-only in any case.
     """
 
     batch_size = 10_000
@@ -68,8 +67,8 @@ class FolderRemote:
         self._mode = mode
 
     def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
-        """How to send those objects that aren't there; see `Remote.uploads`."""
-        self._check()
+        """Uploads of objects that aren't there; see `Remote.uploads`."""
+        self._require_parent()
         absent = {wanted.oid: partial(self._send, wanted.oid) for wanted in objects if not self._has(wanted)}
         if absent:
             with suppress(OSError):
@@ -77,11 +76,11 @@ class FolderRemote:
         return absent
 
     def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
-        """How to fetch those objects that are there; see `Remote.downloads`."""
-        self._check()
+        """Downloads of objects that are there; see `Remote.downloads`."""
+        self._require_parent()
         return {wanted.oid: partial(self._receive, wanted.oid) for wanted in objects if self._has(wanted)}
 
-    def _check(self) -> None:
+    def _require_parent(self) -> None:
         if not self._root.is_dir() and not self._root.parent.is_dir():
             raise TransferError(
                 f"the folder {self._root.parent} isn't there",
@@ -92,7 +91,7 @@ class FolderRemote:
         return self._root / object_path(oid)
 
     def _has(self, wanted: RemoteObject) -> bool:
-        with _told(self.url, "can't be read"):
+        with _transfer_errors(self.url, "can't be read"):
             try:
                 return wanted.fits(self._path(wanted.oid).stat().st_size)
             except FileNotFoundError:
@@ -101,8 +100,8 @@ class FolderRemote:
     def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
         target = self._path(oid)
         temporary = self._root / "tmp" / f"{oid}.{secrets.token_hex(8)}"
-        with _told(self.url, f"object {oid} can't be written"):
-            self._folder(temporary.parent)
+        with _transfer_errors(self.url, f"object {oid} can't be written"):
+            self._make_folder(temporary.parent)
             try:
                 digest = self._link(file, temporary, advance) or self._copy(file, temporary, advance)
                 if digest != oid:
@@ -110,17 +109,17 @@ class FolderRemote:
                         f"object {oid} is damaged: its bytes have another SHA-256",
                         "`git theta fsck` says which parameters it's of",
                     )
-                self._folder(target.parent)
+                self._make_folder(target.parent)
                 temporary.replace(target)
             finally:
-                # Renaming a link to another link of the same file does nothing, and leaves it.
+                # Renaming a link onto another link of the same file does nothing, and leaves both.
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)
 
     def _link(self, file: BinaryIO, temporary: Path, advance: Advance) -> str | None:
-        """Link the very file that's open, and return its digest; `None` if that can't be done."""
+        """Link the open file, and return its SHA-256; `None` if it can't be linked."""
         opened = os.fstat(file.fileno())
-        # A link shares its permissions: if they had to be changed, the sender's own file would change.
+        # A link shares its mode: changing that would change the sender's own file.
         if not isinstance(file.name, str) or stat.S_IMODE(opened.st_mode) != self._object_mode():
             return None
         try:
@@ -144,7 +143,10 @@ class FolderRemote:
         return digest
 
     def _receive(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
-        with _told(self.url, f"object {oid} can't be fetched"), self._path(oid).open("rb") as source:
+        with (
+            _transfer_errors(self.url, f"object {oid} can't be fetched"),
+            self._path(oid).open("rb") as source,
+        ):
             size = os.fstat(source.fileno()).st_size
             start = have if have <= size else 0
             file.seek(start)
@@ -162,21 +164,21 @@ class FolderRemote:
     def _object_mode(self) -> int:
         return 0o444 if self._mode is None else self._mode & 0o444
 
-    def _folder(self, path: Path) -> None:
-        """Make a folder and those above it, with the permissions of a shared one if it is."""
+    def _make_folder(self, path: Path) -> None:
+        """Make a folder and its parents, with the mode of a shared folder if this one is shared."""
         if path.is_dir():
             return
         if path != self._root:
-            self._folder(path.parent)
+            self._make_folder(path.parent)
         with suppress(FileExistsError):
             path.mkdir()
             if self._mode is not None:
-                # Whoever may read a folder's files may look into it; the group is that of the folder above.
+                # Read permission for files means search permission for folders. The group is inherited.
                 path.chmod(self._mode | (self._mode & 0o444) >> 2 | 0o700 | stat.S_ISGID)
 
 
 @contextmanager
-def _told(url: str, what: str) -> Iterator[None]:
+def _transfer_errors(url: str, failure: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -186,7 +188,7 @@ def _told(url: str, what: str) -> Iterator[None]:
         elif error.errno in _REFUSED:
             hint = "ask the folder's owner for permission"
         reason = error.strerror or str(error)
-        raise TransferError(f"{url}: {what}: {reason}", hint, retry=error.errno in _PASSING) from error
+        raise TransferError(f"{url}: {failure}: {reason}", hint, retry=error.errno in _PASSING) from error
 
 
 def _pieces(file: BinaryIO) -> Iterator[bytes]:
@@ -206,7 +208,7 @@ def _digest(file: BinaryIO, advance: Advance, write: Callable[[bytes], object] |
 
 
 def _clone(source: int, target: int) -> bool:
-    """Let a new file share the blocks of another; whether the file system can."""
+    """Let a new file share the blocks of another; returns whether the file system can do that."""
     if sys.platform != "linux":
         return False
     try:

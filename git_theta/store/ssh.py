@@ -1,4 +1,4 @@
-"""A remote that's a repository reached by SSH, where nothing is installed but a POSIX shell."""
+"""A repository on another host as a remote, by SSH. The host needs no more than a POSIX shell."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from git_theta.store.urls import without_password
 
 
 def ssh_command(settings: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The command for SSH that Git would use, before options and the host.
+    """The command for SSH that Git would use, without options and host.
 
     Args:
-        settings: Git's settings with lower-case keys.
+        settings: Git's settings, with lower-case keys.
         environment: Environment variables.
     """
     line = environment.get("GIT_SSH_COMMAND") or settings.get("core.sshcommand")
@@ -30,10 +30,10 @@ def ssh_command(settings: Mapping[str, str], environment: Mapping[str, str]) -> 
 
 
 def ssh_arguments(command: Sequence[str], host: str, port: int | None) -> list[str]:
-    """A command for SSH with the host, to which what's to be run there is to be appended.
+    """A command for SSH with the host; the command to run there is appended by the caller.
 
     Raises:
-        TransferError: The host could be taken for an option.
+        TransferError: The host isn't valid, or could be taken for an option.
     """
     if not re.fullmatch(r"[^-\s@][^\s@]*(@[^-\s@][^\s@]*)?", host) or not host.isprintable():
         raise TransferError(f"{host!r} isn't the name of a host")
@@ -56,19 +56,19 @@ class SshKind:
 
 
 class SshRemote:
-    """The folder `theta` of a repository on another machine.
+    """The folder `theta` of a repository on another host.
 
-    Connections are made when they're needed, used again, and ended by `close` or the end of a `with` block.
+    Connections are made when needed, used again, and ended by `close` or the end of a `with` block.
 
     Args:
         command: The command for SSH; see `ssh_command`.
-        host: The host, with `user@` before it if there's one.
-        port: The port; `None` for SSH's own choice.
-        path: The repository, from the root, from the user's home or with `~user` at its beginning.
-        connections: How many connections to have at most.
+        host: Host name, with `user@` before it if there's a user.
+        port: Port; `None` for SSH's own choice.
+        path: Path of the repository: absolute, from the user's home, or with `~user` at its beginning.
+        connections: The most connections at once.
 
     Raises:
-        TransferError: The host or the path can't be one.
+        TransferError: The host or the path isn't valid.
     """
 
     batch_size = 10_000
@@ -79,7 +79,7 @@ class SshRemote:
         self.url = f"ssh://{host}{'' if port is None else f':{port}'}/{path.removeprefix('/')}"
         self._command = [*ssh_arguments(command, host, port), remote_command(path)]
         self._closed = False
-        # The last one put back is the first to be taken, so no more connections are made than are used.
+        # The connection that was put back last is taken first, so no more are made than are used at once.
         self._idle: LifoQueue[SshSession | None] = LifoQueue()
         for _ in range(connections):
             self._idle.put(None)
@@ -93,7 +93,7 @@ class SshRemote:
         self.close()
 
     def close(self) -> None:
-        """End the connections; one that's being used ends after that."""
+        """End the connections; those in use end after their current transfer."""
         self._closed = True
         idle: list[SshSession | None] = []
         with suppress(Empty):
@@ -105,7 +105,7 @@ class SshRemote:
             self._idle.put(None)
 
     def uploads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Upload]:
-        """How to send those objects that aren't there; see `Remote.uploads`."""
+        """Uploads of objects that aren't there; see `Remote.uploads`."""
         sizes = self._sizes(objects)
         return {
             wanted.oid: partial(self._send, wanted.oid)
@@ -114,7 +114,7 @@ class SshRemote:
         }
 
     def downloads(self, objects: Sequence[RemoteObject]) -> Mapping[str, Download]:
-        """How to fetch those objects that are there; see `Remote.downloads`."""
+        """Downloads of objects that are there; see `Remote.downloads`."""
         sizes = self._sizes(objects)
         return {
             wanted.oid: partial(self._receive, wanted.oid, sizes[wanted.oid])
@@ -143,7 +143,7 @@ class SshRemote:
             session = session or SshSession(self.url, self._command)
             yield session
         except BaseException:
-            # Where the other end is in a request isn't known any more.
+            # The state of the other end isn't known any more.
             if session:
                 session.kill()
             session = None

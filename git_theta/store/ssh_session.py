@@ -1,8 +1,8 @@
-"""A connection to a small shell script that SSH runs beside a repository on another machine.
+"""A connection to a small shell script that SSH runs beside a repository on another host.
 
-It reads requests, a line each, and answers with a line each, but for `has`: the answer to all of those comes
-after `end`, and is a line with size and name for each object that's there, and `end`. The bytes of an object
-follow after a request `put`, and after the answer to `get`.
+The script reads requests, a line each, and answers each with a line. Only requests `has` are answered
+together, after `end`: a line with size and name for each object that is there, and then `end`. The bytes of
+an object follow a request `put`, and the answer to a request `get`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from git_theta.store.remote import Advance, TransferError
 
 _PIECE = 1 << 18
 
-#: Names asked for at once: so few that neither side waits for the other to read.
-_ASK = 250
+#: Names asked for at once: few enough that the pipes hold requests and answers, so neither side blocks.
+_NAMES_AT_ONCE = 250
 
 _READY = b"git-theta 1"
 
-#: What runs at the other end: `$1` is the repository and `$2` names temporary files. Joined to one line, and
-#: without `'` and `!`, so that even a user whose shell is csh can run it.
+#: The script: `$1` is the repository and `$2` names its temporary files. It is joined to one line, and has no
+#: `'` and `!`, so that even a user whose shell is csh can run it.
 #:
-#: `dd` may read less than a whole block from a pipe, and `head -c` more than it's asked for. So the number of
-#: blocks is one that can't be too much, and is worked out anew until everything is there; only the last
-#: calls, for less than a block, ask for the bytes to be put on the disk.
+#: `dd` may read less than a whole block from a pipe, and `head -c` more than it should. So the number of
+#: blocks is never too large, and is computed again until everything is there. Only the last calls, for less
+#: than a block, sync the file to disk.
 _SCRIPT = """
 LC_ALL=C; export LC_ALL; unset CDPATH BLOCK_SIZE LS_BLOCK_SIZE QUOTING_STYLE; r=; all=;
 for d in "$1/.git" "$1" "$1.git/.git" "$1.git"; do
@@ -95,7 +95,15 @@ _GIT_ONLY = "set theta.remote.NAME.url to a bucket, a folder or an LFS server, o
 
 
 class SshSession:
-    """One connection, with the script at its other end."""
+    """One connection with the script at its other end. To be used by one thread at a time.
+
+    Args:
+        url: URL of the repository, for messages.
+        command: Command that runs the script by SSH.
+
+    Raises:
+        TransferError: SSH can't be run, or the host can't be reached or has no such repository.
+    """
 
     def __init__(self, url: str, command: Sequence[str]) -> None:
         self._url = url
@@ -115,27 +123,35 @@ class SshSession:
         assert process.stdout  # noqa: S101
         self._process, self._to, self._from = process, process.stdin, process.stdout
         try:
-            self._greet()
+            self._await_ready()
         except BaseException:
             self.kill()
             raise
 
     def sizes(self, oids: Sequence[str]) -> dict[str, int]:
-        """Sizes of those objects that are there, by name."""
+        """Sizes in bytes of the objects that are there, by name.
+
+        Raises:
+            TransferError: The connection broke, or the answer isn't valid.
+        """
         found = {}
-        for first in range(0, len(oids), _ASK):
-            part = set(oids[first : first + _ASK])
+        for first in range(0, len(oids), _NAMES_AT_ONCE):
+            part = set(oids[first : first + _NAMES_AT_ONCE])
             self._write([*(request("has", oid) for oid in part), b"end\n"])
             while (line := self._answer()) != "end":
                 size, _, oid = line.partition(" ")
                 if oid not in part:
-                    raise self._nonsense(line)
+                    raise self._invalid_answer(line)
                 part.remove(oid)
                 found[oid] = self._number(size)
         return found
 
     def put(self, oid: str, file: BinaryIO, advance: Advance) -> None:
-        """Send an object, and wait until it's confirmed."""
+        """Upload an object, and wait for the confirmation.
+
+        Raises:
+            TransferError: The object can't be written there, or the connection broke.
+        """
         left = file.seek(0, 2)
         file.seek(0)
         self._write([request("put", oid, left)])
@@ -149,7 +165,18 @@ class SshSession:
         self._answer()
 
     def get(self, oid: str, size: int, file: BinaryIO, have: int, advance: Advance) -> None:
-        """Fetch an object of a size from an offset, or from its beginning if it ends before that."""
+        """Download an object.
+
+        Args:
+            oid: Name of the object.
+            size: Size of the object in bytes.
+            file: File for the bytes.
+            have: Bytes that the file has already. If these are more than the object has, it begins again.
+            advance: Called with bytes that arrived.
+
+        Raises:
+            TransferError: The object isn't there, has another size, or the connection broke.
+        """
         if have > size:
             have = 0
         self._write([request("get", oid, have)])
@@ -165,14 +192,14 @@ class SshSession:
             piece = self._from.read1(min(_PIECE, left))  # type: ignore[attr-defined]
             if not piece:
                 file.flush()
-                raise self._lost()
+                raise self._broken()
             file.write(piece)
             left -= len(piece)
             advance(len(piece))
         file.flush()
 
     def close(self) -> None:
-        """End it, and wait for that."""
+        """End the connection, and wait for that."""
         with suppress(OSError):
             self._to.close()
         try:
@@ -184,13 +211,13 @@ class SshSession:
         self._errors.close()
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the connection at once."""
         self._process.kill()
         self.close()
 
     def _number(self, text: str) -> int:
         if not _NUMBER.fullmatch(text):
-            raise self._nonsense(text)
+            raise self._invalid_answer(text)
         return int(text)
 
     def _write(self, pieces: Iterable[bytes]) -> None:
@@ -199,22 +226,22 @@ class SshSession:
                 self._to.write(piece)
             self._to.flush()
         except OSError:
-            # The other end has stopped; it may have said why.
+            # The script has stopped; its last answer may tell the reason.
             self._answer()
-            raise self._lost() from None
+            raise self._broken() from None
 
     def _answer(self) -> str:
         line = self._from.readline(1 << 16)
         if not line.endswith(b"\n"):
-            raise self._lost()
+            raise self._broken()
         text: str = line.decode("utf-8", "replace").strip()
         if text.startswith("bad "):
             rest = self._from.read(1 << 16).decode("utf-8", "replace")
             raise self._refusal(f"{text[4:]}\n{rest}")
         return text
 
-    def _greet(self) -> None:
-        # A user's start-up files may print something first.
+    def _await_ready(self) -> None:
+        # The user's start-up files may print something first.
         for _ in range(100):
             line = self._from.readline(1 << 12)
             if line.strip() == _READY:
@@ -231,8 +258,8 @@ class SshSession:
         lines = [line for line in _plain(text) if not _DD.fullmatch(line)]
         if "damaged" in lines:
             return TransferError(f"{self._url}: the object arrived damaged", retry=True)
-        reason = lines[-1] if lines else self._last_words()
-        reason = " ".join(part for part in (reason, self._last_words()) if part)
+        reason = lines[-1] if lines else self._error_output()
+        reason = " ".join(part for part in (reason, self._error_output()) if part)
         hint = ""
         if re.search(r"no space left|quota", reason, re.IGNORECASE):
             hint = "free some disk space there and try again"
@@ -240,11 +267,11 @@ class SshSession:
             hint = "ask the repository's owner for permission"
         return TransferError(f"{self._url}: the object can't be written: {reason}", hint)
 
-    def _nonsense(self, text: str) -> TransferError:
+    def _invalid_answer(self, text: str) -> TransferError:
         return TransferError(f"{self._url} doesn't answer as it should: {text[:80]!r}")
 
-    def _lost(self) -> TransferError:
-        words = self._last_words()
+    def _broken(self) -> TransferError:
+        words = self._error_output()
         return TransferError(
             f"{self._url}: the connection was lost{f': {words}' if words else ''}", retry=True
         )
@@ -256,7 +283,7 @@ class SshSession:
             code = self._process.wait(10)
         except subprocess.TimeoutExpired:
             return TransferError(f"{self._url}: it doesn't answer as a shell does", _GIT_ONLY)
-        words = self._last_words()
+        words = self._error_output()
         said = f": {words}" if words else ""
         if code != 255 or _NO_SHELL.search(words):
             return TransferError(
@@ -268,7 +295,7 @@ class SshSession:
             retry=not _FINAL.search(words),
         )
 
-    def _last_words(self) -> str:
+    def _error_output(self) -> str:
         self._errors.seek(0)
         lines = _plain(self._errors.read()[-4096:].decode("utf-8", "replace"))
         return lines[-1] if lines else ""
@@ -300,17 +327,21 @@ def _plain(text: str) -> list[str]:
 
 
 def request(verb: str, oid: str, number: int = 0) -> bytes:
-    """A line for the script; `number` is a size for `put`, and an offset for `get`."""
+    """A line for the script. `number` is a size in bytes for `put`, and an offset for `get`."""
     folders = object_path(oid).split("/")
     return f"{verb} {' '.join(folders[1:])} {number}\n".encode()
 
 
 def remote_command(path: str) -> str:
-    """The script as one word of any shell, with the path; what's appended is its second argument."""
+    """The command that runs the script with a path, for any shell; text appended to it is a second argument.
+
+    Raises:
+        TransferError: The path isn't valid.
+    """
     if not path or any(ord(character) < 32 for character in path):
         raise TransferError(f"{path!r} isn't a path of a repository")
     script = " ".join(line.strip() for line in _SCRIPT.strip().splitlines())
-    # The user's shell knows whose home it is, if neither the name nor the slash is quoted.
+    # The host's shell expands a home folder if neither the user's name nor the slash is quoted.
     home = re.match(r"~([A-Za-z0-9_][A-Za-z0-9_.-]*)?(/|$)", path)
     start = home[0] if home else "./" if path.startswith("-") else ""
     rest = path[len(home[0]) :] if home else path

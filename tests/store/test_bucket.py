@@ -97,7 +97,7 @@ def test_without_credentials() -> None:
     remote = BucketRemote("s3://models", {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     with (
         pytest.raises(TransferError, match="there are no credentials") as caught,
-        remote._told("can't be used"),
+        remote._transfer_errors("can't be used"),
     ):
         raise error
     assert "AWS_ACCESS_KEY_ID" in caught.value.hint

@@ -372,7 +372,7 @@ def test_a_host_that_sends_another_size(tmp_path: Path, size: str, known: bool) 
 
 
 @pytest.mark.parametrize("answer", ["yes", "-1 {oid}", "x {oid}", "1", "1 " + "b" * 64, ""])
-def test_a_host_that_answers_nonsense(tmp_path: Path, answer: str) -> None:
+def test_a_host_with_invalid_answers(tmp_path: Path, answer: str) -> None:
     answer = answer.format(oid=object_of(b"a").oid)
     script = f"echo 'git-theta 1'; read -r x; read -r x; echo {shlex.quote(answer)}; echo end; read -r x"
     with (

@@ -1,4 +1,4 @@
-"""Who asks: the user names and passwords that are shown to a Git LFS server."""
+"""The header `Authorization` for a Git LFS server: user names and passwords."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Lock
 from git_theta.store.credential import Credential, Credentials
 from git_theta.store.urls import user_and_password
 
-#: How many wrong passwords are tried.
+#: The most wrong passwords that are tried.
 _TRIES = 3
 
 
@@ -17,8 +17,8 @@ class Authorization:
     """The header `Authorization` for one server. Safe to use from many threads.
 
     Args:
-        url: The server's URL; a user and a password in it are used first.
-        credentials: Where others come from; `None` for nowhere.
+        url: URL of the server; a user and a password in it are used first.
+        credentials: Source of other credentials; `None` without.
     """
 
     def __init__(self, url: str, credentials: Credentials | None) -> None:
@@ -26,31 +26,35 @@ class Authorization:
         self._credentials = credentials
         user, password = user_and_password(url)
         self._current = None if password is None else Credential(user or "", password)
-        self._given = False
+        self._from_source = False
         self._approved = False
         self._failures = 0
-        self._turn = Lock()
+        self._lock = Lock()
 
     @property
     def credential(self) -> Credential | None:
-        """The one in use, if one was needed."""
+        """The credential in use; `None` as long as the server needs none."""
         return self._current
 
     def header(self) -> Mapping[str, str]:
-        """The header, or nothing as long as none was needed."""
+        """The header; empty as long as the server needs none."""
         current = self._current
         return _basic(current) if current else {}
 
     def refused(self, used: Mapping[str, str]) -> bool:
-        """Look for another credential after one, or none, was refused, and return whether there's one."""
-        # One thread asks the user; the others wait for what it gets.
-        with self._turn:
+        """Look for another credential after the server refused one; returns whether there is one.
+
+        Args:
+            used: The header that was refused; may be empty.
+        """
+        # One thread asks the user; the others wait for the answer.
+        with self._lock:
             if self.header() != used:
                 return self._current is not None
             rejected, self._current = self._current, None
             if self._credentials is None:
                 return False
-            if rejected and self._given:
+            if rejected and self._from_source:
                 self._credentials.reject(self._url, rejected)
                 self._failures += 1
             if self._failures >= _TRIES:
@@ -58,14 +62,18 @@ class Authorization:
             found = self._credentials.fill(self._url)
             if found is None or (rejected and _basic(found) == _basic(rejected)):
                 return False
-            self._current, self._given, self._approved = found, True, False
+            self._current, self._from_source, self._approved = found, True, False
             return True
 
     def accepted(self, used: Mapping[str, str]) -> None:
-        """Keep the credential that the server took."""
-        if self._approved or not self._given:
+        """Let the source keep the credential that the server accepted.
+
+        Args:
+            used: The header that was accepted.
+        """
+        if self._approved or not self._from_source:
             return
-        with self._turn:
+        with self._lock:
             if self._credentials and self._current and not self._approved and self.header() == used:
                 self._approved = True
                 self._credentials.approve(self._url, self._current)

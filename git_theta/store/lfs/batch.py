@@ -1,4 +1,4 @@
-"""The Batch API of Git LFS: one request that says, for many objects, how to transfer each."""
+"""The Batch API of Git LFS: one request for many objects, whose answer tells how to transfer each."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from git_theta.store.remote import RemoteObject, TransferError
 from git_theta.store.urls import http_url
 
-#: What requests and answers of the API are.
+#: Type of the API's requests and answers.
 MEDIA_TYPE = "application/vnd.git-lfs+json"
 
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -21,12 +21,12 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A request that does one thing with an object.
+    """An HTTP request that uploads, verifies or downloads one object.
 
     Attributes:
-        href: Its URL.
-        header: Its headers.
-        lifetime: Seconds for which it may be used, counted from the answer; `None` if that wasn't said.
+        href: URL of the request.
+        header: Headers of the request.
+        lifetime: Seconds after the answer in which the action may be used; `None` if unknown.
     """
 
     href: str
@@ -36,14 +36,15 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class BatchOffer:
-    """What the server answered for one object.
+    """The server's answer for one object.
 
     Attributes:
-        oid: Its name.
-        size: Its size in bytes, as the server has it.
-        actions: By name: `upload`, `verify`, `download`. None for an upload: the server has it.
-        authenticated: Whether the actions need no more proof of who's asking than their own headers.
-        error: The code and the message, if the server won't.
+        oid: Name of the object.
+        size: Size in bytes, as the server has it.
+        actions: Actions by name: `upload`, `verify`, `download`. Empty for an upload if the server has the
+            object.
+        authenticated: Whether the actions need no credentials besides their own headers.
+        error: Code and message if the server refuses; else `None`.
     """
 
     oid: str
@@ -59,9 +60,9 @@ def batch_request(
     """The body of a request.
 
     Args:
-        operation: What to do.
-        objects: With which objects; a size that isn't known is given as 0.
-        ref: The full name of the branch or tag that they're for.
+        operation: `upload` or `download`.
+        objects: The objects; an unknown size is sent as 0.
+        ref: Full name of the branch or tag that the objects are for, if known.
     """
     request: dict[str, Any] = {
         "operation": operation,
@@ -78,12 +79,12 @@ def batch_answer(body: bytes, url: str, now: datetime | None = None) -> list[Bat
     """Read an answer.
 
     Args:
-        body: Its bytes.
-        url: Where it came from, which relative addresses are relative to.
-        now: The server's clock when it answered.
+        body: Bytes of the answer.
+        url: URL of the request, from which relative URLs start.
+        now: Time of the answer by the server's clock.
 
     Raises:
-        TransferError: It isn't a valid answer, or asks for what isn't supported.
+        TransferError: The answer isn't valid, or needs something that isn't supported.
     """
     try:
         answer = json.loads(body)
@@ -104,7 +105,7 @@ def headers_of(entry: Mapping[str, Any]) -> dict[str, str]:
     """The headers of an action or a grant.
 
     Raises:
-        ValueError: They'd break the request that they're put in.
+        ValueError: A header would break the request.
     """
     headers = {str(name): str(value) for name, value in (entry.get("header") or {}).items()}
     for name, value in headers.items():
@@ -114,17 +115,17 @@ def headers_of(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def lifetime(entry: Mapping[str, Any], now: datetime) -> float | None:
-    """Seconds for which something may be used, by `expires_in` or `expires_at`; `None` if they don't say.
+    """Lifetime of an action or a grant in seconds, by `expires_in` or `expires_at`; `None` without.
 
     Raises:
-        ValueError: They say nothing that makes sense.
+        ValueError: The fields aren't valid.
     """
     if (seconds := float(entry.get("expires_in") or 0)) > 0:
         return seconds
     if not (moment := entry.get("expires_at")):
         return None
     until = datetime.fromisoformat(moment)
-    # Some servers send the year 1 for "never", and clocks may differ by more than the rest of a lifetime.
+    # Some servers send the year 1 for "never", and clocks may differ by more than what is left.
     left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     return left.total_seconds() if left.total_seconds() > 0 else None
 

@@ -1,4 +1,4 @@
-"""Where the Git LFS server of a remote is, found as git-lfs finds it."""
+"""The address of a remote's Git LFS server, found as git-lfs finds it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from git_theta.store.urls import url_scheme
 
 Operation = Literal["upload", "download"]
 
-#: What a repository's own `.lfsconfig` may set: anyone who can push to the repository writes that file.
+#: Settings that a repository's own `.lfsconfig` may have: anyone who can push can write that file.
 _SAFE = re.compile(r"lfs\.(url|pushurl|gitprotocol)|remote\..+\.lfsurl")
 
 
@@ -23,8 +23,8 @@ class Endpoint:
     """A Git LFS server.
 
     Attributes:
-        url: Where its API is, without a slash at the end; it may contain a user and a password.
-        ssh: Where to ask for access; it may answer with another URL.
+        url: URL of the API, without a slash at the end; it may contain a user and a password.
+        ssh: Repository whose host gives access by SSH, maybe with another URL; `None` without SSH.
     """
 
     url: str
@@ -34,26 +34,26 @@ class Endpoint:
 def find_endpoint(
     settings: Mapping[str, str], lfsconfig: Mapping[str, str], remote: str, operation: Operation
 ) -> Endpoint | None:
-    """The server for a remote, or `None` if it has none: a folder, or a scheme that LFS doesn't know.
+    """The server of a remote; `None` for a folder, and for a scheme that LFS doesn't know.
 
     Args:
         settings: Git's settings, with lower-case keys.
-        lfsconfig: Settings in the repository's `.lfsconfig`; only those that are safe are used.
-        remote: The name of a remote, or its URL.
-        operation: What to do there.
+        lfsconfig: Settings in the repository's `.lfsconfig`, of which only safe ones are used.
+        remote: Name of a remote, or its URL.
+        operation: `upload` or `download`.
     """
     if named := named_endpoint(settings, lfsconfig, remote, operation):
         return named
     merged = _merged(settings, lfsconfig)
     clone = git_url(settings, remote, operation)
     found = _as_server(clone, merged.get("lfs.gitprotocol", "https"))
-    return Endpoint(_beside_repository(found.url), found.ssh) if found else None
+    return Endpoint(_with_api_path(found.url), found.ssh) if found else None
 
 
 def named_endpoint(
     settings: Mapping[str, str], lfsconfig: Mapping[str, str], remote: str, operation: Operation
 ) -> Endpoint | None:
-    """The server that settings name for a remote, or `None` if they name none; see `find_endpoint`."""
+    """The server that settings name for a remote; `None` without. See `find_endpoint` for the arguments."""
     merged = _merged(settings, lfsconfig)
     upload = operation == "upload"
     keys = ["lfs.pushurl", "lfs.url", f"remote.{remote}.lfspushurl", f"remote.{remote}.lfsurl"]
@@ -66,12 +66,12 @@ def named_endpoint(
 
 
 def git_url(settings: Mapping[str, str], remote: str, operation: Operation) -> str:
-    """The URL that git itself pushes to first or fetches from, rewritten as settings say.
+    """The URL that Git itself pushes to first or fetches from, rewritten by `url.<base>.insteadOf`.
 
     Args:
         settings: Git's settings, with lower-case keys.
-        remote: The name of a remote, or its URL.
-        operation: What to do there.
+        remote: Name of a remote, or its URL.
+        operation: `upload` or `download`.
     """
     upload = operation == "upload"
     if upload and (pushurls := all_values(settings, f"remote.{remote}.pushurl")):
@@ -82,7 +82,7 @@ def git_url(settings: Mapping[str, str], remote: str, operation: Operation) -> s
 
 
 def rewritten(url: str, settings: Mapping[str, str], push: bool) -> str:
-    """A URL after `url.<base>.insteadOf`, and `pushInsteadOf` when pushing: the longest match wins."""
+    """A URL rewritten by `url.<base>.insteadOf`, and `pushInsteadOf` for a push: the longest match wins."""
     for name in (".pushinsteadof", ".insteadof") if push else (".insteadof",):
         matches = [
             (value, key[len("url.") : -len(name)])
@@ -129,5 +129,5 @@ def _from_scp(url: str) -> Endpoint | None:
     return Endpoint(f"https://{host}/{address.path.strip('/')}", address)
 
 
-def _beside_repository(url: str) -> str:
+def _with_api_path(url: str) -> str:
     return f"{url}/info/lfs" if url.endswith(".git") else f"{url}.git/info/lfs"

@@ -1,4 +1,4 @@
-"""What an HTTP status means for a transfer, and what its user can do about it."""
+"""Errors of a Git LFS server: the meaning of an HTTP status for a transfer, with a hint for the user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 from git_theta.store.remote import TransferError
 
-#: Characters of a server's own message that are shown.
+#: The most characters of a server's own message that are shown.
 _LONGEST = 300
 
 _MEANINGS = {
@@ -36,7 +36,7 @@ _MEANINGS = {
     509: ("has used up its bandwidth", "wait for the quota's renewal, or use another remote"),
 }
 
-_AGAIN = frozenset((408, 425, 429, 500, 502, 503, 504))
+_RETRY = frozenset((408, 425, 429, 500, 502, 503, 504))
 
 
 def status_error(
@@ -47,15 +47,15 @@ def status_error(
     subject: str = "",
     proved: bool = False,
 ) -> TransferError:
-    """The error for an answer that isn't a success.
+    """The error for a response whose status isn't one of success.
 
     Args:
-        status: Its status.
-        place: The URL as shown to users.
-        headers: Its headers, found whatever their case.
-        body: The beginning of what it says.
-        subject: What was wanted, as "object abc".
-        proved: Whether a user name and a password were given.
+        status: Status of the response.
+        place: URL of the server as shown to users.
+        headers: Headers of the response, whose names are found in any case.
+        body: The beginning of the response's body.
+        subject: The thing that the request was about, as "object abc".
+        proved: Whether the request had a user name and a password.
     """
     meaning, hint = _MEANINGS.get(status, ("has a failure of its own" if status >= 500 else "refuses", ""))
     if status == 401 and proved:
@@ -64,29 +64,30 @@ def status_error(
     return TransferError(
         f"{subject}{': ' if subject else ''}{place} {meaning} (HTTP {status}){f': {said}' if said else ''}",
         hint or ("try again later" if status >= 500 else ""),
-        retry=status in _AGAIN,
+        retry=status in _RETRY,
         after=retry_after(headers.get("Retry-After"), time.time()),
     )
 
 
 def object_error(code: int, said: str, place: str, oid: str) -> TransferError:
-    """The error for an object that an answer of the Batch API has an error for."""
+    """The error for an object whose answer of the Batch API is an error."""
     return status_error(code, place, {}, json.dumps({"message": said}).encode(), f"object {oid}")
 
 
 def means_no_objects(status: int, body: bytes) -> bool:
-    """Whether an answer to a whole request says that none of its objects is there, as giftless does.
+    """Whether a response to a request of the Batch API means that the server has none of its objects.
 
-    Others answer for each object, and 404 means that there's no such repository.
+    giftless answers so. Other servers answer for each object, and their 404 means that there's no such
+    repository.
     """
     return status == 404 and "object" in server_message(body).lower()
 
 
 def retry_after(value: str | None, now: float) -> float | None:
-    """Seconds to wait, from a header `Retry-After` that has seconds or a date; `None` if it says nothing.
+    """Seconds to wait by a header `Retry-After`, which has seconds or a date; `None` if it isn't valid.
 
     Args:
-        value: The header.
+        value: The header; `None` without.
         now: The time, in seconds since 1970.
     """
     if not value:
@@ -100,7 +101,7 @@ def retry_after(value: str | None, now: float) -> float | None:
 
 
 def server_message(body: bytes) -> str:
-    """What a server says in the JSON of an error, made safe to show; empty if it says nothing."""
+    """The message in the JSON of a server's error, made safe to show; empty without."""
     try:
         said = json.loads(body).get("message", "")
     except (ValueError, AttributeError, RecursionError):

@@ -1,4 +1,4 @@
-"""Git's settings `http.*`, which may differ from URL to URL."""
+"""Git's settings `http.*` and variables of the environment, for a URL: TLS, proxy and headers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from git_theta.store.urls import server_of
 
 _FALSE = ("false", "no", "off", "0", "")
 
-#: How well a setting fits a URL: see `_match`.
+#: How specific a setting is for a URL: length of the host, length of the path, whether the user fits.
 _Rank = tuple[int, int, int]
 
-#: The rank of settings that aren't for certain URLs.
+#: Rank of settings for every URL.
 _ANYWHERE: _Rank = (-1, -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """How a connection is made.
+    """Settings of a connection.
 
     Attributes:
         verify: Whether the server's certificate is checked.
-        authorities: A file of certificates to trust instead of the system's; may be empty.
-        proxy: The proxy's URL; empty for none.
+        authorities: Path of a file with certificates to trust instead of the system's; may be empty.
+        proxy: URL of the proxy; empty without.
     """
 
     verify: bool
@@ -47,7 +47,7 @@ class HttpSettings:
     environment: Mapping[str, str]
 
     def tls(self, url: str) -> Tls:
-        """How to connect to a URL."""
+        """Settings of connections to a URL."""
         verify = self._value("sslverify", url)
         environment = self.environment
         return Tls(
@@ -58,20 +58,20 @@ class HttpSettings:
         )
 
     def headers(self, url: str, own: bool) -> dict[str, str]:
-        """Headers to add to requests of a URL: all that fit.
+        """Headers from settings that fit a URL.
 
-        Of several values of one header, those of the most specific setting count, with commas between. An
-        empty setting drops those before it.
+        Of several values of one header, those of the most specific setting count, joined by commas. An empty
+        setting drops those before it.
 
         Args:
             url: The URL.
-            own: Whether it belongs to the server itself. To others, only headers that are set for their
-                URLs are sent, because a header may be a password.
+            own: Whether the URL belongs to the Git LFS server itself. Other servers get only headers that are
+                set for their URLs, because a header may be a password.
         """
         best, found = _ANYWHERE, dict[str, tuple[_Rank, str, list[str]]]()
         for rank, value in self._matching("extraheader", url, everywhere=own):
             if rank < best:
-                # Git ignores what fits worse than a setting that it has read.
+                # Git ignores a setting that fits worse than one before it.
                 continue
             best = rank
             name, colon, content = (part.strip() for part in value.partition(":"))
@@ -92,12 +92,12 @@ class HttpSettings:
         return found
 
     def _matching(self, name: str, url: str, everywhere: bool = True) -> Iterator[tuple[_Rank, str]]:
-        """The values for a URL with how well they fit, in Git's order.
+        """Values of a setting for a URL with their ranks, in Git's order.
 
         Args:
             name: The last part of the setting's name.
             url: The URL.
-            everywhere: Whether those that are for every URL count.
+            everywhere: Whether settings for every URL count.
         """
         for key, value in all_pairs(self.settings):
             if key == f"http.{name}" and everywhere:
@@ -111,18 +111,19 @@ class HttpSettings:
         parts = urlsplit(url)
         proxy = self._value("proxy", url)
         if proxy is None:
-            # HTTP_PROXY in capitals may come from a request's header `Proxy`; curl doesn't read it, either.
+            # HTTP_PROXY in capitals may come from the header `Proxy` of a request to a CGI script, so curl
+            # doesn't read it either.
             names = [
                 f"{parts.scheme}_proxy",
                 "HTTPS_PROXY" * (parts.scheme == "https"),
                 "all_proxy",
                 "ALL_PROXY",
             ]
-            proxy = "" if self._direct(parts.hostname or "") else self._variable(*names)
+            proxy = "" if self._is_direct(parts.hostname or "") else self._variable(*names)
         return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
-    def _direct(self, host: str) -> bool:
-        """Whether `no_proxy` names the host or a domain that it's in."""
+    def _is_direct(self, host: str) -> bool:
+        """Whether `no_proxy` names a host or a domain of the host."""
         names = [
             name.strip().lstrip(".").lower() for name in self._variable("no_proxy", "NO_PROXY").split(",")
         ]
@@ -133,7 +134,7 @@ class HttpSettings:
 
 
 def _match(pattern: str, url: str) -> _Rank | None:
-    """How well a URL in a setting's name fits, as git ranks it: host, then path, then user."""
+    """Rank of a URL in a setting's name, as Git ranks it; `None` if the URL doesn't fit."""
     try:
         wanted, given = urlsplit(pattern), urlsplit(url)
         (scheme, host, port), (given_scheme, given_host, given_port) = server_of(wanted), server_of(given)
@@ -141,7 +142,7 @@ def _match(pattern: str, url: str) -> _Rank | None:
         return None
     if not host or (scheme, port) != (given_scheme, given_port):
         return None
-    # A star stands for one part of the host's name.
+    # A star matches one label of the host name.
     labels, given_labels = host.split("."), given_host.split(".")
     if len(labels) != len(given_labels):
         return None

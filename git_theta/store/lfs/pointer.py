@@ -1,4 +1,4 @@
-"""Git LFS pointers: the small text that git-lfs stores in place of a file."""
+"""Git LFS pointers: the small texts that git-lfs stores in place of files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import FormatError
 
-#: A pointer is shorter than this, says its specification.
+#: By the specification, a pointer is shorter than this.
 MAX_POINTER_BYTES = 1024
 
 _VERSION = re.compile(rb"version (?:https://git-lfs\.github\.com/spec/v1|https?://[\w.-]+/spec/(?:v1|2|v2))")
@@ -17,11 +17,11 @@ _OID = re.compile(rb"sha256:([0-9a-f]{64})")
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """What a pointer points to.
+    """The file that a pointer stands for.
 
     Attributes:
         oid: SHA-256 of the file.
-        size: Its bytes.
+        size: Size of the file in bytes.
     """
 
     oid: str
@@ -29,10 +29,10 @@ class Pointer:
 
 
 def parse_pointer(data: bytes) -> Pointer | None:
-    """The pointer that a blob is; `None` if it's something else.
+    """The pointer in a blob; `None` if the blob is something else.
 
     Raises:
-        FormatError: It needs a pointer extension, which is a program that we don't have.
+        FormatError: The pointer has extensions, which are programs of their own.
     """
     if len(data) >= MAX_POINTER_BYTES or not data.startswith(b"version "):
         return None
@@ -45,5 +45,5 @@ def parse_pointer(data: bytes) -> Pointer | None:
     if oid is None or not size.isdigit():
         return None
     if any(map(_EXTENSION.match, pairs)):
-        raise FormatError("an LFS pointer with extensions: what it stands for takes another program to make")
+        raise FormatError("an LFS pointer with extensions: only other programs can make its file")
     return Pointer(oid[1].decode(), int(size))

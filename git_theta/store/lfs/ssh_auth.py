@@ -1,4 +1,4 @@
-"""Access to a Git LFS server by way of SSH: `git-lfs-authenticate` on the host of the repository."""
+"""Access to a Git LFS server by SSH: the command `git-lfs-authenticate` on the repository's host."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from git_theta.store.remote import TransferError
 from git_theta.store.ssh_address import SshAddress
 from git_theta.store.urls import http_url
 
-#: How a shell, git-shell, and servers made for Git say that they don't know a command.
+#: Messages of a shell, git-shell, and servers made for Git about an unknown command.
 _UNKNOWN = re.compile(r"not found|(unrecognized|unknown|invalid|bad|disallowed) command", re.IGNORECASE)
 
-#: How a shell exits then.
+#: Exit code of a shell for an unknown command.
 _NOT_FOUND = 127
 
-#: How ssh exits when it can't connect, and what it says of itself then.
+#: Exit code of ssh when it can't connect, and the beginning of its own messages.
 _FAILED, _SSH = 255, "ssh: "
 
-#: Seconds before its end at which a grant isn't used any more.
+#: A grant isn't used any more so many seconds before its end.
 _SLACK = 5.0
 
 
@@ -37,12 +37,12 @@ class NoLfsError(TransferError):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What the host answered.
+    """Access that a host gave.
 
     Attributes:
-        href: The URL of the API; empty for the usual one.
-        header: Headers that prove who's asking.
-        lifetime: Seconds for which they do; `None` if that wasn't said.
+        href: URL of the API; empty for the usual one.
+        header: Headers that prove the user's identity.
+        lifetime: Seconds in which the headers may be used; `None` if unknown.
     """
 
     href: str
@@ -51,7 +51,7 @@ class Grant:
 
 
 class SshAuthenticator:
-    """Asks the host, and remembers the answer until it expires. Safe to use from many threads.
+    """Asks a host for access, and keeps each grant until it expires. Safe to use from many threads.
 
     Args:
         address: The repository.
@@ -71,17 +71,17 @@ class SshAuthenticator:
         self._settings = settings
         self._environment = environment
         self._clock = clock
-        self._turn = Lock()
+        self._lock = Lock()
         self._grants: dict[Operation, tuple[Grant, float]] = {}
 
     def grant(self, operation: Operation) -> Grant:
-        """Access for an operation.
+        """The grant for an operation.
 
         Raises:
             NoLfsError: The host has no Git LFS.
-            TransferError: The host can't be reached or refuses.
+            TransferError: The host can't be reached, or refuses.
         """
-        with self._turn:
+        with self._lock:
             known = self._grants.get(operation)
             if known and self._clock() < known[1]:
                 return known[0]
@@ -92,8 +92,8 @@ class SshAuthenticator:
             return grant
 
     def refused(self, grant: Grant) -> bool:
-        """Forget a grant that the server refused, and return whether it was known."""
-        with self._turn:
+        """Forget a grant that the server refused; returns whether it was in use."""
+        with self._lock:
             found = [operation for operation, (known, _) in self._grants.items() if known is grant]
             for operation in found:
                 del self._grants[operation]
@@ -127,34 +127,32 @@ class SshAuthenticator:
 
 
 def parse_grant(answer: bytes, host: str, now: datetime | None = None) -> Grant:
-    """Read what `git-lfs-authenticate` printed.
+    """Read the output of `git-lfs-authenticate`.
 
     Args:
-        answer: Its bytes.
-        host: The host, for messages.
-        now: The time, in place of the clock's.
+        answer: The output.
+        host: Host name, for messages.
+        now: The time; `None` for the clock's.
 
     Raises:
-        TransferError: It isn't valid.
+        TransferError: The output isn't valid.
     """
     try:
         entry = json.loads(answer)
         href = http_url(entry["href"]) if entry.get("href") else ""
         header, seconds = headers_of(entry), lifetime(entry, now or datetime.now(UTC))
     except (ValueError, AttributeError, TypeError, OverflowError, RecursionError) as error:
-        raise TransferError(
-            f"{host} answered git-lfs-authenticate with something else than it should"
-        ) from error
+        raise TransferError(f"{host} gave an invalid answer to git-lfs-authenticate") from error
     return Grant(href.rstrip("/"), header, seconds)
 
 
 def authenticate_command(
     address: SshAddress, operation: Operation, settings: Mapping[str, str], environment: Mapping[str, str]
 ) -> list[str]:
-    """The command that asks for access, with the program that git would use for SSH.
+    """The command that asks for access, with the program that Git would use for SSH.
 
     Raises:
-        TransferError: The address would be read as an option.
+        TransferError: The host could be taken for an option.
     """
     if address.host.startswith("-") or address.host.partition("@")[2].startswith("-"):
         raise TransferError(f"the host name {address.host!r} isn't allowed")

@@ -57,8 +57,8 @@ def test_a_grant() -> None:
 @pytest.mark.parametrize(
     "answer", [b"", b"[]", b"Welcome!", b'{"expires_at": "soon"}', b'{"href": "file:///"}']
 )
-def test_an_answer_that_is_none(answer: bytes) -> None:
-    with pytest.raises(TransferError, match="host answered"):
+def test_invalid_answers(answer: bytes) -> None:
+    with pytest.raises(TransferError, match="host gave an invalid answer"):
         parse_grant(answer, "host")
 
 
