@@ -12,6 +12,8 @@ import pytest
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import FIRST, NAME, SECOND, Json
+from tests.helpers.small_models import NAME as MODEL
+from tests.helpers.small_models import A, B, model
 
 
 def fsck(repo: Repo, *args: str) -> CompletedProcess[str]:
@@ -251,3 +253,34 @@ def test_what_a_remote_has(history: Repo, server: Path, report: Json) -> None:
     assert "isn't at origin, nor here" in fsck(history, "--remote", "origin").stderr
     assert fsck(history, "--remote", "elsewhere").returncode == 2
     assert history.read(NAME) == SECOND
+
+
+def test_counts_agree_with_du(repo: Repo) -> None:
+    repo.write(MODEL, A)
+    repo.commit("first")
+    repo.write(MODEL, B)
+    repo.commit("second")
+    repo.write("other.safetensors", model(5))
+    repo.git("add", "-A")
+    report = json.loads(repo.theta("fsck", "--json"))
+    assert report["versions"] == 3
+    assert report["objects"] == len(repo.objects)
+    assert report["problems"] == []
+    found = json.loads(repo.theta("du", "--json"))
+    assert [(r["subject"], r["versions"], r["size"]) for r in found["revisions"]] == [
+        ("first", 1, len(A)),
+        ("second", 1, len(B)),
+        ("(index)", 1, len(A)),
+    ]
+    assert found["stored"] == found["store"] == sum(path.stat().st_size for path in repo.objects)
+    assert {row["name"]: row["versions"] for row in found["files"]} == {MODEL: 2, "other.safetensors": 1}
+    assert "second" in repo.theta("du")
+    assert json.loads(repo.theta("du", "HEAD~1", "--json"))["size"] == len(A)
+
+
+def test_unnamed_objects_are_counted(repo: Repo) -> None:
+    repo.write(MODEL, A)
+    repo.git("add", "-A")
+    repo.write(MODEL, model(8, 4))
+    repo.git("add", "-A")
+    assert "named by no version" in repo.theta("fsck")

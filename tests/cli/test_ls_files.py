@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import json
+
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import FIRST, NAME, SECOND, Json
+from tests.helpers.small_models import A
 
 
 def test_the_index_and_a_revision(history: Repo, report: Json) -> None:
@@ -54,3 +57,19 @@ def test_a_damaged_manifest_is_named(history: Repo) -> None:
     assert done.returncode == 1
     assert "broken.safetensors" in done.stderr
     assert NAME in done.stdout
+
+
+def test_index_and_revision(repo: Repo) -> None:
+    repo.write("sub dir/a.safetensors", A)
+    repo.commit()
+    (row,) = json.loads(repo.theta("ls-files", "--json"))
+    assert row == {
+        "path": "sub dir/a.safetensors",
+        "format": "safetensors",
+        "parameters": 3,
+        "size": len(A),
+        "stored": sum(path.stat().st_size for path in repo.objects),
+    }
+    assert json.loads(repo.theta("ls-files", "HEAD", "--json")) == [row]
+    assert "sub dir/a.safetensors" in repo.theta("ls-files")
+    assert "isn't a revision" in repo.theta("ls-files", "nonesuch", ok=False)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from typing import Any
 
@@ -12,6 +13,7 @@ from git_theta.report.text import human_size
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import FIRST, NAME, SECOND, WEIGHTS, Json
+from tests.helpers.small_models import A
 from tests.helpers.weights import trained, tuned
 
 
@@ -78,7 +80,7 @@ def test_a_linked_work_tree_and_a_bare_repository(history: Repo, report: Json) -
     assert len(found["parameters"]) == len(WEIGHTS)
 
 
-def test_updates_are_chain_text_from_what_they_stand_on(repo: Repo, report: Json) -> None:
+def test_chains_of_updates(repo: Repo, report: Json) -> None:
     spec = TensorSpec("F32", (200, 300))
     value = trained(spec)
     for data in (value, tuned(value, spec)):
@@ -162,3 +164,31 @@ def test_ten_thousand_parameters_keep_their_columns(repo: Repo) -> None:
     rows = repo.theta("show", "m.safetensors").splitlines()[1:10_001]
     assert {len(row.split()) for row in rows} == {11}
     assert len({row.index(" I32 ") for row in rows}) == 1
+
+
+def test_ways_to_name_a_version(repo: Repo) -> None:
+    repo.write("d/a.safetensors", safetensors_bytes({"x/y": np.zeros((2, 3), "f4"), "n": np.array(7)}))
+    repo.commit()
+    repo.write("d/a.safetensors", A)
+    repo.git("add", "-A")
+    shown = json.loads(repo.theta("show", "HEAD:d/a.safetensors", "--json"))
+    assert [(p["name"], p["dtype"], p["shape"], p["update"]) for p in shown["parameters"]] == [
+        ("n", "I64", [], "dense"),
+        ("x/y", "F32", [2, 3], "dense"),
+    ]
+    below = Repo(repo.path / "d")
+    for name in ("a.safetensors", ":./a.safetensors", ":d/a.safetensors", "./a.safetensors"):
+        assert len(json.loads(below.theta("show", name, "--json"))["parameters"]) == 3
+    assert len(json.loads(below.theta("show", "HEAD:./a.safetensors", "--json"))["parameters"]) == 2
+    text = below.theta("show", "a.safetensors", "--sort", "size")
+    assert "64x64" in text
+    assert "3 parameters, safetensors" in text
+
+
+def test_errors_explain_what_is_in_git(repo: Repo) -> None:
+    repo.write("new.safetensors", A)
+    assert "git add" in repo.theta("show", "new.safetensors", ok=False)
+    assert "there's no" in repo.theta("show", "nothing.safetensors", ok=False)
+    repo.write("plain.txt", b"text")
+    repo.commit()
+    assert "as a whole file" in repo.theta("show", "plain.txt", ok=False)

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
+import numpy as np
 import pytest
 
+from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import FIRST, NAME, SECOND, THIRD, Json
+from tests.helpers.small_models import NAME as MODEL
+from tests.helpers.small_models import A
 
 
 def only(found: list[dict[str, Any]]) -> dict[str, Any]:
@@ -169,3 +174,32 @@ def test_a_pointer_of_git_lfs(history: Repo, report: Json) -> None:
     assert "pointer.safetensors" not in history.git("status", "--porcelain").replace("A  pointer", "")
     assert report(history, "status")[1]["work"] == "stand_in"
     assert "git theta migrate import" in history.theta("status")
+
+
+def test_staged_modified_and_deleted(repo: Repo) -> None:
+    repo.write(MODEL, A)
+    repo.git("add", "-A")
+    assert "new, 3 parameters" in repo.theta("status")
+    repo.commit()
+    assert repo.theta("status") == f"{MODEL}: unmodified\n"
+    before = repo.objects
+    arrays = {f"layer.{i}.weight": np.zeros((64, 64), "f4") for i in range(4)}
+    repo.write(MODEL, safetensors_bytes(arrays))
+    (state,) = json.loads(repo.theta("status", "--json"))
+    assert state["work"] == "modified"
+    assert state["staged"] is None
+    assert state["changes"]["added"] == ["layer.3.weight"]
+    assert len(state["changes"]["changed"]) == 3
+    assert repo.objects == before
+    (repo.path / MODEL).unlink()
+    assert "deleted" in repo.theta("status")
+
+
+def test_status_of_a_file_that_is_only_a_manifest(repo: Repo) -> None:
+    repo.write(MODEL, A)
+    repo.commit()
+    repo.write(MODEL, repo.git("cat-file", "-p", f":{MODEL}").encode())
+    assert "git theta checkout" in repo.theta("status")
+    assert "1 file written" in repo.theta("checkout", MODEL)
+    assert repo.read(MODEL) == A
+    assert repo.status() == ""

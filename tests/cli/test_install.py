@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.helpers.repo import Repo
+from tests.helpers.small_models import NAME, A
+
+
+def test_one_line_says_what_was_set_up(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.git("init", "-q")
+    lines = repo.theta("install", "--local").splitlines()
+    assert lines == [
+        "git-theta is set up for this repository: 12 settings, and 4 hooks in this repository.",
+        "Next: git theta track '*.safetensors'",
+    ]
+    assert repo.theta("install", "--local").splitlines() == lines
+    assert repo.theta("install", "--local", "--no-hooks").startswith(
+        "git-theta is set up for this repository: 10 settings.\n"
+    )
+
+
+def test_install_and_uninstall(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.git("init", "-q")
+    hook = tmp_path / ".git" / "hooks" / "post-merge"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho mine\n")
+    hook.chmod(0o755)
+    assert "it runs the hook that was there" in repo.theta("install", "--local")
+    repo.theta("install", "--local")
+    settings = repo.git("config", "--local", "--list")
+    assert settings.count("filter.theta.process=") == 1
+    assert "filter.theta.required=true" in settings
+    repo.theta("uninstall", "--local")
+    assert "filter.theta" not in repo.git("config", "--local", "--list")
+    assert hook.read_text() == "#!/bin/sh\necho mine\n"
+
+
+def test_hooks_in_another_folder_are_explained(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.git("init", "-q")
+    repo.git("config", "core.hooksPath", ".husky")
+    repo.git("config", "hook.theta.enabled", "false")
+    assert "run: git theta install --hooks" in repo.theta("install", "--local")
+    assert not (tmp_path / ".husky").exists()
+    repo.git("config", "core.hooksPath", str(tmp_path.parent / "team"))
+    assert 'git theta hook pre-push "$@"' in repo.theta("install", "--local", "--hooks")
+    assert not (tmp_path.parent / "team").exists()
+
+
+def test_hooks_need_a_repository(tmp_path: Path) -> None:
+    assert "needs a repository" in Repo(tmp_path).theta("install", "--hooks", ok=False)
+
+
+def test_no_hooks_means_none_in_settings_either(tmp_path: Path) -> None:
+    repo = Repo(tmp_path)
+    repo.git("init", "-q")
+    repo.theta("install", "--local", "--no-hooks")
+    assert "hook.theta" not in repo.git("config", "--local", "--list")
+    repo.theta("install", "--local")
+    assert repo.git("config", "--local", "hook.theta.event") == "pre-push\n"
+    repo.theta("uninstall", "--local")
+    assert "hook.theta" not in repo.git("config", "--local", "--list")
+
+
+def test_the_filter_installs_hooks_in_a_clone(repo: Repo, tmp_path: Path) -> None:
+    repo.write(NAME, A)
+    repo.commit()
+    repo.git("clone", "-q", str(repo.path), str(tmp_path / "clone"))
+    assert (tmp_path / "clone" / ".git" / "hooks" / "post-checkout").exists()
+    repo.git("-c", "theta.hooks=false", "clone", "-q", str(repo.path), str(tmp_path / "without"))
+    assert not (tmp_path / "without" / ".git" / "hooks" / "post-checkout").exists()
