@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "git_theta"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "git_theta"
 
 #: Layers from the bottom. A module imports from its own entry or from layers before it.
 LAYERS = [
@@ -49,6 +50,31 @@ WINGS = [
 
 #: Modules that still import each other. Take out what no longer does; add nothing.
 CIRCLES = []
+
+
+#: Public classes of one name in two modules. Take out what no longer is; add nothing.
+AMBIGUOUS = ["Base", "Candidate", "FileChange"]
+
+#: Test modules that mirror no module of the package, and what they test.
+UNMIRRORED = {
+    "architecture": "the package",
+    "docs": "pages and the manual",
+    "examples": "the example package of plugins",
+    "golden": "files of earlier versions",
+    "laws": "laws of clean and smudge",
+    "cli.commands": "the table of commands",
+    "cli.completion": "completions of the shell",
+    "codecs.codecs": "every codec",
+    "formats.pytorch.compose_torch": "agreement with torch",
+    "formats.pytorch.torch_files": "agreement with torch",
+    "report.html.browser": "the page in a browser",
+    "sideload.peft_library": "agreement with peft",
+    "store.lfs.giftless": "agreement with a server",
+    "strategies.contract": "every strategy",
+    "strategies.mergekit": "agreement with mergekit",
+    "strategies.robust": "extreme values in every strategy",
+    "strategies.spherical": "slerp and the spherical means",
+}
 
 
 def name_of(path: Path) -> str:
@@ -116,6 +142,35 @@ def _reached(module: str) -> frozenset[str]:
             seen.add(other)
             todo += imports(other)
     return frozenset(seen)
+
+
+def test_public_classes_have_a_name_of_their_own() -> None:
+    """A search for the name of a class finds one meaning."""
+    modules: dict[str, list[str]] = {}
+    for module, path in MODULES.items():
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                modules.setdefault(node.name, []).append(module)
+    assert sorted(name for name, places in modules.items() if len(places) > 1) == AMBIGUOUS
+
+
+def test_test_modules_mirror_the_package() -> None:
+    """`tests/git/remote/test_push.py` tests `git_theta/git/remote/push.py`."""
+    tests = {
+        ".".join((*path.relative_to(TESTS).parts[:-1], path.stem.removeprefix("test_")))
+        for path in TESTS.rglob("test_*.py")
+        if path.relative_to(TESTS).parts[0] not in ("benchmarks", "corpus", "e2e")
+    }
+    assert tests - MODULES.keys() - UNMIRRORED.keys() == set()
+    assert UNMIRRORED.keys() - tests == set()
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("*.py")), ids=lambda path: str(path.relative_to(TESTS)))
+def test_tests_share_helpers_alone(path: Path) -> None:
+    """A test module can be moved or rewritten without a look at others."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "tests":
+            assert str(node.module).startswith("tests.helpers"), node.module
 
 
 @pytest.mark.parametrize("module", MODULES)
