@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from git_theta.model.manifest import is_manifest
+from git_theta.model.manifest_text import is_manifest
 from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, A
 
