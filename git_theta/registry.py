@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -57,7 +57,7 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class PluginOffer:
     """A plugin that a package offers, used or not.
 
     Attributes:
@@ -157,15 +157,15 @@ class Registry(Generic[T]):
             return Health("broken", error.reason or error.message)
         return Health()
 
-    def offers(self) -> Iterator[Offer]:
+    def offers(self) -> Iterator[PluginOffer]:
         """Every plugin that git-theta and installed packages offer, also those that can't be used."""
         for name in self._builtins:
-            yield Offer(self.kind, name, BUILTIN, self.health(name))
+            yield PluginOffer(self.kind, name, BUILTIN, self.health(name))
         for name, points in self._external.items():
             shadowed = name in self._builtins
             health = Health("shadowed", f"git-theta has a built-in {name}") if shadowed else self.health(name)
             for point in points:
-                yield Offer(self.kind, name, _origin(point), health)
+                yield PluginOffer(self.kind, name, _origin(point), health)
 
     @contextmanager
     def guard(self, name: str, *passing: type[Exception]) -> Iterator[None]:
@@ -226,11 +226,13 @@ class Registry(Generic[T]):
     def _made(self, name: str, origin: Origin, load: Callable[[], Callable[[], object]]) -> T:
         """Load a plugin and check its attributes; whatever a stranger's code raises becomes a PluginError."""
         try:
-            plugin = load()()
+            # Git and scripts read this process's stdout.
+            with redirect_stdout(sys.stderr):
+                plugin = load()()
+                lacking = [member for member in self._members if not hasattr(plugin, member)]
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             raise self._unusable(name, origin, "can't be used", reason) from error
-        lacking = [member for member in self._members if not hasattr(plugin, member)]
         if lacking:
             raise self._unusable(name, origin, "can't be used", f"it has no {', '.join(lacking)}")
         own_name = getattr(plugin, "name", name) if "name" in self._members else name

@@ -12,7 +12,7 @@ import pytest
 
 from git_theta import __version__, formats, strategies, updates
 from git_theta.errors import FormatError, PluginError, UsageError
-from git_theta.registry import Offer, Origin, Registry, protocol_members
+from git_theta.registry import Origin, PluginOffer, Registry, protocol_members
 from tests.helpers import plugins
 
 GROUP = "git_theta.tests"
@@ -67,7 +67,7 @@ def registry(builtins: Mapping[str, str] | None = None) -> Registry[Tool]:
     return Registry("tool", GROUP, Tool, chosen)
 
 
-def offer(tools: Registry[Tool], name: str) -> list[Offer]:
+def offer(tools: Registry[Tool], name: str) -> list[PluginOffer]:
     return [each for each in tools.offers() if each.name == name]
 
 
@@ -171,6 +171,14 @@ def test_a_broken_plugin_is_an_error_only_where_it_is_needed(
     (found,) = offer(tools, "drill")
     assert str(found.health).startswith(f"broken: {reason}")
     assert tools.get("saw").use() == "built in"
+
+
+def test_what_a_plugin_prints_while_it_loads_goes_to_stderr(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("power-tools", "print('welcome')" + TOOL.format(name="drill", origin="power-tools"))
+    registry().get("drill")
+    assert capsys.readouterr() == ("", "welcome\n")
 
 
 def test_what_a_plugin_raises_in_use_names_the_plugin(install: Install) -> None:

@@ -9,7 +9,7 @@ import click
 
 from git_theta import formats, strategies, updates
 from git_theta.cli.render import print_json, print_table
-from git_theta.registry import Offer, Registry
+from git_theta.registry import PluginOffer, Registry
 from git_theta.report.text import printable
 from git_theta.store import remote_factory
 
@@ -59,7 +59,7 @@ def _registries() -> Iterator[Registry[Any]]:
     yield remote_factory.registry()
 
 
-def _offers() -> Iterator[Offer]:
+def _offers() -> Iterator[PluginOffer]:
     for registry in _registries():
         yield from registry.offers()
 
@@ -68,7 +68,7 @@ def _shown(text: object) -> str:
     return printable(str(text)).replace("%25", "%")
 
 
-def _as_json(offer: Offer) -> dict[str, Any]:
+def _as_json(offer: PluginOffer) -> dict[str, Any]:
     return {
         "kind": offer.kind,
         "name": offer.name,

@@ -46,7 +46,7 @@ def raise_at_import(folder: Path) -> None:
 
 
 def lack_everything(folder: Path) -> None:
-    for path, name in (("toy", "Toy"), ("scaled", "Scaled"), ("median", "Median")):
+    for path, name in (("toy", "Toy"), ("scaled", "Scaled"), ("median", "Median"), ("flat", "Flat")):
         (folder / "git_theta_example" / f"{path}.py").write_text(f"class {name}: ...\n")
 
 
@@ -54,7 +54,8 @@ def raise_at_use(folder: Path) -> None:
     for path, name, attributes in (
         ("toy", "Toy", "matches = locate = scalars = fail"),
         ("scaled", "Scaled", "estimate = encode = decode = fail"),
-        ("median", "Median", "options = Options; needs_base = False; most = None; merge = fail"),
+        ("median", "Median", "options = Options; needs_base = False; max_models = None; merge = fail"),
+        ("flat", "Flat", "open = fail"),
     ):
         (folder / "git_theta_example" / f"{path}.py").write_text(
             "import dataclasses\n"
@@ -110,6 +111,27 @@ def test_plugins_in_use(used: Repo) -> None:
     assert used.status() == ""
 
 
+def test_what_plugins_print_stays_out_of_files(used: Repo, packages: Path) -> None:
+    for path in (packages / "git_theta_example").glob("*.py"):
+        text = path.read_text().replace("        return ", "        print('in use')\n        return ")
+        path.write_text(f"{text}\nprint('loaded')\n")
+    data = safetensors_bytes({"w": WEIGHT * np.float32(0.98)})
+    used.write(SCALED, data)
+    said = used.git("add", SCALED)
+    assert "loaded" in said
+    assert "in use" in said
+    assert "scaled of dense" in used.theta("show", SCALED)
+    text = used.git("cat-file", "-p", f":{SCALED}")
+    assert text.startswith("git-theta manifest 1\n")
+    with plugins.importable(packages):
+        smudged = used.run_theta("smudge", SCALED, stdin=text.encode()).stdout
+        assert smudged == data.decode("utf-8", "replace")
+        assert used.run_theta("clean", SCALED, stdin=data).stdout == text
+    (used.path / SCALED).unlink()
+    used.git("checkout", "--", SCALED)
+    assert used.read(SCALED) == data
+
+
 BREAKS = [raise_at_import, lack_everything, raise_at_use, uninstall]
 
 
@@ -138,8 +160,7 @@ def test_an_update_that_cannot_be_decoded_names_file_and_parameter(
         (used.path / name).unlink()
     said = used.git("checkout", "--", ".", ok=False)
     assert SCALED in said
-    assert "parameter 'w'" in said
-    assert "scaled" in said
+    assert "the update 'scaled' of git-theta-example 0.1.0" in said
     assert "Traceback" not in said
     assert used.read(PLAIN) == model(2.0, 0.5)
     assert "parameter 'w'" in used.theta("fsck", ok=False)
@@ -196,3 +217,24 @@ def test_a_merge_that_needs_the_strategy_is_a_conflict_of_that_file(
     used.git("add", MERGED)
     used.git("commit", "-q", "--no-edit")
     assert used.read(MERGED) == model(3.0, 1.5)
+
+
+@pytest.mark.parametrize("damage", BREAKS)
+def test_a_remote_that_cannot_be_opened_is_named_and_others_are_used(
+    used: Repo, packages: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    for name, url in (("origin", f"flat://{tmp_path}/objects"), ("backup", str(tmp_path / "folder"))):
+        bare = tmp_path / f"{name}.git"
+        used.git("init", "-q", "--bare", str(bare))
+        used.git("remote", "add", name, str(bare))
+        used.git("config", f"theta.remote.{name}.url", url)
+    damage(packages)
+    with plugins.importable(packages):
+        said = used.theta("push", "origin", ok=False)
+        assert f"flat://{tmp_path}/objects can't be opened: " in said
+        assert "flat" in said
+        assert "Traceback" not in said
+        assert "sent " in used.theta("push", "backup")
+        for path in used.objects:
+            path.unlink()
+        assert "fetched " in used.theta("fetch")

@@ -32,7 +32,7 @@ def importable(folder: Path) -> Iterator[None]:
         yield
     _forget()
     for name in {*sys.modules} - modules:
-        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == folder:
+        if folder in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
             del sys.modules[name]
 
 
