@@ -17,7 +17,7 @@ def summary(merged: Merged) -> str:
     """One line about a merge: `merged 103 parameters: 90 unchanged, 4 from theirs, 9 by average`."""
     if not merged.parameters:
         return "took one side as a whole"
-    counts = Counter(filter(None, map(_what, merged.parameters)))
+    counts = Counter(filter(None, map(_outcome_text, merged.parameters)))
     order = sorted(counts, key=lambda word: (not word.startswith("unchanged"), -counts[word], word))
     said = ", ".join(f"{counts[word]} {word}" for word in order)
     there = sum(bool(parameter.likely) for parameter in merged.parameters)
@@ -42,7 +42,7 @@ def conflict_name(conflict: Conflict) -> str:
     return special.get(conflict.name) or printable(conflict.name)
 
 
-def _what(parameter: ParameterPlan) -> str:
+def _outcome_text(parameter: ParameterPlan) -> str:
     outcome = parameter.outcome
     if isinstance(outcome, Conflict):
         return "in conflict"

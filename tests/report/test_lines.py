@@ -1,21 +1,20 @@
+"""Changes as lines of text."""
+
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from hypothesis import given
 
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.manifest import Manifest, ObjectRef, Source
 from git_theta.report.as_json import change_json
 from git_theta.report.change import CheckpointChange, file_change
 from git_theta.report.lines import lines, plain
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
-from git_theta.report.text import human_size, type_text
 from tests.helpers.changes import compared
 from tests.helpers.generators import manifests
-from tests.helpers.manifests import SPEC, A, B, C, entry, manifest
+from tests.helpers.manifests import A, B, C, entry, manifest
 
 
 def shown(found: CheckpointChange, limit: int | None = 60) -> list[str]:
@@ -100,26 +99,8 @@ def test_missing_objects_are_counted() -> None:
     assert "9 B stored for 1 KB, without 1 object not here" in shown(found)[0]
 
 
-def test_types() -> None:
-    assert type_text(TensorSpec("F32", ()), TensorSpec("F16", ())) == "F32 -> F16 scalar"
-    assert type_text(SPEC, TensorSpec("BF16", (3,))) == "F32 -> BF16 2x3 -> 3"
-    assert human_size(999) == "999 B"
-
-
 @given(manifests(), manifests())
 def test_every_line_is_one_line(old: Manifest, new: Manifest) -> None:
     for line in shown(compared(old, new), None):
         assert len(line.splitlines()) == 1
         assert "\x1b" not in line
-
-
-def test_reading_is_left_alone_where_layouts_are_the_same() -> None:
-    class Reader:
-        def value(self, entry: Entry) -> Iterator[memoryview]:
-            raise AssertionError
-
-        def skeleton(self) -> memoryview:
-            raise AssertionError
-
-    made = manifest(entry("a"))
-    file_change(Side("m", made, Reader()), Side("m", made, Reader()), lambda _oid: 1, lambda _ref: None)

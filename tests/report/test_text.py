@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.report.text import duration, transferred
+from git_theta.model.tensor import TensorSpec
+from git_theta.report.text import duration, human_size, transferred, type_text
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,9 @@ def test_a_transfer(count: int, size: int, seconds: float, said: str) -> None:
 )
 def test_a_duration(seconds: float, said: str) -> None:
     assert duration(seconds) == said
+
+
+def test_types_and_sizes() -> None:
+    assert type_text(TensorSpec("F32", ()), TensorSpec("F16", ())) == "F32 -> F16 scalar"
+    assert type_text(TensorSpec("F32", (2, 3)), TensorSpec("BF16", (3,))) == "F32 -> BF16 2x3 -> 3"
+    assert human_size(999) == "999 B"

@@ -1,0 +1,65 @@
+"""Merges in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
+from git_theta.merge.rules import MergeRule
+from git_theta.report.merge_summary import conflict_lines, conflict_name, summary
+from tests.helpers.manifests import A, B, C, entry
+
+OLD, OURS, THEIRS = entry("w", A), entry("w", B), entry("w", C)
+
+
+def plan(outcome: Taken | MergeRule | Conflict, ours: str = B, theirs: str = C) -> ParameterPlan:
+    return ParameterPlan("w", OLD, (entry("w", ours), entry("w", theirs)), outcome)
+
+
+def test_outcomes_are_counted_unchanged_first() -> None:
+    merged = Merged(
+        None,
+        (
+            plan(MergeRule("average")),
+            plan(MergeRule("average")),
+            plan(Taken(THEIRS, 1), A, C),
+            plan(Taken(OLD), A, A),
+        ),
+    )
+    assert summary(merged) == "merged 4 parameters: 1 unchanged, 2 by average, 1 from theirs"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words"),
+    [
+        (Taken(OURS, 0), "1 from ours"),
+        (Taken(OURS, 2), "1 from branch 2"),
+        (Taken(OURS), "1 the same on both sides"),
+        (Taken(None), "1 removed on both sides"),
+        (Taken(None, 1), "1 removed by theirs"),
+        (Taken(OURS, 0, MergeRule("ours")), "1 by ours"),
+        (Conflict("w", "changed on both sides"), "1 in conflict"),
+    ],
+)
+def test_each_outcome(outcome: Taken | Conflict, words: str) -> None:
+    assert summary(Merged(None, (plan(outcome),))).endswith(f": {words}")
+
+
+def test_a_file_that_was_taken_as_a_whole() -> None:
+    assert summary(Merged(None)) == "took one side as a whole"
+
+
+def test_conflicts_are_listed_with_the_commands_to_resolve_them() -> None:
+    conflicts = [Conflict(f"w.{index}", "changed on both sides") for index in range(7)]
+    first, *listed, more, commands = conflict_lines("my model.pt", conflicts)
+    assert first == "my model.pt: 7 conflicts; the work tree keeps ours"
+    assert listed == [f"  w.{index}: changed on both sides" for index in range(5)]
+    assert more == "  and 2 more: git theta status"
+    assert "git theta merge-tool 'my model.pt'" in commands
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("w", "w"), (LAYOUT, "the rest of the file"), ("", "the file"), ("a\x1b", "a%1B")]
+)
+def test_names_of_conflicts(name: str, words: str) -> None:
+    assert conflict_name(Conflict(name, "")) == words
