@@ -1,4 +1,4 @@
-"""What a push would send, for `git push --dry-run`."""
+"""The objects that a push would send, for `git push --dry-run`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from git_theta.store.transfer import remote_lacks
 
 
 def sizes_to_send(repository: Repository, name: str, url: str, updates: Sequence[RefUpdate]) -> list[int]:
-    """Sizes of the objects that a push would send: the remote is asked, and nothing is changed there.
+    """Sizes in bytes of the objects that a push would send. The remote is asked, and nothing changes there.
 
     Args:
         repository: The repository.
-        name: The remote's name, or its URL again if it has none.
-        url: Where Git pushes to.
-        updates: What the push does.
+        name: Name of the remote, or its URL again if it has no name.
+        url: The URL that Git pushes to.
+        updates: The refs that the push updates.
 
     Raises:
         ThetaError: The remote can't be reached, or refuses.

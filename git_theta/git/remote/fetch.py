@@ -1,4 +1,4 @@
-"""Fetch: get objects that aren't here from the remotes, for many files at once."""
+"""Fetch: download the objects of many files that aren't here, from one remote after another."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from git_theta.store.base import missing_object
 from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
-#: Why a remote didn't give objects, by their names.
-_Troubles = Mapping[str, ThetaError]
+#: Errors of objects that a remote didn't give, by name.
+_Errors = Mapping[str, ThetaError]
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched.
+    """The result of a fetch.
 
     Attributes:
-        count: How many objects.
-        bytes: How many bytes they are.
-        seconds: How long it took.
+        count: Number of fetched objects.
+        bytes: Their size in bytes.
+        seconds: Duration.
     """
 
     count: int = 0
@@ -41,7 +41,7 @@ class Fetched:
 
 
 def needed_objects(entries: Iterable[Entry]) -> dict[str, int | None]:
-    """The size of every object that some values need, by name; `None` where no entry says it."""
+    """Sizes in bytes of the objects that some values need, by name; `None` where no entry says it."""
     found: dict[str, int | None] = {}
     for entry in entries:
         for ref in entry.source.payloads():
@@ -50,7 +50,7 @@ def needed_objects(entries: Iterable[Entry]) -> dict[str, int | None]:
 
 
 def is_here(repository: Repository, manifest: Manifest) -> bool:
-    """Whether a file can be written without fetching anything."""
+    """Whether a checkpoint can be written without a fetch."""
     return all(map(repository.store.has, manifest.oids()))
 
 
@@ -62,14 +62,14 @@ def _mention(text: str) -> None:
 def ensure_objects(
     repository: Repository, objects: Mapping[str, int | None], say: Callable[[str], object] = _mention
 ) -> Fetched:
-    """Get those of some objects that aren't here, before they're read.
+    """Fetch those of some objects that aren't here, before they are read.
 
-    Without any remote, nothing happens: whoever reads an object can say better what it's needed for.
+    Without any remote, nothing happens: the reader of an object gives a better error for a missing one.
 
     Args:
         repository: The repository.
-        objects: Their sizes by name, as `needed_objects` and `Manifest.objects` give them.
-        say: Told in one line what was fetched, if anything was. Without it the user is, on stderr.
+        objects: Sizes by name, as `needed_objects` and `Manifest.objects` give them.
+        say: Called with one line if anything was fetched. The default tells the user on stderr.
 
     Raises:
         ThetaError: As for `fetch_objects`.
@@ -82,16 +82,16 @@ def ensure_objects(
 
 
 def fetch_objects(repository: Repository, objects: Mapping[str, int | None], remote: str = "") -> Fetched:
-    """Get those of some objects that aren't here.
+    """Fetch those of some objects that aren't here.
 
     Args:
         repository: The repository.
-        objects: Their sizes by name, as `needed_objects` and `Manifest.objects` give them.
-        remote: Where from; else each remote is asked for what is still lacking, the branch's first.
+        objects: Sizes by name, as `needed_objects` and `Manifest.objects` give them.
+        remote: Name of the remote. Without, each remote is asked for the objects that are still missing, that
+            of the branch first.
 
     Raises:
-        MissingObjectError: No remote has an object; or several were asked and none gave it, for whatever
-            reasons.
+        MissingObjectError: No remote has an object, or several were asked and none could give it.
         ThetaError: The only remote can't be reached, or an object couldn't be fetched from it.
     """
     store = repository.store
@@ -99,18 +99,18 @@ def fetch_objects(repository: Repository, objects: Mapping[str, int | None], rem
     if not lacking:
         return Fetched()
     began = time.monotonic()
-    wanted, troubles = lacking, dict[str, _Troubles]()
+    wanted, errors = lacking, dict[str, _Errors]()
     for name in [remote] if remote else fetch_remotes(repository):
-        troubles[name] = _fetch_from(repository, name, wanted)
+        errors[name] = _fetch_from(repository, name, wanted)
         wanted = [each for each in wanted if not store.has(each.oid)]
         if not wanted:
             size = sum(store.size(each.oid) or 0 for each in lacking)
             return Fetched(len(lacking), size, time.monotonic() - began)
-    raise _failure(repository, [each.oid for each in wanted], troubles)
+    raise _failure(repository, [each.oid for each in wanted], errors)
 
 
-def _fetch_from(repository: Repository, name: str, wanted: Sequence[RemoteObject]) -> _Troubles:
-    """Get what a remote has. A failure is no more than a reason: another remote may have everything."""
+def _fetch_from(repository: Repository, name: str, wanted: Sequence[RemoteObject]) -> _Errors:
+    """Fetch the objects that a remote has. Errors are returned: another remote may have everything."""
     sizes = [each.size for each in wanted]
     total = None if None in sizes else sum(size for size in sizes if size)
     try:
@@ -123,32 +123,32 @@ def _fetch_from(repository: Repository, name: str, wanted: Sequence[RemoteObject
         return {each.oid: error for each in wanted}
 
 
-def _failure(repository: Repository, oids: Sequence[str], troubles: Mapping[str, _Troubles]) -> ThetaError:
-    """What to tell the user about objects that no remote gave."""
-    what = f"object {oids[0]}" + (f", and {len(oids) - 1:,} more," if len(oids) > 1 else "")
-    if not troubles:
+def _failure(repository: Repository, oids: Sequence[str], errors: Mapping[str, _Errors]) -> ThetaError:
+    """The error for objects that no remote gave."""
+    subject = f"object {oids[0]}" + (f", and {len(oids) - 1:,} more," if len(oids) > 1 else "")
+    if not errors:
         return MissingObjectError(
-            f"{what} isn't here, and there's no remote to fetch from", missing_object(oids[0]).hint
+            f"{subject} isn't here, and there's no remote to fetch from", missing_object(oids[0]).hint
         )
-    reasons = {name: _reasons(oids, found) for name, found in troubles.items()}
-    # What's in the way is worth more words than that something isn't there.
-    graver = [one for few in reasons.values() for one in few if not isinstance(one, MissingObjectError)]
-    hint = next((one.hint for one in graver if one.hint), "")
-    if not graver:
-        hint = "whoever has it must send it: git theta push" + _elsewhere(repository, list(troubles))
+    reasons = {name: _reasons(oids, found) for name, found in errors.items()}
+    # An obstacle is more worth telling than a missing object.
+    obstacles = [one for few in reasons.values() for one in few if not isinstance(one, MissingObjectError)]
+    hint = next((one.hint for one in obstacles if one.hint), "")
+    if not obstacles:
+        hint = "whoever has it must send it: git theta push" + _elsewhere(repository, list(errors))
     if len(reasons) > 1:
         lines = (f"\n  {name}: {_brief(few)}" for name, few in reasons.items())
-        return MissingObjectError(f"{what} couldn't be fetched:{''.join(lines)}", hint)
-    if graver:
-        return graver[0]
+        return MissingObjectError(f"{subject} couldn't be fetched:{''.join(lines)}", hint)
+    if obstacles:
+        return obstacles[0]
     (name,) = reasons
     return MissingObjectError(
-        f"{what} isn't at {name}: {describe_location(repository, name, 'download')}", hint
+        f"{subject} isn't at {name}: {describe_location(repository, name, 'download')}", hint
     )
 
 
 def _elsewhere(repository: Repository, names: Sequence[str]) -> str:
-    """What else may help: the objects may be in a place that this clone wasn't told of."""
+    """A further hint: the objects may be in a place that this clone has no setting for."""
     settings = repository.git.settings
     for name in names:
         if f"remote.{name}.url" in settings and f"theta.remote.{name}.url" not in settings:
@@ -156,9 +156,9 @@ def _elsewhere(repository: Repository, names: Sequence[str]) -> str:
     return ""
 
 
-def _reasons(oids: Sequence[str], troubles: _Troubles) -> list[ThetaError]:
-    """The different errors, each once."""
-    return list({id(troubles[oid]): troubles[oid] for oid in oids if oid in troubles}.values())
+def _reasons(oids: Sequence[str], errors: _Errors) -> list[ThetaError]:
+    """The different errors of some objects, each once."""
+    return list({id(errors[oid]): errors[oid] for oid in oids if oid in errors}.values())
 
 
 def _brief(reasons: Sequence[ThetaError]) -> str:

@@ -1,8 +1,8 @@
-"""Pointers: a Git LFS pointer for each object, on a ref of the remote.
+"""The ref `refs/theta/objects` of a remote: a Git LFS pointer for each object.
 
-Servers remove objects that no pointer in the repository names, and mirrors copy those that one does. A
-manifest is no pointer. So every object has one in the tree of `refs/theta/objects`, which no branch contains
-and which only grows. Nothing here needs it to fetch: a manifest says all that a download takes.
+Git LFS servers delete objects that no pointer in the repository names, and mirrors copy objects that a
+pointer names. A manifest is no pointer. So the tree of this ref, which no branch contains and which only
+grows, has a pointer for every object. Downloads don't need it: a manifest has everything that they take.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from uuid import uuid4
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 
-#: Where the pointers are.
+#: The ref of the pointers.
 REF = "refs/theta/objects"
 
-#: With this beside them, git-lfs takes the files for what they are.
+#: Attributes beside the pointers, by which git-lfs recognises them.
 _ATTRIBUTES = b"* filter=lfs diff=lfs merge=lfs -text\n.gitattributes -filter -diff -merge text\n"
 
-#: How often to try, if others push at the same time.
+#: The most attempts while others push at the same time.
 _TRIES = 10
 
-#: Nothing of the user's settings may make more of these commands than they are.
+#: Options that keep the user's settings from adding to these commands.
 _QUIET = (
     "-c",
     "gc.auto=0",
@@ -37,6 +37,7 @@ _QUIET = (
     "push.pushOption=",
 )
 
+#: Options of a push that pushes one ref and nothing else.
 _ALONE = ("-q", "--no-verify", "--no-follow-tags", "--no-recurse-submodules")
 
 
@@ -47,11 +48,11 @@ def pointer(oid: str, size: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class PointerCommit:
-    """Pointers that a remote lacks.
+    """A commit of the pointers that a remote lacks.
 
     Attributes:
-        tip: What its ref points to; empty if there's no such ref.
-        commit: A commit on top of that, which has them; empty if it lacks none.
+        tip: Id of the commit that the remote's ref points to; empty if there's no such ref.
+        commit: Id of a commit on top of that, with the pointers; empty if the remote lacks none.
     """
 
     tip: str
@@ -63,11 +64,11 @@ def make_commit(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit
 
     Args:
         git: Git in the repository.
-        url: The remote.
-        objects: Sizes of objects, by name.
+        url: URL of the remote.
+        objects: Sizes of objects in bytes, by name.
 
     Raises:
-        GitError: It can't be reached.
+        GitError: The remote can't be reached.
     """
     tip = _tip(git, url)
     lacking = sorted(objects.keys() - _listed(git, tip))
@@ -75,16 +76,16 @@ def make_commit(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit
 
 
 def publish(git: Git, url: str, objects: Mapping[str, int], first: PointerCommit | None = None) -> bool:
-    """Add pointers to those that a remote has, and return whether any was lacking.
+    """Push the pointers that a remote lacks; returns whether it lacked any.
 
     Args:
         git: Git in the repository.
-        url: The remote.
-        objects: Sizes of objects that it has, by name.
-        first: A draft of these that was made earlier.
+        url: URL of the remote.
+        objects: Sizes in bytes of objects that the remote has, by name.
+        first: A commit of these pointers that was made earlier.
 
     Raises:
-        GitError: It can't be reached, or refuses.
+        GitError: The remote can't be reached, or refuses.
     """
     for attempt in range(_TRIES):
         made = first if first and not attempt else make_commit(git, url, objects)
@@ -94,14 +95,14 @@ def publish(git: Git, url: str, objects: Mapping[str, int], first: PointerCommit
             git.run(*_QUIET, "push", *_ALONE, url, f"{made.commit}:{REF}")
             return True
         except GitError:
-            # If somebody else was faster, it's to be done again on top of what is there now.
+            # If somebody else was faster, the commit must be made again on top of theirs.
             if attempt == _TRIES - 1 or _tip(git, url) == made.tip:
                 raise
     raise AssertionError("unreachable")
 
 
 def _tip(git: Git, url: str) -> str:
-    """The commit that the remote's ref points to, which is here then; empty if there's no such ref."""
+    """Id of the commit that the remote's ref points to, fetched if necessary; empty without such a ref."""
     found = git.line("ls-remote", url, REF).partition("\t")[0]
     if found and not git.ok("cat-file", "-e", f"{found}^{{tree}}"):
         git.run(
@@ -111,6 +112,7 @@ def _tip(git: Git, url: str) -> str:
 
 
 def _listed(git: Git, tip: str) -> set[str]:
+    """Names of the objects that have a pointer in a commit."""
     if not tip:
         return set()
     names = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip).split(b"\0")

@@ -1,4 +1,4 @@
-"""What a push does to refs, and the manifests that it brings."""
+"""The refs that a push updates, and the manifests that it brings to the remote."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TRUE = ("true", "yes", "on", "1")
 
 @dataclass(frozen=True, slots=True)
 class RefUpdate:
-    """What a push does to one ref.
+    """The update of one ref by a push.
 
     Attributes:
-        new: The object that it will point to; empty if it's deleted.
-        old: What it points to now at the remote; empty if it isn't there.
-        ref: Its full name at the remote.
+        new: Id of the object that the ref will point to; empty if the push deletes the ref.
+        old: Id of the object that the ref points to at the remote now; empty if the remote has no such ref.
+        ref: Full name of the ref at the remote.
     """
 
     new: str
@@ -31,16 +31,16 @@ class RefUpdate:
 
 
 def parse_updates(lines: Iterable[str]) -> list[RefUpdate]:
-    """The updates that Git tells a pre-push hook: local ref, its object, remote ref, its object.
+    """The updates in the input of a pre-push hook: local ref, its object, remote ref, its object.
 
     Raises:
-        UsageError: A line is something else.
+        UsageError: A line isn't valid.
     """
     return [_update(line) for line in lines if line.strip()]
 
 
 def _update(line: str) -> RefUpdate:
-    # The local ref is what the user wrote, and may have spaces.
+    # The local ref is as the user wrote it, and may have spaces.
     match line.strip().rsplit(" ", 3):
         case [_, new, ref, old]:
             return RefUpdate(new if new.strip(_ZERO) else "", old if old.strip(_ZERO) else "", ref)
@@ -48,19 +48,19 @@ def _update(line: str) -> RefUpdate:
 
 
 def mirror_deletions(git: Git, name: str, url: str, ref: str) -> list[RefUpdate]:
-    """What Git doesn't tell the hook: that a mirror's ref is deleted because it isn't here.
+    """Updates that the hook isn't told of: a push to a mirror deletes a ref that isn't here.
 
     Args:
         git: Git in the repository.
-        name: The remote's name, or its URL again if it has none.
-        url: Where Git pushes to.
-        ref: The ref's full name.
+        name: Name of the remote, or its URL again if it has no name.
+        url: The URL that Git pushes to.
+        ref: Full name of the ref.
     """
     mirrors = git.config(f"remote.{name}.mirror").lower() in _TRUE or is_mirror_push()
     if not mirrors or git.ok("rev-parse", "-q", "--verify", ref):
         return []
     try:
-        # The user may be asked for a password once more: else the ref would be deleted unseen.
+        # The user may be asked for a password once more; else the ref would be deleted unnoticed.
         listing = git.run("ls-remote", url, ref)
     except GitError:
         return []
@@ -72,12 +72,12 @@ def pushed_manifests(git: Git, name: str, url: str, updates: Sequence[RefUpdate]
 
     Args:
         git: Git in the repository.
-        name: The remote's name, or its URL again if it has none.
-        url: Where Git pushes to.
-        updates: What the push does.
+        name: Name of the remote, or its URL again if it has no name.
+        url: The URL that Git pushes to.
+        updates: The refs that the push updates.
     """
     new = {update.new for update in updates if update.new}
-    # What someone else pushed meanwhile may not be here.
+    # Commits that others pushed meanwhile may not be here.
     old = _here(git, {update.old for update in updates if update.old})
     begins = any(update.new and update.old not in old for update in updates)
     found = reachable_manifests(git, new, [*old, *(_tips(git, name, url) if begins and name != url else ())])
@@ -86,17 +86,17 @@ def pushed_manifests(git: Git, name: str, url: str, updates: Sequence[RefUpdate]
 
 
 def _here(git: Git, oids: Iterable[str]) -> set[str]:
-    """Those of some ids whose objects are here."""
+    """The ids whose objects are in this repository."""
     asked = "".join(f"{oid}\n" for oid in oids).encode()
     answers = git.run("cat-file", "--batch-check", stdin=asked).decode().splitlines()
     return {answer.split(" ")[0] for answer in answers if not answer.endswith(" missing")}
 
 
 def _tips(git: Git, name: str, url: str) -> list[str]:
-    """Tips of a remote's branches, as they were when last seen, that are at the URL now.
+    """Tips of a remote's branches, as last seen, that the URL still has.
 
-    What is remembered may be of another place: the URL was changed, or it's one of several. Only the place
-    itself can tell.
+    The remote-tracking branches may be of another place: the URL was changed, or it's one of several. Only
+    the place itself can tell.
     """
     seen = git.run("for-each-ref", "--format=%(objectname)", f"refs/remotes/{name}/").decode().split()
     if not seen:
@@ -104,7 +104,7 @@ def _tips(git: Git, name: str, url: str) -> list[str]:
     try:
         listing = git.silent().run("ls-remote", url)
     except GitError:
-        # Then all of history is gone through; nothing that's there is sent again.
+        # Then all of history is searched; still, no object that is there is sent again.
         return []
     there = {line.partition(b"\t")[0].decode() for line in listing.splitlines()}
     return sorted(there & set(seen))
