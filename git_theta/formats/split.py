@@ -211,11 +211,11 @@ def covered_by(tensor: Tensor) -> list[Interval]:
 
 def complement(covered: Iterable[Interval], size: int) -> list[Interval]:
     """The ranges of `0..size` that no interval covers, in order."""
-    gaps, at = [], 0
+    gaps, done = [], 0
     for start, end in sorted(covered):
-        if start > at:
-            gaps.append((at, start))
-        at = max(at, end)
-    if at < size:
-        gaps.append((at, size))
+        if start > done:
+            gaps.append((done, start))
+        done = max(done, end)
+    if done < size:
+        gaps.append((done, size))
     return gaps

@@ -35,13 +35,13 @@ def compose_legacy(
     head = b"".join(map(write_pickle, pickles))
     data = blank(len(head) + sum(COUNT.size + slot.nbytes for slot in slots))
     data[: len(head)] = head
-    at = len(head)
+    position = len(head)
     for slot in slots:
         start = slot.source.storages[slot.old][0]
-        data[at : at + COUNT.size] = slot.source.data[start - COUNT.size : start]
-        at += COUNT.size
-        slot.fill(data[at : at + slot.nbytes])
-        at += slot.nbytes
+        data[position : position + COUNT.size] = slot.source.data[start - COUNT.size : start]
+        position += COUNT.size
+        slot.fill(data[position : position + slot.nbytes])
+        position += slot.nbytes
     return FileDraft(data, trees.rule.conflicts)
 
 

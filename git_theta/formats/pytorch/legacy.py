@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from git_theta.formats.base import FileDraft, FileVersion, Prefer
-    from git_theta.formats.pytorch.views import Storage
     from git_theta.model.tensor import TensorSpec
 
 #: How the pickle of the magic number starts, or where it is found early on in binary protocols.
@@ -35,7 +34,7 @@ class PyTorchLegacy:
         """Find the tensors; storages follow the pickles in the order of their keys."""
         found = read_legacy(data)
         views = (
-            (name, view, _range(view.storage, found.starts[view.storage.key]))
+            (name, view, view.storage.range_in(found.starts[view.storage.key], view.storage.nbytes))
             for name, view in named_views(found.tree.root)
         )
         return Located(locate_views(views, len(data), found.big_endian))
@@ -58,10 +57,3 @@ class PyTorchLegacy:
 
         located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
         return compose_legacy(base, sides, located, wanted, prefer)
-
-
-def _range(storage: Storage, start: int) -> tuple[int, int]:
-    if storage.part is None:
-        return start, storage.nbytes
-    first, count = storage.part
-    return start + first * storage.item_size, count * storage.item_size

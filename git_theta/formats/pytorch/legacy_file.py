@@ -75,21 +75,21 @@ def _storages(persistent: list[PersistentId]) -> dict[str, Storage]:
     return storages
 
 
-def _starts(data: memoryview, at: int, keys: list[str], storages: dict[str, Storage]) -> dict[str, int]:
+def _starts(data: memoryview, position: int, keys: list[str], storages: dict[str, Storage]) -> dict[str, int]:
     """Position of each storage's first element, which the number of elements precedes."""
     starts: dict[str, int] = {}
     for key in keys:
         storage = storages.get(key)
         if storage is None or key in starts:
             raise FormatError(f"storage {key} is of no tensor, or there twice")
-        if at + COUNT.size > len(data):
+        if position + COUNT.size > len(data):
             raise FormatError("the file is cut off")
-        (count,) = COUNT.unpack_from(data, at)
-        starts[key] = at + COUNT.size
+        (count,) = COUNT.unpack_from(data, position)
+        starts[key] = position + COUNT.size
         if count != storage.count:
             raise FormatError(f"storage {key} has {count} elements instead of {storage.count}")
-        at = starts[key] + storage.nbytes
-        if at > len(data):
+        position = starts[key] + storage.nbytes
+        if position > len(data):
             raise FormatError("the file is cut off")
     if len(starts) < len(storages):
         raise FormatError("a storage is missing")

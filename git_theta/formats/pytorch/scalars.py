@@ -35,10 +35,10 @@ def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     Raises:
         FormatError: The file is damaged.
     """
-    at = 0
+    end = 0
     for _ in range(3):
-        at = read_pickle(data, at).end
-    return scalars_below(read_pickle(data, at).root)
+        end = read_pickle(data, end).end
+    return scalars_below(read_pickle(data, end).root)
 
 
 def scalars_below(root: Any) -> Iterator[tuple[str, str]]:

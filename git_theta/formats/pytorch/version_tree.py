@@ -12,7 +12,7 @@ from git_theta.formats.base import ComposeError, Located
 from git_theta.formats.pytorch.locate_views import locate_each
 from git_theta.formats.pytorch.nodes import Object, Pickled
 from git_theta.formats.pytorch.tree import named_nodes
-from git_theta.formats.pytorch.views import View, as_view, is_wrapper
+from git_theta.formats.pytorch.views import as_view, is_wrapper
 from git_theta.formats.split import Interval, uncovered
 from git_theta.model.tensor import TensorSpec
 
@@ -113,9 +113,8 @@ def version_tree(
     if not tree.exact:
         raise ComposeError("the file's pickle has parts that can't be written again")
     found = list(named_nodes(tree.root))
-    placed = locate_each(
-        ((name, view, _range(view, storages)) for name, _, view in found), len(data), big_endian
-    )
+    views = ((name, view, view.storage.range_in(*storages[view.storage.key])) for name, _, view in found)
+    placed = locate_each(views, len(data), big_endian)
     names: dict[tuple[str, int], str] = {}
     specs: dict[str, TensorSpec] = {}
     storage_of: dict[str, str] = {}
@@ -131,15 +130,6 @@ def version_tree(
     return VersionTree(
         tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing
     )
-
-
-def _range(view: View, storages: Mapping[str, Interval]) -> Interval:
-    storage = view.storage
-    start, size = storages[storage.key]
-    if storage.part is None:
-        return start, size
-    first, count = storage.part
-    return start + first * storage.item_size, count * storage.item_size
 
 
 def tensor_in(node: Any) -> Any:

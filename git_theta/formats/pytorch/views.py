@@ -53,6 +53,18 @@ class Storage:
         """Bytes of the whole storage, also if this is a part of it."""
         return self.count * self.item_size
 
+    def range_in(self, start: int, size: int) -> tuple[int, int]:
+        """Position and size in bytes, in the file, of the storage or of its part.
+
+        Args:
+            start: Position of the whole storage, in bytes.
+            size: Its size in the file, in bytes.
+        """
+        if self.part is None:
+            return start, size
+        first, count = self.part
+        return start + first * self.item_size, count * self.item_size
+
 
 @dataclass(frozen=True, slots=True)
 class View:

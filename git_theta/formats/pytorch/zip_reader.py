@@ -62,17 +62,17 @@ def directory_range(data: memoryview) -> tuple[int, int]:
     found = bytes(data[tail:]).rfind(END_MAGIC)
     if found < 0 or tail + found + END.size > len(data):
         raise FormatError("the zip archive has no end record")
-    at = tail + found
-    _, _, _, _, entries, size, start, comment = END.unpack_from(data, at)
-    if at + END.size + comment != len(data):
+    position = tail + found
+    _, _, _, _, entries, size, start, comment = END.unpack_from(data, position)
+    if position + END.size + comment != len(data):
         raise FormatError("the zip archive goes on after its end record")
-    end = at
-    if at >= LOCATOR_64.size and bytes(data[at - LOCATOR_64.size :][:4]) == LOCATOR_64_MAGIC:
-        _, _, at_64, _ = LOCATOR_64.unpack_from(data, at - LOCATOR_64.size)
-        if at_64 + END_64.size > at or bytes(data[at_64 : at_64 + 4]) != END_64_MAGIC:
+    end = position
+    if position >= LOCATOR_64.size and bytes(data[position - LOCATOR_64.size :][:4]) == LOCATOR_64_MAGIC:
+        _, _, position_64, _ = LOCATOR_64.unpack_from(data, position - LOCATOR_64.size)
+        if position_64 + END_64.size > position or bytes(data[position_64 : position_64 + 4]) != END_64_MAGIC:
             raise FormatError("the zip archive's 64-bit end record isn't where it should be")
-        *_, size, start = END_64.unpack_from(data, at_64)
-        end = at_64
+        *_, size, start = END_64.unpack_from(data, position_64)
+        end = position_64
     elif entries == _ABSENT_16 or _ABSENT_32 in (size, start):
         raise FormatError("the zip archive lacks its 64-bit end record")
     if start + size != end:
@@ -87,9 +87,9 @@ def zip_members(data: memoryview) -> list[Member]:
         FormatError: Any record is damaged, or disagrees with another one.
     """
     start, end = directory_range(data)
-    found, at = [], start
-    while at < end:
-        member, at = _member(data, at, end, start)
+    found, position = [], start
+    while position < end:
+        member, position = _member(data, position, end, start)
         found.append(member)
     if len({member.name for member in found}) < len(found):
         raise FormatError("the zip archive has two members of one name")
@@ -118,13 +118,13 @@ def read_member(data: memoryview, member: Member, limit: int) -> bytes:
     return content
 
 
-def _member(data: memoryview, at: int, end: int, limit: int) -> tuple[Member, int]:
-    """The member whose directory entry is at `at`, and the position of the next entry."""
-    if at + ENTRY.size > end:
+def _member(data: memoryview, position: int, end: int, limit: int) -> tuple[Member, int]:
+    """The member whose directory entry is at `position`, and the position of the next entry."""
+    if position + ENTRY.size > end:
         raise FormatError("the zip archive's directory is cut off")
-    entry = ENTRY.unpack_from(data, at)
+    entry = ENTRY.unpack_from(data, position)
     signature, _, _, flags, method, _, _, _, packed, size, n_name, n_extra, n_comment, *_, local = entry
-    after_name = at + ENTRY.size + n_name
+    after_name = position + ENTRY.size + n_name
     following = after_name + n_extra + n_comment
     if signature != ENTRY_MAGIC or following > end or flags & _ENCRYPTED:
         raise FormatError("an entry of the zip archive's directory is damaged or encrypted")
@@ -140,7 +140,7 @@ def _member(data: memoryview, at: int, end: int, limit: int) -> tuple[Member, in
         raise FormatError("a member of the zip archive isn't where its directory says")
     if local_method != method or offset + packed > limit or (method == STORED and size != packed):
         raise FormatError("a member of the zip archive disagrees with its directory")
-    crc = at + 16
+    crc = position + 16
     local_crc = _descriptor(data, offset + packed) if local_flags & _WITH_DESCRIPTOR else local + 14
     crcs = (crc, local_crc) if local_crc + 4 <= limit else (crc,)
     text = name.decode("utf-8", "backslashreplace")
@@ -151,20 +151,20 @@ def _sizes_64(extra: bytes, *fields: int) -> list[int]:
     """The fields; one that didn't fit into 32 bits is replaced from the 64-bit extra field."""
     if _ABSENT_32 not in fields:
         return list(fields)
-    at = 0
-    while at + 4 <= len(extra):
-        kind, size = struct.unpack_from("<2H", extra, at)
-        values = extra[at + 4 : at + 4 + size]
+    position = 0
+    while position + 4 <= len(extra):
+        kind, size = struct.unpack_from("<2H", extra, position)
+        values = extra[position + 4 : position + 4 + size]
         if kind == 1:
             wide = iter(struct.unpack(f"<{len(values) // 8}Q", values[: len(values) // 8 * 8]))
             found = [next(wide, -1) if field == _ABSENT_32 else field for field in fields]
             if -1 not in found:
                 return found
             break
-        at += 4 + size
+        position += 4 + size
     raise FormatError("the zip archive lacks the size of a large member")
 
 
-def _descriptor(data: memoryview, at: int) -> int:
+def _descriptor(data: memoryview, position: int) -> int:
     """Position of the CRC-32 in the descriptor after a member, which may start with a signature."""
-    return at + 4 if bytes(data[at : at + 4]) == DESCRIPTOR_MAGIC else at
+    return position + 4 if bytes(data[position : position + 4]) == DESCRIPTOR_MAGIC else position

@@ -82,29 +82,29 @@ def write_archive(folder: str, records: Sequence[Record], alignment: int) -> mem
     Raises:
         ComposeError: A name is too long, or there's no room.
     """
-    places, at = [], 0
+    places, position = [], 0
     for name, content in records:
         size = content.nbytes if isinstance(content, Slot) else len(content)
-        places.append(_place(f"{folder}/{name}".encode(), at, size, alignment))
-        at = places[-1].end
+        places.append(_place(f"{folder}/{name}".encode(), position, size, alignment))
+        position = places[-1].end
     entries = [len(place.name) + len(place.wide_field) + ENTRY.size for place in places]
-    end = at + sum(entries)
+    end = position + sum(entries)
     data = blank(end + END_64.size + LOCATOR_64.size + END.size)
     for place, (_, content) in zip(places, records, strict=True):
         _write_record(data, place, content)
     for place, (_, content), size in zip(places, records, entries, strict=True):
-        data[at : at + size] = _entry(place, content)
-        at += size
+        data[position : position + size] = _entry(place, content)
+        position += size
     data[end:] = _end(end - sum(entries), end, len(places))
     return data
 
 
-def _place(name: bytes, at: int, size: int, alignment: int) -> _Place:
+def _place(name: bytes, position: int, size: int, alignment: int) -> _Place:
     if len(name) > _MAX_NAME:
         raise ComposeError("the name of a record is too long")
-    wide = len(_Place(name, at, 0, size).wide_field)
-    begin = at + LOCAL.size + len(name) + wide + 4
-    return _Place(name, at, -(-begin // alignment) * alignment, size)
+    wide = len(_Place(name, position, 0, size).wide_field)
+    begin = position + LOCAL.size + len(name) + wide + 4
+    return _Place(name, position, -(-begin // alignment) * alignment, size)
 
 
 def _write_record(data: memoryview, place: _Place, content: bytes | Slot) -> None:

@@ -30,17 +30,17 @@ def compose_safetensors(
     old = read_header(base.skeleton) if base else {}
     metadata = _metadata(rule, old, headers)
     described = {name: _described(name, spec, old, headers) for name, spec in wanted.items()}
-    at = 0
+    position = 0
     for name in _order(headers, described):
-        end = at + wanted[name].nbytes
-        described[name] |= {"data_offsets": [at, end]}
-        at = end
+        end = position + wanted[name].nbytes
+        described[name] |= {"data_offsets": [position, end]}
+        position = end
     merged = {METADATA: metadata} if metadata is not None else {}
     for name in merged_order(*headers):
         if name in described:
             merged[name] = described[name]
     text = _text(merged)
-    data = blank(8 + len(text) + at)
+    data = blank(8 + len(text) + position)
     data[:8] = len(text).to_bytes(8, "little")
     data[8 : 8 + len(text)] = text
     return FileDraft(data, rule.conflicts)
