@@ -8,7 +8,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
-from inspect import get_annotations
+from inspect import get_annotations, isfunction
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from git_theta import __version__
@@ -96,7 +96,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, group: str, protocol: type, builtins: Mapping[str, str]) -> None:
         self.kind = kind
         self.group = group
-        self._members = protocol_members(protocol)
+        self._protocol = protocol
         self._builtins = dict(builtins)
         self._loaded: dict[str, T] = {}
         self._failed: dict[str, PluginError] = {}
@@ -229,14 +229,14 @@ class Registry(Generic[T]):
             # Git and scripts read this process's stdout.
             with redirect_stdout(sys.stderr):
                 plugin = load()()
-                lacking = [member for member in self._members if not hasattr(plugin, member)]
+                lacking = lacking_members(plugin, self._protocol)
         except (Exception, SystemExit) as error:
             reason = f"{type(error).__name__}: {error}"
             raise self._unusable(name, origin, "can't be used", reason) from error
         if lacking:
             raise self._unusable(name, origin, "can't be used", f"it has no {', '.join(lacking)}")
-        own_name = getattr(plugin, "name", name) if "name" in self._members else name
-        if own_name != name:
+        own_name = getattr(plugin, "name", None)
+        if "name" in protocol_members(self._protocol) and own_name != name:
             reason = f"its name is {own_name!r}, and its entry point's {name!r}"
             raise self._unusable(name, origin, "can't be used", reason)
         return cast("T", plugin)
@@ -258,6 +258,16 @@ def protocol_members(protocol: type) -> tuple[str, ...]:
         for name in (*get_annotations(base), *vars(base))
     )
     return tuple(dict.fromkeys(name for name in names if not name.startswith("_")))
+
+
+def lacking_members(plugin: object, protocol: type) -> list[str]:
+    """Members that a plugin lacks. A method that it inherits from the protocol itself is only a stub."""
+
+    def is_stub(name: str) -> bool:
+        declared = getattr(protocol, name, None)
+        return isfunction(declared) and getattr(type(plugin), name, None) is declared
+
+    return [name for name in protocol_members(protocol) if not hasattr(plugin, name) or is_stub(name)]
 
 
 def _scan(group: str) -> list[EntryPoint]:

@@ -144,6 +144,10 @@ BROKEN = {
     "not callable": ("Tool = 3", "TypeError: 'int' object is not callable"),
     "constructor": ("class Tool:\n def __init__(self, size): ...", "TypeError: "),
     "lacks a method": ("class Tool:\n name = 'drill'", "it has no use"),
+    "inherits a stub": (
+        f"from {__name__} import Tool as Protocol\nclass Tool(Protocol):\n name = 'drill'",
+        "it has no use",
+    ),
     "lacks everything": ("class Tool: ...", "it has no name, use"),
     "other name": (
         TOOL.format(name="drills", origin=""),
