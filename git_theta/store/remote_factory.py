@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
-from git_theta.errors import PluginError, ThetaError
+from git_theta.errors import PluginError
 from git_theta.registry import Registry
+from git_theta.store.plugin_remote import PluginRemote
 from git_theta.store.remote import Remote, RemoteContext, RemoteKind, TransferError
 from git_theta.store.ssh_address import SSH_SCHEMES, ssh_address
 from git_theta.store.urls import BUCKET_SCHEMES, url_scheme, without_password
@@ -31,20 +32,17 @@ def open_url(url: str, context: RemoteContext) -> Remote:
     Raises:
         TransferError: No kind of remote has the scheme, or the URL isn't valid.
     """
-    scheme = url_scheme(url) or _scheme_of_path(url, context)
+    scheme, kinds = url_scheme(url) or _scheme_of_path(url, context), registry()
+    guard = partial(kinds.guard, scheme)
     try:
-        return registry().get(scheme).open(url, context)
+        kind = kinds.get(scheme)
+        with guard():
+            remote = kind.open(url, context)
     except PluginError as error:
         raise TransferError(
             f"{without_password(url)} can't be opened: {error.message}", error.hint
         ) from error
-    except ThetaError:
-        raise
-    except Exception as error:
-        raise TransferError(
-            f"{without_password(url)} can't be opened: {type(error).__name__}: {error}",
-            f"check the URL; if it's right, report it to the authors of {registry().origin(scheme)}",
-        ) from error
+    return remote if kinds.origin(scheme).builtin else PluginRemote(remote, guard)
 
 
 def _scheme_of_path(url: str, context: RemoteContext) -> str:
