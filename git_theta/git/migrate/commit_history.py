@@ -56,7 +56,7 @@ class CommitHistory:
         return found
 
     def all_files(self) -> Iterator[tuple[bytes, TreeEntry]]:
-        """Every file of every commit, each path and blob once."""
+        """Path and entry of every file of every commit; a folder that stays the same is listed once."""
         seen: set[tuple[str, bytes]] = set()
         for commit in self.commits:
             yield from self._files(commit.tree, b"", seen)

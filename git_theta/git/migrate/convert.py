@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
-from threading import Lock
 
-from git_theta.clean import Cleaner
 from git_theta.errors import GitError, ManifestError
 from git_theta.git.migrate.attributes import Target
 from git_theta.git.migrate.file_blob import IN_MEMORY, FileBlob
@@ -21,38 +17,30 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest, valid_manifest
 from git_theta.runtime.mapped import map_handle
 from git_theta.store.lfs.pointer import Pointer
 from git_theta.store.local import LocalStore
-
-#: How many of the files that were converted last a new one is compared with.
-_RECENT = 8
 
 
 class Converter:
     """Converts blobs of one repository.
 
     Args:
-        workspace: How files are cleaned and smudged.
+        workspace: The repository's parts, by which files are cleaned and smudged.
         objects: The repository's objects.
         lfs: The objects of git-lfs.
         pack: Takes new blobs, except for plain files, which go to the repository at once.
     """
 
     def __init__(self, workspace: Workspace, objects: GitObjects, lfs: LocalStore, pack: PackWriter) -> None:
-        self._workspace = workspace
+        self._repository = workspace.repository
+        self._known_files = workspace.known_files
+        self._cleaners = workspace.cleaners
         self._objects = objects
         self._lfs = lfs
         self._pack = pack
-        self._recent: deque[Manifest] = deque(maxlen=_RECENT)
-        self._cache = workspace.repository.cache()
-        self._cache_lock = Lock()
-
-    def close(self) -> None:
-        """Write the cache of stored values."""
-        self._cache.close()
 
     def convert(
         self,
@@ -84,7 +72,7 @@ class Converter:
             return self._pack.add("blob", b""), FileBlob("empty", 0, 0)
         if target == "plain":
             advance(len(data))
-            return _write_blob(self._workspace.repository.git, data), FileBlob("plain", len(data), len(data))
+            return _write_blob(self._repository.git, data), FileBlob("plain", len(data), len(data))
         if target == "lfs":
             found = Pointer(self._lfs.put(chunks(data)), len(data))
             text = pointer(found.oid, found.size)
@@ -93,10 +81,8 @@ class Converter:
             return self._pack.add("blob", text), FileBlob("lfs", len(text), len(data), pointer=found, lfs=lfs)
         if is_manifest(data):
             raise ManifestError(f"{path}: the file is a manifest itself")
-        manifest = self._cleaner(path, advance).clean(data, previous).manifest
-        self._recent.append(manifest)
-        with self._cache_lock:
-            self._cache.remember(manifest)
+        manifest = self._cleaners.cleaner(path, advance).clean(data, previous).manifest
+        self._known_files.remember(manifest)
         text = manifest.to_bytes()
         return self._pack.add("blob", text), FileBlob("theta", len(text), len(data), manifest=manifest)
 
@@ -115,15 +101,15 @@ class Converter:
             return memoryview(self._objects.read(oid).data)
         if stored.kind == "theta-0.2":
             metadata_at = metadata_reader(self._objects, stored.path)
-            tmp = self._workspace.repository.store.tmp
+            tmp = self._repository.store.tmp
             return restore_file(
                 self._objects.read(oid).data, stored.path, metadata_at, self._lfs, stored.lfs, tmp
             )
-        handle = self._workspace.repository.store.temporary_file()
+        handle = self._repository.store.temporary_file()
         try:
             if stored.kind == "theta":
                 manifest = stored.manifest or parse_manifest(self._objects.read(oid).data)
-                smudge(self._workspace.repository, self._workspace.known_files, manifest, handle)
+                smudge(self._repository, self._known_files, manifest, handle)
             else:
                 self._objects.copy(oid, handle)
             return map_handle(handle)
@@ -138,17 +124,6 @@ class Converter:
             wanted = is_manifest(head.data) and head.size <= MAX_TEXT_BYTES
             text = self._objects.read(oid).data if wanted and head.size > IN_MEMORY else head.data
         return valid_manifest(text)
-
-    def _cleaner(self, path: str, advance: Callable[[int], object]) -> Cleaner:
-        """The cleaner of `git add`, and the files of this migration are candidates too."""
-        usual = self._workspace.cleaners.cleaner(path, advance)
-        return replace(
-            usual, known=self._known, candidates=lambda: [*reversed(self._recent), *usual.candidates()]
-        )
-
-    def _known(self, digest: str) -> Source | None:
-        with self._cache_lock:
-            return self._cache.source(digest)
 
 
 def _write_blob(git: Git, data: memoryview) -> str:

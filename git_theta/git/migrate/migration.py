@@ -21,7 +21,8 @@ from git_theta.git.migrate.rewritten_refs import current_branch, left_behind, mo
 from git_theta.git.migrate.work_tree import TreeSwitch, refuse_untracked, tree_changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects
-from git_theta.git.worktree.workspace import Workspace
+from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.model.manifest import Manifest
 from git_theta.report.text import human_size, plural, printable
 from git_theta.runtime.progress import progress
@@ -57,7 +58,8 @@ class Migration:
     """A migration that may begin.
 
     Attributes:
-        workspace: The repository's parts, with Git at the top of the work tree.
+        repository: The repository, with Git at the top of its work tree.
+        known_files: Told about files whose manifest changes.
         git: Git in the repository, without replaced objects.
         request: The conversion.
         history: The commits that it's about.
@@ -67,7 +69,8 @@ class Migration:
         converter: Converts blobs.
     """
 
-    workspace: Workspace
+    repository: Repository
+    known_files: KnownFiles
     git: Git
     request: MigrationRequest
     history: CommitHistory
@@ -93,7 +96,7 @@ class Migration:
             self._refuse_untracked(head)
         self._check_sizes(survey.blobs)
         self._fetch(survey)
-        cost = Tally(self.workspace.repository.store)
+        cost = Tally(self.repository.store)
         converted = self._convert(survey.blobs, cost)
         rewriter = Rewriter(self.history, self.pack, {old: new for old, (new, _) in converted.items()})
         moved = self._rewrite(rewriter, refs)
@@ -115,7 +118,7 @@ class Migration:
 
     def _survey(self) -> _Survey:
         """Read every blob of the plan."""
-        store = self.workspace.repository.store
+        store = self.repository.store
         cost = Tally(store)
         blobs: dict[str, FileBlob] = {}
         absent: dict[str, int | None] = {}
@@ -160,7 +163,7 @@ class Migration:
 
     def _fetch(self, survey: _Survey) -> None:
         """Get the objects that aren't here, for all files at once."""
-        repository = self.workspace.repository
+        repository = self.repository
         lfs = {oid: size for blob in survey.blobs.values() for oid, size in blob.lfs.items()}
         paths = {blob.pointer.oid: self.plan.paths[oid] for oid, blob in survey.blobs.items() if blob.pointer}
         fetch_absent(self.lfs, lfs, [work_tree_fetcher(self.git, paths), server_fetcher(repository)])
@@ -207,7 +210,7 @@ class Migration:
         moved: _MovedRefs,
     ) -> Sequence[str]:
         """Move refs, index and work tree; returns the files that have their content now."""
-        repository, known_files = self.workspace.repository, self.workspace.known_files
+        repository = self.repository
         wants_hooks = self.request.target == "theta" and repository.settings.hooks
         # Git may not have called the filter here yet, and a push needs a hook.
         if wants_hooks and not hooks_installed(repository.hooks_dir):
@@ -215,7 +218,7 @@ class Migration:
         is_head_moved = not self.request.rewrite or current_branch(self.git) in moved
         changes = tree_changes(self.git, head.tree, new_tree) if head and is_head_moved else []
         all_blobs = {**blobs, **dict(converted.values())}
-        switch = TreeSwitch(repository, known_files, self.history.objects, self.converter, all_blobs)
+        switch = TreeSwitch(repository, self.known_files, self.history.objects, self.converter, all_blobs)
         reason = f"git theta migrate: to {self.request.target}"
         switch.go(changes, lambda: move_refs(self.git, moved, reason) if moved else None)
         return switch.written

@@ -65,11 +65,13 @@ def migrate(workspace: Workspace, request: MigrationRequest) -> MigrationSummary
         lfs = lfs_store(repository)
         pack_file = stack.enter_context((folder / "pack").open("w+b"))
         pack = PackWriter(pack_file, git.line("rev-parse", "--show-object-format"))
-        converter = stack.enter_context(closing(Converter(workspace, objects, lfs, pack)))
+        converter = Converter(workspace, objects, lfs, pack)
         goal, other_patterns = _goal(git, request, history, lfs, folder)
         selection = stack.enter_context(closing(Selection(git, objects, goal, folder)))
         plan = make_plan(history, selection)
-        migration = Migration(workspace, git, request, history, plan, lfs, pack, converter)
+        migration = Migration(
+            repository, workspace.known_files, git, request, history, plan, lfs, pack, converter
+        )
         return replace(migration.run(refs), others=other_patterns)
 
 
