@@ -1,4 +1,4 @@
-"""`git theta merge-driver`: what `git merge` runs for a checkpoint that both sides changed."""
+"""`git theta merge-driver`, which `git merge` runs for a checkpoint that both sides changed."""
 
 from __future__ import annotations
 

@@ -12,15 +12,15 @@ from git_theta.merge.rules import MergeRule
 def rule_of(
     strategy: str | None, settings: Sequence[str], parameters: Sequence[str] = ()
 ) -> MergeRule | None:
-    """The rule that options of a command make; `None` without a strategy.
+    """The rule of the options `-s`, `--set` and `--param`; `None` without a strategy.
 
     Args:
-        strategy: Its name.
-        settings: Its options, each `KEY=VALUE`.
-        parameters: Globs; none for all parameters.
+        strategy: Name of the strategy.
+        settings: Options of the strategy, each `KEY=VALUE`.
+        parameters: Globs of names of parameters; empty for all parameters.
 
     Raises:
-        UsageError: They make no sense.
+        UsageError: The strategy or an option is unknown, or an option isn't valid.
     """
     if not strategy:
         if settings or parameters:

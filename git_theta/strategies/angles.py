@@ -1,4 +1,4 @@
-"""Lengths of vectors and the angles between them: all that spherical methods need to know."""
+"""Norms of vectors and angles between them, which are all that spherical interpolation needs."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
     from git_theta.strategies.lazy_array import LazyArray
 
-#: Below this, the length of a mean of unit vectors is rounding, since it's the root of a sum that cancels.
+#: Norm of a mean of unit vectors below which it is nothing but rounding: the root of a sum that cancels out.
 CANCELLED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Angles:
-    """Of n vectors.
+    """Norms and cosines of n vectors; or of n arrays of vectors, such as the rows of n matrices.
 
     Attributes:
-        norms: Their lengths; shape (n,) or, for vectors that are rows or columns of arrays, (n, ...).
-        cosines: Of the angle between each two; (n, n) or (n, n, ...); 0 where one is the zero vector.
+        norms: Euclidean norms; shape (n,), or (n, ...) for arrays of vectors.
+        cosines: Cosine of the angle between each two; shape (n, n), or (n, n, ...). A zero vector has 0.
     """
 
     norms: NDArray[np.float64]
@@ -30,7 +30,7 @@ class Angles:
 
 
 def angles(vectors: Sequence[LazyArray]) -> Angles:
-    """Each parameter is one vector."""
+    """Norms and cosines of parameters, each taken as one vector."""
     import numpy as np
 
     norms = np.array([vector.norm() for vector in vectors])
@@ -42,7 +42,12 @@ def angles(vectors: Sequence[LazyArray]) -> Angles:
 
 
 def angles_along(axis: int, vectors: Sequence[NDArray[np.float64]]) -> Angles:
-    """All elements of a parameter that differ only in their place on an axis are one vector."""
+    """Norms and cosines of all vectors along an axis of n arrays of one shape.
+
+    Args:
+        axis: The axis, such as -1 for the rows of a matrix.
+        vectors: The arrays; a scalar counts as shape (1,).
+    """
     import numpy as np
 
     lanes = [np.moveaxis(np.atleast_1d(vector), axis, -1) for vector in vectors]
@@ -53,12 +58,12 @@ def angles_along(axis: int, vectors: Sequence[NDArray[np.float64]]) -> Angles:
 
 
 def arc(cosine: Any, straight: Any, t: float) -> tuple[Any, Any]:
-    """What to multiply two vectors by to be the share `t` of the way from the first to the second.
+    """Coefficients of two vectors for the point at the share `t` of the way from the first to the second.
 
     Args:
-        cosine: Of the angle between them.
-        straight: Whether to go in a straight line, not along the arc.
-        t: From 0 to 1; others extrapolate.
+        cosine: Cosine of the angle between the vectors.
+        straight: Whether the way is a straight line instead of the arc.
+        t: The share, from 0 to 1; others extrapolate.
     """
     import numpy as np
 
@@ -70,9 +75,9 @@ def arc(cosine: Any, straight: Any, t: float) -> tuple[Any, Any]:
 
 
 def mean_direction(found: Angles, shares: NDArray[np.float64]) -> NDArray[np.float64] | None:
-    """Coefficients of the unit vectors that give the unit vector of their weighted mean, shape (n,).
+    """Coefficients of the unit vectors, shape (n,), for the unit vector of their weighted mean.
 
-    `None` if the mean is zero, so that it has no direction.
+    `None` if the mean is zero and so has no direction.
     """
     import numpy as np
 
@@ -84,34 +89,34 @@ def mean_direction(found: Angles, shares: NDArray[np.float64]) -> NDArray[np.flo
 def karcher_mean(
     found: Angles, shares: NDArray[np.float64], max_iter: int, tol: float
 ) -> NDArray[np.float64]:
-    """Coefficients of the unit vectors that give their Karcher mean on the sphere, shape (n,).
+    """Coefficients of the unit vectors, shape (n,), for their Karcher mean on the sphere.
 
-    It's found in steps: the mean of the directions from the last estimate to all vectors, along the arcs, is
-    where to go next. All of it happens in the span of the vectors, so their angles are enough.
+    Each step goes from the last estimate along the weighted mean of the arcs to all vectors. Every estimate
+    is in the span of the vectors, so their angles are enough to compute it.
 
     Args:
-        found: The angles, of vectors that aren't zero.
-        shares: A weight for each; they sum to 1.
+        found: Angles of vectors that aren't zero.
+        shares: Weight of each vector, shape (n,); they sum to 1.
         max_iter: The most steps.
-        tol: An angle, in radians, that counts as none.
+        tol: Angle in radians that counts as zero.
     """
     import numpy as np
 
     start = mean_direction(found, shares)
-    at: NDArray[np.float64] = np.eye(len(shares))[0] if start is None else start
+    estimate: NDArray[np.float64] = np.eye(len(shares))[0] if start is None else start
     with np.errstate(all="ignore"):
         for _ in range(max_iter):
-            cosines = np.clip(found.cosines @ at, -1.0, 1.0)
+            cosines = np.clip(found.cosines @ estimate, -1.0, 1.0)
             angle, sine = np.arccos(cosines), np.sqrt(1 - cosines * cosines)
-            # From a vector to its opposite, no direction is the shortest.
+            # The opposite vector has no shortest arc, and doesn't count.
             pull = np.where((angle < tol) | (sine < CANCELLED), 0.0, shares * angle / sine)
-            step = pull - (pull @ cosines) * at
+            step = pull - (pull @ cosines) * estimate
             size = np.sqrt(np.maximum(step @ found.cosines @ step, 0.0))
             if size < tol:
                 break
-            at = np.cos(size) * at + np.sin(size) / size * step
-            at = at / np.sqrt(at @ found.cosines @ at)
-    return at
+            estimate = np.cos(size) * estimate + np.sin(size) / size * step
+            estimate = estimate / np.sqrt(estimate @ found.cosines @ estimate)
+    return estimate
 
 
 def _cosines(norms: NDArray[np.float64], dots: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -67,3 +67,8 @@ def close(one: Array, other: Array, scale: float | None = None) -> bool:
 def size(models: Sequence[Array]) -> float:
     """The largest absolute value."""
     return float(max(np.abs(model).max(initial=0) for model in models))
+
+
+def at_angle(*angles: float) -> list[Array]:
+    """Unit vectors in the plane, at angles in radians from the first axis."""
+    return [np.array([np.cos(angle), np.sin(angle)]) for angle in angles]

@@ -128,7 +128,7 @@ def test_a_plan_combines_nothing(store: LocalStore) -> None:
     assert set(store.list()) == before
 
 
-def test_wrong_options_are_told(store: LocalStore) -> None:
+def test_options_that_do_not_fit_are_an_error(store: LocalStore) -> None:
     rules = MergeRules((MergeRule("linear", (("weights", "1,2,3"),)),))
     with pytest.raises(UsageError, match="3 weights are given for 2 models"):
         merge(store, weights(0), weights(1), weights(2), rules=rules)

@@ -24,14 +24,14 @@ def test_a_rule_is_read_as_it_is_written(rule: MergeRule) -> None:
     assert parse(str(rule)) == rule
 
 
-def test_lines() -> None:
+def test_rules_are_separated_by_semicolons_and_lines() -> None:
     found = parse_lines(" ours ;\n; ties density=0.3 'parameters=a b' path=x/*\n")
     assert found == (MergeRule("ours"), MergeRule("ties", (("density", "0.3"),), ("a b",), ("x/*",)))
     assert parse_lines("") == ()
 
 
 @pytest.mark.parametrize("text", ["", "  ", "ties density", "ties =1", "ties density=", "ties 'open"])
-def test_what_is_not_a_rule(text: str) -> None:
+def test_invalid_rules(text: str) -> None:
     with pytest.raises(UsageError, match="isn't"):
         parse(text)
 
@@ -49,11 +49,11 @@ def test_what_is_not_a_rule(text: str) -> None:
         ("B.pt", "b.pt", False),
     ],
 )
-def test_paths(glob: str, path: str, matches: bool) -> None:
+def test_globs_of_paths(glob: str, path: str, matches: bool) -> None:
     assert MergeRule("ours", paths=("nonesuch", glob)).is_for_path(path) is matches
 
 
-def test_parameters() -> None:
+def test_globs_of_parameters() -> None:
     rule = MergeRule("ours", parameters=("encoder.*", "[xy]"))
     assert [rule.is_for(name) for name in ("encoder.0/w", "x", "z", "Encoder.0")] == [
         True,
@@ -86,7 +86,7 @@ def test_lists_with_an_element_for_each_side_are_cut_to_some_sides() -> None:
     assert MergeRules((rule,), (rule,)).of_sides([0, 2], 3) == MergeRules((cut,), (cut,))
 
 
-def test_toml() -> None:
+def test_tables_of_a_toml_file() -> None:
     found = parse_toml(
         b"""
         other = 1
@@ -124,7 +124,7 @@ def test_toml() -> None:
         (b"[[merge]]\nstrategy = 'ours'\noptions = {t = {}}", "option t: a number"),
     ],
 )
-def test_toml_that_makes_no_sense(text: bytes, said: str) -> None:
+def test_invalid_tables(text: bytes, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_toml(text, "file")
     assert caught.value.message.startswith("file")

@@ -48,7 +48,7 @@ def test_what_one_side_changed_is_no_item() -> None:
     assert made.one_sided == ((("layer.0.bias", 1),), (("layer.0.weight", 1),))
 
 
-def test_words() -> None:
+def test_targets_of_choices() -> None:
     made = found(Backend(layers(3), layers(3, 1), layers(3, 2), (Conflict("meta/epoch", "differs"),)))
     assert made.globs("all") == ("*",)
     assert made.globs("1") == ("layer.*.bias",)

@@ -35,7 +35,9 @@ def test_the_average_of_equal_models_is_that_model(x: NDArray[np.float32], count
 
 
 @given(x=finite, one=some_weights, other=some_weights)
-def test_whatever_the_weights_are(x: NDArray[np.float32], one: float, other: float) -> None:
+def test_equal_models_are_the_average_with_any_weights(
+    x: NDArray[np.float32], one: float, other: float
+) -> None:
     assert (merged(Average(), [x, x], None, one, other) == x).all()
     for strategy in (AverageOursBase(), AverageTheirsBase()):
         assert (merged(strategy, [x, x], x, one, other) == x).all()
@@ -58,7 +60,7 @@ def test_only_the_ratio_of_weights_counts(
     assert (one == merged(Average(), [x, y], None, 3 * factor, 5 * factor)).all()
 
 
-def test_who_takes_part() -> None:
+def test_each_average_has_its_own_terms() -> None:
     ours, theirs, base = (np.full(2, each, "f4") for each in (3, 6, 12))
     assert merged(Average(), [ours, theirs], base).tolist() == [4.5] * 2
     assert merged(AverageAll(), [ours, theirs], base).tolist() == [7] * 2

@@ -22,7 +22,7 @@ def test_a_strategy_keeps_the_contract(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_it_has_its_name_and_says_what_its_options_mean(name: str) -> None:
+def test_a_strategy_describes_itself_and_its_options(name: str) -> None:
     strategy = strategies.registry().get(name)
     assert strategy.name == name
     assert strategy.__doc__

@@ -35,7 +35,7 @@ def test_swapping_sides_mirrors(arrays: list[Array]) -> None:
     assert close(one, other, size(models))
 
 
-def test_there_must_be_information_for_each_model() -> None:
+def test_each_model_needs_information() -> None:
     with pytest.raises(UsageError, match="for 1 of 2 models"):
         merge("fisher", [ONE, OTHER], side_inputs=[ONE])
     with pytest.raises(UsageError, match="for 0 of 2 models"):

@@ -194,7 +194,7 @@ def test_complex_numbers_are_pairs() -> None:
     assert x.norm() == pytest.approx(np.linalg.norm(values))
 
 
-def test_an_array_of_ones_own() -> None:
+def test_an_array_becomes_part_of_an_expression() -> None:
     x = from_array(normal(0, 5))
     assert isinstance(from_array(np.ones(5), x), LazyArray)
     assert (from_array(np.ones(5), x) + x).array().tolist() == (normal(0, 5).astype("f8") + 1).tolist()

@@ -84,7 +84,7 @@ def test_parameters_of_a_merge_share_a_payload() -> None:
     assert one == merged(Average(), [normal(2, 4, 5), normal(3, 4, 5)]).recipe()
 
 
-def test_inputs_that_do_not_count_are_left_out() -> None:
+def test_a_recipe_has_only_inputs_that_count() -> None:
     result = merged(Given(lambda case: case.models[2] * 2), [normal(0), normal(1), normal(2)], normal(3))
     recipe = result.recipe()
     assert recipe is not None
@@ -100,7 +100,7 @@ def test_the_value_of_one_side_is_known_as_such() -> None:
     assert merged(Average(), arrays[:2]).equal_input() is None
 
 
-def test_arrays_of_ones_own_and_files_side_inputs_must_be_stored() -> None:
+def test_arrays_in_memory_and_side_inputs_have_no_recipe() -> None:
     models = [normal(0, 5), normal(1, 5)]
     own = merged(Given(lambda case: from_array(np.arange(5.0), case.models[0]) + case.models[0]), models)
     assert own.recipe() is None
@@ -146,7 +146,7 @@ def test_a_nan_in_the_place_of_infinity_is_noticed() -> None:
     assert result.has_nan
 
 
-def test_nothing_is_merged_to_nothing() -> None:
+def test_an_empty_parameter_is_merged() -> None:
     result = merged(Average(), [normal(0, 0, 3), normal(0, 0, 3)])
     assert read(result) == b""
     assert result.has_nan is False

@@ -1,10 +1,10 @@
-"""What we compute against what mergekit computes; skipped where that isn't installed.
+"""Our strategies against mergekit's methods; skipped without mergekit.
 
     pip install torch mergekit pytest
-    python -m pytest tests/merges/test_mergekit.py
+    python -m pytest tests/strategies/test_mergekit.py
 
-One test gives mergekit the inputs as float64, so that what is compared is the method and not its rounding:
-all deterministic methods agree to 1e-11 of the largest element.
+One test gives mergekit the inputs as float64, to compare methods without their rounding: all deterministic
+methods agree to 1e-11 of the largest element.
 
 The other gives both fp32 or bf16 values, has mergekit compute in float32, as its users do, and rounds both
 results to the dtype. The bound is one unit in the last place of the result, plus the float32 roundings of

@@ -1,4 +1,4 @@
-"""All strategies that need more than an average: odd numbers, odd shapes, wrong options, equal models."""
+"""Every strategy on NaN and extreme values, empty and scalar shapes, invalid options, and equal models."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from git_theta.errors import UsageError
 from git_theta.strategies import registry
 from tests.helpers.merging import Array, close, expression, is_recipe, merge
 
-TWO = ["slerp", "nuslerp", "nearswap", "arcee-fusion"]
+PAIRWISE = ["slerp", "nuslerp", "nearswap", "arcee-fusion"]
 SPARSE = ["ties", "dare-linear", "dare-ties", "della", "della-linear", "breadcrumbs", "breadcrumbs-ties"]
 MANY = ["multislerp", "karcher", "sce", "ram", "model-stock", "passthrough", "fisher", *SPARSE]
 OPTIONS = {
@@ -23,13 +23,13 @@ OPTIONS = {
 }
 ALL = [
     pytest.param(name, options, id=f"{name}-{place}")
-    for name in [*TWO, *MANY]
+    for name in [*PAIRWISE, *MANY]
     for place, options in enumerate([{}, *OPTIONS.get(name, [])])
 ]
 
 
 def run(name: str, options: dict[str, object], models: list[Array], base: Array) -> Array:
-    models = models[:2] if name in TWO else models
+    models = models[:2] if name in PAIRWISE else models
     side_inputs = [abs(model) for model in models] if name == "fisher" else ()
     return merge(name, models, base, side_inputs=side_inputs, **options)
 
@@ -46,7 +46,7 @@ def test_any_shape(name: str, options: dict[str, object], shape: tuple[int, ...]
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e300, 1e-300], ids=str)
 @pytest.mark.parametrize(("name", "options"), ALL)
-def test_odd_numbers_are_no_error(name: str, options: dict[str, object], odd: float) -> None:
+def test_nan_and_extreme_values_are_no_error(name: str, options: dict[str, object], odd: float) -> None:
     random = np.random.default_rng(2)
     base, *models = random.normal(size=(4, 4, 5))
     models[0][1, 2] = models[1][3, 3] = base[0, 0] = odd
@@ -135,9 +135,9 @@ def test_the_order_of_elements_does_not_matter(name: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "options"), ALL)
-def test_which_are_stored_as_recipes(name: str, options: dict[str, object]) -> None:
+def test_strategies_with_a_recipe(name: str, options: dict[str, object]) -> None:
     base, *models = np.random.default_rng(7).normal(size=(4, 6, 7))
-    models = models[:2] if name in TWO else models
+    models = models[:2] if name in PAIRWISE else models
     side_inputs = [abs(model) for model in models] if name == "fisher" else []
     result = expression(name, models, base, side_inputs=side_inputs, **options)
     stored = (
@@ -162,6 +162,6 @@ def test_weights_are_one_for_each_model(name: str) -> None:
         merge(name, [np.ones(3), np.zeros(3)], np.zeros(3), weights=(1.0, 2.0, 3.0))
 
 
-@pytest.mark.parametrize("name", [*TWO, *MANY])
-def test_how_many_models(name: str) -> None:
-    assert registry().get(name).max_models == (2 if name in TWO else None)
+@pytest.mark.parametrize("name", [*PAIRWISE, *MANY])
+def test_the_most_models_of_a_strategy(name: str) -> None:
+    assert registry().get(name).max_models == (2 if name in PAIRWISE else None)

@@ -6,13 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from tests.helpers.merging import Array, close, merge, size, vectors
+from tests.helpers.merging import Array, at_angle, close, merge, size, vectors
 
 fractions = st.floats(0, 1)
-
-
-def at_angle(*angles: float) -> list[Array]:
-    return [np.array([np.cos(angle), np.sin(angle)]) for angle in angles]
 
 
 @given(st.floats(0.1, 3.0), fractions)
@@ -61,49 +57,14 @@ def test_nuslerp_takes_each_row_or_column_for_itself() -> None:
         assert close(columns[:, column], merge("nuslerp", [model[:, column] for model in models]))
 
 
-@pytest.mark.parametrize("name", ["nuslerp", "multislerp"])
-def test_changes_are_interpolated_around_the_base(name: str) -> None:
+def test_nuslerp_of_changes_is_around_the_base() -> None:
     base, *models = np.random.default_rng(1).normal(size=(3, 20))
-    want = base + merge(name, [model - base for model in models])
-    assert close(merge(name, models, base, changes=True), want)
+    want = base + merge("nuslerp", [model - base for model in models])
+    assert close(merge("nuslerp", models, base, changes=True), want)
     with pytest.raises(UsageError, match="no base"):
-        merge(name, models, changes=True)
+        merge("nuslerp", models, changes=True)
 
 
-@pytest.mark.parametrize("name", ["multislerp", "karcher"])
-def test_the_mean_of_directions_has_the_mean_length(name: str) -> None:
-    models = [length * each for length, each in zip((1, 2, 6), at_angle(0, 0.5, 1), strict=True)]
-    assert close(merge(name, models), 3 * at_angle(0.5)[0], 100.0)
-
-
-@given(st.lists(st.floats(0, 1.5), min_size=2, max_size=5))
-def test_karcher_is_the_mean_angle_on_a_circle(angles: list[float]) -> None:
-    (want,) = at_angle(float(np.mean(angles)))
-    assert np.allclose(merge("karcher", at_angle(*angles)), want, atol=1e-4)
-
-
-def test_karcher_differs_from_the_mean_of_directions() -> None:
-    angles = (0.0, 0.1, 1.5)
-    assert np.allclose(merge("karcher", at_angle(*angles), weights=(2, 1, 1)), at_angle(0.4)[0], atol=1e-4)
-    start = merge("karcher", at_angle(*angles), max_iter=0)
-    assert close(start, merge("multislerp", at_angle(*angles)))
-    assert not np.allclose(start, merge("karcher", at_angle(*angles)), atol=1e-3)
-
-
-def test_zero_vectors_have_no_direction_but_a_length() -> None:
-    zero, one = np.zeros(2), np.array([3.0, 4.0])
-    for name in ("multislerp", "karcher"):
-        assert close(merge(name, [zero, one]), one / 2)
-
-
-def test_opposite_models_have_a_mean() -> None:
+def test_nuslerp_of_opposite_models_is_finite() -> None:
     one = np.array([3.0, 4.0])
-    assert not merge("multislerp", [one, -one]).any()
-    assert np.isfinite(merge("karcher", [one, -one])).all()
     assert np.isfinite(merge("nuslerp", [one, -one])).all()
-
-
-@pytest.mark.parametrize("name", ["multislerp", "karcher"])
-def test_weights_must_not_sum_to_zero(name: str) -> None:
-    with pytest.raises(UsageError, match="sum of zero"):
-        merge(name, at_angle(0, 1), weights=(1.0, -1.0))
