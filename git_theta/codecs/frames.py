@@ -1,7 +1,7 @@
-"""Frames: one chunk of machine words as byte planes, each compressed or raw.
+"""Plane frames: one chunk of machine words as byte planes, each compressed or raw.
 
-A plane is the same bytes of every word, the highest first. Its frame is a `u32`, whose top bit means raw and
-whose other bits are the length, and that many bytes.
+A plane has the same bytes of every word; planes follow each other from the highest byte. A plane's frame is a
+`u32`, whose top bit means raw and whose other bits are a length, and that many bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Words = NDArray[np.unsignedinteger[Any]]
 
-#: Values are coded in chunks of this many bytes.
+#: Bytes of a chunk, in which values are encoded.
 CHUNK = 1 << 20
 
 _LENGTH = struct.Struct("<I")
@@ -27,11 +27,11 @@ _RAW = 1 << 31
 
 
 class PlaneWriter:
-    """Frames of chunks, through buffers that are used again: fresh memory costs page faults.
+    """Writes frames of chunks, through buffers that are reused: fresh memory costs page faults.
 
     Args:
         widths: Widths of the planes in bytes, from the top of the word.
-        most: Words in the largest chunk.
+        most: Number of words in the largest chunk.
         literals: Whether the planes are those of floats; see `zstd.compress`.
     """
 
@@ -43,7 +43,7 @@ class PlaneWriter:
         self._literals = literals
 
     def frames(self, chunk: Words) -> Iterator[bytes | memoryview]:
-        """The planes of a chunk; each piece is valid until the next is asked for."""
+        """The frames of a chunk's planes; each piece is valid until the next is asked for."""
         import numpy as np
 
         high = chunk.dtype.itemsize
@@ -59,25 +59,25 @@ class PlaneWriter:
 
 
 class PlaneReader:
-    """Chunks from frames, one after another.
+    """Reads chunks from frames, one after another.
 
     Args:
-        data: The frames.
+        data: The frames of all chunks.
     """
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
-        self._at = 0
+        self._position = 0
 
     def read(self, chunk: Words, widths: Sequence[int]) -> None:
-        """Fill a chunk with the next planes.
+        """Fill a chunk from the next frames.
 
         Args:
-            chunk: Where they go.
-            widths: As they were written.
+            chunk: Array of words to write to, flat.
+            widths: Widths of the planes, as for the writer.
 
         Raises:
-            CorruptError: They can't be read.
+            CorruptError: The frames are damaged or end early.
         """
         import numpy as np
 
@@ -90,22 +90,22 @@ class PlaneReader:
                 np.copyto(chunk, part)
 
     def end(self) -> None:
-        """Check that everything was read.
+        """Check that every byte was read.
 
         Raises:
-            CorruptError: There's more.
+            CorruptError: Bytes are left.
         """
-        if self._at != len(self._data):
-            raise CorruptError(f"{len(self._data) - self._at} bytes follow the last chunk")
+        if self._position != len(self._data):
+            raise CorruptError(f"{len(self._data) - self._position} bytes follow the last chunk")
 
     def _plane(self, size: int) -> bytes | memoryview:
-        if self._at + _LENGTH.size > len(self._data):
+        if self._position + _LENGTH.size > len(self._data):
             raise CorruptError("the payload ends early")
-        (head,) = _LENGTH.unpack_from(self._data, self._at)
+        (head,) = _LENGTH.unpack_from(self._data, self._position)
         length, raw = head & ~_RAW, bool(head & _RAW)
-        start = self._at + _LENGTH.size
+        start = self._position + _LENGTH.size
         piece = self._data[start : start + length]
         if len(piece) < length or (raw and length != size):
             raise CorruptError("the payload ends early")
-        self._at = start + length
+        self._position = start + length
         return piece if raw else zstd.decompress(piece, size, magic=True)

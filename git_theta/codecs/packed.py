@@ -1,8 +1,8 @@
 """Packed frames: words that are mostly small numbers, as planes of single bytes.
 
-They may be cut into segments, whose planes follow each other from the highest. A plane's frame begins with a
-number of 7 bits a byte (LEB128), made of the length, a bit for raw, and two bits that say whether two or four
-numbers share a byte. A plane of zeros is a number of zero. The zstd frames have no magic number.
+A chunk may be cut into segments; the planes of a segment follow each other from the highest byte. A plane's
+frame begins with a varint (LEB128) of the length, a bit for raw, and two bits for whether two or four values
+share a byte. A plane of zeros is the varint 0. The zstd frames have no magic number.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
     Planes = NDArray[np.uint8]
 
-#: The lowest bits of a frame's head: 2 for pairs, 3 for quads; the next bit is for raw.
+#: The two lowest bits of a frame's varint: 2 for two values in a byte, 3 for four. The next bit means raw.
 _PAIRS, _QUADS, _RAW = 2, 3, 4
 
 
 class PackedWriter:
-    """Packed frames of chunks, through a buffer that is used again: fresh memory costs page faults.
+    """Writes packed frames of chunks, through a buffer that is reused: fresh memory costs page faults.
 
     Args:
         width: Bytes of a word.
-        most: Words in the largest chunk.
+        most: Number of words in the largest chunk.
         literals: Whether the words come from floats; see `zstd.compress`.
-        segment: Words of a segment; `None` if chunks have only one.
+        segment: Number of words in a segment; `None` for one segment a chunk.
     """
 
     def __init__(self, width: int, most: int, *, literals: bool, segment: int | None = None) -> None:
@@ -43,10 +43,10 @@ class PackedWriter:
         self._segment = segment
 
     def frames(self, chunk: Words) -> Iterator[bytes]:
-        """The planes of a chunk, segment by segment.
+        """The frames of a chunk's planes, segment by segment.
 
-        Each call of numpy lets another thread go on, and then waits for it. So planes are made of the whole
-        chunk, and only what can't be is done for each segment.
+        Each call of numpy releases the interpreter's lock and then waits for it. So planes are made of the
+        whole chunk, and only frames segment by segment.
         """
         import numpy as np
 
@@ -75,11 +75,11 @@ class PackedWriter:
 
 
 class PackedReader:
-    """Chunks and numbers from packed frames, one after another.
+    """Reads chunks and varints, one after another.
 
     Args:
-        data: The frames.
-        segment: As they were written.
+        data: The bytes of all of them.
+        segment: Number of words in a segment, as for the writer.
     """
 
     def __init__(self, data: memoryview, *, segment: int | None = None) -> None:
@@ -87,33 +87,33 @@ class PackedReader:
 
         self._data = data
         self._segment = segment
-        self._at = 0
-        self._room = np.empty(0, np.uint8)
+        self._position = 0
+        self._buffer = np.empty(0, np.uint8)
 
     def read(self, chunk: Words) -> None:
-        """Fill a chunk with the next planes.
+        """Fill a flat array of words from the next frames.
 
         Raises:
-            CorruptError: They can't be read.
+            CorruptError: The frames are damaged or end early.
         """
         import numpy as np
 
         count, width = len(chunk), chunk.dtype.itemsize
-        if len(self._room) < count * width:
-            self._room = np.empty(count * width, np.uint8)
-        planes = self._room[: count * width].reshape(width, count)
+        if len(self._buffer) < count * width:
+            self._buffer = np.empty(count * width, np.uint8)
+        planes = self._buffer[: count * width].reshape(width, count)
         rows = [plane.data for plane in planes]
-        holes = []
+        zeros = []
         filled = set()
         for start, stop in _segments(count, self._segment):
             for place, row in enumerate(rows):
                 plane = self._plane(stop - start)
                 if plane is None:
-                    holes.append((place, start, stop))
+                    zeros.append((place, start, stop))
                 else:
                     row[start:stop] = plane
                     filled.add(place)
-        for place, start, stop in holes:
+        for place, start, stop in zeros:
             if place in filled:
                 planes[place, start:stop] = 0
         lowest = min(filled, default=width)
@@ -124,33 +124,33 @@ class PackedReader:
                 np.bitwise_or(chunk, planes[place], out=chunk)
 
     def varint(self) -> int:
-        """The next number; see the function of that name.
+        """The next varint, of at most five bytes.
 
         Raises:
-            CorruptError: There's none.
+            CorruptError: The data end first, or the varint is longer.
         """
         value = 0
         for place in range(5):
-            if self._at >= len(self._data):
+            if self._position >= len(self._data):
                 break
-            byte = self._data[self._at]
-            self._at += 1
+            byte = self._data[self._position]
+            self._position += 1
             value |= (byte & 0x7F) << 7 * place
             if byte < 0x80:
                 return value
         raise CorruptError("the payload ends early")
 
     def end(self) -> None:
-        """Check that everything was read.
+        """Check that every byte was read.
 
         Raises:
-            CorruptError: There's more.
+            CorruptError: Bytes are left.
         """
-        if self._at != len(self._data):
-            raise CorruptError(f"{len(self._data) - self._at} bytes follow the last chunk")
+        if self._position != len(self._data):
+            raise CorruptError(f"{len(self._data) - self._position} bytes follow the last chunk")
 
     def _plane(self, size: int) -> bytes | memoryview | None:
-        """The next plane, of so many numbers; `None` for zeros."""
+        """The next plane of `size` values, one byte each; `None` for zeros."""
         head = self.varint()
         if not head:
             return None
@@ -158,16 +158,16 @@ class PackedReader:
         if not many:
             raise CorruptError("the payload has a plane of an unknown kind")
         length, raw, packed = head >> 3, bool(head & _RAW), -(-size // many)
-        piece = self._data[self._at : self._at + length]
+        piece = self._data[self._position : self._position + length]
         if len(piece) < length or (raw and length != packed):
             raise CorruptError("the payload ends early")
-        self._at += length
+        self._position += length
         plane = piece if raw else zstd.decompress(piece, packed, magic=False)
         return plane if many == 1 else _unpacked(plane, size, many)
 
 
 def varint(value: int) -> bytes:
-    """A number of 7 bits a byte, the lowest first; all but the last byte have their top bit set."""
+    """LEB128: 7 bits a byte, the lowest first; all bytes but the last have their top bit set."""
     coded = bytearray()
     while value > 0x7F:
         coded.append(value & 0x7F | 0x80)
@@ -177,7 +177,7 @@ def varint(value: int) -> bytes:
 
 
 def _segments(count: int, size: int | None) -> Iterator[tuple[int, int]]:
-    """Where segments begin and end; without a size there's one, which may be empty."""
+    """First and one-past-last word of each segment; without a size, of a single one, which may be empty."""
     if size is None:
         yield 0, count
     else:
@@ -186,7 +186,7 @@ def _segments(count: int, size: int | None) -> Iterator[tuple[int, int]]:
 
 
 def _packed(plane: Planes, largest: int) -> tuple[Planes, int]:
-    """A plane with as many numbers to a byte as fit, and how many those are."""
+    """A plane with as many values in a byte as fit, and the frame's bits for their number."""
     import numpy as np
 
     if largest >= 16:
@@ -201,6 +201,7 @@ def _packed(plane: Planes, largest: int) -> tuple[Planes, int]:
 
 
 def _unpacked(plane: bytes | memoryview, size: int, many: int) -> memoryview:
+    """A plane of `size` values, one byte each, from one with `many` values in a byte."""
     import numpy as np
 
     wide = np.frombuffer(plane, np.uint8).astype(f"<u{many}")

@@ -1,11 +1,11 @@
-"""Byte planes: the exponents of floats together, entropy-coded; what is noise stays raw.
+"""Byte planes: the exponents of floats together, entropy-coded; mantissas, which are noise, stay raw.
 
-A value is cut into chunks of a MiB. In each, every word is rotated left by one bit if it's a float
-(so that the exponent fills the top byte), and split into planes from the top: bytes where structure
-may be, wider pieces below.
+A value is cut into chunks of 1 MiB. The words of floats are rotated left by one bit, so that the exponent
+fills the top byte. Words are then split into planes from the top: single bytes where structure may be, wider
+pieces below.
 
-Trained weights have little repetition but skewed exponents, so the compressor for float planes spends
-its time on literals.
+Trained weights hardly repeat but have skewed exponents, so the compressor for float planes spends its time on
+literals.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class Planes:
     name = "planes"
 
     def params(self, spec: TensorSpec) -> Params:
-        """Word size, rotation and planes for a dtype."""
+        """Word size in bytes, whether to rotate, and widths of the planes, for a dtype."""
         word = spec.word_size
         is_float = spec.dtype in FLOATS or spec.dtype.startswith("C")
         planes = (_FLOAT_PLANES if is_float else _OTHER_PLANES)[word]
         return {"word": word, "float": is_float, "planes": list(planes)}
 
     def encode(self, data: memoryview, params: Params) -> Iterator[bytes | memoryview]:
-        """One frame per plane of each chunk."""
+        """One frame for each plane of each chunk."""
         import numpy as np
 
         word, is_float, widths = _checked(params)
@@ -57,7 +57,7 @@ class Planes:
             yield from writer.frames(chunk)
 
     def decode(self, data: memoryview, params: Params, nbytes: int) -> Iterator[memoryview]:
-        """Chunks of the value, in one reused buffer."""
+        """The value's chunks, in one reused buffer."""
         import numpy as np
 
         word, is_float, widths = _checked(params)
@@ -77,6 +77,11 @@ class Planes:
 
 
 def _checked(params: Params) -> tuple[int, bool, list[int]]:
+    """Word size, whether to rotate, and widths of the planes.
+
+    Raises:
+        CorruptError: The parameters aren't valid.
+    """
     word, is_float, planes = params.get("word"), params.get("float"), params.get("planes")
     if (
         not isinstance(word, int)

@@ -1,4 +1,4 @@
-"""zstd for byte planes: contexts that threads keep, and frames that can't make a reader allocate at will."""
+"""zstd for byte planes: a context for each thread, and frames that can't make a reader allocate at will."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from git_theta.errors import CorruptError
 if TYPE_CHECKING:
     import zstandard
 
-#: A plane is worth compressing if this many bytes from its middle shrink below this share.
+#: A plane is compressed if a sample of this many bytes shrinks below this share.
 _SAMPLE = 8192
-_WORTH = 0.97
+_MAX_SHARE = 0.97
 
-#: The bits of a frame's descriptor, which follows the magic number, that say that its size is given.
+#: Bits of a frame's descriptor, which follows the magic number, for a frame that gives its content's size.
 _SIZED = 0xE0
 
 _MAGIC_BYTES = 4
 
-#: A longer window than this is never needed for a plane, and never accepted.
+#: Longest window in bytes that is accepted: planes need none that is longer.
 _MAX_WINDOW = 8 << 20
 
 
@@ -28,12 +28,12 @@ def compress(plane: memoryview, *, literals: bool, magic: bool) -> bytes | None:
 
     Args:
         plane: The bytes.
-        literals: Whether they're skewed and hardly repeat, as those of floats are. The compressor then finds
-            few matches, and reaches the order-0 entropy fast.
+        literals: Whether the bytes are skewed and hardly repeat, as those of floats. The compressor then
+            searches for few matches, and reaches the order-0 entropy fast.
         magic: Whether the frame begins with zstd's magic number.
     """
     compressor = _compressor(literals, magic)
-    if not _worth(compressor, plane):
+    if not _shrinks(compressor, plane):
         return None
     coded = compressor.compress(plane)
     return coded if len(coded) < len(plane) else None
@@ -43,12 +43,12 @@ def decompress(frame: memoryview, size: int, *, magic: bool) -> bytes:
     """The bytes of a plane.
 
     Args:
-        frame: As `compress` made it.
-        size: How many bytes they must be.
-        magic: As for `compress`.
+        frame: A frame that `compress` made.
+        size: Bytes of the plane.
+        magic: Whether the frame begins with zstd's magic number.
 
     Raises:
-        CorruptError: The frame is damaged, of another size, or claims a size itself.
+        CorruptError: The frame is damaged, gives another size, or claims a size itself.
     """
     import zstandard
 
@@ -65,19 +65,19 @@ def decompress(frame: memoryview, size: int, *, magic: bool) -> bytes:
     return plane
 
 
-class _Own(local):
-    """A thread's compressors and decompressors, which take longer to make than to code a small plane."""
+class _Contexts(local):
+    """A thread's compressors and decompressors: making one takes longer than coding a small plane."""
 
     def __init__(self) -> None:
         self.compressors: dict[tuple[bool, bool], zstandard.ZstdCompressor] = {}
         self.decompressors: dict[bool, zstandard.ZstdDecompressor] = {}
 
 
-_own = _Own()
+_contexts = _Contexts()
 
 
 def _compressor(literals: bool, magic: bool) -> zstandard.ZstdCompressor:
-    kept = _own.compressors
+    kept = _contexts.compressors
     if (literals, magic) not in kept:
         import zstandard
 
@@ -93,7 +93,7 @@ def _compressor(literals: bool, magic: bool) -> zstandard.ZstdCompressor:
 
 
 def _decompressor(magic: bool) -> zstandard.ZstdDecompressor:
-    kept = _own.decompressors
+    kept = _contexts.decompressors
     if magic not in kept:
         import zstandard
 
@@ -107,9 +107,10 @@ def _format(magic: bool) -> int:
     return zstandard.FORMAT_ZSTD1 if magic else zstandard.FORMAT_ZSTD1_MAGICLESS
 
 
-def _worth(compressor: zstandard.ZstdCompressor, plane: memoryview) -> bool:
+def _shrinks(compressor: zstandard.ZstdCompressor, plane: memoryview) -> bool:
+    """Whether a sample from the beginning, middle or end is worth compressing; small planes always are."""
     if len(plane) <= 4 * _SAMPLE:
         return True
     middle = (len(plane) - _SAMPLE) // 2
     pieces = (plane[:_SAMPLE], plane[middle : middle + _SAMPLE], plane[-_SAMPLE:])
-    return any(len(compressor.compress(piece)) < _WORTH * _SAMPLE for piece in pieces)
+    return any(len(compressor.compress(piece)) < _MAX_SHARE * _SAMPLE for piece in pieces)

@@ -1,11 +1,11 @@
-"""Fields of a file that are computed from its other bytes, so that a layout needn't hold them."""
+"""Checksum fields: computed from other bytes of the file, so that a layout needn't hold them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-#: The CRC-32 of `length` bytes of the file at `offset`, as the file is when it's asked for. The caller may
-#: memoise it from then on, but mustn't compute it early: a range may cover fields that are written before.
+#: Gives the CRC-32 of `length` bytes of the file at `offset`, at the time of the call. Results may be cached,
+#: but not computed early: a range may cover fields that are written in between.
 Crc = Callable[[int, int], int]
 Ranges = Sequence[tuple[int, int]]
 
@@ -25,7 +25,7 @@ def torch_serialization_id(ranges: Ranges, crc: Crc) -> bytes:
 
     Args:
         ranges: The four-byte, little-endian CRC-32 fields of the archive's directory, in order.
-        crc: Computes a CRC; the fields' own bytes are worked back from theirs.
+        crc: Computes a CRC-32; the bytes of each field are recovered from the CRC of the field.
     """
     seed = 0
     for offset, length in ranges:
@@ -45,14 +45,14 @@ def _four_bytes_with_crc(crc: int) -> int:
     return state ^ _WORD
 
 
-#: name → function of the ranges and a CRC of any range, giving the bytes of the field.
+#: Functions that compute the bytes of a field, by the checksum's kind.
 #:
-#: Checksums are written in the order of their list, after everything else. A range that covers the field of
-#: an earlier checksum sees that field's final bytes.
+#: Checksums are written in the order of the layout's list, after everything else. A range that covers the
+#: field of an earlier checksum has that field's final bytes.
 KINDS: Mapping[str, Callable[[Ranges, Crc], bytes]] = {
     "crc32": crc32,
     "torch-serialization-id": torch_serialization_id,
 }
 
-#: name → width of the field in bytes.
+#: Bytes of a field, by the checksum's kind.
 WIDTHS: Mapping[str, int] = {"crc32": 4, "torch-serialization-id": 20}

@@ -1,4 +1,4 @@
-"""The layout: everything in a file that isn't parameter bytes, and where the parameters go.
+"""The layout: all bytes of a file that aren't parameters, and the places of the parameters.
 
 All positions are absolute offsets in the file, in bytes. A file is rebuilt by writing the literals,
 then every placed parameter over them, then the checksums, which are computed from what was written.
@@ -18,13 +18,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where one parameter's elements go.
+    """The place of one parameter's elements.
 
     Attributes:
-        name: The parameter.
+        name: Name of the parameter.
         offset: Position of the element whose indices are all zero.
-        strides: Byte strides, one per dimension; `None` when C-contiguous.
-        big_endian: Elements are written most significant byte first.
+        strides: Strides in bytes, one for each dimension; `None` for C-contiguous elements.
+        big_endian: Whether elements have their most significant byte first.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """Bytes that are part of the layout itself."""
+    """Bytes that the layout itself has, at their position."""
 
     offset: int
     data: bytes
@@ -46,9 +46,9 @@ class Checksum:
     """A field derived from other bytes of the file, recomputed when the file is rebuilt.
 
     Attributes:
-        kind: A name in `git_theta.model.checksum.KINDS`, for example `crc32`.
-        offset: Where the field is.
-        ranges: The `(offset, length)` pieces of the file that it is computed from, in order.
+        kind: A key of `git_theta.model.checksum.KINDS`, for example `crc32`.
+        offset: Position of the field.
+        ranges: The `(offset, length)` ranges of the file that the field is computed from, in order.
     """
 
     kind: str
@@ -62,9 +62,9 @@ class Layout:
 
     Attributes:
         size: Size of the file in bytes.
-        placements: Where parameters go, in the order in which they must be written if they overlap.
-        literals: Bytes to write first.
-        checksums: Fields to compute last, in order.
+        placements: Places of the parameters, in the order of writing if they overlap.
+        literals: Bytes that are written first.
+        checksums: Fields that are computed last, in order.
     """
 
     size: int
@@ -73,7 +73,7 @@ class Layout:
     checksums: tuple[Checksum, ...]
 
     def to_bytes(self) -> bytes:
-        """Serialise; equal layouts give equal bytes."""
+        """The stored form; equal layouts give equal bytes."""
         packed: bytes = msgpack.packb(
             [
                 _VERSION,
@@ -93,7 +93,7 @@ def parse_layout(data: bytes | memoryview) -> Layout:
     """Read what `Layout.to_bytes` wrote.
 
     Raises:
-        CorruptError: It isn't a layout, it's of a newer version, or a position is outside the file.
+        CorruptError: The bytes aren't a layout, or one of a newer version, or a position is outside the file.
     """
     try:
         version, size, placements, literals, checksums = msgpack.unpackb(data)

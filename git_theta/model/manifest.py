@@ -23,10 +23,10 @@ class ObjectRef:
 
     Attributes:
         oid: SHA-256 of the object's bytes, 64 hexadecimal digits.
-        offset: Where the payload begins, in bytes.
-        length: Its length in bytes; `None` for a whole object.
-        size: The size of the object in bytes, without which LFS servers don't give it; `None` if it isn't
-            said. It follows from the name, so references that differ only here are equal.
+        offset: First byte of the payload in the object.
+        length: Bytes of the payload; `None` for a whole object.
+        size: Bytes of the whole object, which LFS servers ask for; `None` if unknown. Sizes follow from
+            names, so they play no part in equality.
     """
 
     oid: str
@@ -41,7 +41,7 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How to obtain a value: an update applied to a payload and to the values of other sources."""
+    """The way to obtain a value: an update of a payload and of the values of other sources."""
 
     update: str
     payload: ObjectRef | None
@@ -53,11 +53,11 @@ class Source:
 
     @property
     def depth(self) -> int:
-        """How many updates stand on each other, this one included."""
+        """Number of updates in the longest chain of the tree, this one included."""
         return 1 + max((source.depth for source in self.inputs), default=0)
 
     def payloads(self) -> Iterator[ObjectRef]:
-        """Every payload in the tree, this source's own first."""
+        """Every payload in the tree, that of this source first."""
         if self.payload:
             yield self.payload
         for source in self.inputs:
@@ -72,8 +72,8 @@ class Entry:
         name: Keys joined by `/`; any text but the empty one.
         spec: Dtype and shape.
         digest: BLAKE3-256 of the logical bytes, 64 hexadecimal digits.
-        source: How to obtain those bytes.
-        extra: Keys that this version doesn't know, kept as they are, sorted.
+        source: The way to obtain these bytes.
+        extra: Unknown keys and their values, kept as they are, sorted.
     """
 
     name: str
@@ -83,7 +83,7 @@ class Entry:
     extra: tuple[tuple[str, str], ...] = ()
 
     def value_text(self) -> str:
-        """The line without its name."""
+        """The entry's line without the name."""
         shape = ",".join(map(str, self.spec.shape))
         text = f"{self.spec.dtype} [{shape}] {self.digest} {self.source}"
         return text + "".join(f" {key}={value}" for key, value in self.extra)
@@ -91,14 +91,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A checkpoint, as Git sees it.
+    """The text that stands for a checkpoint in Git.
 
     Attributes:
         format: Name of the format that split the file.
         size: Size of the file in bytes.
         layout: The layout as an entry of dtype `U8`; its name is `layout`.
         entries: The parameters, sorted by name.
-        extra: Header keys that this version doesn't know, kept as they are, sorted.
+        extra: Other header keys and their values, kept as they are, sorted.
     """
 
     format: str
@@ -114,7 +114,7 @@ class Manifest:
 
     @cached_property
     def spec_counts(self) -> Counter[TensorSpec]:
-        """How many parameters there are of each dtype and shape."""
+        """The number of parameters of each dtype and shape."""
         return Counter(entry.spec for entry in self.entries)
 
     def all_entries(self) -> Iterator[Entry]:
@@ -123,11 +123,11 @@ class Manifest:
         yield from self.entries
 
     def oids(self) -> set[str]:
-        """Every object that is needed to rebuild the file."""
+        """Names of the objects that are needed to rebuild the file."""
         return set(self.objects())
 
     def objects(self) -> dict[str, int | None]:
-        """The size of every object that is needed to rebuild the file, by name; `None` if it isn't said."""
+        """Bytes of each object that is needed to rebuild the file, by name; `None` for an unknown size."""
         found: dict[str, int | None] = {}
         for entry in self.all_entries():
             for ref in entry.source.payloads():

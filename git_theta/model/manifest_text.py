@@ -14,10 +14,10 @@ from git_theta.model.manifest import MANIFEST_MAGIC, MANIFEST_VERSION, Entry, Ma
 from git_theta.model.name_escapes import sort_key, unescape
 from git_theta.model.tensor import MAX_BYTES, TensorSpec
 
-#: What every manifest begins with, as bytes: a cheap first test.
+#: The first bytes of every manifest, for a cheap test.
 MANIFEST_MAGIC_BYTES = MANIFEST_MAGIC.encode()
 
-#: A larger text isn't a manifest; a line is about 200 bytes, so this is about a million parameters.
+#: Largest manifest in bytes: about a million parameters, at 200 bytes a line.
 MAX_TEXT_BYTES = 256 << 20
 
 _MAX_DEPTH = 64
@@ -32,7 +32,7 @@ _OBJECT = re.compile(
 
 
 def is_manifest(data: bytes | memoryview) -> bool:
-    """Whether the bytes claim to be a manifest; `parse_manifest` tells whether they are."""
+    """Whether the bytes begin as a manifest; `parse_manifest` tells whether they are one."""
     return bytes(data[: len(MANIFEST_MAGIC_BYTES)]) == MANIFEST_MAGIC_BYTES
 
 
@@ -40,7 +40,7 @@ def parse_if_manifest(data: bytes | memoryview) -> Manifest | None:
     """Read what may be a manifest; `None` if the bytes don't begin as one, or are more than any has.
 
     Raises:
-        ManifestError: They begin as a manifest, and `parse_manifest` can't read them.
+        ManifestError: The bytes begin as a manifest, but aren't a valid one.
     """
     return parse_manifest(bytes(data)) if is_manifest(data) and len(data) <= MAX_TEXT_BYTES else None
 
@@ -56,8 +56,8 @@ def parse_manifest(data: bytes) -> Manifest:
     """Read a manifest.
 
     Raises:
-        ManifestError: The bytes aren't exactly what `Manifest.to_bytes` writes; the message has the
-            line. A newer version of the format is named as such.
+        ManifestError: The bytes aren't the canonical text of a manifest; the message has the line. A newer
+            version of the format is named as such.
     """
     if len(data) > MAX_TEXT_BYTES:
         raise ManifestError(f"a manifest of {len(data)} bytes is larger than any real one")
@@ -146,7 +146,7 @@ def parse_source(text: str) -> Source:
     """Read the text form of a source, for example `delta(0a…,dense(9c…:0+512))`.
 
     Raises:
-        ManifestError: It isn't one.
+        ManifestError: The text isn't a source.
     """
     source, end = _source_at(text, 0, 0)
     if end != len(text):

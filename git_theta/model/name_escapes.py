@@ -6,8 +6,8 @@ import re
 
 from git_theta.errors import ManifestError
 
-# Control characters, spaces, line and paragraph separators, invisible and direction marks, and
-# surrogates are written as %XX of their UTF-8 bytes: what you see in a diff is what is there.
+# Control characters, spaces, line and paragraph separators, invisible and direction marks, and surrogates are
+# written as %XX of their UTF-8 bytes, so that a diff shows names as they are.
 _UNSAFE = re.compile(
     "[\x00-\x20%\x7f-\xa0\xad\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -20,7 +20,7 @@ def sort_key(name: str) -> bytes:
 
 
 def escape(name: str) -> str:
-    """A name as it stands in a manifest: one word, nothing invisible."""
+    """The form of a name in a manifest: one word, with nothing invisible."""
     return _UNSAFE.sub(
         lambda match: "".join(f"%{byte:02X}" for byte in match[0].encode("utf-8", "surrogatepass")), name
     )
@@ -30,7 +30,7 @@ def unescape(text: str) -> str:
     """The inverse of `escape`.
 
     Raises:
-        ManifestError: The text isn't what `escape` gives for any name.
+        ManifestError: The text is the escaped form of no name.
     """
     try:
         name = _ESCAPE.sub(

@@ -1,4 +1,4 @@
-"""Strided tensors to contiguous bytes and back, with memory bounded for large ones."""
+"""Strided tensors to contiguous bytes and back, with bounded memory for large tensors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: A larger copy lives in an unlinked temporary file, which the kernel can page out.
+#: Larger copies, in bytes, are in an unlinked temporary file, which the kernel can page out.
 _IN_MEMORY = 32 << 20
 
-#: Makes a descriptor of an unlinked temporary file.
+#: Opens an unlinked temporary file; its descriptor.
 Temporary = Callable[[], int]
 
 
@@ -29,7 +29,7 @@ def temporary_file() -> int:
 
 
 def scratch_memory(nbytes: int, temporary: Temporary) -> memoryview:
-    """Writable memory: anonymous if small, else a mapped temporary file."""
+    """`nbytes` of writable memory: anonymous if small, else a mapped temporary file."""
     if nbytes <= _IN_MEMORY:
         return memoryview(bytearray(nbytes))
     handle = temporary()

@@ -1,4 +1,4 @@
-"""What a tensor is to git-theta: a dtype, a shape, and the digest of its logical bytes."""
+"""Tensor types: dtypes, under the names of safetensors, and shapes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-#: Bytes per element of every dtype, under the names that safetensors uses.
+#: Bytes of an element by dtype; the names are those of safetensors.
 ITEM_SIZE = {
     "BOOL": 1,
     "U8": 1,
@@ -37,7 +37,7 @@ ITEM_SIZE = {
 #: Dtypes whose elements are IEEE-like floats: a sign bit, then the exponent, then the mantissa.
 FLOATS = frozenset(name for name in ITEM_SIZE if name.startswith(("F", "B")) and name != "BOOL")
 
-#: Bytes of the real scalar inside an element, where that differs from the element's size.
+#: Bytes of the real part of an element, by complex dtype.
 _COMPLEX_PART = {"C32": 2, "C64": 4, "C128": 8}
 
 _NUMPY = {
@@ -66,16 +66,16 @@ _ML_DTYPES = {
     "F8_E5M2FNUZ": "float8_e5m2fnuz",
 }
 
-#: No tensor has more dimensions than this; numpy's own limit is 64.
+#: Largest number of dimensions, which is numpy's.
 MAX_DIMENSIONS = 64
 
-#: No tensor is larger than this many bytes; larger claims are lies.
+#: Largest tensor in bytes; a file that claims a larger one is damaged or malicious.
 MAX_BYTES = 1 << 50
 
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """The type of a tensor.
+    """Dtype and shape of a tensor.
 
     Attributes:
         dtype: A key of `ITEM_SIZE`.
@@ -88,7 +88,7 @@ class TensorSpec:
 
     dtype: str
     shape: tuple[int, ...]
-    # It follows from the others, and is asked for ten times for each of thousands of tensors.
+    # Computed once: it's needed ten times for each of thousands of tensors.
     nbytes: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Names: which parameter of a checkpoint a name in update data means."""
+"""Names in update data: the parameters of a checkpoint that they stand for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from git_theta.model.parameter_names import unknown_parameter
 
 
 class Names:
-    """The names of a checkpoint's parameters, found by what others call them.
+    """Finds a checkpoint's parameters by the names that other tools give them.
 
     Args:
-        names: All of them.
+        names: Names of all parameters.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -24,13 +24,13 @@ class Names:
             self._by_end.setdefault(_end(name), []).append(name)
 
     def find(self, wanted: str) -> str | None:
-        """The parameter that is meant, if there's one.
+        """Name of the parameter that a name stands for; `None` if there's none.
 
-        A checkpoint may have a prefix before its names (`model.`, `state_dict/`), and so may the data:
-        where the names aren't equal, one must end with the other.
+        Either side may have a prefix (`model.`, `state_dict/`): where names aren't equal, one must end with
+        the other.
 
         Raises:
-            UsageError: Several fit equally well.
+            UsageError: Several parameters fit equally well.
         """
         if wanted in self._names:
             return wanted
@@ -40,7 +40,7 @@ class Names:
             likely = self._by_end.get(_end(wanted), []) if "." in plain else self._names
             found = [name for name in likely if _plain(name).endswith(f".{plain}")]
         if not found:
-            # The longest end of the name that the checkpoint has; one word alone says too little.
+            # The longest suffix that is a parameter's name, of two words at least: one is too ambiguous.
             words = plain.split(".")
             ends = (self._plain.get(".".join(words[start:]), []) for start in range(1, len(words) - 1))
             found = next(filter(None, ends), [])
@@ -50,10 +50,10 @@ class Names:
         return found[0] if found else None
 
     def get(self, wanted: str) -> str:
-        """As `find`, for a name that must be there.
+        """Name of the parameter that a name stands for.
 
         Raises:
-            UsageError: It isn't, or it's ambiguous; the message has the nearest names.
+            UsageError: There's none, or several; the message has the nearest names.
         """
         found = self.find(wanted)
         if found is None:

@@ -1,4 +1,4 @@
-"""Adapters as the PEFT library saves them: what each does to the parameters when it's merged."""
+"""PEFT adapters: the side-loaded updates that merging a saved adapter amounts to."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from git_theta.updates.sparse_given import every_element
 CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
-#: The kind of update that an adapter is, by its `peft_type`.
+#: Name of the update by the adapter's `peft_type`.
 _KINDS = {"LORA": "low-rank", "IA3": "ia3"}
 
 _PREFIX = "base_model.model."
 
-#: Settings under which merging means something else than adding a product.
+#: Settings under which merging is more than adding a product.
 _VARIANTS = (
     "use_dora",
     "use_qalora",
@@ -44,33 +44,33 @@ _VARIANTS = (
     "monteclora_config",
 )
 
-#: Initialisations that leave the base as it is. The others subtract from it, so that what was trained
-#: doesn't belong to the checkpoint itself.
+#: Initialisations that leave the base as it is. Others subtract from it, so that the trained adapter belongs
+#: to another base than the checkpoint.
 _KEEPS_BASE = (None, True, False, "gaussian", "orthogonal", "eva")
 
-# An adapter's own name may stand in a key, as older versions of PEFT wrote it.
+# Older versions of PEFT wrote the adapter's own name into keys.
 _LORA = re.compile(r"(?P<module>.+)\.lora_(?P<part>A|B)(?:\.(?!weight$|bias$)\w+)?\.(?P<what>weight|bias)")
 _LORA_EMBEDDING = re.compile(r"(?P<module>.+)\.lora_embedding_(?P<part>A|B)(?:\.\w+)?")
 _IA3 = re.compile(r"(?P<module>.+)\.ia3_l(?:\.\w+)?")
 _SAVED = ".modules_to_save."
 
-#: What the tensors of other variants have in their names.
-_STRANGE = re.compile(r"\.(lora_|ia3_|token_adapter\.|original_module\.)")
+#: Parts of tensor names of variants that can't be merged.
+_UNSUPPORTED = re.compile(r"\.(lora_|ia3_|token_adapter\.|original_module\.)")
 
 
 @dataclass(frozen=True, slots=True)
 class _Adapter:
-    """An adapter's settings, and the checkpoint that it's for."""
+    """An adapter's settings, and names and types of the checkpoint's parameters."""
 
     config: Mapping[str, Any]
     names: Names
     specs: Mapping[str, TensorSpec]
 
     def scale(self, module: str, rank: int) -> float:
-        """What the product of a module's factors is multiplied by.
+        """The factor of the product of a module's factors: alpha / rank, or its rsLoRA variant.
 
         Raises:
-            UsageError: The factors don't have the rank that the settings say.
+            UsageError: The factors have another rank than the settings.
         """
         expected = self._setting("rank_pattern", module, "r")
         alpha = self._setting("alpha_pattern", module, "lora_alpha")
@@ -90,7 +90,7 @@ class _Adapter:
 
     @property
     def flipped(self) -> bool:
-        """Whether weights are stored as inputs by outputs."""
+        """Whether weights have the shape inputs by outputs."""
         return bool(self.config.get("fan_in_fan_out"))
 
     def is_feedforward(self, module: str) -> bool:
@@ -109,15 +109,15 @@ def is_adapter(path: Path) -> bool:
 def read_adapter(
     folder: Path, kind: str, specs: Mapping[str, TensorSpec]
 ) -> dict[str, tuple[GivenUpdate, ...]]:
-    """What an adapter does to each parameter, in the order in which it's done.
+    """The updates of each parameter that merging an adapter amounts to, in their order.
 
     Args:
-        folder: Has `adapter_config.json` and `adapter_model.safetensors` or `adapter_model.bin`.
-        kind: The kind of update that the user named.
-        specs: The checkpoint's parameters.
+        folder: A folder with `adapter_config.json` and `adapter_model.safetensors` or `adapter_model.bin`.
+        kind: Name of the update that the user asked for.
+        specs: Dtypes and shapes of the checkpoint's parameters.
 
     Raises:
-        UsageError: The folder has no such adapter, or it doesn't fit the checkpoint.
+        UsageError: The folder has no such adapter, or one that doesn't fit the checkpoint.
     """
     adapter = _Adapter(_config(folder, kind), Names(specs), specs)
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
@@ -136,7 +136,7 @@ def read_adapter(
             factors.setdefault(_module(embedding), {})[f"embedding {embedding['part']}"] = array
         elif vector and kind == "ia3":
             found.update(_ia3(adapter, _module(vector), array))
-        elif _STRANGE.search(key):
+        elif _UNSUPPORTED.search(key):
             raise UsageError(f"the adapter has {name!r}, which git-theta can't merge", _HINT)
         else:
             found[_replaced(adapter, key)] = (GivenUpdate(Dense(), {"": array}),)
@@ -174,7 +174,7 @@ def _config(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def _replaced(adapter: _Adapter, key: str) -> str:
-    """The parameter that a tensor under its own name replaces."""
+    """Name of the parameter that a fully saved tensor replaces."""
     module, saved, rest = key.replace(".base_layer.", ".").partition(_SAVED)
     if saved:
         # The adapter's own name may come next.
@@ -184,7 +184,7 @@ def _replaced(adapter: _Adapter, key: str) -> str:
 
 
 def _bias(target: str, specs: Mapping[str, TensorSpec]) -> str | None:
-    """The bias beside a weight."""
+    """Name of the bias of a weight's module; `None` if the checkpoint has none."""
     name = f"{target.removesuffix('weight')}bias"
     return name if name in specs else None
 
@@ -229,7 +229,7 @@ def _product(
 ) -> GivenUpdate:
     """The factors of `up @ down` in the orientation that the parameter has.
 
-    A convolution's kernel is a matrix too, by its outputs, if `up` is a convolution of size one.
+    A convolution's kernel is a matrix by its outputs, if `up` is a convolution of kernel size 1.
     """
     dtype = down.spec.dtype if down.spec.dtype == up.spec.dtype else "F64"
     down, up = (array.as_dtype(dtype) for array in (down, up))
@@ -238,7 +238,7 @@ def _product(
     if down.spec.shape[0] == rank and set(ones) <= {1}:
         straight, across = (outs, *ins), (*ins, outs)
         up, down = up.reshaped(outs, rank), down.reshaped(rank, math.prod(ins))
-        # PEFT corrects a wrong flag module by module, so a shape that fits only one way decides.
+        # PEFT ignores a wrong `fan_in_fan_out` for a module whose shape fits in one orientation only.
         if spec.shape == straight and not (flipped and straight == across):
             return GivenUpdate(LowRank(scale), {"R": up, "C": down})
         if spec.shape == across and len(ins) == 1:
@@ -256,7 +256,7 @@ def _ia3(adapter: _Adapter, module: str, vector: Array) -> dict[str, tuple[Given
     inputs = adapter.is_feedforward(module)
     shape = vector.spec.shape
     if len(shape) == 2 and len(spec.shape) == 2:
-        # Inputs by outputs: the other dimension. A shape that fits only one way decides, as for LoRA.
+        # Inputs by outputs: the other dimension. As for LoRA, a shape with one possible orientation decides.
         flip = adapter.flipped if spec.shape[0] == spec.shape[1] else count != spec.shape[int(inputs)]
         dimension = int(inputs != flip)
     else:

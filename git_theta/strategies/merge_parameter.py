@@ -13,7 +13,7 @@ from git_theta.strategies.array_sources import ArraySource, StoredTensor
 from git_theta.strategies.base import Case, Strategy
 from git_theta.strategies.lazy_array import LazyArray, from_source, where
 from git_theta.updates.base import Input, Pieces
-from git_theta.updates.program import MOST_STEPS
+from git_theta.updates.program import MAX_INSTRUCTIONS
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rounding import COMPUTABLE, round_to, widen
 
@@ -75,7 +75,7 @@ class MergedParameter:
         the value can't be computed from these alone, or not in few enough steps.
         """
         program, sources = self._result.program()
-        if len(program.steps) > MOST_STEPS or not set(sources) <= set(self._sources):
+        if len(program.steps) > MAX_INSTRUCTIONS or not set(sources) <= set(self._sources):
             return None
         indices = tuple(self._sources.index(each) for each in sources)
         return Recipe().encode_with(program, self._dtype), indices

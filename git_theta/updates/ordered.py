@@ -1,7 +1,7 @@
 """Ordered integers: floats as integers of the same order, so that close values have small differences.
 
-The difference of two such integers counts the representable numbers between the two floats. It wraps
-around, so it's exact for every pair, NaNs and infinities too.
+The difference of two such integers counts the representable numbers between the two floats. Differences wrap
+around, so they're exact for every pair, NaNs and infinities included.
 """
 
 from __future__ import annotations
@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
     from git_theta.updates.base import Words
 
-#: How far to shift a word right so that its low byte is the exponent, or most of it.
+#: Right shift by dtype after which the low byte of a word is its exponent, or most of it.
 _EXPONENT = {"F32": 23, "BF16": 7, "F16": 10, "F64": 52, "C32": 10, "C64": 23, "C128": 52}
 
 
 def is_ordered(spec: TensorSpec) -> bool:
-    """Whether the words of a dtype are floats."""
+    """Whether the machine words of a dtype are floats, which complex numbers consist of."""
     return spec.dtype in FLOATS or spec.dtype.startswith("C")
 
 
 def difference(value: Words, base: Words, floats: bool) -> Words:
-    """The number of steps from base to value, zig-zag coded: small distances are small numbers."""
+    """The number of steps from base to value, zig-zag coded: small distances are small numbers.
+
+    Args:
+        value: Machine words, flat.
+        base: As many words.
+        floats: Whether the words are floats; see `is_ordered`.
+    """
     import numpy as np
 
     steps = np.subtract(_ordered(value), _ordered(base)) if floats else np.subtract(value, base)
@@ -36,7 +42,7 @@ def difference(value: Words, base: Words, floats: bool) -> Words:
 
 
 def advance(base: Words, steps: Words, floats: bool) -> Words:
-    """The inverse: the value that lies so many zig-zag coded steps from the base."""
+    """The inverse of `difference`: the words that lie the given zig-zag coded steps from the base."""
     import numpy as np
 
     sign = np.negative(np.bitwise_and(steps, 1))
@@ -50,10 +56,10 @@ def advance(base: Words, steps: Words, floats: bool) -> Words:
 
 
 def by_exponent(words: Words, dtype: str) -> NDArray[np.intp] | None:
-    """The stable order of words by their exponent; `None` for a dtype that has none to speak of.
+    """Indices that sort words by their exponent, stably; `None` for a dtype without large exponents.
 
-    Of numbers with one exponent, the differences are of one size: sorted like this, each block of the
-    entropy coder sees only one distribution.
+    Differences of numbers with one exponent have one magnitude: sorted like this, each block of the entropy
+    coder sees a single distribution.
     """
     import numpy as np
 
@@ -68,7 +74,7 @@ def by_exponent(words: Words, dtype: str) -> NDArray[np.intp] | None:
 
 
 def _ordered(words: Words) -> Words:
-    """Two's complement integers in the order of the floats; -0.0 comes just before 0.0."""
+    """The words as two's complement integers in the order of the floats; -0.0 is one step below 0.0."""
     import numpy as np
 
     mask = _sign(words)
@@ -77,7 +83,7 @@ def _ordered(words: Words) -> Words:
 
 
 def _sign(words: Words) -> Words:
-    """All ones where the top bit is set, else zero."""
+    """Words of all ones where the top bit is set, and of zeros elsewhere."""
     import numpy as np
 
     size = words.dtype.itemsize

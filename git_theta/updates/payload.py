@@ -1,4 +1,4 @@
-"""The frame of every payload: four bytes of header length, a msgpack map, then the body."""
+"""Payload headers: four bytes of header length, a msgpack map, then the body."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ PayloadHeader = Mapping[str, Any]
 
 
 def pack_header(header: PayloadHeader) -> bytes:
-    """The bytes that begin a payload."""
+    """The beginning of a payload: length and header."""
     packed: bytes = msgpack.packb(dict(header))
     return _LENGTH.pack(len(packed)) + packed
 
 
 def typed_header(update: str, spec: TensorSpec, **more: Any) -> bytes:
-    """The bytes that begin a payload whose header has the value's dtype and shape."""
+    """The beginning of a payload; its header has the update, the value's dtype and shape, and more keys."""
     return pack_header({"update": update, "dtype": spec.dtype, "shape": list(spec.shape), **more})
 
 
@@ -32,7 +32,7 @@ def unpack(payload: memoryview) -> tuple[dict[str, Any], memoryview]:
     """Header and body of a payload.
 
     Raises:
-        CorruptError: There's no valid header.
+        CorruptError: The payload has no valid header.
     """
     try:
         (length,) = _LENGTH.unpack_from(payload)
@@ -49,10 +49,15 @@ def unpack(payload: memoryview) -> tuple[dict[str, Any], memoryview]:
 def unpack_typed(
     update: str, payload: memoryview | None, nbytes: int
 ) -> tuple[TensorSpec, dict[str, Any], memoryview]:
-    """The value's type, the header and the body of a payload that `typed_header` begins.
+    """Dtype and shape of the value, header and body, of a payload that begins with `typed_header`.
+
+    Args:
+        update: Name of the update that the payload must be of.
+        payload: The payload.
+        nbytes: Size in bytes that the value must have.
 
     Raises:
-        CorruptError: There's none, or it's of another update or of a value of another size.
+        CorruptError: There's no payload, or one of another update, or of a value of another size.
     """
     if payload is None:
         raise CorruptError(f"an update of kind {update!r} has a payload")

@@ -1,4 +1,4 @@
-"""Programs: arithmetic on the elements of values, as data; the same bits on every machine."""
+"""Programs: element-wise arithmetic on values, as data; the same bits on every machine."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: One instruction: its operation and what that takes, which are indices of earlier instructions.
+#: An operation and its operands: indices of earlier instructions.
 Instruction = tuple[Any, ...]
 
-#: More steps than any merge needs.
-MOST_STEPS = 10_000
+#: Largest number of instructions: more than any merge needs.
+MAX_INSTRUCTIONS = 10_000
 
-#: What operations take and give: numbers (`n`) or masks (`m`).
+#: Kinds of the operands and of the result of each operation: numbers (`n`) or masks (`m`).
 OPERATIONS = {
     "add": ("nn", "n"),
     "sub": ("nn", "n"),
@@ -41,19 +41,19 @@ OPERATIONS = {
     "where": ("mnn", "n"),
 }
 
-#: Elements that are computed at a time: they stay in a core's cache, and numpy's calls cost little.
+#: Elements of a block: they stay in a core's cache, and numpy's calls cost little.
 _BLOCK = 1 << 15
 
-#: Bytes of intermediate results, unless a block of the smallest size takes more.
+#: Bytes of intermediate results that blocks are made smaller for, down to the smallest block.
 _MEMORY = 32 << 20
-_SMALLEST = 1 << 8
+_MIN_BLOCK = 1 << 8
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """Steps in order, the last of which is the result.
+    """Instructions in order; the result of the last one is the program's.
 
-    A step is an operation of `OPERATIONS` with the indices of the steps that it takes, or one of
+    An instruction is an operation of `OPERATIONS` with the indices of its operands, or one of
     `("input", index)`, `("number", float)`, `("index",)`, and `("uniform", seed)`.
     """
 
@@ -61,12 +61,12 @@ class Program:
 
     @classmethod
     def parse(cls, field: Any) -> Program:
-        """The program of a msgpack value.
+        """The program in a payload's header.
 
         Raises:
-            CorruptError: It isn't one, or its result isn't numbers.
+            CorruptError: The field isn't a valid program, or its result is a mask.
         """
-        if not isinstance(field, list) or not 0 < len(field) <= MOST_STEPS:
+        if not isinstance(field, list) or not 0 < len(field) <= MAX_INSTRUCTIONS:
             raise CorruptError("the payload has no program")
         kinds = ""
         for step in field:
@@ -79,7 +79,7 @@ class Program:
         return program
 
     def field(self) -> list[list[Any]]:
-        """What `parse` takes."""
+        """The form of a payload's header; the inverse of `parse`."""
         return [list(step) for step in self.steps]
 
     @property
@@ -87,39 +87,47 @@ class Program:
         """Number of inputs."""
         return 1 + max((step[1] for step in self.steps if step[0] == "input"), default=-1)
 
-    def takes(self, step: Instruction) -> tuple[int, ...]:
-        """The steps that one takes the results of."""
+    def operands(self, step: Instruction) -> tuple[int, ...]:
+        """Indices of the instructions that an instruction takes as operands."""
         return step[1:] if step[0] in OPERATIONS else ()
 
-    def lasts(self) -> list[list[int]]:
-        """For each step, the results that nothing after it takes."""
-        lasts: list[list[int]] = [[] for _ in self.steps]
+    def last_uses(self) -> list[list[int]]:
+        """For each instruction, the results that are used by it for the last time."""
+        last_uses: list[list[int]] = [[] for _ in self.steps]
         seen: set[int] = {len(self.steps) - 1}
         for place in range(len(self.steps) - 1, -1, -1):
-            for taken in (*self.takes(self.steps[place]), place):
+            for taken in (*self.operands(self.steps[place]), place):
                 if taken not in seen:
                     seen.add(taken)
-                    lasts[place].append(taken)
-        return lasts
+                    last_uses[place].append(taken)
+        return last_uses
 
     @property
     def block(self) -> int:
-        """Number of elements to compute at a time, a power of two."""
+        """Number of elements of a block, a power of two."""
         live = most = 0
-        for done in self.lasts():
+        for done in self.last_uses():
             live += 1
             most = max(most, live)
             live -= len(done)
         block = _BLOCK
-        while block > _SMALLEST and block * 8 * (most + self.inputs) > _MEMORY:
+        while block > _MIN_BLOCK and block * 8 * (most + self.inputs) > _MEMORY:
             block //= 2
         return block
 
 
 def _kind(step: Any, before: str) -> str:
-    """What a step gives, if it follows those that give `before`."""
+    """The kind of an instruction's result.
+
+    Args:
+        step: The instruction.
+        before: Kinds of the results of the instructions before it.
+
+    Raises:
+        CorruptError: The instruction isn't valid there.
+    """
     match step:
-        case ["input", int(place)] if type(place) is int and 0 <= place < MOST_STEPS:
+        case ["input", int(place)] if type(place) is int and 0 <= place < MAX_INSTRUCTIONS:
             return "n"
         case ["number", float()] | ["index"]:
             return "n"
@@ -136,13 +144,13 @@ def _kind(step: Any, before: str) -> str:
 def evaluate(
     program: Program, inputs: Sequence[Iterator[NDArray[np.float64]]], count: int, block: int
 ) -> Iterator[NDArray[Any]]:
-    """The results, flat; each array is valid until the next is asked for.
+    """The results as float64, flat, block by block; each array is valid until the next is asked for.
 
     Args:
-        program: What to compute.
-        inputs: The numbers of each input, `block` at a time. They're not written to.
-        count: Number of elements.
-        block: How many are computed at a time.
+        program: The program.
+        inputs: The elements of each input, in blocks; the arrays aren't written to.
+        count: Number of elements of each input.
+        block: Elements of a block but the last.
     """
     machine = _Machine(program)
     for start in range(0, count, block):
@@ -151,15 +159,15 @@ def evaluate(
 
 
 class _Machine:
-    """Runs a program block by block, in the same buffers."""
+    """Runs a program block by block, in reused buffers."""
 
     def __init__(self, program: Program) -> None:
-        self._steps = list(zip(program.steps, program.lasts(), strict=True))
+        self._steps = list(zip(program.steps, program.last_uses(), strict=True))
         self._free: list[NDArray[np.float64]] = []
         self._size = -1
 
     def run(self, inputs: Sequence[NDArray[np.float64]], start: int, size: int) -> NDArray[Any]:
-        """The results of `size` elements, the first of which is that of index `start`."""
+        """The results of `size` elements from index `start` on."""
         import numpy as np
 
         if size != self._size:
@@ -179,7 +187,7 @@ class _Machine:
                     if name in OPERATIONS:
                         _NUMBERS[name](out, *(values[at] for at in taken))
                     else:
-                        _PLACES[name](out, start, *taken)
+                        _GENERATORS[name](out, start, *taken)
                     values.append(out)
                 for at in done:
                     values[at] = None
@@ -216,7 +224,7 @@ def _where(out: NDArray[np.float64], mask: Any, one: Any, other: Any) -> None:
 
 
 def _sign(out: NDArray[np.float64], of: Any) -> None:
-    """1, -1, or 0 without a sign; of a NaN, itself."""
+    """1, -1, or positive zero; NaN for a NaN."""
     import numpy as np
 
     np.sign(of, out=out)
@@ -224,44 +232,46 @@ def _sign(out: NDArray[np.float64], of: Any) -> None:
 
 
 def _min(out: NDArray[np.float64], one: Any, other: Any) -> None:
-    """The first if it's less or a NaN, else the second: numpy's own has no fixed sign of a zero."""
+    """The first operand if it's less or NaN, else the second; `np.minimum` may give zeros of either sign."""
     import numpy as np
 
     _where(out, np.less(one, other) | np.not_equal(one, one), one, other)
 
 
 def _max(out: NDArray[np.float64], one: Any, other: Any) -> None:
-    """The first if it's greater or a NaN, else the second."""
+    """The first operand if it's greater or NaN, else the second."""
     import numpy as np
 
     _where(out, np.greater(one, other) | np.not_equal(one, one), one, other)
 
 
 def _index(out: NDArray[np.float64], start: int) -> None:
+    """The index of each element in C order."""
     import numpy as np
 
     out[...] = np.arange(start, start + len(out), dtype=np.float64)
 
 
 def _uniform(out: NDArray[np.float64], start: int, seed: int) -> None:
-    """SplitMix64 from a mixed seed, by index; the top 53 bits as a fraction."""
+    """Uniform random numbers in [0, 1): SplitMix64 from a mixed seed by index, its top 53 bits."""
     import numpy as np
 
     first = _mixed(np.array([seed], np.uint64))
-    # In parts whose intermediate results the C library gets without asking the kernel for fresh pages.
-    for at in range(0, len(out), _PART):
-        part = out[at : at + _PART]
+    # Parts are so small that the C library serves intermediate results without fresh pages of the kernel.
+    for at in range(0, len(out), _UNIFORM_PART):
+        part = out[at : at + _UNIFORM_PART]
         state = np.arange(start + at + 1, start + at + 1 + len(part), dtype=np.uint64)
         state *= np.uint64(_GAMMA)
         state += first
         np.multiply(_mixed(state) >> np.uint64(11), 2.0**-53, out=part)
 
 
-_PART = 1 << 13
+_UNIFORM_PART = 1 << 13
 _GAMMA = 0x9E3779B97F4A7C15
 
 
 def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finalizer of SplitMix64, in place."""
     import numpy as np
 
     state ^= state >> np.uint64(30)
@@ -295,4 +305,4 @@ _MASKS: dict[str, Callable[..., Any]] = {
     "or": _mask("logical_or"),
     "not": _mask("logical_not"),
 }
-_PLACES: dict[str, Callable[..., None]] = {"index": _index, "uniform": _uniform}
+_GENERATORS: dict[str, Callable[..., None]] = {"index": _index, "uniform": _uniform}

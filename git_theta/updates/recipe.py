@@ -1,4 +1,4 @@
-"""Recipe: a value that a program computes from others, such as the average of two models."""
+"""Recipe: a value that a program computes from other values, such as the average of two models."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Recipe:
-    """A value whose elements are computed from those of others of the same dtype and shape.
+    """A value whose elements are computed from the elements of others, of the same dtype and shape.
 
-    The payload doesn't have the shape: all parameters that were merged in one way share it.
+    The payload has no shape, so that all parameters that were merged in one way share it.
     """
 
     name = "recipe"
@@ -31,13 +31,13 @@ class Recipe:
         """The payload.
 
         Args:
-            program: Its inputs are numbered in the order of the source's.
-            dtype: Of the value and the inputs, one of `COMPUTABLE`.
+            program: The program; its inputs have the numbers of the source's inputs.
+            dtype: Dtype of the value and the inputs, one of `COMPUTABLE`.
         """
         return pack_header({"update": self.name, "dtype": dtype, "program": program.field()})
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
-        """Block by block: the program's numbers, rounded once."""
+        """Block by block: the program's results, rounded once."""
         if payload is None:
             raise CorruptError(f"an update of kind {self.name!r} has a payload")
         header, body = unpack(payload)
@@ -58,13 +58,13 @@ class Recipe:
 
 
 def blocks(read: Input, dtype: str, nbytes: int, size: int) -> Iterator[NDArray[np.float64]]:
-    """The numbers of a value, flat, a few at a time but for the last; valid until the next is asked for.
+    """The elements of a value as float64, flat, in blocks; each is valid until the next is asked for.
 
     Args:
         read: Gives the value's bytes.
-        dtype: One of `COMPUTABLE`.
-        nbytes: Of the value.
-        size: Of a block, in numbers; a power of two below 2^17.
+        dtype: Dtype of the value, one of `COMPUTABLE`; a complex number is two elements.
+        nbytes: Size of the value in bytes.
+        size: Elements of a block but the last, a power of two below 2^17.
 
     Raises:
         CorruptError: The value has another size.

@@ -1,8 +1,8 @@
-"""Residual: what a prediction leaves to be said about a value, chunk by chunk.
+"""Residuals: the exact differences between a value and its prediction, chunk by chunk.
 
-The differences of ordered integers are put into the order of the prediction's exponents, which the
-decoder knows, and then, segment by segment, into packed byte planes. A chunk begins with a number: 0 if it
-was predicted exactly, and nothing follows; else 1.
+Differences of ordered integers are sorted by the prediction's exponents, which the decoder knows, and written
+as packed byte planes, segment by segment. A chunk begins with a varint: 0 for an exact prediction, without
+anything after it; else 1.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from git_theta.updates.ordered import advance, by_exponent, difference, is_order
 if TYPE_CHECKING:
     from git_theta.updates.base import Words
 
-#: Bytes of a segment: small, as the statistics change with the exponent. Half or twice as much is worse.
+#: Bytes of a segment: small, as statistics change with the exponent. Half or twice as many take more.
 _SEGMENT = 1 << 16
 
-_SAME, _OTHER = varint(0), varint(1)
+_EXACT, _DIFFERENT = varint(0), varint(1)
 
 
 class ResidualWriter:
-    """Residuals of one value.
+    """Writes the residuals of one value.
 
     Args:
-        spec: Of the value; only the dtype matters.
-        most: Words in the largest chunk.
+        spec: Dtype and shape of the value; only the dtype matters.
+        most: Number of words in the largest chunk.
     """
 
     def __init__(self, spec: TensorSpec, most: int) -> None:
@@ -38,13 +38,18 @@ class ResidualWriter:
         self._writer = PackedWriter(spec.word_size, most, literals=self._floats, segment=segment)
 
     def frames(self, value: Words, prediction: Words) -> Payload:
-        """The residual of a chunk."""
+        """The residual of a chunk.
+
+        Args:
+            value: Machine words, flat.
+            prediction: As many words.
+        """
         import numpy as np
 
         if np.array_equal(value, prediction):
-            yield _SAME
+            yield _EXACT
             return
-        yield _OTHER
+        yield _DIFFERENT
         steps = difference(value, prediction, self._floats)
         order = by_exponent(prediction, self._dtype)
         if order is not None:
@@ -53,11 +58,11 @@ class ResidualWriter:
 
 
 class ResidualReader:
-    """Values from residuals.
+    """Restores values from residuals.
 
     Args:
-        data: The frames.
-        spec: Of the value.
+        data: The residuals of all chunks.
+        spec: Dtype and shape of the value; only the dtype matters.
     """
 
     def __init__(self, data: memoryview, spec: TensorSpec) -> None:
@@ -66,10 +71,13 @@ class ResidualReader:
         self._reader = PackedReader(data, segment=_SEGMENT // spec.word_size)
 
     def apply(self, prediction: Words) -> Words:
-        """The value of the chunk that this was predicted for.
+        """The words of the next chunk.
+
+        Args:
+            prediction: The chunk's predicted words, flat.
 
         Raises:
-            CorruptError: The frames can't be read.
+            CorruptError: The residual is damaged or ends early.
         """
         import numpy as np
 
@@ -85,9 +93,9 @@ class ResidualReader:
         return advance(prediction, steps, self._floats)
 
     def end(self) -> None:
-        """Check that everything was read.
+        """Check that every byte was read.
 
         Raises:
-            CorruptError: There's more.
+            CorruptError: Bytes are left.
         """
         self._reader.end()

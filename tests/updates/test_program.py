@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from git_theta.errors import CorruptError
-from git_theta.updates.program import MOST_STEPS, OPERATIONS, Program, evaluate
+from git_theta.updates.program import MAX_INSTRUCTIONS, OPERATIONS, Program, evaluate
 
 SPECIAL = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 5e-324, 1e308]
 
@@ -171,7 +171,7 @@ def test_a_program_survives_and_gives_one_result_however_it_is_cut(
         [["input", 0], ["lt", 0, 0], ["neg", 1]],
         [["input", 0], ["lt", 0, 0]],
         [["input", 0], [["add"], 0, 0]],
-        [["input", 0]] * (MOST_STEPS + 1),
+        [["input", 0]] * (MAX_INSTRUCTIONS + 1),
     ],
 )
 def test_what_makes_no_sense_is_refused(field: Any) -> None:
