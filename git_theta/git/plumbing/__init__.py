@@ -1,1 +1,1 @@
-"""One question to Git or to the system a file: commands, attributes, index entries, pkt-lines."""
+"""Single questions to Git and to the system: commands, attributes, blobs, the index, pkt-lines, terminals."""

@@ -1,4 +1,4 @@
-"""Blobs by name from one `git cat-file --batch`: a filter may need hundreds of them."""
+"""Blobs by name from one process, `git cat-file --batch`: a filter may need hundreds of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from git_theta.git.plumbing.coprocess import Coprocess
 
 
 class Blobs:
-    """Reads blobs. Start-up is deferred to the first read; not for concurrent use.
+    """Reads blobs. The process starts at the first read. Not for concurrent use.
 
-    They're what their names say, also where `git replace` has put others in their place: what's sent to a
-    remote, and what's kept here, is for the originals, and the others have names of their own.
+    Blobs that `git replace` replaces are read as the originals: objects are sent and kept for these, and
+    replacements have ids of their own.
 
     Args:
         cwd: A folder of the repository; `None` for the current one.
     """
 
     def __init__(self, cwd: Path | None = None) -> None:
-        self._git = Coprocess("cat-file", "--batch", cwd=cwd, more={"GIT_NO_REPLACE_OBJECTS": "1"})
+        self._git = Coprocess("cat-file", "--batch", cwd=cwd, extra_env={"GIT_NO_REPLACE_OBJECTS": "1"})
 
     def __enter__(self) -> Blobs:
         return self
@@ -30,10 +30,12 @@ class Blobs:
         self.close()
 
     def read(self, name: str | bytes, limit: int = 256 << 20) -> bytes | None:
-        """The blob of that name: an id, `:path` in the index, or `REV:path`.
+        """The bytes of a blob; `None` if there's none, or if it's larger than `limit` bytes.
 
-        Returns `None` if there's no such blob, if it's larger than `limit` bytes, or if the name has a
-        line break, which this protocol can't carry.
+        Args:
+            name: An id, `:path` for the index, or `REV:path`. A name with a line break is never found: the
+                protocol can't carry it.
+            limit: The number of bytes from which a blob counts as absent.
         """
         found = self.lookup(name, limit)
         return found[1] if found else None
@@ -46,7 +48,7 @@ class Blobs:
         try:
             stream = self._git.ask(request + b"\n")
             header = stream.readline()
-            # The name comes back in "… missing" and may have spaces, so it's the end that tells.
+            # In "NAME missing", the name may have spaces; only "OID TYPE SIZE" ends in a number.
             fields = header.split(b" ")
             if len(fields) != 3 or not fields[2].strip().isdigit():
                 return None

@@ -63,7 +63,7 @@ class AttributeLookup:
             *(*options, "check-attr", *cached, "--stdin", "-z", *attributes),
             cwd=git.cwd,
             env=git.env,
-            more={"GIT_INDEX_FILE": str(index)} if index else None,
+            extra_env={"GIT_INDEX_FILE": str(index)} if index else None,
         )
 
     def get(self, path: bytes) -> tuple[str, ...]:

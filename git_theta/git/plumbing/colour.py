@@ -1,4 +1,4 @@
-"""The colours that Git is set to show differences in."""
+"""The colours in which Git is configured to show differences."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _NEVER = ("never", "false", "no", "off", "0", "")
 
 
 def palette(git: Git, *, terminal: bool, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Escape sequences by style; empty if there's to be no colour.
+    """Style → escape sequence; empty if Git is configured to use no colours here.
 
     Args:
         git: Git in the user's folder.
         terminal: Whether the output goes to a terminal.
-        environment: Environment variables; Git says there whether it runs a pager.
+        environment: Environment variables; `GIT_PAGER_IN_USE` says that Git runs a pager.
     """
     wanted = git.config("color.diff", git.config("color.ui", "auto")).lower()
     if wanted in _NEVER:
@@ -51,7 +51,7 @@ def _sequence(git: Git, key: str, default: str) -> str:
 
 
 def painted(lines: Iterable[Line], colours: Mapping[str, str]) -> bytes:
-    """Lines as bytes for the output: UTF-8, whatever the locale says, as Git's own output."""
+    """Coloured lines as UTF-8 for stdout, whatever the locale, like Git's own output."""
     text = "".join(
         "".join(_paint(piece, colours.get(style, "")) for style, piece in line) + "\n" for line in lines
     )

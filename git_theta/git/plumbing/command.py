@@ -1,4 +1,4 @@
-"""Running git."""
+"""Git commands, run in a folder."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Git:
     """Git, run in a folder.
 
     Attributes:
-        cwd: Where to run; `None` for the current folder.
-        env: The environment; `None` for this process's own.
+        cwd: The folder; `None` for the current one.
+        env: The environment; `None` for that of this process.
     """
 
     cwd: Path | None = None
@@ -35,10 +35,10 @@ class Git:
         return name if self.cwd is None else os.path.join(self.cwd, name)
 
     def run(self, *args: str, stdin: bytes | None = None) -> bytes:
-        """What `git ARGS…` prints.
+        """The stdout of `git ARGS…`.
 
         Raises:
-            GitError: It failed; the message has what it said.
+            GitError: The command failed; the message has its stderr.
         """
         done = self._call(args, stdin)
         if done.returncode:
@@ -51,34 +51,34 @@ class Git:
         return done.stdout
 
     def ok(self, *args: str, stdin: bytes | None = None) -> bool:
-        """Whether `git ARGS…` exits with 0; what it prints is dropped."""
+        """Whether `git ARGS…` exits with 0; its output is dropped."""
         return self._call(args, stdin).returncode == 0
 
     def silent(self) -> Git:
-        """The same, asking nobody for a password."""
+        """The same Git, which never asks for a user name or a password."""
         env = os.environ if self.env is None else self.env
         return Git(self.cwd, {**env, "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": ""})
 
     def originals(self) -> Git:
-        """The same, without what `git replace` puts in the place of objects: Git sends what they are."""
+        """The same Git, ignoring `git replace`, as when Git itself sends objects."""
         env = os.environ if self.env is None else self.env
         return Git(self.cwd, {**env, "GIT_NO_REPLACE_OBJECTS": "1"})
 
     def line(self, *args: str) -> str:
-        """What `git ARGS…` prints, as text without the final newline."""
+        """The stdout of `git ARGS…` as text, without the final newline."""
         return os.fsdecode(self.run(*args)).removesuffix("\n")
 
     @cached_property
     def settings(self) -> gitconfig.GitConfig:
-        """Git's configuration: lower-case keys, the last value of each; also see `values`."""
+        """Git's configuration: key in lower case → its last value; see also `values`."""
         return parse_config(self.run("config", "--list", "-z"))
 
     def config(self, key: str, default: str = "") -> str:
-        """One setting; `key` in lower case but for its middle part."""
+        """One setting. The key is in lower case, except for its middle part."""
         return self.settings.get(key, default)
 
     def values(self, key: str) -> list[str]:
-        """All values of a setting; an empty one drops those before it."""
+        """All values of a setting; an empty value drops the earlier ones."""
         return gitconfig.all_values(self.settings, key)
 
     def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
@@ -91,7 +91,7 @@ class Git:
 
 
 def parse_config(listing: bytes) -> gitconfig.GitConfig:
-    """Read what `git config --list -z` prints: lower-case keys, in Git's order."""
+    """Parse the output of `git config --list -z`: lower-case keys, in Git's order."""
     items = [os.fsdecode(item).partition("\n") for item in listing.split(b"\0")]
     # A key without "=" in the file means true.
     return gitconfig.GitConfig((key, value if newline else "true") for key, newline, value in items if key)

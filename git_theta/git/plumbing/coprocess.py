@@ -1,4 +1,4 @@
-"""A git command that answers one question after another, for as long as there are any."""
+"""Git commands that answer one question after another on their stdin and stdout."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import IO
 
 
 class Coprocess:
-    """Starts the command at the first question, and again after it was closed. Not for concurrent use.
+    """A git command, started at the first question and, after `close`, at the next. Not for concurrent use.
 
     Args:
         args: Arguments of `git`.
         cwd: Where to run; `None` for the current folder.
-        env: The environment; `None` for what this process has when the command starts.
-        more: Variables added to that.
-        buffer: Bytes buffered of the answers; -1 for the usual.
+        env: The environment; `None` for that of this process when the command starts.
+        extra_env: Variables that are added to the environment.
+        buffer: Size in bytes of the buffer for answers; -1 for Python's default.
     """
 
     def __init__(
@@ -26,18 +26,18 @@ class Coprocess:
         *args: str,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
-        more: Mapping[str, str] | None = None,
+        extra_env: Mapping[str, str] | None = None,
         buffer: int = -1,
     ) -> None:
         self._args = args
         self._cwd = cwd
         self._env = env
-        self._more = more or {}
+        self._extra_env = extra_env or {}
         self._buffer = buffer
         self._process: subprocess.Popen[bytes] | None = None
 
     def ask(self, question: bytes) -> IO[bytes]:
-        """Write a question, and return where its answer is to be read.
+        """Write a question; returns the stream from which its answer is to be read.
 
         Raises:
             OSError: The command has ended.
@@ -49,10 +49,10 @@ class Coprocess:
         return process.stdout
 
     def fields(self, question: bytes, count: int) -> list[bytes]:
-        """The parts of an answer, each ended by a zero byte; fewer if the command has ended.
+        """The `count` fields of an answer, each ended by a zero byte; fewer if the command ends meanwhile.
 
         Raises:
-            OSError: The command has ended before.
+            OSError: The command has ended.
         """
         stream, answer = self.ask(question), b""
         while answer.count(b"\0") < count:
@@ -79,7 +79,7 @@ class Coprocess:
             self._process = subprocess.Popen(
                 ["git", *self._args],
                 cwd=self._cwd,
-                env={**(os.environ if self._env is None else self._env), **self._more},
+                env={**(os.environ if self._env is None else self._env), **self._extra_env},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

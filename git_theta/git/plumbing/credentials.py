@@ -11,7 +11,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.store.credential import Credential
 from git_theta.store.urls import user_and_password
 
-#: Answers Git from variables, which, unlike arguments, other users of the machine can't see.
+#: A credential helper that answers from environment variables: other users of the machine see arguments only.
 _HELPER = (
     '!theta() { test "$1" != get || '
     'printf "username=%s\\npassword=%s\\n" "$THETA_USER" "$THETA_PASSWORD"; }; theta'
@@ -20,19 +20,19 @@ _HELPER = (
 
 @dataclass(frozen=True)
 class GitCredentials:
-    """What `git credential` knows, or asks for in a terminal unless `GIT_TERMINAL_PROMPT` is 0.
+    """Credentials that `git credential` knows, or asks for on the terminal unless `GIT_TERMINAL_PROMPT` is 0.
 
     Attributes:
-        git: Git.
+        git: Git in any folder; its configuration names the helpers.
     """
 
     git: Git
 
     def fill(self, url: str) -> Credential | None:
-        """A credential for a URL, or `None` if there's none and no one to ask.
+        """A credential for a URL; `None` if there's none, and nobody to ask.
 
         Raises:
-            GitError: The URL has a line break in it.
+            GitError: The URL contains a line break.
         """
         request = _request(url)
         try:
@@ -48,16 +48,16 @@ class GitCredentials:
         return Credential(found["username"], found["password"], more)
 
     def approve(self, url: str, credential: Credential) -> None:
-        """Have helpers keep a credential."""
+        """Let helpers store a credential that worked."""
         self.git.ok("credential", "approve", stdin=_request(url, credential))
 
     def reject(self, url: str, credential: Credential) -> None:
-        """Have helpers forget a credential."""
+        """Let helpers drop a credential that was refused."""
         self.git.ok("credential", "reject", stdin=_request(url, credential))
 
 
 def with_credential(git: Git, url: str, credential: Credential) -> Git:
-    """Git that needn't ask anybody for the user name and the password at the server of a URL."""
+    """Git that already has the user name and the password for the server of a URL."""
     parts = urlsplit(url)
     env = dict(os.environ if git.env is None else git.env)
     count = int(env.get("GIT_CONFIG_COUNT") or 0)
@@ -65,11 +65,10 @@ def with_credential(git: Git, url: str, credential: Credential) -> Git:
         git.cwd,
         {
             **env,
-            "GIT_CONFIG_COUNT": str(count + 1),
-            f"GIT_CONFIG_KEY_{count}": f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
-            f"GIT_CONFIG_VALUE_{count}": _HELPER,
-            "THETA_USER": credential.user,
-            "THETA_PASSWORD": credential.password,
+            "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}":
+            f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
+            f"GIT_CONFIG_VALUE_{count}": _HELPER, "THETA_USER": credential.user, "THETA_PASSWORD":
+            credential.password,
         },
     )
 
@@ -89,6 +88,6 @@ def _request(url: str, credential: Credential | None = None) -> bytes:
         fields |= {**dict(credential.more), "username": credential.user, "password": credential.password}
     lines = [f"{key}={value}" for key, value in fields.items()]
     if any("\n" in line or "\r" in line or "\0" in line for line in lines):
-        # It would say something else to the helper than it seems to say.
+        # A line break would add fields of its own to the request.
         raise GitError(f"the address of {parts.hostname} contains a line break")
     return ("\n".join(lines) + "\n\n").encode()

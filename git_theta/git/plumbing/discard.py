@@ -1,7 +1,7 @@
-"""DiscardProcess: throws away what Git sends of a file whose bytes are known, in a process of its own.
+"""A process that discards the packets of files whose bytes are known.
 
-A packet takes two system calls. Made by a thread, each is followed by a wait for the interpreter, which is
-busy with loading the rest of the program and with the file itself; Git stands still meanwhile.
+Each packet takes two system calls. A thread would wait for the interpreter after each, which is busy with
+loading the rest of the program and with the file itself, and Git would stand still meanwhile.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ANSWER_BYTES = 8
 
 
 class DiscardProcess:
-    """The process, started when it's first needed, which must be before there are threads.
+    """The process; it can be started only while this process has one thread.
 
     Args:
         handle: A descriptor of the pipe from Git.
@@ -31,23 +31,23 @@ class DiscardProcess:
         self._orders = self._answers = -1
 
     def prepare(self) -> bool:
-        """Start the process, unless there is one; returns whether there is one then."""
+        """Start the process if it isn't running; returns whether it runs."""
         return bool(self._process) or self._start()
 
     def begin(self) -> bool:
-        """Begin to skip the packets up to the next flush; returns whether that can be."""
+        """Begin to discard the packets up to the next flush; returns whether the process can."""
         if not self.prepare():
             return False
         with suppress(BrokenPipeError):
-            # Where it was killed, there will be no answer.
+            # If the process was killed, `result` fails.
             os.write(self._orders, _ORDER)
         return True
 
     def result(self) -> int:
-        """Wait for the end of what was begun; returns the bytes that the packets held.
+        """Wait until the packets are discarded; returns the number of bytes that they held.
 
         Raises:
-            GitError: They came to no end.
+            GitError: The stream ended before a flush.
         """
         answer = os.read(self._answers, _ANSWER_BYTES)
         if len(answer) < _ANSWER_BYTES:
@@ -74,7 +74,7 @@ class DiscardProcess:
                 os.close(handle)
             return False
         if not process:
-            # Nothing of the parent's may run here any more, whatever happens.
+            # Handlers of the parent must not run in this copy of it, whatever happens.
             try:
                 os.close(orders)
                 os.close(answers)
@@ -88,10 +88,10 @@ class DiscardProcess:
 
 
 def discard_packets(handle: int) -> int:
-    """Throw the packets up to the next flush away, without copying them; returns the bytes they held.
+    """Discard the packets up to the next flush without copying them; returns their number of bytes.
 
     Raises:
-        GitError: What comes isn't the protocol.
+        GitError: The bytes aren't packets.
     """
     sink = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     try:
@@ -115,7 +115,7 @@ def broken_off() -> GitError:
 
 
 def _length(handle: int) -> int:
-    """The next packet's length; 0 for a flush."""
+    """The length of the next packet, its own four bytes included; 0 for a flush."""
     head = b""
     while len(head) < 4:
         more = os.read(handle, 4 - len(head))
@@ -132,7 +132,7 @@ def _length(handle: int) -> int:
 
 
 def _alone() -> bool:
-    """Whether this process has one thread: a copy of one with more could wait for a lock forever."""
+    """Whether this process has one thread: the copy of one with more could wait for a lock forever."""
     try:
         return len(os.listdir(_TASKS)) == 1
     except OSError:
@@ -141,7 +141,7 @@ def _alone() -> bool:
 
 def _work(handle: int, orders: int, answers: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Git must see the end of what the filter says when that ends.
+    # When the filter ends, Git must see the end of its output.
     os.close(1)
     with suppress(GitError, OSError):
         while os.read(orders, len(_ORDER)):

@@ -1,4 +1,4 @@
-"""Telling the user something while Git runs: on stderr, with our name before it."""
+"""Notices on stderr while Git runs, each line with the program's name before it."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError
 
-#: Seconds after which a notice is repeated.
+#: Seconds until a notice is repeated.
 _DAY = 86400.0
 
 
 def note(text: str) -> None:
-    """Tell the user something, on stderr."""
+    """Print a notice on stderr."""
     print(f"git-theta: {text}", file=sys.stderr, flush=True)
 
 
 def explain(path: str | None, error: ThetaError) -> None:
-    """Tell the user about a failure, on stderr."""
+    """Print an error on stderr, with the path of the file that it's about and the hint."""
     where = f"{path}: " if path else ""
     note(where + str(error).replace("\n", "\ngit-theta: "))
 
 
 def note_daily(record: Path, text: str) -> None:
-    """Tell the user something, at most once a day.
+    """Print a notice on stderr, at most once a day.
 
     Args:
-        record: The file that keeps the last text; its time of modification is when the user was told.
+        record: The file that keeps the last text. Its mtime is the time of the last notice.
         text: The notice.
     """
     if not _is_fresh(record, text):
@@ -36,7 +36,7 @@ def note_daily(record: Path, text: str) -> None:
 
 
 def _is_fresh(record: Path, text: str) -> bool:
-    """Whether the record has the same text from the last day; from now on, it has."""
+    """Whether the record has this text from the last 24 hours; if not, the text is recorded."""
     with suppress(OSError, UnicodeDecodeError):
         if record.read_text() == text and time.time() - record.stat().st_mtime < _DAY:
             return True

@@ -1,4 +1,8 @@
-"""Who asks: the git command that started this process, which decides what it does with an answer."""
+"""The git command above this process, found in the process table.
+
+Git tells a filter, a driver or a hook nothing about the command that it's run for. Every question here has
+the answer "no" where the process table doesn't give a certain one.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from pathlib import Path
 
 _PROCESSES = Path("/proc")
 
-#: Between git and this process there's at most the shell that git runs a filter by.
+#: Parents to look at: between git and this process, there's at most the shell that runs a filter.
 _GENERATIONS = 3
 
-#: Before that there may be programs that run hooks, each with its shells.
+#: Parents to look at for hooks, which may be run by other programs, each with its shells.
 _HOOK_GENERATIONS = 10
 
-#: Commands that smudge to no other end than to show a difference, unless they write to the work tree.
+#: Commands that smudge only to show differences, unless they write to the work tree.
 _SHOW = frozenset(
     (
         "commit",
@@ -32,20 +36,20 @@ _SHOW = frozenset(
     )
 )
 
-#: Commands that stage what is in the work tree, because the user says so.
+#: Commands by which the user stages files of the work tree.
 _ADD = frozenset(("add", "commit", "stage"))
 
-#: Commands with the option -X, and how it's spelt where its value is a word of its own.
+#: Commands with the option -X, and its spellings with the value as a word of its own.
 _MERGE = frozenset(("am", "cherry-pick", "merge", "merge-tree", "pull", "rebase", "revert"))
 _OPTION = frozenset(("-X", "--strategy-option"))
 
-#: Commands whose options matter, and which of these have a value: short ones, and long ones.
+#: Commands whose options are looked at → their short options and long options that have a value.
 _VALUED = {
     "clone": ("bcjou", ("--branch", "--config", "--origin", "--upload-pack")),
     "push": ("o", ("--exec", "--push-option", "--receive-pack", "--recurse-submodules", "--repo")),
 }
 
-#: Git's own options before the command: those that the next word belongs to, and those that stand alone.
+#: Git's own options before the command: those whose value is the next word, and those without a value.
 _WITH_WORD = frozenset(
     ("-C", "-c", "--attr-source", "--config-env", "--git-dir", "--namespace", "--super-prefix", "--work-tree")
 )
@@ -58,32 +62,32 @@ _ALONE = frozenset(
 
 
 def only_shows_differences() -> bool:
-    """Whether git runs a command that shows differences; false where that isn't certain."""
+    """Whether git runs a command that only shows differences."""
     return _command() in _SHOW
 
 
 def stages_files() -> bool:
-    """Whether git runs a command that stages files of the work tree; false where that isn't certain."""
+    """Whether git runs a command that stages files of the work tree."""
     return _command() in _ADD
 
 
 def is_dry_run() -> bool:
-    """Whether git runs `push --dry-run`; false where that isn't certain."""
+    """Whether git runs `push --dry-run`."""
     return not _options_of("push").isdisjoint(("-n", "--dry-run"))
 
 
 def is_mirror_push() -> bool:
-    """Whether git runs `push --mirror`; false where that isn't certain."""
+    """Whether git runs `push --mirror`."""
     return "--mirror" in _options_of("push")
 
 
 def is_quiet() -> bool:
-    """Whether git runs a `push` or `clone` with `--quiet`; false where that isn't certain."""
+    """Whether git runs `push --quiet` or `clone --quiet`."""
     return not _options_of("push", "clone").isdisjoint(("-q", "--quiet"))
 
 
 def _options_of(*commands: str) -> set[str]:
-    """Options of the nearest of these commands that led to this process, if there's one."""
+    """The options of the nearest of these commands above this process; empty if there's none."""
     for words, exact in _gits(_HOOK_GENERATIONS):
         command = subcommand(words)
         if exact and command in commands:
@@ -92,12 +96,12 @@ def _options_of(*commands: str) -> set[str]:
 
 
 def options(words: Sequence[str], letters: str, names: Sequence[str]) -> set[str]:
-    """Options among a command's arguments, each by itself.
+    """The options among a command's arguments, one by one and without their values.
 
     Args:
         words: The arguments.
-        letters: Short options that have a value: the rest of the word, or the next one.
-        names: Long options that have a value: what follows `=`, or the next word.
+        letters: Short options that have a value, in the rest of the word or in the next word.
+        names: Long options that have a value, after `=` or in the next word.
     """
     found: set[str] = set()
     rest = iter(words)
@@ -120,10 +124,7 @@ def options(words: Sequence[str], letters: str, names: Sequence[str]) -> set[str
 
 
 def favoured_side() -> str:
-    """The side that `-X ours` or `-X theirs` of a merge, a rebase and so on names; else empty.
-
-    Git tells its merge drivers nothing about it.
-    """
+    """The side that a merge, a rebase and so on prefers by `-X ours` or `-X theirs`; empty for none."""
     found = ""
     for words, exact in _gits():
         if not exact or subcommand(words) not in _MERGE:
@@ -139,14 +140,14 @@ def favoured_side() -> str:
 
 
 def _command() -> str:
-    """The subcommand of the nearest git above this process; empty where that isn't certain."""
+    """The subcommand of the nearest git above this process; empty if it isn't certain."""
     for words, exact in _gits():
         return subcommand(words, exact=exact)
     return ""
 
 
 def _gits(generations: int = _GENERATIONS) -> Iterator[tuple[list[str], bool]]:
-    """The arguments of the git processes that led to this one, the nearest first, and if they're exact."""
+    """The arguments of the git processes above this one, the nearest first, and whether they're exact."""
     process = os.getppid()
     with suppress(OSError, ValueError, IndexError, subprocess.SubprocessError):
         for _ in range(generations):
@@ -160,11 +161,11 @@ def _gits(generations: int = _GENERATIONS) -> Iterator[tuple[list[str], bool]]:
 
 
 def subcommand(words: Sequence[str], *, exact: bool = True) -> str:
-    """The command among git's arguments; empty where that isn't certain.
+    """The subcommand among git's arguments; empty if it isn't certain.
 
     Args:
         words: The arguments, `git` itself first.
-        exact: Whether each is a whole argument; otherwise one with spaces has become several.
+        exact: Whether each word is a whole argument; if not, arguments were split at spaces.
     """
     at = 1
     while at < len(words):
@@ -181,7 +182,7 @@ def subcommand(words: Sequence[str], *, exact: bool = True) -> str:
 
 
 def is_difftool(environment: Mapping[str, str]) -> bool:
-    """Whether the difference is for `git difftool`, whose tool wants whole files."""
+    """Whether a diff driver is run for `git difftool`, whose tool needs whole files."""
     return "git-difftool" in environment.get("GIT_EXTERNAL_DIFF", "")
 
 
@@ -190,7 +191,7 @@ def _look_up(process: int) -> tuple[int, list[str], bool]:
     folder = _PROCESSES / str(process)
     if folder.exists():
         words = os.fsdecode((folder / "cmdline").read_bytes()).split("\0")[:-1]
-        # The name, in parentheses, may hold anything; the state and the parent follow it.
+        # The name of the program, in parentheses, may hold anything; state and parent follow it.
         fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
         return int(fields[1]), words, True
     listing = subprocess.run(

@@ -1,8 +1,8 @@
-"""Sender: whether the bytes in the pipe are those of a file, known without reading them.
+"""The file whose bytes are in a pipe, known without reading them.
 
-Git streams a work-tree file from an open descriptor. Where the process at the other end has the very
-file open, and has come to its end when the stream ends, a comparison would find nothing: the
-stream needn't even be copied out of the pipe. This needs Linux's `/proc`; elsewhere nothing is found.
+Git streams a file of the work tree from an open descriptor. If the process at the other end of the pipe has
+that very file open, and has read it to the end when the stream ends, the stream is the file. It needn't even
+be copied out of the pipe. This needs Linux's `/proc`; elsewhere, no source is found.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _PROCESSES = "/proc"
 
 
 class PipeSource:
-    """A descriptor of a file in a process that started this one.
+    """A descriptor that a parent of this process has of a file.
 
     Args:
-        status: The file's stat.
-        info: The descriptor's file under `/proc/PID/fdinfo`.
+        status: The stat of the file.
+        info: The path of the descriptor below `/proc/PID/fdinfo`.
     """
 
     def __init__(self, status: os.stat_result, info: str) -> None:
@@ -26,18 +26,22 @@ class PipeSource:
         self._info = info
 
     def is_file(self, status: os.stat_result) -> bool:
-        """Whether it's the file with that stat that is sent."""
+        """Whether it's a descriptor of the file with that stat."""
         return os.path.samestat(self._status, status)
 
     def position(self) -> int | None:
-        """How far the process has read, in bytes; `None` if it has closed the descriptor."""
+        """The offset up to which the parent has read, in bytes; `None` if it has closed the descriptor."""
         with suppress(OSError, ValueError, IndexError):
             return int(_text(self._info).split("pos:", 1)[1].split()[0])
         return None
 
 
 def find_source(status: os.stat_result) -> PipeSource | None:
-    """The descriptor that a parent has of the file with that stat: Git's, or its shell's."""
+    """The descriptor that Git, this process's parent or its parent's, has of a file; `None` if it has none.
+
+    Args:
+        status: The stat of the file.
+    """
     with suppress(OSError, ValueError, IndexError):
         parent = os.getppid()
         return _descriptor(parent, status) or _descriptor(_parent(parent), status)
@@ -45,7 +49,7 @@ def find_source(status: os.stat_result) -> PipeSource | None:
 
 
 def _parent(process: int) -> int:
-    # The name, in parentheses, may hold anything; the state and the parent follow it.
+    # The name of the program, in parentheses, may hold anything; state and parent follow it.
     fields = _text(f"{_PROCESSES}/{process}/stat").rpartition(")")[2].split()
     return int(fields[1])
 

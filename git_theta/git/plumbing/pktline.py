@@ -1,4 +1,4 @@
-"""Git's long-running filter protocol, as far as lines and packets: it knows nothing of checkpoints."""
+"""Packets of Git's filter protocol: four hexadecimal digits of length, then data; 0000 is a flush."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from git_theta.errors import GitError
 from git_theta.git.plumbing.discard import DiscardProcess, broken_off, discard_packets
 from git_theta.git.plumbing.pipe_source import PipeSource
 
-#: The most bytes that a packet holds besides its four-byte length.
+#: The maximum number of bytes in a packet, without the four of its length.
 MAX_DATA = 65516
 
-#: Git's pipes hold 64 KiB by default; a MiB saves a third of the time of a large file.
+#: Bytes that a pipe should hold. With 1 MiB, a large file takes a third less time than with Git's 64 KiB.
 _PIPE_SIZE = 1 << 20
 
 _FLUSH = b"0000"
 
 
 def widen_pipe(handle: int) -> None:
-    """Make a pipe larger, where the system allows it."""
+    """Let a pipe hold more bytes, where the system can do so."""
     set_size = getattr(fcntl, "F_SETPIPE_SZ", None)
     if set_size is not None:
         with suppress(OSError):
@@ -38,13 +38,13 @@ class PacketReader:
         self._start = self._end = 0
 
     def packet(self, *, ahead: bool = True) -> memoryview | None:
-        """The next packet's data, valid until the next call; empty for a flush, `None` at the end.
+        """The data of the next packet, valid until the next call; empty for a flush, `None` at the end.
 
         Args:
-            ahead: Whether to take more from the descriptor, if there is more.
+            ahead: Whether bytes that follow the packet may be taken from the descriptor, too.
 
         Raises:
-            GitError: What comes isn't the protocol.
+            GitError: The bytes aren't a packet, or end within one.
         """
         if not self._have(4, ahead):
             if self._end > self._start:
@@ -69,10 +69,10 @@ class PacketReader:
         return PacketContent(self)
 
     def discard_packets(self) -> int:
-        """Throw the packets up to the next flush away, without copying them; returns the bytes they held.
+        """Discard the packets up to the next flush without copying them; returns their number of bytes.
 
         Raises:
-            GitError: What comes isn't the protocol.
+            GitError: The bytes aren't packets.
         """
         total = 0
         while self._start < self._end:
@@ -85,13 +85,13 @@ class PacketReader:
         return total + discard_packets(self._handle)
 
     def is_ahead(self) -> bool:
-        """Whether something was taken from the descriptor that nobody has asked for."""
+        """Whether bytes were taken from the descriptor that no packet has used yet."""
         return self._start < self._end
 
     def lines(self) -> list[str] | None:
         """Text lines up to the next flush; `None` at the end of input.
 
-        What follows them stays in the pipe, so that another process can take it from there.
+        The bytes that follow stay in the pipe, so that another process can take them.
         """
         found = []
         while packet := self.packet(ahead=False):
@@ -117,10 +117,10 @@ class PacketReader:
 
 
 class PacketContent:
-    """A file's packets: to be read once, or skipped.
+    """The packets of a file, to be read or discarded once.
 
     Attributes:
-        source: Where the bytes come from, if another process skips them.
+        source: The file that the bytes come from, if another process discards them.
     """
 
     def __init__(self, reader: PacketReader) -> None:
@@ -130,7 +130,7 @@ class PacketContent:
         self._ended = False
 
     def __iter__(self) -> Iterator[memoryview]:
-        """What is left; each packet is valid until the next is asked for."""
+        """The packets that are left; each is valid until the next."""
         if self._discarder:
             self.discard()
         while not self._ended:
@@ -143,15 +143,15 @@ class PacketContent:
                 self._ended = True
 
     def hand_over(self, discarder: DiscardProcess, source: PipeSource) -> None:
-        """Let another process skip it from now on, if that can be: what it holds is known to be a file's."""
+        """Let another process discard the packets, if it can: they're known to be the bytes of a file."""
         if not self._reader.is_ahead() and discarder.begin():
             self._discarder, self.source = discarder, source
 
     def discard(self) -> int:
-        """Throw what is left away; returns how many bytes it was.
+        """Discard the packets that are left; returns the number of bytes they held.
 
         Raises:
-            GitError: What comes isn't the protocol.
+            GitError: The bytes aren't packets.
         """
         if self._ended:
             return 0
@@ -161,25 +161,25 @@ class PacketContent:
 
 
 class PacketWriter:
-    """Packets to a descriptor."""
+    """Writes packets to a descriptor."""
 
     def __init__(self, handle: int) -> None:
         self._handle = handle
 
     def lines(self, *lines: str) -> None:
-        """Text lines and a flush."""
+        """Write text lines and a flush."""
         packets = [_packet(os.fsencode(line) + b"\n") for line in lines]
         self._write(b"".join(packets) + _FLUSH)
 
     def data(self, data: bytes | memoryview) -> None:
-        """Bytes as packets, without a flush."""
+        """Write bytes as packets, without a flush."""
         view = memoryview(data)
         for start in range(0, len(view), MAX_DATA):
             piece = view[start : start + MAX_DATA]
             self._write(b"%04x" % (len(piece) + 4), piece)
 
     def flush(self) -> None:
-        """A flush packet."""
+        """Write a flush."""
         self._write(_FLUSH)
 
     def _write(self, *pieces: bytes | memoryview) -> None:

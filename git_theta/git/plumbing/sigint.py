@@ -1,4 +1,4 @@
-"""Ctrl-C, which the terminal sends to Git and to what Git has started alike."""
+"""Ctrl-C, which the terminal sends both to Git and to the processes that Git has started."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from git_theta.errors import ThetaError
 
 @contextmanager
 def interrupts_raised() -> Iterator[None]:
-    """Let Ctrl-C end what may take long; Git, which got it too, waits for this process.
+    """Let Ctrl-C end long work with an error. Git receives it, too, and waits for this process.
 
     Raises:
-        ThetaError: It was pressed.
+        ThetaError: The user pressed Ctrl-C.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt as error:
-        raise ThetaError("interrupted", "run it again: what has been fetched isn't fetched again") from error
+        raise ThetaError("interrupted", "run it again: objects that have been fetched are kept") from error
     finally:
         signal.signal(signal.SIGINT, before)
 
 
 @contextmanager
 def interrupts_ignored() -> Iterator[None]:
-    """Ignore Ctrl-C while Git is at work: Git gets it too, and ends the conversation properly."""
+    """Ignore Ctrl-C while Git is at work: Git receives it, too, and closes the pipe properly."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The terminal: asking for lines, also where git has other plans for stdin and stdout."""
+"""Lines from the user's terminal, also where Git uses stdin and stdout for other things."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _TERMINAL = "/dev/tty"
 
 
 def read_line(prompt: str) -> str:
-    """A line that the user types, with editing and a history on a terminal; else it's shown, as if typed.
+    """A line from stdin: with editing and a history on a terminal; from elsewhere, echoed to stdout.
 
     Raises:
-        EOFError: There are no more.
-        KeyboardInterrupt: The user interrupts.
+        EOFError: Stdin has ended.
+        KeyboardInterrupt: The user pressed Ctrl-C.
     """
     if sys.stdin is None or sys.stdin.closed:
         raise EOFError
@@ -27,7 +27,7 @@ def read_line(prompt: str) -> str:
     try:
         line = input(prompt)
     except UnicodeDecodeError:
-        # It matches nothing, and the user is told so.
+        # A character that no command and no name matches, so the user is told.
         line = "\ufffd"
     if not typed:
         print(line, flush=True)
@@ -35,7 +35,7 @@ def read_line(prompt: str) -> str:
 
 
 def write_stdout(data: bytes) -> None:
-    """Write to stdout now."""
+    """Write bytes to stdout and flush it."""
     sys.stdout.flush()
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
@@ -43,10 +43,10 @@ def write_stdout(data: bytes) -> None:
 
 @contextmanager
 def on_terminal() -> Iterator[bool]:
-    """Have stdin and stdout on the user's terminal; gives whether there's one.
+    """Connect stdin and stdout to the user's terminal; yields whether there is one.
 
-    Ctrl-C then interrupts this process only, and not the git that waits for it. Without a terminal, or if
-    the terminal is another job's, nothing changes.
+    Meanwhile, Ctrl-C interrupts this process only, and not the git that waits for it. Without a terminal, or
+    if the terminal belongs to another job, nothing changes.
     """
     with ExitStack() as undo:
         try:
@@ -68,8 +68,8 @@ def on_terminal() -> Iterator[bool]:
 
 def _take(terminal: int, undo: ExitStack) -> None:
     group = os.getpgrp()
-    # A process that isn't in the terminal's group is stopped when it changes that group; and if this one
-    # were stopped by Ctrl-Z, the shell wouldn't know.
+    # A process outside of the terminal's group is stopped when it changes that group. And if Ctrl-Z stopped
+    # this process, the shell wouldn't know.
     for ignored in (signal.SIGTTOU, signal.SIGTSTP):
         undo.callback(signal.signal, ignored, signal.signal(ignored, signal.SIG_IGN))
     with suppress(OSError):

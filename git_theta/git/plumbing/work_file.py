@@ -1,8 +1,8 @@
-"""A file's content as Git sends it, matched against the file in the work tree.
+"""Files of the work tree, and the stream that Git sends of them.
 
-Git always sends every byte. Mostly these are the bytes of the file at the given path, which can
-be mapped and read in any order by many threads, so the stream is only compared with it. Where they
-differ (`git hash-object --path`, `git apply`, a file that changes meanwhile), the stream is what counts.
+Git always sends every byte. Mostly these are the bytes of the file at the given path, which can be mapped and
+read in any order by many threads, so the stream is only compared with the file. Where they differ (`git
+hash-object --path`, `git apply`, a file that changes meanwhile), the stream counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from git_theta.git.plumbing.pipe_source import PipeSource, find_source
 from git_theta.git.plumbing.pktline import PacketContent
 from git_theta.store.cache import same_file
 
-#: Content up to this size is kept in memory when it has to be kept.
+#: A stream that differs from the file is kept in memory up to this number of bytes.
 _IN_MEMORY = 4 << 20
 
 
@@ -38,7 +38,7 @@ class WorkFile:
     data: memoryview
 
     def unchanged(self) -> bool:
-        """Whether the file is still what it was when it was opened."""
+        """Whether the file has the stat that it had when it was opened."""
         return same_file(self.status, os.fstat(self.handle))
 
 
@@ -75,18 +75,18 @@ def _open_regular(path: str | None) -> int | None:
 def drain(
     pieces: Iterable[memoryview], file: WorkFile | None, temporary: Callable[[], int]
 ) -> memoryview | None:
-    """Take the stream in.
+    """Read a stream to its end, and compare it with a file.
 
     Args:
-        pieces: The content; all of it is consumed.
-        file: The file that it probably is.
-        temporary: Makes a descriptor of an unlinked temporary file.
+        pieces: The stream.
+        file: The file that the stream probably is.
+        temporary: Makes an unlinked temporary file, and returns its descriptor.
 
     Returns:
-        `None` if the stream was exactly the file; otherwise its bytes, in memory or mapped.
+        `None` if the stream was exactly the file; otherwise the bytes of the stream, in memory or mapped.
 
     Raises:
-        ThetaError: The file changed meanwhile, and the stream is gone.
+        ThetaError: The file changed while its stream was discarded.
     """
     if isinstance(pieces, PacketContent):
         source = pieces.source or (find_source(file.status) if file else None)

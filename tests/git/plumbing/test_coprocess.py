@@ -16,7 +16,7 @@ def test_questions_and_answers(repo: Repo) -> None:
 
 
 def test_variables_are_added(repo: Repo) -> None:
-    made = Coprocess("cat-file", "--batch-check", cwd=repo.path, more={"GIT_DIR": "nowhere"})
+    made = Coprocess("cat-file", "--batch-check", cwd=repo.path, extra_env={"GIT_DIR": "nowhere"})
     # It may have ended before it's asked.
     answer: list[bytes] = []
     with suppress(OSError):
