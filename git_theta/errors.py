@@ -1,4 +1,4 @@
-"""Errors that a user sees: what is wrong, what to do next, and the exit code."""
+"""Errors that a user sees: a message, a hint about the next step, and an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ class ThetaError(Exception):
     """A failure with one clear message.
 
     Attributes:
-        message: What is wrong, as one sentence that names the file, parameter or object.
+        message: The problem, as one sentence that names the file, parameter or object.
         hint: The next step for the user, or an empty string.
     """
 
@@ -23,7 +23,7 @@ class ThetaError(Exception):
 
 
 class UsageError(ThetaError):
-    """The command was given something that it can't work with."""
+    """The user's arguments, settings or files don't fit the command."""
 
     exit_code = 2
 
@@ -41,13 +41,13 @@ class PluginError(UsageError):
 
 
 class FormatError(ThetaError):
-    """The bytes aren't a valid file of the format that they claim."""
+    """A file isn't a valid one of its format."""
 
     exit_code = 3
 
 
 class ManifestError(ThetaError):
-    """The text isn't a valid manifest."""
+    """A text isn't a valid manifest."""
 
     exit_code = 4
 
@@ -59,12 +59,12 @@ class MissingObjectError(ThetaError):
 
 
 class CorruptError(ThetaError):
-    """Stored bytes don't have the digest that they should have."""
+    """Stored bytes have another digest than recorded."""
 
     exit_code = 6
 
 
 class GitError(ThetaError):
-    """Git refused, or isn't usable here."""
+    """Git refuses, or can't be used here."""
 
     exit_code = 7

@@ -1,4 +1,4 @@
-"""What a user can configure, read once at the edge and passed down as a value."""
+"""The user's settings, read once at the edge and passed down as a value."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIZE = re.compile(r"(\d+)\s*([kmg]?)i?b?", re.IGNORECASE)
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
-#: The tracked file of settings, from the top of the work tree.
+#: The path of the tracked file of settings, from the top of the work tree.
 TRACKED_CONFIG = ".theta/config.toml"
 
 #: The Git setting whose value is the command of the diff driver.
@@ -28,10 +28,10 @@ MERGE_ATTRIBUTE = "theta-merge"
 #: The default of `Settings.depth`.
 DEFAULT_DEPTH = 2
 
-#: No chain is deeper, whatever made it.
+#: The maximum depth of a chain of updates, with any settings.
 MAX_DEPTH = 32
 
-#: A chain may get so many times deeper than `Settings.depth` by updates that save much by it.
+#: Updates that save much by it may make a chain deeper than `Settings.depth` by this factor.
 DEPTH_FACTOR = 4
 
 
@@ -45,13 +45,13 @@ class Settings:
         threads: Threads for hashing, compression and decoding (`theta.threads`,
             `GIT_THETA_THREADS`; default: the number of cores, at most 8).
         hooks: Whether the filter installs hooks in repositories where it runs (`theta.hooks`).
-        update: Which updates a changed parameter may be stored as: `auto`, `dense`, or names with commas
+        update: The updates as which a changed parameter may be stored: `auto`, `dense`, or names with commas
             between (`theta.update`; for some paths, the attribute `theta-update`).
-        depth: How many updates should stand on each other, the dense value at the bottom included
-            (`theta.maxDepth`). Deeper chains are smaller, and slower to check out. Updates that save
-            much by it may make them up to four times as deep.
-        lazy: Whether a checkout leaves manifests of files whose objects aren't here (`theta.fetch` is `lazy`,
-            or `GIT_THETA_SKIP_SMUDGE`), instead of fetching.
+        depth: The length of a chain of updates, the dense value at its start included (`theta.maxDepth`).
+            Longer chains are smaller, and slower to check out. Updates that save much by it may make a chain
+            up to four times as long.
+        lazy: Whether a checkout leaves the manifests of files whose objects aren't here, instead of fetching
+            the objects (`theta.fetch` is `lazy`, or `GIT_THETA_SKIP_SMUDGE`).
         pointers: Whether a push to a Git LFS server puts pointers to the objects on a ref there, so that
             its garbage collection keeps them (`theta.pointers`).
     """
@@ -66,7 +66,7 @@ class Settings:
 
     @property
     def thread_count(self) -> int:
-        """Threads to use."""
+        """The number of threads to use."""
         return self.threads or default_threads()
 
 
@@ -74,11 +74,11 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     """Read settings.
 
     Args:
-        config: Git's settings with lower-case keys, as `git config --list` gives them.
+        config: Git's settings: key in lower case, as `git config --list` prints it → value.
         environment: Environment variables.
 
     Raises:
-        UsageError: A value makes no sense; the message names its key.
+        UsageError: A value isn't valid; the message names its key.
     """
     default = Settings()
     threads = environment.get("GIT_THETA_THREADS") or config.get("theta.threads", "0")
@@ -113,10 +113,10 @@ def _truth(key: str, text: str) -> bool:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a size such as `256m`, `4GiB` or `1000`.
+    """The number of bytes in a text such as `256m`, `4GiB` or `1000`.
 
     Raises:
-        UsageError: It isn't one.
+        UsageError: The text isn't a size.
     """
     match = _SIZE.fullmatch(text.strip())
     if not match:

@@ -1,4 +1,4 @@
-"""Git's configuration: a mapping for settings with one value, and lists for those with several."""
+"""Git's configuration: a mapping for keys with one value, and all pairs for keys with several."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 class GitConfig(dict[str, str]):
-    """The last value of each key.
+    """Key → its last value.
 
     Attributes:
-        pairs: Every key with every value, in the order in which Git reads them.
+        pairs: All keys with all their values, in the order in which Git reads them.
     """
 
     def __init__(self, pairs: Iterable[tuple[str, str]]) -> None:
@@ -18,12 +18,12 @@ class GitConfig(dict[str, str]):
 
 
 def all_pairs(settings: Mapping[str, str]) -> Sequence[tuple[str, str]]:
-    """Keys with values, in Git's order; each key once if the mapping is an ordinary one."""
+    """All keys with all their values, in Git's order; an ordinary mapping has one value for each key."""
     return settings.pairs if isinstance(settings, GitConfig) else tuple(settings.items())
 
 
 def all_values(settings: Mapping[str, str], key: str) -> list[str]:
-    """All values of a setting; an empty one drops those before it, as Git has it for lists."""
+    """All values of a key; an empty value drops the earlier ones, as in Git's lists."""
     found: list[str] = []
     for each, value in all_pairs(settings):
         if each == key:

@@ -10,19 +10,19 @@ from contextlib import suppress
 _M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 
-_KEEP = 256 << 20
-_LARGEST = 32 << 20
+_TRIM_BYTES = 256 << 20
+_MMAP_BYTES = 32 << 20
 
 
 def keep_memory() -> None:
-    """Don't give freed memory back to the system, and don't look for cyclic garbage.
+    """Keep freed memory in this process, and don't look for cyclic garbage.
 
-    Buffers of about a MiB come and go by the thousand. Each time one is given back, its pages are
-    faulted in and zeroed again for the next: that was a tenth of the time of `git add`. Where the C
-    library isn't glibc, this does nothing.
+    Thousands of buffers of about 1 MiB are allocated and freed. If the memory of each went back to the
+    system, its pages would be faulted in and zeroed again for the next, which was a tenth of the time of `git
+    add`. With another C library than glibc, only the garbage collector is changed.
     """
     gc.disable()
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
-        library.mallopt(_M_TRIM_THRESHOLD, _KEEP)
-        library.mallopt(_M_MMAP_THRESHOLD, _LARGEST)
+        library.mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
+        library.mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)

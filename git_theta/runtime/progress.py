@@ -1,4 +1,4 @@
-"""A progress bar on stderr, for work that turns out to be long."""
+"""A progress bar on stderr for work that takes long."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
-#: Work that ends sooner shows no bar.
+#: Seconds until a bar is shown.
 _PATIENCE_SECONDS = 1.0
 
-#: Columns of the bar itself, and those that the numbers may take with spaces between.
+#: Width in columns of the bar, and of the numbers with the spaces between them.
 _BAR = 16
 _NUMBERS = 40
 
@@ -21,15 +21,15 @@ _NUMBERS = 40
 def progress(
     title: str, total: int | None, patience: float = _PATIENCE_SECONDS
 ) -> Iterator[Callable[[int], None]]:
-    """Yield a function that takes finished bytes, from any thread.
+    """Yield a function that any thread calls with the number of bytes that it has finished.
 
-    The bar shows bytes, their rate and the time left, and is gone at the end. Without a terminal on
+    The bar shows bytes, their rate and the time left, and is removed at the end. Without a terminal on
     stderr, nothing is shown.
 
     Args:
-        title: What is being done.
-        total: Bytes in all; `None` or 0 if that isn't known: the bar then only moves.
-        patience: Seconds before which nothing is shown.
+        title: A description of the work, before the bar.
+        total: All bytes of the work; `None` or 0 if unknown: the bar then only moves.
+        patience: Seconds until the bar is shown.
     """
     if not sys.stderr.isatty():
         yield lambda _count: None
@@ -47,7 +47,7 @@ def progress(
                 bar.start()
                 bar.add_task(title, total=total or None)
             if bar is not None:
-                # What is tried again is counted again, for a moment.
+                # Bytes that are transferred again after a failure are counted twice for a moment.
                 bar.update(bar.task_ids[0], completed=max(0, min(done, total or done)))
 
     try:
@@ -71,7 +71,7 @@ def _bar(sized: bool) -> Any:
     from rich.table import Column
 
     console = Console(stderr=True)
-    # However long a URL is, the numbers are worth more.
+    # A long URL is cut, so that there's room for the numbers.
     name = Column(no_wrap=True, overflow="ellipsis", max_width=max(10, console.width - _BAR - _NUMBERS))
     return Progress(
         # A URL or a path may have brackets.

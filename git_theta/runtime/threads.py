@@ -1,4 +1,4 @@
-"""Threads: how many, and maps over them that stop at a failure."""
+"""The number of threads, and maps over thread pools that stop at a failure."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from typing import TypeVar
 T = TypeVar("T")
 R = TypeVar("R")
 
-#: More threads than this gain nothing: the disk or the pipe is the limit by then.
-_MOST = 8
+#: The maximum number of threads. With more, the disk or the pipe is the limit.
+_MAX_THREADS = 8
 
-#: Small items are worked on by one thread until they have this many bytes together.
+#: Small items share a task until they have this number of bytes together.
 _GROUP = 1 << 18
 
-#: Work on items below this size is mostly Python's own. Threads take turns at it: two at once are slower than
-#: one, because they wait for each other at every step.
+#: Below this number of bytes, the work on an item is mostly Python's own. Threads take turns at it: two at
+#: once are slower than one, because they wait for the interpreter at every step.
 _TINY = 1 << 16
 
 
 def default_threads() -> int:
-    """The number of cores that this process may use, within reason."""
+    """The number of cores that this process may use, at most 8."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, _MOST))
+    return max(1, min(cores, _MAX_THREADS))
 
 
 def run_all(pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Results in the order of the items.
 
-    An exception cancels what hasn't begun, waits for what has, and is raised.
+    An exception cancels the tasks that haven't begun, waits for the others, and is raised.
     """
     return [*stream(pool, task, items)]
 
 
 def stream(pool: ThreadPoolExecutor, task: Callable[[T], R], items: Iterable[T]) -> Generator[R, None, None]:
-    """As `run_all`, but each result is given as soon as it's there and those before it were given.
+    """As `run_all`, but each result is yielded as soon as it and those before it are there.
 
-    It begins with the first one asked for. To be closed, so that nothing goes on if it's left early.
+    Tasks begin when the first result is asked for. To be closed, so that no task goes on after an early end.
     """
     futures = [pool.submit(task, item) for item in items]
     try:
@@ -66,9 +66,9 @@ def stream_grouped(
 
     Args:
         pool: The threads.
-        task: What to do with each item.
-        items: The largest ones first, best.
-        size_of: Bytes of an item that its task works on.
+        task: The function to call with each item.
+        items: The items, best with the largest first.
+        size_of: The number of bytes that the task of an item works on.
     """
     groups: list[list[T]] = []
     size = _GROUP

@@ -1,10 +1,9 @@
-"""Hooks: write large checkpoints as early as Git lets us, and send objects before commits that need them.
+"""Hooks that write large checkpoints as early as Git lets us, and send objects before commits that need them.
 
-A hook of someone else's is never overwritten: it's renamed to `NAME.before-theta`, and ours runs it when the
-files are written. Where pre-commit has the hook, ours is `NAME.legacy`, which pre-commit runs, and puts back
-when it's uninstalled.
-A folder of hooks that isn't the repository's own (core.hooksPath: husky, a team's shared hooks) is never
-touched here; `team_hooks` has what a user may ask for there.
+A hook of another program is never overwritten: it's renamed to `NAME.before-theta`, and ours runs it when the
+files are written. If pre-commit owns the hook, ours is `NAME.legacy`, which pre-commit runs, and restores
+when it's uninstalled. Another folder than the repository's own (core.hooksPath: husky, a team's shared hooks)
+is never changed here; for these, a user may ask for `shared_hooks`.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from pathlib import Path
 
 from git_theta.runtime.atomic_write import atomic_write
 
-#: Those that write checkpoints, and never fail.
+#: Hooks that write checkpoints, and never fail.
 _WRITING = ("post-checkout", "post-merge", "post-rewrite")
 
-#: The one that sends objects, and stops a push if it can't.
+#: The hook that sends objects, and stops a push if it can't.
 _SENDING = "pre-push"
 
 NAMES = (*_WRITING, _SENDING)
@@ -33,14 +32,14 @@ _LEGACY = ".legacy"
 #: The name of our hook in Git's settings, `hook.NAME.command`, which Git runs from version 2.54 on.
 CONFIGURED_HOOK = "theta"
 
-#: A hook that finds out from its name what to do, as husky.sh does, wouldn't work under another one.
+#: A hook that chooses by its own name what to do, as husky.sh does, wouldn't work under another name.
 _ASKS_ITS_NAME = re.compile(
     rb"""basename[^\n]*\$\{?0|\$\{0##|basename[^\n]*(\$0|argv|__FILE__)|OVERCOMMIT|/husky\.sh"""
 )
 
 
 class HookState(Enum):
-    """What became of a hook."""
+    """The state of a hook after it was installed or removed."""
 
     CURRENT = "was there already"
     INSTALLED = "installed"
@@ -52,10 +51,10 @@ class HookState(Enum):
 
 
 def hook_script(name: str, command: str) -> str:
-    """A hook's text: do our part, then run the hook that was here before, with its input.
+    """The text of a hook: it does our part, then runs the hook that was there before, with its input.
 
-    Where there's no other hook, nobody waits for the files, and the filter writes them when git ends: that's
-    cheaper. A variable stops a circle, should the other hook lead back to this one.
+    Without another hook, nobody waits for the files, and the filter writes them when git ends, which is
+    cheaper. An environment variable prevents a loop, in case the other hook runs this one.
 
     Args:
         name: The hook.
@@ -75,9 +74,9 @@ GIT_THETA_HOOK={name} exec "$before" "$@"
 
 
 def _sending(command: str) -> str:
-    """The hook that sends objects. Both it and the one that was here before read what Git says about refs.
+    """The text of the hook that sends objects. It and the hook that was there before both read the refs.
 
-    Git that runs the hook in its settings has done so already, before this one.
+    If Git runs the hook in its settings, the objects were sent before this one runs.
     """
     return f"""#!/bin/sh
 {_MARK.decode()} `git theta uninstall` removes it and puts back the hook that was here before.
@@ -93,16 +92,19 @@ said | GIT_THETA_HOOK={_SENDING} "$before" "$@"
 
 
 def ensure_hooks(hooks_dir: Path, command: str, *, own_folder: bool = True) -> dict[str, HookState]:
-    """Install the hooks where they're missing or old. Cheap when all is as it should be.
+    """Install the hooks that are missing or old. Cheap if there are none.
 
-    Processes may do so at the same time. A hook that's someone else's and can't be chained (there's a
+    Several processes may do so at the same time. Another program's hook that can't be chained (there's a
     `NAME.before-theta` already, or it asks for its own name) stays as it is and counts as FAILED.
 
     Args:
-        hooks_dir: Where Git looks for hooks.
+        hooks_dir: The folder where Git looks for hooks.
         command: A shell command that runs git-theta.
-        own_folder: Whether that's the repository's own folder; if not, nothing is written, and a hook is
-            MANUAL until it runs git-theta.
+        own_folder: Whether it's the repository's own folder; if not, nothing is written, and a hook is MANUAL
+            until it runs git-theta.
+
+    Returns:
+        Name of the hook → its state.
     """
     if own_folder and not hooks_dir.is_symlink():
         return {name: _ensure(hooks_dir, name, hook_script(name, command)) for name in NAMES}
@@ -111,27 +113,27 @@ def ensure_hooks(hooks_dir: Path, command: str, *, own_folder: bool = True) -> d
 
 
 def remove_hooks(hooks_dir: Path) -> dict[str, HookState]:
-    """Remove our hooks, and put back those that were there before."""
+    """Remove our hooks, and restore those that were there before; returns the state by name."""
     return {name: _remove(_slot(hooks_dir, name), hooks_dir / (name + _BEFORE)) for name in NAMES}
 
 
 def hooks_installed(hooks_dir: Path) -> bool:
-    """Whether all hooks run git-theta, whatever the version; a small read each."""
+    """Whether all hooks run git-theta, of any version; each costs a small read."""
     return all(_runs_ours(hooks_dir, name) for name in NAMES)
 
 
 def sends_objects(hooks_dir: Path) -> bool:
-    """Whether the hook of that name that Git runs before a push, or what that one runs, sends objects."""
+    """Whether the hook that Git runs before a push, or a hook that it runs, sends objects."""
     return _runs_ours(hooks_dir, _SENDING)
 
 
 def hook_states(hooks_dir: Path) -> dict[str, HookState]:
-    """Which hooks run git-theta now: CURRENT or ABSENT."""
+    """Name of the hook → CURRENT if it runs git-theta, else ABSENT."""
     return {name: HookState.CURRENT if _runs_ours(hooks_dir, name) else HookState.ABSENT for name in NAMES}
 
 
 def _slot(folder: Path, name: str) -> Path:
-    """Where our hook belongs."""
+    """The file for our hook."""
     path = folder / name
     return folder / (name + _LEGACY) if _PRE_COMMIT in _read(path) else path
 
@@ -152,20 +154,20 @@ def _ensure(folder: Path, name: str, text: str) -> HookState:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_write(path, text.encode(), mode=0o755)
     except OSError:
-        # Another process may just have done the same, as when many filters start in a new clone.
+        # Another process may just have written it, as when many filters start in a new clone.
         return HookState.CURRENT if _MARK in _read(path) else HookState.FAILED
     return HookState.CHAINED if foreign or path.name != name else HookState.INSTALLED
 
 
 def _link(path: Path, before: Path) -> None:
-    """Give a hook its second name. Unlike a rename, that fails if another hook has the name."""
+    """Give a hook a second name. Unlike a rename, this fails if another hook has the name."""
     try:
         if path.is_symlink():
             before.symlink_to(os.readlink(path))
         else:
             os.link(path, before)
     except FileExistsError:
-        # Another process is just as far, or one was killed before it went on.
+        # Another process is doing the same, or was killed in the middle of it.
         if not _are_same(path, before):
             raise
 

@@ -1,4 +1,4 @@
-"""The settings that make Git run the filter, and commands that still work outside its environment."""
+"""The settings by which Git runs the filter and the drivers, from any environment."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _GONE = (
     "then run: git theta install"
 )
 
-#: Stands for the file's path until the command is complete; no path on disk has a NUL.
+#: A placeholder for the path of the file until the command is complete; no path has a zero byte.
 _PATH = "\0"
 
 MERGE_DRIVER = "merge.theta.driver"
 MERGE_TOOL = "mergetool.theta.cmd"
 
-#: What Git replaces by files with base, ours and theirs, and by the path; a character stands for `%`.
+#: Git's placeholders for files with base, ours and theirs, and for the path; `\1` stands for `%`.
 _VERSIONS = ("\1O", "\1A", "\1B", "\1P")
 
 #: Settings of the filter: key → arguments of git-theta.
@@ -37,17 +37,17 @@ _COMMANDS = {
 
 
 def shell_command(*args: str, last: bool = False) -> str:
-    """A shell command that runs git-theta from wherever it was installed.
+    """A shell command that runs this installation of git-theta.
 
-    Git may be started by an editor or a cron job, with another PATH and other Python variables, so
-    the interpreter is named by its path, and the current folder, which may be a stranger's repository,
-    is kept off Python's. If this installation is gone, another one on PATH is used, and if there's
-    none, a message says how to repair it.
+    Git may be started by an editor or a cron job, with another PATH and other variables for Python. So the
+    interpreter is named by its path, and Python doesn't import from the current folder, which may be a
+    stranger's repository. If this installation is gone, another one on PATH is used; without one, a message
+    says how to repair it.
 
     Args:
-        args: Arguments, quoted for the shell by the caller if they need it.
-        last: Whether the shell does nothing afterwards. Then git-theta takes its place, and a git that is
-            interrupted waits for git-theta itself, not for a shell that has already gone.
+        args: Arguments, quoted for the shell by the caller where necessary.
+        last: Whether the shell has nothing to do afterwards. git-theta then replaces the shell, and an
+            interrupted git waits for git-theta itself, not for a shell that has ended already.
     """
     words, run = " ".join(args), "exec " if last else ""
     program = shlex.quote(str(Path(git_theta.__file__).with_name("__main__.py")))
@@ -61,7 +61,7 @@ def shell_command(*args: str, last: bool = False) -> str:
 
 @cache
 def _python() -> str:
-    """The interpreter with options; `-P` keeps the current folder off the path, `-E` strangers' variables."""
+    """The interpreter with options: `-P` ignores the current folder, `-E` Python's environment variables."""
     python = shlex.quote(sys.executable)
     isolated = f"{python} -E -P"
     if sys.flags.ignore_environment and sys.flags.safe_path:
@@ -80,7 +80,7 @@ def _python() -> str:
 
 
 def filter_settings() -> dict[str, str]:
-    """The settings to write."""
+    """Key → value of the settings of filter, drivers and merge tool."""
     found = {key: shell_command(*args, last=True) for key, args in _COMMANDS.items()}
     for key in ("filter.theta.clean", "filter.theta.smudge"):
         # Git replaces `%f` by the quoted path, and `%%`, here only, by `%`.
@@ -89,9 +89,9 @@ def filter_settings() -> dict[str, str]:
     merge = shell_command("merge-driver", *_VERSIONS, last=True)
     found[MERGE_DRIVER] = merge.replace("%", "%%").replace("\1", "%")
     found["merge.theta.name"] = "merge checkpoints parameter by parameter"
-    # In a criss-cross merge the merge bases are merged first. That base may as well be an older one.
+    # In a criss-cross merge, Git merges the merge bases first. One of them is good enough as a base.
     found["merge.theta.recursive"] = "binary"
-    # The shell, and not Git, replaces the variable.
+    # The shell replaces this variable, not Git.
     found[MERGE_TOOL] = shell_command("merge-tool", "--", '"$MERGED"')
     found["mergetool.theta.trustExitCode"] = "true"
     # Without this, Git maps whole files into memory and stores them as they are if the filter fails.
@@ -99,14 +99,15 @@ def filter_settings() -> dict[str, str]:
 
 
 def _driver_command() -> str:
-    """Git appends the arguments; a failure would end `git diff`, so there's none."""
+    """The command of the diff driver. Git adds arguments. It never fails, as that would end `git diff`."""
     return "theta() { " + shell_command('"$@"') + " || :; }; theta diff-driver"
 
 
 def hook_settings() -> dict[str, str]:
-    """The settings of a hook that Git runs from version 2.54 on, wherever its other hooks are.
+    """Key → value of the settings of a hook that Git runs from version 2.54 on, wherever other hooks are.
 
-    Older versions ignore them. Repositories without objects aren't kept waiting for git-theta.
+    Older versions of Git ignore them. In repositories without objects, the hook ends before Python is
+    started.
     """
     wanted = 'theta=$(git rev-parse --git-common-dir)/theta && [ -d "$theta" ] || exit 0; '
     # An event without a command would end every push, so the command comes first.
@@ -122,10 +123,10 @@ def install_settings(git: Git, scope: str, hook: bool = True) -> dict[str, str]:
     Args:
         git: Git in the user's folder.
         scope: `--global`, `--local`, `--system` or `--worktree`.
-        hook: Whether to write those of the hook, too.
+        hook: Whether to write the settings of the hook, too.
 
     Returns:
-        What was written.
+        Key → value of the settings that were written.
 
     Raises:
         GitError: Git can't write them.
@@ -140,11 +141,11 @@ def uninstall_settings(git: Git, scope: str) -> bool:
     """Remove the settings; returns whether there were any.
 
     Raises:
-        GitError: Git can't write them, or there's no repository whose settings they could be.
+        GitError: Git can't write them, or there's no repository for local settings.
     """
     found = False
     if git.ok("config", scope, "--get-all", DIFF_DRIVER):
-        # There may be other settings of the driver, which are the user's.
+        # The section may have other settings, which are the user's.
         git.run("config", scope, "--unset-all", DIFF_DRIVER)
         found = True
     for section in ("filter", "merge", "mergetool", "hook"):
@@ -157,12 +158,12 @@ def uninstall_settings(git: Git, scope: str) -> bool:
 
 
 def install_hooks(repository: Repository) -> dict[str, HookState]:
-    """Install the hooks of a repository, unless its hooks are kept elsewhere."""
+    """Install hooks, unless the repository has another folder for them; returns each state by name."""
     own = (repository.common_dir / "hooks").resolve()
     folder = repository.hooks_dir
     return ensure_hooks(folder, hook_command(), own_folder=folder.resolve() == own)
 
 
 def hook_command() -> str:
-    """The command for hooks: the same as the filter's, as a function so that arguments can follow."""
+    """The shell command for hooks: a function, so that arguments can follow."""
     return "theta() { " + shell_command('"$@"') + "; }; theta"

@@ -1,4 +1,4 @@
-"""Whether `git push` sends objects, and a reminder where it doesn't."""
+"""The reason why `git push` doesn't send objects, and a daily reminder of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _LINE = 'git theta hook pre-push "$@"'
 
 
 def push_problem(repository: Repository) -> str:
-    """Why `git push` doesn't send objects, and what to do, on one line; empty if it does.
+    """The reason why `git push` doesn't send objects, with the next step, on one line; empty if it does.
 
-    It's empty as well where the user wants no hooks (`theta.hooks`).
+    It's also empty if the user wants no hooks (`theta.hooks`).
     """
     folder = repository.hooks_dir
     hook = folder / "pre-push"
@@ -40,7 +40,7 @@ def push_problem(repository: Repository) -> str:
 
 
 def has_shared_hooks(repository: Repository) -> bool:
-    """Whether hooks are in a folder of the work tree, which the team shares and may add to."""
+    """Whether the hooks are in a folder of the work tree, which a team shares."""
     with suppress(GitError):
         root, folder = repository.root.resolve(), repository.hooks_dir.resolve()
         return folder.is_relative_to(root) and not folder.is_relative_to(repository.common_dir)
@@ -48,13 +48,13 @@ def has_shared_hooks(repository: Repository) -> bool:
 
 
 def has_configured_hook(git: Git) -> bool:
-    """Whether Git runs our hook because its settings say so; Git before 2.54 can't."""
+    """Whether Git runs our hook from its settings, as Git 2.54 and later can."""
     with suppress(GitError):
         return CONFIGURED_HOOK in git.line("hook", "list", "pre-push").splitlines()
     return False
 
 
 def remind_of_push_problem(repository: Repository) -> None:
-    """Tell the user, at most once a day, that `git push` doesn't send objects."""
+    """Print a notice, at most once a day, if `git push` doesn't send objects."""
     if text := push_problem(repository):
         note_daily(repository.common_dir / "theta" / "reminded", text)

@@ -1,7 +1,7 @@
-"""Hooks in a folder that a team shares: husky's, or any that core.hooksPath names.
+"""Hooks in a folder that a team shares: husky's, or any other that core.hooksPath names.
 
-Their files are the team's own, and some of those who run them don't have git-theta. What's added there leaves
-them alone: without the filter's settings, nobody makes manifests.
+These files belong to the team, and some members don't have git-theta. The lines that are added do nothing for
+them: without the settings of the filter, nobody makes manifests.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ALONE = f"""{_COMMENT}
 {_UNLESS_ABSENT} git theta hook pre-push "$@" || exit 1
 """
 
-#: What's below in the same file reads what Git says about refs, as before.
+#: The rest of the file still reads the refs from stdin, as before.
 _FIRST = f"""{_COMMENT}
 refs=$(cat)
 {_UNLESS_ABSENT} printf '%s\\n' "$refs" | git theta hook pre-push "$@" || exit 1
@@ -31,25 +31,27 @@ else exec </dev/null; fi
 
 _SHELLS = re.compile(r"#!\s*\S*/(env\s+)?(ba|da|k|z)?sh\b")
 
-#: Lines that must stay before ours: the interpreter, and what husky 5 to 8 begin with.
+#: Lines that must stay before ours: the interpreter, and the first line of husky 5 to 8.
 _START = re.compile(r"(#![^\n]*\n)?(\s*\.\s[^\n]*/husky\.sh[^\n]*\n)?")
 
 
 def hook_file(folder: Path, name: str) -> Path:
-    """The file for a hook that users write.
+    """The file of a hook that users write.
 
     Args:
-        folder: Where Git looks for hooks; husky 9 keeps its own files there, in `_`.
+        folder: The folder where Git looks for hooks. That of husky 9, `_`, has husky's files; users write
+        theirs
+            in the folder above.
         name: The hook.
     """
     return (folder.parent if folder.name == "_" else folder) / name
 
 
 def add_push_hook(path: Path) -> None:
-    """Make a pre-push hook send objects first; what's there stays and runs afterwards.
+    """Let a pre-push hook send objects first; its own commands stay and run afterwards.
 
     Raises:
-        UsageError: It isn't a shell script, or is a link to a file elsewhere.
+        UsageError: The file isn't a shell script, or is a link.
         OSError: The file can't be written.
     """
     if path.is_symlink():

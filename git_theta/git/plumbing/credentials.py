@@ -65,10 +65,11 @@ def with_credential(git: Git, url: str, credential: Credential) -> Git:
         git.cwd,
         {
             **env,
-            "GIT_CONFIG_COUNT": str(count + 1), f"GIT_CONFIG_KEY_{count}":
-            f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
-            f"GIT_CONFIG_VALUE_{count}": _HELPER, "THETA_USER": credential.user, "THETA_PASSWORD":
-            credential.password,
+            "GIT_CONFIG_COUNT": str(count + 1),
+            f"GIT_CONFIG_KEY_{count}": f"credential.{parts.scheme}://{parts.netloc.rpartition('@')[2]}.helper",
+            f"GIT_CONFIG_VALUE_{count}": _HELPER,
+            "THETA_USER": credential.user,
+            "THETA_PASSWORD": credential.password,
         },
     )
 

@@ -1,1 +1,1 @@
-"""One repository: its settings, the manifests in its history, its records of conflicts."""
+"""One repository: its folders and settings, the manifests in its history, its records of conflicts."""

@@ -1,7 +1,7 @@
-"""Conflicts: what's still to be decided about files in conflict, kept in Git's folder of the work tree.
+"""Records of files in conflict, in Git's folder of the work tree.
 
-Git's index has the versions. A record adds which parameters are unresolved and what was decided so
-far. It counts as long as the index has the versions that it's about.
+Git's index has the versions of such a file. A record adds the parameters that are unresolved and the
+decisions so far. It's valid as long as the index has the same versions.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ConflictStages:
-    """The versions that the index has of a file in conflict: ids of blobs, empty where there's none.
+    """The versions of a file in conflict, as ids of blobs in the index; empty for a version without the file.
 
     Attributes:
         base: Stage 1.
         ours: Stage 2.
         theirs: Stage 3.
-        mode: What the modes merge to: that of the side that changed it; ours if that doesn't tell.
+        mode: The merged mode: that of the side that changed it; ours if both sides or none did.
     """
 
     base: str
@@ -38,20 +38,20 @@ class ConflictStages:
 
     @property
     def ids(self) -> tuple[str, str, str]:
-        """Of base, ours and theirs."""
+        """The ids of base, ours and theirs."""
         return self.base, self.ours, self.theirs
 
 
 @dataclass(frozen=True, slots=True)
 class ConflictRecord:
-    """A file in conflict.
+    """The state of a file in conflict.
 
     Attributes:
-        path: From the top of the work tree.
-        ids: Of the blobs that base, ours and theirs are; empty where there's none.
-        conflicts: What is unresolved.
-        rules: What was decided, as texts of rules.
-        fallback: What was decided for everything that's in conflict otherwise.
+        path: The file's path from the top of the work tree.
+        ids: The blobs of base, ours and theirs; empty for a version without the file.
+        conflicts: The parameters that are unresolved.
+        rules: The decisions so far, as texts of merge rules.
+        fallback: The decisions for all parameters that would be in conflict otherwise.
     """
 
     path: str
@@ -62,7 +62,7 @@ class ConflictRecord:
 
 
 def read_stages(git: Git, path: str) -> ConflictStages | None:
-    """What the index has of a file in conflict; `None` if it isn't in conflict."""
+    """The versions of a file in the index; `None` if it isn't in conflict."""
     found, modes = {}, {}
     for record in git.run("ls-files", "-u", "-z", "--", f":(top,literal){path}").split(b"\0"):
         fields, _, name = record.partition(b"\t")
@@ -77,7 +77,7 @@ def read_stages(git: Git, path: str) -> ConflictStages | None:
 
 
 def read_record(repository: Repository, path: str) -> ConflictRecord | None:
-    """The record of a file; `None` if there's none that can be read."""
+    """The record of a file; `None` if there's none, or it can't be read."""
     try:
         data = json.loads(_place(repository, path).read_bytes())
         if data["version"] != _VERSION or data["path"] != path:
@@ -95,9 +95,9 @@ def read_record(repository: Repository, path: str) -> ConflictRecord | None:
 
 
 def current_record(repository: Repository, path: str) -> ConflictRecord | None:
-    """The record of a file that is in conflict now, between the versions that the record is about.
+    """The record of a file, if it's about the versions that the index has now; `None` otherwise.
 
-    A record that isn't about these any more is removed.
+    A record about other versions is removed.
     """
     record = read_record(repository, path)
     if record is None:
@@ -110,7 +110,7 @@ def current_record(repository: Repository, path: str) -> ConflictRecord | None:
 
 
 def write_record(repository: Repository, record: ConflictRecord) -> None:
-    """Keep a record, in place of the one that there was."""
+    """Write the record of a file, or replace it."""
     place = _place(repository, record.path)
     place.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"version": _VERSION, **asdict(record)}, indent=1)
@@ -118,7 +118,7 @@ def write_record(repository: Repository, record: ConflictRecord) -> None:
 
 
 def remove_record(repository: Repository, path: str) -> None:
-    """Remove the record of a file, if there's one."""
+    """Remove the record of a file, if there is one."""
     _place(repository, path).unlink(missing_ok=True)
 
 

@@ -1,19 +1,22 @@
-"""Texts that stand in Git for files that are elsewhere, as other programs keep them.
+"""Pointers of other programs: texts in Git for files that are stored elsewhere.
 
-They aren't checkpoints. Storing one as such would look like a conversion, and hide what it stands for
-from the real one, `git theta migrate import`.
+They aren't checkpoints. Storing a pointer as a checkpoint would look like a conversion, and hide the file
+that it stands for from the real conversion, `git theta migrate import`.
 """
 
 from __future__ import annotations
 
 from git_theta.errors import FormatError
 
-#: Where git-theta 0.2 first says where a value is, in the metadata of any real model.
+#: Within this number of bytes, metadata of git-theta 0.2 names the place of a first value.
 _HEAD = 1 << 20
 
 
 def foreign_pointer_kind(data: bytes | memoryview) -> str:
-    """Whose text it is, in words; empty if it's none. An ordinary file costs a look at its start."""
+    """The kind of a pointer, in words for the user; empty if the file isn't one.
+
+    For an ordinary file, only its first bytes are looked at.
+    """
     if bytes(data[:8]) == b"version ":
         from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, parse_pointer
 

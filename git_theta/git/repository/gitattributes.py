@@ -1,6 +1,6 @@
-"""Editing .gitattributes: the lines that make Git hand files to git-theta.
+"""The lines of .gitattributes by which Git hands files to git-theta.
 
-Everything works on the file's text, and leaves every other line as it is, byte for byte.
+Texts are edited as strings; all other lines stay as they are, byte for byte.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
 
-#: Attributes of ours that a tracked pattern may have besides.
+#: Attributes of git-theta that a tracked pattern may have, too.
 OWN = (UPDATE_ATTRIBUTE, MERGE_ATTRIBUTE)
 
-#: What a line that names a filter decides on.
+#: Attributes that are set or unset together with a filter.
 DRIVERS = {"filter", "diff", "merge", "text"}
 
-#: What would change a manifest on its way, or undo a part of ours: binary means -diff -merge -text.
+#: Attributes that would change a manifest on its way, or unset ours: `binary` means `-diff -merge -text`.
 HARMFUL = {"binary", "crlf", "eol", "ident", "working-tree-encoding"}
 _MACRO = "[attr]"
 _MAX_BYTES = 1900  # Git ignores lines of 2048 bytes or more
@@ -40,18 +40,17 @@ def track(
 ) -> tuple[str, list[str]]:
     """Add patterns.
 
-    A line of the same pattern that gives it to another filter, or to ours with attributes missing, is
-    rewritten; attributes that do no harm stay. Patterns are relative to the folder of the file, so that a
-    pattern given in a subfolder belongs to that folder's .gitattributes.
+    A line with the same pattern and another filter, or with attributes of ours missing, is rewritten;
+    harmless attributes stay. Patterns are relative to the folder of the file: a pattern given in a subfolder
+    belongs to the .gitattributes there.
 
     Args:
         text: The file, with surrogates for bytes that aren't UTF-8.
-        patterns: As in .gitattributes but not quoted.
-        values: What attributes of `OWN` shall be; those that aren't in it stay as they are.
+        patterns: Patterns as in .gitattributes, but not quoted.
+        values: Attribute of `OWN` → its value; other attributes stay as they are.
 
     Returns:
-        The new text, and the patterns that weren't tracked before, or not with all of `ATTRIBUTES`, or had
-        other values.
+        The new text, and the patterns that weren't tracked before, lacked attributes, or had other values.
 
     Raises:
         UsageError: A pattern that Git would ignore or take for something else.
@@ -109,14 +108,14 @@ def tracked_patterns(text: str) -> list[str]:
 
 
 def value_of(text: str, pattern: str, attribute: str) -> str | None:
-    """What the lines of a pattern say about an attribute; `None` if they give it no value."""
+    """The value of an attribute in the lines of a pattern; `None` if it has none there."""
     own = (line for line in lines_of(text) if pattern_of(line) == pattern)
     words = [word for line in own for word in attributes_of(line) if name_of(word) == attribute]
     return (words[-1].partition("=")[2] or None) if words else None
 
 
 def quote(pattern: str) -> str:
-    """A pattern as it's written in the file: in double quotes if it has to be."""
+    """A pattern as it's written in the file: in double quotes if necessary."""
     plain = re.fullmatch(r'[^\s"#!\[\\\x00-\x1f\x7f][^\s"\\\x00-\x1f\x7f]*', pattern)
     if plain:
         return pattern
@@ -164,24 +163,24 @@ def _is_complete(line: str) -> bool:
 
 
 def lines_of(text: str) -> list[str]:
-    """Lines with their ends. Only LF ends one: other separators may be part of a pattern."""
+    """Lines with their ends. Only LF ends a line: other separators may be part of a pattern."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
 def pattern_of(line: str) -> str | None:
-    """A line's pattern, not quoted; `None` if it has none."""
+    """The pattern of a line, not quoted; `None` if the line has none."""
     match = _LINE.match(line.rstrip("\r\n"))
     return _unquote(match["pattern"]) if match else None
 
 
 def attributes_of(line: str) -> list[str]:
-    """What follows a line's pattern, as words."""
+    """The words that follow the pattern of a line."""
     match = _LINE.match(line.rstrip("\r\n"))
     return match["rest"].split() if match else []
 
 
 def name_of(word: str) -> str:
-    """The attribute that a word sets or unsets."""
+    """The name of the attribute that a word sets or unsets."""
     return word.lstrip("-!").partition("=")[0]
 
 
@@ -200,7 +199,7 @@ def _with_values(line: str, values: Mapping[str, str]) -> str:
 
 
 def line_end(line: str) -> str:
-    """How a line ends."""
+    """The end of a line: LF, CR LF or nothing."""
     return line[len(line.rstrip("\r\n")) :]
 
 
@@ -208,7 +207,7 @@ def read(path: Path) -> str:
     """The text of an attributes file; empty if there's none.
 
     Raises:
-        UsageError: It's a symbolic link, which Git doesn't follow.
+        UsageError: The file is a symbolic link, which Git doesn't follow.
     """
     if path.is_symlink():
         raise UsageError(f"{path} is a symbolic link, which Git ignores", "replace it by a real file")
@@ -224,13 +223,13 @@ def write(path: Path, text: str) -> None:
 
 
 def tracked_files(git: Git) -> list[str]:
-    """Files in the index that the attributes give to git-theta, from the top of the work tree."""
+    """Files of the index that git-theta filters, as paths from the top of the work tree."""
     listing = git.run("ls-files", "-z", "--full-name", "--", ":(attr:filter=theta,top)")
     return [os.fsdecode(name) for name in listing.split(b"\0") if name]
 
 
 def attribute_files(root: Path, git: Git) -> list[Path]:
-    """Every attributes file that may matter: in the work tree, the repository's own, the user's."""
+    """The attributes files in the work tree, the repository's own, and the user's."""
     listing = git.run(
         "ls-files",
         "-z",

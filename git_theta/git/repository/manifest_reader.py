@@ -13,10 +13,10 @@ from git_theta.git.plumbing.command import Git
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 
-#: So many manifests are kept; histories are walked from version to version.
+#: The number of manifests that are kept: histories are read from version to version.
 _KEPT = 8
 
-#: About so many lines of manifests are kept: versions of a file have most of them in common.
+#: The approximate number of parsed lines that are kept: versions of a file have most lines in common.
 _LINES = 1 << 17
 
 _MARKERS = re.compile(rb"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
@@ -44,7 +44,7 @@ class ManifestReader:
         self._blobs.close()
 
     def get(self, oid: str) -> Manifest | None:
-        """The manifest that a blob is; `None` if it isn't a valid one, and `problem` says why."""
+        """The manifest in a blob; `None` if there's no valid one, and then `problem` says why."""
         if oid in self._problems:
             return None
         found = self._kept.pop(oid, None) or self._read(oid)
@@ -55,7 +55,7 @@ class ManifestReader:
         return found
 
     def problem(self, oid: str) -> str:
-        """What is wrong with a blob for which `get` gave nothing."""
+        """The reason why `get` found no manifest in a blob."""
         return self._problems.get(oid, "")
 
     def _read(self, oid: str) -> Manifest | None:
@@ -73,7 +73,7 @@ class ManifestReader:
         return None
 
     def _parse(self, text: bytes) -> Manifest:
-        """As `parse`, which needs to read only those lines that no version before had."""
+        """Parse a manifest, reading only the lines that no earlier version had."""
         head, gap, body = text.partition(b"\n\n")
         lines = body.split(b"\n")
         last = lines.pop()
@@ -84,7 +84,7 @@ class ManifestReader:
         try:
             found = parse_manifest(head + gap + b"".join(line + b"\n" for line in fresh))
         except ManifestError:
-            # That knows the number of the line.
+            # The error of the whole text has the right number of the line.
             return parse_manifest(text)
         if len(self._entries) > _LINES:
             self._entries = {line: self._entries[line] for line in lines if line in self._entries}

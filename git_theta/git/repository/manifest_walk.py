@@ -1,4 +1,4 @@
-"""Manifests in the index and in history."""
+"""Manifests in the index, in trees and in history."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from git_theta.git.repository.revspec import check_revision
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 
-#: A shorter blob can't be a manifest.
-_LEAST = 150
+#: The minimum size of a manifest, in bytes.
+_MIN_BYTES = 150
 
-#: What `git log` is told to write before each commit. No path or subject is likely to look like it.
+#: The line that `git log` is told to write before each commit. No path or subject is likely to look like it.
 _COMMIT = re.compile("\x01([0-9a-f]{40,64})\x02")
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestBlob:
-    """A blob that is, or claims to be, a manifest.
+    """A blob that begins like a manifest.
 
     Attributes:
-        path: Where it is, from the top of the work tree.
+        path: Its path from the top of the work tree; empty if it was found without one.
         oid: The blob's id.
-        manifest: What it says; `None` if it isn't valid.
-        error: What is wrong with it then.
-        names: What looks like names of objects in it then.
+        manifest: The manifest; `None` if it isn't valid.
+        error: The reason why it isn't valid.
+        names: The words in an invalid manifest that look like names of objects.
     """
 
     path: str
@@ -45,7 +45,7 @@ class ManifestBlob:
 
 @dataclass(frozen=True, slots=True)
 class CommitBlobs:
-    """A commit, and the blobs that it brought: (path, blob id)."""
+    """A commit, and path and id of each blob that its first parent doesn't have there."""
 
     oid: str
     subject: str
@@ -76,32 +76,32 @@ def revision_manifests(git: Git, rev: str) -> list[ManifestBlob]:
     for record in filter(None, listing.split(b"\0")):
         head, _, name = record.partition(b"\t")
         mode, kind, oid, size = head.decode().split()
-        if kind == "blob" and mode.startswith("100") and _LEAST <= int(size) <= MAX_TEXT_BYTES:
+        if kind == "blob" and mode.startswith("100") and _MIN_BYTES <= int(size) <= MAX_TEXT_BYTES:
             found.append((os.fsdecode(name), oid))
     return list(_read(git, found))
 
 
 def tree_objects(git: Git, tips: Iterable[str]) -> set[str]:
-    """Ids of everything in the trees of commits, tags or trees, without their history.
+    """Ids of all objects in the trees of commits, without their history.
 
     Args:
         git: Git in the repository.
-        tips: Their ids.
+        tips: Ids of commits, tags or trees.
     """
     asked = _lines(tips)
     if not asked:
         return set()
-    # Blobs that aren't here, as in a partial clone, matter no less.
+    # In a partial clone, blobs that are absent count, too.
     options = ("--objects", "--no-object-names", "--no-walk", "--missing=allow-any")
     return set(git.originals().run("rev-list", *options, "--stdin", stdin=asked).decode().split())
 
 
 def history_manifests(git: Git, revs: Iterable[str] = ()) -> dict[str, ManifestBlob]:
-    """Every manifest that history, reflogs or the index has, by blob id.
+    """Blob id → manifest, for all manifests in history.
 
     Args:
         git: Git in the repository.
-        revs: Only what is reachable from these; all refs, reflogs, stashes and the index when empty.
+        revs: Revisions whose history counts; all refs, reflogs, stashes and the index when empty.
     """
     chosen = []
     for rev in revs:
@@ -113,17 +113,17 @@ def history_manifests(git: Git, revs: Iterable[str] = ()) -> dict[str, ManifestB
 
 
 def remote_manifests(git: Git) -> dict[str, ManifestBlob]:
-    """Every manifest that remotes' branches had when they were last seen, by blob id."""
+    """Blob id → manifest, for all manifests in the history of remote-tracking branches."""
     return _listed(git, "--remotes")
 
 
 def reachable_manifests(git: Git, new: Iterable[str], old: Iterable[str] = ()) -> dict[str, ManifestBlob]:
-    """Every manifest that is reachable from some objects and not from others, by blob id.
+    """Blob id → manifest, for all manifests that are reachable from `new` and not from `old`.
 
     Args:
         git: Git in the repository.
         new: Ids of commits, tags or trees.
-        old: The same.
+        old: Ids of commits, tags or trees.
     """
     # There may be more refs than a command line has room for.
     asked = _lines(new)
@@ -133,12 +133,12 @@ def reachable_manifests(git: Git, new: Iterable[str], old: Iterable[str] = ()) -
 def object_sizes(
     versions: Iterable[ManifestBlob], is_here: Callable[[str], bool] = lambda _: False
 ) -> dict[str, int | None]:
-    """The size of every object that versions need, by name; `None` where no manifest says it.
+    """Object name → size in bytes, for all objects that manifests need; `None` for an unknown size.
 
     Args:
-        versions: Manifests.
-        is_here: Whether there is an object of a name. Those that a manifest seems to name that can't be
-            read count if they're here: what isn't may be no object's name, or lost for long.
+        versions: The manifests.
+        is_here: Whether the store has an object. Names in a manifest that can't be read count only if they're
+            in the store: the others may be names of nothing, or of objects lost long ago.
     """
     found: dict[str, int | None] = {}
     for version in versions:
@@ -152,7 +152,7 @@ def object_sizes(
 
 
 def note_unreadable(versions: Iterable[ManifestBlob]) -> None:
-    """Tell the user of manifests that can't be read, in one line."""
+    """Print one notice about the manifests that can't be read."""
     found = [version for version in versions if version.manifest is None]
     if found:
         more = f"; {len(found) - 1:,} more can't, either" if len(found) > 1 else ""
@@ -173,13 +173,18 @@ def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, ManifestBl
     candidates = []
     for line in kinds.decode().splitlines():
         oid, kind, *size = line.split(" ")
-        if kind == "blob" and _LEAST <= int(size[0]) <= MAX_TEXT_BYTES:
+        if kind == "blob" and _MIN_BYTES <= int(size[0]) <= MAX_TEXT_BYTES:
             candidates.append(("", oid))
     return {version.oid: version for version in _read(git, candidates)}
 
 
 def commit_blobs(git: Git, revs: Iterable[str] = ()) -> Iterator[CommitBlobs]:
-    """Commits from the oldest on, each with the blobs that it has and its first parent hasn't."""
+    """The commits of a history, the oldest first, each with its new blobs.
+
+    Args:
+        git: Git in the repository.
+        revs: Revisions whose history counts; all refs and reflogs when empty.
+    """
     chosen = list(revs)
     for rev in chosen:
         check_revision(git, rev)
@@ -196,7 +201,7 @@ def commit_blobs(git: Git, revs: Iterable[str] = ()) -> Iterator[CommitBlobs]:
         "-z",
         "--no-abbrev",
         "--no-renames",
-        # What users may have configured otherwise.
+        # Users may have configured other defaults.
         *("--no-color", "--no-relative", "--no-show-signature"),
         "--format=format:%x01%H%x02%s",
         *wanted,

@@ -1,4 +1,4 @@
-"""Merge rules of a repository: what attributes, a tracked file, git config and the environment say.
+"""Merge rules of a repository: from attributes, a tracked file, git config and the environment.
 
 Each of these takes precedence over those before it.
 """
@@ -22,7 +22,7 @@ from git_theta.strategies.option_text import parse as parse_options
 #: Merge rules for one command.
 RULES_VARIABLE = "GIT_THETA_MERGE"
 
-#: What `theta.merge` is to be asked on a terminal, and no strategy's name.
+#: The value of `theta.merge` for questions on the terminal; no strategy has this name.
 ASK = "ask"
 
 _MAX_CONFIG = 1 << 20
@@ -61,7 +61,7 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
 
 
 def asks_user(repository: Repository) -> bool:
-    """Whether merges should ask on the terminal what to do."""
+    """Whether merges ask the user on the terminal."""
     return repository.git.config("theta.merge") == ASK
 
 
@@ -75,7 +75,7 @@ def check_rule(rule: MergeRule) -> None:
 
 
 def from_attribute(text: str) -> MergeRule:
-    """The rule that an attribute's value is."""
+    """Parse the value of the attribute `theta-merge`."""
     return parse(text.replace(",", " ").replace(":", ","))
 
 

@@ -1,4 +1,4 @@
-"""Names of objects in text that needn't be a valid manifest."""
+"""Names of objects in texts that needn't be valid manifests."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _NAME = re.compile(rb"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
 def find_object_names(text: bytes) -> frozenset[str]:
-    """Whatever looks like an object's name. The digests of values look the same; they name nothing."""
+    """The words of 64 hexadecimal digits. Digests of values, which look the same, are among them."""
     return frozenset(match.decode() for match in _NAME.findall(text))

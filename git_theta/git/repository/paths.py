@@ -1,4 +1,4 @@
-"""Paths as users give them, and as Git has them."""
+"""Paths of users, relative to the current folder, as paths from the top of the work tree."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from git_theta.git.repository.repository import Repository
 
 
 def path_from_top(git: Git, path: str) -> str:
-    """A path from the top of the work tree, without following a link at its end.
+    """The path from the top of the work tree; a link at its end isn't followed.
 
     Raises:
-        UsageError: It's outside.
+        UsageError: The path is outside of the work tree.
     """
     folder, name = os.path.split(os.path.abspath(path))
     found = os.path.relpath(

@@ -1,4 +1,4 @@
-"""One repository: where its parts are, its settings, and the store and cache that belong to it."""
+"""One repository: its folders, its settings, its store and its cache."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from git_theta.store.local import LocalStore
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository, found from a folder and Git's environment variables.
+    """The repository of a folder.
 
     Attributes:
-        git: Git, run in that folder.
+        git: Git, run in that folder. Its environment variables may name another repository.
     """
 
     git: Git
@@ -36,7 +36,7 @@ class Repository:
 
     @property
     def common_dir(self) -> Path:
-        """Git's folder, shared by all work trees."""
+        """Git's folder that all work trees share."""
         return self._paths[0]
 
     @property
@@ -46,17 +46,17 @@ class Repository:
 
     @property
     def index(self) -> Path:
-        """The index in use, also where `GIT_INDEX_FILE` names another than usual."""
+        """The index file; `GIT_INDEX_FILE` may name another than the default."""
         return self._paths[2]
 
     @property
     def hooks_dir(self) -> Path:
-        """Where Git looks for hooks, following `core.hooksPath`."""
+        """The folder where Git looks for hooks; `core.hooksPath` may name another than the default."""
         return self._paths[3]
 
     @cached_property
     def root(self) -> Path:
-        """Top folder of the work tree.
+        """The top of the work tree.
 
         Raises:
             GitError: The repository is bare.
@@ -75,16 +75,16 @@ class Repository:
 
     @cached_property
     def settings(self) -> settings.Settings:
-        """The user's settings."""
+        """The settings of git-theta, from Git's configuration and the environment."""
         return settings.from_config(self.git.settings, os.environ)
 
     @cached_property
     def store(self) -> LocalStore:
-        """The repository's objects."""
+        """The store of the repository's objects."""
         return LocalStore(self.common_dir / "theta", tuple(self._neighbours()))
 
     def _neighbours(self) -> Iterator[Path]:
-        """Folders of objects of the remotes that are folders on this machine."""
+        """The stores of remotes that are folders on this machine."""
         # Git takes a relative path from the top of the work tree.
         top = self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir
         for key, url in self.git.settings.items():
@@ -95,7 +95,7 @@ class Repository:
                         yield folder
 
     def cache(self) -> Cache:
-        """A new handle on the repository's cache; close it."""
+        """The repository's cache, opened. To be closed by the caller."""
         return Cache(self.common_dir / "theta" / "cache.sqlite")
 
 

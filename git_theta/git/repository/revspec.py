@@ -32,12 +32,12 @@ def find_manifest(git: Git, name: str) -> Manifest:
 
     Args:
         git: Git in the user's folder.
-        name: `PATH` for the index, relative to the folder; `REV:PATH` or, for the index again, `:PATH`,
-            where the path is, as everywhere in Git, from the top unless it begins with `./` or `../`.
+        name: `PATH` for the index, relative to the folder; `REV:PATH` or, for the index again, `:PATH`. As
+            everywhere in Git, the path of these is from the top unless it begins with `./` or `../`.
 
     Raises:
         UsageError: There's no such version, or it isn't a tracked checkpoint.
-        ManifestError: What's there is a damaged manifest.
+        ManifestError: The manifest is damaged.
     """
     with Blobs(git.cwd) as blobs:
         for candidate in _candidates(git, name):

@@ -1,4 +1,4 @@
-"""Tracked settings: files at the top of a repository, which everybody who clones it gets."""
+"""Tracked settings: files at the top of a repository, which all its clones have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from git_theta.store.urls import is_bucket
 
 _LFS_CONFIG = ".lfsconfig"
 
-_MOST_BYTES = 1 << 20
+_MAX_BYTES = 1 << 20
 
 
 def lfs_settings(repository: Repository) -> Mapping[str, str]:
@@ -35,11 +35,11 @@ def lfs_settings(repository: Repository) -> Mapping[str, str]:
 def bucket_url(repository: Repository) -> str:
     """The bucket that `.theta/config.toml` names for objects, or an empty string.
 
-    Only buckets can be named: nothing that a stranger's repository says may lead to another place on this
-    machine, or make it connect to a host by SSH.
+    Only buckets can be named: a stranger's repository must not lead to files of this machine, or make it
+    connect to a host by SSH.
 
     Raises:
-        UsageError: The file isn't valid, or names something else.
+        UsageError: The file isn't valid, or names another kind of remote.
     """
     data = _file(repository, TRACKED_CONFIG)
     if not data:
@@ -60,11 +60,11 @@ def bucket_url(repository: Repository) -> str:
 
 
 def _file(repository: Repository, name: str) -> bytes | None:
-    """A file of the work tree, else of the index, else of HEAD, as git-lfs reads its own."""
+    """A file of the work tree, else of the index, else of HEAD, as git-lfs reads its configuration."""
     with suppress(GitError, OSError):
         path = repository.root / name
         if path.is_file() and not path.is_symlink():
             with path.open("rb") as file:
-                return file.read(_MOST_BYTES)
+                return file.read(_MAX_BYTES)
     with Blobs(repository.git.cwd) as blobs:
-        return blobs.read(f":{name}", _MOST_BYTES) or blobs.read(f"HEAD:{name}", _MOST_BYTES)
+        return blobs.read(f":{name}", _MAX_BYTES) or blobs.read(f"HEAD:{name}", _MAX_BYTES)
