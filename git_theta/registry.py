@@ -1,9 +1,9 @@
-"""Plugins by name: built-in ones first, then the entry points of installed packages."""
+"""Plugins by name: built-in ones first, then those that installed packages offer as entry points."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +12,7 @@ from inspect import get_annotations, isfunction
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from git_theta import __version__
+from git_theta.entry_points import Origin, installed_entry_points, origin_of
 from git_theta.errors import PluginError, ThetaError
 
 if TYPE_CHECKING:
@@ -19,24 +20,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The package that a plugin comes from.
-
-    Attributes:
-        distribution: Name of the installed package.
-        version: Its version.
-        builtin: Whether the package is git-theta itself.
-    """
-
-    distribution: str
-    version: str
-    builtin: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,12 +128,12 @@ class Registry(Generic[T]):
         Raises:
             PluginError: No installed package offers the plugin, or several do.
         """
-        return BUILTIN if name in self._builtins else _origin(self._entry_point(name))
+        return BUILTIN if name in self._builtins else origin_of(self._entry_point(name))
 
     def health(self, name: str) -> Health:
         """Whether `get` gives the plugin of that name, and if not, why."""
         if name not in self._builtins and len(self._external.get(name, ())) > 1:
-            return Health("ambiguous", f"offered by {_listed(self._external[name])}")
+            return Health("ambiguous", f"offered by {_packages(self._external[name])}")
         try:
             self.get(name)
         except PluginError as error:
@@ -165,7 +148,7 @@ class Registry(Generic[T]):
             shadowed = name in self._builtins
             health = Health("shadowed", f"git-theta has a built-in {name}") if shadowed else self.health(name)
             for point in points:
-                yield PluginOffer(self.kind, name, _origin(point), health)
+                yield PluginOffer(self.kind, name, origin_of(point), health)
 
     @contextmanager
     def guard(self, name: str, *passing: type[Exception]) -> Iterator[None]:
@@ -187,11 +170,8 @@ class Registry(Generic[T]):
 
     @cached_property
     def _external(self) -> dict[str, tuple[EntryPoint, ...]]:
-        """Entry points by name, sorted; usually one each."""
-        found: dict[str, tuple[EntryPoint, ...]] = {}
-        for point in sorted(_scan(self.group), key=lambda point: (point.name, str(_origin(point)))):
-            found[point.name] = (*found.get(point.name, ()), point)
-        return found
+        """Entry points by name; usually one each."""
+        return installed_entry_points(self.group)
 
     def _usable(self, name: str) -> Iterator[T]:
         try:
@@ -205,7 +185,7 @@ class Registry(Generic[T]):
             module, _, attribute = self._builtins[name].partition(":")
             return self._made(name, BUILTIN, lambda: getattr(import_module(module), attribute))
         point = self._entry_point(name)
-        return self._made(name, _origin(point), point.load)
+        return self._made(name, origin_of(point), point.load)
 
     def _entry_point(self, name: str) -> EntryPoint:
         points = self._external.get(name, ())
@@ -218,7 +198,7 @@ class Registry(Generic[T]):
             )
         if len(points) > 1:
             raise PluginError(
-                f"the {self.kind} {name!r} is offered by several packages: {_listed(points)}",
+                f"the {self.kind} {name!r} is offered by several packages: {_packages(points)}",
                 "uninstall all of them but one",
             )
         return points[0]
@@ -270,32 +250,5 @@ def lacking_members(plugin: object, protocol: type) -> list[str]:
     return [name for name in protocol_members(protocol) if not hasattr(plugin, name) or is_stub(name)]
 
 
-def _scan(group: str) -> list[EntryPoint]:
-    """The entry points of a group. A package whose metadata can't be read offers none."""
-    from importlib.metadata import distributions, entry_points
-
-    try:
-        return list(entry_points(group=group))
-    except Exception:
-        # One package's file is malformed: the others are read one by one.
-        found = [point for each in distributions() for point in _offered(each, group)]
-        return list({(point.name, point.value, str(_origin(point))): point for point in found}.values())
-
-
-def _offered(distribution: object, group: str) -> list[EntryPoint]:
-    try:
-        return list(distribution.entry_points.select(group=group))  # type: ignore[attr-defined]
-    except Exception:
-        return []
-
-
-def _origin(point: EntryPoint) -> Origin:
-    try:
-        assert point.dist is not None  # noqa: S101
-        return Origin(point.dist.name, point.dist.version)
-    except Exception:
-        return Origin("a package without metadata", "")
-
-
-def _listed(points: tuple[EntryPoint, ...]) -> str:
-    return " and ".join(str(_origin(point)) for point in points)
+def _packages(points: Iterable[EntryPoint]) -> str:
+    return " and ".join(str(origin_of(point)) for point in points)

@@ -11,8 +11,9 @@ from typing import Protocol
 import pytest
 
 from git_theta import __version__, formats, strategies, updates
+from git_theta.entry_points import Origin
 from git_theta.errors import FormatError, PluginError, UsageError
-from git_theta.registry import Origin, PluginOffer, Registry, protocol_members
+from git_theta.registry import PluginOffer, Registry, protocol_members
 from tests.helpers import plugins
 
 GROUP = "git_theta.tests"
@@ -203,21 +204,6 @@ def test_a_built_in_plugin_that_lacks_a_dependency_is_skipped() -> None:
     assert [tool.name for tool in tools] == ["hammer"]
     with pytest.raises(PluginError, match=r"'laser' of git-theta .* No module named 'nonesuch'"):
         tools.get("laser")
-
-
-def test_malformed_metadata_of_a_package_hides_that_package_alone(install: Install, tmp_path: Path) -> None:
-    install("power-tools", TOOL.format(name="drill", origin="power-tools"))
-    install("damaged", "", "file")
-    (tmp_path / "damaged-1.0.dist-info" / "entry_points.txt").write_text(f"[{GROUP}]\nnot an entry\n")
-    assert [tool.name for tool in registry()] == ["hammer", "saw", "drill"]
-
-
-def test_a_package_without_a_name_can_be_used(install: Install, tmp_path: Path) -> None:
-    install("power-tools", TOOL.format(name="drill", origin="power-tools"))
-    (tmp_path / "power_tools-1.0.dist-info" / "METADATA").unlink()
-    tools = registry()
-    assert tools.get("drill").use() == "drill of power-tools"
-    assert [each.name for each in tools.offers()] == ["hammer", "saw", "drill"]
 
 
 def test_members_of_a_protocol() -> None:

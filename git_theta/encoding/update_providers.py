@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from git_theta import updates
+from git_theta.entry_points import Origin
 from git_theta.errors import PluginError
 from git_theta.model.manifest import Manifest, Source
-from git_theta.registry import Origin
 
 _PREFIX = "update-"
 
