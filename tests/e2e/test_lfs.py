@@ -116,7 +116,7 @@ def test_a_host_that_refuses_the_ref(repo: Repo, url: str, host: Host, tmp_path:
 
 
 @pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs isn't installed")
-def test_git_lfs_gets_what_was_pushed(repo: Repo, url: str, tmp_path: Path) -> None:
+def test_git_lfs_fetches_pushed_objects(repo: Repo, url: str, tmp_path: Path) -> None:
     repo.git("remote", "add", "origin", url)
     repo.write(NAME, model(1))
     repo.commit("one")
@@ -182,7 +182,7 @@ def test_a_push_without_objects_says_so(repo: Repo, url: str, tmp_path: Path) ->
     assert Repo(tmp_path / "clone").read(NAME) == model(1)
 
 
-def test_what_the_server_has_is_pruned(repo: Repo, url: str, tmp_path: Path) -> None:
+def test_objects_that_the_server_has_are_pruned(repo: Repo, url: str, tmp_path: Path) -> None:
     repo.git("remote", "add", "origin", url)
     for seed in (1, 2):
         repo.write(NAME, model(seed))
@@ -198,7 +198,7 @@ def test_what_the_server_has_is_pruned(repo: Repo, url: str, tmp_path: Path) -> 
     assert repo.read(NAME) == model(1)
 
 
-def test_another_remote_has_what_the_server_lacks(repo: Repo, url: str, tmp_path: Path) -> None:
+def test_another_remote_has_objects_that_the_server_lacks(repo: Repo, url: str, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
     repo.git("remote", "add", "origin", url)
@@ -240,7 +240,7 @@ def locked_url(locked: Host, tmp_path: Path) -> str:
     return locked.repository(f"ada/{tmp_path.name}")
 
 
-def test_a_credential_helper_knows_it(repo: Repo, locked_url: str, tmp_path: Path) -> None:
+def test_a_password_from_a_credential_helper(repo: Repo, locked_url: str, tmp_path: Path) -> None:
     helper = "!f() { echo username=ada; echo password=s3cret; }; f"
     repo.git("config", "credential.helper", helper)
     repo.git("remote", "add", "origin", locked_url)
@@ -251,7 +251,7 @@ def test_a_credential_helper_knows_it(repo: Repo, locked_url: str, tmp_path: Pat
     assert made.read(NAME) == model(1)
 
 
-def test_a_header_gives_it(repo: Repo, locked_url: str, tmp_path: Path) -> None:
+def test_a_password_from_a_header(repo: Repo, locked_url: str, tmp_path: Path) -> None:
     header = "http.extraHeader=Authorization: Basic YWRhOnMzY3JldA=="
     repo.git("remote", "add", "origin", locked_url)
     repo.write(NAME, model(1))
@@ -261,7 +261,7 @@ def test_a_header_gives_it(repo: Repo, locked_url: str, tmp_path: Path) -> None:
 
 
 def askpass(folder: Path, asked: Path) -> Path:
-    """A program that answers as a user does, and writes down what was asked."""
+    """A program that answers as a user does, and logs the questions."""
     program = folder / "askpass"
     program.write_text(
         f'#!/bin/sh\necho "$1" >>"{asked}"\ncase "$1" in User*) echo ada;; *) echo s3cret;; esac\n'
@@ -282,7 +282,7 @@ def test_the_user_is_asked_once_by_git_and_once_by_us(repo: Repo, locked_url: st
     assert REF in repo.git("-c", f"core.askPass={program}", "ls-remote", locked_url)
 
 
-def test_a_mirror_keeps_the_pointers_where_only_the_user_knows_it(
+def test_a_mirror_keeps_the_pointers_where_the_user_is_asked_for_the_password(
     repo: Repo, locked_url: str, tmp_path: Path
 ) -> None:
     user = {"GIT_ASKPASS": str(askpass(tmp_path, tmp_path / "asked"))}
@@ -295,7 +295,7 @@ def test_a_mirror_keeps_the_pointers_where_only_the_user_knows_it(
     assert REF in repo.git("ls-remote", locked_url, env=user)
 
 
-def test_a_wrong_one(repo: Repo, locked_url: str) -> None:
+def test_a_wrong_password(repo: Repo, locked_url: str) -> None:
     repo.git("config", "credential.helper", "!f() { echo username=ada; echo password=wr0ng; }; f")
     repo.git("remote", "add", "origin", locked_url)
     repo.write(NAME, model(1))
@@ -306,7 +306,7 @@ def test_a_wrong_one(repo: Repo, locked_url: str) -> None:
     assert "wr0ng" not in said.stderr
 
 
-def test_nobody_knows_it(repo: Repo, locked_url: str) -> None:
+def test_a_password_that_nobody_knows(repo: Repo, locked_url: str) -> None:
     repo.git("config", "credential.helper", "")
     repo.git("remote", "add", "origin", locked_url)
     repo.write(NAME, model(1))

@@ -57,7 +57,7 @@ def test_a_checkout_fetches_what_it_needs(repo: Repo, bare: Path, tmp_path: Path
     assert made.read(NAME) == model(2)
 
 
-def test_only_what_is_new_is_sent(repo: Repo, bare: Path, tmp_path: Path) -> None:
+def test_only_new_objects_are_sent(repo: Repo, bare: Path, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
     repo.git("push", "-q", "origin", "main")
@@ -182,7 +182,7 @@ def test_each_of_several_urls_gets_the_objects(repo: Repo, tmp_path: Path) -> No
         assert stored == {path.name for path in repo.objects}
 
 
-def test_objects_are_not_sent_to_where_no_repository_is(repo: Repo, tmp_path: Path) -> None:
+def test_a_url_without_a_repository_gets_no_objects(repo: Repo, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
     assert "there's no remote 'backup'" in repo.theta("push", "backup", ok=False)
@@ -206,7 +206,7 @@ def test_one_more_work_tree_is_a_remote_too(repo: Repo, tmp_path: Path) -> None:
     assert not (tmp_path / "more" / "objects").exists()
 
 
-def test_what_one_url_has_is_sent_to_another(repo: Repo, tmp_path: Path) -> None:
+def test_objects_that_one_url_has_are_sent_to_another(repo: Repo, tmp_path: Path) -> None:
     places = [tmp_path / f"{name}.git" for name in ("one", "two", "three")]
     for place in places:
         repo.git("init", "-q", "--bare", str(place))
@@ -225,7 +225,9 @@ def test_what_one_url_has_is_sent_to_another(repo: Repo, tmp_path: Path) -> None
         assert stored == {path.name for path in repo.objects}
 
 
-def test_a_later_push_sends_what_an_unchecked_one_left_out(repo: Repo, bare: Path, tmp_path: Path) -> None:
+def test_a_later_push_sends_objects_that_one_without_the_hook_left_out(
+    repo: Repo, bare: Path, tmp_path: Path
+) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
     repo.git("push", "-q", "--no-verify", "origin", "main")
@@ -273,7 +275,7 @@ needs_proc = pytest.mark.skipif(
 
 @needs_proc
 @pytest.mark.parametrize("option", ["-n", "--dry-run"])
-def test_a_rehearsal_sends_nothing(repo: Repo, bare: Path, tmp_path: Path, option: str) -> None:
+def test_a_dry_run_sends_nothing(repo: Repo, bare: Path, tmp_path: Path, option: str) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")
     assert "would send 1 object, " in repo.git("push", option, "origin", "main")

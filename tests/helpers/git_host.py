@@ -58,7 +58,7 @@ class Host:
     password: str = ""
 
     def header(self) -> dict[str, str]:
-        """What proves that the user asks."""
+        """The header that proves the user's identity."""
         return {"Authorization": _proof(self.password)}
 
     def repository(self, name: str = "ada/models") -> str:
@@ -69,7 +69,7 @@ class Host:
         return f"{self.url}/{name}.git"
 
     def objects(self) -> dict[str, Path]:
-        """What it has by Git LFS."""
+        """Objects on the Git LFS server."""
         files = (self.folder / "objects").glob("*/*/*")
         return {path.name: path for path in files if len(path.name) == 64}
 

@@ -22,7 +22,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What a fault answers in place of the server.
+    """The answer of a scripted fault.
 
     `cut` bytes of the body are sent; then the line breaks. With the status 0, it breaks at once. If it's
     `endless`, it's repeated for as long as anybody listens.

@@ -1,4 +1,4 @@
-"""What is told when objects can't be had, and that a fetch can be interrupted."""
+"""Errors of a fetch, and that it can be interrupted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def repository(repo: Repo) -> Repository:
 def answering(
     monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, Mapping[str, ThetaError] | ThetaError]
 ) -> list[tuple[str, list[str]]]:
-    """Make remotes that give nothing, each with its reasons; returns what they're asked for."""
+    """Make remotes that fail, each with its errors; returns the names of objects that each is asked for."""
     asked = []
 
     def fetch_from(
@@ -59,14 +59,14 @@ def test_without_a_remote(repository: Repository) -> None:
     assert ensure_objects(repository, {A: 1}) == Fetched()
 
 
-def test_the_only_remote_s_own_words(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_of_the_only_remote(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     answering(monkeypatch, {"origin": TransferError("no network", "plug it in")})
     with pytest.raises(TransferError, match="no network") as caught:
         fetch_objects(repository, {A: 1, B: 2})
     assert caught.value.hint == "plug it in"
 
 
-def test_what_is_in_the_way_counts_more_than_what_is_absent(
+def test_an_obstacle_counts_more_than_a_missing_object(
     repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, {"origin": {**absent(A), B: TransferError("too slow")}})
@@ -74,7 +74,7 @@ def test_what_is_in_the_way_counts_more_than_what_is_absent(
         fetch_objects(repository, {A: 1, B: 2})
 
 
-def test_every_remote_s_reason(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_errors_of_several_remotes(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(
         monkeypatch,
         {
@@ -95,7 +95,7 @@ def test_every_remote_s_reason(repository: Repository, monkeypatch: pytest.Monke
     assert asked == [(name, [A, B, C]) for name in ("origin", "far", "odd")]
 
 
-def test_the_remote_that_is_named(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_remote_by_name(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, {"origin": absent(A), "backup": absent(A)})
     with pytest.raises(MissingObjectError, match="isn't at backup: /") as caught:
         fetch_objects(repository, {A: 1}, "backup")
@@ -103,7 +103,7 @@ def test_the_remote_that_is_named(repository: Repository, monkeypatch: pytest.Mo
     assert asked == [("backup", [A])]
 
 
-def test_its_objects_may_be_elsewhere(
+def test_a_hint_that_objects_may_be_elsewhere(
     repo: Repo, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answering(monkeypatch, {"origin": absent(A)})
@@ -118,7 +118,7 @@ def test_its_objects_may_be_elsewhere(
     assert "elsewhere" not in caught.value.hint
 
 
-def test_only_what_is_absent_is_asked_for(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_missing_objects_are_asked_for(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     oid = repository.store.put([b"here"])
     asked = answering(monkeypatch, {"origin": absent(A)})
     with pytest.raises(MissingObjectError):

@@ -1,4 +1,4 @@
-"""Which place a remote's objects are in."""
+"""The place of a remote's objects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def repository(repo: Repo, *settings: str) -> Repository:
     return Repository(Git(repo.path))
 
 
-def test_urls_are_rewritten_though_no_remote_has_them(repo: Repo, tmp_path: Path) -> None:
+def test_urls_without_a_remote_are_rewritten(repo: Repo, tmp_path: Path) -> None:
     repo.git("init", "-q", "--bare", str(tmp_path / "b"))
     found = repository(repo, f"url.{tmp_path}/.insteadOf=loc:", "url.https://up/.pushInsteadOf=https://down/")
     assert git_url_of(found, "loc:b", "upload") == f"{tmp_path}/b"
@@ -55,7 +55,7 @@ def test_settings_by_name_hold_for_each_of_several_urls(repo: Repo, setting: str
         (["remote.x.url=git-remote-helper://a"], "git-remote-helper://a"),
     ],
 )
-def test_a_place_to_be_shown(repo: Repo, settings: list[str], place: str) -> None:
+def test_descriptions_of_places(repo: Repo, settings: list[str], place: str) -> None:
     assert describe_location(repository(repo, *settings), "x", "download") == place
 
 
@@ -125,21 +125,21 @@ def test_a_bucket_that_the_repository_names(repo: Repo, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("url", ['"/etc"', '"ssh://host/x"', '"https://h/x"', '"file:///x"', '"host:x"', "3"])
-def test_a_repository_names_nothing_but_buckets(repo: Repo, url: str) -> None:
+def test_a_repository_can_only_name_buckets(repo: Repo, url: str) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     track(repo, f"[remote]\nurl = {url}\n")
     with pytest.raises(UsageError, match="only the URL of a bucket"):
         open_remote(found, "x", "download")
 
 
-def test_settings_that_are_no_toml(repo: Repo) -> None:
+def test_invalid_toml(repo: Repo) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     track(repo, "[remote\n")
     with pytest.raises(UsageError, match="isn't valid TOML"):
         open_remote(found, "x", "upload")
 
 
-def test_settings_of_lfs_that_are_none(repo: Repo) -> None:
+def test_an_invalid_lfsconfig(repo: Repo) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git")
     (repo.path / ".lfsconfig").write_text("[lfs\n")
     with pytest.raises(UsageError, match=r"\.lfsconfig isn't valid"):
