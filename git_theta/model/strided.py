@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,9 @@ Temporary = Callable[[], int]
 
 def temporary_file() -> int:
     """A descriptor of an unlinked temporary file in the system's folder for these."""
+    # Takes longer to import than the filter takes to clean a small file, and most callers have a store.
+    import tempfile
+
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
 
