@@ -52,7 +52,7 @@ def test_loads_any_revision(path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert list(git_theta.load("m.safetensors", "HEAD")) == ["encoder/0"]
 
 
-def test_loads_what_is_still_a_manifest(path: Path) -> None:
+def test_loads_a_file_that_is_still_a_manifest(path: Path) -> None:
     path.write_bytes(git_theta.manifest(path, "HEAD~1").to_bytes())
     assert git_theta.load(path).keys() == ARRAYS.keys()
 
@@ -69,7 +69,7 @@ def test_manifest(path: Path) -> None:
     assert set(git_theta.manifest(path, "HEAD~1").by_name) == set(ARRAYS)
 
 
-def test_says_what_is_wrong(path: Path, tmp_path: Path) -> None:
+def test_errors(path: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         git_theta.load(path, "nonesuch")
     with pytest.raises(UsageError):
@@ -80,7 +80,7 @@ def test_says_what_is_wrong(path: Path, tmp_path: Path) -> None:
         git_theta.manifest(tmp_path / "x")
 
 
-def test_damage_is_never_returned(path: Path, repo: Repo) -> None:
+def test_damaged_values_are_never_returned(path: Path, repo: Repo) -> None:
     for stored in repo.objects:
         stored.chmod(0o644)
         stored.write_bytes(bytes(byte ^ 1 for byte in stored.read_bytes()))
@@ -143,7 +143,7 @@ def test_patterns_and_names_together(path: Path) -> None:
     assert list(git_theta.load(path, "HEAD~1", [])) == []
 
 
-def test_only_what_is_asked_for_is_decoded(path: Path, repo: Repo) -> None:
+def test_only_chosen_parameters_are_decoded(path: Path, repo: Repo) -> None:
     repo.git("config", "theta.update", "dense")
     path.write_bytes(safetensors_bytes({"encoder/0": ARRAYS["encoder/0"] + 2}))
     repo.commit()

@@ -29,7 +29,7 @@ def test_another_source_of_the_same_value_is_no_difference() -> None:
     assert not diff(made, replace(made, entries=(other,)))
 
 
-def test_tells_what_changed() -> None:
+def test_changed_parameters() -> None:
     old = manifest_named("a", "b")
     new = replace(manifest_named("b", "c"), layout=replace(old.layout, digest=B))
     new = replace(new, entries=(replace(new.entries[0], digest=B), new.entries[1]))
@@ -77,7 +77,7 @@ def test_another_format_with_the_same_values() -> None:
 
 
 @given(manifests(), manifests())
-def test_every_parameter_is_in_one_place(one: Manifest, other: Manifest) -> None:
+def test_every_parameter_is_counted_once(one: Manifest, other: Manifest) -> None:
     found = diff(one, other)
     assert len(found.modified) + len(found.retyped) + len(found.reshaped) == len(found.changed)
     assert len(found.appeared) + len(found.renamed) == len(found.added)

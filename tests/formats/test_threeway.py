@@ -15,7 +15,7 @@ def test_an_order_has_all_keys_once_and_keeps_the_first(ours: list[int], theirs:
     assert [key for key in found if key in ours] == ours
 
 
-def test_additions_follow_what_they_followed() -> None:
+def test_added_keys_follow_the_same_key_as_on_their_side() -> None:
     assert merged_order("axb", "ayzb") == ["a", "x", "y", "z", "b"]
     assert merged_order("ab", "yabz") == ["y", "a", "b", "z"]
 

@@ -47,7 +47,7 @@ def test_blocks_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (parts.largest, parts.changed) == (whole.largest, whole.changed) == (abs(step).max(), 5000)
 
 
-def test_what_isnt_finite_is_counted_and_in_no_sum() -> None:
+def test_nan_and_infinities_are_counted_and_in_no_sum() -> None:
     old = np.array([1, np.nan, np.inf, 2], "f4")
     new = np.array([np.nan, np.nan, 5, 3], "f4")
     found = measured(old, new)

@@ -15,7 +15,7 @@ def test_layers_are_folded() -> None:
     assert folded(*names) == ["encoder.layer.{0-11}.bias", "encoder.layer.{0-11}.weight"]
 
 
-def test_every_combination_of_two_numbers_is_one_line() -> None:
+def test_all_combinations_of_two_numbers_fold() -> None:
     names = [f"layers/{i}/experts/{j}/w" for i in (0, 1, 5) for j in range(3)]
     assert folded(*names) == ["layers/{0-1,5}/experts/{0-2}/w"]
     assert folded(*names[:-1]) == ["layers/{0-1}/experts/{0-2}/w", "layers/5/experts/{0-1}/w"]
@@ -41,7 +41,7 @@ def test_numbers_sort_by_size() -> None:
     assert sorted(["b.10.x", "b.9.x", "b.w", "a"], key=natural) == ["a", "b.9.x", "b.10.x", "b.w"]
 
 
-def test_what_must_be_shared_keeps_apart() -> None:
+def test_items_of_other_keys_arent_folded() -> None:
     groups = fold([(("a.0",), "F32", 0), (("a.1",), "F32", 1), (("a.2",), "F16", 2)])
     assert [(group.names, group.items) for group in groups] == [(("a.{0-1}",), (0, 1)), (("a.2",), (2,))]
 

@@ -57,7 +57,7 @@ def test_going_back_costs_nothing() -> None:
     assert shown(found)[1] == "    ~ a  F32 2x3  0 B of 24 B"
 
 
-def test_a_cut_names_what_is_left_out() -> None:
+def test_lines_beyond_the_limit_are_counted() -> None:
     names = [f"{letter}.{i}" for letter in "abcdef" for i in range(2)]
     found = compared(None, manifest(*map(entry, names)))
     assert shown(found, 3)[-1] == "    … and 6 more parameters"

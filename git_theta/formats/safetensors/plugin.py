@@ -78,5 +78,5 @@ def _tensor(name: str, value: Any, begin: int, size: int) -> Tensor:
     except (KeyError, TypeError, ValueError) as error:
         raise FormatError(f"tensor {name!r} is described wrongly: {error}") from error
     if not name or start < 0 or end - start != spec.nbytes or begin + end > size:
-        raise FormatError(f"tensor {name!r} has bytes {start} to {end}, which don't fit its shape or the file")
+        raise FormatError(f"tensor {name!r} has bytes {start} to {end}, which don't fit its shape or file")
     return Tensor(name, spec, begin + start)

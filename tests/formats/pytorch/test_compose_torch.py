@@ -76,7 +76,7 @@ def training() -> dict[str, Any]:
 @BOTH
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @pytest.mark.parametrize("protocol", [2, 4])
-def test_both_add_and_one_changes(zipped: bool, protocol: int, tmp_path: Path) -> None:
+def test_both_sides_add_and_one_changes(zipped: bool, protocol: int, tmp_path: Path) -> None:
     base = training()
     ours, theirs = copy.deepcopy(base), copy.deepcopy(base)
     ours["model"]["0.added"] = torch.randn(2, 2)
@@ -100,7 +100,7 @@ def test_both_add_and_one_changes(zipped: bool, protocol: int, tmp_path: Path) -
     assert found["model"]._metadata == base["model"]._metadata
 
 
-def test_the_file_of_both_is_what_torch_writes() -> None:
+def test_a_merged_file_is_what_torch_writes() -> None:
     data = saved({"a": torch.ones(3), "b": {"c": 1, "d": torch.zeros(0), "e": "x"}, "f": [1.5]})
     found, _ = merged(data, data, data)
     assert len(found) == len(data)
@@ -146,7 +146,7 @@ def test_tied_weights_stay_tied(zipped: bool) -> None:
     assert found["other"].data_ptr() != found["x"].data_ptr()
 
 
-def test_untied_on_one_side() -> None:
+def test_weights_that_one_side_unties() -> None:
     tied = torch.randn(4, 3)
     base = {"embed": tied, "head": tied}
     theirs = {"embed": tied.clone(), "head": tied + 1}
@@ -202,7 +202,7 @@ def test_shared_containers_stay_shared() -> None:
     assert found["a"]["y"] == 2
 
 
-def test_what_contains_itself() -> None:
+def test_trees_that_contain_themselves() -> None:
     def state(**more: object) -> dict[str, Any]:
         parent: dict[str, Any] = {"w": torch.ones(1), **more}
         loop: list[Any] = [parent]
@@ -217,7 +217,7 @@ def test_what_contains_itself() -> None:
     assert found["loop"][1][0] is found["loop"]
 
 
-def test_whole_modules() -> None:
+def test_pickled_modules() -> None:
     base = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
     ours, theirs = copy.deepcopy(base), copy.deepcopy(base)
     ours.append(torch.nn.Linear(2, 1))
@@ -229,7 +229,7 @@ def test_whole_modules() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_what_cannot_be_merged() -> None:
+def test_files_that_cant_be_merged() -> None:
     scripted = io.BytesIO()
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), scripted)
     data = scripted.getvalue()

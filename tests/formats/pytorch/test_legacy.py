@@ -67,7 +67,7 @@ def test_order_of_storages_views_and_byte_order() -> None:
         ),
     ],
 )
-def test_lies_are_refused(data: bytes) -> None:
+def test_impossible_files_are_refused(data: bytes) -> None:
     with pytest.raises(FormatError):
         PyTorchLegacy().locate(memoryview(data))
 

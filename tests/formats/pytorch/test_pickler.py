@@ -27,7 +27,7 @@ SCALARS = st.one_of(
 @given(
     st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner), st.lists(inner).map(tuple)), max_leaves=20)
 )
-def test_pickles_are_what_python_reads(value: Any) -> None:
+def test_python_reads_the_pickles_back(value: Any) -> None:
     assert pickle.loads(write_pickle(value)) == value
 
 

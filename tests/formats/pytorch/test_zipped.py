@@ -166,7 +166,7 @@ def test_views_that_show_an_element_twice_are_left_out(
         group(text("storage"), text("FloatStorage")) + b"Q",
     ],
 )
-def test_lies_are_refused(tree: bytes) -> None:
+def test_impossible_files_are_refused(tree: bytes) -> None:
     with pytest.raises(FormatError):
         locate(zipped(tree, s0=SIX))
 

@@ -24,7 +24,7 @@ def header(data: bytes) -> dict[str, Any]:
     return found
 
 
-def test_both_add_and_one_changes_metadata() -> None:
+def test_both_sides_add_tensors_and_one_changes_metadata() -> None:
     base = {"a": numbers(2), "c": numbers(3)}
     ours, theirs = base | {"b": numbers(1, 2)}, base | {"d": numbers(4, dtype="i8"), "a": numbers(2) + 1}
     files = (
@@ -51,7 +51,7 @@ def test_the_order_of_the_library_is_kept() -> None:
     assert data == safetensors.save(ours | theirs)
 
 
-def test_an_order_of_ones_own_is_kept() -> None:
+def test_another_order_of_tensors_is_kept() -> None:
     base = {"z": numbers(3), "a": numbers(1)}
     ours = {"z": numbers(3), "x": numbers(2), "a": numbers(1)}
     theirs = {"z": numbers(3), "b": numbers(2), "a": numbers(1), "end": numbers(1)}

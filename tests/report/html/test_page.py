@@ -62,7 +62,7 @@ def read(text: str) -> Read:
     return found
 
 
-def test_is_one_valid_page_that_refers_to_nothing() -> None:
+def test_one_valid_page_that_refers_to_nothing_else() -> None:
     text = page([tuned(12)], title="base → tuned", revisions=("HEAD~1", "work tree"))
     found = read(text)
     assert text.startswith("<!doctype html>")
@@ -162,7 +162,7 @@ def test_why_there_are_no_figures() -> None:
     assert "No figures for 4 changed parameters: object is missing." in read(page([made])).text
 
 
-def test_values_that_broke_are_told() -> None:
+def test_new_nans_are_a_warning() -> None:
     made = tuned(2)
     name, sums = next(iter(made.measured.items()))
     assert isinstance(sums, Distance)
@@ -190,7 +190,7 @@ def _contrast(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
-def test_colours_can_be_read_and_told_apart(theme: int) -> None:
+def test_contrast_of_colours(theme: int) -> None:
     style = page([]).split("@media screen")[theme]
     colours = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]+);", style))
     for ink in ("text", "faint", "accent"):

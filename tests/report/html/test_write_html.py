@@ -45,14 +45,14 @@ def test_refuses_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["none/a.html", "file/a.html", "x" * 300])
-def test_says_why_it_cant(tmp_path: Path, name: str) -> None:
+def test_errors_of_writing(tmp_path: Path, name: str) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="can't be written: "):
         write_html("one", str(tmp_path / name))
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_a_failure_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.html"
     write_html("one", str(path))
 
