@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +12,7 @@ from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import MergeOptions, merge
+from git_theta.strategies.base import summary_of
 from git_theta.strategies.option_text import describe
 
 _EPILOG = """\b
@@ -99,7 +99,7 @@ def _strategies() -> Iterator[dict[str, Any]]:
     for strategy in strategies.registry():
         yield {
             "name": strategy.name,
-            "summary": (inspect.getdoc(type(strategy)) or "").partition("\n")[0],
+            "summary": summary_of(strategy),
             "needs_base": strategy.needs_base,
             "most": strategy.max_models,
             "options": [

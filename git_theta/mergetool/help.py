@@ -11,6 +11,7 @@ from git_theta.mergetool.columns import MOST_WIDTH, cut
 from git_theta.report.lines import Line
 from git_theta.report.text import printable
 from git_theta.runtime.suggest import did_you_mean
+from git_theta.strategies.base import summary_of
 from git_theta.strategies.option_text import describe
 
 #: An example of each command, and its meaning.
@@ -51,8 +52,7 @@ def strategy_lines(name: str) -> Iterator[Line]:
     """
     check_strategy_name(name)
     strategy = strategies.registry().get(name)
-    summary = (type(strategy).__doc__ or "").strip().split("\n")[0]
-    yield (("head", f"  {name}:"), ("", f" {summary}"))
+    yield (("head", f"  {name}:"), ("", f" {summary_of(strategy)}"))
     options = {f"{option.name}={option.default}": option.help for option in describe(strategy)}
     width = max(map(len, options), default=0)
     for option, meaning in options.items():

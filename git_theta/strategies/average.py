@@ -16,7 +16,7 @@ class AverageOptions:
     """Options of the averages."""
 
     weights: tuple[float, ...] = option(
-        (), "One for each of those that are averaged, the base last; all equal if not given."
+        (), "One for each averaged value, the base last; all equal if not given."
     )
 
 

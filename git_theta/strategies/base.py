@@ -68,6 +68,11 @@ class Strategy(Protocol):
         ...
 
 
+def summary_of(strategy: Strategy) -> str:
+    """The first line of a strategy's docstring; empty if it has none."""
+    return (type(strategy).__doc__ or "").strip().partition("\n")[0]
+
+
 def model_weights(given: Sequence[float], count: int) -> tuple[float, ...]:
     """One weight for each model; 1 for all if none are given.
 

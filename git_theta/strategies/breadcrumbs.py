@@ -26,7 +26,7 @@ class BreadcrumbsOptions(SparseOptions):
 
 
 class Breadcrumbs(Strategy):
-    """Drop the largest changes and the smallest, add the others.
+    """Drop the largest changes and the smallest, add the rest.
 
     Davari and Belilovsky, "Model Breadcrumbs: scaling multi-task model merging with sparse masks", ECCV 2024,
     https://arxiv.org/abs/2312.06795.
@@ -42,7 +42,7 @@ class Breadcrumbs(Strategy):
 
 
 class BreadcrumbsTies(Strategy):
-    """Drop the largest changes and the smallest, elect a sign, add those that agree with it.
+    """Drop the largest changes and the smallest, elect a sign for each element, add the changes that agree.
 
     The dropping is that of `breadcrumbs` (https://arxiv.org/abs/2312.06795), the election that of `ties`
     (https://arxiv.org/abs/2306.01708).

@@ -16,12 +16,12 @@ from git_theta.strategies.task_vectors import elected_sum, weighted_sum
 class DareOptions(SparseOptions):
     """Options of `dare-linear` and `dare-ties`."""
 
-    rescale: bool = option(True, "Whether to make up for what is dropped.")
-    seed: int = option(0, "Of the random numbers that say what is dropped.")
+    rescale: bool = option(True, "Whether to scale up what is kept, to make up for what is dropped.")
+    seed: int = option(0, "Seed of the random numbers that select what is dropped.")
 
 
 class DareLinear(Strategy):
-    """Drop changes at random, scale up those that stay, add them.
+    """Drop changes at random, scale up the rest, add it.
 
     Yu et al., "Language models are Super Mario: absorbing abilities from homologous models as a free lunch",
     ICML 2024, https://arxiv.org/abs/2311.03099.
@@ -37,7 +37,7 @@ class DareLinear(Strategy):
 
 
 class DareTies(Strategy):
-    """Drop changes at random, scale up those that stay, elect a sign, add those that agree with it.
+    """Drop changes at random, scale up the rest, elect a sign for each element, add the changes that agree.
 
     The dropping is that of `dare-linear` (https://arxiv.org/abs/2311.03099), the election that of `ties`
     (https://arxiv.org/abs/2306.01708).

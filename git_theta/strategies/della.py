@@ -36,7 +36,7 @@ class DellaOptions(DellaLinearOptions):
 
 
 class Della(Strategy):
-    """Drop changes at random, small ones rather; elect a sign, average those that agree with it.
+    """Drop small changes at random, elect a sign for each element, average the changes that agree with it.
 
     Deep et al., "DELLA-Merging: reducing interference in model merging through magnitude-based sampling",
     2024, https://arxiv.org/abs/2406.11617.
@@ -52,7 +52,7 @@ class Della(Strategy):
 
 
 class DellaLinear(Strategy):
-    """Drop changes at random, small ones rather; add those that stay.
+    """Drop small changes at random with a higher probability than large ones, add the rest.
 
     The dropping is that of `della` (https://arxiv.org/abs/2406.11617).
     """

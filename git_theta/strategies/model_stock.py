@@ -33,7 +33,7 @@ class ModelStockOptions:
 
 
 class ModelStock(Strategy):
-    """The estimate of where the centre of many fine-tunes is, from the angles between a few.
+    """An estimate of the centre of many fine-tunes, from the angles between a few.
 
     Jang et al., "Model Stock: all we need is just a few fine-tuned models", ECCV 2024,
     https://arxiv.org/abs/2403.19522.

@@ -16,7 +16,7 @@ from git_theta.strategies.options import Constraints, constraints
 FILES = "files"
 
 _FILES_KIND = "a list of paths with commas between them"
-_FILES_HELP = "A checkpoint for each side, ours first, with the parameters of the model, from the top."
+_FILES_HELP = "A checkpoint for each side, ours first, with the same parameters as the model."
 
 
 @dataclass(frozen=True, slots=True)

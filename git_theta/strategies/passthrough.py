@@ -14,11 +14,11 @@ from git_theta.strategies.vector_sums import times
 class PassThroughOptions:
     """Options of `passthrough`."""
 
-    scale: float = option(1.0, "What all elements are multiplied by.")
+    scale: float = option(1.0, "The factor of all elements.")
 
 
 class PassThrough(Strategy):
-    """Ours times a number, whatever the others have.
+    """Ours times a factor, whatever the other models have.
 
     From mergekit, https://github.com/arcee-ai/mergekit.
     """

@@ -43,8 +43,8 @@ class NuSlerpOptions:
     weights: tuple[float, ...] = option((), "One for each of the two models; equal if none are given.")
     vectors: str = option(
         "whole",
-        "What is one vector: `whole`, the parameter; `last`, all along its last axis (a row of a matrix; in "
-        "mergekit `nuslerp_flatten: false`); `first`, all along its first axis (in mergekit also "
+        "The vectors to interpolate: `whole`, the parameter; `last`, along its last axis (rows of a matrix; "
+        "in mergekit `nuslerp_flatten: false`); `first`, along its first axis (in mergekit also "
         "`nuslerp_row_wise: true`).",
         choices=("whole", "last", "first"),
     )

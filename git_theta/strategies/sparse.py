@@ -27,7 +27,7 @@ class SparseOptions:
     normalize: bool = option(
         False, "Whether to divide each element by the sum of the weights that count for it."
     )
-    rescale: bool = option(False, "Whether to make up for what is dropped.")
+    rescale: bool = option(False, "Whether to scale up what is kept, to make up for what is dropped.")
     scale: float = option(1.0, "A factor for the merged task vector (in mergekit: `lambda`).")
 
 

@@ -16,12 +16,12 @@ class TaskArithmeticOptions:
     """Options of `task-arithmetic`."""
 
     weights: tuple[float, ...] = option((), "One for each model; 1 if not given.")
-    scale: float = option(1.0, "What the sum of all changes is multiplied by: the paper's λ.")
+    scale: float = option(1.0, "The factor of the sum of all changes: the paper's λ.")
     normalize: bool = option(False, "Whether the sum is divided by the sum of the weights.")
 
 
 class TaskArithmetic(Strategy):
-    """The base and the weighted sum of what each model changed of it, its *task vector*.
+    """The base plus the weighted sum of all task vectors, the changes of each model to the base.
 
     Ilharco et al., "Editing models with task arithmetic", ICLR 2023, https://arxiv.org/abs/2212.04089.
     """

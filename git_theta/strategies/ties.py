@@ -22,7 +22,7 @@ class TiesOptions(SparseOptions):
 
 
 class Ties(Strategy):
-    """Keep the largest changes, elect a sign in each place, average those that agree with it.
+    """Keep the largest changes, elect a sign for each element, average the changes that agree with it.
 
     Yadav et al., "TIES-Merging: resolving interference when merging models", NeurIPS 2023,
     https://arxiv.org/abs/2306.01708.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.strategies.base import Case, Strategy, base_value, model_weights, per_model
+from git_theta.strategies.base import Case, Strategy, base_value, model_weights, per_model, summary_of
 from git_theta.strategies.lazy_array import LazyArray, from_array
 from git_theta.strategies.options import NoOptions
 
@@ -25,6 +25,17 @@ def test_a_strategy_needs_no_more_than_a_name_and_merge() -> None:
     assert strategy.options is NoOptions
     assert (strategy.needs_base, strategy.max_models, strategy.reads_files) == (False, None, False)
     assert strategy.merge(Case("w", (ARRAY,)), NoOptions()) is ARRAY
+
+
+def test_a_summary_is_the_first_line_of_the_strategy_itself() -> None:
+    class Described(Smallest):
+        """The first model.
+
+        More.
+        """
+
+    assert summary_of(Described()) == "The first model."
+    assert summary_of(Smallest()) == ""
 
 
 def test_weights_are_one_for_each_model() -> None:
