@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from git_theta.updates.rounding import round_to, widen
+from git_theta.updates.rounding import add_nonzero, round_to, widen
 
 
 def test_bfloat16_rounds_like_the_library() -> None:
@@ -34,3 +34,9 @@ def test_widening_loses_nothing(dtype: str, unsigned: str) -> None:
     wide = widen(words, dtype)
     words = words[~np.isnan(wide)]
     assert (round_to(widen(words, dtype), dtype) == words).all()
+
+
+def test_adding_zero_keeps_the_bits() -> None:
+    numbers = np.array([-0.0, 1.0, np.nan, 2.0], "<f4")
+    found = add_nonzero(numbers.view("<u4"), np.array([0.0, 0.5, 0.0, -2.0]), "F32")
+    assert found.tobytes() == np.array([-0.0, 1.5, np.nan, 0.0], "<f4").tobytes()

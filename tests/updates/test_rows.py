@@ -8,23 +8,12 @@ from hypothesis import strategies as st
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import UnsuitableError
-from git_theta.updates.row_alignment import Run, align_rows
+from git_theta.updates.row_alignment import Run
 from git_theta.updates.rows import Rows
-from tests.helpers.weights import base_of, input_of, joined, trained
+from tests.helpers.matrices import matrix, runs_of
+from tests.helpers.weights import base_of, input_of, joined
 
-WIDTH = 8
 contents = st.lists(st.integers(0, 30), min_size=1, max_size=40)
-
-
-def matrix(rows: list[int]) -> tuple[bytes, TensorSpec]:
-    """A matrix whose rows are equal where the numbers are."""
-    data = b"".join(trained(TensorSpec("F32", (WIDTH,)), seed) for seed in rows)
-    return data, TensorSpec("F32", (len(rows), WIDTH))
-
-
-def runs_of(new: list[int], old: list[int]) -> list[Run]:
-    (value, spec), (before, before_spec) = matrix(new), matrix(old)
-    return align_rows(memoryview(value), spec, base_of(before, before_spec))
 
 
 @given(contents, contents)
@@ -38,30 +27,6 @@ def test_any_matrix_comes_back(new: list[int], old: list[int]) -> None:
     ours, theirs = np.frombuffer(value).reshape(len(new), -1), np.frombuffer(aligned).reshape(len(new), -1)
     for row in set(range(len(new))) - covered:
         assert (ours[row] == theirs[row]).all()
-
-
-def test_a_vocabulary_grows() -> None:
-    assert runs_of([*range(100), 200, 201], list(range(100))) == [(0, 0, 100)]
-
-
-def test_rows_come_in_the_middle() -> None:
-    new = [*range(50), 200, 201, *range(50, 100)]
-    assert runs_of(new, list(range(100))) == [(0, 0, 50), (50, 52, 50)]
-
-
-def test_a_vocabulary_is_trimmed() -> None:
-    new = [*range(10, 40), *range(60, 90)]
-    assert runs_of(new, list(range(100))) == [(10, 0, 30), (60, 30, 30)]
-
-
-def test_rows_that_changed_stay_in_their_run() -> None:
-    old = list(range(100))
-    new = [500 if row in {20, 21, 60} else row for row in old]
-    assert runs_of([*new, 200], old) == [(0, 0, 100)]
-
-
-def test_equal_rows_are_no_anchors() -> None:
-    assert runs_of([7] * 30, [7] * 20) == [(0, 0, 20)]
 
 
 @given(st.binary(max_size=200))

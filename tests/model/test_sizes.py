@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from git_theta.model.manifest import ObjectRef, Source
+from git_theta.model.sizes import added_payloads, entry_bytes, manifest_bytes, payload_bytes
+from tests.helpers.manifests import A, B, C, entry, manifest
+
+WHOLE, PART = ObjectRef(A), ObjectRef(B, 5, 7)
+
+
+def size_of(oid: str) -> int | None:
+    return {A: 100, B: 50}.get(oid)
+
+
+def test_each_payload_counts_once() -> None:
+    assert payload_bytes([WHOLE, PART, WHOLE], size_of) == 107
+    assert payload_bytes([ObjectRef(C)], size_of) == 0
+
+
+def test_an_entry_counts_with_its_base_and_a_manifest_with_its_layout() -> None:
+    delta = entry("w", B, Source("delta", PART, (Source("dense", WHOLE),)))
+    assert entry_bytes(delta, size_of) == 107
+    assert manifest_bytes(manifest(delta, entry("v", A, Source("dense", WHOLE))), size_of) == 107 + 9
+
+
+def test_payloads_that_a_version_adds() -> None:
+    old = manifest(entry("w", A, Source("dense", WHOLE)))
+    new = manifest(entry("w", B, Source("delta", PART, (Source("dense", WHOLE),))))
+    assert added_payloads(old, new) == {PART}
+    assert added_payloads(None, old) == {WHOLE, ObjectRef(A, 0, 9)}

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import os
+import tempfile
+
+import numpy as np
+import pytest
+
+from git_theta.model.strided import contiguous, gather, scratch_memory, strided
+from git_theta.model.tensor import TensorSpec
+
+SPEC = TensorSpec("F32", (3, 4))
+DATA = memoryview(bytes(range(100)))
+
+
+def temporary() -> int:
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def test_contiguous_elements_are_a_view() -> None:
+    value = gather(DATA, SPEC, 8, None, False, temporary)
+    assert value.obj is DATA.obj
+    assert bytes(value) == bytes(range(8, 56))
+
+
+@pytest.mark.parametrize(
+    ("strides", "offset", "big_endian"),
+    [((4, 12), 0, False), ((-16, -4), 44, False), (None, 4, True), ((20, 5), 3, True)],
+)
+def test_other_elements_are_copied(strides: tuple[int, ...] | None, offset: int, big_endian: bool) -> None:
+    expected = np.ndarray(SPEC.shape, ">u4" if big_endian else "<u4", DATA, offset, strides or (16, 4))
+    value = gather(DATA, SPEC, offset, strides, big_endian, temporary)
+    assert bytes(value) == expected.astype("<u4").tobytes()
+
+
+def test_complex_numbers_have_an_axis_of_parts() -> None:
+    spec = TensorSpec("C64", (2, 3))
+    assert contiguous(DATA[:48], spec).shape == (2, 3, 2)
+    swapped = gather(DATA, spec, 0, None, True, temporary)
+    assert bytes(swapped[:4]) == bytes((3, 2, 1, 0))
+
+
+@pytest.mark.parametrize(("strides", "offset"), [(None, 60), (None, -4), ((-16, -4), 40), ((50, 4), 0)])
+def test_elements_outside_the_file(strides: tuple[int, ...] | None, offset: int) -> None:
+    with pytest.raises(ValueError, match="isn't inside"):
+        strided(DATA, SPEC, offset, strides, False)
+
+
+def test_large_scratch_memory_is_a_file() -> None:
+    small, large = (scratch_memory(size, temporary) for size in (10, (32 << 20) + 1))
+    assert isinstance(small.obj, bytearray)
+    assert not isinstance(large.obj, bytearray)
+    large[-1] = 7
+    assert len(large) == (32 << 20) + 1
