@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from git_theta.errors import ThetaError
+from git_theta.git.plumbing.sigint import interrupts_ignored, interrupts_raised
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_is_an_error_with_a_hint() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ThetaError, match="interrupted") as caught, interrupts_raised():
+        interrupt()
+    assert "run it again" in caught.value.hint
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_is_ignored() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_ignored():
+        interrupt()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_long_work_may_be_interrupted_while_git_is_not() -> None:
+    with interrupts_ignored():
+        with pytest.raises(ThetaError), interrupts_raised():
+            interrupt()
+        interrupt()

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import pytest
+
+from git_theta.errors import UsageError
+from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
+from git_theta.settings import TRACKED_CONFIG
+from tests.helpers.repo import Repo
+
+BUCKET = b'[remote]\nurl = "s3://models/team"\n'
+
+
+@pytest.fixture
+def repository(repo: Repo) -> Repository:
+    return Repository(Git(repo.path))
+
+
+def test_without_files(repository: Repository) -> None:
+    assert bucket_url(repository) == ""
+    assert lfs_settings(repository) == {}
+
+
+def test_settings_of_git_lfs(repo: Repo, repository: Repository) -> None:
+    repo.write(".lfsconfig", b"[lfs]\nurl = https://example.com/lfs\n")
+    assert lfs_settings(repository) == {"lfs.url": "https://example.com/lfs"}
+
+
+def test_settings_of_git_lfs_that_are_not_valid(repo: Repo, repository: Repository) -> None:
+    repo.write(".lfsconfig", b"[lfs\n")
+    with pytest.raises(UsageError, match=r"\.lfsconfig isn't valid"):
+        lfs_settings(repository)
+
+
+def test_a_bucket(repo: Repo, repository: Repository) -> None:
+    repo.write(TRACKED_CONFIG, BUCKET)
+    assert bucket_url(repository) == "s3://models/team"
+    repo.write(TRACKED_CONFIG, b"[[merge]]\nstrategy = 'ours'\n")
+    assert bucket_url(repository) == ""
+
+
+def test_the_work_tree_then_the_index_then_head(repo: Repo, repository: Repository) -> None:
+    repo.write(TRACKED_CONFIG, BUCKET)
+    repo.commit()
+    (repo.path / TRACKED_CONFIG).unlink()
+    assert bucket_url(repository) == "s3://models/team"
+    repo.git("rm", "-q", "--cached", TRACKED_CONFIG)
+    assert bucket_url(repository) == "s3://models/team"
+    repo.write(TRACKED_CONFIG, BUCKET.replace(b"team", b"mine"))
+    assert bucket_url(repository) == "s3://models/mine"
+
+
+def test_a_link_is_not_read(repo: Repo, repository: Repository) -> None:
+    repo.write("elsewhere", BUCKET)
+    repo.write(TRACKED_CONFIG, b"").unlink()
+    (repo.path / TRACKED_CONFIG).symlink_to("../elsewhere")
+    assert bucket_url(repository) == ""
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"[remote", "isn't valid TOML"),
+        (b"\xff", "isn't valid TOML"),
+        (b'[remote]\nurl = "ssh://host/path"\n', "only the URL of a bucket"),
+        (b'[remote]\nurl = "/tmp/folder"\n', "only the URL of a bucket"),
+        (b"[remote]\nurl = 3\n", "only the URL of a bucket"),
+        (b"remote = 3\n", "only the URL of a bucket"),
+    ],
+)
+def test_other_places_are_refused(repo: Repo, repository: Repository, data: bytes, message: str) -> None:
+    repo.write(TRACKED_CONFIG, data)
+    with pytest.raises(UsageError, match=message):
+        bucket_url(repository)
