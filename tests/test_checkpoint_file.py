@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from git_theta.checkpoint_file import NOT_STORED, fingerprint, read_checkpoint
+from git_theta.checkpoint_file import NOT_STORED, as_before, fingerprint, read_checkpoint
+from git_theta.clean import Cleaner
 from git_theta.model.digest import digest
+from git_theta.model.manifest import Manifest
 from git_theta.model.strided import temporary_file
 from git_theta.runtime.mapped import mapped_file
+from git_theta.store.local import LocalStore
 from tests.helpers import plugins
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
@@ -73,3 +77,55 @@ def test_an_opaque_file_may_be_of_a_format_that_cant_be_used(tmp_path: Path) -> 
     assert found.note == (
         "kept as an opaque file: the format 'toy' of broken-toy 1.0 can't be used: RuntimeError: no toys"
     )
+
+
+def toy(*values: float) -> memoryview:
+    """A file of the example package's format, with a tensor `w`."""
+    head = struct.pack("<4sIHI", b"TOY1", 0, 1, len(values))
+    return memoryview(head + b"w" + struct.pack(f"<{len(values)}f", *values))
+
+
+@pytest.fixture
+def stored_toy(tmp_path: Path) -> tuple[Manifest, LocalStore]:
+    """The manifest of a toy file that was stored while its format was installed."""
+    plugins.install_example(tmp_path / "packages")
+    store = LocalStore(tmp_path / "store")
+    with plugins.importable(tmp_path / "packages"):
+        return Cleaner(store).clean(toy(1.0, 2.0)).manifest, store
+
+
+def test_a_file_is_taken_apart_as_before_without_its_format(stored_toy: tuple[Manifest, LocalStore]) -> None:
+    manifest, store = stored_toy
+    for data in (toy(1.0, 2.0), toy(3.0, 4.0)):
+        file = as_before(read_checkpoint(data), [manifest], store)
+        assert (file.format, list(file.tensors), file.note) == ("toy", ["w"], "")
+        assert file.value("w") == data[-8:]
+    again = Cleaner(store).clean(toy(1.0, 2.0), [manifest])
+    assert (again.manifest, again.note) == (manifest, "")
+    assert (
+        fingerprint(toy(1.0, 2.0), 1, temporary_file, [manifest], store).layout.digest
+        == manifest.layout.digest
+    )
+
+
+def test_a_file_with_another_structure_is_opaque_without_its_format(
+    stored_toy: tuple[Manifest, LocalStore],
+) -> None:
+    manifest, store = stored_toy
+    file = as_before(read_checkpoint(toy(1.0)), [manifest], store)
+    assert file.opaque
+    assert file.note.startswith("kept as an opaque file: there's no format called 'toy'; known: pytorch")
+    assert "pip install" in file.note
+
+
+def test_a_file_is_opaque_if_its_old_layout_is_not_here(
+    stored_toy: tuple[Manifest, LocalStore], tmp_path: Path
+) -> None:
+    manifest, _ = stored_toy
+    assert as_before(read_checkpoint(toy(1.0, 2.0)), [manifest], LocalStore(tmp_path / "empty")).opaque
+
+
+def test_a_file_that_is_not_opaque_stays_as_it_is(stored_toy: tuple[Manifest, LocalStore]) -> None:
+    manifest, store = stored_toy
+    file = read_checkpoint(memoryview(safetensors_bytes({"w": WEIGHT})))
+    assert as_before(file, [manifest], store) is file

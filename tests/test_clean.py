@@ -12,6 +12,7 @@ from git_theta.clean import Cleaner
 from git_theta.model.manifest import Manifest
 from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
+from tests.helpers import plugins
 from tests.helpers.checkpoints import safetensors_bytes
 
 
@@ -34,3 +35,37 @@ def test_memory_does_not_grow_with_many_small_tensors(
     tracemalloc.stop()
     assert in_file == in_memory
     assert peak < len(data) // 3
+
+
+FAILING = """
+class Failing:
+    name = "failing"
+
+    def estimate(self, sample):
+        {estimate}
+
+    def encode(self, value, spec, base):
+        yield b"beginning"
+        raise RuntimeError("no GPU")
+
+    def decode(self, payload, inputs, nbytes):
+        yield b""
+"""
+
+
+@pytest.mark.parametrize("estimate", ["return 0.001", "raise RuntimeError('no GPU')"])
+def test_an_update_that_raises_is_left_out_with_a_note(tmp_path: Path, estimate: str) -> None:
+    packages, points = tmp_path / "packages", {"git_theta.updates:failing": "Failing"}
+    plugins.install(packages, "gpu-updates", points, FAILING.format(estimate=estimate))
+    weight = np.random.default_rng(0).standard_normal((64, 64)).astype("f4")
+    cleaner = Cleaner(LocalStore(tmp_path / "store"), updates=("failing", "delta"))
+    with plugins.importable(packages):
+        before = cleaner.clean(memoryview(safetensors_bytes({"w": weight})))
+        after = cleaner.clean(
+            memoryview(safetensors_bytes({"w": weight + np.float32(1e-6)})), [before.manifest]
+        )
+    assert before.note == ""
+    assert after.note == (
+        "stored without an update: the update 'failing' of gpu-updates 1.0 fails: RuntimeError: no GPU"
+    )
+    assert after.manifest.entries[0].source.update == "delta"
