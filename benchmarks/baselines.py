@@ -1,4 +1,4 @@
-"""What other schemes would need for the same parameters: XOR planes, differences of ordered integers, ZipNN.
+"""Sizes in other schemes: XOR planes, differences of ordered integers, ZipNN.
 
 The first two are our own versions of published ideas, and count payload bytes only: no headers of a
 container, no digests. So they're a little better here than they could be in a tool.

@@ -1,4 +1,4 @@
-"""What is measured. Each case takes one home per tool and yields rows; tools take turns in every step."""
+"""Measurements. Each case takes one home per tool and yields rows; tools take turns in every step."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def sizes(plan: Plan) -> Iterator[Row]:
 
 
 def versions(plan: Plan) -> Iterator[Row]:
-    """What a new version costs when the old one is stored, beside other schemes. Without Git."""
+    """The cost of a new version when the old one is stored, beside other schemes. Without Git."""
     base = plan.families / "base" / MODEL if plan.families else plan.checkpoint()
     for pair in pairs(base, plan.families, plan.published, plan.folder):
         yield deltas.measure(pair, plan.folder)

@@ -1,4 +1,4 @@
-"""What a new version of a model costs when the old one is stored, and what other schemes would need for it.
+"""The cost of a new version of a model when the old one is stored, beside the cost in other schemes.
 
 The cost is that of the changed parameters, those whose digest isn't in the old manifest: bytes of payloads
 that the old version doesn't have, divided by the parameters' raw bytes.

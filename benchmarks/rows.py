@@ -29,7 +29,7 @@ class Row:
 
     @property
     def figure(self) -> float:
-        """What is compared with the limit."""
+        """The figure that is compared with the limit."""
         return self.ratio if self.relative else statistics.median(self.theta)
 
     @property

@@ -1,4 +1,4 @@
-"""What every case takes: the plan, a repository for each tool, tools that take turns, checks."""
+"""Common parts of all cases: the plan, a repository for each tool, tools that take turns, checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODEL = "model.safetensors"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the caller asked for.
+    """The request of the caller.
 
     Attributes:
         homes: The tools, git-theta's first.

@@ -6,6 +6,8 @@ Attributes:
 
 from __future__ import annotations
 
+from git_theta.version import __version__
+
 # Every filter start pays for what is imported here.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
     from git_theta.api import load, manifest
 
 __all__ = ["__version__", "load", "manifest"]
-__version__ = "1.0.0.dev0"
 
 
 def __getattr__(name: str) -> Any:

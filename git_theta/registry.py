@@ -11,9 +11,9 @@ from importlib import import_module
 from inspect import get_annotations, isfunction
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from git_theta import __version__
 from git_theta.entry_points import Origin, installed_entry_points, origin_of
 from git_theta.errors import PluginError, ThetaError
+from git_theta.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable

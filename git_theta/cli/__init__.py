@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from git_theta import __version__
 from git_theta.errors import ThetaError
 from git_theta.runtime.suggest import did_you_mean
+from git_theta.version import __version__
 
 #: Commands in the order of help: name → one line of help.
 COMMANDS = {

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from git_theta import __version__
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
@@ -20,6 +19,7 @@ from git_theta.git.remote.remotes import describe_location, fetch_remotes, orpha
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import human_size
+from git_theta.version import __version__
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
 

@@ -1,1 +1,1 @@
-"""What changed between two versions of a checkpoint, for a reader: a person or a script."""
+"""Changes between two versions of a checkpoint, for a reader: a person or a script."""

@@ -113,7 +113,7 @@ class Remote(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RemoteContext:
-    """What opening a remote may need besides the URL.
+    """Settings that opening a remote may need besides the URL.
 
     Attributes:
         folder: The folder that a relative path starts from.

@@ -1,4 +1,4 @@
-"""What hooks run: quick, quiet, and never a reason for git to fail."""
+"""Commands that hooks run: quick, quiet, and never a reason for git to fail."""
 
 from __future__ import annotations
 

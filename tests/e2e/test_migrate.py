@@ -89,7 +89,7 @@ def fill(repo: Repo) -> None:
 
 
 def contents(repo: Repo, *revs: str) -> dict[str, str]:
-    """What a checkout of each file of each revision would write, as a digest, and its mode."""
+    """Digest and mode of each file of each revision, as a checkout would write them."""
     listed = []
     for rev in revs:
         for line in filter(None, repo.git("ls-tree", "-r", "-z", rev).split("\0")):

@@ -47,7 +47,7 @@ class Twins:
             change(repo.path)
 
     def check(self) -> None:
-        """They have the same files, in the same state."""
+        """Check that both repositories have the same files, in the same state."""
         ours, theirs = (state(repo) for repo in (self.tracking, self.plain))
         assert ours == theirs
 

@@ -51,7 +51,7 @@ class Models:
         return path.read_bytes()
 
     def share(self, entry: Entry, *before: Manifest) -> float:
-        """What an entry costs beyond what other manifests have, as a share of its bytes."""
+        """The cost of an entry beyond the objects of other manifests, as a share of its bytes."""
         old = {ref for manifest in before for entry in manifest.entries for ref in entry.source.payloads()}
         refs: Iterable[Any] = (ref for ref in entry.source.payloads() if ref not in old)
         return payload_bytes(refs, self.store.size) / entry.spec.nbytes

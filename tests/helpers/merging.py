@@ -1,4 +1,4 @@
-"""What the tests of strategies share: merging plain arrays, and arrays to merge."""
+"""Helpers for the tests of strategies: merging plain arrays, and arrays to merge."""
 
 from __future__ import annotations
 

@@ -41,12 +41,12 @@ class Repo:
         return subprocess.CompletedProcess(args, done.returncode, out, err)
 
     def git(self, *args: str, ok: bool = True, env: Mapping[str, str] | None = None) -> str:
-        """What `git ARGS…` prints, on stdout and then on stderr."""
+        """The output of `git ARGS…`, on stdout and then on stderr."""
         done = self.run("git", *args, ok=ok, env=env)
         return done.stdout + done.stderr
 
     def theta(self, *args: str, ok: bool = True) -> str:
-        """What `git theta ARGS…` prints, on stdout and then on stderr."""
+        """The output of `git theta ARGS…`, on stdout and then on stderr."""
         done = self.run_theta(*args, ok=ok)
         return done.stdout + done.stderr
 

@@ -1,4 +1,4 @@
-"""What side-loading makes of arrays, without Git."""
+"""Side-loading of arrays, without Git."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stored(arrays: Arrays, folder: Path) -> tuple[Manifest, LocalStore]:
 
 
 def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[GivenUpdate, ...]]:
-    """What a file or an adapter gives, checked."""
+    """The updates that a file or an adapter gives, checked."""
     specs = {entry.name: entry.spec for entry in manifest.entries}
     if is_adapter(data):
         given = read_adapter(data, kind, specs)

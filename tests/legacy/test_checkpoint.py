@@ -42,7 +42,7 @@ def earlier(commit: str) -> bytes:
 
 
 def model(number: int) -> dict[str, np.ndarray[Any, Any]]:
-    """What git-theta 0.2 checks out, worked out by hand. Only 5 depends on the machine, in its last bits."""
+    """Values that git-theta 0.2 checks out, by hand. Only 5 depends on the machine, in its last bits."""
     w = (np.arange(24, dtype="f4") / 8 - 1).reshape(6, 4)
     b = np.array([1, -2, 0.5, -0.0], "f4")
     bits = (np.arange(600, dtype="u4") * np.uint32(2654435761)) >> 9 | np.uint32(0x3F800000)

@@ -21,7 +21,7 @@ def backend(count: int = 3, conflicts: tuple[Conflict, ...] = ()) -> Backend:
 
 
 def run(at: Backend, *lines: str) -> tuple[tuple[MergeRule, ...] | None, list[str]]:
-    """What a session gives and shows; after the lines, the input ends."""
+    """The result of a session and the text that it shows; after the lines, the input ends."""
     typed: Iterator[str] = iter(lines)
     shown: list[str] = []
 

@@ -22,7 +22,7 @@ print("done")
 def shown(
     total: int | None, steps: list[int], patience: float = 0.0, title: str = "sending", width: int = 120
 ) -> str:
-    """What a terminal gets on stderr."""
+    """The text that a terminal gets on stderr."""
     code = _CODE.format(title=title, total=total, steps=steps, patience=patience)
     terminal, side = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(width)}

@@ -10,7 +10,7 @@ from tests.helpers.merging import Array, close, merge, vectors
 
 
 def sums(*models: list[float], **options: object) -> list[float]:
-    """What `ties` changes in a base of zeros."""
+    """The changes that `ties` makes to a base of zeros."""
     merged: list[float] = merge(
         "ties", [np.array(model) for model in models], np.zeros(len(models[0])), **options
     )

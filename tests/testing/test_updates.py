@@ -54,7 +54,7 @@ class Reversed:
 
 
 class Careless(Reversed):
-    """It accepts any payload."""
+    """An update that accepts any payload."""
 
     def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
         yield b"payload"

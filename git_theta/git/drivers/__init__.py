@@ -1,1 +1,1 @@
-"""What Git starts: the filter process, diff and merge drivers, hooks."""
+"""Programs that Git starts: the filter process, diff and merge drivers, hooks."""

@@ -34,7 +34,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class FsckPlan:
-    """What an fsck checks.
+    """The scope of an fsck.
 
     Attributes:
         versions: Manifests.

@@ -59,7 +59,7 @@ class PruneOptions:
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """What a prune did, or would do.
+    """The result of a prune, or of a dry run.
 
     Attributes:
         kept: Objects that stay, with the reason.

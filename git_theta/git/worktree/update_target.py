@@ -23,7 +23,7 @@ from git_theta.sideload.draft import Draft, store_all
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
-    """What storing updates did.
+    """The result of storing updates.
 
     Attributes:
         changed: Number of parameters that changed.

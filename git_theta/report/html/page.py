@@ -8,7 +8,6 @@ from functools import reduce
 from itertools import zip_longest
 from operator import add
 
-from git_theta import __version__
 from git_theta.report.change import ChangeKind, CheckpointChange
 from git_theta.report.difference_histograms import DifferenceHistogram
 from git_theta.report.distance import Distance
@@ -24,6 +23,7 @@ from git_theta.report.html.storage import Bar, Part, storage_bars, storage_parts
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
 from git_theta.report.text import human_size, plural, printable
+from git_theta.version import __version__
 
 #: Rows of all tables of a page together.
 MAX_ROWS = 5000

@@ -142,7 +142,7 @@ def test_a_symlinked_hook_stays_a_symlink(hooks: Path, command: str) -> None:
 
 
 def state(path: Path) -> tuple[int, ...]:
-    """What changes when a file does; not the time at which it was read."""
+    """The part of a file's stat that changes with the file; the time of access is left out."""
     found = os.lstat(path)
     return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 

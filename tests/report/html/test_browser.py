@@ -26,7 +26,7 @@ _CONSOLE = "CONSOLE"
 
 
 def browse(page: Path, tmp_path: Path, *options: str, fragment: str = "") -> tuple[str, str]:
-    """What a browser prints, and its log."""
+    """The output of a browser, and its log."""
     assert BROWSER
     done = subprocess.run(
         [
@@ -114,7 +114,7 @@ def test_the_filter_hides_rows(report: Path, tmp_path: Path) -> None:
 
 
 def requests(page: Path, tmp_path: Path) -> set[str]:
-    """What a page asks the network for; what the browser asks on its own has no origin."""
+    """Requests of a page to the network; those of the browser itself have no origin."""
     log = tmp_path / "net.json"
     browse(page, tmp_path, "--dump-dom", f"--log-net-log={log}")
     events = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]

@@ -26,7 +26,7 @@ _VOID = {"meta", "img", "input", "br", "wbr", "link"}
 
 @dataclass
 class Read(HTMLParser):
-    """What a page consists of."""
+    """The elements of a page."""
 
     tags: list[str] = field(default_factory=list)
     attributes: list[tuple[str, str, str]] = field(default_factory=list)
