@@ -27,7 +27,7 @@ Accepts = Callable[[TensorSpec, TensorSpec], bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class BaseCandidate:
     """A stored value that another may be an update of.
 
     Attributes:
@@ -119,7 +119,7 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     return [(link, link.depth >= depth) for link in dict.fromkeys((nearest, root))]
 
 
-def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> Candidate:
+def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> BaseCandidate:
     """The candidate that an entry is, or the root of its chain if `source` is that.
 
     Reading it fails with a CorruptError rather than give unchecked bytes: an update of damaged bytes would
@@ -129,7 +129,7 @@ def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = 
         base = Base(entry.spec, lambda _nbytes: read_value(entry, store))
     else:
         base = Base(entry.spec, partial(decode_verified, source, store))
-    return Candidate(base, source, at_limit)
+    return BaseCandidate(base, source, at_limit)
 
 
 def _by_spec(items: Iterable[NewParameter]) -> dict[TensorSpec, list[NewParameter]]:

@@ -9,7 +9,7 @@ from functools import partial
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.allowed_updates import OnFailure, accepts_base, load_updates
-from git_theta.encoding.candidates import Candidate
+from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.decode import decode_verified
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Source
@@ -71,7 +71,7 @@ def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: St
 def choices(
     value: memoryview,
     spec: TensorSpec,
-    candidates: Iterable[Candidate],
+    candidates: Iterable[BaseCandidate],
     names: Sequence[str],
     failed: OnFailure = lambda _error: None,
 ) -> Iterator[EncodingChoice]:

@@ -10,7 +10,7 @@ import pytest
 from git_theta import updates
 from git_theta.encoding import selection
 from git_theta.encoding.allowed_updates import may_reshape, parse_update_names
-from git_theta.encoding.candidates import Candidate
+from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.selection import EncodingChoice
 from git_theta.errors import CorruptError
 from git_theta.model.manifest import ObjectRef, Source
@@ -24,11 +24,13 @@ SPEC = TensorSpec("F32", (128, 160))
 DENSE = Source("dense", ObjectRef("0" * 64))
 
 
-def candidate(value: bytes, spec: TensorSpec = SPEC, *, at_limit: bool = False) -> Candidate:
-    return Candidate(base_of(value, spec), DENSE, at_limit)
+def candidate(value: bytes, spec: TensorSpec = SPEC, *, at_limit: bool = False) -> BaseCandidate:
+    return BaseCandidate(base_of(value, spec), DENSE, at_limit)
 
 
-def chosen(value: bytes, *candidates: Candidate, names: Sequence[str] = updates.AUTO) -> list[EncodingChoice]:
+def chosen(
+    value: bytes, *candidates: BaseCandidate, names: Sequence[str] = updates.AUTO
+) -> list[EncodingChoice]:
     return list(selection.choices(memoryview(value), SPEC, candidates, names))
 
 
@@ -66,7 +68,7 @@ def test_a_damaged_base_is_passed_over() -> None:
     def read(_nbytes: int) -> Iterator[memoryview]:
         raise CorruptError("damaged")
 
-    broken = Candidate(Base(SPEC, read), DENSE)
+    broken = BaseCandidate(Base(SPEC, read), DENSE)
     assert [choice.update for choice in chosen(trained(SPEC), broken)] == ["dense"]
 
 

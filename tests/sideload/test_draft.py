@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from git_theta.encoding.decode import read_value
+from git_theta.errors import UsageError
+from git_theta.model.manifest import Entry, ObjectRef
+from git_theta.model.tensor import TensorSpec
+from git_theta.settings import MAX_DEPTH
+from git_theta.sideload.draft import Draft, apply, apply_nearly, store_all
+from git_theta.sideload.given_update import GivenUpdate
+from git_theta.store.local import LocalStore
+from git_theta.updates.array import Array
+from git_theta.updates.base import UnsuitableError
+from git_theta.updates.ia3 import Ia3
+from git_theta.updates.quantized import Quantized
+from git_theta.updates.sparse import Sparse
+from git_theta.updates.sparse_given import every_element
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.storing import clean
+from tests.helpers.weights import joined
+
+WEIGHTS = np.random.default_rng(0).standard_normal((40, 50)).astype("f4")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "theta")
+
+
+@pytest.fixture
+def entry(store: LocalStore) -> Entry:
+    (found,) = clean(store, safetensors_bytes({"w": WEIGHTS})).entries
+    return found
+
+
+def times(factor: float) -> GivenUpdate:
+    number = np.array([factor], "<f4")
+    return GivenUpdate(Ia3(), {"ia3": Array("w/ia3", TensorSpec("F32", (1,)), memoryview(number.tobytes()))})
+
+
+def value_of(draft: Draft, store: LocalStore) -> NDArray[np.float32]:
+    assert draft.payload is not None
+    stored = draft.stored(ObjectRef(store.put([draft.payload])))
+    return np.frombuffer(joined(read_value(stored, store)), "<f4").reshape(40, 50)
+
+
+def test_updates_are_applied_one_after_another(store: LocalStore, entry: Entry) -> None:
+    draft = apply(entry, [times(2), times(0.25)], store)
+    assert np.array_equal(value_of(draft, store), WEIGHTS * np.float32(0.5))
+    assert (draft.update, draft.inputs[0].update, draft.inputs[0].inputs) == ("ia3", "ia3", (entry.source,))
+
+
+def test_an_exact_value_gets_a_residual(store: LocalStore, entry: Entry) -> None:
+    value = WEIGHTS * 2 + np.float32(1e-6)
+    draft = apply(entry, [times(2)], store, memoryview(value.tobytes()))
+    assert np.array_equal(value_of(draft, store), value)
+
+
+def test_tensors_that_give_a_value_cannot_give_another_exactly(store: LocalStore, entry: Entry) -> None:
+    added = GivenUpdate(Sparse(), every_element(np.ones(2000), "w", entry.spec))
+    assert np.array_equal(
+        value_of(apply(entry, [added], store), store), (WEIGHTS.astype("f8") + 1).astype("f4")
+    )
+    with pytest.raises(UnsuitableError):
+        apply(entry, [added], store, memoryview(bytes(8000)))
+
+
+def test_what_changes_nothing_is_no_payload(store: LocalStore, entry: Entry) -> None:
+    assert apply(entry, [times(1)], store) == Draft(entry)
+
+
+def test_infinite_results_are_refused(store: LocalStore, entry: Entry) -> None:
+    with pytest.raises(UsageError, match="'w' infinite in dtype F32"):
+        apply(entry, [times(3e38), times(3e38)], store)
+
+
+def test_chains_end_at_the_largest_depth(store: LocalStore, entry: Entry) -> None:
+    source = entry.source
+    while source.depth < MAX_DEPTH:
+        source = replace(source, update="ia3", inputs=(source,))
+    deep = replace(entry, source=source)
+    with pytest.raises(UnsuitableError):
+        apply_nearly(deep, Quantized(), memoryview(WEIGHTS.tobytes()), 1e-4, store)
+
+
+def test_a_lossy_value_is_what_is_decoded(store: LocalStore, entry: Entry) -> None:
+    value = WEIGHTS + np.float32(0.01)
+    draft = apply_nearly(entry, Quantized(), memoryview(value.tobytes()), 1e-3, store)
+    found = value_of(draft, store)
+    assert not np.array_equal(found, value)
+    assert np.abs(found - value).max() < 1.1e-3
+
+
+def test_drafts_are_stored_together(store: LocalStore, entry: Entry) -> None:
+    drafts = {
+        "a": apply(entry, [times(2)], store),
+        "b": apply(entry, [times(3)], store),
+        "same": Draft(entry),
+    }
+    found = store_all(drafts.get, [*drafts, "none"], store, 2)
+    assert found.keys() == drafts.keys()
+    assert found["same"] == entry
+    (one,), (other,) = (list(found[name].source.payloads())[:1] for name in "ab")
+    assert one.oid == other.oid, "small payloads share a pack"
+    for name, factor in (("a", 2), ("b", 3)):
+        value = np.frombuffer(joined(read_value(found[name], store)), "<f4").reshape(40, 50)
+        assert np.array_equal(value, WEIGHTS * np.float32(factor))
