@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
 from inspect import get_annotations, isfunction
+from threading import RLock
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from git_theta.entry_points import Origin, installed_entry_points, origin_of
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
+
+#: A redirection of stdout is one of the whole process. Threads that overlapped would leave it in place.
+_REDIRECTION = RLock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +210,7 @@ class Registry(Generic[T]):
     def _made(self, name: str, origin: Origin, load: Callable[[], Callable[[], object]]) -> T:
         """Load a plugin and check its attributes; whatever a stranger's code raises becomes a PluginError."""
         try:
-            # Git and scripts read this process's stdout.
-            with redirect_stdout(sys.stderr):
+            with nullcontext() if origin.builtin else _stdout_to_stderr():
                 plugin = load()()
                 lacking = lacking_members(plugin, self._protocol)
         except (Exception, SystemExit) as error:
@@ -227,6 +230,13 @@ class Registry(Generic[T]):
             f"upgrade, repair or uninstall {origin.distribution}; see: git theta plugins",
             reason,
         )
+
+
+@contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """Keep what a stranger's code prints out of stdout, which Git and scripts read."""
+    with _REDIRECTION, redirect_stdout(sys.stderr):
+        yield
 
 
 def protocol_members(protocol: type) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -184,6 +185,18 @@ def test_what_a_plugin_prints_while_it_loads_goes_to_stderr(
     install("power-tools", "print('welcome')" + TOOL.format(name="drill", origin="power-tools"))
     registry().get("drill")
     assert capsys.readouterr() == ("", "welcome\n")
+
+
+def test_threads_that_load_plugins_leave_stdout_alone(install: Install) -> None:
+    names = [f"drill{number}" for number in range(8)]
+    for name in names:
+        slow = "import time; time.sleep(0.02)" + TOOL.format(name=name, origin=name)
+        install(f"package-{name}", slow, name)
+    before, tools = sys.stdout, registry()
+    with ThreadPoolExecutor(8) as pool:
+        assert [tool.name for tool in pool.map(tools.get, names)] == names
+        list(pool.map(lambda _: registry().get("hammer"), names))
+    assert sys.stdout is before
 
 
 def test_what_a_plugin_raises_in_use_names_the_plugin(install: Install) -> None:
