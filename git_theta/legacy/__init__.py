@@ -1,4 +1,4 @@
-"""Read what git-theta 0.2 stored, so that its repositories can be converted."""
+"""Readers of files of git-theta 0.2, so that its repositories can be converted."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class LegacyError(FormatError):
 
 @dataclass(frozen=True, slots=True)
 class LegacyParameter:
-    """One parameter of one version.
+    """A parameter of one version.
 
     Attributes:
         spec: Dtype and shape of the file that was added.

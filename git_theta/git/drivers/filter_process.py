@@ -136,7 +136,7 @@ class FilterProcess:
 
     def _smudge_stored(self, request: FilterRequest, manifest: Manifest) -> None:
         """Answer with a file whose objects should all be here."""
-        # Git is told of a missing one now, while it can still fail, and not after it has finished.
+        # A missing object is an error now, while Git can still fail, and not after it has finished.
         require_objects(manifest, self._repository.store)
         if self._is_large(request, manifest):
             self._write_later(request, manifest)
@@ -153,7 +153,7 @@ class FilterProcess:
         try:
             self._fetch(self._delayed.take_absent())
         except ThetaError as error:
-            # Git is told when it asks for a file again.
+            # Git gets the error when it asks for a file again.
             self._fetch_error = error
         self._delayed.decode_ahead()
         self._answers.available(self._delayed.available())

@@ -54,7 +54,7 @@ class FilterAnswers:
         for piece in pieces:
             self._writer.data(piece)
         self._writer.flush()
-        # The second list of lines could change the status; an empty one keeps it.
+        # After the content, another list of lines could change the status; an empty list keeps it.
         self._writer.flush()
 
     def delayed(self) -> None:

@@ -1,1 +1,1 @@
-"""Migrate: change how files are stored, in HEAD or in all of history: as manifests, LFS pointers or plain."""
+"""Migration: files in HEAD or in all of history become manifests, LFS pointers or plain files."""

@@ -45,7 +45,7 @@ class Converter:
     def convert(
         self,
         oid: str,
-        stored: FileBlob,
+        blob: FileBlob,
         target: Target,
         path: str,
         previous: list[Manifest],
@@ -55,7 +55,7 @@ class Converter:
 
         Args:
             oid: The blob.
-            stored: How its file is stored.
+            blob: How its file is stored.
             target: How its file is to be stored.
             path: The file, from the top of the work tree.
             previous: Manifests of earlier versions.
@@ -67,7 +67,7 @@ class Converter:
         Raises:
             ThetaError: The file can't be had, or can't be stored.
         """
-        data = self.content(oid, stored)
+        data = self.content(oid, blob)
         if not data:
             return self._pack.add("blob", b""), FileBlob("empty", 0, 0)
         if target == "plain":
@@ -86,29 +86,29 @@ class Converter:
         text = manifest.to_bytes()
         return self._pack.add("blob", text), FileBlob("theta", len(text), len(data), manifest=manifest)
 
-    def content(self, oid: str, stored: FileBlob) -> memoryview:
+    def content(self, oid: str, blob: FileBlob) -> memoryview:
         """The content of a blob's file, in memory or mapped.
 
         Raises:
             MissingObjectError: An object isn't there.
             CorruptError: One is damaged.
         """
-        if stored.kind == "empty" or stored.size == 0:
+        if blob.kind == "empty" or blob.size == 0:
             return memoryview(b"")
-        if stored.pointer:
-            return verified_object(self._lfs, stored.pointer.oid, stored.pointer.size)
-        if stored.kind == "plain" and stored.blob_size <= IN_MEMORY:
+        if blob.pointer:
+            return verified_object(self._lfs, blob.pointer.oid, blob.pointer.size)
+        if blob.kind == "plain" and blob.blob_size <= IN_MEMORY:
             return memoryview(self._objects.read(oid).data)
-        if stored.kind == "theta-0.2":
-            metadata_at = metadata_reader(self._objects, stored.path)
+        if blob.kind == "theta-0.2":
+            metadata_at = metadata_reader(self._objects, blob.path)
             tmp = self._repository.store.tmp
             return restore_file(
-                self._objects.read(oid).data, stored.path, metadata_at, self._lfs, stored.lfs, tmp
+                self._objects.read(oid).data, blob.path, metadata_at, self._lfs, blob.lfs, tmp
             )
         handle = self._repository.store.temporary_file()
         try:
-            if stored.kind == "theta":
-                manifest = stored.manifest or parse_manifest(self._objects.read(oid).data)
+            if blob.kind == "theta":
+                manifest = blob.manifest or parse_manifest(self._objects.read(oid).data)
                 smudge(self._repository, self._known_files, manifest, handle)
             else:
                 self._objects.copy(oid, handle)

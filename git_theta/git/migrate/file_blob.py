@@ -36,7 +36,7 @@ class FileBlob:
     Attributes:
         kind: How the file is stored.
         blob_size: The blob's bytes.
-        size: The file's bytes; `None` if the blob doesn't say.
+        size: The file's bytes; `None` if they can't be known from the blob.
         pointer: The LFS pointer that the blob is.
         manifest: The manifest that the blob is, as long as it's worth keeping.
         lfs: LFS objects that the file needs: oid → size.

@@ -30,7 +30,7 @@ class TreeEntry(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether it's a regular file."""
+        """Whether the entry is a regular file."""
         return self.mode not in (TREE, LINK, SUBMODULE)
 
 
@@ -83,7 +83,7 @@ class GitObjects:
         return GitObject(kind, size, data)
 
     def head(self, oid: str, limit: int) -> GitObject:
-        """An object with no more than its first bytes, so that a large one needn't fit into memory.
+        """An object with its first `limit` bytes alone, so that a large one needn't fit into memory.
 
         Raises:
             GitError: It isn't there.
@@ -161,11 +161,11 @@ def format_tree(entries: Mapping[bytes, TreeEntry]) -> bytes:
     """A tree's bytes, with its entries in Git's order."""
     return b"".join(
         b"%b %b\0%b" % (entry.mode, entry.name, bytes.fromhex(entry.oid))
-        for entry in sorted(entries.values(), key=_order)
+        for entry in sorted(entries.values(), key=_sort_key)
     )
 
 
-def _order(entry: TreeEntry) -> bytes:
+def _sort_key(entry: TreeEntry) -> bytes:
     """Folders are sorted as if their names ended in a slash."""
     return entry.name + b"/" if entry.mode == TREE else entry.name
 

@@ -59,7 +59,7 @@ class Migration:
 
     Attributes:
         repository: The repository, with Git at the top of its work tree.
-        known_files: Told about files whose manifest changes.
+        known_files: Remembers files whose manifest changes.
         git: Git in the repository, without replaced objects.
         request: The conversion.
         history: The commits that it's about.
@@ -220,5 +220,5 @@ class Migration:
         all_blobs = {**blobs, **dict(converted.values())}
         switch = TreeSwitch(repository, self.known_files, self.history.objects, self.converter, all_blobs)
         reason = f"git theta migrate: to {self.request.target}"
-        switch.go(changes, lambda: move_refs(self.git, moved, reason) if moved else None)
+        switch.run(changes, lambda: move_refs(self.git, moved, reason) if moved else None)
         return switch.written

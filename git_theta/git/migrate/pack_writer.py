@@ -86,8 +86,8 @@ class PackWriter:
             ["git", *command], cwd=git.cwd, env=git.env, stdin=self._file.fileno(), capture_output=True
         )
         if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-            raise GitError(f"git {command[0]} failed: {said}")
+            message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+            raise GitError(f"git {command[0]} failed: {message}")
 
 
 def _object_header(kind: int, size: int) -> bytes:

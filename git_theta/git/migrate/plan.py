@@ -15,7 +15,7 @@ class PlannedBlob:
     """A version of a file, which is converted if it isn't stored as it should be.
 
     Attributes:
-        oid: Its id.
+        oid: The blob's id.
         path: The path at which it was found first, from the top.
         before: The blob that the first parent has at that path; empty for none.
     """
@@ -41,7 +41,7 @@ class MigrationPlan:
 
 
 def make_plan(history: CommitHistory, selection: Selection) -> MigrationPlan:
-    """Look at every tree of a history.
+    """Find the files that a migration concerns, in every tree of a history.
 
     Raises:
         UsageError: Attributes files can't be changed as the user wants it.

@@ -115,7 +115,7 @@ def move_refs(git: Git, changes: Mapping[str, tuple[str, str]], reason: str) -> 
         reason: The entry of reflogs.
 
     Raises:
-        GitError: Someone else has moved one meanwhile, for example.
+        GitError: A ref was moved meanwhile, for example.
     """
     lines = ["start"]
     for ref, (old, new) in changes.items():

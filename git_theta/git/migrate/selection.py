@@ -59,7 +59,7 @@ class MigrationGoal:
 
 
 class TreeSelection:
-    """The files that are concerned in trees with the same attributes files.
+    """The files that a migration concerns in trees with the same attributes files.
 
     Attributes:
         edits: Folder → id of its new attributes file's blob, or `None` to remove the file. Folders whose file
@@ -67,9 +67,9 @@ class TreeSelection:
 
     Args:
         goal: The files that the migration is for.
-        included: Says which paths the user's patterns include.
-        before: Says which filter paths have.
-        after: Says which filter paths will have.
+        included: Looks up which paths the user's patterns include.
+        before: Looks up the filter that paths have.
+        after: Looks up the filter that paths will have.
         edits: See above.
     """
 
@@ -123,12 +123,12 @@ class TreeSelection:
 
 
 class Selection:
-    """Finds the files that are concerned, from each tree's attributes files.
+    """Finds the files that a migration concerns, from each tree's attributes files.
 
     Args:
         git: Git in the repository.
-        objects: Where blobs are read from.
-        goal: What is to be done.
+        objects: The repository's objects.
+        goal: The files that the migration is for.
         folder: An empty folder for temporary files.
     """
 

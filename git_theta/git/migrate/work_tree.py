@@ -57,8 +57,15 @@ def refuse_changes(git: Git, objects: GitObjects) -> None:
     Raises:
         UsageError: There's a change.
     """
-    words = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no", "--ignore-submodules=all")
-    changed = [record for record in git.run(*words).split(b"\0") if record]
+    args = (
+        "status",
+        "--porcelain",
+        "-z",
+        "--no-renames",
+        "--untracked-files=no",
+        "--ignore-submodules=all",
+    )
+    changed = [record for record in git.run(*args).split(b"\0") if record]
     kept = [
         record[3:] for record in changed if record[:2] != b" M" or not _is_unsmudged(git, objects, record[3:])
     ]
@@ -96,10 +103,10 @@ class TreeSwitch:
 
     Args:
         repository: The repository, with Git at the top of its work tree.
-        known_files: Told about files whose manifest changes.
+        known_files: Remembers files whose manifest changes.
         objects: The repository's objects.
         converter: Reads the content of files.
-        stored: Blob, old or new → how it stores its file.
+        blobs: Blob, old or new → how it stores its file.
     """
 
     def __init__(
@@ -108,7 +115,7 @@ class TreeSwitch:
         known_files: KnownFiles,
         objects: GitObjects,
         converter: Converter,
-        stored: Mapping[str, FileBlob],
+        blobs: Mapping[str, FileBlob],
     ) -> None:
         self.written: list[str] = []
         self._git = repository.git
@@ -116,27 +123,27 @@ class TreeSwitch:
         self._known_files = known_files
         self._objects = objects
         self._converter = converter
-        self._stored = stored
+        self._blobs = blobs
         self._sparse: frozenset[bytes] = frozenset()
 
-    def go(self, wanted: Iterable[TreeChange], move: Callable[[], object]) -> None:
-        """Switch.
+    def run(self, changes: Iterable[TreeChange], move_refs: Callable[[], object]) -> None:
+        """Stage the changes, move the refs, and update the work tree.
 
         Args:
-            wanted: The files that change.
-            move: Moves the refs; if it fails, nothing has changed.
+            changes: The files that differ between the trees.
+            move_refs: Moves the refs; if it fails, nothing has changed.
 
         Raises:
             ThetaError: The user has changed something meanwhile, or the index is locked.
         """
-        listed = list(wanted)
+        listed = list(changes)
         self._sparse = _sparse(self._git) if listed else frozenset()
         files = [change for change in listed if not change.is_attributes]
         before = {change.path: status for change in files if (status := _status(self._git, change.path))}
         refuse_changes(self._git, self._objects)
         self._stage((change, change.new) for change in listed)
         try:
-            move()
+            move_refs()
         except BaseException:
             self._stage((change, change.old) for change in listed)
             raise
@@ -171,12 +178,15 @@ class TreeSwitch:
                     os.unlink(self._git.path(os.fsdecode(change.path)))
 
     def _update_file(self, change: TreeChange, before: os.stat_result | None) -> os.stat_result | None:
-        """The stat of a file that has the new blob's content; `None` if only Git can find out.
+        """Write a file that was a pointer or a manifest; any other file keeps its bytes.
 
-        Git has just said that it has the old blob's content. The size guards against other conversions, such
-        as that of line ends.
+        Git has just found the old blob's content there. The size guards against other conversions, such as
+        that of line ends.
+
+        Returns:
+            The file's stat if it has the new blob's content; `None` if only Git can find that out.
         """
-        old, new = self._stored[change.old[1]], self._stored[change.new[1]]
+        old, new = self._blobs[change.old[1]], self._blobs[change.new[1]]
         path = os.fsdecode(change.path)
         if before is None or not stat.S_ISREG(before.st_mode):
             return None

@@ -1,1 +1,1 @@
-"""The work tree: what files hold, status, staging, materialising, checkout."""
+"""Files of the work tree: the filters, status, staging, materialising, checkout, side-loading."""

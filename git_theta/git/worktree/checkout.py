@@ -50,7 +50,7 @@ class CheckoutResult:
 
 
 def check_out(
-    repository: Repository, known_files: KnownFiles, choice: CheckpointChoice, say: Callable[[str], object]
+    repository: Repository, known_files: KnownFiles, choice: CheckpointChoice, report: Callable[[str], object]
 ) -> CheckoutResult:
     """Write the chosen files that are only manifests, and fetch what they need first.
 
@@ -59,9 +59,9 @@ def check_out(
 
     Args:
         repository: The repository, with Git at the top of its work tree.
-        known_files: Told about each file that is written.
+        known_files: Remembers each file that is written.
         choice: The files.
-        say: Called with a line about what was fetched, if anything was.
+        report: Called with a line about what was fetched, if anything was.
 
     Raises:
         UsageError: No checkpoint is chosen.
@@ -71,7 +71,7 @@ def check_out(
     objects = (item.manifest.objects() for item in pending)
     try:
         every = {oid: size for sizes in objects for oid, size in sizes.items()}
-        ensure_objects(repository, every, say)
+        ensure_objects(repository, every, report)
     except ThetaError as error:
         explain(None, error)
     with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
@@ -80,7 +80,7 @@ def check_out(
 
 
 def fetch_parameters(
-    repository: Repository, choice: CheckpointChoice, params: Sequence[str], say: Callable[[str], object]
+    repository: Repository, choice: CheckpointChoice, params: Sequence[str], report: Callable[[str], object]
 ) -> int:
     """Fetch only the objects that some parameters of the chosen files need; returns their number.
 
@@ -88,7 +88,7 @@ def fetch_parameters(
         repository: The repository, with Git at the top of its work tree.
         choice: The files.
         params: Names, or patterns such as `encoder/*`; each must match a parameter of some file.
-        say: Called with a line about what was fetched, if anything was.
+        report: Called with a line about what was fetched, if anything was.
 
     Raises:
         UsageError: No checkpoint is chosen, or no parameter.
@@ -102,7 +102,7 @@ def fetch_parameters(
     entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
     done = fetch_objects(repository, needed_objects(entries))
     if done.count:
-        say(str(done))
+        report(str(done))
     return len(entries)
 
 

@@ -54,7 +54,7 @@ class CleanFilter:
                 left it.
         """
         blob = self._clean_content(path, content)
-        # This runs for every file that is added, so the usual case costs no more than a look for a folder.
+        # This runs for every file that is added, so the usual case costs one look for a folder.
         if path is not None and (self._repository.git_dir / "theta" / "conflicts").is_dir():
             from git_theta.git.worktree.add_guard import refuse_unresolved
 
@@ -107,7 +107,7 @@ class CleanFilter:
 
     def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
         if not data:
-            # Git takes an empty file whose blob isn't empty for one that it has to look at every time.
+            # If its blob weren't empty, Git would look into an empty file every time.
             return b""
         if is_manifest(data):
             return _unchanged_manifest(path, bytes(data))

@@ -41,7 +41,7 @@ def materialise(
 
     Args:
         repository: The repository, with Git at the top of its work tree.
-        known_files: Told about each file.
+        known_files: Remembers each file.
         pending: The files.
         progress: Called with the number of bytes of each finished parameter.
 

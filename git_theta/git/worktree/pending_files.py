@@ -23,8 +23,8 @@ class PendingFile:
     """A file that is still its manifest in the work tree.
 
     Attributes:
-        path: From the top of the work tree.
-        manifest: The manifest.
+        path: The file, from the top of the work tree.
+        manifest: The manifest that it holds.
         text: The manifest's bytes, which the file must still hold to be replaced.
         oid: Id of the blob that Git checked out.
     """

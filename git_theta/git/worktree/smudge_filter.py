@@ -42,7 +42,7 @@ def smudge(
 
     Args:
         repository: The repository, whose store has all objects.
-        known_files: Told about the manifest.
+        known_files: Remembers the manifest.
         manifest: The manifest.
         handle: An empty file, readable and writable.
         progress: Called with the number of bytes of each finished parameter.

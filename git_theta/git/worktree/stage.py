@@ -26,7 +26,7 @@ def stage(
 
     Args:
         repository: The repository, with Git at the top of its work tree.
-        known_files: Told about the file.
+        known_files: Remembers the file.
         path: The file, from there.
         mode: As in the index, for example `100644`.
         manifest: The manifest of the file's content.
@@ -56,7 +56,7 @@ def write_and_stage(
 
     Args:
         repository: The repository, with Git at the top of its work tree.
-        known_files: Told about the file.
+        known_files: Remembers the file.
         path: The file, from there.
         mode: As in the index.
         manifest: The new version. Objects that aren't here are fetched.

@@ -38,10 +38,10 @@ class WorkState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """One tracked file.
+    """The state of a tracked file.
 
     Attributes:
-        path: From the top of the work tree.
+        path: The file, from the top of the work tree.
         staged: The index's changes since HEAD; `None` if there are none.
         work: The file in the work tree.
         changes: The work tree's changes since the index; `None` if there are none, or they're unknown.
