@@ -17,7 +17,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
 from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
-from git_theta.strategies.option_text import parse
+from git_theta.strategies.option_text import parse_options
 from git_theta.updates.base import Input, Pieces
 
 #: Payload bytes of the inputs of a recipe, as a multiple of the value's bytes. With more, the value is stored
@@ -65,7 +65,7 @@ class Combiner:
             CorruptError: An input is damaged.
         """
         strategy = strategies.registry().get(rule.strategy)
-        options = parse(strategy, dict(rule.of_sides(plan.changed, len(plan.sides)).options))
+        options = parse_options(strategy, dict(rule.of_sides(plan.changed, len(plan.sides)).options))
         spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.changed)
         values = [self._bytes_of(entry) for entry in inputs]
         versions = ParameterInputs(

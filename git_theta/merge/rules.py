@@ -58,7 +58,7 @@ class MergeRule:
         return replace(self, options=tuple(options))
 
     def __str__(self) -> str:
-        """The text that `parse` reads."""
+        """The text that `parse_rule` reads."""
         words = [self.strategy, *(f"{key}={value}" for key, value in self.options)]
         words += [f"parameters={glob}" for glob in self.parameters if self.parameters != _EVERY]
         words += [f"path={glob}" for glob in self.paths if self.paths != _EVERY]
@@ -101,7 +101,7 @@ class MergeRules:
         return MergeRules(rules, fallback)
 
 
-def parse(text: str) -> MergeRule:
+def parse_rule(text: str) -> MergeRule:
     """A rule from one line: `STRATEGY [OPTION=VALUE]… [parameters=GLOB]… [path=GLOB]…`.
 
     Words are as in a shell, so that a quoted glob may have spaces.
@@ -136,7 +136,7 @@ def parse_lines(text: str) -> tuple[MergeRule, ...]:
         UsageError: A line isn't a rule.
     """
     lines = (line.strip() for line in text.replace(";", "\n").split("\n"))
-    return tuple(parse(line) for line in lines if line)
+    return tuple(parse_rule(line) for line in lines if line)
 
 
 def parse_toml(data: bytes, where: str) -> tuple[MergeRule, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import MergeRule, parse
+from git_theta.merge.rules import MergeRule, parse_rule
 from git_theta.runtime.suggest import did_you_mean
 
 #: Verb → the least and the most words that may follow.
@@ -110,7 +110,7 @@ def _command(verb: str, words: tuple[str, ...]) -> Command:
 
 
 def _rule(words: Sequence[str]) -> MergeRule:
-    rule = parse(shlex.join(words))
+    rule = parse_rule(shlex.join(words))
     if rule != MergeRule(rule.strategy, rule.options):
         raise UsageError("what a choice is for goes first", "for example: embeddings.* theirs")
     return rule

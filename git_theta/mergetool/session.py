@@ -162,7 +162,7 @@ class MergeSession:
         values = parameter_stats([*found.values()], self._backend.value, _GROUP_BYTES, self._backend.threads)
         stats = dict(zip(found, values, strict=True))
         rows = [stats.get(parameter.name, "") for parameter in parameters]
-        self._say(view.parameter_table(parameters, rows, self._plan))
+        self._say(view.member_table(parameters, rows, self._plan))
         if parameters[-1] is not item.parameters[-1]:
             following = first + view.PAGE
             rest = len(item.parameters) - following + 1

@@ -66,7 +66,7 @@ def item_table(
     yield from aligned(heading, rows)
 
 
-def parameter_table(
+def member_table(
     parameters: Sequence[ParameterPlan], stats: Sequence[ChangeStats | str], plan: Merged
 ) -> Iterator[Line]:
     """A row for each parameter of an item.

@@ -9,9 +9,9 @@ from git_theta.strategies.base import Strategy
 
 #: Name → class, in a module of this package.
 _BUILT_IN = {
-    "ours": "take_side:Ours",
-    "theirs": "take_side:Theirs",
-    "base": "take_side:Base",
+    "ours": "take_side:TakeOurs",
+    "theirs": "take_side:TakeTheirs",
+    "base": "take_side:TakeBase",
     "average": "average:Average",
     "average-all": "average:AverageAll",
     "average-ours-base": "average:AverageOursBase",

@@ -49,7 +49,7 @@ class OptionHelp:
     help: str
 
 
-def parse(strategy: Strategy, texts: Mapping[str, str]) -> ParsedOptions:
+def parse_options(strategy: Strategy, texts: Mapping[str, str]) -> ParsedOptions:
     """The options of a strategy from texts.
 
     Args:

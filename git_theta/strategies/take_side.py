@@ -29,14 +29,14 @@ class TakeSide(Strategy):
         return value
 
 
-class Ours(TakeSide):
+class TakeOurs(TakeSide):
     """The value of the branch that's merged into."""
 
     name = "ours"
     side = 0
 
 
-class Theirs(TakeSide):
+class TakeTheirs(TakeSide):
     """The value of the branch that's merged."""
 
     name = "theirs"
@@ -44,7 +44,7 @@ class Theirs(TakeSide):
     max_models = 2
 
 
-class Base(TakeSide):
+class TakeBase(TakeSide):
     """The value of the merge base: both changes are dropped."""
 
     name = "base"

@@ -71,7 +71,7 @@ def _default_options(plugin: Strategy) -> Any:
             continue
         raise AssertionError(f"{plugin.name}: its options can be changed")
     texts = {option.name: option.default for option in option_text.describe(plugin)}
-    assert option_text.parse(plugin, texts).values == default, (
+    assert option_text.parse_options(plugin, texts).values == default, (
         f"{plugin.name}: its defaults can't be written as text"
     )
     return default

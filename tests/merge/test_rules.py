@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules, parse, parse_lines, parse_toml
+from git_theta.merge.rules import DEFAULT, MergeRule, MergeRules, parse_lines, parse_rule, parse_toml
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
 keys = st.from_regex(r"[a-z][a-z-]*", fullmatch=True).filter(lambda key: key not in ("parameters", "path"))
@@ -21,7 +21,7 @@ rules = st.builds(
 
 @given(rules)
 def test_a_rule_is_read_as_it_is_written(rule: MergeRule) -> None:
-    assert parse(str(rule)) == rule
+    assert parse_rule(str(rule)) == rule
 
 
 def test_rules_are_separated_by_semicolons_and_lines() -> None:
@@ -33,7 +33,7 @@ def test_rules_are_separated_by_semicolons_and_lines() -> None:
 @pytest.mark.parametrize("text", ["", "  ", "ties density", "ties =1", "ties density=", "ties 'open"])
 def test_invalid_rules(text: str) -> None:
     with pytest.raises(UsageError, match="isn't"):
-        parse(text)
+        parse_rule(text)
 
 
 @pytest.mark.parametrize(

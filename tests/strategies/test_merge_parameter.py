@@ -15,7 +15,7 @@ from git_theta.strategies.average import Average
 from git_theta.strategies.base import Case, Strategy
 from git_theta.strategies.lazy_array import LazyArray, from_array
 from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
-from git_theta.strategies.take_side import Base, Ours, Theirs
+from git_theta.strategies.take_side import TakeBase, TakeOurs, TakeTheirs
 from git_theta.strategies.task_arithmetic import TaskArithmetic
 from git_theta.updates.base import Input
 from git_theta.updates.recipe import Recipe
@@ -93,7 +93,7 @@ def test_a_recipe_has_only_inputs_that_count() -> None:
 
 def test_the_value_of_one_side_is_known_as_such() -> None:
     arrays = [normal(0), normal(1), normal(2)]
-    for place, strategy in enumerate([Ours(), Theirs(), Base()]):
+    for place, strategy in enumerate([TakeOurs(), TakeTheirs(), TakeBase()]):
         result = merged(strategy, arrays[:2], arrays[2])
         assert result.equal_input() == place
         assert read(result) == arrays[place].tobytes()

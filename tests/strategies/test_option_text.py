@@ -9,7 +9,7 @@ import pytest
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Strategy
-from git_theta.strategies.option_text import OptionHelp, ParsedOptions, describe, parse
+from git_theta.strategies.option_text import OptionHelp, ParsedOptions, describe, parse_options
 from git_theta.strategies.options import NoOptions, option
 
 
@@ -40,10 +40,10 @@ class WithFiles(Plain):
 
 def test_texts_become_fields() -> None:
     texts = {"max-iter": "3", "scale": " 1e-3", "rescale": "no", "mode": "some", "weights": "1,-2.5, 3"}
-    assert parse(Example(), texts).values == Options(3, 1e-3, False, "some", (1.0, -2.5, 3.0))
-    assert parse(Example(), {"max_iter": "4", "weights": ""}).values == Options(4)
-    assert parse(Example(), {}).values == Options()
-    assert parse(Plain(), {}) == ParsedOptions(NoOptions())
+    assert parse_options(Example(), texts).values == Options(3, 1e-3, False, "some", (1.0, -2.5, 3.0))
+    assert parse_options(Example(), {"max_iter": "4", "weights": ""}).values == Options(4)
+    assert parse_options(Example(), {}).values == Options()
+    assert parse_options(Plain(), {}) == ParsedOptions(NoOptions())
 
 
 @pytest.mark.parametrize(
@@ -66,18 +66,18 @@ def test_texts_become_fields() -> None:
 )
 def test_an_invalid_option_is_an_error_that_lists_the_options(name: str, text: str) -> None:
     with pytest.raises(UsageError, match=name) as caught:
-        parse(Example(), {name: text})
+        parse_options(Example(), {name: text})
     assert "max-iter=10, scale=1.5, rescale=true, mode=all, weights=" in caught.value.hint
 
 
 def test_one_option_cannot_be_given_in_two_spellings() -> None:
     with pytest.raises(UsageError, match="twice"):
-        parse(Example(), {"max-iter": "3", "max_iter": "3"})
+        parse_options(Example(), {"max-iter": "3", "max_iter": "3"})
 
 
 def test_a_strategy_without_options_says_so() -> None:
     with pytest.raises(UsageError) as caught:
-        parse(Plain(), {"weights": "1"})
+        parse_options(Plain(), {"weights": "1"})
     assert caught.value.hint == "it has no options"
 
 
@@ -91,11 +91,11 @@ def test_options_are_described() -> None:
 
 
 def test_only_a_strategy_that_reads_files_has_the_option_files() -> None:
-    assert parse(WithFiles(), {"files": "a.pt,b.pt"}).files == ("a.pt", "b.pt")
-    assert parse(WithFiles(), {}).files == ()
+    assert parse_options(WithFiles(), {"files": "a.pt,b.pt"}).files == ("a.pt", "b.pt")
+    assert parse_options(WithFiles(), {}).files == ()
     assert [row.name for row in describe(WithFiles())] == ["files"]
     with pytest.raises(UsageError, match="no option 'files'"):
-        parse(Plain(), {"files": "a.pt"})
+        parse_options(Plain(), {"files": "a.pt"})
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_limits_are_told(least: float, most: float, text: str, range_text: str) 
         options = Limited
 
     with pytest.raises(UsageError, match=f"{text} isn't {range_text}"):
-        parse(WithLimits(), {"t": text})
+        parse_options(WithLimits(), {"t": text})
 
 
 @pytest.mark.parametrize(
@@ -128,4 +128,4 @@ def test_limits_are_told(least: float, most: float, text: str, range_text: str) 
 )
 def test_limits_of_built_in_strategies(name: str, option: str, text: str) -> None:
     with pytest.raises(UsageError, match=f"option '{option}' of '{name}'"):
-        parse(strategies.registry().get(name), {option: text})
+        parse_options(strategies.registry().get(name), {option: text})

@@ -14,7 +14,7 @@ _REGULAR = ("100644", "100755")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class MergeCandidate:
     """A checkpoint that several sides changed to different content.
 
     Attributes:
@@ -38,7 +38,7 @@ class _Version:
     oid: str
 
 
-def candidates(git: Git, base: str | None, sides: Sequence[str]) -> list[Candidate]:
+def candidates(git: Git, base: str | None, sides: Sequence[str]) -> list[MergeCandidate]:
     """The checkpoints to merge, by path. Git merges files that a side removed or moved.
 
     Args:
@@ -54,7 +54,7 @@ def candidates(git: Git, base: str | None, sides: Sequence[str]) -> list[Candida
     return [each for each in found if values.get(each.path) == "theta"]
 
 
-def _candidate(path: str, changes: Sequence[tuple[_Version, _Version] | None]) -> Candidate | None:
+def _candidate(path: str, changes: Sequence[tuple[_Version, _Version] | None]) -> MergeCandidate | None:
     """The candidate of a path, if there's one, from the version before and after the change of each side."""
     before = next(change[0] for change in changes if change)
     after = [change[1] if change else before for change in changes]
@@ -66,7 +66,7 @@ def _candidate(path: str, changes: Sequence[tuple[_Version, _Version] | None]) -
         return None
     modes = [version.mode for version in after if version.oid]
     mode = next((mode for mode in modes if before.oid and mode != before.mode), modes[0])
-    return Candidate(path, mode, before.oid, tuple(version.oid for version in after))
+    return MergeCandidate(path, mode, before.oid, tuple(version.oid for version in after))
 
 
 def _changes(git: Git, old: str, new: str) -> Iterator[tuple[str, tuple[_Version, _Version]]]:

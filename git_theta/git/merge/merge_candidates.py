@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from git_theta.errors import GitError
-from git_theta.git.merge.candidates import Candidate
+from git_theta.git.merge.candidates import MergeCandidate
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
@@ -27,7 +27,7 @@ _SHOWN = 5
 
 
 def merge_candidates(
-    repository: Repository, candidates: Sequence[Candidate], rules: str
+    repository: Repository, candidates: Sequence[MergeCandidate], rules: str
 ) -> dict[str, Merged]:
     """Path → the merged checkpoint.
 
@@ -52,7 +52,7 @@ def merge_candidates(
     return merged
 
 
-def _merge(workspace: Workspace, candidate: Candidate, rules: MergeRules) -> Merged:
+def _merge(workspace: Workspace, candidate: MergeCandidate, rules: MergeRules) -> Merged:
     path, oids = candidate.path, candidate.sides
     existing = [index for index, oid in enumerate(oids) if oid]
     with Blobs(workspace.repository.git.cwd) as blobs:

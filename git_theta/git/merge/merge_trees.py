@@ -20,7 +20,7 @@ _NEEDED = (2, 38)
 _HELPER = "helper of git theta merge"
 
 
-def check_version(git: Git) -> None:
+def check_git_version(git: Git) -> None:
     """Check that this Git can merge trees.
 
     Raises:

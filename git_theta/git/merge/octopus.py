@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from git_theta.errors import GitError
 from git_theta.git.merge.candidates import candidates
 from git_theta.git.merge.merge_candidates import merge_candidates
-from git_theta.git.merge.merge_trees import check_version, commit_tree, merge_trees, with_files
+from git_theta.git.merge.merge_trees import check_git_version, commit_tree, merge_trees, with_files
 from git_theta.git.merge.parents import Parents, merge_base, merge_message
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
@@ -78,7 +78,7 @@ def merge_branches(
 
 
 def _check(repository: Repository) -> None:
-    check_version(repository.git)
+    check_git_version(repository.git)
     if (repository.git_dir / "MERGE_HEAD").exists():
         raise GitError(
             "a merge is going on already", "finish it: git commit; or give it up: git merge --abort"

@@ -18,7 +18,7 @@ from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Merged
-from git_theta.merge.rules import MergeRule, MergeRules, parse
+from git_theta.merge.rules import MergeRule, MergeRules, parse_rule
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.progress import progress
@@ -77,7 +77,8 @@ def rules_of_conflict(
     general = merge_rules(repository, versions.path)
     record = versions.record
     return MergeRules(
-        (*general.rules, *map(parse, record.rules), *rules), (*map(parse, record.fallback), *fallback)
+        (*general.rules, *map(parse_rule, record.rules), *rules),
+        (*map(parse_rule, record.fallback), *fallback),
     )
 
 

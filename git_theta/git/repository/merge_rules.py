@@ -15,9 +15,9 @@ from git_theta.errors import PluginError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.rules import MergeRule, MergeRules, parse, parse_lines, parse_toml
+from git_theta.merge.rules import MergeRule, MergeRules, parse_lines, parse_rule, parse_toml
 from git_theta.settings import MERGE_ATTRIBUTE, TRACKED_CONFIG
-from git_theta.strategies.option_text import parse as parse_options
+from git_theta.strategies.option_text import parse_options
 
 #: Merge rules for one command.
 RULES_VARIABLE = "GIT_THETA_MERGE"
@@ -76,7 +76,7 @@ def check_rule(rule: MergeRule) -> None:
 
 def from_attribute(text: str) -> MergeRule:
     """Parse the value of the attribute `theta-merge`."""
-    return parse(text.replace(",", " ").replace(":", ","))
+    return parse_rule(text.replace(",", " ").replace(":", ","))
 
 
 def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
@@ -103,4 +103,4 @@ def _configured(repository: Repository) -> tuple[MergeRule, ...]:
     texts = [] if general in ("", ASK) else [general]
     if "theta.mergerule" in repository.git.settings:
         texts += repository.git.line("config", "--get-all", "theta.mergerule").split("\n")
-    return tuple(parse(text) for text in texts if text.strip())
+    return tuple(parse_rule(text) for text in texts if text.strip())
