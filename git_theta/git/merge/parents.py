@@ -75,4 +75,4 @@ def _described(git: Git, name: str) -> str:
     for prefix, kind in _KINDS.items():
         if ref.startswith(prefix):
             return f"{kind} '{ref.removeprefix(prefix)}'"
-    return f"commit '{name}'"
+    return f"'{name}'"
