@@ -1,16 +1,13 @@
-"""A repository whose commits are made from files, without a work tree."""
+"""An empty repository in which checkpoints have the merge driver, and commits for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from git_theta.git.plumbing.command import Git
-
-#: Makes a commit: its files, then its parents.
-Commit = Callable[..., str]
+from tests.helpers.commits import Commits
 
 
 @pytest.fixture
@@ -22,14 +19,5 @@ def git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Git:
 
 
 @pytest.fixture
-def commit(git: Git) -> Commit:
-    def make(files: dict[str, str], *parents: str) -> str:
-        lines = []
-        for name, text in sorted(files.items()):
-            oid = git.run("hash-object", "-w", "--stdin", stdin=text.encode()).decode().strip()
-            lines.append(f"100644 blob {oid}\t{name}\n")
-        tree = git.run("mktree", stdin="".join(lines).encode()).decode().strip()
-        words = [word for parent in parents for word in ("-p", parent)]
-        return git.run("commit-tree", tree, *words, stdin=b"a commit").decode().strip()
-
-    return make
+def commit(git: Git) -> Commits:
+    return Commits(git)

@@ -5,11 +5,11 @@ import pytest
 from git_theta.errors import GitError, UsageError
 from git_theta.git.merge.parents import independent_parents, merge_base, merge_message
 from git_theta.git.plumbing.command import Git
-from tests.git.merge.conftest import Commit
+from tests.helpers.commits import Commits
 
 
 @pytest.fixture
-def branches(git: Git, commit: Commit) -> dict[str, str]:
+def branches(git: Git, commit: Commits) -> dict[str, str]:
     """`main` is HEAD; `one` and `two` come from it, `three` contains `two`."""
     main = commit({"a": "0"})
     one, two = (commit({"a": text}, main) for text in "12")
@@ -26,7 +26,7 @@ def test_ancestors_are_left_out(git: Git, branches: dict[str, str]) -> None:
     assert found.sides == [branches["one"], branches["three"]]
 
 
-def test_a_diverged_head_is_a_side(git: Git, commit: Commit, branches: dict[str, str]) -> None:
+def test_a_diverged_head_is_a_side(git: Git, commit: Commits, branches: dict[str, str]) -> None:
     head = commit({"a": "4"}, branches["main"])
     git.run("update-ref", "refs/heads/main", head)
     found = independent_parents(git, ["one", "two"])
@@ -35,7 +35,7 @@ def test_a_diverged_head_is_a_side(git: Git, commit: Commit, branches: dict[str,
     assert merge_base(git, found.sides) == branches["main"]
 
 
-def test_a_merge_of_commits_without_a_common_ancestor_has_no_base(git: Git, commit: Commit) -> None:
+def test_a_merge_of_commits_without_a_common_ancestor_has_no_base(git: Git, commit: Commits) -> None:
     assert merge_base(git, [commit({"a": "1"}), commit({"b": "2"})]) is None
 
 
