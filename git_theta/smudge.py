@@ -175,7 +175,7 @@ class Smudger:
         """Check that parameters that share bytes agree about them: a merge may have changed only some.
 
         Raises:
-            CorruptError: They don't.
+            CorruptError: Two parameters disagree.
         """
         with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as file, memoryview(file) as data:
             for parameter in placed:
@@ -227,8 +227,8 @@ def _write_checksums(
 def _holds_any(piece: tuple[int, int], positions: Sequence[int]) -> bool:
     """Whether any of the sorted positions is in the range."""
     start, length = piece
-    at = bisect_left(positions, start)
-    return at < len(positions) and positions[at] < start + length
+    index = bisect_left(positions, start)
+    return index < len(positions) and positions[index] < start + length
 
 
 def _allocate(handle: int, size: int) -> None:

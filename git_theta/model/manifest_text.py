@@ -158,22 +158,22 @@ def _source_at(text: str, start: int, depth: int) -> tuple[Source, int]:
     name = _WORD.match(text, start)
     if not name or not text.startswith("(", name.end()) or depth > _MAX_DEPTH:
         raise ManifestError(f"bad source {text[:80]!r}")
-    at = name.end() + 1
+    end = name.end() + 1
     payload = None
-    if text.startswith("-", at):
-        at += 1
+    if text.startswith("-", end):
+        end += 1
     else:
-        match = _OBJECT.match(text, at)
+        match = _OBJECT.match(text, end)
         if not match:
             raise ManifestError(f"bad object in source {text[:80]!r}")
         payload = ObjectRef(match[1], int(match[2] or 0), *(int(n) if n else None for n in match.group(3, 4)))
         if payload.size is not None and payload.offset + (payload.length or 0) > payload.size:
             raise ManifestError(f"a range beyond the end of its object in source {text[:80]!r}")
-        at = match.end()
+        end = match.end()
     inputs = []
-    while text.startswith(",", at):
-        source, at = _source_at(text, at + 1, depth + 1)
+    while text.startswith(",", end):
+        source, end = _source_at(text, end + 1, depth + 1)
         inputs.append(source)
-    if not text.startswith(")", at):
+    if not text.startswith(")", end):
         raise ManifestError(f"bad source {text[:80]!r}")
-    return Source(name[0], payload, tuple(inputs)), at + 1
+    return Source(name[0], payload, tuple(inputs)), end + 1

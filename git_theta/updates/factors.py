@@ -95,20 +95,20 @@ def find_factors(
     work = np.float32 if MANTISSA[dtype] < 16 else np.float64
     probe = np.random.default_rng(0).standard_normal((columns, width)).astype(work)
     sketch = np.empty((height, width), work)
-    at, noise = 0, 0.0
+    start, noise = 0, 0.0
     with np.errstate(all="ignore"):
         for value, base in blocks():
-            np.matmul((value - base).astype(work), probe, out=sketch[at : at + len(value)])
+            np.matmul((value - base).astype(work), probe, out=sketch[start : start + len(value)])
             noise += len(value) / height * noise_of(value[::_NOISE_STRIDE], dtype) ** 2
-            at += len(value)
+            start += len(value)
     span = _span(sketch)
     if span is None:
         return None
     inner = np.zeros((span.shape[1], columns))
-    at = 0
+    start = 0
     for value, base in blocks():
-        inner += span[at : at + len(value)].T @ (value - base).astype(work)
-        at += len(value)
+        inner += span[start : start + len(value)].T @ (value - base).astype(work)
+        start += len(value)
     left, values, right = np.linalg.svd(inner, full_matrices=False)
     rank = int((values > _NOISE_FACTOR * noise**0.5 * (height**0.5 + columns**0.5)).sum())
     if not 0 < rank < width or rank > MAX_RANK:

@@ -44,6 +44,6 @@ def test_planes_that_break_off_are_refused(frames: bytes) -> None:
         PlaneReader(memoryview(frames)).read(np.empty(8, np.uint8), (1,))
 
 
-def test_what_follows_is_refused() -> None:
+def test_bytes_after_the_last_chunk_are_refused() -> None:
     with pytest.raises(CorruptError, match="3 bytes follow"):
         PlaneReader(memoryview(b"abc")).end()

@@ -76,6 +76,6 @@ def test_numbers_that_break_off_are_refused(data: bytes) -> None:
         PackedReader(memoryview(data)).varint()
 
 
-def test_what_follows_is_refused() -> None:
+def test_bytes_after_the_last_chunk_are_refused() -> None:
     with pytest.raises(CorruptError, match="3 bytes follow"):
         PackedReader(memoryview(b"abc")).end()

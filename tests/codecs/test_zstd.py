@@ -44,7 +44,7 @@ def test_another_size_is_refused(size: int) -> None:
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x28", _MAGIC, _MAGIC + b"\x00", bytes(range(40))])
-def test_what_is_no_frame_is_refused(frame: bytes) -> None:
+def test_other_bytes_than_a_frame_are_refused(frame: bytes) -> None:
     with pytest.raises(CorruptError):
         decompress(memoryview(frame), 10, magic=True)
 

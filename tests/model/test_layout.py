@@ -37,7 +37,7 @@ def test_any_other_bytes_are_refused(data: bytes) -> None:
         [1, 10, [], [], [["crc32", 0, [[8, 3]]]]],
     ],
 )
-def test_lies_are_refused(fields: list[object]) -> None:
+def test_impossible_layouts_are_refused(fields: list[object]) -> None:
     with pytest.raises(CorruptError):
         parse_layout(msgpack.packb(fields))
 

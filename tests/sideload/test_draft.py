@@ -71,7 +71,7 @@ def test_tensors_that_give_a_value_cannot_give_another_exactly(store: LocalStore
         apply(entry, [added], store, memoryview(bytes(8000)))
 
 
-def test_what_changes_nothing_is_no_payload(store: LocalStore, entry: Entry) -> None:
+def test_an_unchanged_value_needs_no_payload(store: LocalStore, entry: Entry) -> None:
     assert apply(entry, [times(1)], store) == Draft(entry)
 
 
@@ -89,7 +89,7 @@ def test_chains_end_at_the_largest_depth(store: LocalStore, entry: Entry) -> Non
         apply_nearly(deep, Quantized(), memoryview(WEIGHTS.tobytes()), 1e-4, store)
 
 
-def test_a_lossy_value_is_what_is_decoded(store: LocalStore, entry: Entry) -> None:
+def test_a_lossy_value_is_near(store: LocalStore, entry: Entry) -> None:
     value = WEIGHTS + np.float32(0.01)
     draft = apply_nearly(entry, Quantized(), memoryview(value.tobytes()), 1e-3, store)
     found = value_of(draft, store)

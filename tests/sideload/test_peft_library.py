@@ -71,7 +71,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("safe", [True, False])
-def test_what_peft_merges(case: str, safe: bool, tmp_path: Path) -> None:
+def test_side_loading_gives_the_weights_that_peft_merges(case: str, safe: bool, tmp_path: Path) -> None:
     torch.manual_seed(3)
     kind, settings = CASES[case]
     model = Small()
@@ -98,7 +98,7 @@ def test_what_peft_merges(case: str, safe: bool, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("settings", [{"use_dora": True}, {"init_lora_weights": "pissa"}])
-def test_what_cannot_be_merged(settings: dict[str, Any], tmp_path: Path) -> None:
+def test_adapters_that_cannot_be_merged(settings: dict[str, Any], tmp_path: Path) -> None:
     from git_theta.errors import UsageError
 
     model = Small()

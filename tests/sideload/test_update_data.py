@@ -106,7 +106,7 @@ def test_dense(tmp_path: Path) -> None:
         assert np.array_equal(found[name], value.astype(BASE[name].dtype))
 
 
-def test_what_changes_nothing_stays_as_it_is(tmp_path: Path) -> None:
+def test_unchanged_parameters_are_left_out(tmp_path: Path) -> None:
     arrays = {"w/R": np.zeros((40, 2), "f4"), "w/C": normal(2, 50)}
     assert not sideloaded(BASE, written(tmp_path, arrays), "low-rank", tmp_path)
     assert not sideloaded(BASE, written(tmp_path, {"bias/ia3": np.ones(1, "f4")}), "ia3", tmp_path)

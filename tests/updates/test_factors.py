@@ -48,7 +48,7 @@ def test_a_tall_product_is_found(dtype: str) -> None:
 @pytest.mark.parametrize(
     "change", [product(3, WIDTH), np.zeros((HEIGHT, WIDTH)), np.full((HEIGHT, WIDTH), np.nan)]
 )
-def test_what_is_no_low_rank_is_not_found(change: Matrix) -> None:
+def test_changes_without_a_low_rank_have_no_factors(change: Matrix) -> None:
     base = stored(np.random.default_rng(1).standard_normal((HEIGHT, WIDTH)), "F32")
     assert find_factors(pairs(stored(base + change, "F32"), base), base.shape, 24, "F32") is None
 

@@ -42,7 +42,7 @@ SHAPES = [
 
 @pytest.mark.parametrize("dtype", ARITHMETIC)
 @pytest.mark.parametrize(("shape", "of"), SHAPES)
-def test_it_is_the_product_rounded_once(dtype: str, shape: tuple[int, ...], of: tuple[int, ...]) -> None:
+def test_the_product_is_rounded_once(dtype: str, shape: tuple[int, ...], of: tuple[int, ...]) -> None:
     random = np.random.default_rng(1)
     spec, vector_spec = TensorSpec(dtype, shape), TensorSpec("F32", of)
     base = round_to(random.standard_normal(spec.count), dtype)

@@ -174,7 +174,7 @@ def test_a_program_survives_and_gives_one_result_however_it_is_cut(
         [["input", 0]] * (MAX_INSTRUCTIONS + 1),
     ],
 )
-def test_what_makes_no_sense_is_refused(field: Any) -> None:
+def test_invalid_programs_are_refused(field: Any) -> None:
     with pytest.raises(CorruptError):
         Program.parse(field)
 

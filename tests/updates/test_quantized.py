@@ -30,7 +30,7 @@ def decoded(payload: bytes, base: bytes) -> bytes:
 
 @pytest.mark.parametrize("dtype", ARITHMETIC)
 @pytest.mark.parametrize("shape", [(0,), (), (3,), (5, 7), (300_001,)])
-def test_it_gives_whole_steps(dtype: str, shape: tuple[int, ...]) -> None:
+def test_decoded_values_are_whole_steps_away(dtype: str, shape: tuple[int, ...]) -> None:
     random = np.random.default_rng(1)
     spec = TensorSpec(dtype, shape)
     base = round_to(random.standard_normal(spec.count), dtype)
@@ -53,7 +53,7 @@ def test_the_error_is_bounded(value: NDArray[np.float32], base: NDArray[np.float
     assert (np.abs(found.astype("f8") - value) <= STEP / 2 + rounding).all()
 
 
-def test_what_does_not_move_keeps_its_bytes() -> None:
+def test_elements_that_do_not_move_keep_their_bits() -> None:
     base = np.array([-0.0, 0.0, 1e-40, 3.0], "<f4").tobytes()
     assert decoded(encoded(base, TensorSpec("F32", (4,)), base), base) == base
 
@@ -68,7 +68,7 @@ def test_a_fine_tune_costs_less_than_with_lzma() -> None:
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e30])
-def test_what_it_cannot_express(odd: float) -> None:
+def test_values_that_no_steps_express(odd: float) -> None:
     base = np.zeros(3, "<f4")
     value = np.array([0, odd, 0], "<f4")
     for one, other in ((value, base), (base, value)):

@@ -114,7 +114,7 @@ PROGRAM = MEAN.field()
         (b"", [8, 8], 8),
     ],
 )
-def test_what_makes_no_sense_is_refused(payload: bytes, sizes: list[int], nbytes: int) -> None:
+def test_invalid_payloads_are_refused(payload: bytes, sizes: list[int], nbytes: int) -> None:
     with pytest.raises(CorruptError):
         decoded(payload, [bytes(size) for size in sizes], nbytes)
 
