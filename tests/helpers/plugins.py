@@ -26,14 +26,16 @@ REGISTRIES = (formats.registry, updates.registry, strategies.registry, remote_fa
 def importable(folder: Path) -> Iterator[None]:
     """Let this process find the packages of a folder, and no process that it starts."""
     modules = {*sys.modules}
-    with patch.object(sys, "path", [str(folder), *sys.path]):
-        importlib.invalidate_caches()
+    try:
+        with patch.object(sys, "path", [str(folder), *sys.path]):
+            importlib.invalidate_caches()
+            _forget()
+            yield
+    finally:
         _forget()
-        yield
-    _forget()
-    for name in {*sys.modules} - modules:
-        if folder in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
-            del sys.modules[name]
+        for name in {*sys.modules} - modules:
+            if folder in Path(getattr(sys.modules[name], "__file__", None) or "/").parents:
+                del sys.modules[name]
 
 
 def visible_to_git(repo: Repo, folder: Path) -> Repo:
