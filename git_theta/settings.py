@@ -29,7 +29,7 @@ MERGE_ATTRIBUTE = "theta-merge"
 DEFAULT_DEPTH = 2
 
 #: The maximum depth of a chain of updates, with any settings.
-MAX_DEPTH = 32
+MAX_CHAIN_DEPTH = 32
 
 #: Updates that save much by it may make a chain deeper than `Settings.depth` by this factor.
 DEPTH_FACTOR = 4
@@ -85,8 +85,8 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     if not threads.isdigit() or int(threads) > 1024:
         raise UsageError(f"theta.threads is {threads!r}: a number from 0 (automatic) to 1024 is needed")
     depth = config.get("theta.maxdepth", str(DEFAULT_DEPTH))
-    if not depth.isdigit() or not 1 <= int(depth) <= MAX_DEPTH // DEPTH_FACTOR:
-        most = MAX_DEPTH // DEPTH_FACTOR
+    if not depth.isdigit() or not 1 <= int(depth) <= MAX_CHAIN_DEPTH // DEPTH_FACTOR:
+        most = MAX_CHAIN_DEPTH // DEPTH_FACTOR
         raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {most} is needed")
     fetching = config.get("theta.fetch", "auto")
     if fetching not in ("auto", "lazy"):

@@ -10,7 +10,7 @@ import click
 from git_theta.cli.render import ratio
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.paths import path_from_top
+from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.sideload import sideload
 from git_theta.git.worktree.store_nearly import store_nearly
@@ -75,7 +75,7 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
     git = Git()
-    path = path_from_top(git, model)
+    path = work_tree_path(git, model)
     repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
         if data and isinstance(update, FromData):

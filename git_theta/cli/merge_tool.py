@@ -10,7 +10,7 @@ from git_theta.git.merge.conflict_versions import conflict_versions
 from git_theta.git.merge.interactive import coloured_output, only_conflict, resolve_interactively
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.tty import read_line
-from git_theta.git.repository.paths import path_from_top
+from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 
@@ -36,7 +36,7 @@ def command(path: str | None) -> int:
     The exit code is 0 if the file was written and staged.
     """
     repository = Repository(Git())
-    name = only_conflict(repository) if path is None else path_from_top(repository.git, path)
+    name = only_conflict(repository) if path is None else work_tree_path(repository.git, path)
     repository = repository.at_top()
     with Workspace(repository) as workspace:
         say = coloured_output(repository, terminal=sys.stdout.isatty())

@@ -9,7 +9,7 @@ from git_theta.errors import UsageError
 from git_theta.git.merge.conflict_versions import conflict_versions, write_versions
 from git_theta.git.merge.resolve import resolve
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.paths import path_from_top
+from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merge_summary import conflict_name, summary
@@ -57,7 +57,7 @@ def command(
     if versions and rule:
         raise UsageError("--versions decides nothing, so it goes without a strategy")
     git = Git()
-    path = path_from_top(git, model)
+    path = work_tree_path(git, model)
     repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
         found = conflict_versions(repository, workspace.cleaners, path)

@@ -18,7 +18,7 @@ from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.strided import scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
-from git_theta.settings import DEFAULT_DEPTH, MAX_DEPTH
+from git_theta.settings import DEFAULT_DEPTH, MAX_CHAIN_DEPTH
 from git_theta.sideload.given_update import GivenUpdate
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
@@ -111,7 +111,7 @@ def apply_nearly(entry: Entry, update: Lossy, value: memoryview, epsilon: float,
         UnsuitableError: The value can't be expressed so.
         ThetaError: The parameter can't be read.
     """
-    if entry.source.depth >= MAX_DEPTH:
+    if entry.source.depth >= MAX_CHAIN_DEPTH:
         raise UnsuitableError
     base = _base(entry, store)
     payload = update.encode_near(value, entry.spec, base, epsilon)
@@ -201,7 +201,7 @@ def _decoded(
     if finite:
         _check_finite(value, entry, base)
     after = replace(entry, digest=key)
-    if entry.source.depth >= MAX_DEPTH:
+    if entry.source.depth >= MAX_CHAIN_DEPTH:
         whole = dense_choice(value, entry.spec)
         return Draft(after, whole.update, b"".join(map(bytes, whole.payload())))
     return Draft(after, update.name, data, (entry.source,))

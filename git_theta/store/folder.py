@@ -99,6 +99,7 @@ class FolderRemote:
 
     def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
         target = self._path(oid)
+        # `runtime.atomic_write` is for new files: this one may be a link to the sender's.
         temporary = self._root / "tmp" / f"{oid}.{secrets.token_hex(8)}"
         with _transfer_errors(self.url, f"object {oid} can't be written"):
             self._make_folder(temporary.parent)

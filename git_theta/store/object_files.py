@@ -1,6 +1,8 @@
 """Files of objects: written under a temporary name, made durable, and only then renamed to the object's path.
 
-A killed process leaves at worst a temporary file, which `git_theta.store.sweep` removes later.
+A killed process leaves at worst a temporary file, which `git_theta.store.sweep` removes later. This isn't
+`git_theta.runtime.atomic_write`, since the path of an object is known only when its bytes are written, and
+since other threads wait for the disk, for many objects at once.
 """
 
 from __future__ import annotations

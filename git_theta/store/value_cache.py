@@ -48,6 +48,7 @@ class ValueCache:
             nbytes: Size of the value in bytes.
         """
         hasher = blake3()
+        # `runtime.atomic_write` needs the final name, which is the digest; and here, a full disk is no error.
         part = self._folder / f"{os.getpid()}-{get_ident()}.part"
         with ExitStack() as stack:
             file = None

@@ -11,7 +11,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.model.manifest import Entry, ObjectRef
 from git_theta.model.tensor import TensorSpec
-from git_theta.settings import MAX_DEPTH
+from git_theta.settings import MAX_CHAIN_DEPTH
 from git_theta.sideload.draft import Draft, apply, apply_nearly, store_all
 from git_theta.sideload.given_update import GivenUpdate
 from git_theta.store.local import LocalStore
@@ -82,7 +82,7 @@ def test_infinite_results_are_refused(store: LocalStore, entry: Entry) -> None:
 
 def test_chains_end_at_the_largest_depth(store: LocalStore, entry: Entry) -> None:
     source = entry.source
-    while source.depth < MAX_DEPTH:
+    while source.depth < MAX_CHAIN_DEPTH:
         source = replace(source, update="ia3", inputs=(source,))
     deep = replace(entry, source=source)
     with pytest.raises(UnsuitableError):

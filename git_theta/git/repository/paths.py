@@ -9,7 +9,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 
 
-def path_from_top(git: Git, path: str) -> str:
+def work_tree_path(git: Git, path: str) -> str:
     """The path from the top of the work tree; a link at its end isn't followed.
 
     Raises:
@@ -19,6 +19,6 @@ def path_from_top(git: Git, path: str) -> str:
     found = os.path.relpath(
         os.path.join(os.path.realpath(folder), name), os.path.realpath(Repository(git).root)
     )
-    if found.startswith(".."):
+    if found == ".." or found.startswith("../"):
         raise UsageError(f"{path} is outside this repository's work tree")
     return found
