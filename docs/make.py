@@ -63,8 +63,9 @@ SETTINGS = {
         "gets them later. The default is `auto`."
     ),
     "theta.remote.NAME.url": (
-        "Where the objects of a Git remote are, if not in its own repository: `s3://BUCKET/PREFIX`, `gs://`, "
-        "`az://`, `ssh://HOST/PATH`, or a folder. Buckets need the extra: pip install 'git-theta[buckets]'."
+        "The place of a Git remote's objects, if not its own repository: `s3://BUCKET/PREFIX`, `gs://`, "
+        "`az://`, `ssh://HOST/PATH`, a folder, or a URL whose scheme a package of plugins offers. Buckets "
+        "need the extra: pip install 'git-theta[buckets]'."
     ),
     "theta.pruneRecent": (
         "How long `git theta prune` keeps what versions need: `10 days`, the default, `2w`, `36h`. A number "
