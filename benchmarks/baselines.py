@@ -1,7 +1,7 @@
 """Sizes in other schemes: XOR planes, differences of ordered integers, ZipNN.
 
-The first two are our own versions of published ideas, and count payload bytes only: no headers of a
-container, no digests. So they're a little better here than they could be in a tool.
+The first two are implemented here after their publications, and count payload bytes only, without headers of
+a container or digests. So they're a little better here than they could be in a tool.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ def xor_planes(new: Words, base: Words | None) -> int:
 
 
 def ordered_difference(new: Words, base: Words, dtype: str) -> float:
-    """Ideal bytes of new - base as FM-Delta codes it; no coder can do with less in that scheme.
+    """Ideal bytes of new - base in FM-Delta's scheme: a lower bound for any coder of it.
 
-    Both become integers in the order of their values. A difference is coded as one symbol, its sign and
-    bit length, and the bits below its leading one as they are. The symbols count with their order-0
-    entropy over the parameter, as if an adaptive range coder knew it from the start.
+    Both values become integers in the order of the floats. A difference is coded as one symbol, its sign and
+    bit length, and the raw bits below its leading one. The symbols count with their order-0 entropy over the
+    parameter, as if an adaptive range coder knew it from the start.
     """
     import numpy as np
 
@@ -70,7 +70,7 @@ def ordered(words: Words, dtype: str) -> Words:
 
     Args:
         words: The bit patterns.
-        dtype: Of the values, under the name that safetensors uses.
+        dtype: The dtype of the values, by its name in safetensors.
     """
     import numpy as np
 
@@ -83,7 +83,7 @@ def ordered(words: Words, dtype: str) -> Words:
 
 
 def bit_length(magnitudes: Words) -> NDArray[np.int64]:
-    """Bits of each number without leading zeros; 0 for 0."""
+    """The bit length of each number; 0 for 0."""
     import numpy as np
 
     bits = 8 * magnitudes.itemsize
@@ -101,9 +101,9 @@ def entropy(symbols: NDArray[np.integer[Any]]) -> float:
 
 
 def zipnn() -> Callable[[Words, str], int] | None:
-    """Bytes of one value, given its words and dtype, that ZipNN needs; `None` if it isn't installed.
+    """A function that gives ZipNN's bytes of a value, from its words and dtype; `None` if it isn't installed.
 
-    What isn't a float of a type that ZipNN knows, or grows, counts with its raw size.
+    Values of a dtype that ZipNN doesn't know, or that grow, count with their raw size.
     """
     try:
         make = import_module("zipnn").ZipNN

@@ -79,7 +79,7 @@ def tuned(plan: Plan) -> Iterator[Row]:
 def merge(plan: Plan) -> Iterator[Row]:
     """Merge two versions of a model by average: a tenth of the tensors changed on both sides.
 
-    Git LFS can't merge; beside it stands its `git add` of a file of that size.
+    Git LFS can't merge; the time of its `git add` of that file is the reference.
     """
     source, samples = plan.checkpoint(), defaultdict(list)
     stored, peak = [], 0.0
@@ -150,7 +150,7 @@ def versions(plan: Plan) -> Iterator[Row]:
 
 
 def startup(plan: Plan) -> Iterator[Row]:
-    """Time of the smallest command, and until the filter process has answered git's greeting."""
+    """Seconds of the smallest command, and until the filter process has answered git's greeting."""
     repositories = begin(plan, "startup")
     versions, filters = defaultdict(list), defaultdict(list)
     for _ in range(_STARTS):

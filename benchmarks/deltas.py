@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 UNIT = "of changed"
 
-#: Columns of text that the report needs.
+#: The width of the report in columns of text.
 WIDTH = 150
 
 
@@ -69,14 +69,14 @@ class Share(Row):
 
     @property
     def met(self) -> bool | None:
-        """Other bytes than the file's are a failure, whatever they cost."""
+        """Whether the file was rebuilt exactly, and its cost is within the limit."""
         if not self.exact:
             return False
         return None if self.limit is None else self.figure <= self.limit
 
     def to_json(self) -> dict[str, Any]:
         """The row with its sizes and seconds."""
-        # A dataclass with slots is made anew, so that super() without arguments isn't possible.
+        # A dataclass with slots is a new class, for which super() without arguments fails.
         own = {name: getattr(self, name) for name in Share.__slots__}
         return Row.to_json(self) | own
 
@@ -91,14 +91,14 @@ def measure(pair: Pair, folder: Path) -> Share:
     old, _ = _clean(stores[0], pair.old)
     dense, dense_encode = _clean(stores[1], pair.new)
     new, encode = _clean(stores[0], pair.new, old, elsewhere=pair.elsewhere)
-    # The first to write pays for memory and disk that the next one finds ready: that isn't measured.
+    # Warm up memory and disk, so that the first measurement doesn't pay for them.
     _smudge(stores[1], dense, pair.new, folder / "out")
     exact_dense, dense_decode = _smudge(stores[1], dense, pair.new, folder / "out")
     exact, decode = _smudge(stores[0], new, pair.new, folder / "out")
 
     before = {entry.digest for entry in old.all_entries()}
     scoped = (entry for entry in new.entries if entry.name.startswith(pair.scope))
-    # By digest: parameters that are tied are one.
+    # By digest: tied parameters count once.
     changed = list({entry.digest: entry for entry in scoped if entry.digest not in before}.values())
     if not changed:
         raise ValueError(f"{pair.name}: no parameter changed between {pair.old} and {pair.new}")
@@ -130,7 +130,7 @@ def measure(pair: Pair, folder: Path) -> Share:
 def table(shares: Sequence[Share]) -> Table:
     """The report of this case."""
     title = "Changed parameters, stored after the old version: share of their raw size"
-    # The ideal length leaves out what an adaptive coder spends on learning its model.
+    # The ideal length ignores the bytes that an adaptive coder spends on learning its model.
     caption = "ideal: the scheme's ideal code length, not a coder's output; add, checkout: time against dense"
     result = Table(title=title, caption=caption)
     for heading in (
@@ -164,7 +164,7 @@ def table(shares: Sequence[Share]) -> Table:
 
 
 def notes(shares: Iterable[Share]) -> Iterator[str]:
-    """Lines that belong under the table."""
+    """The lines below the table."""
     for share in shares:
         if share.raw_news is not None:
             yield f"{share.name}: {share.stored:,} bytes stored; raw, the news are {share.raw_news:,} bytes"
@@ -173,7 +173,7 @@ def notes(shares: Iterable[Share]) -> Iterator[str]:
 def _clean(
     store: LocalStore, path: Path, old: Manifest | None = None, elsewhere: bool = False
 ) -> tuple[Manifest, float]:
-    """The file's manifest, and seconds; what the old version has is known wherever that is."""
+    """The manifest of a file, and the seconds to store it; values are known by their digests."""
     sources = {entry.digest: entry.source for entry in old.all_entries()} if old else {}
     find: Callable[[str], Source | None] = sources.get
     others = [old] if old else []
@@ -188,8 +188,8 @@ def _clean(
 
 
 def _smudge(store: LocalStore, manifest: Manifest, original: Path, target: Path) -> tuple[bool, float]:
-    """Whether the rebuilt file has the original's bytes, and seconds."""
-    # Never over an earlier one: its pages in memory would make the second of two faster.
+    """Whether the rebuilt file has the original's bytes, and the seconds to rebuild it."""
+    # Never over an earlier file: its pages in memory would make the second rebuild faster.
     target.unlink(missing_ok=True)
     with target.open("w+b") as file:
         os.sync()

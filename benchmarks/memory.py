@@ -23,7 +23,7 @@ class Peak:
 
 
 def available() -> bool:
-    """Whether this system tells what is needed."""
+    """Whether this system reports memory of processes in `/proc`."""
     return Path("/proc/self/task").is_dir()
 
 

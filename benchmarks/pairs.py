@@ -1,4 +1,4 @@
-"""Two versions of a checkpoint, old and new: fine-tunes, published siblings, and what's made from a base."""
+"""Two versions of a checkpoint, old and new: fine-tunes, published siblings, and variations of a base."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Pair:
 
 
 def pairs(base: Path, families: Path | None, models: Path | None, folder: Path) -> Iterator[Pair]:
-    """Everything there is to measure.
+    """All pairs to measure.
 
     Args:
         base: The checkpoint that synthetic pairs are made from.
@@ -103,7 +103,7 @@ def extend(source: Path, target: Path) -> int:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Write a copy of a safetensors file with 1 % of each matrix's elements drawn anew, at random places."""
+    """Write a copy of a safetensors file with 1 % of each matrix's elements redrawn, at random places."""
     import numpy as np
 
     shutil.copyfile(source, target)
@@ -159,7 +159,7 @@ def _size(field: dict[str, Any]) -> int:
 
 
 def _like(values: NDArray[Any], count: int, rng: np.random.Generator) -> NDArray[Any]:
-    """Numbers of the same dtype, with the same mean and spread."""
+    """Random values of the same dtype, mean and standard deviation."""
     import numpy as np
 
     wide = values.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Push and clone through a server of Git LFS on this machine, which is the same for both tools."""
+"""Push and clone through one Git LFS server on this machine, for both tools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from benchmarks.steps import Plan
     from tests.helpers.git_host import Host
 
-#: Parameters of the model of many, and files beside it.
+#: The number of parameters of the second model; Git LFS gets a file for each.
 MANY = 5000
 _ELEMENTS = 25_600
 
@@ -81,7 +81,7 @@ def _many(plan: Plan, host: Host) -> Iterator[Row]:
 
 
 def _split(source: Path, folder: Path) -> None:
-    """Write a file for each tensor, which is what Git LFS would have for each."""
+    """Write a file for each tensor, as Git LFS would need to store tensors apart."""
     size = 4 * _ELEMENTS
     with source.open("rb") as file:
         file.seek(weights.read_header(source)[1])
@@ -100,7 +100,7 @@ def _clone(repository: Repository, digest: str) -> float:
 
 
 def _received(host: Host, tool: str, repetition: int) -> int:
-    """Bytes of objects that the server has of one repository."""
+    """Bytes of one repository's objects at the server."""
     folder = host.folder / "objects" / tool / f"push-{repetition}"
     found = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     if not found:

@@ -1,4 +1,4 @@
-"""One line of the report: samples of both tools, the figure they come down to, and the target."""
+"""One line of the report: samples of both tools, the figure computed from them, and the target."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Row:
 
     @property
     def ratio(self) -> float:
-        """Median of the ratios of samples that were taken side by side; NaN without Git LFS."""
+        """The median of the ratios of neighbouring samples; NaN without Git LFS."""
         ratios = [ours / theirs for ours, theirs in zip(self.theta, self.lfs, strict=True) if theirs]
         return statistics.median(ratios) if ratios else float("nan")
 
     @property
     def met(self) -> bool | None:
-        """Whether the figure keeps to the limit; `None` without one."""
+        """Whether the figure is within the limit; `None` without one."""
         return None if self.limit is None else self.figure <= self.limit
 
     def to_json(self) -> dict[str, Any]:

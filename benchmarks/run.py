@@ -34,10 +34,16 @@ _DEFAULT = [name for name in CASES if name != "large"]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--case", "cases", multiple=True, type=click.Choice(list(CASES)), help="Only this; repeatable.")
-@click.option("--large", is_flag=True, help="Also a 4 GB file: about 20 GB of disk, some minutes.")
+@click.option(
+    "--case", "cases", multiple=True, type=click.Choice(list(CASES)), help="Run only this case; repeatable."
+)
+@click.option("--large", is_flag=True, help="Run with a 4 GB file, too: about 20 GB of disk, some minutes.")
 @click.option("--repeat", default=5, show_default=True, help="Repetitions of every verb.")
-@click.option("--weights", type=click.Path(path_type=Path, exists=True), help="A real file for the verbs.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True),
+    help="Measure the verbs with this safetensors file.",
+)
 @click.option(
     "--model",
     "models",
@@ -93,14 +99,14 @@ def main(
             for row in CASES[case](plan):
                 console.print(f"  {row.name}: {_figure(row)}", highlight=False)
                 rows.append(row)
-                # After each row, so that a run that is stopped keeps what it has.
+                # After each row, so that an interrupted run keeps its rows.
                 _save(output, rows, environment)
     shares = [row for row in rows if isinstance(row, deltas.Share)]
     others = [row for row in rows if not isinstance(row, deltas.Share)]
     if others:
         console.print(_table(others, homes))
     if shares:
-        # Piped, a console has 80 columns: too few for so many figures.
+        # In a pipe, a console has 80 columns: too few for this table.
         Console(width=max(console.width, deltas.WIDTH)).print(deltas.table(shares))
         console.print(*deltas.notes(shares), sep="\n", highlight=False, soft_wrap=True)
     console.print(f"written to {output}", highlight=False)
@@ -143,7 +149,7 @@ def _value(samples: tuple[float, ...], unit: str) -> str:
 
 
 def _environment(home: Home) -> dict[str, object]:
-    """Where the figures come from."""
+    """The machine and the versions of programs."""
 
     def ask(*command: str) -> str:
         done = subprocess.run(

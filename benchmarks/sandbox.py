@@ -13,7 +13,7 @@ from pathlib import Path
 
 PATTERN = "*.safetensors"
 
-#: Bytes: twice the file of most cases, its objects, and what Git takes.
+#: Bytes of memory: twice the file of most cases, its objects, and Git itself.
 _WOKEN = 2 << 30
 
 _CHECKOUT = Path(__file__).resolve().parent.parent
@@ -80,7 +80,7 @@ class Home:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of every command: nothing of the caller's Git settings gets in."""
+        """The environment of every command: without the caller's Git settings."""
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "XDG_"))}
         return kept | {
             "HOME": str(self.root),
@@ -93,7 +93,7 @@ class Home:
         }
 
     def run(self, *command: str, cwd: Path, **env: str) -> str:
-        """Run a command to its end and return what it printed.
+        """Run a command and return its output.
 
         Raises:
             RuntimeError: It failed; the message has its error output.
@@ -122,7 +122,7 @@ class Home:
 
 
 def wake_memory() -> None:
-    """Touch as much memory as a command will take, and free it again.
+    """Touch as much memory as a command needs, and free it again.
 
     The host of a virtual machine takes back what the guest doesn't use, page by page. To get a page again
     costs 4 to 13 us, more than either tool does with it, and it's chance which of them pays.
@@ -137,13 +137,13 @@ def wake_memory() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository in one tool's hands."""
+    """A repository that uses one tool."""
 
     home: Home
     path: Path
 
     def git(self, *arguments: str, **env: str) -> str:
-        """Run git here."""
+        """Run git in the repository."""
         return self.home.run("git", *arguments, cwd=self.path, **env)
 
     def timed(self, *arguments: str, **env: str) -> float:
@@ -155,12 +155,12 @@ class Repository:
         return time.perf_counter() - start
 
     def commit(self, message: str = "change") -> None:
-        """Commit what is staged, then let the clock leave the second in which files were written."""
+        """Commit the index, then wait until the second in which files were written is over."""
         self.git("commit", "--quiet", "--message", message)
         self.settle()
 
     def settle(self) -> None:
-        """Wait until no index entry is racy, and let git find that out."""
+        """Wait until no index entry is racy, and let git refresh the index."""
         time.sleep(1.1)
         self.git("status")
         time.sleep(1.1)

@@ -58,13 +58,13 @@ def begin(plan: Plan, name: str) -> dict[str, Repository]:
 
 
 def remove(repositories: Mapping[str, Repository]) -> None:
-    """Delete them."""
+    """Delete repositories."""
     for repository in repositories.values():
         repository.remove()
 
 
 def in_turn(repositories: Mapping[str, Repository], repetition: int) -> list[tuple[str, Repository]]:
-    """The tools in an order that alternates, so that neither always goes second."""
+    """The repositories in alternating order, so that no tool always goes second."""
     items = list(repositories.items())
     return items[::-1] if repetition % 2 else items
 

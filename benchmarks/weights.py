@@ -85,7 +85,7 @@ def cast(source: Path, target: Path) -> None:
 
 
 def change(path: Path, share: float = 0.01, seed: int = 0) -> list[str]:
-    """Perturb one tensor in a hundred (matrices of middling size, at least one) in place.
+    """Perturb one tensor in a hundred (matrices of medium size, at least one) in place.
 
     Returns:
         Names of the changed tensors.
