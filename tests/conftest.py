@@ -32,14 +32,14 @@ _SETTINGS = """
 
 @pytest.fixture(autouse=True, scope="session")
 def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home of its own, with git-theta installed in its Git settings."""
+    """A temporary home, with git-theta installed in its Git settings."""
     home = tmp_path_factory.mktemp("home")
     settings = home / ".gitconfig"
     settings.write_text(_SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("GIT_", "THETA_", "XDG_"))]:
             patch.delenv(name)
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # else each process compiles all it imports
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # or each process compiles all its modules
         patch.setenv("HOME", str(home))
         patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

@@ -1,4 +1,4 @@
-"""A small history that the reporting commands are tested on."""
+"""A small history for tests of the reporting commands."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def history(original: Repo, tmp_path: Path) -> Repo:
 
 @pytest.fixture
 def report() -> Json:
-    """Run a command with --json and read what it says."""
+    """Run a command with --json and decode its output."""
 
     def run(repo: Repo, *args: str) -> Any:
         return json.loads(repo.theta(args[0], "--json", *args[1:]))

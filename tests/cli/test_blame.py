@@ -80,17 +80,17 @@ def test_a_shallow_clone_stops_at_its_boundary(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["nothing.bin"], "there's no nothing.bin in HEAD"),
         ([NAME, "nowhere"], "'nowhere' isn't a revision"),
         ([NAME, "--param", "stops"], "hint: the closest: steps"),
     ],
 )
-def test_errors(history: Repo, args: list[str], said: str) -> None:
+def test_errors(history: Repo, args: list[str], output: str) -> None:
     done = history.run_theta("blame", *args, ok=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert output in done.stderr
 
 
 def test_a_removed_file_has_a_hint_that_works(history: Repo) -> None:

@@ -1,4 +1,4 @@
-"""`git theta checkout` repairs what was left as a manifest, and nothing else."""
+"""`git theta checkout` writes files that are still manifests, and no others."""
 
 from __future__ import annotations
 
@@ -78,14 +78,14 @@ def test_a_modified_file_is_kept(left: Repo) -> None:
 
 
 @pytest.mark.parametrize("path", ["nonesuch", ".gitattributes", "../elsewhere", "*.safetensors"])
-def test_what_is_no_checkpoint(left: Repo, path: str) -> None:
+def test_paths_without_a_checkpoint(left: Repo, path: str) -> None:
     done = left.run_theta("checkout", path, ok=False)
     assert done.returncode in (2, 7)
     assert "Traceback" not in done.stderr
     assert written(left) == set()
 
 
-def test_a_missing_object_fails_and_leaves_the_others_alone(left: Repo) -> None:
+def test_a_missing_object_fails_for_its_file_alone(left: Repo) -> None:
     for path in left.objects:
         path.unlink()
     done = left.run_theta("checkout", ok=False)

@@ -59,9 +59,9 @@ def test_completion(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("key", "value"), [("theta.threads", "many"), ("theta.materialiseThreshold", "large")]
 )
-def test_a_senseless_setting_is_named(repo: Repo, key: str, value: str) -> None:
+def test_an_invalid_setting_is_named(repo: Repo, key: str, value: str) -> None:
     repo.git("config", key, value)
     repo.write(NAME, A)
-    said = repo.git("add", NAME, ok=False)
-    assert value in said
-    assert "Traceback" not in said
+    output = repo.git("add", NAME, ok=False)
+    assert value in output
+    assert "Traceback" not in output

@@ -99,9 +99,9 @@ def test_another_format_with_the_same_weights(history: Repo) -> None:
     tree = mapping({"small": held})
     history.write("a.pt", archive({"data.pkl": whole(tree), "data/0": WEIGHTS["small"].tobytes()}))
     history.write("b.safetensors", safetensors_bytes({"small": WEIGHTS["small"]}))
-    said = history.theta("diff", "a.pt", "b.safetensors")
-    assert "a.pt -> b.safetensors: no parameter changed; " in said
-    assert "    format pytorch -> safetensors\n" in said
+    output = history.theta("diff", "a.pt", "b.safetensors")
+    assert "a.pt -> b.safetensors: no parameter changed; " in output
+    assert "    format pytorch -> safetensors\n" in output
     history.write("c.safetensors", safetensors_bytes({"model.small": WEIGHTS["small"]}))
     assert "    > small -> model.small  F32 40x3\n" in history.theta("diff", "a.pt", "c.safetensors")
 
@@ -121,10 +121,10 @@ def test_other_types_and_shapes(repo: Repo) -> None:
     repo.write("a.safetensors", safetensors_bytes({"t": np.ones(3, "f4"), "s": np.ones(3, "f4")}))
     repo.write("b.safetensors", safetensors_bytes({"t": np.ones(3, "f2"), "s": np.ones((3, 1), "f4")}))
     assert changes(repo, "a.safetensors", "b.safetensors") == {"t": "retyped", "s": "reshaped"}
-    said = repo.theta("diff", "a.safetensors", "b.safetensors", "--stat-values")
-    assert "    ~ t  F32 -> F16 3" in said
-    assert "    ~ s  F32 3 -> 3x1" in said
-    assert "no figures: another shape" in said
+    output = repo.theta("diff", "a.safetensors", "b.safetensors", "--stat-values")
+    assert "    ~ t  F32 -> F16 3" in output
+    assert "    ~ s  F32 3 -> 3x1" in output
+    assert "no figures: another shape" in output
 
 
 def test_figures(history: Repo) -> None:
@@ -133,13 +133,13 @@ def test_figures(history: Repo) -> None:
     assert row["statistics"]["norm"] == pytest.approx(120**0.5, rel=1e-6)
     assert row["statistics"]["changed"] == row["statistics"]["count"] == 120
     history.write(NAME, safetensors_bytes({**GROWN, "small": TUNED["small"] * np.float32(np.nan)}))
-    said = history.theta("diff", "--stat-values")
-    assert "change 0, largest 0, 100% of elements, 120 now NaN or infinite" in said
+    output = history.theta("diff", "--stat-values")
+    assert "change 0, largest 0, 100% of elements, 120 now NaN or infinite" in output
     for path in history.objects:
         path.unlink()
-    said = history.theta("diff", "--stat-values", "HEAD~1", "HEAD")
-    assert "no figures: parameter 'small': object " in said
-    assert "hint: copy it from a clone" in said
+    output = history.theta("diff", "--stat-values", "HEAD~1", "HEAD")
+    assert "no figures: parameter 'small': object " in output
+    assert "hint: copy it from a clone" in output
 
 
 def test_metadata(repo: Repo) -> None:
@@ -148,18 +148,18 @@ def test_metadata(repo: Repo) -> None:
         repo.commit()
     (change,) = diff(repo, "HEAD~1", "HEAD")
     assert change["values"] == [{"name": "__metadata__/epoch", "old": "'3'", "new": "'4'"}]
-    said = repo.theta("diff", "HEAD~1", "HEAD")
-    assert "no parameter changed" in said
-    assert "    ~ __metadata__/epoch: '3' -> '4'\n" in said
+    output = repo.theta("diff", "HEAD~1", "HEAD")
+    assert "no parameter changed" in output
+    assert "    ~ __metadata__/epoch: '3' -> '4'\n" in output
 
 
 def test_many_lines_are_cut(repo: Repo) -> None:
     arrays = {f"{'ab' * (i + 1)}": np.ones(1, "f4") * i for i in range(70)}
     repo.write("a.safetensors", safetensors_bytes(arrays))
     repo.write("b.safetensors", safetensors_bytes({name: value + 1 for name, value in arrays.items()}))
-    said = repo.theta("diff", "a.safetensors", "b.safetensors")
-    assert said.count("    ~ ab") == 60
-    assert said.endswith("    … and 10 more parameters\n")
+    output = repo.theta("diff", "a.safetensors", "b.safetensors")
+    assert output.count("    ~ ab") == 60
+    assert output.endswith("    … and 10 more parameters\n")
     assert repo.theta("diff", "--all", "a.safetensors", "b.safetensors").count("    ~ ab") == 70
 
 

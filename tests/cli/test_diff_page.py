@@ -52,7 +52,7 @@ def test_two_files(history: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (("--html", "."), "is a folder"),
         (("--html", "none/a.html"), "none/a.html can't be written: No such file or directory"),
@@ -60,11 +60,11 @@ def test_two_files(history: Repo) -> None:
         (("--html", "a.html", "nonsense"), "is neither a revision nor a path"),
     ],
 )
-def test_refusals(history: Repo, args: tuple[str, ...], said: str) -> None:
+def test_refusals(history: Repo, args: tuple[str, ...], output: str) -> None:
     before = os.listdir(history.path)
     done = history.run_theta("diff", *args, ok=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert output in done.stderr
     assert os.listdir(history.path) == before
 
 

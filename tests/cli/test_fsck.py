@@ -22,7 +22,7 @@ def fsck(repo: Repo, *args: str) -> CompletedProcess[str]:
     return done
 
 
-def test_all_is_well(history: Repo, report: Json) -> None:
+def test_an_intact_repository(history: Repo, report: Json) -> None:
     assert report(history, "fsck") == {
         "versions": 2,
         "values": 5,
@@ -38,7 +38,7 @@ def test_all_is_well(history: Repo, report: Json) -> None:
     assert "checked" in history.theta("fsck")
 
 
-def test_a_missing_object_is_named_with_all_that_needs_it(history: Repo, report: Json) -> None:
+def test_a_missing_object_is_named_with_its_parameters(history: Repo, report: Json) -> None:
     (small,) = (p for p in report(history, "show", f"HEAD~1:{NAME}")["parameters"] if p["name"] == "small")
     (path,) = (path for path in history.objects if path.name in small["source"])
     path.unlink()
@@ -52,7 +52,7 @@ def test_a_missing_object_is_named_with_all_that_needs_it(history: Repo, report:
     assert report(history, "show", f"HEAD~1:{NAME}")
 
 
-def test_a_missing_object_is_told_once_for_each_version(repo: Repo) -> None:
+def test_a_missing_object_is_reported_once_for_each_version(repo: Repo) -> None:
     repo.write("m.safetensors", safetensors_bytes({f"layer{i}": np.full(9, i, "f4") for i in range(9)}))
     repo.commit("one")
     (path,) = repo.objects
@@ -64,7 +64,7 @@ def test_a_missing_object_is_told_once_for_each_version(repo: Repo) -> None:
     assert "1 problem found" in done.stderr
 
 
-def test_what_only_the_reflog_has_is_checked(history: Repo, report: Json) -> None:
+def test_versions_in_the_reflog_alone_are_checked(history: Repo, report: Json) -> None:
     history.git("reset", "-q", "--hard", "HEAD~1")
     assert report(history, "fsck")["versions"] == 2
     history.git("reflog", "expire", "--expire=now", "--all")
@@ -74,7 +74,7 @@ def test_what_only_the_reflog_has_is_checked(history: Repo, report: Json) -> Non
     assert "1 object named by no version; it does no harm." in history.theta("fsck")
 
 
-def test_what_only_the_index_has_is_checked(history: Repo, report: Json) -> None:
+def test_versions_in_the_index_alone_are_checked(history: Repo, report: Json) -> None:
     history.write("x.bin", b"something")
     history.git("add", "x.bin")
     assert report(history, "fsck")["versions"] == 3
@@ -144,15 +144,15 @@ def only_old(repo: Repo) -> Path:
     return path
 
 
-def test_what_is_damaged_or_missing_is_fetched(history: Repo, server: Path, report: Json) -> None:
+def test_damaged_and_missing_objects_are_fetched(history: Repo, server: Path, report: Json) -> None:
     one, two = history.objects[:2]
     one.unlink()
     damage(two)
     done = fsck(history)
     assert done.returncode == 6
     assert "hint: fetch these objects again: git theta fsck --repair" in done.stderr
-    said = history.theta("fsck", "--repair")
-    assert "2 objects repaired" in said
+    output = history.theta("fsck", "--repair")
+    assert "2 objects repaired" in output
     assert report(history, "fsck")["problems"] == []
     assert report(history, "fsck", "--repair")["repaired"] == []
     history.git("checkout", "-q", "HEAD~1")
@@ -191,7 +191,7 @@ def test_without_a_remote_nothing_can_be_fetched(history: Repo) -> None:
         assert "hint: there's no remote to fetch from; copy the objects" in fsck(history, *options).stderr
 
 
-def test_what_a_killed_process_took_is_not_missing(history: Repo, report: Json) -> None:
+def test_objects_in_the_quarantine_of_a_killed_process_are_not_missing(history: Repo, report: Json) -> None:
     folder = history.path / ".git" / "theta" / "tmp" / "aside"
     folder.mkdir()
     for path in history.objects:
@@ -239,7 +239,7 @@ def test_lazy_clones_need_nothing(history: Repo, server: Path, report: Json) -> 
     assert (found["problems"], found["values"]) == ([], 0)
 
 
-def test_what_a_remote_has(history: Repo, server: Path, report: Json) -> None:
+def test_objects_at_a_remote_are_checked(history: Repo, server: Path, report: Json) -> None:
     old = only_old(history)
     found = report(history, "fsck", "--remote", "origin")
     assert (found["versions"], found["objects"], found["missing"]) == (3, len(history.objects), [])

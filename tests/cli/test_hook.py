@@ -38,7 +38,7 @@ def test_in_git_s_own_folder(repo: Repo) -> None:
     assert Repo(repo.path / ".git").theta("hook", "post-merge", "0") == ""
 
 
-def test_a_failure_is_told_and_forgiven(repo: Repo) -> None:
+def test_a_failure_is_reported_and_does_not_fail_git(repo: Repo) -> None:
     repo.write("a.safetensors", A)
     repo.commit()
     text = repo.git("cat-file", "-p", ":a.safetensors").encode()

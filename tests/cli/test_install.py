@@ -6,7 +6,7 @@ from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, A
 
 
-def test_one_line_says_what_was_set_up(tmp_path: Path) -> None:
+def test_one_line_counts_settings_and_hooks(tmp_path: Path) -> None:
     repo = Repo(tmp_path)
     repo.git("init", "-q")
     lines = repo.theta("install", "--local").splitlines()

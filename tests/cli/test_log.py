@@ -9,7 +9,7 @@ from tests.helpers.small_history import NAME, SECOND, THIRD, Json
 A = {"one": "1", "two": "2", "three": "3"}
 
 
-def test_json_says_what_each_commit_did(history: Repo, report: Json) -> None:
+def test_json_has_the_changes_of_each_commit(history: Repo, report: Json) -> None:
     history.write(NAME, THIRD)
     history.commit("third")
     history.git("mv", NAME, "moved.safetensors")
@@ -86,7 +86,7 @@ def test_from_a_folder_and_in_a_bare_repository(history: Repo, report: Json) -> 
     assert [one["subject"] for one in report(Repo(bare), "log", NAME)] == ["second", "first"]
 
 
-def test_renames_merges_and_damage_are_told(repo: Repo) -> None:
+def test_renames_merges_and_damage_are_shown(repo: Repo) -> None:
     made = History(repo)
     made.commit("a", old__bin=A)
     made.commit("side", "a", old__bin=A | {"two": "2s"})
@@ -113,7 +113,7 @@ def test_a_shallow_clone(history: Repo, report: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["nothing.bin"], "no commit in HEAD has nothing.bin"),
         (["my models"], "no commit in HEAD has my models"),
@@ -123,10 +123,10 @@ def test_a_shallow_clone(history: Repo, report: Json) -> None:
         (["../x"], "isn't a path of a file in this repository"),
     ],
 )
-def test_errors(history: Repo, args: list[str], said: str) -> None:
+def test_errors(history: Repo, args: list[str], output: str) -> None:
     done = history.run_theta("log", *args, ok=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert output in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -121,7 +121,7 @@ def test_a_long_chain_is_cut_short(chain: str, words: str) -> None:
     assert chain_text(chain.split()) == words
 
 
-def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:
+def test_names_that_look_like_options_or_revisions(repo: Repo, report: Json) -> None:
     for name in ("-n.safetensors", "a:b.safetensors"):
         repo.write(name, FIRST)
         repo.git("add", "-A")
@@ -129,7 +129,7 @@ def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "said"),
+    ("version", "output"),
     [
         ("nothing.safetensors", "there's no nothing.safetensors in the index"),
         (":nothing.safetensors", "there's no nothing.safetensors in the index"),
@@ -142,11 +142,11 @@ def test_names_that_look_like_something_else(repo: Repo, report: Json) -> None:
         ("HEAD:", "there's no"),
     ],
 )
-def test_errors(history: Repo, version: str, said: str) -> None:
+def test_errors(history: Repo, version: str, output: str) -> None:
     history.write("fresh.safetensors", FIRST)
     done = history.run_theta("show", version, ok=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert output in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -185,7 +185,7 @@ def test_ways_to_name_a_version(repo: Repo) -> None:
     assert "3 parameters, safetensors" in text
 
 
-def test_errors_explain_what_is_in_git(repo: Repo) -> None:
+def test_errors_explain_the_state_of_the_file(repo: Repo) -> None:
     repo.write("new.safetensors", A)
     assert "git add" in repo.theta("show", "new.safetensors", ok=False)
     assert "there's no" in repo.theta("show", "nothing.safetensors", ok=False)

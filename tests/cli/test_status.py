@@ -103,9 +103,9 @@ def test_missing_objects(history: Repo, report: Json) -> None:
     history.git("config", "theta.fetch", "lazy")
     assert "missing from the store; fetch with: git theta fetch" in history.theta("status")
     history.write(NAME, history.run("git", "show", f":{NAME}").stdout.encode())
-    said = history.theta("status")
-    assert "objects and write it with: git theta pull" in said
-    assert "fsck" not in said
+    output = history.theta("status")
+    assert "objects and write it with: git theta pull" in output
+    assert "fsck" not in output
 
 
 def test_a_conflict(history: Repo, report: Json) -> None:

@@ -29,8 +29,8 @@ def test_an_update_is_written_listed_replaced_and_removed(repo: Repo, report: Js
 
 
 def test_a_strategy_is_written_listed_replaced_and_removed(repo: Repo, report: Json) -> None:
-    said = repo.theta("track", "--merge", "ties, density=0.3,weights=1:2", "a*.pt")
-    assert "Tracking a*.pt theta-merge=ties,density=0.3,weights=1:2\n" in said
+    output = repo.theta("track", "--merge", "ties, density=0.3,weights=1:2", "a*.pt")
+    assert "Tracking a*.pt theta-merge=ties,density=0.3,weights=1:2\n" in output
     repo.theta("track", "--update", "dense", "a*.pt")
     written = "theta-update=dense theta-merge=ties,density=0.3,weights=1:2"
     assert f"a*.pt {written} (.gitattributes)\n" in repo.theta("track")
@@ -49,7 +49,7 @@ def test_a_tracked_pattern_gets_an_update(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["--update", "nonesuch", "*.x"], "there's no update called 'nonesuch'; known: dense, delta"),
         (["--update", "quantized", "*.x"], "never chooses 'quantized'"),
@@ -67,10 +67,10 @@ def test_a_tracked_pattern_gets_an_update(repo: Repo) -> None:
         (["--merge", "", "*.x"], "isn't a strategy with options"),
     ],
 )
-def test_a_senseless_update_changes_nothing(repo: Repo, args: list[str], said: str) -> None:
+def test_an_invalid_update_changes_nothing(repo: Repo, args: list[str], output: str) -> None:
     before = repo.read(".gitattributes")
     done = repo.run_theta("track", *args, ok=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert output in done.stderr
     assert "Traceback" not in done.stderr
     assert repo.read(".gitattributes") == before

@@ -43,7 +43,7 @@ def test_values(history: Repo, report: Json) -> None:
     assert report(history, "show", NAME, "--param", "steps", "--values")["values"] == "7"
 
 
-def test_what_json_cannot_say_is_null(repo: Repo, report: Json) -> None:
+def test_numbers_that_are_not_finite_are_null_in_json(repo: Repo, report: Json) -> None:
     arrays = {
         "odd": np.array([np.nan, -np.inf, np.inf, np.inf, 1], "f4"),
         "empty": np.zeros((0, 3), "f4"),
@@ -82,14 +82,14 @@ def test_a_missing_object_is_named(history: Repo, more: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["--param", "smalls"], "hint: the closest: small"),
         (["--values"], "--param NAME"),
         (["--param", ""], "there's no parameter ''"),
     ],
 )
-def test_errors(history: Repo, args: list[str], said: str) -> None:
+def test_errors(history: Repo, args: list[str], output: str) -> None:
     done = history.run_theta("show", NAME, *args, ok=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert output in done.stderr

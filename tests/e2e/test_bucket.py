@@ -21,7 +21,7 @@ def endpoint() -> Iterator[str]:
         yield url
 
 
-def test_who_clones_needs_no_setting(repo: Repo, endpoint: str, tmp_path: Path) -> None:
+def test_a_clone_needs_no_setting(repo: Repo, endpoint: str, tmp_path: Path) -> None:
     (repo.path / ".theta").mkdir()
     url = f"s3://{s3.make_bucket(endpoint)}/models"
     (repo.path / ".theta" / "config.toml").write_text(f'[remote]\nurl = "{url}"\n')

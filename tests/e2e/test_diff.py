@@ -65,16 +65,16 @@ def test_two_versions(history: Repo) -> None:
         ("log", "-p", "--ext-diff", "-1"),
         ("-c", "core.pager=cat", "-C", ".", "diff", "first", "main"),
     ):
-        said = history.git(*args)
-        assert is_summary(said), args
-        assert ("notes.txt" in said) == ("--" not in args)
+        output = history.git(*args)
+        assert is_summary(output), args
+        assert ("notes.txt" in output) == ("--" not in args)
 
 
 def test_index_and_work_tree(history: Repo) -> None:
     history.write(NAME, C)
-    said = history.git("diff")
-    assert f"{NAME}: 1 parameter added; " in said
-    assert "    + head  F16 5x5" in said
+    output = history.git("diff")
+    assert f"{NAME}: 1 parameter added; " in output
+    assert "    + head  F16 5x5" in output
     history.git("add", NAME)
     assert history.git("diff") == ""
     assert "    + head  F16 5x5" in history.git("diff", "--cached")
@@ -99,8 +99,8 @@ def test_an_added_a_deleted_and_a_renamed_file(history: Repo) -> None:
     history.git("mv", NAME, "new.safetensors")
     history.write("new.safetensors", C)
     history.commit("renamed")
-    said = history.git("diff", "HEAD~1", "HEAD")
-    assert f"{NAME} -> new.safetensors: 1 parameter added" in said
+    output = history.git("diff", "HEAD~1", "HEAD")
+    assert f"{NAME} -> new.safetensors: 1 parameter added" in output
     history.git("rm", "-q", "new.safetensors")
     assert "new.safetensors: deleted, 5 parameters" in history.git("diff", "--cached")
     history.git("commit", "-q", "-m", "deleted")
@@ -109,9 +109,9 @@ def test_an_added_a_deleted_and_a_renamed_file(history: Repo) -> None:
 
 def test_a_mode(history: Repo) -> None:
     (history.path / NAME).chmod(0o755)
-    said = history.git("diff")
-    assert f"{NAME}: no parameter changed" in said
-    assert "mode 100644 -> 100755" in said
+    output = history.git("diff")
+    assert f"{NAME}: no parameter changed" in output
+    assert "mode 100644 -> 100755" in output
 
 
 def test_a_file_that_became_a_link(history: Repo) -> None:
@@ -140,7 +140,7 @@ def test_a_patch_made_by_git_applies(history: Repo) -> None:
 
 
 def recording(repo: Repo, folder: Path) -> None:
-    """Make the driver keep what Git gives it."""
+    """Make the driver keep its arguments and files."""
     folder.mkdir()
     repo.git(
         "config",
@@ -218,19 +218,19 @@ def test_commands_that_ask_for_a_file_get_it(history: Repo) -> None:
 def test_objects_arent_needed(history: Repo) -> None:
     for path in history.objects:
         path.unlink()
-    said = history.git("diff", "HEAD~1", "HEAD")
-    assert TWO_LAYERS in said
-    assert "not here" in said
-    assert "the rest of the file changed (parameter 'layout': object " in said
+    output = history.git("diff", "HEAD~1", "HEAD")
+    assert TWO_LAYERS in output
+    assert "not here" in output
+    assert "the rest of the file changed (parameter 'layout': object " in output
 
 
-def test_what_isnt_a_checkpoint(history: Repo) -> None:
+def test_files_that_are_no_checkpoints(history: Repo) -> None:
     history.write(NAME, b"\x00garbage\xff" * 100)
     history.write("empty.safetensors", b"")
     history.git("add", "-N", "empty.safetensors")
-    said = history.git("diff")
-    assert f"{NAME}: 4 parameters removed; 900 B\n    format safetensors -> opaque" in said
-    assert "an empty file" in said
+    output = history.git("diff")
+    assert f"{NAME}: 4 parameters removed; 900 B\n    format safetensors -> opaque" in output
+    assert "an empty file" in output
 
 
 def test_a_file_from_before_it_was_tracked(history: Repo) -> None:
@@ -252,9 +252,9 @@ def test_a_conflict_doesnt_end_the_diff(history: Repo) -> None:
     history.write("zzz.txt", b"two\n")
     assert "+two" in history.git("diff")
     assert f"{NAME}: not merged yet" in history.git("diff", "--cached")
-    said = history.git("diff", "HEAD", "--", NAME)
-    assert f"{NAME}: the new version is a manifest in conflict; take a side\n" in said
-    assert "layer" not in said
+    output = history.git("diff", "HEAD", "--", NAME)
+    assert f"{NAME}: the new version is a manifest in conflict; take a side\n" in output
+    assert "layer" not in output
 
 
 def test_a_broken_installation_doesnt_end_the_diff(history: Repo) -> None:
@@ -291,8 +291,8 @@ def test_outside_of_a_repository(tmp_path: Path) -> None:
 def test_colours_follow_git(history: Repo) -> None:
     assert "\x1b" not in history.git("diff", "first", "main")
     history.git("config", "color.ui", "always")
-    said = history.git("diff", "first", "main", "--", NAME)
-    assert f"\x1b[1m{NAME}:\x1b[m" in said
+    output = history.git("diff", "first", "main", "--", NAME)
+    assert f"\x1b[1m{NAME}:\x1b[m" in output
     history.git("config", "color.diff.frag", "blue")
     assert "\x1b[34m    ~ layer.{1-2}.weight\x1b[m" in history.git("diff", "first", "main", "--", NAME)
     history.git("config", "color.diff", "false")

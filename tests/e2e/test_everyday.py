@@ -70,7 +70,7 @@ def test_restoring_from_index_and_revision(history: Repo) -> None:
 
 
 def test_a_restored_version_of_the_same_second_is_no_clean_file(history: Repo) -> None:
-    """Some people's Git compares only sizes and whole seconds; in quick succession little else differs."""
+    """Some builds of Git compare only sizes and whole seconds, which may be equal in quick succession."""
     history.git("config", "core.checkStat", "minimal")
     (history.path / NAME).unlink()
     history.git("checkout", "--", NAME)
@@ -129,8 +129,8 @@ def test_merges(history: Repo) -> None:
 
 
 def test_a_strategy_without_drivers_leaves_text_and_aborts_cleanly(history: Repo) -> None:
-    said = history.git("merge", "-s", "resolve", "other", ok=False)
-    assert "content conflict" in said
+    output = history.git("merge", "-s", "resolve", "other", ok=False)
+    assert "content conflict" in output
     assert b"<<<<<<<" in history.read(NAME)
     history.git("merge", "--abort")
     assert is_clean(history, B)
@@ -346,10 +346,10 @@ def test_a_missing_installation_says_how_to_repair_it(history: Repo, sealed: Pat
     moved = history.path / "moved.gitconfig"
     moved.write_text(settings.replace(sys.executable, "/moved/away/python"))
     (history.path / NAME).unlink()
-    said = history.git(
+    output = history.git(
         "checkout", "--", NAME, ok=False, env={"GIT_CONFIG_GLOBAL": str(moved), "PATH": "/usr/bin:/bin"}
     )
-    assert "run: git theta install" in said
+    assert "run: git theta install" in output
     history.git("checkout", "--", NAME)
     assert history.read(NAME) == B
 
@@ -372,7 +372,7 @@ def test_several_gits_at_once(repo: Repo, tmp_path: Path) -> None:
     repo.theta("fsck")
 
 
-def test_files_that_were_committed_whole_say_how_they_convert(tmp_path: Path) -> None:
+def test_committed_whole_files_have_a_hint_to_convert(tmp_path: Path) -> None:
     repo = Repo(tmp_path)
     repo.git("init", "-q")
     repo.write(NAME, A)

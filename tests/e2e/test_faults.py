@@ -1,4 +1,4 @@
-"""Pushes, fetches and clones that go wrong: nothing damaged gets anywhere, and the next try succeeds."""
+"""Pushes, fetches and clones that fail: no damaged object is stored, and the next attempt succeeds."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def damage(path: Path) -> None:
 
 
 class Gate:
-    """A fault that holds a request back until it's opened; the server goes on as usual then."""
+    """A fault that holds a request back until the gate is opened; then the server answers."""
 
     def __init__(self, server: Server) -> None:
         self.server, self.reached, self.open = server, Event(), Event()
@@ -118,9 +118,9 @@ def interrupted(repo: Repo, gate: Gate, *args: str) -> Iterator[None]:
 def test_a_full_disk_stops_a_push(repo: Repo, bare: Path, tmp_path: Path) -> None:
     # An object whose permissions aren't the remote's is copied, and not linked.
     repo.objects[0].chmod(0o644)
-    said = repo.run("sh", "-c", "ulimit -f 100; exec git push origin main", ok=False)
-    assert said.returncode
-    assert "File too large" in said.stderr
+    output = repo.run("sh", "-c", "ulimit -f 100; exec git push origin main", ok=False)
+    assert output.returncode
+    assert "File too large" in output.stderr
     assert not heads(repo)
     assert not sent(tmp_path)
     assert not list((tmp_path / "server" / "tmp").iterdir())
@@ -138,8 +138,8 @@ def test_a_read_only_folder_stops_a_push(repo: Repo, bare: Path, tmp_path: Path)
 @pytest.mark.parametrize(("status", "word"), [(507, "507"), (403, "403")])
 def test_a_server_that_takes_nothing_stops_a_push(repo: Repo, lfs: Server, status: int, word: str) -> None:
     lfs.faults["PUT"] = [Answer(status)] * 9
-    said = repo.git("push", "origin", "main", ok=False)
-    assert word in said
+    output = repo.git("push", "origin", "main", ok=False)
+    assert word in output
     assert not heads(repo)
     assert not lfs.objects
     lfs.faults.clear()
@@ -185,9 +185,9 @@ def test_one_damaged_object_spoils_one_file(repo: Repo, bare: Path, tmp_path: Pa
 
 
 def check_damage(made: Repo, oid: str) -> None:
-    said = made.git("checkout", "main", ok=False)
-    assert said.count("arrived damaged") == said.count(oid) == said.count("hint:") == 1
-    assert f"{B}: object {oid}" in said
+    output = made.git("checkout", "main", ok=False)
+    assert output.count("arrived damaged") == output.count(oid) == output.count("hint:") == 1
+    assert f"{B}: object {oid}" in output
     assert made.read(A) == model(1)
     assert not (made.path / B).exists()
     assert oid not in {path.name for path in made.objects}
@@ -257,8 +257,8 @@ def test_two_pushes_at_once(repo: Repo, bare: Path, tmp_path: Path) -> None:
         subprocess.Popen(["git", "push", "-q", "origin", branch], cwd=each.path, stderr=subprocess.PIPE)
         for each, branch in ((repo, "mine"), (other, "theirs"))
     ]
-    said = [process.communicate()[1].decode() for process in running]
-    assert [process.returncode for process in running] == [0, 0], said
+    output = [process.communicate()[1].decode() for process in running]
+    assert [process.returncode for process in running] == [0, 0], output
     assert {path.name for path in [*repo.objects, *other.objects]} == sent(tmp_path)
     repo.git("fetch", "-q")
     repo.git("checkout", "-q", "theirs")
@@ -276,13 +276,13 @@ def test_the_second_remote_helps_out(repo: Repo, bare: Path, tmp_path: Path) -> 
     assert made.status() == ""
 
 
-def test_objects_that_nobody_pushed(repo: Repo, bare: Path, tmp_path: Path) -> None:
+def test_objects_that_were_never_pushed(repo: Repo, bare: Path, tmp_path: Path) -> None:
     repo.git("push", "-q", "--no-verify", "origin", "main")
     made = clone(bare, tmp_path / "clone", "-n")
-    said = made.git("checkout", "main", ok=False)
-    assert repo.objects[0].name in said
-    assert "git theta push" in said
-    assert "Test <test@example.com>, commit " in said
+    output = made.git("checkout", "main", ok=False)
+    assert repo.objects[0].name in output
+    assert "git theta push" in output
+    assert "Test <test@example.com>, commit " in output
     # The next push of anybody who has them sends them too.
     repo.write(B, model(2))
     repo.commit("two")
@@ -296,7 +296,7 @@ def test_objects_that_nobody_pushed(repo: Repo, bare: Path, tmp_path: Path) -> N
 def test_a_connection_that_breaks(
     repo: Repo, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both ways: while an object is sent, and while it's fetched."""
+    """The connection breaks while an object is sent, and while one is fetched."""
     with sshd.serving(tmp_path_factory.mktemp("sshd")) as server:
         breaking = tmp_path / "breaking"
         breaking.write_text(f"#!{sys.executable}\n{_BREAKING}")

@@ -1,4 +1,4 @@
-"""Lazy clones: what they fetch when somebody looks, loads, merges or pulls, and nothing else."""
+"""Lazy clones fetch the objects that a show, load, merge or pull needs, and no others."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ def lazy(origin: Repo, tmp_path: Path) -> Repo:
 def clone(origin: Repo, folder: Path, *options: str) -> Repo:
     made = Repo(folder / "clone")
     server, bare = origin.path.parent / "server", origin.path.parent / "bare.git"
-    said = Repo(folder).git(
+    output = Repo(folder).git(
         "clone", "-q", "-c", f"theta.remote.origin.url={server}", *options, str(bare), str(made.path)
     )
-    assert said == ""
+    assert output == ""
     return made
 
 
@@ -89,7 +89,7 @@ def is_manifest(repo: Repo, name: str) -> bool:
     return repo.read(name).startswith(b"git-theta manifest")
 
 
-def test_load_fetches_what_one_parameter_needs(lazy: Repo, capfd: pytest.CaptureFixture[str]) -> None:
+def test_load_fetches_objects_of_one_parameter(lazy: Repo, capfd: pytest.CaptureFixture[str]) -> None:
     assert lazy.status() == ""
     assert here(lazy) == set()
     found = git_theta.load(lazy.path / NAME, "main~1", ["b"])
@@ -128,9 +128,9 @@ def test_load_says_why_it_cannot(lazy: Repo) -> None:
 
 
 def test_pull_writes_everything(lazy: Repo) -> None:
-    said = lazy.theta("pull")
-    assert "fetched " in said
-    assert "3 files written." in said
+    output = lazy.theta("pull")
+    assert "fetched " in output
+    assert "3 files written." in output
     assert lazy.read(NAME) == safetensors_bytes(SECOND)
     assert lazy.read(SMALL) == TINY
     assert lazy.status() == ""
@@ -151,7 +151,7 @@ def test_pull_writes_everything(lazy: Repo) -> None:
         ("models", ["old"], {OLD}),
     ],
 )
-def test_pull_what_is_chosen(lazy: Repo, below: str, args: list[str], expected: set[str]) -> None:
+def test_pull_chosen_files(lazy: Repo, below: str, args: list[str], expected: set[str]) -> None:
     Repo(lazy.path / below).theta("pull", *args)
     assert {name for name in (NAME, SMALL, OLD) if not is_manifest(lazy, name)} == expected
     manifests = (git_theta.manifest(lazy.path / name) for name in expected)
@@ -160,16 +160,16 @@ def test_pull_what_is_chosen(lazy: Repo, below: str, args: list[str], expected: 
 
 
 def test_pull_parameters(lazy: Repo) -> None:
-    said = lazy.theta("pull", "--params", "[bc]", "--include", "models/")
-    assert "The objects of 2 parameters are here; git_theta.load reads them." in said
-    assert "fetched 2 objects" in said
+    output = lazy.theta("pull", "--params", "[bc]", "--include", "models/")
+    assert "The objects of 2 parameters are here; git_theta.load reads them." in output
+    assert "fetched 2 objects" in output
     assert here(lazy) == needs(lazy, "main", "b", "c")
     assert is_manifest(lazy, NAME)
     assert "fetched" not in lazy.theta("pull", "--params", "b", "models")
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["--include", "nonesuch"], "no tracked checkpoint matches"),
         (["--include", "/"], "isn't a pattern"),
@@ -177,14 +177,14 @@ def test_pull_parameters(lazy: Repo) -> None:
         (["nonesuch"], "nonesuch has no tracked checkpoint"),
     ],
 )
-def test_pull_nothing_that_is_there(lazy: Repo, args: list[str], said: str) -> None:
+def test_pull_of_complete_or_unknown_files(lazy: Repo, args: list[str], output: str) -> None:
     done = lazy.run(sys.executable, "-m", "git_theta", "pull", *args, ok=False)
     assert done.returncode == 2
-    assert said in done.stderr
+    assert output in done.stderr
     assert here(lazy) == set()
 
 
-def test_pull_writes_what_it_can(lazy: Repo, tmp_path: Path, origin: Repo) -> None:
+def test_pull_writes_files_whose_objects_are_here(lazy: Repo, tmp_path: Path, origin: Repo) -> None:
     (lost,) = git_theta.manifest(lazy.path / OLD).oids()
     shutil.copytree(origin.path.parent / "server", tmp_path / "server")
     (stored,) = (tmp_path / "server").glob(f"objects/*/*/{lost}")
@@ -208,17 +208,17 @@ def test_checkout_fetches(lazy: Repo) -> None:
 def test_showing_values_fetches_them(lazy: Repo) -> None:
     assert "fetched 1 object" in lazy.theta("show", NAME, "--param", "c", "--values")
     assert here(lazy) == needs(lazy, "main", "c")
-    said = lazy.theta("diff", "--stat-values", "main~1", "main", "--", NAME)
-    assert "fetched 2 objects" in said
-    assert "cos" in said
+    output = lazy.theta("diff", "--stat-values", "main~1", "main", "--", NAME)
+    assert "fetched 2 objects" in output
+    assert "cos" in output
     assert here(lazy) == needs(lazy, "main", "c", "a")
 
 
-def test_a_merge_fetches_what_it_combines(lazy: Repo) -> None:
+def test_a_merge_fetches_the_values_that_it_combines(lazy: Repo) -> None:
     lazy.git("checkout", "-q", "ours")
     assert here(lazy) == set()
-    said = lazy.git("merge", "-q", "-m", "both", "origin/theirs")
-    assert said.count("fetched ") == 1
+    output = lazy.git("merge", "-q", "-m", "both", "origin/theirs")
+    assert output.count("fetched ") == 1
     layout = git_theta.manifest(lazy.path / NAME, "main").layout
     own = {ref.oid for ref in layout.source.payloads()}
     revs = ("main", "origin/ours", "origin/theirs")
@@ -246,12 +246,12 @@ def test_the_next_remote_has_it(lazy: Repo, tmp_path: Path, origin: Repo) -> Non
     lazy.git("remote", "add", "backup", str(tmp_path))
     lazy.git("config", "theta.remote.backup.url", str(origin.path.parent / "server"))
     lazy.git("config", "theta.remote.origin.url", str(tmp_path / "nowhere" / "at all"))
-    said = lazy.theta("fetch")
-    assert "nowhere" not in said
-    assert said.startswith("fetched ")
+    output = lazy.theta("fetch")
+    assert "nowhere" not in output
+    assert output.startswith("fetched ")
 
 
-def test_a_remote_that_there_is_not(lazy: Repo) -> None:
+def test_an_unknown_remote(lazy: Repo) -> None:
     assert "there's no remote 'orign'" in lazy.theta("fetch", "--remote", "orign", ok=False)
 
 
@@ -266,7 +266,7 @@ def test_no_remote_has_it(lazy: Repo, tmp_path: Path) -> None:
     assert "network share" in done.stderr
 
 
-def test_what_is_elsewhere_is_not_stored_again(lazy: Repo) -> None:
+def test_values_at_the_remote_are_not_stored_again(lazy: Repo) -> None:
     lazy.write(NAME, safetensors_bytes(SECOND))
     lazy.git("add", NAME)
     assert lazy.status() == ""

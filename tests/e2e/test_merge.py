@@ -109,8 +109,10 @@ def fork(place: Repo) -> Fork:
 
 
 def test_git_merge(fork: Fork) -> None:
-    said = fork.merge()
-    assert "m.safetensors: merged 7 parameters: 4 unchanged, 1 by average, 1 from ours, 1 from theirs" in said
+    output = fork.merge()
+    assert (
+        "m.safetensors: merged 7 parameters: 4 unchanged, 1 by average, 1 from ours, 1 from theirs" in output
+    )
     fork.check(expected_merge())
 
 
@@ -242,8 +244,8 @@ def test_metadata_merges(repo: Repo) -> None:
 
 def test_metadata_in_conflict(repo: Repo) -> None:
     fork = Fork(repo, data({"epoch": "1"}), data({"epoch": "2"}, l0=1.0), data({"epoch": "3"}))
-    said = fork.merge(ok=False)
-    assert "__metadata__/epoch: changed to different values on both sides" in said
+    output = fork.merge(ok=False)
+    assert "__metadata__/epoch: changed to different values on both sides" in output
     repo.theta("resolve", NAME, "-s", "theirs")
     repo.git("commit", "-q", "--no-edit")
     assert b'"3"' in repo.read(NAME)
@@ -289,11 +291,11 @@ def test_criss_cross(repo: Repo) -> None:
     fork.check({**expected, "l3": average(weights(l3=1.0)["l3"], weights(l3=3.0)["l3"])})
 
 
-def test_conflicts_leave_ours_and_tell_what_to_do(repo: Repo) -> None:
+def test_conflicts_leave_ours_and_have_a_hint(repo: Repo) -> None:
     fork = Fork(repo, data(), data(ids=1, l0=1.0), data(ids=2, l1=1.0))
-    said = fork.merge(ok=False)
-    assert "ids: changed on both sides, and I64 values aren't averaged" in said
-    assert "git theta resolve m.safetensors" in said
+    output = fork.merge(ok=False)
+    assert "ids: changed on both sides, and I64 values aren't averaged" in output
+    assert "git theta resolve m.safetensors" in output
     assert repo.read(NAME) == data(ids=1, l0=1.0)
     assert repo.status() == f"UU {NAME}\n"
     assert len(repo.git("ls-files", "-u").splitlines()) == 3
@@ -311,8 +313,8 @@ def test_resolving_step_by_step(repo: Repo) -> None:
     left = repo.theta("resolve", NAME, "-s", "theirs", "--param", "ids", ok=False)
     assert "1 conflict left" in left
     assert repo.status() == f"UU {NAME}\n"
-    said = repo.theta("resolve", NAME, "-s", "ours")
-    assert "Written and staged" in said
+    output = repo.theta("resolve", NAME, "-s", "ours")
+    assert "Written and staged" in output
     assert repo.status() == f"M  {NAME}\n"
     repo.git("commit", "-q", "--no-edit")
     expected = weights(ids=2, l0=1.0, l1=1.0)
@@ -320,7 +322,7 @@ def test_resolving_step_by_step(repo: Repo) -> None:
     fork.check(expected)
 
 
-def test_a_side_as_a_whole_settles_a_conflict(repo: Repo) -> None:
+def test_a_whole_side_settles_a_conflict(repo: Repo) -> None:
     fork = Fork(repo, data(), data(ids=1), data(ids=2))
     fork.merge(ok=False)
     repo.git("checkout", "--theirs", "--", NAME)
@@ -341,8 +343,8 @@ def test_resolve_keeps_other_work(repo: Repo) -> None:
     fork = Fork(repo, data(), data(ids=1), data(ids=2))
     fork.merge(ok=False)
     repo.write(NAME, data(ids=7))
-    said = repo.theta("resolve", NAME, "-s", "ours", ok=False)
-    assert "isn't ours as the merge left it" in said
+    output = repo.theta("resolve", NAME, "-s", "ours", ok=False)
+    assert "isn't ours as the merge left it" in output
     assert repo.read(NAME) == data(ids=7)
 
 
@@ -397,8 +399,8 @@ def test_rules_by_config_attribute_file_and_variable(fork: Fork) -> None:
 
 
 def test_a_rule_that_is_wrong_stops_nothing_but_the_merge(fork: Fork) -> None:
-    said = fork.merge(ok=False, env={"GIT_THETA_MERGE": "tise"})
-    assert "GIT_THETA_MERGE: there's no merge strategy called 'tise'" in said
+    output = fork.merge(ok=False, env={"GIT_THETA_MERGE": "tise"})
+    assert "GIT_THETA_MERGE: there's no merge strategy called 'tise'" in output
     assert fork.repo.read(NAME) == data(**OURS)
     fork.repo.git("merge", "--abort")
     assert fork.repo.status() == ""
@@ -423,8 +425,8 @@ def test_opaque_files(repo: Repo) -> None:
         repo.write("x.pt", content)
         repo.commit(name)
     repo.git("checkout", "-q", "main")
-    said = repo.git("merge", "side", ok=False)
-    assert "not in a format that has parameters" in said
+    output = repo.git("merge", "side", ok=False)
+    assert "not in a format that has parameters" in output
     assert repo.read("x.pt") == b"b" * 999
     repo.theta("resolve", "x.pt", "-s", "theirs")
     assert repo.read("x.pt") == b"c" * 999
@@ -434,8 +436,8 @@ def test_opaque_files(repo: Repo) -> None:
 def test_one_side_changed_the_format(repo: Repo) -> None:
     """A pickle's parts don't go into a safetensors file, but either file can be taken."""
     fork = Fork(repo, data(), data(l0=1.0), b"an opaque file")
-    said = fork.merge(ok=False)
-    assert "1 conflict" in said
+    output = fork.merge(ok=False)
+    assert "1 conflict" in output
     repo.theta("resolve", NAME, "-s", "ours")
     repo.git("commit", "-q", "--no-edit")
     fork.check(weights(l0=1.0))
@@ -446,8 +448,8 @@ def test_a_missing_object_is_a_conflict_that_says_so(fork: Fork) -> None:
     for path in repo.objects:
         os.chmod(path, 0o644)
         path.unlink()
-    said = fork.merge(ok=False)
-    assert "isn't in this repository's store" in said
+    output = fork.merge(ok=False)
+    assert "isn't in this repository's store" in output
     repo.git("merge", "--abort", ok=False)
 
 

@@ -56,7 +56,7 @@ def branch(repo: Repo, name: str, start: str = "base", /, **files: bytes | None)
 
 
 def merge(repo: Repo, *args: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Exit code, and what was said."""
+    """The exit code and the output."""
     done = repo.run_theta("merge", *args, ok=False, env=env)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout + done.stderr
@@ -111,9 +111,9 @@ def forked(original: Repo, tmp_path: Path) -> Repo:
 
 
 def test_one_branch_is_merged_by_git(forked: Repo) -> None:
-    code, said = merge(forked, "-s", "linear", "--set", "weights=3,1", "-m", "by hand", "a")
+    code, output = merge(forked, "-s", "linear", "--set", "weights=3,1", "-m", "by hand", "a")
     assert code == 0
-    assert "1 by linear" in said
+    assert "1 by linear" in output
     same(forked, weights(l0=5, l1=1, l3=1))
     assert forked.git("log", "-1", "--format=%s") == "by hand\n"
     assert len(parents(forked)) == 2
@@ -157,15 +157,15 @@ def test_an_exit_code_of_git_is_passed_on(forked: Repo) -> None:
     branch(forked, "clash", notes__txt=notes(l3="clash"))
     forked.write("notes.txt", notes(l3="ours"))
     forked.commit("other")
-    code, said = merge(forked, "clash")
+    code, output = merge(forked, "clash")
     assert code == 1
-    assert "CONFLICT (content)" in said
+    assert "CONFLICT (content)" in output
     forked.git("merge", "--abort")
     assert merge(forked, "nonesuch")[0] == 1
 
 
 @pytest.mark.parametrize(
-    ("args", "said"),
+    ("args", "output"),
     [
         (["-s", "nonesuch", "a"], "there's no merge strategy called 'nonesuch'; known: ours, theirs"),
         (["-s", "ties", "--set", "depth=1", "a"], "'ties' has no option 'depth'"),
@@ -181,25 +181,25 @@ def test_an_exit_code_of_git_is_passed_on(forked: Repo) -> None:
         (["--ff-only", "a", "b"], "can't be merged by a fast-forward"),
     ],
 )
-def test_senseless_wishes_change_nothing(forked: Repo, args: list[str], said: str) -> None:
+def test_invalid_options_change_nothing(forked: Repo, args: list[str], output: str) -> None:
     before = state(forked)
     code, words = merge(forked, *args)
     assert code == 2
-    assert said in words
+    assert output in words
     assert state(forked) == before
 
 
 def test_without_the_driver_it_says_so(forked: Repo) -> None:
     forked.git("config", "merge.theta.driver", "")
-    code, said = merge(forked, "a")
+    code, output = merge(forked, "a")
     assert code == 7
-    assert "git theta install" in said
+    assert "git theta install" in output
 
 
 def test_the_list_of_strategies(repo: Repo) -> None:
-    said = merge(repo, "--list")[1]
-    assert "\nties: Keep the largest changes" in said
-    assert "\n  density=1.0 " in said
+    output = merge(repo, "--list")[1]
+    assert "\nties: Keep the largest changes" in output
+    assert "\n  density=1.0 " in output
     listed = {row["name"]: row for row in json.loads(merge(repo, "--list", "--json")[1])}
     assert listed["slerp"]["most"] == 2
     assert {"name": "t", "default": "0.5"}.items() <= listed["slerp"]["options"][0].items()
@@ -210,10 +210,10 @@ def test_the_list_of_strategies(repo: Repo) -> None:
 
 def test_three_sides_are_averaged_at_once(forked: Repo) -> None:
     heads = [forked.git("rev-parse", name).strip() for name in ("main", "a", "b")]
-    code, said = merge(forked, "a", "b")
+    code, output = merge(forked, "a", "b")
     assert code == 0
-    assert f"{NAME}: merged 5 parameters: 1 unchanged" in said
-    assert "1 by average" in said
+    assert f"{NAME}: merged 5 parameters: 1 unchanged" in output
+    assert "1 by average" in output
     same(forked, weights(l0=4, l1=1, l2=1, l3=1))
     assert forked.read("notes.txt") == notes(l5="a", l15="b")
     assert forked.read("a.txt") == b"a"
@@ -252,9 +252,9 @@ def test_from_a_folder(forked: Repo) -> None:
 def test_a_conflict_in_a_text_changes_nothing(forked: Repo) -> None:
     branch(forked, "clash", model=data(l0=1), notes__txt=notes(l5="clash"))
     before = state(forked)
-    code, said = merge(forked, "a", "clash")
+    code, output = merge(forked, "a", "clash")
     assert code == 7
-    assert "1 file in conflict; nothing has changed\n  notes.txt\n" in said
+    assert "1 file in conflict; nothing has changed\n  notes.txt\n" in output
     assert state(forked) == before
 
 
@@ -262,13 +262,13 @@ def test_a_conflict_in_a_model_changes_nothing(forked: Repo) -> None:
     odd = weights() | {"l0": np.zeros((2, 2), "f4")}
     branch(forked, "odd", model=safetensors_bytes(odd))
     before = state(forked)
-    code, said = merge(forked, "a", "odd")
+    code, output = merge(forked, "a", "odd")
     assert code == 7
-    assert f"  {NAME}: l0: changed to shapes" in said
+    assert f"  {NAME}: l0: changed to shapes" in output
     assert state(forked) == before
-    code, said = merge(forked, "-s", "theirs", "a", "odd")
+    code, output = merge(forked, "-s", "theirs", "a", "odd")
     assert code == 7
-    assert "theirs isn't one side in a merge of several branches" in said
+    assert "theirs isn't one side in a merge of several branches" in output
     assert merge(forked, "-s", "ours", "--param", "l0", "a", "odd")[0] == 0
 
 
@@ -276,10 +276,10 @@ def test_a_conflict_in_a_model_changes_nothing(forked: Repo) -> None:
 def test_local_changes_are_kept(forked: Repo, name: str) -> None:
     forked.write(name, data(l0=100) if name == NAME else b"mine")
     before = state(forked)
-    code, said = merge(forked, "a", "b")
+    code, output = merge(forked, "a", "b")
     assert code != 0
-    assert "would be overwritten by merge" in said
-    assert name in said
+    assert "would be overwritten by merge" in output
+    assert name in output
     assert state(forked) == before
 
 
@@ -291,9 +291,9 @@ def test_other_local_changes_stay(forked: Repo) -> None:
 
 def test_in_the_middle_of_a_merge(forked: Repo) -> None:
     forked.git("merge", "-q", "--no-commit", "a")
-    code, said = merge(forked, "a", "b")
+    code, output = merge(forked, "a", "b")
     assert code == 7
-    assert "a merge is going on already" in said
+    assert "a merge is going on already" in output
 
 
 def test_a_file_added_on_two_branches(forked: Repo) -> None:
@@ -307,9 +307,9 @@ def test_a_file_added_on_two_branches(forked: Repo) -> None:
 def test_a_model_that_one_branch_removed(forked: Repo) -> None:
     branch(forked, "gone", model=None)
     before = state(forked)
-    code, said = merge(forked, "a", "gone")
+    code, output = merge(forked, "a", "gone")
     assert code == 7
-    assert NAME in said
+    assert NAME in output
     assert state(forked) == before
 
 
@@ -338,9 +338,9 @@ def test_a_model_that_was_renamed(forked: Repo) -> None:
     forked.write("moved.safetensors", data(l0=1))
     forked.commit("moved and changed")
     forked.git("checkout", "-q", "main2")
-    code, said = merge(forked, "moved2", "text")
+    code, output = merge(forked, "moved2", "text")
     assert code == 7
-    assert "moved.safetensors" in said
+    assert "moved.safetensors" in output
     forked.git("checkout", "-q", "main")
     forked.git("branch", "-qD", "main2", "moved2")
     assert state(forked) == before
@@ -348,9 +348,9 @@ def test_a_model_that_was_renamed(forked: Repo) -> None:
 
 def test_ancestors_are_dropped(forked: Repo) -> None:
     before = state(forked)
-    code, said = merge(forked, "base", "main")
+    code, output = merge(forked, "base", "main")
     assert code == 0
-    assert "Already up to date" in said
+    assert "Already up to date" in output
     assert state(forked) == before
     assert merge(forked, "base", "a", "a~0", "a", "b")[0] == 0
     assert len(parents(forked)) == 3
@@ -381,9 +381,9 @@ def test_unrelated_histories(forked: Repo) -> None:
     (forked.path / "notes.txt").unlink()
     forked.git("checkout", "-q", "main")
     before = state(forked)
-    code, said = merge(forked, "a", "lone")
+    code, output = merge(forked, "a", "lone")
     assert code == 7
-    assert "--allow-unrelated-histories" in said
+    assert "--allow-unrelated-histories" in output
     assert state(forked) == before
     assert merge(forked, "--allow-unrelated-histories", "a", "lone")[0] == 0
     # Without a base, everything that differs is merged.
@@ -394,9 +394,9 @@ def test_tags_and_commits_have_their_names_in_the_message(forked: Repo) -> None:
     forked.git("tag", "v1", "b")
     oid = forked.git("rev-parse", "a").strip()
     assert merge(forked, oid, "v1")[0] == 0
-    said = forked.git("log", "-1", "--format=%s")
-    assert "tag 'v1'" in said
-    assert f"commit '{oid}'" in said
+    output = forked.git("log", "-1", "--format=%s")
+    assert "tag 'v1'" in output
+    assert f"commit '{oid}'" in output
 
 
 def test_a_file_of_information_beside_the_models(forked: Repo) -> None:
@@ -415,7 +415,7 @@ def test_a_file_of_information_beside_the_models(forked: Repo) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "output"),
     [
         ("nonesuch.safetensors", "isn't a file in the work tree"),
         ("notes.txt", "isn't a checkpoint of a format that has parameters"),
@@ -423,10 +423,10 @@ def test_a_file_of_information_beside_the_models(forked: Repo) -> None:
         ("odd.safetensors", "shape"),
     ],
 )
-def test_information_that_is_not_there(forked: Repo, file: str, said: str) -> None:
+def test_missing_side_files(forked: Repo, file: str, output: str) -> None:
     forked.write("small.safetensors", safetensors_bytes({"l9": np.ones(3, "f4")}))
     forked.write("odd.safetensors", safetensors_bytes({"l0": np.ones(3, "f4")}))
     code, words = merge(forked, "-s", "fisher", "--set", f"files={file},{file}", "-m", "x", "a")
     assert code == 1
-    assert said in words
+    assert output in words
     assert forked.read(NAME) == data(l0=6, l3=1)

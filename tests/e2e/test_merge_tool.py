@@ -1,4 +1,4 @@
-"""Deciding about a conflict: the tool, git's mergetool, and questions in the middle of a merge."""
+"""Interactive decisions about a conflict: the tool, git's mergetool, and prompts during a merge."""
 
 from __future__ import annotations
 
@@ -105,15 +105,15 @@ def array(data: bytes, name: str) -> np.ndarray:
 
 
 def test_decide_and_write(conflict: Repo) -> None:
-    code, said = tool(
+    code, printed = tool(
         conflict, "layer.{0-2}.weight theirs", "open 2", "ids ours", "3 theirs", "preview", "write"
     )
-    assert code == 0, said
-    assert "layer.{0-2}.weight x3 by theirs; 2 conflicts left" in said
-    assert "nothing in conflict" in said
-    assert "layer.1.weight" in said
-    assert "of new objects" in said
-    assert "Written and staged." in said
+    assert code == 0, printed
+    assert "layer.{0-2}.weight x3 by theirs; 2 conflicts left" in printed
+    assert "nothing in conflict" in printed
+    assert "layer.1.weight" in printed
+    assert "of new objects" in printed
+    assert "Written and staged." in printed
     assert conflict.status() == f"M  {NAME}\n"
     data = conflict.read(NAME)
     assert (array(data, "layer.1.weight") == array(model(**THEIRS), "layer.1.weight")).all()
@@ -135,43 +135,43 @@ def test_decide_and_write(conflict: Repo) -> None:
 )
 def test_quitting_leaves_everything_as_it_was(conflict: Repo, lines: tuple[str, ...]) -> None:
     before = state(conflict)
-    code, said = tool(conflict, *lines)
+    code, printed = tool(conflict, *lines)
     assert code == 1
     assert state(conflict) == before
-    assert "Traceback" not in said
+    assert "Traceback" not in printed
 
 
 def test_a_failing_write_goes_on(conflict: Repo) -> None:
     before = state(conflict)
-    code, said = tool(conflict, "all theirs", "layer.* average weights=1,2,3", "write", "quit")
+    code, printed = tool(conflict, "all theirs", "layer.* average weights=1,2,3", "write", "quit")
     assert code == 1
-    assert "3 weights are given for 2 models" in said
+    assert "3 weights are given for 2 models" in printed
     assert state(conflict) == before
 
 
 def test_another_version_in_the_work_tree_is_not_replaced(conflict: Repo) -> None:
     conflict.write(NAME, model(a=5))
     before = state(conflict)
-    code, said = tool(conflict, "all theirs", "write", "quit")
+    code, printed = tool(conflict, "all theirs", "write", "quit")
     assert code == 1
-    assert "isn't ours as the merge left it" in said
+    assert "isn't ours as the merge left it" in printed
     assert state(conflict) == before
 
 
 def test_which_file(conflict: Repo) -> None:
     assert tool(conflict, "quit", args=(NAME,))[0] == 1
-    code, said = tool(conflict, args=("other.safetensors",))
+    code, printed = tool(conflict, args=("other.safetensors",))
     assert code == 7
-    assert "isn't in conflict" in said
+    assert "isn't in conflict" in printed
     conflict.git("merge", "--abort")
-    code, said = tool(conflict)
+    code, printed = tool(conflict)
     assert code == 7
-    assert "no checkpoint is in conflict" in said
+    assert "no checkpoint is in conflict" in printed
 
 
 def test_remembered_rules_settle_the_next_merge(conflict: Repo) -> None:
-    code, said = tool(conflict, "ids theirs", "3 ours", "layer.* average", "remember", "c", "write")
-    assert code == 0, said
+    code, printed = tool(conflict, "ids theirs", "3 ours", "layer.* average", "remember", "c", "write")
+    assert code == 0, printed
     text = (conflict.path / ".theta" / "config.toml").read_text()
     assert 'path = "/m.safetensors"' in text
     conflict.git("reset", "-q", "--hard", "HEAD")
@@ -200,13 +200,13 @@ def test_as_a_tool_of_git(conflict: Repo) -> None:
 
 
 def on_terminal(repo: Repo, lines: list[str], *args: str) -> tuple[int, str]:
-    """Exit code and output of a command on a terminal of its own; a line is typed at each prompt."""
+    """The exit code and output of a command in a pseudo-terminal; a line is typed at each prompt."""
     child, master = pty.fork()
     if child == 0:
         os.chdir(repo.path)
         os.environ["TERM"] = "dumb"
         os.execvp(args[0], args)
-    waiting, said, until = list(lines), b"", time.monotonic() + 60
+    waiting, printed, until = list(lines), b"", time.monotonic() + 60
     seen = 0
     while time.monotonic() < until:
         if not select.select([master], [], [], 0.1)[0]:
@@ -217,23 +217,23 @@ def on_terminal(repo: Repo, lines: list[str], *args: str) -> tuple[int, str]:
             break
         if not piece:
             break
-        said += piece
-        if said.count(b"theta> ") > seen and waiting:
-            seen = said.count(b"theta> ")
+        printed += piece
+        if printed.count(b"theta> ") > seen and waiting:
+            seen = printed.count(b"theta> ")
             # The prompt comes a moment before its reader listens.
             time.sleep(0.3)
             os.write(master, waiting.pop(0).encode())
     os.close(master)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said.decode(errors="replace")
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), printed.decode(errors="replace")
 
 
 def test_a_merge_asks(branches: Repo) -> None:
     branches.git("config", "theta.merge", "ask")
-    code, said = on_terminal(
+    code, printed = on_terminal(
         branches, ["all theirs\n", "layer.* average\n", "write\n"], "git", "merge", "-m", "merge", "side"
     )
-    assert code == 0, said
-    assert "theta> " in said
+    assert code == 0, printed
+    assert "theta> " in printed
     assert branches.status() == ""
     expected = (array(model(**OURS), LAYERS[1]) + array(model(**THEIRS), LAYERS[1])) / 2
     np.testing.assert_allclose(array(branches.read(NAME), LAYERS[1]), expected, rtol=1e-6)
@@ -242,8 +242,8 @@ def test_a_merge_asks(branches: Repo) -> None:
 @pytest.mark.parametrize("typed", ["quit\n", "\x04", "\x03"], ids=["quit", "ctrl-d", "ctrl-c"])
 def test_quitting_in_a_merge_leaves_a_usual_conflict(branches: Repo, typed: str) -> None:
     branches.git("config", "theta.merge", "ask")
-    code, said = on_terminal(branches, ["all theirs\n", typed], "git", "merge", "-m", "merge", "side")
-    assert code == 1, said
+    code, printed = on_terminal(branches, ["all theirs\n", typed], "git", "merge", "-m", "merge", "side")
+    assert code == 1, printed
     assert branches.status() == f"UU {NAME}\n"
     assert branches.read(NAME) == model(**OURS)
     assert "in conflict" in branches.git("add", NAME, ok=False)

@@ -1,4 +1,4 @@
-"""Merges of PyTorch checkpoints: the result is a file that torch loads, with what both sides did."""
+"""Merges of PyTorch checkpoints: torch loads the result, and it has the changes of both sides."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def test_a_training_checkpoint(repo: Repo, zipped: bool) -> None:
         checkpoint(),
         _use_new_zipfile_serialization=zipped,
     )
-    said = repo.git("merge", "-m", "merged", "side")
-    assert "1 by average" in said
+    output = repo.git("merge", "-m", "merged", "side")
+    assert "1 by average" in output
     found, expected = loaded(repo.path / NAME), checkpoint(**{"0_weight": 0.5, "0_bias": 0.5}, head=1)
     exact = checkpoint(**{"2_weight": 1.0})["model"]["2.weight"].double()
     exact = ((exact + checkpoint(**{"2_weight": 2.0})["model"]["2.weight"].double()) / 2).float()
@@ -74,8 +74,8 @@ def test_a_training_checkpoint(repo: Repo, zipped: bool) -> None:
 
 def test_counters_that_both_sides_moved_are_in_conflict(repo: Repo) -> None:
     fork(repo, checkpoint(epoch=2), checkpoint(epoch=3, **{"0_bias": 0.5}), checkpoint())
-    said = repo.git("merge", "-m", "merged", "side", ok=False)
-    assert "epoch: changed to different values on both sides" in said
+    output = repo.git("merge", "-m", "merged", "side", ok=False)
+    assert "epoch: changed to different values on both sides" in output
     repo.theta("resolve", NAME, "-s", "ours", "--param", "epoch")
     found = loaded(repo.path / NAME)
     assert found["epoch"] == 2
@@ -100,10 +100,10 @@ def test_rules_that_would_tear_tied_weights_apart(repo: Repo) -> None:
         return {"embedding": weight, "head": weight}
 
     fork(repo, tied(1), tied(2), tied(0))
-    said = repo.git(
+    output = repo.git(
         "merge", "-m", "merged", "side", ok=False, env={"GIT_THETA_MERGE": "theirs parameters=head"}
     )
-    assert "tied" in said
+    assert "tied" in output
     assert torch.equal(loaded(repo.path / NAME)["head"], tied(1)["head"])
 
 

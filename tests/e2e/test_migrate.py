@@ -25,7 +25,7 @@ needs_lfs = pytest.mark.skipif(not shutil.which("git-lfs"), reason="git-lfs isn'
 
 
 def model(seed: int, changed: int = 0) -> bytes:
-    """A model; those of one seed have most parameters in common."""
+    """A model; models of one seed share most parameters."""
     random = np.random.default_rng(seed)
     arrays = {f"layer.{i}": random.standard_normal((32, 32)).astype("f4") for i in range(4)}
     arrays["layer.0"] += np.float32(changed)
@@ -147,9 +147,9 @@ def test_import_rewrites_all_of_history(kind: str, request: pytest.FixtureReques
     old = {rev: repo.git("rev-parse", rev).strip() for rev in ("main", "side", "light", "heavy")}
     include = ["--include", "*.safetensors"] if kind == "plain" else []
 
-    said = repo.theta("migrate", "import", "--rewrite", "--everything", *include)
+    output = repo.theta("migrate", "import", "--rewrite", "--everything", *include)
 
-    assert "3 versions of 3 files converted" in said
+    assert "3 versions of 3 files converted" in output
     assert work_files(repo) == files
     assert contents(repo, *REVS) == before
     assert shape(repo, "main", "side", "heavy") == shapes
@@ -168,7 +168,7 @@ def test_import_rewrites_all_of_history(kind: str, request: pytest.FixtureReques
         assert repo.git("show", "main:models/.gitattributes") == THETA
         assert "*.png filter=lfs" in repo.git("show", "main:.gitattributes")
         assert repo.git("cat-file", "-p", "main:picture.png").startswith("version https://git-lfs")
-        assert "Left to git-lfs, as no checkpoint matches: *.png" in said
+        assert "Left to git-lfs, as no checkpoint matches: *.png" in output
 
 
 def test_versions_are_stored_as_changes_of_earlier_ones(plain: Repo) -> None:
@@ -182,11 +182,11 @@ def test_versions_are_stored_as_changes_of_earlier_ones(plain: Repo) -> None:
 
 def test_only_the_current_branch_is_rewritten(plain: Repo) -> None:
     side = plain.git("rev-parse", "side")
-    said = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors")
-    assert "1 ref moved" in said
-    assert "Still on old commits: refs/heads/side" in said
+    output = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors")
+    assert "1 ref moved" in output
+    assert "Still on old commits: refs/heads/side" in output
     assert plain.git("rev-parse", "side") == side
-    undo = next(line for line in said.splitlines() if "git reset --hard" in line)
+    undo = next(line for line in output.splitlines() if "git reset --hard" in line)
     old = plain.git("rev-parse", "refs/original/refs/heads/main")
     plain.run("sh", "-c", undo.strip())
     assert plain.git("rev-parse", "main") == old
@@ -198,8 +198,8 @@ def test_rewriting_again_changes_nothing(plain: Repo) -> None:
     words = ("migrate", "import", "--rewrite", "--everything", "--include", "*.safetensors")
     plain.theta(*words)
     refs = plain.git("for-each-ref")
-    said = plain.theta(*words, ok=False)
-    assert "refs/original" in said
+    output = plain.theta(*words, ok=False)
+    assert "refs/original" in output
     plain.run(
         "sh", "-c", "git for-each-ref --format='delete %(refname)' refs/original | git update-ref --stdin"
     )
@@ -209,8 +209,8 @@ def test_rewriting_again_changes_nothing(plain: Repo) -> None:
 
 def test_import_stages_a_conversion(lfs: Repo) -> None:
     head, files = lfs.git("rev-parse", "HEAD"), work_files(lfs)
-    said = lfs.theta("migrate", "import")
-    assert "All is staged" in said
+    output = lfs.theta("migrate", "import")
+    assert "All is staged" in output
     assert lfs.git("rev-parse", "HEAD") == head
     assert work_files(lfs) == files
     assert lfs.read("models/.gitattributes") == THETA.encode()
@@ -235,7 +235,7 @@ def test_import_of_named_files_into_the_next_commit(plain: Repo) -> None:
     assert work_files(plain) == files
 
 
-def test_a_subfolder_of_what_git_lfs_has(lfs: Repo) -> None:
+def test_a_subfolder_of_a_pattern_of_git_lfs(lfs: Repo) -> None:
     lfs.write("other/a.safetensors", model(7))
     lfs.write("other/.gitattributes", LFS.encode())
     lfs.commit("more")
@@ -249,28 +249,28 @@ def test_a_pointer_in_the_work_tree_gets_its_content(lfs: Repo) -> None:
     (lfs.path / NAME).unlink()
     lfs.git("checkout", "--", NAME, env={"GIT_LFS_SKIP_SMUDGE": "1"})
     assert lfs.read(NAME).startswith(b"version https")
-    said = lfs.theta("migrate", "import", "--rewrite")
+    output = lfs.theta("migrate", "import", "--rewrite")
     assert lfs.read(NAME) == B
-    assert "1 file had only a pointer here" in said
+    assert "1 file had only a pointer here" in output
     assert is_sound(lfs)
 
 
 def test_a_pruned_object_comes_from_the_work_tree(lfs: Repo) -> None:
     shutil.rmtree(lfs.path / ".git" / "lfs" / "objects")
-    said = lfs.theta(
+    output = lfs.theta(
         "migrate",
         "import",
         ok=False,
     )
-    assert is_manifest(lfs, f":{NAME}"), said
+    assert is_manifest(lfs, f":{NAME}"), output
 
 
 def test_a_missing_object_leaves_everything_as_it_is(lfs: Repo) -> None:
     shutil.rmtree(lfs.path / ".git" / "lfs" / "objects")
     state = unchanged(lfs)
-    said = lfs.theta("migrate", "import", "--rewrite", "--everything", ok=False)
-    assert "1 LFS object of 3 can't be had" in said
-    assert "git lfs fetch --all" in said
+    output = lfs.theta("migrate", "import", "--rewrite", "--everything", ok=False)
+    assert "1 LFS object of 3 can't be had" in output
+    assert "git lfs fetch --all" in output
     assert unchanged(lfs) == state
 
 
@@ -359,7 +359,7 @@ def test_export_of_a_manifest_in_the_work_tree(repo: Repo) -> None:
     assert repo.run("git", "cat-file", "-s", "HEAD:a.safetensors").stdout == f"{len(A)}\n"
 
 
-def test_export_of_some_files_leaves_the_others(repo: Repo) -> None:
+def test_export_of_some_files_leaves_other_files(repo: Repo) -> None:
     repo.write("old/a.safetensors", A)
     repo.write("b.safetensors", B)
     repo.commit()
@@ -373,9 +373,9 @@ def test_large_files_are_not_exported_to_git(repo: Repo) -> None:
     with (repo.path / "a.bin").open("wb") as file:
         file.truncate(101 << 20)
     repo.commit()
-    said = repo.theta("migrate", "export", "--to", "plain", ok=False)
-    assert "above 100 MB, for example a.bin" in said
-    assert "--force" in said
+    output = repo.theta("migrate", "export", "--to", "plain", ok=False)
+    assert "above 100 MB, for example a.bin" in output
+    assert "--force" in output
 
 
 def _dirty(repo: Repo) -> None:
@@ -415,21 +415,21 @@ def test_refusals(plain: Repo, spoil: Callable[[Repo], None], told: str) -> None
     spoil(plain)
     refs = plain.git("for-each-ref")
     names = ["main"] if spoil is _elsewhere else []
-    said = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", *names, ok=False)
-    assert told in said
+    output = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", *names, ok=False)
+    assert told in output
     assert plain.git("for-each-ref") == refs
 
 
 def test_a_shallow_clone_is_not_rewritten(plain: Repo, tmp_path: Path) -> None:
     plain.git("clone", "-q", "--depth", "1", f"file://{plain.path}", str(tmp_path / "shallow"))
     shallow = Repo(tmp_path / "shallow")
-    said = shallow.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", ok=False)
-    assert "git fetch --unshallow" in said
+    output = shallow.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", ok=False)
+    assert "git fetch --unshallow" in output
     shallow.theta("migrate", "import", "--include", "*.safetensors")
     assert is_manifest(shallow, f":{NAME}")
 
 
-def test_what_was_imported_can_be_pushed_and_cloned(plain: Repo, tmp_path: Path) -> None:
+def test_an_imported_history_can_be_pushed_and_cloned(plain: Repo, tmp_path: Path) -> None:
     plain.theta("migrate", "import", "--rewrite", "--everything", "--include", "*.safetensors")
     plain.git("init", "-q", "--bare", "../host.git")
     plain.git("remote", "add", "origin", "../host.git")
@@ -452,8 +452,8 @@ def test_odd_commits_survive(plain: Repo) -> None:
     ).encode("latin-1")
     done = plain.run("git", "hash-object", "-t", "commit", "-w", "--stdin", "--literally", stdin=raw)
     plain.git("reset", "-q", "--hard", done.stdout.strip())
-    said = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors")
-    assert "1 signature dropped" in said
+    output = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors")
+    assert "1 signature dropped" in output
     new = base64.b64decode(plain.run("sh", "-c", "git cat-file commit HEAD | base64").stdout)
     head, _, rest = raw.partition(b"gpgsig")
     wanted = head.split(b"\n", 2)[2] + rest[rest.index(b"encoding") :]
@@ -467,8 +467,8 @@ def test_signatures_end_the_messages_of_tags(plain: Repo) -> None:
     signature = "-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n"
     plain.git("tag", "-a", "-m", f"{quoted}the tail", "unsigned")
     plain.git("tag", "-a", "-m", f"{quoted}the tail\n{signature}", "signed")
-    said = plain.theta("migrate", "import", "--rewrite", "--everything", "--include", "*.safetensors")
-    assert "1 signature dropped" in said
+    output = plain.theta("migrate", "import", "--rewrite", "--everything", "--include", "*.safetensors")
+    assert "1 signature dropped" in output
     for name in ("unsigned", "signed"):
         _, _, message = plain.git("cat-file", "tag", name).partition("\n\n")
         assert message == f"{quoted}the tail\n"
@@ -515,8 +515,8 @@ def test_an_attributes_file_that_says_otherwise_is_named(plain: Repo) -> None:
     plain.commit("other filter")
     plain.write(".git/info/attributes", b"m.safetensors filter=lfs\n")
     refs = plain.git("for-each-ref")
-    said = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", ok=False)
-    assert "models/m.safetensors is included, but a line of a .gitattributes file would still" in said
+    output = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", ok=False)
+    assert "models/m.safetensors is included, but a line of a .gitattributes file would still" in output
     assert plain.git("for-each-ref") == refs
 
 
@@ -554,11 +554,11 @@ def test_a_sparse_checkout_stays_sparse(plain: Repo) -> None:
 def test_another_branch_than_the_current_one(plain: Repo) -> None:
     plain.git("branch", "copy")
     plain.write(".gitattributes", b"")
-    said = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", "copy", "light")
-    assert "2 refs moved" in said
+    output = plain.theta("migrate", "import", "--rewrite", "--include", "*.safetensors", "copy", "light")
+    assert "2 refs moved" in output
     assert is_manifest(plain, f"copy:{NAME}")
     assert not is_manifest(plain, f"main:{NAME}")
-    assert "git update-ref refs/heads/copy refs/original/refs/heads/copy" in said
+    assert "git update-ref refs/heads/copy refs/original/refs/heads/copy" in output
     assert plain.status() == "?? .gitattributes\n"
 
 
@@ -572,18 +572,18 @@ def test_a_damaged_manifest_stays_as_it_is(repo: Repo) -> None:
     repo.theta("migrate", "import", "--rewrite", "--include", "*.npz")
     assert repo.git("cat-file", "-p", "HEAD:a.safetensors").encode() == damaged
     assert is_manifest(repo, "HEAD:b.npz")
-    said = repo.theta("migrate", "export", "--to", "plain", ok=False)
-    assert "a.safetensors: blob" in said
+    output = repo.theta("migrate", "export", "--to", "plain", ok=False)
+    assert "a.safetensors: blob" in output
 
 
 def test_all_that_was_rewritten_can_be_undone_at_once(plain: Repo) -> None:
     plain.git("tag", "another")
     refs = plain.git("for-each-ref", "refs/heads", "refs/tags")
-    said = plain.theta("migrate", "import", "--include", "*.safetensors", "--rewrite", "--everything")
+    output = plain.theta("migrate", "import", "--include", "*.safetensors", "--rewrite", "--everything")
     assert refs.count("\n") > 3
-    assert "git push --force-with-lease --all && git push --force --tags" in said
+    assert "git push --force-with-lease --all && git push --force --tags" in output
     assert plain.git("for-each-ref", "refs/heads", "refs/tags") != refs
-    (undo,) = (line for line in said.splitlines() if "update-ref --stdin" in line)
+    (undo,) = (line for line in output.splitlines() if "update-ref --stdin" in line)
     plain.run("sh", "-c", undo)
     assert plain.git("for-each-ref", "refs/heads", "refs/tags") == refs
     assert plain.status() == ""

@@ -50,8 +50,8 @@ def old(tmp_path: Path) -> Repo:
 
 
 def test_all_versions_are_rewritten(old: Repo, tmp_path: Path) -> None:
-    said = old.theta("migrate", "import", "--rewrite")
-    assert f"{len(VERSIONS)} versions of 1 file converted" in said
+    output = old.theta("migrate", "import", "--rewrite")
+    assert f"{len(VERSIONS)} versions of 1 file converted" in output
     assert old.status() == ""
     assert old.git("show", "main~5:.gitattributes") == "*.pt filter=theta diff=theta merge=theta -text\n"
     for number in range(len(VERSIONS)):
@@ -72,8 +72,8 @@ def test_the_newest_version_is_staged(old: Repo, tmp_path: Path) -> None:
 def test_a_lost_object_is_named(old: Repo) -> None:
     shutil.rmtree(old.path / ".git" / "lfs")
     refs = old.git("for-each-ref")
-    said = old.theta("migrate", "import", "--rewrite", ok=False)
-    assert "can't be had" in said
+    output = old.theta("migrate", "import", "--rewrite", ok=False)
+    assert "can't be had" in output
     assert old.git("for-each-ref") == refs
 
 

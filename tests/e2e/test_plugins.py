@@ -117,9 +117,9 @@ def test_what_plugins_print_stays_out_of_files(used: Repo, packages: Path) -> No
         path.write_text(f"{text}\nprint('loaded')\n")
     data = safetensors_bytes({"w": WEIGHT * np.float32(0.98)})
     used.write(SCALED, data)
-    said = used.git("add", SCALED)
-    assert "loaded" in said
-    assert "in use" in said
+    output = used.git("add", SCALED)
+    assert "loaded" in output
+    assert "in use" in output
     assert "scaled of dense" in used.theta("show", SCALED)
     text = used.git("cat-file", "-p", f":{SCALED}")
     assert text.startswith("git-theta manifest 1\n")
@@ -158,10 +158,10 @@ def test_an_update_that_cannot_be_decoded_names_file_and_parameter(
     damage(packages)
     for name in (SCALED, PLAIN):
         (used.path / name).unlink()
-    said = used.git("checkout", "--", ".", ok=False)
-    assert SCALED in said
-    assert "the update 'scaled' of git-theta-example 0.1.0" in said
-    assert "Traceback" not in said
+    output = used.git("checkout", "--", ".", ok=False)
+    assert SCALED in output
+    assert "the update 'scaled' of git-theta-example 0.1.0" in output
+    assert "Traceback" not in output
     assert used.read(PLAIN) == model(2.0, 0.5)
     assert "parameter 'w'" in used.theta("fsck", ok=False)
 
@@ -173,10 +173,10 @@ def test_a_file_that_may_be_stored_as_an_update_is_stored_without_it(
     damage(packages)
     data = safetensors_bytes({"w": WEIGHT * np.float32(0.5)})
     used.write(SCALED, data)
-    said = used.git("add", SCALED)
-    assert "Traceback" not in said
-    assert SCALED in said
-    assert "scaled" in said
+    output = used.git("add", SCALED)
+    assert "Traceback" not in output
+    assert SCALED in output
+    assert "scaled" in output
     used.git("commit", "-q", "-m", "half")
     (used.path / SCALED).unlink()
     used.git("checkout", "--", SCALED)
@@ -192,9 +192,9 @@ def test_a_file_of_the_format_is_the_same_and_can_be_stored(
     used.git("checkout", "--", TOY)
     assert used.read(TOY) == toy(1, 1.0, 2.0)
     used.write(TOY, toy(2, 3.0))
-    said = used.git("add", TOY)
-    assert f"{TOY}: " in said
-    assert "toy" in said
+    output = used.git("add", TOY)
+    assert f"{TOY}: " in output
+    assert "toy" in output
     used.git("commit", "-q", "-m", "toy")
     (used.path / TOY).unlink()
     used.git("checkout", "--", TOY)
@@ -206,10 +206,10 @@ def test_a_merge_that_needs_the_strategy_is_a_conflict_of_that_file(
     used: Repo, packages: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(packages)
-    said = used.git("merge", "--no-edit", "other", ok=False)
-    assert f"{MERGED}: " in said
-    assert "median" in said
-    assert "Traceback" not in said
+    output = used.git("merge", "--no-edit", "other", ok=False)
+    assert f"{MERGED}: " in output
+    assert "median" in output
+    assert "Traceback" not in output
     assert used.status().splitlines() == [f"M  {TOY}", f"UU {MERGED}", f"M  {PLAIN}"]
     assert used.read(PLAIN) == model(2.5, 1.0)
     assert used.read(TOY) == toy(1, 1.0, 5.0)
@@ -230,10 +230,10 @@ def test_a_remote_that_cannot_be_opened_is_named_and_others_are_used(
         used.git("config", f"theta.remote.{name}.url", url)
     damage(packages)
     with plugins.importable(packages):
-        said = used.theta("push", "origin", ok=False)
-        assert f"flat://{tmp_path}/objects can't be opened: " in said
-        assert "flat" in said
-        assert "Traceback" not in said
+        output = used.theta("push", "origin", ok=False)
+        assert f"flat://{tmp_path}/objects can't be opened: " in output
+        assert "flat" in output
+        assert "Traceback" not in output
         assert "sent " in used.theta("push", "backup")
         for path in used.objects:
             path.unlink()

@@ -1,4 +1,4 @@
-"""Prune in real repositories: what stays, what goes, and that what went comes back."""
+"""Prune in real repositories: kept objects, deleted ones, and fetches of deleted ones."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def lose(server: Path, oid: str) -> None:
     (server / "objects" / oid[:2] / oid[2:4] / oid).unlink()
 
 
-def test_what_is_pushed_and_old_goes_and_comes_back(repo: Repo, origin: Path) -> None:
+def test_old_pushed_objects_are_deleted_and_fetched_again(repo: Repo, origin: Path) -> None:
     first, second, third = (only(repo, name) for name in ("first", "second", "third"))
     done = prune(repo)
     assert gone(done) == {first, second}
@@ -117,12 +117,12 @@ def test_what_is_pushed_and_old_goes_and_comes_back(repo: Repo, origin: Path) ->
 def test_a_dry_run_deletes_nothing(repo: Repo, origin: Path) -> None:
     before = here(repo)
     assert len(gone(prune(repo, "--dry-run"))) == 2
-    said = repo.theta("prune", "--recent", "0", "--dry-run", "-v")
-    assert "1 object kept (1 in use), 2 would be deleted" in said
-    assert only(repo, "first") in said
+    output = repo.theta("prune", "--recent", "0", "--dry-run", "-v")
+    assert "1 object kept (1 in use), 2 would be deleted" in output
+    assert only(repo, "first") in output
     assert here(repo) == before
-    said = repo.theta("prune", "--recent", "0")
-    assert "1 object kept (1 in use), 2 deleted" in said
+    output = repo.theta("prune", "--recent", "0")
+    assert "1 object kept (1 in use), 2 deleted" in output
 
 
 def test_bytes_that_are_freed(repo: Repo, origin: Path, tmp_path: Path) -> None:
@@ -130,9 +130,9 @@ def test_bytes_that_are_freed(repo: Repo, origin: Path, tmp_path: Path) -> None:
     assert done["freed"] == sum(item["size"] for item in done["deleted"]) > 0
     for path in repo.objects:
         os.link(path, tmp_path / path.name)
-    said = repo.theta("prune", "--recent", "0")
-    assert "2 deleted, 0 B freed; " in said
-    assert "shared with other repositories" in said
+    output = repo.theta("prune", "--recent", "0")
+    assert "2 deleted, 0 B freed; " in output
+    assert "shared with other repositories" in output
 
 
 def test_recent_versions_stay(repo: Repo, origin: Path) -> None:
@@ -146,7 +146,7 @@ def test_recent_versions_stay(repo: Repo, origin: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["branch", "tag", "stash", "dropped"])
-def test_what_is_not_pushed_stays(repo: Repo, origin: Path, name: str) -> None:
+def test_unpushed_objects_stay(repo: Repo, origin: Path, name: str) -> None:
     repo.git("checkout", "-q", "--detach")
     repo.write(NAME, model(10))
     if name == "stash":
@@ -165,7 +165,7 @@ def test_what_is_not_pushed_stays(repo: Repo, origin: Path, name: str) -> None:
     assert repo.read(NAME) == model(10)
 
 
-def test_what_another_work_tree_needs_stays(repo: Repo, origin: Path, tmp_path: Path) -> None:
+def test_objects_of_another_work_tree_stay(repo: Repo, origin: Path, tmp_path: Path) -> None:
     repo.git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"), "first")
     tree = Repo(tmp_path / "tree")
     tree.write("new.safetensors", model(20))
@@ -180,20 +180,20 @@ def test_what_another_work_tree_needs_stays(repo: Repo, origin: Path, tmp_path: 
     assert first in reasons(prune(repo))
 
 
-def test_what_the_remote_lacks_stays(repo: Repo, origin: Path) -> None:
+def test_objects_that_the_remote_lacks_stay(repo: Repo, origin: Path) -> None:
     first, second = only(repo, "first"), only(repo, "second")
     lose(origin, first)
-    said = repo.theta("prune", "--recent", "0")
-    assert "1 in use, 1 not at origin" in said
-    assert "1 object of pushed versions isn't at origin" in said
-    assert "git theta push origin --all" in said
+    output = repo.theta("prune", "--recent", "0")
+    assert "1 in use, 1 not at origin" in output
+    assert "1 object of pushed versions isn't at origin" in output
+    assert "git theta push origin --all" in output
     assert here(repo) == {first, only(repo, "main")}
     repo.theta("push", "origin", "--all")
     assert gone(prune(repo)) == {first}
     assert second not in here(repo)
 
 
-def test_what_is_cut_off_at_the_remote_stays(repo: Repo, origin: Path) -> None:
+def test_objects_truncated_at_the_remote_stay(repo: Repo, origin: Path) -> None:
     first, second = only(repo, "first"), only(repo, "second")
     lose(origin, first)
     (origin / "objects" / first[:2] / first[2:4] / first).touch()
@@ -206,7 +206,7 @@ def test_what_is_cut_off_at_the_remote_stays(repo: Repo, origin: Path) -> None:
     assert repo.read(NAME) == model(1)
 
 
-def test_what_a_killed_one_took_is_there_for_a_checkout(repo: Repo) -> None:
+def test_a_checkout_finds_objects_in_the_quarantine_of_a_killed_prune(repo: Repo) -> None:
     repo.git("remote", "remove", "origin")
     folder = repo.path / ".git" / "theta" / "tmp" / "aside"
     folder.mkdir(exist_ok=True)
@@ -218,7 +218,7 @@ def test_what_a_killed_one_took_is_there_for_a_checkout(repo: Repo) -> None:
 
 
 @pytest.mark.parametrize("remembered", [True, False])
-def test_what_is_added_again_counts_as_new(repo: Repo, remembered: bool) -> None:
+def test_objects_that_are_added_again_count_as_new(repo: Repo, remembered: bool) -> None:
     path = repo.write("new.safetensors", model(1))
     if remembered:
         repo.git("hash-object", "-w", "--path=new.safetensors", path.name)
@@ -238,7 +238,7 @@ def test_the_remote_need_not_be_asked(repo: Repo, origin: Path) -> None:
     assert len(gone(prune(repo))) == 2
 
 
-def test_without_a_remote_only_what_nobody_names_goes(repo: Repo) -> None:
+def test_without_a_remote_only_unnamed_objects_are_deleted(repo: Repo) -> None:
     repo.git("remote", "remove", "origin")
     repo.write(NAME, model(30))
     repo.git("add", ".")
@@ -253,9 +253,9 @@ def test_without_a_remote_only_what_nobody_names_goes(repo: Repo) -> None:
         os.utime(path)
     assert reasons(prune(repo))[staged] == "just written"
     age(repo)
-    said = repo.theta("prune")
-    assert "1 deleted (1 named by no version)" in said
-    assert "no remote" in said
+    output = repo.theta("prune")
+    assert "1 deleted (1 named by no version)" in output
+    assert "no remote" in output
     assert len(here(repo)) == 3
 
 

@@ -59,6 +59,6 @@ def test_without_the_package_the_scheme_is_named(repo: Repo) -> None:
     repo.git("config", "theta.remote.origin.url", "flat:///place")
     repo.write(NAME, safetensors_bytes({"w": np.ones((50, 60), "f4")}))
     repo.commit("one")
-    said = repo.theta("push", "origin", ok=False)
-    assert "flat:///place can't be opened: there's no remote called 'flat'" in said
-    assert "git_theta.remotes" in said
+    output = repo.theta("push", "origin", ok=False)
+    assert "flat:///place can't be opened: there's no remote called 'flat'" in output
+    assert "git_theta.remotes" in output

@@ -1,4 +1,4 @@
-"""`git theta add`: what the user gives is what's stored, and work tree, index and history agree on it."""
+"""`git theta add` stores the given updates; work tree, index and history agree on the result."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def arrays_of(data: bytes) -> Arrays:
 
 
 def check_agreement(repo: Repo, name: str = NAME) -> None:
-    """Index, work tree and what a checkout gives are the same, and Git knows without a look."""
+    """Index, work tree and a new checkout are the same, and Git doesn't read the file to know."""
     assert repo.git("diff-files", "--name-only") == ""
     assert repo.git("diff-index", "--cached", "--name-only", "HEAD") == f"{name}\n"
     data, blob = repo.read(name), repo.git("rev-parse", f":{name}")
@@ -233,7 +233,7 @@ def test_a_file_that_only_head_has(based: Repo) -> None:
     check_agreement(based)
 
 
-def test_what_is_staged_is_the_base(based: Repo) -> None:
+def test_the_staged_version_is_the_base(based: Repo) -> None:
     add(based, "ia3", DATA["ia3"])
     once = sources(based)["layer.0.bias"]
     add(based, "ia3", DATA["ia3"])

@@ -93,6 +93,6 @@ class TestGitLfs:
         )
         repo.write(NAME, model(1))
         repo.commit("one")
-        said = repo.git("push", "-q", "origin", "main", ok=False)
-        assert "you may not write here" in said
+        output = repo.git("push", "-q", "origin", "main", ok=False)
+        assert "you may not write here" in output
         assert not repo.git("ls-remote", "origin")

@@ -1,4 +1,4 @@
-"""Pushes where hooks are kept elsewhere, or were never installed: objects arrive, or the user is told."""
+"""Pushes with hooks in other folders, or without hooks: objects arrive, or a warning says why not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def script(path: Path, body: str) -> Path:
 
 
 def add(repo: Repo, seed: int = 1) -> str:
-    """Add a checkpoint; what git and the filter said."""
+    """Add a checkpoint; returns the output of git and the filter."""
     repo.write(NAME, model(seed))
     return repo.git("add", "-A")
 
@@ -83,9 +83,9 @@ def push(repo: Repo) -> str:
 
 
 def test_a_reminder_once_a_day(husky: Repo) -> None:
-    said = add(husky)
-    assert said.count("git-theta: `git push` won't send the objects") == 1
-    assert "run: git theta install --hooks" in said
+    output = add(husky)
+    assert output.count("git-theta: `git push` won't send the objects") == 1
+    assert "run: git theta install --hooks" in output
     assert "git push" not in add(husky, 2)
     record = husky.path / ".git" / "theta" / "reminded"
     yesterday = time.time() - 90_000
@@ -99,8 +99,8 @@ def test_a_reminder_once_a_day(husky: Repo) -> None:
 
 
 def test_husky_with_no_hook_of_that_name(husky: Repo, bare: Path, tmp_path: Path) -> None:
-    said = husky.theta("install", "--local", "--hooks")
-    assert "added to .husky/pre-push" in said
+    output = husky.theta("install", "--local", "--hooks")
+    assert "added to .husky/pre-push" in output
     assert "git push" not in add(husky)
     assert push(husky).count("sent 1 object") == 1
     assert sent(tmp_path) == {path.name for path in husky.objects}
@@ -134,7 +134,7 @@ def test_a_shared_hook_still_reads_its_input(repo: Repo, bare: Path, tmp_path: P
     assert repo.git("rev-parse", "origin/main") == repo.git("rev-parse", "HEAD~1")
 
 
-def test_others_of_the_team_need_no_git_theta(husky: Repo, bare: Path, tmp_path: Path) -> None:
+def test_team_members_need_no_git_theta(husky: Repo, bare: Path, tmp_path: Path) -> None:
     husky.theta("install", "--local", "--hooks")
     husky.commit()
     (tmp_path / "bin" / "git-theta").unlink()
@@ -145,21 +145,21 @@ def test_others_of_the_team_need_no_git_theta(husky: Repo, bare: Path, tmp_path:
 
 
 @pytest.mark.parametrize("kind", ["python", "link"])
-def test_what_cannot_be_added_to(repo: Repo, tmp_path: Path, kind: str) -> None:
+def test_hooks_that_cannot_be_extended(repo: Repo, tmp_path: Path, kind: str) -> None:
     path = script(repo.path / "hooks" / "pre-push", "#!/usr/bin/env python3\n")
     if kind == "link":
         path.rename(tmp_path / "elsewhere")
         path.symlink_to(tmp_path / "elsewhere")
     repo.git("config", "core.hooksPath", "hooks")
-    said = repo.theta("install", "--local", "--hooks", ok=False)
-    assert "pre-push is" in said
+    output = repo.theta("install", "--local", "--hooks", ok=False)
+    assert "pre-push is" in output
     assert path.read_text() == "#!/usr/bin/env python3\n"
 
 
 def test_hooks_that_husky_has_not_installed(repo: Repo) -> None:
     repo.git("config", "core.hooksPath", ".husky/_")
-    said = repo.theta("install", "--local", "--hooks")
-    assert "isn't there or isn't executable" in said
+    output = repo.theta("install", "--local", "--hooks")
+    assert "isn't there or isn't executable" in output
     assert "npm install" in add(repo)
 
 
@@ -171,9 +171,9 @@ def test_a_folder_of_the_user(
         f"[include]\npath = {os.environ['GIT_CONFIG_GLOBAL']}\n[core]\nhooksPath = {tmp_path}/mine\n"
     )
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
-    said = add(repo)
-    assert f"{tmp_path}/mine" in said
-    (line,) = re.findall(r'git theta hook pre-push "\$@"', said)
+    output = add(repo)
+    assert f"{tmp_path}/mine" in output
+    (line,) = re.findall(r'git theta hook pre-push "\$@"', output)
     script(tmp_path / "mine" / "pre-push", line)
     assert "sent 1 object" in push(repo)
 
@@ -196,8 +196,8 @@ def test_the_hook_in_git_s_settings_stops_a_push_and_can_be_disabled(
     add(repo)
     (tmp_path / "server").write_text("not a folder")
     repo.git("commit", "-q", "-m", "one")
-    said = repo.git("push", "origin", "main", ok=False)
-    assert said.count("Not a directory") == 1
+    output = repo.git("push", "origin", "main", ok=False)
+    assert output.count("Not a directory") == 1
     assert not repo.git("ls-remote", "origin")
     (tmp_path / "server").unlink()
     repo.git("config", "hook.theta.enabled", "false")

@@ -54,9 +54,9 @@ def test_a_missing_object(stored: Repo, threshold: str) -> None:
     assert path.name in done.stderr
     assert "parameter" in done.stderr
     assert not (stored.path / NAME).exists()
-    said = stored.run_theta("fsck", ok=False)
-    assert said.returncode == 6
-    assert path.name in said.stderr
+    output = stored.run_theta("fsck", ok=False)
+    assert output.returncode == 6
+    assert path.name in output.stderr
     path.with_name("away").rename(path)
     stored.git("checkout", "--", NAME)
     assert stored.read(NAME) == A
@@ -75,10 +75,10 @@ def test_a_damaged_object(stored: Repo, change: Callable[[bytes], bytes]) -> Non
     assert oid in done.stderr
     assert "parameter" in done.stderr
     assert "git theta fsck --repair" in done.stderr
-    said = stored.run_theta("fsck", ok=False)
-    assert said.returncode == 6
-    assert oid in said.stderr
-    assert NAME in said.stderr
+    output = stored.run_theta("fsck", ok=False)
+    assert output.returncode == 6
+    assert oid in output.stderr
+    assert NAME in output.stderr
 
 
 def test_a_damaged_object_of_a_large_file_leaves_the_manifest(stored: Repo) -> None:
@@ -115,7 +115,7 @@ def test_a_modified_file_is_never_overwritten_by_repair(stored: Repo) -> None:
         b"\x80\x02cos\nsystem\nX\x04\0\0\0exit\x85R.",
     ],
 )
-def test_what_is_no_checkpoint_is_kept_as_it_is(repo: Repo, data: bytes) -> None:
+def test_other_files_are_kept_as_they_are(repo: Repo, data: bytes) -> None:
     repo.write(NAME, data)
     repo.commit()
     assert "format opaque" in repo.git("cat-file", "-p", f"HEAD:{NAME}")
@@ -132,8 +132,8 @@ def test_a_broken_checkpoint_is_noted(repo: Repo) -> None:
 def test_an_absurd_manifest_is_left_as_text(repo: Repo) -> None:
     text = b"git-theta manifest 1\nformat ../../x\nsize 99999999999999999999\nlayout\n\n../../etc/passwd\n"
     repo.write(NAME, text)
-    said = repo.git("add", NAME)
-    assert "stored as text" in said
+    output = repo.git("add", NAME)
+    assert "stored as text" in output
     repo.git("commit", "-q", "-m", "x")
     forget(repo)
     repo.git("checkout", "--", NAME)
@@ -166,7 +166,7 @@ def test_a_store_that_cannot_be_written(stored: Repo) -> None:
 
 
 def limited() -> None:
-    """No file may grow beyond 40,000 bytes: what a full disk looks like to a program."""
+    """Limit files to 40,000 bytes: to a program, that's like a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
 
 
@@ -193,7 +193,7 @@ def test_a_full_disk(stored: Repo, threshold: str) -> None:
 
 
 def test_a_file_that_is_written_while_git_reads_it(repo: Repo) -> None:
-    """Whatever the outcome, the stored version is one that can be checked out again."""
+    """The stored version can be checked out again, whatever the outcome."""
     data = safetensors_bytes({"w": np.zeros(3_000_000, "f4")})
     repo.write(NAME, data)
     code = (

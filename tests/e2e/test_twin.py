@@ -1,4 +1,4 @@
-"""A repository that tracks its checkpoint does what a plain one does, whatever is done to both.
+"""A repository that tracks its checkpoint behaves like a plain one, in any sequence of commands.
 
 The commands follow each other within fractions of a second, where a file's time says least about it.
 """
@@ -64,7 +64,7 @@ def state(repo: Repo) -> dict[str, object]:
 
 
 def step(twins: Twins, chance: random.Random, count: int) -> str:
-    """Do one thing, and say what it was."""
+    """Do one random step; returns its description."""
     version = chance.randrange(len(VERSIONS))
     branch = chance.choice(["main", "other", "third"])
     rev = chance.choice(["HEAD", "HEAD~1", "main", "other", "third"])

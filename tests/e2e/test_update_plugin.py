@@ -46,9 +46,9 @@ def test_a_checkout_without_the_package_names_it(repo: Repo, package: tuple[str,
 
     for name in ("model.safetensors", "other.safetensors"):
         (repo.path / name).unlink()
-    said = repo.git("checkout", "--", ".", ok=False)
-    assert "model.safetensors: needs the update 'scaled' of git-theta-scaled 0.1" in said
-    assert "pip install git-theta-scaled" in said
+    output = repo.git("checkout", "--", ".", ok=False)
+    assert "model.safetensors: needs the update 'scaled' of git-theta-scaled 0.1" in output
+    assert "pip install git-theta-scaled" in output
 
     repo.git(*package, "checkout", "--", ".")
     assert repo.read("model.safetensors") == DECAYED

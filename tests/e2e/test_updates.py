@@ -96,7 +96,7 @@ def test_a_fine_tune_is_a_delta_and_both_versions_come_back(history: Repo) -> No
     ],
     ids=["low-rank", "sparse", "unrelated"],
 )
-def test_each_change_is_stored_as_what_it_is(repo: Repo, after: list[bytes], kind: str) -> None:
+def test_each_change_is_stored_as_the_fitting_update(repo: Repo, after: list[bytes], kind: str) -> None:
     repo.write(NAME, BASE)
     repo.commit()
     unchanged = manifest(repo).by_name[NAMES[1]]
@@ -118,7 +118,7 @@ def test_going_back_costs_nothing(history: Repo) -> None:
     assert stored(history) == before
 
 
-def test_the_attribute_says_what_may_be_used(repo: Repo) -> None:
+def test_the_attribute_limits_updates(repo: Repo) -> None:
     repo.theta("track", "--update", "dense", "opt*.safetensors")
     for name, kind in (("optimizer.safetensors", "dense"), (NAME, "delta")):
         for data in (BASE, ONCE):
@@ -137,7 +137,7 @@ def test_the_attribute_says_what_may_be_used(repo: Repo) -> None:
     ("spec", "kind"),
     [("dense", "dense"), ("sparse", "dense"), ("low-rank,delta", "delta"), ("auto", "delta")],
 )
-def test_the_setting_says_what_may_be_used(repo: Repo, spec: str, kind: str) -> None:
+def test_the_setting_limits_updates(repo: Repo, spec: str, kind: str) -> None:
     repo.git("config", "theta.update", spec)
     for data in (BASE, ONCE):
         repo.write(NAME, data)
@@ -186,9 +186,9 @@ def test_an_update_that_is_not_installed_is_left_out_with_a_note(repo: Repo, whe
     repo.commit()
     allow(repo, where, "nonesuch,delta")
     repo.write(NAME, ONCE)
-    said = repo.git("add", NAME)
-    assert said.startswith(f"git-theta: {NAME}: stored without an update that ")
-    assert "there's no update called 'nonesuch'; known: dense, delta" in said
+    output = repo.git("add", NAME)
+    assert output.startswith(f"git-theta: {NAME}: stored without an update that ")
+    assert "there's no update called 'nonesuch'; known: dense, delta" in output
     assert kinds(repo) == {"delta"}
 
 
@@ -205,7 +205,7 @@ def test_chains_are_as_deep_as_the_setting_says(repo: Repo, depth: str) -> None:
 
 
 @pytest.mark.parametrize("depth", ["0", "many", "100"])
-def test_a_senseless_depth_is_named(repo: Repo, depth: str) -> None:
+def test_an_invalid_depth_is_named(repo: Repo, depth: str) -> None:
     repo.git("config", "theta.maxDepth", depth)
     repo.write(NAME, BASE)
     assert f"theta.maxDepth is {depth!r}" in repo.git("add", NAME, ok=False)
@@ -290,7 +290,7 @@ def test_rebase_cherry_pick_and_revert(history: Repo) -> None:
     check(history, TWICE)
 
 
-def test_squash_and_prune_leave_what_is_needed(history: Repo) -> None:
+def test_squash_and_prune_leave_needed_objects(history: Repo) -> None:
     history.git("reset", "-q", "--soft", "HEAD~2")
     history.git("commit", "-q", "--amend", "-m", "all in one")
     history.git("reflog", "expire", "--expire=now", "--all")

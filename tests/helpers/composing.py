@@ -1,4 +1,4 @@
-"""Take files apart, merge what isn't parameters' values, and put the result together."""
+"""Split files, merge all but the parameters' values, and compose the result."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def trivially(base: Mapping[str, Value], *sides: Mapping[str, Value]) -> dict[st
 
 
 def rebuilt(format: str, made: Composed, values: Mapping[str, Value]) -> bytes:  # noqa: A002
-    """The file; it's checked that splitting it gives back the layout."""
+    """The composed file; splitting it must give back the layout."""
     data = bytearray(made.layout.size)
     for literal in made.layout.literals:
         data[literal.offset : literal.offset + len(literal.data)] = literal.data

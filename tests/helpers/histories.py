@@ -33,7 +33,7 @@ class History:
     """Makes commits in a repository.
 
     Args:
-        repo: Where; its work tree is left alone.
+        repo: The repository; its work tree isn't changed.
     """
 
     def __init__(self, repo: Repo) -> None:
@@ -41,12 +41,12 @@ class History:
         self._time = 1_700_000_000
 
     def commit(self, name: str, parents: str = "", /, **files: Mapping[str, str] | bytes) -> str:
-        """A commit on a branch of the same name, which is also its subject; returns its id.
+        """Make a commit on a branch; returns its id.
 
         Args:
-            name: The branch.
-            parents: Branches, apart by spaces.
-            files: All the files that it has; `__` in a name stands for a dot.
+            name: The branch, and the subject.
+            parents: Branches, with spaces between.
+            files: All files of the commit; `__` in a name stands for a dot.
         """
         self._time += 60
         stream = [

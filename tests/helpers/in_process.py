@@ -1,4 +1,4 @@
-"""`git theta` in this process: to start one takes longer than most commands do."""
+"""`git theta` in this process: a new process would take longer than most commands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from git_theta.cli import main
 
-#: Of the standard streams: descriptor, mode, and what Python does with letters that UTF-8 doesn't know.
+#: The descriptor, mode and error handler of each standard stream.
 _STREAMS = {
     "stdin": (0, "r", "surrogateescape"),
     "stdout": (1, "w", "surrogateescape"),
@@ -42,7 +42,7 @@ def theta(
 
 @contextmanager
 def _standard(name: str, file: IO[bytes]) -> Iterator[None]:
-    """Put a file in the place of a standard stream, for the processes that are started as well."""
+    """Replace a standard stream by a file, also for child processes."""
     descriptor, mode, errors = _STREAMS[name]
     kept = os.dup(descriptor)
     os.dup2(file.fileno(), descriptor)

@@ -14,20 +14,20 @@ from pathlib import Path
 from git_theta.git.plumbing.index_stat import patch_stats
 from tests.helpers import in_process
 
-#: Each file's own, in whole seconds: many builds of Git compare no more, and would miss a change.
-_MOMENTS = count(1_600_000_000)
+#: A time for each file, in whole seconds: many builds of Git compare no more, and would miss a change.
+_TIMES = count(1_600_000_000)
 
 
 @dataclass(frozen=True)
 class Repo:
-    """A repository and what tests do with it."""
+    """A repository and its commands in tests."""
 
     path: Path
 
     def run(
         self, *args: str, ok: bool = True, stdin: bytes | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in the work tree; fail the test if it fails, unless told that it may."""
+        """Run a command in the work tree; it must succeed if `ok`."""
         done = subprocess.run(
             args,
             cwd=self.path,
@@ -53,7 +53,7 @@ class Repo:
     def run_theta(
         self, *args: str, ok: bool = True, stdin: bytes | None = None, env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run `git theta ARGS…` in this process; fail the test if it fails, unless told that it may."""
+        """Run `git theta ARGS…` in this process; it must succeed if `ok`."""
         done = in_process.theta(self.path, args, stdin, env)
         said = f"{done.stdout}\n{done.stderr}"
         assert done.returncode == 0 or not ok, f"git theta {args} exited with {done.returncode}\n{said}"
@@ -62,14 +62,14 @@ class Repo:
     def write(self, name: str, data: bytes) -> Path:
         """Write a file, and the folders above it.
 
-        It's older than the index will be. Git reads a file of the same second with each command, and so
-        starts the filter; in a test that may well be each time.
+        The file's time is older than the index. Git would read a file of the same second again with each
+        command, and start the filter each time.
         """
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        moment = next(_MOMENTS)
-        os.utime(path, (moment, moment))
+        time = next(_TIMES)
+        os.utime(path, (time, time))
         return path
 
     def read(self, name: str) -> bytes:
@@ -82,7 +82,7 @@ class Repo:
         return self.git("rev-parse", "HEAD").strip()
 
     def copy(self, path: Path) -> Repo:
-        """A copy of a repository that changes no more. The index of the copy knows its files."""
+        """A copy of a repository that no longer changes; its index has the stat data of the copied files."""
         made = Repo(shutil.copytree(self.path, path, symlinks=True))
         patch_stats(made.path / ".git" / "index", made.path, _unchanged(self))
         return made
@@ -98,7 +98,7 @@ class Repo:
 
 @cache
 def _unchanged(repo: Repo) -> Mapping[bytes, str]:
-    """Files that are as they were added → their blobs."""
+    """The blob ids of files that are unchanged since they were added, by path."""
     changed = repo.git("diff-files", "-z", "--name-only").split("\0")
     entries = (entry.partition("\t") for entry in repo.git("ls-files", "-s", "-z").split("\0") if entry)
     return {name.encode(): entry.split()[1] for entry, _, name in entries if name not in changed}

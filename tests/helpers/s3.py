@@ -19,7 +19,7 @@ _NUMBERS = itertools.count()
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """Run it, with what its clients take from the environment, and yield its URL."""
+    """Run the server, with credentials in the environment, and yield its URL."""
     pytest.importorskip("moto")
     port = free_port()
     server = subprocess.Popen(

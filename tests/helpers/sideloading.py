@@ -51,7 +51,7 @@ def made(manifest: Manifest, store: LocalStore, data: Path, kind: str) -> dict[s
 
 
 def sideloaded(arrays: Arrays, data: Path, kind: str, folder: Path) -> dict[str, NDArray[Any]]:
-    """The parameters that change, read back from what was stored."""
+    """The changed parameters, read back from the store."""
     manifest, store = stored(arrays, folder)
     old = manifest.by_name
     found = {}

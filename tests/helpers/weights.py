@@ -1,4 +1,4 @@
-"""Weights for tests: what training, fine-tuning and merging make of matrices, without a framework."""
+"""Weights for tests: matrices as training, fine-tuning and merging change them, without a framework."""
 
 from __future__ import annotations
 
