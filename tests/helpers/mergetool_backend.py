@@ -1,4 +1,4 @@
-"""A desk without a repository: parameters are small arrays in memory."""
+"""A backend without a repository: parameters are small arrays in memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CODES = {"float32": "F32", "float16": "F16", "int64": "I64"}
 
 @dataclass
 class Backend:
-    """See `git_theta.mergetool.backend.Backend`; remembers what it's told to do."""
+    """Implements `git_theta.mergetool.backend.Backend`, and records the calls that read or save."""
 
     base: Arrays
     ours: Arrays

@@ -30,7 +30,7 @@ ALL = [
 
 def run(name: str, options: dict[str, object], models: list[Array], base: Array) -> Array:
     models = models[:2] if name in PAIRWISE else models
-    side_inputs = [abs(model) for model in models] if name == "fisher" else ()
+    side_inputs = [abs(model) for model in models] if registry().get(name).reads_files else ()
     return merge(name, models, base, side_inputs=side_inputs, **options)
 
 
