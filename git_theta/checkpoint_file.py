@@ -119,7 +119,7 @@ def _unavailable(name: str) -> str:
     try:
         formats.registry().get(name)
     except PluginError as error:
-        return f"kept as an opaque file: {error.message} ({error.hint})"
+        return f"kept as an opaque file: {error.one_line}"
     return ""
 
 

@@ -21,6 +21,16 @@ class ThetaError(Exception):
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
 
+    @property
+    def one_line(self) -> str:
+        """The message, with the hint in brackets if there is one."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+def join_hints(*hints: str) -> str:
+    """One hint of several, of which any may be empty."""
+    return "; ".join(hint for hint in hints if hint)
+
 
 class UsageError(ThetaError):
     """The user's arguments, settings or files don't fit the command."""

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from git_theta import errors
-from git_theta.errors import ThetaError, UsageError
+from git_theta.errors import ThetaError, UsageError, join_hints
 
 
 def test_a_message_and_a_hint() -> None:
@@ -18,3 +18,14 @@ def test_kinds_of_errors_have_exit_codes_of_their_own() -> None:
     kinds = [ThetaError, *ThetaError.__subclasses__()]
     own = [kind for kind in kinds if kind.__module__ == errors.__name__]
     assert len({kind.exit_code for kind in own}) == len(own) >= 7
+
+
+def test_an_error_in_one_line_has_its_hint_in_brackets_if_there_is_one() -> None:
+    assert UsageError("no such file", "name another").one_line == "no such file (name another)"
+    assert ThetaError("it broke").one_line == "it broke"
+
+
+def test_hints_are_joined_without_the_empty_ones() -> None:
+    assert join_hints("", "ask Ann") == "ask Ann"
+    assert join_hints("push", "", "ask Ann") == "push; ask Ann"
+    assert join_hints("", "") == ""

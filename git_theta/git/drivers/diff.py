@@ -83,4 +83,4 @@ def _write(found: Sequence[Line]) -> None:
 
 
 def _one_line(error: ThetaError) -> str:
-    return printable(error.message + (f" ({error.hint})" if error.hint else ""))
+    return printable(error.one_line)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require_objects
-from git_theta.errors import GitError, MissingObjectError, ThetaError
+from git_theta.errors import GitError, MissingObjectError, ThetaError, join_hints
 from git_theta.git.drivers.delayed_files import DelayedFile, DelayedFiles
 from git_theta.git.drivers.diff_reader import DiffReader
 from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest
@@ -235,8 +235,8 @@ class FilterProcess:
             from git_theta.git.history.author import last_author
 
             author = last_author(self._repository.git, request.path, request.treeish or "HEAD")
-            hint = f"{error.hint}; {request.path} was last changed by {author}" if author else error.hint
-            error = MissingObjectError(error.message, hint)
+            changed = f"{request.path} was last changed by {author}" if author else ""
+            error = MissingObjectError(error.message, join_hints(error.hint, changed))
         explain(request.path, _explained(error))
         self._answers.error()
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from git_theta.errors import MissingObjectError, ThetaError
+from git_theta.errors import MissingObjectError, ThetaError, join_hints
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import is_quiet
 from git_theta.git.remote.remotes import connected, describe_location, fetch_remotes, open_remote
@@ -135,7 +135,7 @@ def _failure(repository: Repository, oids: Sequence[str], errors: Mapping[str, _
     obstacles = [one for few in reasons.values() for one in few if not isinstance(one, MissingObjectError)]
     hint = next((one.hint for one in obstacles if one.hint), "")
     if not obstacles:
-        hint = "whoever has it must send it: git theta push" + _elsewhere(repository, list(errors))
+        hint = join_hints("whoever has it must send it: git theta push", _elsewhere(repository, list(errors)))
     if len(reasons) > 1:
         lines = (f"\n  {name}: {_brief(few)}" for name, few in reasons.items())
         return MissingObjectError(f"{subject} couldn't be fetched:{''.join(lines)}", hint)
@@ -152,7 +152,7 @@ def _elsewhere(repository: Repository, names: Sequence[str]) -> str:
     settings = repository.git.settings
     for name in names:
         if f"remote.{name}.url" in settings and f"theta.remote.{name}.url" not in settings:
-            return f"; or, if its objects are elsewhere: git config theta.remote.{name}.url URL"
+            return f"or, if its objects are elsewhere: git config theta.remote.{name}.url URL"
     return ""
 
 

@@ -75,7 +75,7 @@ class Cleaners:
         where = f"the attribute {UPDATE_ATTRIBUTE} of {path}" if attribute else "theta.update"
 
         def left_out(error: PluginError) -> None:
-            note(f"{path}: stored without an update that {where} names: {error.message} ({error.hint})")
+            note(f"{path}: stored without an update that {where} names: {error.one_line}")
 
         try:
             return parse_update_names(attribute or self._repository.settings.update, left_out)
