@@ -52,9 +52,6 @@ WINGS = [
 CIRCLES = []
 
 
-#: Public classes of one name in two modules. Take out what no longer is; add nothing.
-AMBIGUOUS: set[str] = set()
-
 #: Test modules that mirror no module of the package, and what they test.
 UNMIRRORED = {
     "prose": "docstrings of all folders",
@@ -151,7 +148,7 @@ def test_public_classes_have_a_name_of_their_own() -> None:
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 modules.setdefault(node.name, []).append(module)
-    assert {name for name, places in modules.items() if len(places) > 1} <= AMBIGUOUS
+    assert {name: places for name, places in modules.items() if len(places) > 1} == {}
 
 
 def test_test_modules_mirror_the_package() -> None:
