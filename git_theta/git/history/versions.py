@@ -13,6 +13,7 @@ from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.history.changed_files import ChangedFile
 from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
@@ -173,7 +174,11 @@ class VersionReader:
         try:
             cwd = self._repository.git.cwd if self._repository else None
             done = subprocess.run(
-                ["git", "cat-file", "blob", oid], cwd=cwd, stdout=handle, stderr=subprocess.DEVNULL
+                ["git", "cat-file", "blob", oid],
+                cwd=cwd,
+                env=internal_environment(),
+                stdout=handle,
+                stderr=subprocess.DEVNULL,
             )
             if done.returncode:
                 raise ThetaError(f"there's no blob {oid}", "fetch it, or look at `git fsck`")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.worktree.stage import index_line
 from git_theta.report.text import plural, printable
 
@@ -86,7 +87,7 @@ def _merge_two(git: Git, one: str, other: str, *, unrelated: bool) -> str:
     words = ["git", "-c", "merge.theta.driver=false", "merge-tree", "--write-tree", "-z", "--name-only"]
     words += ["--no-messages", *(["--allow-unrelated-histories"] if unrelated else []), one, other]
     # Exit code 1 is a conflict, and others are errors.
-    done = subprocess.run(words, cwd=git.cwd, env={**os.environ, "LC_ALL": "C"}, capture_output=True)
+    done = subprocess.run(words, cwd=git.cwd, env=internal_environment(git.env), capture_output=True)
     if done.returncode not in (0, 1):
         said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
         raise GitError(f"git merge-tree failed: {said}")

@@ -14,6 +14,7 @@ from git_theta.git.migrate.legacy_files import metadata_reader, restore_file
 from git_theta.git.migrate.lfs_objects import chunks, verified_object
 from git_theta.git.migrate.pack_writer import PackWriter
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.remote.lfs_ref import pointer
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
@@ -129,7 +130,10 @@ class Converter:
 def _write_blob(git: Git, data: memoryview) -> str:
     """Store a blob in the repository, chunk by chunk, and return its id."""
     command = ["git", "hash-object", "-w", "--stdin", "--no-filters"]
-    with subprocess.Popen(command, cwd=git.cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    env = internal_environment(git.env)
+    with subprocess.Popen(
+        command, cwd=git.cwd, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018
         try:
             for chunk in chunks(data):

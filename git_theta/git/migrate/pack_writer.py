@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.environment import internal_environment
 
 ObjectKind = Literal["commit", "tree", "blob", "tag"]
 
@@ -83,7 +84,11 @@ class PackWriter:
         command = ["unpack-objects", "-q"] if count < _MIN_PACKED else ["index-pack", "--stdin"]
         os.lseek(self._file.fileno(), 0, os.SEEK_SET)
         done = subprocess.run(
-            ["git", *command], cwd=git.cwd, env=git.env, stdin=self._file.fileno(), capture_output=True
+            ["git", *command],
+            cwd=git.cwd,
+            env=internal_environment(git.env),
+            stdin=self._file.fileno(),
+            capture_output=True,
         )
         if done.returncode:
             message = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")

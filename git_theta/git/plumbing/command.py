@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from git_theta.errors import GitError
+from git_theta.git.plumbing.environment import internal_environment
 from git_theta.runtime import gitconfig
 
 
@@ -19,7 +20,7 @@ class Git:
 
     Attributes:
         cwd: The folder; `None` for the current one.
-        env: The environment; `None` for that of this process.
+        env: The environment; `None` for that of this process. Commands get it cleaned: see `environment`.
     """
 
     cwd: Path | None = None
@@ -82,8 +83,7 @@ class Git:
         return gitconfig.all_values(self.settings, key)
 
     def _call(self, args: tuple[str, ...], stdin: bytes | None) -> subprocess.CompletedProcess[bytes]:
-        # Messages are matched, so they must not be translated.
-        env = {**(os.environ if self.env is None else self.env), "LC_ALL": "C"}
+        env = internal_environment(self.env)
         try:
             return subprocess.run(["git", *args], cwd=self.cwd, env=env, input=stdin, capture_output=True)
         except FileNotFoundError as error:

@@ -9,6 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from git_theta.git.plumbing.environment import internal_environment
+
 
 class Coprocess:
     """A git command, started at the first question and, after `close`, at the next. Not for concurrent use.
@@ -79,7 +81,7 @@ class Coprocess:
             self._process = subprocess.Popen(
                 ["git", *self._args],
                 cwd=self._cwd,
-                env={**(os.environ if self._env is None else self._env), **self._extra_env},
+                env={**internal_environment(self._env), **self._extra_env},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
