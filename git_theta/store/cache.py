@@ -29,6 +29,22 @@ create table if not exists sources (digest blob primary key, source text) withou
 FINE_TICK = 20_000_000
 COARSE_TICK = 2_000_000_000
 
+#: Trouble that may pass, or that concerns this process alone: nothing is wrong with the database itself.
+_PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM,
+)
+
+#: Seconds to wait for another process that writes.
+_PATIENCE = 1.0
+
 #: The cache forgets all files once it has more than this many.
 _MAX_FILES = 20_000
 
@@ -52,21 +68,25 @@ class Cache:
         text = self._new_sources.get(digest)
         if text is None:
             row = self._one("select source from sources where digest = ?", (bytes.fromhex(digest),))
-            if not row:
+            if not row or not isinstance(row[0], str):
                 return None
-            text = str(row[0])
+            text = row[0]
         with suppress(ManifestError):
             return parse_source(text)
         return None
 
     def manifest(self, stat: stat_result) -> Manifest | None:
         """The manifest of the file that has this stat; `None` if unknown."""
+        key = _key(stat)
+        if not _can_be_stored(key):
+            return None
         row = self._one(
             "select manifest from files"
             " where device = ? and inode = ? and size = ? and mtime = ? and ctime = ?",
-            _key(stat),
+            key,
         )
-        if row:
+        # SQLite doesn't enforce the types of columns.
+        if row and isinstance(row[0], bytes):
             with suppress(ManifestError, zlib.error):
                 return parse_manifest(zlib.decompress(row[0]))
         return None
@@ -79,7 +99,7 @@ class Cache:
             stat: Stat of the file, taken before the file was read and found equal after that.
         """
         self._new_sources.update((entry.digest, str(entry.source)) for entry in manifest.all_entries())
-        if stat and not _racy(stat):
+        if stat and not _racy(stat) and _can_be_stored(_key(stat)):
             self._new_files.append((*_key(stat), zlib.compress(manifest.to_bytes(), 1)))
         if len(self._new_sources) > 50_000 or len(self._new_files) > 200:
             self.flush()
@@ -115,12 +135,12 @@ class Cache:
                 self._connection.close()
             self._connection = None
 
-    def _one(self, query: str, values: tuple[object, ...]) -> tuple[bytes, ...] | None:
+    def _one(self, query: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
         connection = self._connect(create=False)
         if not connection:
             return None
         try:
-            row: tuple[bytes, ...] | None = connection.execute(query, values).fetchone()
+            row: tuple[object, ...] | None = connection.execute(query, values).fetchone()
         except sqlite3.Error as error:
             self._give_up(error)
             return None
@@ -132,7 +152,7 @@ class Cache:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # Callers take turns under a lock of their own.
-            connection = sqlite3.connect(self._path, timeout=5, check_same_thread=False)
+            connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
             try:
                 connection.execute("pragma journal_mode = wal")
                 connection.execute("pragma synchronous = normal")
@@ -153,8 +173,11 @@ class Cache:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-        # A lock, a full disk or a read-only folder is an OperationalError: nothing is wrong then.
-        if type(error) is sqlite3.DatabaseError:
+        if not isinstance(error, sqlite3.Error):
+            return
+        # Text that isn't UTF-8 is an error without a code.
+        code = getattr(error, "sqlite_errorcode", None)
+        if code is None or code & 0xFF not in _PASSING:
             for suffix in ("", "-wal", "-shm"):
                 with suppress(OSError):
                     self._path.with_name(self._path.name + suffix).unlink()
@@ -164,6 +187,11 @@ def _key(stat: stat_result) -> tuple[int, int, int, int, int]:
     # SQLite's integers are signed and have 64 bits.
     wrap = (1 << 63) - 1
     return stat.st_dev & wrap, stat.st_ino & wrap, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+def _can_be_stored(key: tuple[int, ...]) -> bool:
+    """Whether the numbers of a stat fit into the database; times after 2262 or before 1678 don't."""
+    return all(-(1 << 63) <= number < 1 << 63 for number in key)
 
 
 def _racy(stat: stat_result) -> bool:

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -64,4 +69,73 @@ def test_an_unwritable_cache_is_an_empty_one(tmp_path: Path, old_file: Path) -> 
     blocked = tmp_path / "file" / "c"
     cache = reopened(blocked, manifest_named("x"), old_file.stat())
     assert cache.source(A) is None
+    cache.close()
+
+
+@pytest.mark.parametrize("seconds", [10_413_792_000, 30_000_000_000])
+def test_a_file_of_a_time_that_the_database_cannot_hold_is_unknown(
+    tmp_path: Path, old_file: Path, seconds: int
+) -> None:
+    old = old_file.stat()
+    fields = {name: getattr(old, name) for name in ("st_dev", "st_ino", "st_size", "st_mtime_ns")}
+    changed = SimpleNamespace(**fields, st_ctime_ns=seconds * 10**9)
+    for status in (changed, SimpleNamespace(**{**fields, "st_mtime_ns": seconds * 10**9}, st_ctime_ns=0)):
+        cache = reopened(tmp_path / "c", manifest_named("x"), cast(os.stat_result, status))
+        assert cache.manifest(cast(os.stat_result, status)) is None
+        assert cache.source(A) == manifest_named("x").entries[0].source
+        cache.close()
+
+
+def change(path: Path, script: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(script)
+
+
+@pytest.mark.parametrize("value", ["'abc'", "5", "1.5", "null", "x'00'", "x''", "cast(x'ff' as text)"])
+def test_a_cache_with_values_of_other_types_is_an_empty_one(
+    tmp_path: Path, old_file: Path, value: str
+) -> None:
+    path = tmp_path / "c"
+    reopened(path, manifest_named("x"), old_file.stat()).close()
+    change(path, f"update files set manifest = {value}; update sources set source = {value}")
+    cache = Cache(path)
+    assert cache.manifest(old_file.stat()) is None
+    assert cache.source(A) is None
+    cache.close()
+
+
+def test_a_cache_with_other_columns_is_begun_afresh(tmp_path: Path, old_file: Path) -> None:
+    path = tmp_path / "c"
+    change(path, "create table files (a); create table sources (b)")
+    reopened(path, manifest_named("x"), old_file.stat()).close()
+    cache = reopened(path, manifest_named("x"), old_file.stat())
+    assert cache.manifest(old_file.stat()) == manifest_named("x")
+    cache.close()
+
+
+def test_a_locked_cache_is_an_empty_one_and_stays(
+    tmp_path: Path, old_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("git_theta.store.cache._PATIENCE", 0.01)
+    path = tmp_path / "c"
+    reopened(path, manifest_named("x"), old_file.stat()).close()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("pragma locking_mode = exclusive")
+        other.execute("begin exclusive")
+        other.execute("delete from sources where digest = x'00'")
+        cache = reopened(path, manifest_named("y"))
+        assert cache.manifest(old_file.stat()) is None
+        cache.close()
+    cache = Cache(path)
+    assert cache.manifest(old_file.stat()) == manifest_named("x")
+    cache.close()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_cache_that_is_no_file_is_an_empty_one(
+    tmp_path: Path, old_file: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "c")
+    cache = reopened(tmp_path / "c", manifest_named("x"), old_file.stat())
+    assert cache.manifest(old_file.stat()) is None
     cache.close()
