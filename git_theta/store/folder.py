@@ -40,13 +40,29 @@ class FolderKind:
         """The remote; see `RemoteKind.open`."""
         mode = shared_mode(context.settings.get("core.sharedrepository", ""))
         if not url_scheme(url):
-            return FolderRemote(objects_folder(context.folder / Path(url).expanduser()), mode)
+            return _remote(url, context.folder / Path(url).expanduser(), mode)
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
             raise TransferError(
                 f"{without_password(url)} names a host", "write file:/// with three slashes, or a path"
             )
-        return FolderRemote(objects_folder(Path(unquote(parts.path))), mode)
+        return _remote(url, Path(unquote(parts.path)), mode)
+
+
+def _remote(url: str, path: Path, mode: int | None) -> FolderRemote:
+    """The remote at a path.
+
+    Raises:
+        TransferError: The path is that of a file, such as a bundle.
+    """
+    folder = objects_folder(path)
+    if folder.is_file():
+        raise TransferError(
+            f"{url} is a file: a bundle has Git's commits, and no objects of checkpoints",
+            "add a remote that has them (git remote add NAME URL, or the path of a copy of .git/theta), "
+            "then check out again",
+        )
+    return FolderRemote(folder, mode)
 
 
 class FolderRemote:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.store.folder import FolderRemote
+from git_theta.store.folder import FolderKind, FolderRemote
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
-from git_theta.store.remote import TransferError
+from git_theta.store.remote import RemoteContext, TransferError
 from git_theta.testing.remotes import download_bytes, object_of, sample_bytes, upload_bytes
 from tests.helpers.remote_contract import RemoteContract
 
@@ -24,6 +24,15 @@ def folder(tmp_path: Path) -> Path:
 def remote(folder: Path) -> FolderRemote:
     folder.parent.mkdir()
     return FolderRemote(folder)
+
+
+def test_a_bundle_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "all.bundle").write_bytes(b"# v2 git bundle\n")
+    context = RemoteContext(folder=tmp_path, environment={}, settings={})
+    for url in ("all.bundle", f"file://{tmp_path}/all.bundle"):
+        with pytest.raises(TransferError, match="is a file: a bundle has Git's commits") as caught:
+            FolderKind().open(url, context)
+        assert "git remote add NAME URL" in caught.value.hint
 
 
 class TestFolder(RemoteContract):
