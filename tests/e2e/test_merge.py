@@ -331,6 +331,20 @@ def test_a_whole_side_settles_a_conflict(repo: Repo) -> None:
     fork.check(weights(ids=2))
 
 
+@pytest.mark.parametrize("threshold", ["1", "1g"])
+@pytest.mark.parametrize(
+    "command", ["checkout -m --", "checkout --conflict=diff3 --", "restore --merge", "checkout --ours --"]
+)
+def test_a_conflict_is_made_anew(repo: Repo, command: str, threshold: str) -> None:
+    repo.git("config", "theta.materialiseThreshold", threshold)
+    fork = Fork(repo, data(), data(ids=1), data(ids=2))
+    fork.merge(ok=False)
+    repo.git(*command.split(), NAME)
+    assert repo.read(NAME) == data(ids=1)
+    assert repo.status() == f"UU {NAME}\n"
+    assert not (repo.path / ".git" / "index.lock").exists()
+
+
 def test_another_file_settles_a_conflict(repo: Repo) -> None:
     fork = Fork(repo, data(), data(ids=1), data(ids=2))
     fork.merge(ok=False)

@@ -17,6 +17,7 @@ from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import PacketContent, PacketWriter
 from git_theta.git.plumbing.sigint import interrupts_raised
+from git_theta.git.plumbing.unmerged import unmerged_paths
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
@@ -126,7 +127,7 @@ class FilterProcess:
         absent = {oid: size for oid, size in manifest.objects().items() if not store.has(oid)}
         if absent and self._settings.lazy:
             self._answers.content([data])
-        elif absent and request.can_delay:
+        elif absent and self._may_delay(request):
             self._delay(
                 DelayedFile(request, manifest, written_later=self._is_large(request, manifest), absent=absent)
             )
@@ -140,10 +141,22 @@ class FilterProcess:
         require_objects(manifest, self._repository.store)
         if self._is_large(request, manifest):
             self._write_later(request, manifest)
-        elif request.can_delay:
+        elif self._may_delay(request):
             self._delay(DelayedFile(request, manifest))
         else:
             self._give_file(self._decode(manifest))
+
+    def _may_delay(self, request: FilterRequest) -> bool:
+        """Whether Git can ask for the file again.
+
+        For `git checkout -m -- FILE`, Git offers to, but frees the entry of the unmerged file first, and
+        crashes. Where it names a tree, it doesn't take the file from an index with conflicts.
+        """
+        return request.can_delay and (bool(request.treeish) or request.path not in self._unmerged)
+
+    @cached_property
+    def _unmerged(self) -> frozenset[str]:
+        return unmerged_paths(self._repository.git)
 
     def _delay(self, file: DelayedFile) -> None:
         self._delayed.add(file)
