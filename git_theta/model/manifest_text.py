@@ -1,6 +1,6 @@
 """Manifests from text. Parsing is strict: equal manifests are always equal blobs.
 
-A text that isn't exactly what `Manifest.to_text` writes isn't a manifest.
+A text that isn't exactly what `Manifest.to_text` writes isn't a manifest, except for its line ends.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ MANIFEST_MAGIC_BYTES = MANIFEST_MAGIC.encode()
 #: Largest manifest in bytes: about a million parameters, at 200 bytes a line.
 MAX_TEXT_BYTES = 256 << 20
 
+#: Bytes in which the first line ends.
+_FIRST_LINE_BYTES = 64
+
 _MAX_DEPTH = 64
 _HEX = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -34,6 +37,13 @@ _OBJECT = re.compile(
 def is_manifest(data: bytes | memoryview) -> bool:
     """Whether the bytes begin as a manifest; `parse_manifest` tells whether they are one."""
     return bytes(data[: len(MANIFEST_MAGIC_BYTES)]) == MANIFEST_MAGIC_BYTES
+
+
+def with_plain_line_ends(data: bytes) -> bytes:
+    """A manifest's text as it is in Git, which writes CR LF for each LF where attributes say `eol=crlf`."""
+    # Names and values have no CR of their own: the text has it in an escaped form.
+    is_converted = data[:_FIRST_LINE_BYTES].partition(b"\n")[0].endswith(b"\r")
+    return data.replace(b"\r\n", b"\n") if is_converted else data
 
 
 def parse_if_manifest(data: bytes | memoryview) -> Manifest | None:
@@ -53,7 +63,7 @@ def valid_manifest(data: bytes | memoryview | None) -> Manifest | None:
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """Read a manifest.
+    """Read a manifest. Lines may end with CR LF.
 
     Raises:
         ManifestError: The bytes aren't the canonical text of a manifest; the message has the line. A newer
@@ -61,6 +71,7 @@ def parse_manifest(data: bytes) -> Manifest:
     """
     if len(data) > MAX_TEXT_BYTES:
         raise ManifestError(f"a manifest of {len(data)} bytes is larger than any real one")
+    data = with_plain_line_ends(data)
     try:
         lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError as error:

@@ -224,3 +224,26 @@ def test_a_link_in_the_way_is_not_followed(stored: Repo) -> None:
     (stored.path / "d").symlink_to(outside)
     stored.theta("checkout", ok=False)
     assert (outside / "m.safetensors").read_bytes() == manifest
+
+
+@pytest.mark.parametrize("threshold", ["1k", "1g"])
+def test_a_manifest_whose_line_ends_git_converts(stored: Repo, tmp_path: Path, threshold: str) -> None:
+    setting = f"theta.materialiseThreshold={threshold}"
+    with (stored.path / ".gitattributes").open("a") as file:
+        file.write("* text=auto eol=crlf\n")
+    stored.commit("line ends")
+    stored.write(NAME, B)
+    stored.commit("other")
+    stored.git("-c", setting, "checkout", "-q", "HEAD~1")
+    assert stored.read(NAME) == A
+    assert stored.status() == ""
+    stored.git("clone", "-q", "-c", setting, str(stored.path), str(tmp_path / "clone"))
+    assert (tmp_path / "clone" / NAME).read_bytes() == A
+
+
+def test_checkout_of_manifests_with_converted_line_ends(stored: Repo) -> None:
+    """Git wrote the file without git-theta, and with CR LF."""
+    manifest = stored.git("cat-file", "blob", f":{NAME}").encode()
+    stored.write(NAME, manifest.replace(b"\n", b"\r\n"))
+    stored.theta("checkout")
+    assert stored.read(NAME) == A

@@ -12,6 +12,7 @@ from git_theta.model.manifest_text import (
     parse_manifest,
     parse_source,
     valid_manifest,
+    with_plain_line_ends,
 )
 from tests.helpers.generators import manifests, sources
 from tests.helpers.manifests import A, B, manifest_named
@@ -104,3 +105,14 @@ def test_bytes_that_may_be_a_manifest() -> None:
     assert valid_manifest(None) is None is valid_manifest(damaged)
     with pytest.raises(ManifestError):
         parse_if_manifest(damaged)
+
+
+def test_line_ends_that_git_converted() -> None:
+    text = manifest_named("w", "x").to_bytes()
+    converted = text.replace(b"\n", b"\r\n")
+    assert parse_manifest(converted).to_bytes() == text
+    assert with_plain_line_ends(converted) == text
+    assert with_plain_line_ends(text) is text
+    newer = converted.replace(b"manifest 1\r", b"manifest 9\r")
+    with pytest.raises(ManifestError, match="version '9' isn't known"):
+        parse_manifest(newer)

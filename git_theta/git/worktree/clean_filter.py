@@ -17,7 +17,13 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.model.manifest import Manifest
-from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest, valid_manifest
+from git_theta.model.manifest_text import (
+    MAX_TEXT_BYTES,
+    is_manifest,
+    parse_manifest,
+    valid_manifest,
+    with_plain_line_ends,
+)
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -138,7 +144,8 @@ def _with_note(path: str | None, cleaned: Cleaned) -> bytes:
 
 
 def _unchanged_manifest(path: str | None, data: bytes) -> bytes:
-    """A manifest as it is; the user is told if it isn't valid."""
+    """A manifest as Git stores it; the user is told if it isn't valid."""
+    data = with_plain_line_ends(data)
     try:
         parse_manifest(data)
     except ManifestError as error:

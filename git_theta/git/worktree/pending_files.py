@@ -12,7 +12,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
-from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest, with_plain_line_ends
 
 #: Bytes that are read of a file before it's known to begin as a manifest.
 _HEAD_BYTES = 64
@@ -36,7 +36,7 @@ class PendingFile:
 
 
 def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[PendingFile]:
-    """Tracked files whose work-tree content is exactly the manifest that the index has.
+    """Tracked files whose work-tree content is the manifest that the index has, but for line ends.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
@@ -54,7 +54,7 @@ def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[Pen
             if stage != "0" or not mode.startswith("100"):
                 continue
             text = manifest_text(git.path(path))
-            if text is not None and blobs.read(oid) == text:
+            if text is not None and blobs.read(oid) == with_plain_line_ends(text):
                 with suppress(ThetaError):
                     found.append(PendingFile(path, parse_manifest(text), text, oid))
     return found

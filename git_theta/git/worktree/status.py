@@ -19,7 +19,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.merge.outcome import Conflict
 from git_theta.model.manifest import Manifest
-from git_theta.model.manifest_text import is_manifest, valid_manifest
+from git_theta.model.manifest_text import is_manifest, valid_manifest, with_plain_line_ends
 
 
 class WorkState(Enum):
@@ -139,7 +139,7 @@ def _compare(
             return (WorkState.MODIFIED if os.path.lexists(path) else WorkState.DELETED), None
         if is_manifest(file.data):
             text = bytes(file.data)
-            if text == blob:
+            if with_plain_line_ends(text) == blob:
                 return WorkState.PENDING, None
             other = valid_manifest(text)
             return WorkState.MODIFIED, diff(manifest, other) if other else None
