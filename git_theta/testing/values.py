@@ -8,7 +8,7 @@ from random import Random
 import numpy as np
 
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec
-from git_theta.updates.base import Input
+from git_theta.updates.base import Input, Pieces
 from git_theta.updates.rounding import round_to
 
 #: Shapes of sample values: empty, a scalar, odd sizes, and longer than a chunk of a codec.
@@ -43,6 +43,13 @@ def sample_weights(spec: TensorSpec, seed: int, *, positive: bool = False) -> by
 
 
 def as_input(value: bytes) -> Input:
-    """The value as an input of an update, in pieces of an odd size."""
-    view = memoryview(value)
-    return lambda _nbytes: (view[at : at + _PIECE] for at in range(0, len(value), _PIECE))
+    """The value as an input of an update, in pieces of an odd size; each is overwritten by the next."""
+
+    def read(_nbytes: int) -> Pieces:
+        buffer = bytearray(_PIECE)
+        for start in range(0, len(value), _PIECE):
+            size = min(_PIECE, len(value) - start)
+            buffer[:size] = value[start : start + size]
+            yield memoryview(buffer)[:size]
+
+    return read

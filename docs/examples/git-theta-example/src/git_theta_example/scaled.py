@@ -17,7 +17,8 @@ class Scaled:
         return 100 / sample.spec.nbytes if fits else None
 
     def encode(self, value, spec, base):
-        factor = factor_of(value, b"".join(base.chunks(1 << 20))) if spec.dtype == "F32" else None
+        before = b"".join(map(bytes, base.chunks(1 << 20)))
+        factor = factor_of(value, before) if spec.dtype == "F32" else None
         if factor is None:
             raise UnsuitableError
         yield typed_header(self.name, spec, factor=factor)
