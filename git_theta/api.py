@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from git_theta.checkpoint_file import read_checkpoint
 from git_theta.encoding.decode import read_value
+from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
 from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
 from git_theta.git.plumbing.command import Git
@@ -74,6 +75,7 @@ def load(
         MissingObjectError: An object is neither in the store nor at a remote.
         TransferError: The remote can't be reached.
         CorruptError: A stored value is damaged.
+        PluginError: An update of a parameter isn't installed; the message names its package.
     """
     if framework not in ("numpy", "torch"):
         raise UsageError(f"framework {framework!r} isn't known: numpy or torch")
@@ -120,6 +122,8 @@ def _stored_values(wanted: Manifest, path: Path_, params: Iterable[str] | None) 
     repository = Repository(Git(_located(path)[0]))
     names = select(wanted.by_name, params, str(path))
     entries = [wanted.by_name[name] for name in names]
+    for entry in entries:
+        require_updates_of(entry, wanted)
     ensure_objects(repository, needed_objects(entries), say=_silently)
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         values = run_all(pool, lambda entry: _stored_value(entry, repository.store), entries)

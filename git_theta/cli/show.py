@@ -10,6 +10,7 @@ import click
 
 from git_theta.cli.render import print_json, print_table, ratio
 from git_theta.cli.value_report import report
+from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
@@ -55,6 +56,7 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
         entry = manifest.by_name.get(name)
         if entry is None:
             raise unknown_parameter([name], manifest.by_name, printable(version))
+        require_updates_of(entry, manifest)
         ensure_objects(repository, needed_objects([entry]))
         report(entry, repository.store, values=values, as_json=as_json)
         return
@@ -140,7 +142,7 @@ def chain_text(chain: list[str]) -> str:
     """A chain in words: `delta of dense`; the middle of a long one is only counted."""
     if len(chain) <= _MAX_CHAIN:
         return " of ".join(chain)
-    return f"{chain[0]} of {len(chain) - 2} more of {chain[-1]}"
+    return f"{chain[0]} of {len(chain) - 2} updates of {chain[-1]}"
 
 
 def _row_json(row: _Row) -> dict[str, Any]:

@@ -7,13 +7,13 @@ A manifest of built-in updates has no such record. For each other update there's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from git_theta import updates
 from git_theta.entry_points import Origin
 from git_theta.errors import PluginError
-from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest import Entry, Manifest, Source
 
 _PREFIX = "update-"
 
@@ -55,13 +55,31 @@ def require_updates(manifest: Manifest) -> None:
         PluginError: An update isn't; the message names the package that has it.
     """
     records = _records(manifest)
-    if not records:
-        return
-    used = _external_updates(manifest)
-    for name, origin in records.items():
-        if name in used and not updates.registry().is_offered(name):
+    if records:
+        _require(_external_updates(manifest), records)
+
+
+def require_updates_of(entry: Entry, manifest: Manifest) -> None:
+    """Check that the recorded updates of one parameter are installed.
+
+    Args:
+        entry: The parameter, an entry of the manifest.
+        manifest: The manifest with the records.
+
+    Raises:
+        PluginError: An update isn't; the message names the parameter and the package that has the update.
+    """
+    records = _records(manifest)
+    if records:
+        _require(_names(entry.source), records, f"parameter {entry.name!r} ")
+
+
+def _require(names: Iterable[str], records: Mapping[str, Origin], subject: str = "") -> None:
+    for name in names:
+        if name in records and not updates.registry().is_offered(name):
+            origin = records[name]
             raise PluginError(
-                f"needs the update {name!r} of {origin}",
+                f"{subject}needs the update {name!r} of {origin}",
                 f"if you trust that package, install it: pip install {origin.distribution}",
             )
 

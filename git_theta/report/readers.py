@@ -7,6 +7,7 @@ from functools import cached_property
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.encoding.decode import read_value
+from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.strided import Temporary
@@ -28,6 +29,7 @@ class StoredReader:
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `ValueReader.value`."""
+        require_updates_of(entry, self._manifest)
         return read_value(entry, self._store)
 
     def skeleton(self) -> memoryview:

@@ -114,7 +114,7 @@ def test_chains_of_updates(repo: Repo, report: Json) -> None:
     [
         ("dense", "dense"),
         ("sparse delta dense", "sparse of delta of dense"),
-        ("sparse delta rows delta dense", "sparse of 3 more of dense"),
+        ("sparse delta rows delta dense", "sparse of 3 updates of dense"),
     ],
 )
 def test_a_long_chain_is_cut_short(chain: str, words: str) -> None:

@@ -49,6 +49,10 @@ def test_a_checkout_without_the_package_names_it(repo: Repo, package: tuple[str,
     output = repo.git("checkout", "--", ".", ok=False)
     assert "model.safetensors: needs the update 'scaled' of git-theta-scaled 0.1" in output
     assert "pip install git-theta-scaled" in output
+    for command in (("fsck",), ("show", "--param", "w", "model.safetensors")):
+        output = repo.theta(*command, ok=False)
+        assert "parameter 'w' needs the update 'scaled' of git-theta-scaled 0.1" in output
+        assert "pip install git-theta-scaled" in output
 
     repo.git(*package, "checkout", "--", ".")
     assert repo.read("model.safetensors") == DECAYED

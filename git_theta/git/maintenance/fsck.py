@@ -7,7 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from git_theta.encoding.decode import read_value
-from git_theta.errors import CorruptError, ThetaError
+from git_theta.encoding.update_providers import require_updates_of
+from git_theta.errors import CorruptError, PluginError, ThetaError
 from git_theta.git.maintenance.fsck_plan import FsckPlan, Location, needs_any
 from git_theta.git.repository.manifest_walk import ManifestBlob
 from git_theta.git.repository.repository import Repository
@@ -118,8 +119,12 @@ class _Check:
         if needs_any(entry, self.plan.missing):
             return None
         try:
+            if version.manifest:
+                require_updates_of(entry, version.manifest)
             for _ in read_value(entry, self.store):
                 pass
+        except PluginError as error:
+            return _problem(f"{error.message}; {error.hint}", self.plan.location(version))
         except ThetaError as error:
             return _problem(error.message, self.plan.location(version))
         return None
