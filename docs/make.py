@@ -58,6 +58,10 @@ SETTINGS = {
         "`OPTION=VALUE` with spaces between. The default is `average`. `git theta merge --list` has them "
         "all. With `ask`, merges ask on the terminal, as `git theta merge-tool` does."
     ),
+    "theta.mergeRule": (
+        "As `theta.merge`, for some parameters, with `parameters=GLOB`, or some files, with `path=GLOB`. "
+        "There may be several; the last one that matches counts, before `theta.merge`."
+    ),
     "theta.fetch": (
         "With `lazy`, a checkout leaves the manifests of files whose objects aren't here; `git theta pull` "
         "gets them later. The default is `auto`."
@@ -74,10 +78,6 @@ SETTINGS = {
     "theta.pruneVerifyRemote": (
         "Whether `git theta prune` asks the remote for each object before it deletes it. The default is true."
     ),
-    "theta.mergeRule": (
-        "The same for some parameters, with `parameters=GLOB`, or some files, with `path=GLOB`. There may be "
-        "several; the last one that matches counts, before `theta.merge`."
-    ),
 }
 
 VARIABLES = {
@@ -92,7 +92,9 @@ FILES = {
     ".git/theta/objects": "The objects: the values of parameters, each file named by its SHA-256.",
     ".git/theta/cache.sqlite": "What is known of files that were read before. Safe to delete.",
     ".git/theta/tmp": "Files being written. `git theta fsck` and `git theta checkout` remove leftovers.",
-    ".git/hooks": "post-checkout, post-merge and post-rewrite: they write large checkpoints early.",
+    ".git/hooks": (
+        "post-checkout, post-merge and post-rewrite write large checkpoints early; pre-push sends objects."
+    ),
 }
 
 CODES = (

@@ -110,7 +110,7 @@ def _split_like(data: memoryview, manifest: Manifest, store: Store) -> Split | N
         layout = parse_layout(b"".join(map(bytes, read_value(manifest.layout, store))))
         return split_like(data, manifest.format, layout, {each.name: each.spec for each in manifest.entries})
     except (ThetaError, OSError, ValueError, OverflowError):
-        # The layout isn't here, or it's made up.
+        # The layout's object isn't here, or the manifest isn't genuine.
         return None
 
 

@@ -11,7 +11,7 @@ from git_theta.model.manifest import Entry, Manifest
 #: The same parameter, or value, in the old and in the new version.
 Pair = tuple[Entry, Entry]
 
-#: Beyond so many possible pairs of one value, names are sorted, and paired in that order.
+#: Largest number of possible pairs of one value. Beyond it, names are paired in their sorted order.
 _MAX_PAIRS = 10_000
 
 

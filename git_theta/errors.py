@@ -51,7 +51,7 @@ class PluginError(UsageError):
 
 
 class FormatError(ThetaError):
-    """A file isn't a valid one of its format."""
+    """A file isn't valid in its format."""
 
     exit_code = 3
 

@@ -131,7 +131,7 @@ def _report(request: MigrationRequest, summary: MigrationSummary) -> None:
         f"({ratio(summary.after, summary.before)})."
     )
     if summary.written:
-        click.echo(f"{plural(len(summary.written), 'file')} had only a pointer here, and the content now.")
+        click.echo(f"Wrote {plural(len(summary.written), 'file')} of which only a pointer was here.")
     if request.rewrite:
         _report_rewritten(request, summary)
     else:

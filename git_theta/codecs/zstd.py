@@ -48,14 +48,14 @@ def decompress(frame: memoryview, size: int, *, magic: bool) -> bytes:
         magic: Whether the frame begins with zstd's magic number.
 
     Raises:
-        CorruptError: The frame is damaged, gives another size, or claims a size itself.
+        CorruptError: The frame is damaged, gives another size, or has a field for its size.
     """
     import zstandard
 
     head = frame[: _MAGIC_BYTES * magic + 1]
     if len(head) <= _MAGIC_BYTES * magic or head[-1] & _SIZED:
         # The library would allocate whatever a frame claims to hold.
-        raise CorruptError("the payload can't be decompressed: a frame claims a size of its own")
+        raise CorruptError("the payload can't be decompressed: a frame must not have a size of its own")
     try:
         plane = _decompressor(magic).decompress(frame, max_output_size=size)
     except (zstandard.ZstdError, MemoryError) as error:

@@ -37,7 +37,7 @@ _SHORT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command that chooses nothing.
+    """A command, as opposed to a choice.
 
     Attributes:
         verb: Verb, such as `list`.

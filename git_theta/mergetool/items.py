@@ -151,7 +151,7 @@ def escaped(name: str) -> str:
 
 
 def _needs_rule(parameter: ParameterPlan) -> bool:
-    """Whether equality doesn't decide."""
+    """Whether a rule decides about a parameter, as several sides changed it."""
     return not isinstance(parameter.outcome, Taken) or parameter.outcome.rule is not None
 
 

@@ -47,7 +47,7 @@ def with_plain_line_ends(data: bytes) -> bytes:
 
 
 def parse_if_manifest(data: bytes | memoryview) -> Manifest | None:
-    """Read what may be a manifest; `None` if the bytes don't begin as one, or are more than any has.
+    """The manifest in some bytes; `None` if they don't begin as one, or exceed the limit for a manifest.
 
     Raises:
         ManifestError: The bytes begin as a manifest, but aren't a valid one.

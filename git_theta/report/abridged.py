@@ -12,7 +12,8 @@ from git_theta.report.elements import element_blocks
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-#: numpy's own limits: a longer array is abridged, to so many elements at each end of a dimension.
+#: numpy's own limits: elements of the longest array that isn't abridged, and those that an abridged one
+#: keeps at each end of a dimension.
 _WHOLE = 1000
 _EDGE = 3
 

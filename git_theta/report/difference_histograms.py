@@ -25,7 +25,7 @@ MAX_HISTOGRAMS = 12
 #: Bins of a histogram; odd, so that the middle one is around zero.
 BINS = 61
 
-#: The bins reach to so many root mean squares of the differences, or to the largest one if that is less.
+#: Reach of the bins in root mean squares of the differences; less if the largest difference is less.
 _REACH = 4.0
 
 

@@ -86,6 +86,6 @@ def magnitudes(block: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
         return parts[:, 0]
     with np.errstate(invalid="ignore"):
         found: NDArray[np.float64] = np.hypot(parts[:, 0], parts[:, 1])
-    # For np.hypot, infinity and NaN make infinity.
+    # np.hypot(inf, nan) is inf.
     found[np.isnan(parts).any(axis=1)] = np.nan
     return found

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Elements that are looked at together; always as many, so that equal values have equal sums.
+#: Elements that are summed together; the number never varies, so that equal values have equal sums.
 _BLOCK = 1 << 19
 
-#: Up to so many elements, quantiles and histogram are exact.
+#: Largest number of elements whose quantiles and histogram are exact.
 _EXACT = 1 << 22
 
 

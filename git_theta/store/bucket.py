@@ -155,7 +155,7 @@ class BucketRemote:
             with self._transfer_errors(f"object {oid} can't be fetched"):
                 piece = memoryview(self._library.get_range(self._store, path, start=start, length=length))
             if len(piece) != length:
-                raise TransferError(f"{self.url}: object {oid} broke off", retry=True)
+                raise TransferError(f"{self.url}: the download of object {oid} broke off", retry=True)
             file.write(piece)
             advance(length)
             start += length

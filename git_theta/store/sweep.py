@@ -9,7 +9,7 @@ from pathlib import Path
 #: Temporary files older than this belong to no running process.
 STALE_SECONDS = 24 * 3600
 
-#: Partial downloads, which can be resumed, and folders of long commands are kept so many times longer.
+#: Factor on that age for partial downloads, which can be resumed, and for folders of long commands.
 _LONGER = 14
 
 #: Names of folders that belong to a command begin with one of these.

@@ -35,7 +35,7 @@ class ArraySource:
         raise NotImplementedError
 
     def cache(self) -> None:
-        """Make further reads cheap."""
+        """Keep the values in memory or in a temporary file, so that further reads are cheap."""
 
 
 class InMemory(ArraySource):

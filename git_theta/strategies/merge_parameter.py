@@ -100,7 +100,7 @@ def merge_parameter(
         temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
 
     Raises:
-        UsageError: The strategy can't merge such parameters, so many models, or without a base.
+        UsageError: The strategy can't merge values of this dtype, this number of models, or without a base.
     """
     _check(strategy, inputs)
     name, spec = inputs.name, inputs.spec

@@ -42,7 +42,7 @@ def check_remote(remote: Remote, *, checks_uploads: bool = True) -> None:
 
 
 def object_of(data: bytes) -> RemoteObject:
-    """The object that some bytes are."""
+    """The object for some bytes."""
     return RemoteObject(hashlib.sha256(data).hexdigest(), len(data))
 
 

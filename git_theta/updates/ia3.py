@@ -73,7 +73,7 @@ class Ia3:
             or type(size) is not int
             or not 0 <= size <= len(body)
         ):
-            raise CorruptError("the payload's vector makes no sense")
+            raise CorruptError("the payload's vector doesn't fit the value")
         vector = codecs.decode_tensor(header.get("codec"), body[:size], vector_spec)
         reader = ResidualReader(body[size:], spec)
         for prediction in _products(Base(spec, base), vector, vector_spec):

@@ -28,7 +28,7 @@ class Recipe:
     name = "recipe"
 
     def encode_with(self, program: Program, dtype: str) -> bytes:
-        """The payload.
+        """The payload that stores a program.
 
         Args:
             program: The program; its inputs have the numbers of the source's inputs.

@@ -251,7 +251,7 @@ def test_a_pointer_in_the_work_tree_gets_its_content(lfs: Repo) -> None:
     assert lfs.read(NAME).startswith(b"version https")
     output = lfs.theta("migrate", "import", "--rewrite")
     assert lfs.read(NAME) == B
-    assert "1 file had only a pointer here" in output
+    assert "Wrote 1 file of which only a pointer was here" in output
     assert is_sound(lfs)
 
 

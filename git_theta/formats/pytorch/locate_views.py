@@ -85,7 +85,7 @@ def _is_injective(spec: TensorSpec, strides: tuple[int, ...]) -> bool:
 
 
 def _unique(name: str, counts: dict[str, int]) -> str:
-    """The name, or the name with the first free number."""
+    """The name, with the first free number appended if it's taken."""
     unique = name
     while unique in counts:
         counts[name] += 1

@@ -55,7 +55,7 @@ class FilterProcess:
         """Answer requests until there are no more.
 
         Raises:
-            GitError: Git broke off in the middle of something.
+            GitError: Git closed the pipe in the middle of a request.
         """
         try:
             for request, content in requests:

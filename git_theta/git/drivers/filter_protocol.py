@@ -100,7 +100,7 @@ def requests(
         discarder: Takes content away.
 
     Raises:
-        GitError: Git broke off in the middle of something.
+        GitError: Git closed the pipe in the middle of a request.
     """
     while (lines := reader.lines()) is not None:
         request, content = FilterRequest(lines), reader.content()

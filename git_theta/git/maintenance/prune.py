@@ -159,7 +159,7 @@ def _delete(
     rescued = {}
     with repository.store.quarantine() as held:
         taken = [replace(item, written=held.written(item.oid)) for item in chosen if held.take(item.oid)]
-        # A command that reused one just before holds the lock of an index until that names it.
+        # A command that has just reused an object holds an index's lock until the index names the object.
         _wait_for_index_locks(repository.common_dir, options.lock_timeout)
         for oid, fate in decide(taken).items():
             if fate is fates[oid]:
@@ -179,11 +179,11 @@ def objects_at_remote(remote: Remote, wanted: Sequence[RemoteObject], store: Loc
     """
     if not wanted:
         return set()
-    # A URL may lead back here by links or SSH: the remote would then seem to have everything. It has a new
-    # object of random bytes only then.
+    # A URL may lead back here by links or SSH: the remote would then seem to have every object. So a new
+    # object of random bytes, which no other remote can have, is asked for, too.
     probe = store.put([secrets.token_bytes(32)])
     try:
-        # Along with others: a server may refuse a request for objects of which it has none.
+        # One request for all: a server may refuse one whose objects it all lacks.
         found = remote_has(remote, [RemoteObject(probe, 32), *wanted])
     finally:
         store.path(probe).unlink(missing_ok=True)

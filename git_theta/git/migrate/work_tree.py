@@ -51,8 +51,8 @@ def tree_changes(git: Git, old: str, new: str) -> list[TreeChange]:
 def refuse_changes(git: Git, objects: GitObjects) -> None:
     """Fail if there's a change that isn't committed.
 
-    A file that is a pointer in the work tree too, or metadata of git-theta 0.2, isn't changed, although
-    filters take it for that.
+    Git also reports files whose filter never ran: LFS pointers, or metadata of git-theta 0.2, that are in the
+    work tree as they are in the index. They don't count.
 
     Raises:
         UsageError: There's a change.

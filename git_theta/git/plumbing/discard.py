@@ -111,7 +111,7 @@ def discard_packets(handle: int) -> int:
 
 def broken_off() -> GitError:
     """The error for a stream that ends early."""
-    return GitError("git's filter protocol broke off in a file")
+    return GitError("git closed the filter's input in the middle of a file")
 
 
 def _length(handle: int) -> int:

@@ -48,7 +48,7 @@ class PacketReader:
         """
         if not self._have(4, ahead):
             if self._end > self._start:
-                raise GitError("git's filter protocol broke off in a packet")
+                raise GitError("git closed the filter's input in the middle of a packet")
             return None
         start = self._start
         try:
@@ -59,7 +59,7 @@ class PacketReader:
             self._start += 4
             return self._view[:0]
         if length < 4 or not self._have(length, ahead):
-            raise GitError("git's filter protocol broke off in a packet")
+            raise GitError("git closed the filter's input in the middle of a packet")
         start = self._start
         self._start = start + length
         return self._view[start + 4 : start + length]

@@ -16,7 +16,7 @@ from git_theta.report.fold import natural
 
 _MAX_COLUMNS = 96
 
-#: Up to so many rows, numbers within a layer have rows of their own.
+#: Largest number of rows with which numbers within a layer have rows of their own.
 _MAX_SPELLED_OUT = 48
 
 _NUMBER = re.compile(r"(0|[1-9][0-9]{0,8})")

@@ -27,7 +27,7 @@ _NOT_FOUND = 127
 #: Exit code of ssh when it can't connect, and the beginning of its own messages.
 _FAILED, _SSH = 255, "ssh: "
 
-#: A grant isn't used any more so many seconds before its end.
+#: Seconds before a grant expires in which it isn't used any more.
 _SLACK = 5.0
 
 

@@ -56,7 +56,7 @@ for _ in range(2):
         print(error.message)
 discarder.close()
 """
-    assert run(code, stdin).splitlines() == ["git's filter protocol broke off in a file"] * 2
+    assert run(code, stdin).splitlines() == ["git closed the filter's input in the middle of a file"] * 2
 
 
 def test_a_killed_process_has_no_result() -> None:
