@@ -212,6 +212,28 @@ def test_a_file_that_is_written_while_git_reads_it(repo: Repo) -> None:
     assert repo.read(NAME) == expected
 
 
+@pytest.mark.parametrize("size", [5_000, 3_000_000])
+def test_a_caller_that_has_the_file_open(repo: Repo, size: int) -> None:
+    """What Git sends counts, whoever has the file open."""
+    first = safetensors_bytes({"w": np.zeros(size, "f4")})
+    second = safetensors_bytes({"w": np.ones(size, "f4")})
+    path = repo.write(NAME, first)
+    with path.open("rb", buffering=0) as file:
+        file.read()
+        store = ["git", "hash-object", "-w", "--stdin", "--path", NAME]
+        for inherited in ((), (file.fileno(),)):
+            done = subprocess.run(
+                store, cwd=repo.path, input=second, stdout=subprocess.PIPE, pass_fds=inherited
+            )
+            oid = done.stdout.decode().strip()
+            repo.git("update-index", "--add", "--cacheinfo", f"100644,{oid},{NAME}")
+            repo.git("checkout-index", "-f", NAME)
+            assert repo.read(NAME) == second
+        for offset in (0, 65516, len(second)):
+            file.seek(offset)
+            subprocess.run(["git", "add", NAME], cwd=repo.path, check=True, pass_fds=(file.fileno(),))
+
+
 def test_a_link_in_the_way_is_not_followed(stored: Repo) -> None:
     outside = stored.path.parent / "outside"
     outside.mkdir()

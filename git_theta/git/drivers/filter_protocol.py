@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.discard import DiscardProcess
-from git_theta.git.plumbing.pipe_source import find_source
 from git_theta.git.plumbing.pktline import PacketContent, PacketReader, PacketWriter
 
 #: Content of fewer bytes arrives faster than it can be handed over.
@@ -117,6 +116,6 @@ def _discard_early(path: str, content: PacketContent, discarder: DiscardProcess)
     except (OSError, ValueError):
         return
     if stat.S_ISREG(status.st_mode) and status.st_size >= _WORTH_SKIPPING:
-        source = find_source(status)
+        source = content.find_source(status)
         if source:
             content.hand_over(discarder, source)

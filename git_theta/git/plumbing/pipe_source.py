@@ -1,8 +1,12 @@
 """The file whose bytes are in a pipe, known without reading them.
 
-Git streams a file of the work tree from an open descriptor. If the process at the other end of the pipe has
-that very file open, and has read it to the end when the stream ends, the stream is the file. It needn't even
-be copied out of the pipe. This needs Linux's `/proc`; elsewhere, no source is found.
+Git streams a file of the work tree from an open descriptor. If the process at the other end of the pipe reads
+that very file in step with what it sends, and has read it to the end when the stream ends, the stream is the
+file. It needn't even be copied out of the pipe. This needs Linux's `/proc`; elsewhere, no source is found.
+
+An open descriptor alone says nothing: programs start git while they have the file open, and pass descriptors
+on. So only the process that has the pipe's other end counts, and of its descriptors only one whose offset is
+that of a stream which has begun and hasn't ended.
 """
 
 from __future__ import annotations
@@ -11,6 +15,9 @@ import os
 from contextlib import suppress
 
 _PROCESSES = "/proc"
+
+#: Git reads a file in pieces of this number of bytes, one for each packet.
+_PIECE = 65516
 
 
 class PipeSource:
@@ -32,19 +39,25 @@ class PipeSource:
     def position(self) -> int | None:
         """The offset up to which the parent has read, in bytes; `None` if it has closed the descriptor."""
         with suppress(OSError, ValueError, IndexError):
-            return int(_text(self._info).split("pos:", 1)[1].split()[0])
+            return _number(self._info, "pos:", 10)
         return None
 
 
-def find_source(status: os.stat_result) -> PipeSource | None:
-    """The descriptor that Git, this process's parent or its parent's, has of a file; `None` if it has none.
+def find_source(status: os.stat_result, pipe: int) -> PipeSource | None:
+    """The descriptor from which Git sends a file; `None` if it isn't certain.
 
     Args:
-        status: The stat of the file.
+        status: The stat of the file, of more bytes than a pipe holds.
+        pipe: The pipe from Git, with the file's first packet in it.
     """
     with suppress(OSError, ValueError, IndexError):
+        sent = os.fstat(pipe)
         parent = os.getppid()
-        return _descriptor(parent, status) or _descriptor(_parent(parent), status)
+        # Between Git and a filter there's at most a shell.
+        for process in (parent, _parent(parent)):
+            if any(_is_writer(info) for info in _descriptors(process, sent)):
+                found = [info for info in _descriptors(process, status) if _has_begun(info, status.st_size)]
+                return PipeSource(status, found[0]) if len(found) == 1 else None
     return None
 
 
@@ -54,13 +67,29 @@ def _parent(process: int) -> int:
     return int(fields[1])
 
 
-def _descriptor(process: int, status: os.stat_result) -> PipeSource | None:
+def _descriptors(process: int, status: os.stat_result) -> list[str]:
+    """The paths below `/proc/PID/fdinfo` of a process's descriptors of a file or pipe."""
     folder = f"{_PROCESSES}/{process}"
+    found = []
     for name in os.listdir(f"{folder}/fd"):
         with suppress(OSError):
             if os.path.samestat(os.stat(f"{folder}/fd/{name}"), status):
-                return PipeSource(status, f"{folder}/fdinfo/{name}")
-    return None
+                found.append(f"{folder}/fdinfo/{name}")
+    return found
+
+
+def _is_writer(info: str) -> bool:
+    return _number(info, "flags:", 8) & os.O_ACCMODE != os.O_RDONLY
+
+
+def _has_begun(info: str, size: int) -> bool:
+    """Whether a descriptor's offset can be that of a stream that has begun and hasn't ended."""
+    position = _number(info, "pos:", 10)
+    return 0 < position < size and position % _PIECE == 0
+
+
+def _number(info: str, key: str, base: int) -> int:
+    return int(_text(info).split(key, 1)[1].split()[0], base)
 
 
 def _text(path: str) -> str:

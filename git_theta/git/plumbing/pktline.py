@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 from collections.abc import Iterator
 from contextlib import suppress
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.discard import DiscardProcess, broken_off, discard_packets
-from git_theta.git.plumbing.pipe_source import PipeSource
+from git_theta.git.plumbing.pipe_source import PipeSource, find_source
 
 #: The maximum number of bytes in a packet, without the four of its length.
 MAX_DATA = 65516
@@ -84,6 +85,12 @@ class PacketReader:
             total += len(packet)
         return total + discard_packets(self._handle)
 
+    def source(self, status: os.stat_result) -> PipeSource | None:
+        """The descriptor from which the next packets are sent; see `find_source`. Waits for the first one."""
+        if not self.is_ahead():
+            select.select([self._handle], [], [])
+        return find_source(status, self._handle)
+
     def is_ahead(self) -> bool:
         """Whether bytes were taken from the descriptor that no packet has used yet."""
         return self._start < self._end
@@ -120,7 +127,7 @@ class PacketContent:
     """The packets of a file, to be read or discarded once.
 
     Attributes:
-        source: The file that the bytes come from, if another process discards them.
+        source: The file that the bytes come from, if that's certain: they needn't be read.
     """
 
     def __init__(self, reader: PacketReader) -> None:
@@ -142,10 +149,15 @@ class PacketContent:
             else:
                 self._ended = True
 
+    def find_source(self, status: os.stat_result) -> PipeSource | None:
+        """The descriptor from which Git sends the file with that stat; `None` if it isn't certain."""
+        return self._reader.source(status)
+
     def hand_over(self, discarder: DiscardProcess, source: PipeSource) -> None:
-        """Let another process discard the packets, if it can: they're known to be the bytes of a file."""
+        """Discard the packets, which are known to be the bytes of a file: by another process, if it can."""
+        self.source = source
         if not self._reader.is_ahead() and discarder.begin():
-            self._discarder, self.source = discarder, source
+            self._discarder = discarder
 
     def discard(self) -> int:
         """Discard the packets that are left; returns the number of bytes they held.

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
-from git_theta.git.plumbing.pipe_source import PipeSource, find_source
+from git_theta.git.plumbing.pipe_source import PipeSource
 from git_theta.git.plumbing.pktline import PacketContent
 from git_theta.store.cache import same_file
 
@@ -88,11 +88,9 @@ def drain(
     Raises:
         ThetaError: The file changed while its stream was discarded.
     """
-    if isinstance(pieces, PacketContent):
-        source = pieces.source or (find_source(file.status) if file else None)
-        if source:
-            _discard(pieces, file, source)
-            return None
+    if isinstance(pieces, PacketContent) and pieces.source:
+        _discard(pieces, file, pieces.source)
+        return None
     data = file.data if file else memoryview(b"")
     done = 0
     iterator = iter(pieces)

@@ -12,7 +12,7 @@ import pytest
 from git_theta.errors import GitError
 from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest, requests, shake_hands
 from git_theta.git.plumbing.discard import DiscardProcess
-from git_theta.git.plumbing.pktline import PacketReader, PacketWriter
+from git_theta.git.plumbing.pktline import MAX_DATA, PacketReader, PacketWriter
 
 
 @contextmanager
@@ -138,7 +138,7 @@ def test_a_large_file_is_on_its_way_before_it_is_asked_for(tmp_path: Path, repla
     (tmp_path / "other").write_bytes(bytes(size))
     command = [sys.executable, "-c", _FILTER, "other" if replaced else "model"]
     with (
-        (tmp_path / "model").open("rb") as sent,
+        (tmp_path / "model").open("rb", buffering=0) as sent,
         subprocess.Popen(
             command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
         ) as process,
@@ -148,7 +148,8 @@ def test_a_large_file_is_on_its_way_before_it_is_asked_for(tmp_path: Path, repla
         assert process.stderr is not None
         writer = PacketWriter(process.stdin.fileno())
         writer.lines("command=clean", "pathname=model")
-        writer.data(sent.read())
+        while piece := sent.read(MAX_DATA):
+            writer.data(piece)
         writer.flush()
         process.stdin.close()
         out, err = process.stdout.read().decode().split(), process.stderr.read().decode()

@@ -1,41 +1,83 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs Linux's /proc")
+
+_PIECE = 65516
 
 _CHILD = """
 import os, sys
 from git_theta.git.plumbing.pipe_source import find_source
-found = find_source(os.stat(sys.argv[1]))
+found = find_source(os.stat(sys.argv[1]), 0)
 print(found and found.position())
 """
 
 
-def position(path: Path, *wrapper: str) -> str:
+def position(path: Path, *wrapper: str, stdin: int = subprocess.PIPE) -> str:
+    """What a child finds whose stdin is a pipe from this process, or that descriptor."""
     command = [*wrapper, sys.executable, "-c", _CHILD, str(path)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE) as child:
+        assert child.stdout
+        return child.stdout.read().decode().strip()
 
 
-@pytest.mark.skipif(not Path("/proc/self/fdinfo").exists(), reason="needs Linux's /proc")
-def test_a_parents_open_file_is_found(tmp_path: Path) -> None:
+def opened(path: Path) -> BinaryIO:
+    return path.open("rb", buffering=0)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
     path = tmp_path / "file"
-    path.write_bytes(b"0123456789")
+    path.write_bytes(bytes(3 * _PIECE + 5))
+    return path
+
+
+def test_the_file_that_the_sender_reads_is_found(path: Path) -> None:
     assert position(path) == "None"
-    with path.open("rb", buffering=0) as file:
-        file.read(3)
-        assert position(path) == "3"
-        file.read()
-        assert position(path) == "10"
+    with opened(path) as file:
+        file.read(_PIECE)
+        assert position(path) == str(_PIECE)
         # A shell between the two, as Git starts one for a filter with arguments.
-        assert position(path, "sh", "-c", '"$@"; true', "sh") == "10"
+        assert position(path, "sh", "-c", '"$@"; true', "sh") == str(_PIECE)
     assert position(path) == "None"
 
 
-def test_a_copy_is_another_file(tmp_path: Path) -> None:
-    (tmp_path / "one").write_bytes(b"same")
-    (tmp_path / "other").write_bytes(b"same")
-    with (tmp_path / "one").open("rb"):
-        assert position(tmp_path / "other") == "None"
+@pytest.mark.parametrize("offset", [0, 99, _PIECE + 1, 3 * _PIECE + 5])
+def test_an_open_file_that_is_not_sent_is_no_source(path: Path, offset: int) -> None:
+    with opened(path) as file:
+        file.read(offset)
+        assert position(path) == "None"
+        with opened(path) as sent:
+            sent.read(2 * _PIECE)
+            assert position(path) == str(2 * _PIECE)
+
+
+def test_two_possible_sources_are_none(path: Path) -> None:
+    with opened(path) as one, opened(path) as other:
+        one.read(_PIECE)
+        other.read(2 * _PIECE)
+        assert position(path) == "None"
+
+
+def test_a_parent_that_does_not_send_is_no_source(path: Path) -> None:
+    stdin, other_end = os.pipe()
+    os.close(other_end)
+    with opened(path) as file:
+        file.read(_PIECE)
+        assert position(path, stdin=stdin) == "None"
+    os.close(stdin)
+
+
+def test_a_copy_is_another_file(path: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.write_bytes(path.read_bytes())
+    with opened(path) as file:
+        file.read(_PIECE)
+        assert position(copy) == "None"
