@@ -144,6 +144,41 @@ def only_old(repo: Repo) -> Path:
     return path
 
 
+def test_versions_that_were_only_fetched_are_elsewhere(
+    history: Repo, server: Path, tmp_path: Path, report: Json
+) -> None:
+    clone = Repo(tmp_path / "clone")
+    url = (tmp_path / "bare.git").as_uri()
+    history.git("clone", "-q", "-c", f"theta.remote.origin.url={server}", url, str(clone.path))
+    history.write("new.safetensors", safetensors_bytes({"new": np.full(9, 3, "f4")}))
+    new = history.commit("new")
+    history.git("push", "-q")
+    clone.git("fetch", "-q")
+    before = report(clone, "fsck")
+    assert (before["problems"], before["missing"]) == ([], [])
+    pick = clone.path / ".git" / "CHERRY_PICK_HEAD"
+    pick.write_text(f"{new}\n")
+    assert report(clone, "fsck")["problems"] == []
+    pick.unlink()
+    clone.git("sparse-checkout", "set", "--no-cone", "/*", "!/new.safetensors")
+    clone.git("merge", "-q", "--ff-only", "origin/main")
+    found = report(clone, "fsck")
+    assert (found["problems"], found["missing"]) == ([], [])
+    assert found["elsewhere"] > 0
+
+
+def test_an_object_of_a_file_in_another_work_tree_is_missing(
+    history: Repo, server: Path, tmp_path: Path
+) -> None:
+    old = only_old(history)
+    assert old.exists()
+    history.git("worktree", "add", "-q", "--detach", str(tmp_path / "tree"), "HEAD~1")
+    old.unlink()
+    done = fsck(history)
+    assert done.returncode == 6
+    assert old.name in done.stderr
+
+
 def test_damaged_and_missing_objects_are_fetched(history: Repo, server: Path, report: Json) -> None:
     one, two = history.objects[:2]
     one.unlink()
@@ -226,6 +261,8 @@ def test_old_versions_that_are_pushed_may_be_elsewhere(history: Repo, server: Pa
     assert (found["versions"], found["values"]) == (3, 5)
     history.git("branch", "old", "HEAD~1")
     history.git("worktree", "add", "-q", "--no-checkout", "../tree", "old")
+    assert fsck(history).returncode == 0, "no file was written yet"
+    history.git("-C", "../tree", "reset", "-q")
     assert fsck(history).returncode == 6, "a work tree needs it"
     assert "1 object repaired" in history.theta("fsck", "--repair")
 

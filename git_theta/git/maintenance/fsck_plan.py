@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from git_theta.git.maintenance.manifest_index import ManifestIndex
-from git_theta.git.maintenance.reachability import objects_in_use
+from git_theta.git.maintenance.reachability import checked_out_objects
 from git_theta.git.repository.manifest_walk import (
     ManifestBlob,
     commit_blobs,
@@ -110,10 +110,13 @@ def find_locations(repository: Repository, revs: list[str]) -> Mapping[str, Loca
 
 
 def _elsewhere(repository: Repository, absent: frozenset[str]) -> frozenset[str]:
-    """The absent objects that may be at a remote alone: pushed versions need them, and they aren't in use."""
+    """The absent objects that may be at a remote alone.
+
+    Pushed versions need them, and no file in a work tree was written from them.
+    """
     sent = absent & object_sizes(remote_manifests(repository.git).values()).keys()
     if repository.settings.lazy or not sent:
         return sent
     manifests = ManifestIndex(repository.git)
     manifests.refresh()
-    return sent - objects_in_use(manifests, repository.common_dir)
+    return sent - checked_out_objects(manifests, repository.common_dir)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from git_theta.git.maintenance.manifest_index import ManifestIndex
 from git_theta.git.maintenance.worktree_state import PSEUDO_REFS, git_dirs, unfinished_commits
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.oid_scan import find_object_names
+
+#: The mark that `git ls-files -t` gives to files that a sparse checkout leaves out.
+_SKIPPED = b"S"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,23 @@ def objects_in_use(manifests: ManifestIndex, common_dir: Path) -> frozenset[str]
             with suppress(OSError):
                 found.update(find_object_names(path.read_bytes()))
     return frozenset(found)
+
+
+def checked_out_objects(manifests: ManifestIndex, common_dir: Path) -> frozenset[str]:
+    """Names of objects that files in any work tree were written from, by its index.
+
+    Files that a sparse checkout leaves out don't count, nor do commits that an unfinished command has still to
+    write, and those that were only fetched: their objects are fetched when they are written.
+    """
+    env = os.environ if manifests.git.env is None else manifests.git.env
+    blobs = []
+    for folder in git_dirs(common_dir):
+        git = Git(manifests.git.cwd, {**env, "GIT_INDEX_FILE": str(folder / "index")})
+        for record in git.run("ls-files", "-s", "-t", "-z").split(b"\0"):
+            head = record.partition(b"\t")[0].split(b" ")
+            if len(head) == 4 and head[0] != _SKIPPED:
+                blobs.append(head[2].decode())
+    return manifests.objects_of(blobs)
 
 
 def _pushed_and_unpushed(manifests: ManifestIndex, remote: str) -> tuple[frozenset[str], frozenset[str]]:
