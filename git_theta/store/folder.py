@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
+from git_theta.store.object_files import open_regular, regular_size
 from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
 from git_theta.store.repository_folder import objects_folder, shared_mode
 from git_theta.store.urls import url_scheme, without_password
@@ -108,10 +109,8 @@ class FolderRemote:
 
     def _has(self, wanted: RemoteObject) -> bool:
         with _transfer_errors(self.url, "can't be read"):
-            try:
-                return wanted.fits(self._path(wanted.oid).stat().st_size)
-            except FileNotFoundError:
-                return False
+            size = regular_size(self._path(wanted.oid))
+            return size is not None and wanted.fits(size)
 
     def _send(self, oid: str, file: BinaryIO, advance: Advance) -> None:
         target = self._path(oid)
@@ -162,7 +161,7 @@ class FolderRemote:
     def _receive(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
         with (
             _transfer_errors(self.url, f"object {oid} can't be fetched"),
-            self._path(oid).open("rb") as source,
+            open(self._path(oid), "rb", opener=open_regular) as source,
         ):
             size = os.fstat(source.fileno()).st_size
             start = have if have <= size else 0

@@ -21,6 +21,8 @@ from git_theta.store.object_files import (
     adopt_file,
     commit_object,
     create_temporary,
+    open_regular,
+    regular_size,
     renew,
     write_object,
 )
@@ -77,7 +79,7 @@ class LocalStore:
     def has(self, oid: str) -> bool:
         """Whether the object is here or at a neighbour."""
         return (
-            self.path(oid).exists()
+            self.path(oid).is_file()
             or any(store.has(oid) for store in self._neighbours)
             or self._comes_back(oid)
         )
@@ -95,9 +97,10 @@ class LocalStore:
 
     def size(self, oid: str) -> int | None:
         """Size of the object in bytes, here or at a neighbour; `None` if it isn't there."""
-        with suppress(FileNotFoundError):
-            return self.path(oid).stat().st_size
         sizes = (store.size(oid) for store in self._neighbours)
+        own = regular_size(self.path(oid))
+        if own is not None:
+            return own
         return next((size for size in sizes if size is not None), None)
 
     def get(self, oid: str) -> memoryview:
@@ -134,13 +137,14 @@ class LocalStore:
         """
         if not self.path(oid).exists():
             self._borrow(oid)
-        return self.path(oid).open("rb")
+        return open(self.path(oid), "rb", opener=open_regular)
 
     def list(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects."""
         for path in (self.root / "objects").glob("??/??/*"):
-            if is_object_name(path.name):
-                yield path.name, path.stat().st_size
+            size = regular_size(path) if is_object_name(path.name) else None
+            if size is not None:
+                yield path.name, size
 
     def verify(self, oid: str) -> None:
         """Check the bytes of an object against its name.
@@ -250,9 +254,12 @@ class LocalStore:
             if store.has(oid):
                 source, target = store.path(oid), self.path(oid)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                with suppress(OSError):
+                with store.open(oid) as opened, suppress(OSError):
                     os.link(source, target)
-                    return
+                    # It may have been replaced by something else meanwhile.
+                    if os.path.samestat(os.fstat(opened.fileno()), target.lstat()):
+                        return
+                    target.unlink()
                 if self.put([store.get(oid)]) != oid:
                     raise CorruptError(f"object {oid} is damaged in {store.root}")
                 return
@@ -271,9 +278,8 @@ class LocalStore:
             raise ThetaError(f"object {oid} can't be read: {error.strerror}") from error
 
     def _open(self, oid: str) -> int:
-        flags = os.O_RDONLY | os.O_CLOEXEC
         try:
-            return os.open(self.path(oid), flags)
+            return open_regular(self.path(oid))
         except FileNotFoundError:
             self._borrow(oid)
-            return os.open(self.path(oid), flags)
+            return open_regular(self.path(oid))

@@ -7,7 +7,9 @@ since other threads wait for the disk, for many objects at once.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,6 +19,9 @@ from typing import BinaryIO
 
 #: `prune` leaves young objects for much longer than this, so times are renewed no more often.
 _RENEW_SECONDS = 3600
+
+#: Errors of a path at which nothing is.
+_NOTHING = (errno.ENOENT, errno.ELOOP)
 
 #: Objects never change: read-only guards against a tool that edits in place.
 _MODE = 0o444
@@ -101,6 +106,41 @@ def adopt_file(file: BinaryIO, path: Path, target: Path) -> None:
     os.fchmod(file.fileno(), _MODE)
 
 
+def open_regular(path: str | Path, flags: int = os.O_RDONLY) -> int:
+    """Open a regular file that another user may have put there; an opener for `open`.
+
+    A pipe would wait for its writer, and a device may never end.
+
+    Raises:
+        OSError: The file can't be opened, or it isn't a regular one.
+    """
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it isn't a regular file", str(path))
+    return handle
+
+
+def regular_size(path: Path) -> int | None:
+    """Size of a regular file in bytes; `None` for anything else, and where nothing is.
+
+    Raises:
+        OSError: It can't be found out.
+    """
+    found = _regular_status(path)
+    return None if found is None else found.st_size
+
+
+def _regular_status(path: Path) -> os.stat_result | None:
+    try:
+        status = path.stat()
+    except OSError as error:
+        if error.errno in _NOTHING:
+            return None
+        raise
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
 def create_temporary(folder: Path) -> tuple[int, str]:
     """Descriptor and path of a new file for reading and writing.
 
@@ -119,19 +159,20 @@ def create_temporary(folder: Path) -> tuple[int, str]:
 
 def renew(path: Path) -> int | None:
     """Let an object count as just written; returns its size in bytes, or `None` if it isn't there."""
-    with suppress(FileNotFoundError, NotADirectoryError):
-        status = path.stat()
-        if status.st_mtime < time.time() - _RENEW_SECONDS:
-            try:
-                os.utime(path)
-            except FileNotFoundError:
-                # It was put into quarantine at this moment.
-                return None
-            except OSError:
-                # It may belong to another user, or to a read-only file system.
-                pass
-        return status.st_size
-    return None
+    try:
+        status = _regular_status(path)
+    except NotADirectoryError:
+        return None
+    if status and status.st_mtime < time.time() - _RENEW_SECONDS:
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            # It was put into quarantine at this moment.
+            return None
+        except OSError:
+            # It may belong to another user, or to a read-only file system.
+            pass
+    return status.st_size if status else None
 
 
 def _discard(handle: int, name: str) -> None:

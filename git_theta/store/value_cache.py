@@ -17,6 +17,7 @@ from threading import Lock, get_ident
 from blake3 import blake3
 
 from git_theta.model.digest import digest
+from git_theta.store.object_files import open_regular
 
 #: The most bytes of disk that values take: more wouldn't stay in the page cache either.
 _MAX_BYTES = 1 << 30
@@ -72,7 +73,7 @@ class ValueCache:
         """Remove a value from the cache and return it; `None` if it isn't there, or is damaged."""
         path = self._folder / key
         try:
-            with path.open("rb") as file:
+            with open(path, "rb", opener=open_regular) as file:
                 if not nbytes or os.fstat(file.fileno()).st_size != nbytes:
                     return None
                 data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

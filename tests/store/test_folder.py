@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -165,3 +165,19 @@ def test_a_folder_on_a_read_only_file_system(small_disk: Path, tmp_path: Path) -
     with pytest.raises(TransferError, match="Read-only") as caught:
         upload_bytes(remote, tmp_path, b"y")
     assert "permission" in caught.value.hint
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_an_object_that_is_no_regular_file_is_not_there(
+    remote: FolderRemote, folder: Path, tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    upload_bytes(remote, tmp_path, b"x")
+    wanted = object_of(b"x")
+    (download,) = remote.downloads([wanted]).values()
+    path = folder / object_path(wanted.oid)
+    path.unlink()
+    make(path)
+    assert remote.downloads([wanted]) == {}
+    assert remote.uploads([wanted]).keys() == {wanted.oid}
+    with (tmp_path / "partial").open("w+b") as file, pytest.raises(TransferError, match="can't be fetched"):
+        download(file, 0, int)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -144,3 +144,38 @@ def test_an_object_that_is_quarantined_while_it_is_claimed_is_missing(
 def _quarantined(path: Path) -> None:
     path.unlink()
     raise FileNotFoundError(path)
+
+
+NOT_FILES = [
+    os.mkfifo,
+    os.mkdir,
+    lambda path: path.symlink_to("/dev/zero"),
+    lambda path: path.symlink_to(path),
+]
+
+
+@pytest.mark.parametrize("make", NOT_FILES)
+def test_an_object_that_is_no_regular_file_is_not_there(
+    tmp_path: Path, make: Callable[[Path], object]
+) -> None:
+    neighbour = LocalStore(tmp_path / "neighbour")
+    oid = neighbour.put([b"x" * 100])
+    neighbour.path(oid).unlink()
+    make(neighbour.path(oid))
+    for store in (neighbour, LocalStore(tmp_path / "own", (neighbour.root,))):
+        assert not store.has(oid)
+        assert not store.claim(oid)
+        assert store.size(oid) is None
+        assert list(store.list()) == []
+        for read in (store.get, store.open, store.verify, lambda oid, store=store: store.part(oid, 0, 10)):
+            with pytest.raises((ThetaError, OSError)):
+                read(oid)
+
+
+def test_an_object_replaces_what_is_no_regular_file(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    oid = store.put([b"x"])
+    store.path(oid).unlink()
+    os.mkfifo(store.path(oid))
+    store.put([b"x"])
+    store.verify(oid)

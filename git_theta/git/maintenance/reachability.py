@@ -85,8 +85,8 @@ def objects_in_use(manifests: ManifestIndex, common_dir: Path) -> frozenset[str]
 def checked_out_objects(manifests: ManifestIndex, common_dir: Path) -> frozenset[str]:
     """Names of objects that files in any work tree were written from, by its index.
 
-    Files that a sparse checkout leaves out don't count, nor do commits that an unfinished command has still to
-    write, and those that were only fetched: their objects are fetched when they are written.
+    Files that a sparse checkout leaves out don't count, nor do commits that were only fetched, or that an
+    unfinished command has still to write: their objects are fetched when they are written.
     """
     env = os.environ if manifests.git.env is None else manifests.git.env
     blobs = []
