@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from contextlib import suppress
 
 from git_theta.errors import GitError
@@ -25,6 +26,7 @@ def push_problem(repository: Repository) -> str:
     if not repository.settings.hooks or (sends and runs) or has_configured_hook(repository.git):
         return ""
     shared = has_shared_hooks(repository)
+    own = folder.resolve() == (repository.common_dir / "hooks").resolve()
     shown = os.path.relpath(folder, repository.root) if shared else str(folder)
     why = f"Git's hooks are in {shown} (core.hooksPath), without git-theta"
     if sends:
@@ -32,9 +34,12 @@ def push_problem(repository: Repository) -> str:
         todo = "install the hooks of this repository again, as `npm install` does for husky"
     elif shared:
         todo = "run: git theta install --hooks"
+    elif own and not os.path.lexists(hook):
+        why, todo = f"{hook} isn't there", "run: git theta install"
+    elif own and not runs:
+        why, todo = f"{hook} isn't executable", f"run: chmod +x {shlex.quote(str(hook))}"
     else:
-        if folder.resolve() == (repository.common_dir / "hooks").resolve():
-            why = f"{hook} is another program's"
+        why = f"{hook} is another program's" if own else why
         todo = f"add to pre-push there: {_LINE}  (or run `git theta push` before each push)"
     return f"`git push` won't send the objects of checkpoints: {why}; {todo}"
 

@@ -27,8 +27,17 @@ def test_installed_hooks_send_objects(repo: Repo) -> None:
 
 def test_a_hook_that_is_not_executable(repo: Repo) -> None:
     install_hooks(opened(repo))
-    (repo.path / ".git" / "hooks" / "pre-push").chmod(0o644)
-    assert push_problem(opened(repo)) != ""
+    hook = repo.path / ".git" / "hooks" / "pre-push"
+    hook.chmod(0o644)
+    problem = push_problem(opened(repo))
+    assert "pre-push isn't executable; run: chmod +x " in problem
+    assert "another program" not in problem
+
+
+def test_a_hook_that_is_not_there(repo: Repo) -> None:
+    (repo.path / ".git" / "hooks" / "pre-push").unlink(missing_ok=True)
+    problem = push_problem(opened(repo))
+    assert problem.endswith("pre-push isn't there; run: git theta install")
 
 
 def test_a_hook_of_another_program(repo: Repo) -> None:
