@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,14 +12,15 @@ import click
 
 from git_theta.cli.render import print_json
 from git_theta.encoding.allowed_updates import parse_update_names
-from git_theta.errors import UsageError
+from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.merge_rules import check_rule, from_attribute
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.stronger_lines import described, stronger_lines
 from git_theta.model.manifest_text import is_manifest
-from git_theta.report.text import plural
+from git_theta.report.text import plural, printable
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
 _EPILOG = """\b
@@ -81,6 +83,7 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
         click.echo(f"{verb} {_with_values(pattern, _values(text, pattern))}")
     if not git.config("filter.theta.process"):
         click.echo("Git isn't set up for git-theta yet. Run: git theta install")
+    _warn_of_stronger_lines(repository, patterns)
     _explain_conversion(git)
     if added:
         click.echo("Commit the change: git add .gitattributes")
@@ -153,6 +156,13 @@ def _list(repository: Repository, as_json: bool) -> None:
         click.echo(f"{_with_values(pattern, values)} ({source})")
     if not found:
         click.echo("Nothing is tracked. For example: git theta track '*.safetensors'")
+
+
+def _warn_of_stronger_lines(repository: Repository, patterns: Sequence[str]) -> None:
+    with suppress(GitError):  # a bare repository has no files
+        for line in stronger_lines(repository, patterns):
+            click.echo(f"Warning: {printable(described(line))}")
+            click.echo("Change that line: Git takes the last one that matches (see: git check-attr -a FILE)")
 
 
 def _explain_conversion(git: Git) -> None:
