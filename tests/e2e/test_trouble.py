@@ -212,6 +212,22 @@ def test_a_file_that_is_written_while_git_reads_it(repo: Repo) -> None:
     assert repo.read(NAME) == expected
 
 
+def test_status_of_a_file_that_is_being_written(repo: Repo) -> None:
+    repo.write(NAME, safetensors_bytes({"w": np.zeros(3_000_000, "f4")}))
+    repo.write("notes.txt", b"one")
+    repo.commit()
+    repo.write("notes.txt", b"two")
+    code = (
+        f"import time\nfile = open({NAME!r}, 'r+b', buffering=0)\nfor n in range(600):\n"
+        " file.seek(200 + n * 20_000 % 11_000_000); file.write(b'x' * 99); time.sleep(0.002)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=repo.path) as writer:
+        while writer.poll() is None:
+            # The index isn't written, so Git reads the file each time.
+            assert "notes.txt" in repo.git("status", "--porcelain", env={"GIT_OPTIONAL_LOCKS": "0"})
+    repo.git("commit", "-q", "-m", "other", "notes.txt")
+
+
 @pytest.mark.parametrize("size", [5_000, 3_000_000])
 def test_a_caller_that_has_the_file_open(repo: Repo, size: int) -> None:
     """What Git sends counts, whoever has the file open."""

@@ -39,12 +39,19 @@ _SHOW = frozenset(
 #: Commands by which the user stages files of the work tree.
 _ADD = frozenset(("add", "commit", "stage"))
 
+#: Options of `commit` that stage files.
+_ADDING = frozenset(("-a", "--all", "-i", "--include", "-o", "--only"))
+
 #: Commands with the option -X, and its spellings with the value as a word of its own.
 _MERGE = frozenset(("am", "cherry-pick", "merge", "merge-tree", "pull", "rebase", "revert"))
 _OPTION = frozenset(("-X", "--strategy-option"))
 
 #: Commands whose options are looked at → their short options and long options that have a value.
 _VALUED = {
+    "commit": (
+        "CFcmt",
+        ("--author", "--cleanup", "--date", "--file", "--fixup", "--message", "--squash", "--template"),
+    ),
     "clone": ("bcjou", ("--branch", "--config", "--origin", "--upload-pack")),
     "push": ("o", ("--exec", "--push-option", "--receive-pack", "--recurse-submodules", "--repo")),
 }
@@ -69,6 +76,14 @@ def only_shows_differences() -> bool:
 def stages_files() -> bool:
     """Whether git runs a command that stages files of the work tree."""
     return _command() in _ADD
+
+
+def adds_files() -> bool:
+    """Whether git runs `add`, or a `commit` with an option that stages files."""
+    command = _command()
+    return command in ("add", "stage") or (
+        command == "commit" and not _ADDING.isdisjoint(_options_of(command))
+    )
 
 
 def is_dry_run() -> bool:

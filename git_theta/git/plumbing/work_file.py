@@ -23,6 +23,13 @@ from git_theta.store.cache import same_file
 _IN_MEMORY = 4 << 20
 
 
+class FileChanged(ThetaError):
+    """A file was written to while Git read it."""
+
+    def __init__(self) -> None:
+        super().__init__("the file was written to while Git read it", "try again when it's quiet")
+
+
 @dataclass(frozen=True, slots=True)
 class WorkFile:
     """A regular file in the work tree, mapped.
@@ -40,6 +47,22 @@ class WorkFile:
     def unchanged(self) -> bool:
         """Whether the file has the stat that it had when it was opened."""
         return same_file(self.status, os.fstat(self.handle))
+
+    def snapshot(self, temporary: Callable[[], int]) -> memoryview:
+        """A copy of the bytes that the file has now, which stays as it is while the file is written to.
+
+        Args:
+            temporary: Makes an unlinked temporary file, and returns its descriptor.
+        """
+        handle = temporary()
+        try:
+            done = 0
+            while piece := os.pread(self.handle, _IN_MEMORY, done):
+                _write_all(handle, bytearray(piece))
+                done += len(piece)
+            return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if done else b"")
+        finally:
+            os.close(handle)
 
 
 @contextmanager
@@ -86,7 +109,7 @@ def drain(
         `None` if the stream was exactly the file; otherwise the bytes of the stream, in memory or mapped.
 
     Raises:
-        ThetaError: The file changed while its stream was discarded.
+        FileChanged: The file changed while its stream was discarded.
     """
     if isinstance(pieces, PacketContent) and pieces.source:
         _discard(pieces, file, pieces.source)
@@ -108,7 +131,7 @@ def drain(
 def _discard(content: PacketContent, file: WorkFile | None, source: PipeSource) -> None:
     size = content.discard()
     if file is None or not source.is_file(file.status) or not size == len(file.data) == source.position():
-        raise ThetaError("the file was written to while Git read it", "try again when it's quiet")
+        raise FileChanged
 
 
 def _keep(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.notices import note
-from git_theta.git.plumbing.work_file import WorkFile, drain, work_file
+from git_theta.git.plumbing.parent_command import adds_files
+from git_theta.git.plumbing.work_file import FileChanged, WorkFile, drain, work_file
 from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
@@ -56,6 +57,7 @@ class CleanFilter:
             content: Its bytes, as Git sends them; all are consumed.
 
         Raises:
+            FileChanged: The user adds a file that is being written to.
             ThetaError: The store can't be written; or the user stages a file that is in conflict as the merge
                 left it.
         """
@@ -108,7 +110,7 @@ class CleanFilter:
             with suppress(ThetaError):
                 early.result()
         if stream is None:
-            raise ThetaError(f"{path} was written to while Git read it", "try again when it's quiet")
+            stream = self._snapshot(file)
         return self._clean_bytes(path, stream)
 
     def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
@@ -126,7 +128,22 @@ class CleanFilter:
         return _with_note(path, cleaned)
 
     def _drain(self, content: Iterable[memoryview], file: WorkFile | None) -> memoryview | None:
-        return drain(content, file, self._repository.store.temporary_file)
+        try:
+            return drain(content, file, self._repository.store.temporary_file)
+        except FileChanged:
+            if file is None:
+                raise
+            return self._snapshot(file)
+
+    def _snapshot(self, file: WorkFile) -> memoryview:
+        """A copy of a file that is being written to.
+
+        `git add` is refused. Other commands mostly ask only whether the file differs from the index, and git
+        would end at an error, without a word about any other file.
+        """
+        if adds_files():
+            raise FileChanged
+        return file.snapshot(self._repository.store.temporary_file)
 
     def _previous(self, path: str | None) -> list[Manifest]:
         """Versions of the file in the index, in HEAD and, during a merge, on the other side."""

@@ -54,6 +54,17 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
             assert opened is None
 
 
+def test_a_snapshot_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    with work_file(str(path)) as opened:
+        assert opened is not None
+        taken = opened.snapshot(LocalStore(tmp_path).temporary_file)
+        path.write_bytes(b"")
+        assert bytes(taken) == b"abc"
+        assert bytes(opened.snapshot(LocalStore(tmp_path).temporary_file)) == b""
+
+
 def test_a_change_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")

@@ -91,16 +91,23 @@ def test_a_pointer_of_git_lfs_stays_as_it_is(
     assert "git theta migrate import" in capfd.readouterr().err
 
 
-def test_a_file_that_changes_meanwhile_is_refused(repo: Repo, clean_filter: CleanFilter) -> None:
+@pytest.mark.parametrize("adds", [True, False])
+def test_only_add_refuses_a_file_that_changes_meanwhile(
+    repo: Repo, clean_filter: CleanFilter, monkeypatch: pytest.MonkeyPatch, adds: bool
+) -> None:
+    monkeypatch.setattr("git_theta.git.worktree.clean_filter.adds_files", lambda: adds)
     path = repo.write(NAME, FIRST)
 
     def content() -> Iterator[memoryview]:
         yield from pieces(FIRST)
-        _touch(path)
+        _change(path)
 
-    with pytest.raises(ThetaError, match="was written to while Git read it"):
-        clean_filter.clean(NAME, content())
+    if adds:
+        with pytest.raises(ThetaError, match="was written to while Git read it"):
+            clean_filter.clean(NAME, content())
+    else:
+        assert clean_filter.clean(NAME, content()) == clean_filter.clean(None, pieces(SECOND))
 
 
-def _touch(path: Path) -> None:
-    path.touch()
+def _change(path: Path) -> None:
+    path.write_bytes(SECOND)
