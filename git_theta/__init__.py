@@ -24,3 +24,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All names, also those that aren't imported yet: completion in notebooks shows them."""
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import ast
 import json
 import math
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,12 @@ def path(repo: Repo) -> Path:
     repo.write("sub/m.safetensors", safetensors_bytes({"encoder/0": ARRAYS["encoder/0"] + 1}))
     repo.commit()
     return path
+
+
+def test_completion_shows_the_functions_before_their_first_use() -> None:
+    code = "import git_theta; print(dir(git_theta))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(git_theta.__all__) <= set(ast.literal_eval(done.stdout))
 
 
 def test_loads_the_work_file(path: Path) -> None:
