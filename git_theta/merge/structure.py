@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
+from git_theta.errors import PluginError
 from git_theta.formats.base import ComposeError, FileVersion
-from git_theta.formats.compose import Composed, compose_file
+from git_theta.formats.compose import compose_file
 from git_theta.merge.outcome import LAYOUT, Conflict, content_key
 from git_theta.merge.plan import parameter_entries, preferred_side, structure_entries
 from git_theta.merge.rules import MergeRules
@@ -66,7 +67,10 @@ def merge_structure(
     rules: MergeRules,
     store: LocalStore,
 ) -> Structure:
-    """Merge everything but parameters: take the structure of a side that fits, or compose a new one.
+    """Merge everything but parameters: take the structure of a side, or compose a new one.
+
+    A side that a rule prefers decides conflicts alone: what only another side changed is in the result, too.
+    It's taken as a whole where structures can't be composed.
 
     Args:
         base: The merge base; `None` if there's none.
@@ -74,22 +78,28 @@ def merge_structure(
         wanted: Dtype and shape of every parameter of the merged file.
         rules: The rules for this file.
         store: The store that has the layouts and stretches of all versions.
+
+    Raises:
+        PluginError: The format's plugin is missing, and no side is preferred.
     """
-    side = _fitting_side(base, sides, wanted, rules)
-    if side is not None:
-        return TakenStructure(side)
-    formats = _formats(base, sides)
-    if len(formats) > 1:
-        return StructureConflicts((Conflict(LAYOUT, different_formats(base, sides)),))
+    fitting = [side for side in sides if _specs(side) == wanted]
+    standing = _standing_side(base, sides, fitting)
+    if standing is not None:
+        return TakenStructure(standing)
+    chosen = preferred_side(LAYOUT, rules)
+    preferred = None if chosen is None or sides[chosen] not in fitting else sides[chosen]
     try:
         composed = _compose(base, sides, wanted, rules, store)
-    except ComposeError as error:
-        return StructureConflicts((Conflict(LAYOUT, error.message),))
-    if composed.conflicts:
-        reason = "changed to different values on both sides"
-        return StructureConflicts(tuple(Conflict(name, reason) for name in composed.conflicts))
-    layout = composed.layout
-    return NewStructure(formats[0], layout.size, layout.to_bytes(), composed.stretches)
+    except PluginError:
+        if preferred is None:
+            raise
+        return TakenStructure(preferred)
+    if isinstance(composed, StructureConflicts):
+        return TakenStructure(preferred) if preferred else composed
+    if preferred and composed == _compose(None, [preferred], wanted, rules, store):
+        # Nothing in the result is from another side: take this side's bytes, in their own style.
+        return TakenStructure(preferred)
+    return composed
 
 
 def merge_header(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tuple[str, str], ...]:
@@ -116,20 +126,19 @@ def _formats(base: Manifest | None, sides: Sequence[Manifest]) -> list[str]:
     return list(dict.fromkeys(version.format for version in versions))
 
 
-def _fitting_side(
-    base: Manifest | None, sides: Sequence[Manifest], wanted: Mapping[str, TensorSpec], rules: MergeRules
+def _specs(manifest: Manifest) -> dict[str, TensorSpec]:
+    return {entry.name: entry.spec for entry in parameter_entries(manifest)}
+
+
+def _standing_side(
+    base: Manifest | None, sides: Sequence[Manifest], fitting: Sequence[Manifest]
 ) -> Manifest | None:
-    """A side whose structure is the result, by equality or by a rule, and has a place for every parameter."""
+    """A side whose structure is the result by equality, and has a place for every parameter."""
     keys = [_structure_key(side) for side in sides]
     index = trivial_merge(_structure_key(base), keys)
-    chosen = preferred_side(LAYOUT, rules)
-    preferred = None if chosen is None else sides[chosen]
-    for side, key in zip(sides, keys, strict=True):
-        stands = index is not None and key == keys[index]
-        fits = {entry.name: entry.spec for entry in parameter_entries(side)} == wanted
-        if fits and (stands or side == preferred):
-            return side
-    return None
+    if index is None:
+        return None
+    return next((side for side in fitting if _structure_key(side) == keys[index]), None)
 
 
 def _structure_key(manifest: Manifest | None) -> Hashable:
@@ -142,16 +151,28 @@ def _compose(
     wanted: Mapping[str, TensorSpec],
     rules: MergeRules,
     store: LocalStore,
-) -> Composed:
+) -> NewStructure | StructureConflicts:
+    """The structure that has the changes of all sides."""
+    reason = different_formats(base, sides)
+    if reason:
+        return StructureConflicts((Conflict(LAYOUT, reason),))
     smudger = Smudger(store)
 
     def version(manifest: Manifest) -> FileVersion:
         return FileVersion(smudger.layout(manifest), smudger.skeleton(manifest))
 
-    return compose_file(
-        sides[0].format,
-        version(base) if base else None,
-        [*map(version, sides)],
-        wanted,
-        lambda name: preferred_side(name, rules),
-    )
+    def prefer(name: str) -> int | None:
+        side = preferred_side(name, rules)
+        return preferred_side(LAYOUT, rules) if side is None else side
+
+    try:
+        composed = compose_file(
+            sides[0].format, version(base) if base else None, [*map(version, sides)], wanted, prefer
+        )
+    except ComposeError as error:
+        return StructureConflicts((Conflict(LAYOUT, error.message),))
+    if composed.conflicts:
+        reason = "changed to different values on both sides"
+        return StructureConflicts(tuple(Conflict(name, reason) for name in composed.conflicts))
+    layout = composed.layout
+    return NewStructure(sides[0].format, layout.size, layout.to_bytes(), composed.stretches)

@@ -8,6 +8,7 @@ import pytest
 from safetensors.numpy import save
 
 from git_theta.clean import Cleaner
+from git_theta.errors import PluginError
 from git_theta.merge.outcome import LAYOUT, Conflict
 from git_theta.merge.plan import parameter_entries
 from git_theta.merge.rules import MergeRule, MergeRules
@@ -63,6 +64,31 @@ def test_values_that_both_sides_changed_are_conflicts_unless_a_rule_decides(stor
     assert merged(store, base, ours, theirs, names="a", rules=(MergeRule("theirs"),)) == TakenStructure(
         theirs
     )
+
+
+@pytest.mark.parametrize("side", ["ours", "theirs"])
+def test_a_preferred_side_decides_conflicts_alone(store: LocalStore, side: str) -> None:
+    base = stored(store, "a", epoch="0", both="0")
+    ours, theirs = stored(store, "a", epoch="7", both="1"), stored(store, "a", epoch="0", both="2", note="n")
+    found = merged(store, base, ours, theirs, names="a", rules=(MergeRule(side),))
+    assert isinstance(found, NewStructure)
+    header = found.layout.decode(errors="replace")
+    for text in ('"epoch":"7"', '"note":"n"', '"both":"1"' if side == "ours" else '"both":"2"'):
+        assert text in header
+
+
+def test_a_rule_for_the_layout_decides_conflicts_in_it(store: LocalStore) -> None:
+    base, ours, theirs = (stored(store, "a", epoch=epoch) for epoch in "123")
+    rules = (MergeRule("theirs", parameters=(LAYOUT,)),)
+    assert merged(store, base, ours, theirs, names="a", rules=rules) == TakenStructure(theirs)
+
+
+def test_a_preferred_side_is_taken_where_nothing_can_be_composed(store: LocalStore) -> None:
+    base, ours, theirs = (replace(stored(store, "a", epoch=epoch), format="unknown") for epoch in "123")
+    rules = (MergeRule("theirs"),)
+    assert merged(store, base, ours, theirs, names="a", rules=rules) == TakenStructure(theirs)
+    with pytest.raises(PluginError, match="no format called 'unknown'"):
+        merged(store, base, ours, theirs, names="a")
 
 
 def test_files_of_different_formats_are_in_conflict(store: LocalStore) -> None:
