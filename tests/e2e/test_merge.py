@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -343,6 +344,71 @@ def test_a_conflict_is_made_anew(repo: Repo, command: str, threshold: str) -> No
     assert repo.read(NAME) == data(ids=1)
     assert repo.status() == f"UU {NAME}\n"
     assert not (repo.path / ".git" / "index.lock").exists()
+    if "ours" not in command:
+        assert "git theta resolve" in repo.git("add", NAME, ok=False)
+
+
+def test_ours_that_git_writes_anew_settles_a_conflict(repo: Repo) -> None:
+    fork = Fork(repo, data(), data(ids=1), data(ids=2))
+    fork.merge(ok=False)
+    assert "git theta resolve" in repo.git("add", NAME, ok=False)
+    # What is decided for one parameter stays beside what the file was.
+    repo.theta("resolve", NAME, "-s", "theirs", "--param", "l0", ok=False)
+    assert "git theta resolve" in repo.git("add", NAME, ok=False)
+    time.sleep(0.02)  # Linux stamps files with the time of its last tick.
+    repo.git("checkout", "--ours", "--", NAME)
+    repo.git("add", ".")
+    repo.git("commit", "-q", "--no-edit")
+    fork.check(weights(ids=1))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("merge", "side"),
+        ("rebase", "-q", "main", "side"),
+        ("cherry-pick", "side"),
+        ("stash", "pop"),
+        ("checkout", "-q", "-m", "side"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_every_merge_with_conflicts_is_recorded(repo: Repo, command: tuple[str, ...]) -> None:
+    Fork(repo, data(), data(ids=1), data(ids=2))
+    if command[0] == "stash":
+        repo.write(NAME, data(ids=3))
+        repo.git("stash")
+        repo.git("reset", "-q", "--hard", "side")
+    if command[0] == "checkout":
+        repo.write(NAME, data(ids=3))
+    assert "aren't averaged" in repo.git(*command, ok=False)
+    assert "ids: changed on both sides" in repo.theta("status")
+    assert "git theta resolve" in repo.git("add", NAME, ok=False)
+
+
+@pytest.mark.parametrize("command", ["merge-tree", "show"])
+def test_commands_that_only_look_at_a_merge_keep_the_decisions(repo: Repo, command: str) -> None:
+    fork = Fork(repo, data(), data(ids=1, l0=1.0, l5=None), data(ids=2, l1=1.0, l5=1.0))
+    # Another merge with conflicts, which is over.
+    repo.git("checkout", "-q", "-b", "other")
+    repo.git("merge", "-q", "-m", "joined", "-s", "ours", "side")
+    joined = repo.git("rev-parse", "HEAD").strip()
+    repo.git("checkout", "-q", "main")
+    repo.write(NAME, data(ids=4, l0=1.0, l5=None))
+    repo.commit("more")
+    fork.merge(ok=False)
+    repo.theta("resolve", NAME, "-s", "theirs", "--param", "ids", ok=False)
+    words = {"merge-tree": ("--write-tree", "main~1", "side"), "show": ("--remerge-diff", joined)}
+    output = repo.git(command, *words[command], ok=False)
+    if "usage:" in output or "unrecognized argument" in output:
+        pytest.skip(f"this Git has no {command} of that kind")
+    assert "aren't averaged" in output
+    assert "git theta resolve" in repo.git("add", NAME, ok=False)
+    repo.theta("resolve", NAME, "-s", "ours")
+    repo.git("commit", "-q", "--no-edit")
+    expected = weights(ids=2, l0=1.0, l1=1.0)
+    del expected["l5"]
+    fork.check(expected)
 
 
 def test_another_file_settles_a_conflict(repo: Repo) -> None:

@@ -14,13 +14,20 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.plumbing.parent_command import favoured_side
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.repository.conflict_records import ConflictRecord, write_record
+from git_theta.git.repository.conflict_records import (
+    ConflictRecord,
+    file_stamp,
+    index_is_locked,
+    read_stages,
+    write_record,
+)
 from git_theta.git.repository.merge_rules import asks_user, merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Conflict
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import is_manifest
 from git_theta.report.merge_summary import conflict_lines, summary
 from git_theta.report.text import printable
 from git_theta.runtime.progress import progress
@@ -67,7 +74,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             raise UsageError(
                 "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
             )
-        if not side and asks_user(repository):
+        if not side and asks_user(repository) and index_is_locked(repository):
             chosen = _ask(workspace, path, base, ours, theirs, rules)
             if chosen is None:
                 _record_conflicts(repository, path, texts, [Conflict("", "nothing was decided")])
@@ -104,13 +111,32 @@ def _ask(
 def _record_conflicts(
     repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]
 ) -> None:
-    """Keep a record of conflicts, and show them; the file of ours stays as it is."""
-    ids = [repository.git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in texts]
-    try:
-        write_record(
-            repository, ConflictRecord(path, (ids[0] if texts[0] else "", ids[1], ids[2]), tuple(conflicts))
+    """Keep a record of conflicts, and show them; the file of ours stays as it is.
+
+    There's no record where Git only looks at the result: another merge of the file may be in progress.
+    """
+    if index_is_locked(repository):
+        base, ours, theirs = (
+            repository.git.run("hash-object", "--stdin", stdin=text).decode().strip() for text in texts
         )
-    except OSError as error:
-        note(f"the conflicts can't be recorded ({error.strerror}): git add won't remind you")
+        ids = (base if texts[0] else "", ours, theirs)
+        stages = read_stages(repository.git, path)
+        # `git checkout -m -- FILE` makes a conflict anew, and writes the file after this driver ends.
+        left = () if stages else _stamp(repository, path)
+        if stages is None or stages.ids[1:] == ids[1:]:
+            _write_record(repository, ConflictRecord(path, ids, tuple(conflicts), left=left))
     for line in conflict_lines(path, conflicts):
         note(line)
+
+
+def _write_record(repository: Repository, record: ConflictRecord) -> None:
+    try:
+        write_record(repository, record)
+    except OSError as error:
+        note(f"the conflicts can't be recorded ({error.strerror}): git add won't remind you")
+
+
+def _stamp(repository: Repository, path: str) -> tuple[int, ...]:
+    """The stamp of the file of ours in the work tree; empty if git-theta has yet to write it."""
+    with work_file(repository.git.path(path)) as file:
+        return () if file is None or is_manifest(file.data) else file_stamp(file.status)

@@ -93,6 +93,7 @@ def _with_decisions(
         merged.conflicts,
         (*old.rules, *map(str, rules)),
         (*old.fallback, *map(str, fallback)),
+        old.left,
     )
 
 

@@ -52,6 +52,7 @@ class ConflictRecord:
         conflicts: The parameters that are unresolved.
         rules: The decisions so far, as texts of merge rules.
         fallback: The decisions for all parameters that would be in conflict otherwise.
+        left: The stamp of the file as the merge left it; see `file_stamp`.
     """
 
     path: str
@@ -59,6 +60,21 @@ class ConflictRecord:
     conflicts: tuple[Conflict, ...]
     rules: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
+    left: tuple[int, ...] = ()
+
+
+def file_stamp(status: os.stat_result) -> tuple[int, ...]:
+    """Inode, size in bytes and mtime in nanoseconds: another one once the file is written again."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def index_is_locked(repository: Repository) -> bool:
+    """Whether a command is writing the index.
+
+    Merges that put conflicts into it do; `git merge-tree`, `git show --remerge-diff` and others only look.
+    """
+    index = os.environ.get("GIT_INDEX_FILE") or repository.git_dir / "index"
+    return os.path.lexists(f"{index}.lock")
 
 
 def read_stages(git: Git, path: str) -> ConflictStages | None:
@@ -89,6 +105,7 @@ def read_record(repository: Repository, path: str) -> ConflictRecord | None:
             tuple(Conflict(str(item["name"]), str(item["reason"])) for item in data["conflicts"]),
             tuple(map(str, data["rules"])),
             tuple(map(str, data["fallback"])),
+            tuple(map(int, data.get("left", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 
 from git_theta.clean import same_content
 from git_theta.errors import GitError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.parent_command import stages_files
-from git_theta.git.repository import conflict_records
+from git_theta.git.repository.conflict_records import ConflictRecord, current_record, file_stamp
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, valid_manifest
 
@@ -16,7 +17,8 @@ from git_theta.model.manifest_text import MAX_TEXT_BYTES, valid_manifest
 def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     """Fail if the user stages ours, as a merge with conflicts left it in the work tree.
 
-    Git itself takes any added file for resolved. A file that was changed since the merge may be staged.
+    Git itself takes any added file for resolved. A file that was changed or written anew since the merge may
+    be staged: `git checkout --ours` decides for ours.
 
     Args:
         repository: The repository.
@@ -28,8 +30,8 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
     """
     if not stages_files():
         return
-    record = conflict_records.current_record(repository, path)
-    if record is None:
+    record = current_record(repository, path)
+    if record is None or _written_anew(repository, record):
         return
     with Blobs(repository.git.cwd) as blobs:
         ours = blobs.read(record.ids[1], MAX_TEXT_BYTES)
@@ -39,6 +41,19 @@ def refuse_unresolved(repository: Repository, path: str, blob: bytes) -> None:
             "in conflict, and the work tree has it as it was before the merge",
             f"to decide: git theta resolve {quoted}; to keep ours: git theta resolve {quoted} -s ours",
         )
+
+
+def _written_anew(repository: Repository, record: ConflictRecord) -> bool:
+    """Whether the file was written after the merge had left it in the work tree."""
+    try:
+        status = os.stat(repository.git.path(record.path))
+        if not record.left or record.left == file_stamp(status):
+            return False
+        # Some of Git's merges write the file once more after the driver, but before this message.
+        return os.stat(repository.git_dir / "MERGE_MSG").st_mtime_ns < status.st_ctime_ns
+    except OSError:
+        # There's no such message after `git checkout -m` and `git stash pop`, so nothing is certain.
+        return False
 
 
 def _same(one: bytes, other: bytes) -> bool:

@@ -42,12 +42,16 @@ def test_changes_of_both_sides_are_combined(repo: Repo, files: list[str]) -> Non
     assert merged["weight"].digest == theirs["weight"].digest
 
 
-def test_a_conflict_leaves_ours_and_a_record(
+def test_a_conflict_leaves_ours_and_a_record_of_a_merge_into_the_index(
     repo: Repo, files: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     removed = safetensors_bytes({"weight": np.zeros(512, "f4")})
     write(repo, files, model(0, 0), model(1, 0), removed)
     before = Path(files[1]).read_bytes()
+    assert run_merge_driver([*files, NAME]) == 1
+    assert read_record(Repository(Git(repo.path)), NAME) is None
+    # Git holds the lock while it merges for the index.
+    (repo.path / ".git" / "index.lock").touch()
     assert run_merge_driver([*files, NAME]) == 1
     assert Path(files[1]).read_bytes() == before
     record = read_record(Repository(Git(repo.path)), NAME)
