@@ -13,7 +13,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.sideload import sideload
-from git_theta.git.worktree.store_nearly import store_nearly
+from git_theta.git.worktree.store_lossy import store_lossy
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.text import human_size, plural
 from git_theta.sideload.given_update import BUILTIN_TYPES, FromData, side_loaded
@@ -82,7 +82,7 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
             outcome = sideload(workspace, path, update, data)
         else:
             assert isinstance(update, Lossy)  # noqa: S101
-            outcome = store_nearly(workspace, path, update, epsilon or _DEFAULT_EPSILON)
+            outcome = store_lossy(workspace, path, update, epsilon or _DEFAULT_EPSILON)
     if not outcome.changed:
         click.echo("Nothing changed.")
         return

@@ -97,7 +97,7 @@ def apply(
     return _apply(entry, last, store, value)
 
 
-def apply_nearly(entry: Entry, update: Lossy, value: memoryview, epsilon: float, store: LocalStore) -> Draft:
+def apply_lossy(entry: Entry, update: Lossy, value: memoryview, epsilon: float, store: LocalStore) -> Draft:
     """A value near another one, as a lossy update of the parameter as it is.
 
     Args:

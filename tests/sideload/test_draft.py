@@ -12,7 +12,7 @@ from git_theta.errors import UsageError
 from git_theta.model.manifest import Entry, ObjectRef
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import MAX_CHAIN_DEPTH
-from git_theta.sideload.draft import Draft, apply, apply_nearly, store_all
+from git_theta.sideload.draft import Draft, apply, apply_lossy, store_all
 from git_theta.sideload.given_update import GivenUpdate
 from git_theta.store.local import LocalStore
 from git_theta.updates.array import Array
@@ -86,12 +86,12 @@ def test_chains_end_at_the_largest_depth(store: LocalStore, entry: Entry) -> Non
         source = replace(source, update="ia3", inputs=(source,))
     deep = replace(entry, source=source)
     with pytest.raises(UnsuitableError):
-        apply_nearly(deep, Quantized(), memoryview(WEIGHTS.tobytes()), 1e-4, store)
+        apply_lossy(deep, Quantized(), memoryview(WEIGHTS.tobytes()), 1e-4, store)
 
 
 def test_a_lossy_value_is_near(store: LocalStore, entry: Entry) -> None:
     value = WEIGHTS + np.float32(0.01)
-    draft = apply_nearly(entry, Quantized(), memoryview(value.tobytes()), 1e-3, store)
+    draft = apply_lossy(entry, Quantized(), memoryview(value.tobytes()), 1e-3, store)
     found = value_of(draft, store)
     assert not np.array_equal(found, value)
     assert np.abs(found - value).max() < 1.1e-3

@@ -11,12 +11,12 @@ from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateResult, update_target
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry
-from git_theta.sideload.draft import Draft, apply_nearly
+from git_theta.sideload.draft import Draft, apply_lossy
 from git_theta.updates.base import UnsuitableError
 from git_theta.updates.side_loaded import Lossy
 
 
-def store_nearly(workspace: Workspace, path: str, update: Lossy, epsilon: float) -> UpdateResult:
+def store_lossy(workspace: Workspace, path: str, update: Lossy, epsilon: float) -> UpdateResult:
     """Store the file in the work tree as a lossy update of its previous version, and write the result.
 
     Args:
@@ -40,7 +40,7 @@ def store_nearly(workspace: Workspace, path: str, update: Lossy, epsilon: float)
             if name not in old or old[name].spec != new[name].spec:
                 return None
             try:
-                return apply_nearly(old[name], update, value, epsilon, repository.store)
+                return apply_lossy(old[name], update, value, epsilon, repository.store)
             except UnsuitableError:
                 return None
 
