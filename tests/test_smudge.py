@@ -1,4 +1,4 @@
-"""What rebuilding a file refuses; that it gives the file is held by `test_laws`."""
+"""Refusals to rebuild a file. That a file comes back byte for byte is held by `test_laws`."""
 
 from __future__ import annotations
 
