@@ -1,1 +1,1 @@
-"""Where objects are."""
+"""Stores of objects: the local one, and remotes."""

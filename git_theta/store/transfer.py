@@ -154,7 +154,7 @@ def _download(
     if wanted.size is not None and start > wanted.size:
         start = file.truncate(0)
     meter.move_to(start)
-    # A file with all of its bytes only lacks the check.
+    # A partial download that has all of its bytes only lacks the check.
     if start == 0 or start != wanted.size:
         file.seek(start)
         action(file, start, _bounded(file, wanted, meter, remote.url))

@@ -14,7 +14,7 @@ from git_theta.formats.pytorch.views import as_storage
 #: Levels of a tree. Each takes a few levels of Python's own recursion limit.
 MAX_DEPTH = 100
 
-#: Nodes in all versions together.
+#: Largest number of nodes, counted over all versions.
 _MAX_NODES = 6_000_000
 
 

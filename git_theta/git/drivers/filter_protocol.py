@@ -104,7 +104,7 @@ def requests(
     while (lines := reader.lines()) is not None:
         request, content = FilterRequest(lines), reader.content()
         if request.command == "clean":
-            # Also for a small file: a larger one may follow, and then there are threads already.
+            # Prepared for a small file, too: if a larger one follows, the process is there already.
             discarder.prepare()
             _discard_early(request.path, content, discarder)
         yield request, content

@@ -14,8 +14,8 @@ def write_index(git: Git, index: Path, blobs: Mapping[str, str]) -> None:
 
     Args:
         git: Git in the repository.
-        index: Where; there's nothing yet.
-        blobs: Path → id of a blob that is there.
+        index: Path of the new index.
+        blobs: Path of each file → id of its blob.
     """
     inside = Git(git.cwd, {**(os.environ if git.env is None else git.env), "GIT_INDEX_FILE": str(index)})
     lines = b"".join(b"100644 %b 0\t%b\0" % (oid.encode(), os.fsencode(path)) for path, oid in blobs.items())

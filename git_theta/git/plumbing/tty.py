@@ -27,7 +27,7 @@ def read_line(prompt: str) -> str:
     try:
         line = input(prompt)
     except UnicodeDecodeError:
-        # A character that no command and no name matches, so the user is told.
+        # No command or name has this character, so the line is answered with an error.
         line = "\ufffd"
     if not typed:
         print(line, flush=True)

@@ -11,7 +11,7 @@ from contextlib import nullcontext, suppress
 from functools import partial
 
 from git_theta import strategies
-from git_theta.errors import PluginError, UsageError
+from git_theta.errors import PluginError, UsageError, join_hints
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
@@ -55,7 +55,8 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
                 with nullcontext() if rule.is_for_path(path) else suppress(PluginError):
                     check_rule(rule)
         except UsageError as error:
-            raise UsageError(f"{where}: {error.message}", error.hint) from error
+            another = "or name another strategy there" if isinstance(error, PluginError) else ""
+            raise UsageError(f"{where}: {error.message}", join_hints(error.hint, another)) from error
         found += rules
     return MergeRules(tuple(found)).of_path(path)
 

@@ -111,6 +111,7 @@ def test_errors_name_the_attribute(value: str, said: str) -> None:
     with pytest.raises(UsageError) as caught:
         chosen()
     assert said in str(caught.value)
+    assert ("or name another strategy there" in caught.value.hint) == (value == "nonesuch")
 
 
 @pytest.mark.parametrize(
