@@ -80,6 +80,14 @@ def directory_range(data: memoryview) -> tuple[int, int]:
     return start, end
 
 
+def first_member_name(data: memoryview) -> bytes:
+    """The name of the archive's first member, by its own header; it's cut off where the archive ends."""
+    if len(data) < LOCAL.size or bytes(data[:4]) != LOCAL_MAGIC:
+        return b""
+    *_, name_size, _extra_size = LOCAL.unpack_from(data)
+    return bytes(data[LOCAL.size : LOCAL.size + name_size])
+
+
 def zip_members(data: memoryview) -> list[Member]:
     """The members of an archive, in the order of its directory.
 

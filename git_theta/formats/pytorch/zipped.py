@@ -10,7 +10,13 @@ from git_theta.formats.base import Located
 from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
-from git_theta.formats.pytorch.zip_reader import STORED, Member, directory_range, read_member
+from git_theta.formats.pytorch.zip_reader import (
+    STORED,
+    Member,
+    directory_range,
+    first_member_name,
+    read_member,
+)
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.model.checksum import WIDTHS
 from git_theta.model.layout import Checksum
@@ -30,13 +36,13 @@ class PyTorchZip:
     name = "pytorch"
 
     def matches(self, data: memoryview) -> bool:
-        """A zip archive whose directory names a `data.pkl` in a folder."""
+        """A zip archive with a `data.pkl` in a folder; if it's cut off, as its first member."""
         if bytes(data[:4]) != b"PK\x03\x04":
             return False
         try:
             start, end = directory_range(data)
         except FormatError:
-            return False
+            return first_member_name(data).endswith(b"/data.pkl")
         return end - start <= MAX_PICKLE and b"/data.pkl" in bytes(data[start:end])
 
     def locate(self, data: memoryview) -> Located:

@@ -115,6 +115,8 @@ class CleanFilter:
 
     def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
         if not data:
+            if path is not None:
+                note(f"{path}: an empty file, not a checkpoint: stored as it is")
             # If its blob weren't empty, Git would look into an empty file every time.
             return b""
         if is_manifest(data):

@@ -246,7 +246,15 @@ def test_a_pickle_that_expands_too_far_is_refused() -> None:
 def test_other_zip_archives_are_not_recognised() -> None:
     assert not PyTorchZip().matches(memoryview(archive({"word/document.xml": b"<a/>"})))
     assert not PyTorchZip().matches(memoryview(b"PK\x03\x04"))
-    assert not PyTorchZip().matches(memoryview(SIMPLE[:-1]))
+    assert not PyTorchZip().matches(memoryview(archive({"word/document.xml": b"<a/>"})[:-1]))
+
+
+@pytest.mark.parametrize("size", [len(SIMPLE) // 2, len(SIMPLE) - 1])
+def test_half_an_archive_is_recognised_and_refused(size: int) -> None:
+    half = SIMPLE[:size]
+    assert PyTorchZip().matches(memoryview(half))
+    with pytest.raises(FormatError, match="no end record"):
+        locate(half)
 
 
 def test_checksums_are_right_and_in_order() -> None:

@@ -56,8 +56,11 @@ def test_a_known_file_is_not_cleaned_again(
     assert clean_filter.clean(NAME, pieces(SECOND)) == first
 
 
-def test_an_empty_file_is_an_empty_blob(clean_filter: CleanFilter) -> None:
+def test_an_empty_file_is_an_empty_blob_and_noted(
+    clean_filter: CleanFilter, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert clean_filter.clean(NAME, pieces(b"")) == b""
+    assert f"{NAME}: an empty file, not a checkpoint" in capfd.readouterr().err
 
 
 def test_a_manifest_stays_as_it_is(
