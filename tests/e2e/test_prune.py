@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from git_theta.git.maintenance import prune as module
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 
@@ -191,6 +192,26 @@ def test_objects_that_the_remote_lacks_stay(repo: Repo, origin: Path) -> None:
     repo.theta("push", "origin", "--all")
     assert gone(prune(repo)) == {first}
     assert second not in here(repo)
+
+
+def test_objects_that_the_remote_deletes_meanwhile_stay(
+    repo: Repo, origin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = only(repo, "first"), only(repo, "second")
+    waits: list[Path] = []
+
+    def prune_there(folder: Path, timeout: float) -> None:
+        waits.append(folder)
+        if len(waits) == 2:
+            assert second not in here(repo), "it must be in quarantine, out of the other prune's sight"
+            lose(origin, second)
+
+    monkeypatch.setattr(module, "_wait_for_index_locks", prune_there)
+    done = prune(repo)
+    assert len(waits) == 2
+    assert gone(done) == {first}
+    assert reasons(done)[second] == "absent"
+    assert second in here(repo)
 
 
 def test_objects_truncated_at_the_remote_stay(repo: Repo, origin: Path) -> None:

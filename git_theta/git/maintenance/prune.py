@@ -136,12 +136,24 @@ def _deletable(
 ) -> set[str]:
     """Names of the objects that may be deleted: unnamed ones, and those that the remote has."""
     unnamed = {oid for oid, fate in fates.items() if fate is Fate.UNNAMED}
+    return unnamed | _recoverable(repository, options, objects, fates)
+
+
+def _recoverable(
+    repository: Repository,
+    options: PruneOptions,
+    objects: Iterable[StoredObject],
+    fates: Mapping[str, Fate],
+) -> set[str]:
+    """Names of those objects that can be fetched again: the remote says that it has them."""
     if options.remote and options.verify:
         candidates = [RemoteObject(o.oid, o.size) for o in objects if fates[o.oid] in RECOVERABLE]
+        if not candidates:
+            return set()
         with connected(open_remote(repository, options.remote, "download")) as remote:
-            return unnamed | objects_at_remote(remote, candidates, repository.store)
+            return objects_at_remote(remote, candidates, repository.store)
     # A branch of the remote has a version that names them, so they were sent.
-    return unnamed | {oid for oid, fate in fates.items() if fate is Fate.PUSHED}
+    return {oid for oid, fate in fates.items() if fate is Fate.PUSHED}
 
 
 def _delete(
@@ -155,18 +167,26 @@ def _delete(
 
     A command that reuses an object renews its time of writing. So objects go into quarantine first, and their
     fates are decided again: a command that starts later doesn't find them there, and stores them again.
+
+    The remote may be a clone that prunes at this moment, with this repository as its remote. So it's asked
+    again while the objects are in quarantine, where it doesn't see them: the later question gets a no.
     """
     rescued = {}
     with repository.store.quarantine() as held:
         taken = [replace(item, written=held.written(item.oid)) for item in chosen if held.take(item.oid)]
         # A command that has just reused an object holds an index's lock until the index names the object.
         _wait_for_index_locks(repository.common_dir, options.lock_timeout)
-        for oid, fate in decide(taken).items():
-            if fate is fates[oid]:
-                held.drop(oid)
-            else:
-                held.give_back(oid)
+        now = decide(taken)
+        recoverable = _recoverable(repository, options, taken, now)
+        for oid, fate in now.items():
+            if fate is not fates[oid]:
                 rescued[oid] = fate
+            elif fate in RECOVERABLE and oid not in recoverable:
+                rescued[oid] = Fate.ABSENT
+            if oid in rescued:
+                held.give_back(oid)
+            else:
+                held.drop(oid)
     return rescued
 
 
