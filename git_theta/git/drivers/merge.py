@@ -22,6 +22,7 @@ from git_theta.git.repository.conflict_records import (
     write_record,
 )
 from git_theta.git.repository.merge_rules import asks_user, merge_rules
+from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Conflict
@@ -64,6 +65,10 @@ def run_merge_driver(args: Sequence[str]) -> int:
 def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     texts = [Path(name).read_bytes() for name in (base_file, ours_file, theirs_file)]
     repository = Repository(Git())
+    if is_plain_file(path) and not any(map(is_manifest, texts)):
+        # As Git merges texts: with markers in the file where both sides changed.
+        names = ("-L", "ours", "-L", "base", "-L", "theirs", "--", ours_file, base_file, theirs_file)
+        return 0 if repository.git.ok("merge-file", *names) else _CONFLICT
     with Workspace(repository) as workspace:
         rules = merge_rules(repository, path)
         side = favoured_side()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
@@ -223,9 +224,10 @@ def write(path: Path, text: str) -> None:
 
 
 def tracked_files(git: Git) -> list[str]:
-    """Files of the index that git-theta filters, as paths from the top of the work tree."""
+    """Files of the index that git-theta stores, as paths from the top of the work tree."""
     listing = git.run("ls-files", "-z", "--full-name", "--", ":(attr:filter=theta,top)")
-    return [os.fsdecode(name) for name in listing.split(b"\0") if name]
+    names = (os.fsdecode(name) for name in listing.split(b"\0") if name)
+    return [name for name in names if not is_plain_file(name)]
 
 
 def attribute_files(root: Path, git: Git) -> list[Path]:

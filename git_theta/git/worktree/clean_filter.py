@@ -14,6 +14,7 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import adds_files
 from git_theta.git.plumbing.work_file import FileChanged, WorkFile, drain, work_file
 from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
+from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
@@ -50,7 +51,8 @@ class CleanFilter:
     def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         """The manifest of a file; a text that stands for a file already is returned as it is.
 
-        Such texts are manifests, valid or with conflict markers, and those of other programs.
+        Such texts are manifests, valid or with conflict markers, and those of other programs. Files that Git
+        itself reads aren't changed either.
 
         Args:
             path: The file's path from the top of the work tree, if it has one.
@@ -61,6 +63,8 @@ class CleanFilter:
             ThetaError: The store can't be written; or the user stages a file that is in conflict as the merge
                 left it.
         """
+        if path is not None and is_plain_file(path):
+            return b"".join(map(bytes, content))
         blob = self._clean_content(path, content)
         # This runs for every file that is added, so the usual case costs one look for a folder.
         if path is not None and (self._repository.git_dir / "theta" / "conflicts").is_dir():

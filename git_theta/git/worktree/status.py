@@ -15,6 +15,7 @@ from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository import conflict_records
 from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
+from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.merge.outcome import Conflict
@@ -81,6 +82,8 @@ def file_states(repository: Repository, known_files: KnownFiles) -> Iterator[Fil
         for path in sorted({*indexed, *before}):
             old = valid_manifest(blobs.read(before[path])) if before.get(path) else None
             entry = indexed.get(path)
+            if entry and is_plain_file(path) and not is_manifest(blobs.read(entry.oid) or b""):
+                continue
             if entry:
                 yield _state(
                     repository, known_files, entry, blobs.read(entry.oid), old, staged=path in before
