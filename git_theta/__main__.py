@@ -23,7 +23,9 @@ def main() -> int:
         case ["filter-process"] | ["diff-driver" | "merge-driver", *_] | ["hook", _, *_]:
             _exit(_run_driver(sys.argv[1], sys.argv[2:]))
     from git_theta.cli import main as run
+    from git_theta.runtime.output import accept_any_text
 
+    accept_any_text(sys.stdout)
     return run(sys.argv[1:])
 
 

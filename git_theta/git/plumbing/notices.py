@@ -37,10 +37,11 @@ def note_daily(record: Path, text: str) -> None:
 
 def _is_fresh(record: Path, text: str) -> bool:
     """Whether the record has this text from the last 24 hours; if not, the text is recorded."""
-    with suppress(OSError, UnicodeDecodeError):
-        if record.read_text() == text and time.time() - record.stat().st_mtime < _DAY:
+    data = text.encode("utf-8", "surrogateescape")
+    with suppress(OSError):
+        if record.read_bytes() == data and time.time() - record.stat().st_mtime < _DAY:
             return True
     with suppress(OSError):
         record.parent.mkdir(exist_ok=True)
-        record.write_text(text)
+        record.write_bytes(data)
     return False

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
+from git_theta.runtime.output import accept_any_text
+
 _TERMINAL = "/dev/tty"
 
 
@@ -87,6 +89,8 @@ def _take(terminal: int, undo: ExitStack) -> None:
             undo.callback(_put_back, kept, number)
         os.dup2(terminal, number)
         file = open(number, mode, closefd=False)  # noqa: SIM115
+        if mode == "w":
+            accept_any_text(file)
         undo.callback(setattr, sys, name, getattr(sys, name))
         undo.callback(file.close)
         setattr(sys, name, file)
