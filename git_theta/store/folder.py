@@ -20,7 +20,7 @@ from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
 from git_theta.store.object_files import open_regular, regular_size
 from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
-from git_theta.store.repository_folder import objects_folder, shared_mode
+from git_theta.store.repository_folder import in_repository, objects_folder, own_shared_mode, shared_mode
 from git_theta.store.urls import url_scheme, without_password
 
 _PIECE = 1 << 20
@@ -51,7 +51,7 @@ class FolderKind:
 
 
 def _remote(url: str, path: Path, mode: int | None) -> FolderRemote:
-    """The remote at a path.
+    """The remote at a path. In a repository, its own setting decides about modes.
 
     Raises:
         TransferError: The path is that of a file, such as a bundle.
@@ -63,7 +63,7 @@ def _remote(url: str, path: Path, mode: int | None) -> FolderRemote:
             "add a remote that has them (git remote add NAME URL, or the path of a copy of .git/theta), "
             "then check out again",
         )
-    return FolderRemote(folder, mode)
+    return FolderRemote(folder, own_shared_mode(folder) if in_repository(folder) else mode)
 
 
 class FolderRemote:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -22,11 +24,28 @@ def in_repository(folder: Path) -> bool:
 
 def shared_mode(value: str) -> int | None:
     """Mode of files by a value of `core.sharedRepository`; `None` if the umask decides."""
-    names = {"group": 0o660, "true": 0o660, "1": 0o660}
+    names = dict.fromkeys(("group", "true", "yes", "on", "1"), 0o660)
     names |= dict.fromkeys(("all", "world", "everybody", "2"), 0o664)
     if value.lower() in names:
         return names[value.lower()]
     return int(value, 8) if re.fullmatch(r"0[0-7]{3}", value) else None
+
+
+def own_shared_mode(folder: Path) -> int | None:
+    """Mode of files by `core.sharedRepository` in the repository that a folder `theta` belongs to.
+
+    As for Git, only the repository's own settings count, not those of the user.
+    """
+    config = folder.parent / "config"
+    with suppress(OSError):
+        if b"sharedrepository" not in config.read_bytes().lower():
+            return None
+        done = subprocess.run(
+            ["git", "config", "--file", str(config), "core.sharedRepository"], capture_output=True
+        )
+        # A key without a value means true.
+        return None if done.returncode else shared_mode(done.stdout.decode().strip() or "true")
+    return None
 
 
 def _is_repository(folder: Path) -> bool:

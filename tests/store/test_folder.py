@@ -181,3 +181,17 @@ def test_an_object_that_is_no_regular_file_is_not_there(
     assert remote.uploads([wanted]).keys() == {wanted.oid}
     with (tmp_path / "partial").open("w+b") as file, pytest.raises(TransferError, match="can't be fetched"):
         download(file, 0, int)
+
+
+@pytest.mark.parametrize(("shared", "directory"), [("group", 0o2770), ("all", 0o2775), ("umask", 0o700)])
+def test_a_repository_decides_who_shares_it(tmp_path: Path, shared: str, directory: int) -> None:
+    """The sender's own setting is that of another repository."""
+    subprocess.run(["git", "init", "-q", "--bare", f"--shared={shared}", tmp_path / "hub.git"], check=True)
+    context = RemoteContext(folder=tmp_path, environment={}, settings={"core.sharedrepository": "0666"})
+    umask = os.umask(0o077)
+    try:
+        oid = send_from_store(FolderKind().open("hub.git", context), LocalStore(tmp_path / "here"), b"x")
+    finally:
+        os.umask(umask)
+    path = tmp_path / "hub.git" / "theta" / object_path(oid)
+    assert permissions(path.parent) == permissions(tmp_path / "hub.git" / "theta") == directory
