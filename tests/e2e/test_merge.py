@@ -411,6 +411,16 @@ def test_commands_that_only_look_at_a_merge_keep_the_decisions(repo: Repo, comma
     fork.check(expected)
 
 
+def test_an_octopus_of_plain_git_leaves_models(repo: Repo) -> None:
+    fork = Fork(repo, data(), data(), data(l0=1.0))
+    repo.git("checkout", "-q", "-b", "other")
+    repo.write(NAME, data(l5=1.0))
+    repo.commit()
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "-m", "octopus", "side", "other")
+    fork.check(weights(l0=1.0, l5=1.0))
+
+
 def test_another_file_settles_a_conflict(repo: Repo) -> None:
     fork = Fork(repo, data(), data(ids=1), data(ids=2))
     fork.merge(ok=False)

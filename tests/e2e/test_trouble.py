@@ -212,6 +212,39 @@ def test_a_file_that_is_written_while_git_reads_it(repo: Repo) -> None:
     assert repo.read(NAME) == expected
 
 
+@pytest.mark.parametrize("threshold", ["1", "1g"])
+def test_a_manifest_that_is_added_becomes_its_file(stored: Repo, threshold: str) -> None:
+    stored.git("config", "theta.materialiseThreshold", threshold)
+    text = stored.git("cat-file", "-p", f"HEAD:{NAME}").encode()
+    stored.write(NAME, B)
+    stored.commit()
+    stored.write(NAME, text)
+    assert stored.status() == f" M {NAME}\n"
+    stored.git("add", NAME)
+    assert stored.read(NAME) == A
+    assert stored.status() == f"M  {NAME}\n"
+
+
+def test_stash_pop_outside_a_sparse_checkout(stored: Repo) -> None:
+    stored.write("side/m.safetensors", A)
+    stored.commit()
+    stored.write(NAME, B)
+    stored.git("stash", "-q")
+    stored.git("sparse-checkout", "set", "side", "--no-cone")
+    stored.git("stash", "pop", "-q")
+    assert stored.read(NAME) == B
+
+
+def test_checkout_writes_a_manifest_of_another_version(stored: Repo) -> None:
+    text = stored.git("cat-file", "-p", f"HEAD:{NAME}").encode()
+    stored.write(NAME, B)
+    stored.commit()
+    stored.write(NAME, text)
+    stored.theta("checkout")
+    assert stored.read(NAME) == A
+    assert stored.status() == f" M {NAME}\n"
+
+
 def test_status_of_a_file_that_is_being_written(repo: Repo) -> None:
     repo.write(NAME, safetensors_bytes({"w": np.zeros(3_000_000, "f4")}))
     repo.write("notes.txt", b"one")

@@ -8,7 +8,7 @@ from functools import cached_property
 from git_theta.errors import GitError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.parent_command import only_shows_differences
+from git_theta.git.plumbing.pipe_source import makes_diff_copy
 from git_theta.settings import DIFF_DRIVER
 
 
@@ -17,18 +17,20 @@ class DiffReader:
 
     Args:
         git: Git at the top of the work tree.
+        pipe: The pipe from the git process that asks for files.
     """
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, pipe: int = 0) -> None:
         self._git = git
+        self._pipe = pipe
 
     def is_our_driver(self, path: str) -> bool:
         """Whether the file at a path is given to our diff driver and nothing else."""
-        return self._driver_is_used and self._has_our_attribute(path)
+        return self._driver_is_used and makes_diff_copy(path, self._pipe) and self._has_our_attribute(path)
 
     @cached_property
     def _driver_is_used(self) -> bool:
-        """Whether git shows differences, and does so by our driver where the attributes say `diff=theta`."""
+        """Whether differences are shown by our driver where the attributes say `diff=theta`."""
         settings = self._git.settings
         return (
             "diff-driver" in settings.get(DIFF_DRIVER, "")
@@ -36,7 +38,6 @@ class DiffReader:
             and "diff.theta.textconv" not in settings
             # `git difftool` shows whole files.
             and "GIT_EXTERNAL_DIFF" not in os.environ
-            and only_shows_differences()
         )
 
     def _has_our_attribute(self, path: str) -> bool:

@@ -70,6 +70,12 @@ class FilterProcess:
         """Write the files that Git was given manifests of: to be called once Git has closed the pipe."""
         pending = list(self._pending.values())
         if pending:
+            store = self._repository.store
+            sizes = {oid: size for item in pending for oid, size in item.manifest.objects().items()}
+            try:
+                self._fetch({oid: size for oid, size in sizes.items() if not store.has(oid)})
+            except ThetaError as error:
+                explain(None, error)
             from git_theta.git.worktree.materialise import explain_failed, materialise
 
             with progress("writing checkpoints", sum(file.manifest.size for file in pending)) as advance:
@@ -103,7 +109,25 @@ class FilterProcess:
             self._refuse(request, content, error)
         else:
             self._answers.content([blob])
+            self._note_manifest(request.path, blob)
             self._remind()
+
+    def _note_manifest(self, path: str, blob: bytes) -> None:
+        """Have `finish` write the model if a manifest that stands in its place is staged.
+
+        An octopus merge by Git, for example, merges manifests as text and stages the result. Nothing would
+        ask for the model, and the status would be clean.
+        """
+        from git_theta.git.plumbing.parent_command import stages_paths
+        from git_theta.git.worktree.pending_files import PendingFile, manifest_text
+        from git_theta.model.manifest_text import valid_manifest
+
+        text = manifest_text(self._repository.git.path(path))
+        if text is not None and not self._settings.lazy and stages_paths():
+            manifest = valid_manifest(blob)
+            if manifest:
+                oid = self._repository.git.run("hash-object", "--stdin", stdin=blob).decode().strip()
+                self._pending[path] = PendingFile(path, manifest, text, oid)
 
     def _smudge(self, request: FilterRequest, content: PacketContent) -> None:
         try:

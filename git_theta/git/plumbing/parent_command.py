@@ -20,22 +20,6 @@ _GENERATIONS = 3
 #: Parents to look at for hooks, which may be run by other programs, each with its shells.
 _HOOK_GENERATIONS = 10
 
-#: Commands that smudge only to show differences, unless they write to the work tree.
-_SHOW = frozenset(
-    (
-        "commit",
-        "diff",
-        "diff-files",
-        "diff-index",
-        "diff-tree",
-        "log",
-        "range-diff",
-        "show",
-        "stash",
-        "status",
-    )
-)
-
 #: Commands by which the user stages files of the work tree.
 _ADD = frozenset(("add", "commit", "stage"))
 
@@ -68,14 +52,14 @@ _ALONE = frozenset(
 )
 
 
-def only_shows_differences() -> bool:
-    """Whether git runs a command that only shows differences."""
-    return _command() in _SHOW
-
-
 def stages_files() -> bool:
     """Whether git runs a command that stages files of the work tree."""
     return _command() in _ADD
+
+
+def stages_paths() -> bool:
+    """Whether git runs a command that takes files of the work tree into the index, and nothing else."""
+    return _command() in ("add", "stage", "update-index")
 
 
 def adds_files() -> bool:

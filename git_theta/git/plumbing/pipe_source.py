@@ -12,12 +12,17 @@ that of a stream which has begun and hasn't ended.
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 _PROCESSES = "/proc"
 
 #: Git reads a file in pieces of this number of bytes, one for each packet.
 _PIECE = 65516
+
+#: Git's names for the copies of files that it gives to diff drivers: of a folder, or the start of a name.
+_DIFF_FOLDER = re.compile("git-blob-[A-Za-z0-9]{6}")
+_DIFF_PREFIX = re.compile("[A-Za-z0-9]{6}_")
 
 
 class PipeSource:
@@ -51,13 +56,52 @@ def find_source(status: os.stat_result, pipe: int) -> PipeSource | None:
         pipe: The pipe from Git, with the file's first packet in it.
     """
     with suppress(OSError, ValueError, IndexError):
-        sent = os.fstat(pipe)
-        parent = os.getppid()
-        # Between Git and a filter there's at most a shell.
-        for process in (parent, _parent(parent)):
-            if any(_is_writer(info) for info in _descriptors(process, sent)):
-                found = [info for info in _descriptors(process, status) if _has_begun(info, status.st_size)]
-                return PipeSource(status, found[0]) if len(found) == 1 else None
+        process = _sender(pipe)
+        if process:
+            found = [info for info in _descriptors(process, status) if _has_begun(info, status.st_size)]
+            return PipeSource(status, found[0]) if len(found) == 1 else None
+    return None
+
+
+def makes_diff_copy(path: str, pipe: int) -> bool:
+    """Whether Git asks for a file to copy it for a diff driver; not if that isn't certain.
+
+    Git opens the copy, a temporary file, before it asks for what to write there.
+
+    Args:
+        path: The file, from the top of the work tree.
+        pipe: The pipe from Git.
+    """
+    with suppress(OSError, ValueError, IndexError):
+        process = _sender(pipe)
+        if process:
+            folder = f"{_PROCESSES}/{process}/fd"
+            return any(
+                _is_diff_copy(f"{folder}/{name}", os.path.basename(path)) for name in os.listdir(folder)
+            )
+    return False
+
+
+def _is_diff_copy(link: str, name: str) -> bool:
+    """Whether an open file is empty, and named as Git names a copy of a file with that name."""
+    with suppress(OSError):
+        folder, base = os.path.split(os.readlink(link))
+        if base == name:
+            named = _DIFF_FOLDER.fullmatch(os.path.basename(folder))
+        else:  # as before Git 2.34
+            named = _DIFF_PREFIX.fullmatch(base.removesuffix(name)) if base.endswith(name) else None
+        return named is not None and os.stat(link).st_size == 0
+    return False
+
+
+def _sender(pipe: int) -> int | None:
+    """The id of the process that has the other end of a pipe: Git, this process's parent or its parent's."""
+    sent = os.fstat(pipe)
+    parent = os.getppid()
+    # Between Git and a filter there's at most a shell.
+    for process in (parent, _parent(parent)):
+        if any(_is_writer(info) for info in _descriptors(process, sent)):
+            return process
     return None
 
 

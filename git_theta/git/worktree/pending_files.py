@@ -26,7 +26,7 @@ class PendingFile:
         path: The file, from the top of the work tree.
         manifest: The manifest that it holds.
         text: The manifest's bytes, which the file must still hold to be replaced.
-        oid: Id of the blob that Git checked out.
+        oid: Id of the manifest's blob; zeros if the index has another.
     """
 
     path: str
@@ -36,7 +36,7 @@ class PendingFile:
 
 
 def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[PendingFile]:
-    """Tracked files whose work-tree content is the manifest that the index has, but for line ends.
+    """Tracked files whose work-tree content is a manifest, whichever the index has.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
@@ -54,9 +54,11 @@ def pending_files(repository: Repository, paths: Iterable[str] = ()) -> list[Pen
             if stage != "0" or not mode.startswith("100"):
                 continue
             text = manifest_text(git.path(path))
-            if text is not None and blobs.read(oid) == with_plain_line_ends(text):
+            if text is not None:
+                indexed = blobs.read(oid) == with_plain_line_ends(text)
                 with suppress(ThetaError):
-                    found.append(PendingFile(path, parse_manifest(text), text, oid))
+                    known = oid if indexed else "0" * len(oid)
+                    found.append(PendingFile(path, parse_manifest(text), text, known))
     return found
 
 

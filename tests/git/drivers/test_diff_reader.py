@@ -11,8 +11,8 @@ NAME = "model.safetensors"
 
 @pytest.fixture(autouse=True)
 def git_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process is taken for one that `git diff` started."""
-    monkeypatch.setattr("git_theta.git.drivers.diff_reader.only_shows_differences", lambda: True)
+    """Git is taken for one that copies files for a diff driver."""
+    monkeypatch.setattr("git_theta.git.drivers.diff_reader.makes_diff_copy", lambda _path, _pipe: True)
 
 
 def test_our_driver_reads_tracked_files_alone(repo: Repo) -> None:
@@ -35,5 +35,5 @@ def test_a_difftool_reads_whole_files(repo: Repo, monkeypatch: pytest.MonkeyPatc
 
 
 def test_other_commands_may_write_the_file(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("git_theta.git.drivers.diff_reader.only_shows_differences", lambda: False)
+    monkeypatch.setattr("git_theta.git.drivers.diff_reader.makes_diff_copy", lambda _path, _pipe: False)
     assert not DiffReader(Git(repo.path)).is_our_driver(NAME)

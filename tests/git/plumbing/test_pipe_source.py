@@ -75,6 +75,35 @@ def test_a_parent_that_does_not_send_is_no_source(path: Path) -> None:
     os.close(stdin)
 
 
+_ASKS = """
+import sys
+from git_theta.git.plumbing.pipe_source import makes_diff_copy
+print(makes_diff_copy(sys.argv[1], 0))
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_copy"),
+    [
+        ("git-blob-a1B2c3/m.pt", b"", True),
+        ("a1B2c3_m.pt", b"", True),
+        ("git-blob-a1B2c3/m.pt", b"written", False),
+        ("git-blob-a1B2c3/other.pt", b"", False),
+        ("models/m.pt", b"", False),
+        ("a_m.pt", b"", False),
+    ],
+)
+def test_a_copy_for_a_diff_driver(tmp_path: Path, name: str, content: bytes, is_copy: bool) -> None:
+    copy = tmp_path / name
+    copy.parent.mkdir(exist_ok=True)
+    with copy.open("wb", buffering=0) as file:
+        file.write(content)
+        command = [sys.executable, "-c", _ASKS, "models/m.pt"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+            assert child.stdout
+            assert child.stdout.read().decode().strip() == str(is_copy)
+
+
 def test_a_copy_is_another_file(path: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.write_bytes(path.read_bytes())

@@ -5,6 +5,8 @@ import os
 import pytest
 
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.git.worktree.materialise import materialise
 from git_theta.git.worktree.pending_files import manifest_text, pending_files
 from tests.helpers.model_files import FIRST, NAME, SECOND
 from tests.helpers.repo import Repo
@@ -24,6 +26,19 @@ def test_a_file_that_is_its_manifest_is_pending(model: Repo, repository: Reposit
     assert found.oid == model.git("rev-parse", f":{NAME}").strip()
     assert pending_files(repository, [NAME]) == [found]
     assert pending_files(repository, ["other"]) == []
+
+
+def test_the_manifest_of_another_version_is_pending(
+    model: Repo, repository: Repository, known_files: KnownFiles, text: bytes
+) -> None:
+    model.write(NAME, SECOND)
+    model.commit()
+    model.write(NAME, text)
+    (found,) = pending_files(repository)
+    assert (found.text, found.oid) == (text, "0" * 40)
+    assert materialise(repository, known_files, [found]) == []
+    assert model.read(NAME) == FIRST
+    assert model.status() == f" M {NAME}\n"
 
 
 def test_other_files_are_not_pending(model: Repo, repository: Repository, text: bytes) -> None:
