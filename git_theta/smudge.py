@@ -27,6 +27,7 @@ from git_theta.model.placed import (
     without_tied,
 )
 from git_theta.model.strided import contiguous, gather, scratch_memory, strided
+from git_theta.runtime.mapped import allocate
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 
@@ -98,21 +99,20 @@ class Smudger:
             return memoryview(b"")
         handle = self.store.temporary_file()
         try:
+            # Zeros take no room. What isn't zero is written, not mapped: a full disk would be a signal there.
             os.truncate(handle, layout.size)
-            data = memoryview(mmap.mmap(handle, layout.size))
+            for literal in layout.literals:
+                _write_at(handle, literal.data, literal.offset)
+            for parameter in place_parameters(manifest, layout):
+                if parameter.entry.name.startswith(STRETCH) and parameter.place.strides is None:
+                    start = parameter.place.offset
+                    for chunk in read_value(parameter.entry, self.store):
+                        start += _write_at(handle, chunk, start)
+            return memoryview(mmap.mmap(handle, layout.size))
         except (OSError, ValueError, OverflowError) as error:
             raise ThetaError(f"no room for the layout: {error}") from error
         finally:
             os.close(handle)
-        for literal in layout.literals:
-            data[literal.offset : literal.offset + len(literal.data)] = literal.data
-        for parameter in place_parameters(manifest, layout):
-            if parameter.entry.name.startswith(STRETCH) and parameter.place.strides is None:
-                start = parameter.place.offset
-                for chunk in read_value(parameter.entry, self.store):
-                    data[start : start + len(chunk)] = chunk
-                    start += len(chunk)
-        return data
 
     def overlaps(self, manifest: Manifest) -> bool:
         """Whether parameters share bytes without being tied, so that only writing them shows if they agree.
@@ -128,7 +128,7 @@ class Smudger:
     def _write(self, layout: Layout, placed: list[PlacedParameter], handle: int) -> None:
         distinct = without_tied(placed)
         overlapping = any_overlap(distinct)
-        _allocate(handle, layout.size)
+        allocate(handle, layout.size)
         for literal in layout.literals:
             _write_at(handle, literal.data, literal.offset)
         if overlapping:
@@ -229,21 +229,6 @@ def _holds_any(piece: tuple[int, int], positions: Sequence[int]) -> bool:
     start, length = piece
     index = bisect_left(positions, start)
     return index < len(positions) and positions[index] < start + length
-
-
-def _allocate(handle: int, size: int) -> None:
-    """Set the size of a file and allocate its blocks.
-
-    A full disk is an error here, and not a signal in a later write through a map. Also, ext4 flushes a file
-    that is renamed over another one if its blocks aren't allocated.
-    """
-    os.ftruncate(handle, size)
-    if size and hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(handle, 0, size)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise
 
 
 def _write_at(handle: int, data: bytes | memoryview, offset: int) -> int:

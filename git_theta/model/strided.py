@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from git_theta.errors import ThetaError
 from git_theta.model.layout import extent
 from git_theta.model.tensor import TensorSpec
+from git_theta.runtime.mapped import allocate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,13 +33,22 @@ def temporary_file() -> int:
 
 
 def scratch_memory(nbytes: int, temporary: Temporary) -> memoryview:
-    """`nbytes` of writable memory: anonymous if small, else a mapped temporary file."""
+    """`nbytes` of writable memory: anonymous if small, else a mapped temporary file.
+
+    Raises:
+        ThetaError: The disk has no room for the file.
+    """
     if nbytes <= _IN_MEMORY:
         return memoryview(bytearray(nbytes))
     handle = temporary()
     try:
-        os.truncate(handle, nbytes)
+        allocate(handle, nbytes)
         return memoryview(mmap.mmap(handle, nbytes))
+    except OSError as error:
+        raise ThetaError(
+            f"no room for a temporary file of {nbytes:,} bytes: {error.strerror}",
+            "free some disk space and try again",
+        ) from error
     finally:
         os.close(handle)
 
@@ -54,6 +65,7 @@ def gather(
 
     Raises:
         ValueError: The tensor isn't inside the data.
+        ThetaError: The disk has no room for the copy.
     """
     if strides is None and not big_endian:
         value = data[offset : offset + spec.nbytes]

@@ -1,7 +1,8 @@
-"""Files mapped into memory, for reading."""
+"""Files mapped into memory."""
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Iterator
@@ -35,3 +36,21 @@ def mapped_file(path: StrPath) -> Iterator[memoryview]:
             data.release()
             if isinstance(mapping, mmap.mmap):
                 mapping.close()
+
+
+def allocate(handle: int, size: int) -> None:
+    """Set the size of an empty file in bytes, and allocate its blocks.
+
+    A full disk is an error here, and not a signal in a later write through a map. Also, ext4 flushes a file
+    that is renamed over another one if its blocks aren't allocated.
+
+    Raises:
+        OSError: There's no room.
+    """
+    os.ftruncate(handle, size)
+    if size and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(handle, 0, size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from git_theta.errors import ThetaError
 from git_theta.model.strided import contiguous, gather, scratch_memory, strided
 from git_theta.model.tensor import TensorSpec
 
@@ -53,3 +56,17 @@ def test_large_scratch_memory_is_a_file() -> None:
     assert not isinstance(large.obj, bytearray)
     large[-1] = 7
     assert len(large) == (32 << 20) + 1
+
+
+def test_a_full_disk_is_an_error_and_not_a_signal(tmp_path: Path) -> None:
+    """The map would be written to past the end of the disk, and the process killed by SIGBUS."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mounted, capture_output=True).returncode != 0:
+        pytest.skip("needs the right to mount")
+    try:
+        with pytest.raises(ThetaError, match="No space left on device\nhint: free some disk space"):
+            scratch_memory((32 << 20) + 1, lambda: os.open(disk / "file", os.O_RDWR | os.O_CREAT))
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
