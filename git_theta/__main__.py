@@ -19,6 +19,7 @@ def main() -> int:
     The filter process and hooks are started by nearly every git command, and the diff and merge drivers for
     every file, so they're reached without the command line's machinery.
     """
+    _hide_warnings()
     match sys.argv[1:]:
         case ["filter-process"] | ["diff-driver" | "merge-driver", *_] | ["hook", _, *_]:
             _exit(_run_driver(sys.argv[1], sys.argv[2:]))
@@ -27,6 +28,17 @@ def main() -> int:
 
     accept_any_text(sys.stdout)
     return run(sys.argv[1:])
+
+
+def _hide_warnings() -> None:
+    """Hide warnings of libraries, such as numpy's of an overflow, unless Python was asked for them."""
+    if not sys.warnoptions:
+        # Python reads the options when it imports `warnings`, which Git needn't wait for.
+        sys.warnoptions.append("ignore")
+        if "warnings" in sys.modules:
+            import warnings
+
+            warnings.simplefilter("ignore")
 
 
 def _run_driver(name: str, args: Sequence[str]) -> int:

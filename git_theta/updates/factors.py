@@ -65,11 +65,15 @@ def rank_of(difference: Matrix, noise: float) -> int:
 
 
 def noise_of(values: Matrix, dtype: str) -> float:
-    """The standard deviation of the error of rounding these values to a dtype, a key of `MANTISSA`."""
+    """The standard deviation of the error of rounding these values to a dtype, a key of `MANTISSA`.
+
+    It's infinite for values near the largest of F64, as in masks: nothing stands out of that.
+    """
     import numpy as np
 
-    wide = np.frexp(np.abs(values))[1].astype(np.float64) - MANTISSA[dtype]
-    return float(np.sqrt(np.mean(np.exp2(2 * wide)) / 12))
+    with np.errstate(over="ignore"):
+        wide = np.frexp(np.abs(values))[1].astype(np.float64) - MANTISSA[dtype]
+        return float(np.sqrt(np.mean(np.exp2(2 * wide)) / 12))
 
 
 #: Bits of the mantissa by dtype, the hidden one included.

@@ -110,7 +110,7 @@ def _change(sample: Sample, first: int, count: int, side: int) -> tuple[NDArray[
         )
         for words in (sample.value, sample.base)
     )
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         change = value - base
     if not np.isfinite(change).all():
         change[:] = 0

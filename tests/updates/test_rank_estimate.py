@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from git_theta.encoding.selection import first_difference
@@ -34,3 +35,12 @@ def test_other_changes_have_no_estimate(shape: tuple[int, ...]) -> None:
 def test_integers_have_no_rank() -> None:
     spec = TensorSpec("I32", (64, 64))
     assert estimate_cost(sample(b"\1" * spec.nbytes, bytes(spec.nbytes), spec)) is None
+
+
+def test_the_largest_numbers_of_a_mask_warn_of_no_overflow() -> None:
+    """Changes between the lowest and the highest float64 aren't finite; warnings are errors in tests."""
+    spec = TensorSpec("F64", (128, 128))
+    lowest = np.finfo(np.float64).min
+    mask = np.where(np.tril(np.ones(spec.shape, bool)), 0.0, lowest)
+    for changed in (mask.T, -mask, mask / 3):
+        assert estimate_cost(sample(np.ascontiguousarray(changed).tobytes(), mask.tobytes(), spec)) is None
