@@ -13,13 +13,14 @@ import click
 from git_theta.cli.diff_page import write_page
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.history.changed_files import ChangedFile, changed_files
+from git_theta.git.history.changed_files import ChangedFile, at_top, changed_files
 from git_theta.git.history.diff_arguments import (
     compared_revisions,
     name_two_versions,
     split_arguments,
     version_titles,
 )
+from git_theta.git.history.tree_payloads import TreePayloads
 from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
@@ -99,7 +100,8 @@ def command(
         revs, pathspecs = split_arguments(repository.git, words) if paths is None else (list(words), paths)
         revs = compared_revisions(repository.git, revs)
         items, root = _changed(repository, revs, pathspecs, cached=cached)
-        versions = VersionReader(repository, root)
+        before = revs[0] if revs else "HEAD" if cached else None
+        versions = VersionReader(repository, root, TreePayloads(at_top(repository.git), before))
         # A file of which only the time stamp changed is left out.
         changes = filter(None, map(versions.compare_changed, items))
         if html is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
@@ -95,7 +95,17 @@ class CheckpointChange:
 RankOf = Callable[[ObjectRef], int | None]
 
 
-def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> CheckpointChange:
+#: Finds, among payloads, those that other files of the old version have.
+FindElsewhere = Callable[[Set[ObjectRef]], Set[ObjectRef]]
+
+
+def file_change(
+    old: Side,
+    new: Side,
+    size_of: SizeOf,
+    rank_of: RankOf,
+    elsewhere: FindElsewhere = lambda _refs: frozenset(),
+) -> CheckpointChange:
     """Compare two sides. Tensors aren't read; layouts are, where they differ.
 
     Args:
@@ -103,6 +113,7 @@ def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Check
         new: The new version.
         size_of: As in `git_theta.model.sizes`.
         rank_of: Reads a low-rank payload's header.
+        elsewhere: Finds payloads that cost nothing, as they're in other files of the old version.
     """
     if old.problem or new.problem:
         return CheckpointChange(old, new, diff(None, None), (), None)
@@ -111,6 +122,7 @@ def file_change(old: Side, new: Side, size_of: SizeOf, rank_of: RankOf) -> Check
     stored, missing = None, 0
     if new.stored and new.manifest and (old.absent or old.stored):
         fresh = added_payloads(old.manifest, new.manifest)
+        fresh -= elsewhere(fresh)
         missing = sum(size_of(oid) is None for oid in {ref.oid for ref in fresh})
         stored = payload_bytes(fresh, size_of)
     rows = tuple(_priced(row, fresh, size_of, rank_of) for row in _rows(found))

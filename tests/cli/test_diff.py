@@ -198,3 +198,30 @@ def test_a_deleted_path_can_be_named(history: Repo) -> None:
 def test_a_bare_repository(history: Repo, tmp_path: Any) -> None:
     subprocess.run(["git", "clone", "-q", "--bare", str(history.path), str(tmp_path / "bare")], check=True)
     assert changes(Repo(tmp_path / "bare"), "HEAD~1", "HEAD") == {"small": "modified"}
+
+
+def test_values_of_other_files_of_the_old_version_cost_nothing(repo: Repo) -> None:
+    random = np.random.default_rng(0)
+    one, two = ({name: random.random((64, 64), dtype="f4")} for name in "ab")
+    repo.write("models/1.safetensors", safetensors_bytes(one))
+    repo.write("models/2.safetensors", safetensors_bytes(two))
+    repo.commit()
+    for name in ("1", "2"):
+        (repo.path / f"models/{name}.safetensors").unlink()
+    repo.write("all.safetensors", safetensors_bytes({**one, **two}))
+    repo.git("add", "-A")
+    for words in (("--cached",), ("HEAD~1", "HEAD")):
+        inside = Repo(repo.path / "models")
+        inside.path.mkdir(exist_ok=True)
+        found = {change["path"]: change for change in diff(inside, *words)}["all.safetensors"]
+        assert [row["stored"] for row in found["parameters"]] == [0, 0]
+        assert 0 < found["stored"] < 1000
+        repo.git("commit", "-q", "--allow-empty", "-m", "consolidated")
+    spent = json.loads(repo.theta("du", "--json"))["revisions"][-1]["stored"]
+    assert found["stored"] == spent
+    repo.write("copy.safetensors", safetensors_bytes(one))
+    repo.git("add", "-A", "-N")
+    repo.theta("diff")
+    repo.git("add", "-A")
+    (copied,) = diff(repo, "--cached")
+    assert copied["stored"] < 1000

@@ -87,7 +87,7 @@ def _checkpoints(git: Git, found: list[ChangedFile]) -> list[ChangedFile]:
     names = sorted({path for item in found for path in (item.old_path, item.new_path)})
     if not names:
         return []
-    filters = attribute_values(_at_top(git), "filter", names)
+    filters = attribute_values(at_top(git), "filter", names)
     tracked = {path for path, value in filters.items() if value == "theta"}
     with Blobs(git.cwd) as blobs:
 
@@ -102,7 +102,7 @@ def _checkpoints(git: Git, found: list[ChangedFile]) -> list[ChangedFile]:
         return [item for item in found if tracked & {item.old_path, item.new_path} or has_manifest(item)]
 
 
-def _at_top(git: Git) -> Git:
+def at_top(git: Git) -> Git:
     """Git in the folder from which paths from the top count."""
     if git.line("rev-parse", "--is-inside-work-tree") != "true":
         return git

@@ -12,6 +12,7 @@ from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.history.changed_files import ChangedFile
+from git_theta.git.history.tree_payloads import TreePayloads
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.plumbing.work_file import WorkFile, work_file
@@ -19,7 +20,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 from git_theta.model.strided import temporary_file
-from git_theta.report.change import CheckpointChange, file_change
+from git_theta.report.change import CheckpointChange, FindElsewhere, file_change
 from git_theta.report.readers import FileReader, StoredReader
 from git_theta.report.side import Side
 from git_theta.runtime.mapped import map_handle
@@ -40,11 +41,16 @@ class VersionReader:
     Args:
         repository: The repository; `None` outside of one, where only files can be compared.
         root: The folder from which paths of files count.
+        before: The checkpoints of the old version, whose payloads cost nothing; `None` to look at each file
+            alone.
     """
 
-    def __init__(self, repository: Repository | None, root: Path = Path()) -> None:
+    def __init__(
+        self, repository: Repository | None, root: Path = Path(), before: TreePayloads | None = None
+    ) -> None:
         self._repository = repository
         self._root = root
+        self._elsewhere: FindElsewhere = before.among if before else lambda _refs: frozenset()
         self._settings = repository.settings if repository else Settings()
         self._blobs = Blobs(repository.git.cwd if repository else None)
         self._cache = repository.cache() if repository else None
@@ -110,7 +116,7 @@ class VersionReader:
         """
         self._remember(old, new)
         size_of = self._repository.store.size if self._repository else lambda _oid: None
-        return file_change(old, new, size_of, self._rank_of)
+        return file_change(old, new, size_of, self._rank_of, self._elsewhere)
 
     def compare_changed(self, item: ChangedFile) -> CheckpointChange:
         """The change of a file that differs according to Git."""
