@@ -130,6 +130,14 @@ def test_rebase(fork: Fork) -> None:
     fork.check(expected_merge())
 
 
+def test_commands_of_a_rebase_see_models(fork: Fork) -> None:
+    repo = fork.repo
+    repo.git("config", "theta.materialiseThreshold", "1")
+    repo.git("rebase", "-q", "--exec", f"head -c 3 {NAME} >> ../seen; git diff --quiet HEAD", "side")
+    assert b"git" not in (repo.path.parent / "seen").read_bytes()
+    assert repo.status() == ""
+
+
 def test_rebase_with_apply(fork: Fork) -> None:
     fork.repo.git("rebase", "-q", "--apply", "side")
     fork.check(expected_merge())

@@ -16,6 +16,7 @@ from git_theta.git.drivers.diff_reader import DiffReader
 from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import PacketContent, PacketWriter
+from git_theta.git.plumbing.rebase_todo import rebase_runs_commands
 from git_theta.git.plumbing.sigint import interrupts_raised
 from git_theta.git.plumbing.unmerged import unmerged_paths
 from git_theta.git.plumbing.work_file import drain
@@ -215,9 +216,15 @@ class FilterProcess:
         return self._diff_reader.is_our_driver(request.path)
 
     def _is_large(self, request: FilterRequest, manifest: Manifest) -> bool:
-        """Whether the file is written after Git has finished, which needs its blob's id."""
+        """Whether the file is written after Git has finished, which needs its blob's id.
+
+        The commands of `git rebase --exec` run before that, and must see the file.
+        """
         return (
-            request.can_delay and bool(request.blob) and manifest.size >= self._settings.materialise_threshold
+            request.can_delay
+            and bool(request.blob)
+            and manifest.size >= self._settings.materialise_threshold
+            and not rebase_runs_commands(self._repository.git_dir)
         )
 
     def _write_later(self, request: FilterRequest, manifest: Manifest) -> None:
