@@ -5,6 +5,7 @@ An object appears under its name only when all of its bytes are on disk; see `gi
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 from collections.abc import Iterable, Iterator
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Ranges of up to this many bytes are read: a map for each of thousands of small payloads costs more.
 _READ_BELOW = 1 << 20
+
+#: Errors of a folder that may only be read.
+_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class LocalStore:
@@ -206,10 +210,19 @@ class LocalStore:
     def temporary_file(self) -> int:
         """A descriptor of a new file without a name, for reading and writing.
 
+        It's in the system's folder for temporary files if this repository may only be read.
+
         Raises:
             OSError: The file can't be made.
         """
-        handle, name = create_temporary(self.tmp)
+        try:
+            handle, name = create_temporary(self.tmp)
+        except OSError as error:
+            if error.errno not in _READ_ONLY:
+                raise
+            from git_theta.model.strided import temporary_file
+
+            return temporary_file()
         os.unlink(name)
         return handle
 

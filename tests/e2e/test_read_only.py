@@ -1,0 +1,79 @@
+"""A repository on a file system that may only be read."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers.repo import Repo
+from tests.helpers.small_models import NAME, A, B
+
+_IN_A_NAMESPACE = ["unshare", "-rm", "sh", "-c"]
+
+
+def _may_mount() -> bool:
+    if not shutil.which("unshare"):
+        return False
+    mount = "mount -t tmpfs none /mnt && mount -o remount,ro /mnt"
+    return subprocess.run([*_IN_A_NAMESPACE, mount], capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not _may_mount(), reason="no file systems may be mounted here")
+
+
+@pytest.fixture(scope="module")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """B is committed after A."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
+    for number, data in enumerate((A, B)):
+        repo.write(NAME, data)
+        repo.commit(f"version {number}")
+    return repo
+
+
+def read_only(repo: Repo, command: str, before: str = "true") -> bytes:
+    """The output of a command in a copy of a repository that can't be written to."""
+    place = repo.path.parent / "mounted"
+    place.mkdir(exist_ok=True)
+    script = (
+        f"mount -t tmpfs none {shlex.quote(str(place))} && cp -r {shlex.quote(str(repo.path))} {place}/r "
+        f"&& cd {place}/r && {before} && mount -o remount,ro {place} && cd {place}/r && {command}"
+    )
+    done = subprocess.run([*_IN_A_NAMESPACE, script], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout
+
+
+def test_files_of_commits(original: Repo) -> None:
+    assert read_only(original, f"git cat-file --filters HEAD~1:{NAME}") == A
+    assert read_only(original, f"git archive HEAD {NAME} | tar xO {NAME}") == B
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("git status --porcelain", ""),
+        ("git diff HEAD~1", NAME),
+        ("git log -p", NAME),
+        ("git theta status", ""),
+        ("git theta ls-files", NAME),
+        ("git theta log -- " + NAME, "version 1"),
+        (f"git theta show HEAD~1:{NAME}", "F32"),
+        ("git theta diff HEAD~1", NAME),
+        ("git theta fsck", ""),
+        ("git theta du", ""),
+        ("git theta env", ""),
+    ],
+)
+def test_commands_that_read(original: Repo, command: str, expected: str) -> None:
+    theta = f"{shlex.quote(sys.executable)} -m git_theta"
+    assert expected in read_only(original, command.replace("git theta", theta)).decode()
+
+
+def test_python(original: Repo) -> None:
+    code = f"import git_theta; print(len(git_theta.load({NAME!r}, rev='HEAD~1')))"
+    assert int(read_only(original, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")) > 0
