@@ -15,6 +15,7 @@ from pathlib import Path
 from git_theta.errors import ManifestError
 from git_theta.model.manifest import Manifest, Source
 from git_theta.model.manifest_text import parse_manifest, parse_source
+from git_theta.runtime.shared_folders import make_folders, share
 
 _SCHEMA = """
 create table if not exists files (
@@ -150,13 +151,16 @@ class Cache:
         if self._connection or self._broken or not (create or self._path.exists()):
             return self._connection
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(self._path.parent)
+            is_new = not self._path.exists()
             # Callers take turns under a lock of their own.
             connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
             try:
                 connection.execute("pragma journal_mode = wal")
                 connection.execute("pragma synchronous = normal")
                 connection.executescript(_SCHEMA)
+                if is_new:
+                    share(self._path)
             except sqlite3.Error:
                 connection.close()
                 raise

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.errors import CorruptError, ThetaError
+from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.base import missing_object, store_errors
 from git_theta.store.names import is_object_name, object_path
 from git_theta.store.object_files import (
@@ -266,7 +267,7 @@ class LocalStore:
         for store in self._neighbours:
             if store.has(oid):
                 source, target = store.path(oid), self.path(oid)
-                target.parent.mkdir(parents=True, exist_ok=True)
+                make_folders(target.parent)
                 with store.open(oid) as opened, suppress(OSError):
                     os.link(source, target)
                     # It may have been replaced by something else meanwhile.

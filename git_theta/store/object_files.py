@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from git_theta.runtime.shared_folders import make_folders
+
 #: `prune` leaves young objects for much longer than this, so times are renewed no more often.
 _RENEW_SECONDS = 3600
 
@@ -81,7 +83,7 @@ def commit_object(written: WrittenObject, target: Path) -> None:
         if renew(target) != written.size:
             os.fsync(written.handle)
             os.fchmod(written.handle, _MODE)
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(target.parent)
             os.rename(written.name, target)
     finally:
         _discard(written.handle, written.name)
@@ -100,7 +102,7 @@ def adopt_file(file: BinaryIO, path: Path, target: Path) -> None:
     """
     file.flush()
     os.fsync(file.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(target.parent)
     # The mode comes last: a process that is killed before must leave a file that can be written.
     os.rename(path, target)
     os.fchmod(file.fileno(), _MODE)
@@ -153,7 +155,7 @@ def create_temporary(folder: Path) -> tuple[int, str]:
     try:
         return tempfile.mkstemp(dir=folder)
     except FileNotFoundError:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         return tempfile.mkstemp(dir=folder)
 
 

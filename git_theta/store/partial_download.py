@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from git_theta.runtime.shared_folders import make_folders
+
 #: Seconds between attempts to lock a file that another process is writing.
 _POLL_SECONDS = 0.1
 
@@ -26,7 +28,7 @@ def locked_download(path: Path, wait: Callable[[float], object]) -> Iterator[Bin
     Raises:
         OSError: The file can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     while True:
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
             while not _lock(file):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from git_theta.errors import ThetaError
+from git_theta.runtime.shared_folders import make_folders
 
 
 class Quarantine:
@@ -48,7 +49,7 @@ class Quarantine:
         if target.exists():
             self.drop(oid)
         else:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folders(target.parent)
             os.rename(self._folder / oid, target)
 
     def drop(self, oid: str) -> None:
@@ -77,7 +78,7 @@ def quarantine(folder: Path, path_of: Callable[[str], Path]) -> Iterator[Quarant
         OSError: The store can't be written.
     """
     with _signals_raise():
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folders(folder)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             try:

@@ -17,6 +17,7 @@ from threading import Lock, get_ident
 from blake3 import blake3
 
 from git_theta.model.digest import digest
+from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.object_files import open_regular
 
 #: The most bytes of disk that values take: more wouldn't stay in the page cache either.
@@ -54,7 +55,7 @@ class ValueCache:
         with ExitStack() as stack:
             file = None
             with suppress(OSError):
-                self._folder.mkdir(parents=True, exist_ok=True)
+                make_folders(self._folder)
                 if nbytes >= _MIN_BYTES and self._has_room(nbytes):
                     file = stack.enter_context(part.open("wb", buffering=0))
             for piece in pieces:

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from git_theta.runtime.shared_folders import make_folders
+from tests.helpers.repo import Repo
+from tests.helpers.small_models import NAME, A
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def permissions(path: Path) -> int:
+    return path.stat().st_mode & 0o7777
+
+
+def test_folders_get_the_permissions_of_a_shared_one(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o2770)
+    make_folders(tmp_path / "shared" / "a" / "b")
+    make_folders(tmp_path / "shared" / "a" / "b")
+    assert permissions(tmp_path / "shared" / "a") == permissions(tmp_path / "shared" / "a" / "b") == 0o2770
+
+
+def test_other_folders_have_those_of_the_umask(tmp_path: Path) -> None:
+    make_folders(tmp_path / "a" / "b")
+    assert permissions(tmp_path / "a" / "b") == 0o755
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("x")
+    with pytest.raises(OSError, match="exists"):
+        make_folders(tmp_path / "a")
+
+
+def test_the_store_of_a_shared_repository(tmp_path: Path) -> None:
+    """All folders are for the group, and so is the cache."""
+    subprocess.run(["git", "init", "-q", "--shared=group", tmp_path / "r"], check=True)
+    repo = Repo(tmp_path / "r")
+    repo.theta("track", "*.safetensors")
+    repo.write(NAME, A)
+    repo.commit()
+    repo.git("status")
+    theta = repo.path / ".git" / "theta"
+    folders = [theta, *(path for path in theta.rglob("*") if path.is_dir())]
+    assert [path for path in folders if permissions(path) & 0o2070 != 0o2070] == []
+    assert permissions(theta / "cache.sqlite") & 0o660 == 0o660
