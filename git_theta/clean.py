@@ -81,6 +81,7 @@ class Cleaner:
 
         Raises:
             ThetaError: The store can't be written.
+            ValueChangedError: The file is written to meanwhile.
         """
         earlier = list(previous)
         failures: list[PluginError] = []
@@ -115,6 +116,7 @@ class Cleaner:
         def store_tensor(tensor: Tensor) -> StoredValue:
             value = file.value(tensor.name)
             stored = writer.write(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
+            stored.check_unchanged(value)
             self.progress(tensor.spec.nbytes)
             return stored
 

@@ -38,6 +38,10 @@ class UsageError(ThetaError):
     exit_code = 2
 
 
+class ValueChangedError(ThetaError):
+    """A file was written to while its values were stored."""
+
+
 class PluginError(UsageError):
     """A plugin isn't installed, or can't be used.
 

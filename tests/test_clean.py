@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from git_theta.clean import Cleaner
+from git_theta.errors import ValueChangedError
 from git_theta.model.manifest import Manifest
 from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
@@ -69,3 +70,14 @@ def test_an_update_that_raises_is_left_out_with_a_note(tmp_path: Path, estimate:
         "stored without an update: the update 'failing' of gpu-updates 1.0 fails: RuntimeError: no GPU"
     )
     assert after.manifest.entries[0].source.update == "delta"
+
+
+def test_a_value_that_changes_while_it_is_stored_is_refused(tmp_path: Path) -> None:
+    """The file's times needn't tell, if another program writes through a map."""
+    data = bytearray(safetensors_bytes({"a": np.zeros(1000, "f4")}))
+
+    def change(_digest: str) -> None:
+        data[-1] ^= 1
+
+    with pytest.raises(ValueChangedError, match="written to while 'a' was stored"):
+        Cleaner(LocalStore(tmp_path), known=change).clean(memoryview(data))

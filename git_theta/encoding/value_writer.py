@@ -9,7 +9,7 @@ from itertools import chain, groupby
 from git_theta.encoding.allowed_updates import OnFailure
 from git_theta.encoding.candidates import candidate_from, usable_bases
 from git_theta.encoding.selection import EncodingChoice, choices, dense_choice, repeated_choice
-from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.errors import CorruptError, MissingObjectError, PluginError, ValueChangedError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
@@ -76,6 +76,23 @@ class StoredValue:
     spec: TensorSpec
     digest: str
     source: Source | _UnpackedSource
+
+    def check_unchanged(self, value: memoryview) -> None:
+        """Check that the bytes that were encoded still have the digest that was taken before.
+
+        The payload of a value in a mapped file that a program writes to would decode to other bytes, and
+        the file's times may not tell.
+
+        Args:
+            value: Logical bytes.
+
+        Raises:
+            ValueChangedError: They haven't.
+        """
+        if isinstance(self.source, _UnpackedSource) and digest(value) != self.digest:
+            raise ValueChangedError(
+                f"the file was written to while {self.name!r} was stored", "try again when it's quiet"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from git_theta.errors import ManifestError, ThetaError
+from git_theta.errors import ManifestError, ThetaError, ValueChangedError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import adds_files
@@ -107,12 +107,12 @@ class CleanFilter:
                 early = background.submit(cleaner.clean, file.data, previous)
                 stream = self._drain(content, file)
                 wait([early])
-            if stream is None and file.unchanged():
+            unchanged = stream is None and file.unchanged()
+            with suppress(ValueChangedError if unchanged else ThetaError):
                 cleaned = early.result()
-                self._known_files.remember(cleaned.manifest, file.status)
-                return _with_note(path, cleaned)
-            with suppress(ThetaError):
-                early.result()
+                if unchanged:
+                    self._known_files.remember(cleaned.manifest, file.status)
+                    return _with_note(path, cleaned)
         if stream is None:
             stream = self._snapshot(file)
         return self._clean_bytes(path, stream)

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from git_theta.errors import ThetaError
+from git_theta.clean import Cleaned, Cleaner
+from git_theta.errors import ThetaError, ValueChangedError
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.clean_filter import CleanFilter
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import parse_manifest
 from tests.helpers.model_files import FIRST, NAME, SECOND
 from tests.helpers.repo import Repo
@@ -110,6 +112,30 @@ def test_only_add_refuses_a_file_that_changes_meanwhile(
             clean_filter.clean(NAME, content())
     else:
         assert clean_filter.clean(NAME, content()) == clean_filter.clean(None, pieces(SECOND))
+
+
+def test_a_file_that_changes_while_values_are_stored_is_copied_first(
+    repo: Repo, clean_filter: CleanFilter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write through a map may leave the times of the file as they are."""
+    monkeypatch.setattr("git_theta.git.worktree.clean_filter.adds_files", lambda: False)
+    repo.write(NAME, FIRST)
+    clean, failed = Cleaner.clean, []
+
+    def fail_once(cleaner: Cleaner, data: memoryview, previous: Iterable[Manifest] = ()) -> Cleaned:
+        if not failed:
+            failed.append(True)
+            raise ValueChangedError("'a' was written to")
+        return clean(cleaner, data, previous)
+
+    monkeypatch.setattr(Cleaner, "clean", fail_once)
+    found = clean_filter.clean(NAME, pieces(FIRST))
+    assert found == clean_filter.clean(None, pieces(FIRST))
+    monkeypatch.setattr("git_theta.git.worktree.clean_filter.adds_files", lambda: True)
+    failed.clear()
+    repo.write(NAME, SECOND)
+    with pytest.raises(ThetaError, match="was written to while Git read it"):
+        clean_filter.clean(NAME, pieces(SECOND))
 
 
 def _change(path: Path) -> None:
