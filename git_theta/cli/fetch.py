@@ -34,5 +34,5 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
     if remote:
         chosen_remote(repository, remote)
     versions = history_manifests(repository.git, () if everything else refs or ("HEAD",))
-    done = fetch_objects(repository, object_sizes(versions.values()), remote)
+    done = fetch_objects(repository, object_sizes(versions.values()), remote, keep=True)
     click.echo(str(done) if done.count else "Nothing to do.")

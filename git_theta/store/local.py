@@ -46,7 +46,8 @@ class LocalStore:
     Args:
         root: The folder `theta` in Git's common directory; made when first written to.
         neighbours: The same folder of repositories on this machine that this one was cloned from. Their
-            objects are linked or copied when first needed, as `git clone` does with Git's own.
+            objects can be read, and are linked or copied when they are first needed, as `git clone` does with
+            Git's own. Until then they may go away: `has` says what can be read now, `keeps` what stays.
     """
 
     def __init__(self, root: Path, neighbours: tuple[Path, ...] = ()) -> None:
@@ -81,24 +82,44 @@ class LocalStore:
         """
         return self.root / object_path(oid)
 
+    @property
+    def alone(self) -> LocalStore:
+        """The same store without its neighbours."""
+        return LocalStore(self.root)
+
     def has(self, oid: str) -> bool:
-        """Whether the object is here or at a neighbour."""
+        """Whether the object can be read now: it's here or at a neighbour."""
         return (
             self.path(oid).is_file()
             or any(store.has(oid) for store in self._neighbours)
             or self._comes_back(oid)
         )
 
+    def keeps(self, oid: str) -> bool:
+        """Whether the object is here, whatever becomes of the neighbours."""
+        return self.path(oid).is_file() or self._comes_back(oid)
+
+    def take(self, oid: str) -> bool:
+        """Link or copy an object from a neighbour that has it undamaged; returns whether one did."""
+        for store in self._neighbours:
+            with suppress(ThetaError, OSError):
+                store.verify(oid)
+                self._borrow_from(store, oid)
+                return True
+        return False
+
     def claim(self, oid: str) -> bool:
         """Whether the object is here or at a neighbour, for a new manifest that will name it.
 
-        The object counts as just written then, so that `prune` leaves it until the manifest is in Git.
+        The object counts as just written then, so that `prune` leaves it until the manifest is in Git. One at
+        a neighbour is linked or copied, if the store can be written.
         """
-        return (
-            renew(self.path(oid)) is not None
-            or any(store.claim(oid) for store in self._neighbours)
-            or self.has(oid)
-        )
+        if renew(self.path(oid)) is not None:
+            return True
+        with suppress(ThetaError, OSError):
+            self._borrow(oid)
+            return renew(self.path(oid)) is not None
+        return self.has(oid)
 
     def size(self, oid: str) -> int | None:
         """Size of the object in bytes, here or at a neighbour; `None` if it isn't there."""
@@ -266,19 +287,23 @@ class LocalStore:
         """
         for store in self._neighbours:
             if store.has(oid):
-                source, target = store.path(oid), self.path(oid)
-                make_folders(target.parent)
-                with store.open(oid) as opened, suppress(OSError):
-                    os.link(source, target)
-                    # It may have been replaced by something else meanwhile.
-                    if os.path.samestat(os.fstat(opened.fileno()), target.lstat()):
-                        return
-                    target.unlink()
-                if self.put([store.get(oid)]) != oid:
-                    raise CorruptError(f"object {oid} is damaged in {store.root}")
+                self._borrow_from(store, oid)
                 return
         if not self._comes_back(oid):
             raise missing_object(oid)
+
+    def _borrow_from(self, store: LocalStore, oid: str) -> None:
+        """Link or copy an object from another store that has it."""
+        source, target = store.path(oid), self.path(oid)
+        make_folders(target.parent)
+        with store.open(oid) as opened, suppress(OSError):
+            os.link(source, target)
+            # It may have been replaced by something else meanwhile.
+            if os.path.samestat(os.fstat(opened.fileno()), target.lstat()):
+                return
+            target.unlink()
+        if self.put([store.get(oid)]) != oid:
+            raise CorruptError(f"object {oid} is damaged in {store.root}")
 
     @contextmanager
     def _opened(self, oid: str) -> Iterator[int]:

@@ -125,6 +125,37 @@ def test_an_object_of_a_neighbour_is_claimed_there(store: LocalStore, tmp_path: 
     assert store.path(oid).stat().st_mtime > 0
 
 
+def test_an_object_of_a_neighbour_can_be_read_and_is_kept_once_it_is_taken(
+    store: LocalStore, tmp_path: Path
+) -> None:
+    oid = store.put([b"x"])
+    clone = LocalStore(tmp_path / "clone", (tmp_path / "nothing", store.root))
+    assert clone.has(oid)
+    assert not clone.keeps(oid)
+    assert not clone.alone.has(oid)
+    assert clone.take(oid)
+    assert clone.keeps(oid)
+    store.path(oid).unlink()
+    clone.alone.verify(oid)
+    assert not clone.take("0" * 64)
+
+
+def test_a_damaged_object_is_not_taken(store: LocalStore, tmp_path: Path) -> None:
+    oid = store.put([b"x"])
+    store.path(oid).unlink()
+    store.path(oid).write_bytes(b"y")
+    clone = LocalStore(tmp_path / "clone", (store.root,))
+    assert not clone.take(oid)
+    assert not clone.keeps(oid)
+
+
+def test_a_claimed_object_is_kept(store: LocalStore, tmp_path: Path) -> None:
+    oid = store.put([b"x"])
+    clone = LocalStore(tmp_path / "clone", (store.root,))
+    assert clone.claim(oid)
+    assert clone.keeps(oid)
+
+
 def test_an_object_that_is_quarantined_while_it_is_claimed_is_missing(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

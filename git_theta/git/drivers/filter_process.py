@@ -149,8 +149,9 @@ class FilterProcess:
         if manifest is None:
             self._answers.content([data])
             return
-        absent = {oid: size for oid, size in manifest.objects().items() if not store.has(oid)}
-        if absent and self._settings.lazy:
+        objects = manifest.objects()
+        absent = {oid: size for oid, size in objects.items() if not store.has(oid)}
+        if self._settings.lazy and not all(map(store.keeps, objects)):
             self._answers.content([data])
         elif absent and self._may_delay(request):
             self._delay(

@@ -53,7 +53,7 @@ def repair(
         ThetaError: The store can't be written.
     """
     # Without its neighbours: their files may be links to the same damaged ones.
-    store = LocalStore(repository.store.root)
+    store = repository.store.alone
     errors: dict[str, ThetaError] = {}
     with store.quarantine() as held:
         for oid in damaged:

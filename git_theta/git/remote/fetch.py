@@ -15,6 +15,7 @@ from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.text import transferred
 from git_theta.runtime.progress import progress
 from git_theta.store.base import missing_object
+from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject
 from git_theta.store.transfer import fetch
 
@@ -50,8 +51,8 @@ def needed_objects(entries: Iterable[Entry]) -> dict[str, int | None]:
 
 
 def is_here(repository: Repository, manifest: Manifest) -> bool:
-    """Whether a checkpoint can be written without a fetch."""
-    return all(map(repository.store.has, manifest.oids()))
+    """Whether a checkpoint can be written from the objects that are here, without those of any remote."""
+    return all(map(repository.store.keeps, manifest.oids()))
 
 
 def _mention(text: str) -> None:
@@ -81,7 +82,9 @@ def ensure_objects(
     return done
 
 
-def fetch_objects(repository: Repository, objects: Mapping[str, int | None], remote: str = "") -> Fetched:
+def fetch_objects(
+    repository: Repository, objects: Mapping[str, int | None], remote: str = "", keep: bool = False
+) -> Fetched:
     """Fetch those of some objects that aren't here.
 
     Args:
@@ -89,27 +92,48 @@ def fetch_objects(repository: Repository, objects: Mapping[str, int | None], rem
         objects: Sizes by name, as `needed_objects` and `Manifest.objects` give them.
         remote: Name of the remote. Without, each remote is asked for the objects that are still missing, that
             of the branch first.
+        keep: Whether the objects are to stay when repositories on this machine that have them are gone. They
+            are linked or copied from there then, and count as fetched.
 
     Raises:
         MissingObjectError: No remote has an object, or several were asked and none could give it.
         ThetaError: The only remote can't be reached, or an object couldn't be fetched from it.
     """
-    store = repository.store
+    store = repository.store.alone if keep else repository.store
     lacking = [RemoteObject(oid, size) for oid, size in sorted(objects.items()) if not store.has(oid)]
     if not lacking:
         return Fetched()
     began = time.monotonic()
     wanted, errors = lacking, dict[str, _Errors]()
+    if keep and not remote:
+        wanted = _take_from_neighbours(repository, lacking)
     for name in [remote] if remote else fetch_remotes(repository):
-        errors[name] = _fetch_from(repository, name, wanted)
-        wanted = [each for each in wanted if not store.has(each.oid)]
         if not wanted:
-            size = sum(store.size(each.oid) or 0 for each in lacking)
-            return Fetched(len(lacking), size, time.monotonic() - began)
-    raise _failure(repository, [each.oid for each in wanted], errors)
+            break
+        errors[name] = _fetch_from(repository, name, wanted, store)
+        wanted = [each for each in wanted if not store.has(each.oid)]
+    if wanted:
+        raise _failure(repository, [each.oid for each in wanted], errors)
+    size = sum(store.size(each.oid) or 0 for each in lacking)
+    return Fetched(len(lacking), size, time.monotonic() - began)
 
 
-def _fetch_from(repository: Repository, name: str, wanted: Sequence[RemoteObject]) -> _Errors:
+def _take_from_neighbours(repository: Repository, wanted: Sequence[RemoteObject]) -> list[RemoteObject]:
+    """Link or copy objects from repositories on this machine; returns the objects that none has."""
+    store, left = repository.store, []
+    total = sum(store.size(each.oid) or 0 for each in wanted)
+    with progress("taking objects from this machine", total) as advance:
+        for each in wanted:
+            if store.take(each.oid):
+                advance(store.size(each.oid) or 0)
+            else:
+                left.append(each)
+    return left
+
+
+def _fetch_from(
+    repository: Repository, name: str, wanted: Sequence[RemoteObject], store: LocalStore
+) -> _Errors:
     """Fetch the objects that a remote has. Errors are returned: another remote may have everything."""
     sizes = [each.size for each in wanted]
     total = None if None in sizes else sum(size for size in sizes if size)
@@ -118,7 +142,7 @@ def _fetch_from(repository: Repository, name: str, wanted: Sequence[RemoteObject
             connected(open_remote(repository, name, "download")) as place,
             progress(f"fetching from {place.url}", total) as advance,
         ):
-            return fetch(place, wanted, repository.store, advance).failed
+            return fetch(place, wanted, store, advance).failed
     except ThetaError as error:
         return {each.oid: error for each in wanted}
 

@@ -100,7 +100,7 @@ def fetch_parameters(
     ]
     names = set(select({n for manifest in found for n in manifest.by_name}, params, "the chosen checkpoints"))
     entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
-    done = fetch_objects(repository, needed_objects(entries))
+    done = fetch_objects(repository, needed_objects(entries), keep=True)
     if done.count:
         report(str(done))
     return len(entries)

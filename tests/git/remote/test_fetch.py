@@ -14,6 +14,7 @@ from git_theta.git.plumbing.sigint import interrupts_raised
 from git_theta.git.remote import fetch
 from git_theta.git.remote.fetch import Fetched, ensure_objects, fetch_objects
 from git_theta.git.repository.repository import Repository
+from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject, TransferError
 from tests.helpers.repo import Repo
 
@@ -32,7 +33,7 @@ def answering(
     asked = []
 
     def fetch_from(
-        _repository: Repository, name: str, wanted: list[RemoteObject]
+        _repository: Repository, name: str, wanted: list[RemoteObject], _store: LocalStore
     ) -> Mapping[str, ThetaError]:
         asked.append((name, [each.oid for each in wanted]))
         answer = answers[name]
