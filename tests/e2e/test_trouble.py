@@ -263,7 +263,7 @@ def test_status_of_a_file_that_is_being_written(repo: Repo) -> None:
 
 @pytest.mark.parametrize("size", [5_000, 3_000_000])
 def test_a_caller_that_has_the_file_open(repo: Repo, size: int) -> None:
-    """What Git sends counts, whoever has the file open."""
+    """The bytes that Git sends count, whoever has the file open."""
     first = safetensors_bytes({"w": np.zeros(size, "f4")})
     second = safetensors_bytes({"w": np.ones(size, "f4")})
     path = repo.write(NAME, first)

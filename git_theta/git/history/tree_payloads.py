@@ -30,7 +30,7 @@ class TreePayloads:
         self._payloads: dict[bytes, frozenset[ObjectRef]] = {}
 
     def among(self, refs: Set[ObjectRef]) -> set[ObjectRef]:
-        """Those of some payloads that a checkpoint in the tree needs."""
+        """The payloads, of some given ones, that a checkpoint in the tree needs."""
         found: set[ObjectRef] = set()
         if refs:
             texts = {text for ref in refs for text in self._by_object.get(ref.oid, ())}

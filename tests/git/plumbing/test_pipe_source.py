@@ -21,7 +21,7 @@ print(found and found.position())
 
 
 def position(path: Path, *wrapper: str, stdin: int = subprocess.PIPE) -> str:
-    """What a child finds whose stdin is a pipe from this process, or that descriptor."""
+    """The source that a child finds when its stdin is a pipe from this process, or that descriptor."""
     command = [*wrapper, sys.executable, "-c", _CHILD, str(path)]
     with subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE) as child:
         assert child.stdout
