@@ -119,7 +119,8 @@ class CleanFilter:
 
     def _clean_bytes(self, path: str | None, data: memoryview) -> bytes:
         if not data:
-            if path is not None:
+            # `git status` reads an empty file again each time within its second, and has nothing to add.
+            if path is not None and adds_files():
                 note(f"{path}: an empty file, not a checkpoint: stored as it is")
             # If its blob weren't empty, Git would look into an empty file every time.
             return b""

@@ -58,11 +58,16 @@ def test_a_known_file_is_not_cleaned_again(
     assert clean_filter.clean(NAME, pieces(SECOND)) == first
 
 
-def test_an_empty_file_is_an_empty_blob_and_noted(
-    clean_filter: CleanFilter, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("adding", [True, False])
+def test_an_empty_file_is_an_empty_blob_and_noted_where_it_is_added(
+    clean_filter: CleanFilter,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    adding: bool,
 ) -> None:
+    monkeypatch.setattr("git_theta.git.worktree.clean_filter.adds_files", lambda: adding)
     assert clean_filter.clean(NAME, pieces(b"")) == b""
-    assert f"{NAME}: an empty file, not a checkpoint" in capfd.readouterr().err
+    assert (f"{NAME}: an empty file, not a checkpoint" in capfd.readouterr().err) == adding
 
 
 def test_a_manifest_stays_as_it_is(
