@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
 from git_theta.store.ssh_address import ssh_address
-from git_theta.store.ssh_session import SshSession, remote_command
+from git_theta.store.ssh_script import remote_command
+from git_theta.store.ssh_session import SshSession
 from git_theta.store.urls import without_password
 
 

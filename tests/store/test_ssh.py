@@ -15,7 +15,6 @@ from git_theta.store.local import LocalStore
 from git_theta.store.names import object_path
 from git_theta.store.remote import RemoteObject, TransferError
 from git_theta.store.ssh import SshRemote, ssh_arguments, ssh_command
-from git_theta.store.ssh_session import remote_command
 from git_theta.testing.remotes import download_bytes, object_of, sample_bytes, upload_bytes
 from tests.helpers import sshd
 from tests.helpers.remote_contract import RemoteContract
@@ -317,12 +316,6 @@ def test_few_connections_are_made(bare: Path, tmp_path: Path) -> None:
         for number in range(20):
             upload_bytes(remote, tmp_path, b"%d" % number)
     assert (tmp_path / "count").read_text() == "\n"
-
-
-def test_the_script_is_one_line_that_every_shell_takes() -> None:
-    command = remote_command("/path")
-    assert not set("\n!") & set(command)
-    assert command.count("'") == 4
 
 
 @pytest.mark.parametrize(
