@@ -41,7 +41,7 @@ class FolderKind:
         """The remote; see `RemoteKind.open`."""
         mode = shared_mode(context.settings.get("core.sharedrepository", ""))
         if not url_scheme(url):
-            return _remote(url, context.folder / Path(url).expanduser(), mode)
+            return _remote(url, context.folder / os.path.expanduser(url), mode)
         parts = urlsplit(url)
         if parts.netloc not in ("", "localhost"):
             raise TransferError(
@@ -56,6 +56,8 @@ def _remote(url: str, path: Path, mode: int | None) -> FolderRemote:
     Raises:
         TransferError: The path is that of a file, such as a bundle.
     """
+    if "\0" in str(path):
+        raise TransferError(f"{url} isn't the URL of a folder: it has a zero byte")
     folder = objects_folder(path)
     if folder.is_file():
         raise TransferError(

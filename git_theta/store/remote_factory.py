@@ -6,6 +6,7 @@ from functools import cache, partial
 
 from git_theta.errors import PluginError
 from git_theta.registry import Registry
+from git_theta.store.git_urls import local_path
 from git_theta.store.plugin_remote import PluginRemote
 from git_theta.store.remote import Remote, RemoteContext, RemoteKind, TransferError
 from git_theta.store.ssh_address import SSH_SCHEMES, ssh_address
@@ -32,7 +33,7 @@ def open_url(url: str, context: RemoteContext) -> Remote:
     Raises:
         TransferError: No kind of remote has the scheme, or the URL isn't valid.
     """
-    scheme, kinds = url_scheme(url) or _scheme_of_path(url, context), registry()
+    scheme, kinds = url_scheme(url) or _scheme_of_path(url), registry()
     guard = partial(kinds.guard, scheme)
     try:
         kind = kinds.get(scheme)
@@ -45,6 +46,6 @@ def open_url(url: str, context: RemoteContext) -> Remote:
     return remote if kinds.origin(scheme).builtin else PluginRemote(remote, guard)
 
 
-def _scheme_of_path(url: str, context: RemoteContext) -> str:
-    """The scheme of a URL that has none: a folder, unless only SSH's `host:path` fits."""
-    return "ssh" if not (context.folder / url).exists() and ssh_address(url) else "file"
+def _scheme_of_path(url: str) -> str:
+    """The scheme of a URL that has none: a folder, unless Git takes it for SSH's `host:path`."""
+    return "ssh" if local_path(url) is None and ssh_address(url) else "file"

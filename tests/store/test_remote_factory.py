@@ -28,8 +28,9 @@ def test_folders(tmp_path: Path) -> None:
 
 
 def test_a_folder_whose_name_looks_like_a_host(tmp_path: Path) -> None:
+    """As for Git, the text leads to the host, whatever a stranger's commit put into the folder."""
     (tmp_path / "a:b").mkdir()
-    assert isinstance(open_at("a:b", tmp_path), FolderRemote)
+    assert isinstance(open_at("a:b", tmp_path), SshRemote)
     assert isinstance(open_at("./x:y", tmp_path), FolderRemote)
 
 

@@ -32,13 +32,10 @@ def lfs_store(repository: Repository) -> LocalStore:
 
 def _neighbours(repository: Repository, root: Path) -> Iterator[Path]:
     """Objects of git-lfs in remotes that are folders on this machine."""
-    top = repository.common_dir.parent if repository.common_dir.name == ".git" else repository.common_dir
-    for key, url in repository.git.settings.items():
-        if key.startswith("remote.") and key.endswith(".url"):
-            path = top / Path(url.removeprefix("file://")).expanduser()
-            for folder in (path / ".git" / "lfs", path / "lfs"):
-                if (folder / "objects").is_dir() and folder != root:
-                    yield folder
+    for path in repository.remote_folders:
+        for folder in (path / ".git" / "lfs", path / "lfs"):
+            if (folder / "objects").is_dir() and folder != root:
+                yield folder
 
 
 def fetch_absent(store: LocalStore, wanted: Mapping[str, int], fetchers: Iterable[LfsFetcher]) -> None:

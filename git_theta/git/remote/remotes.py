@@ -8,14 +8,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from git_theta.errors import GitError, ThetaError, UsageError
+from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import GitCredentials
 from git_theta.git.plumbing.notices import note_daily
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
 from git_theta.store.folder import FolderRemote
-from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, git_url, named_endpoint
+from git_theta.store.git_urls import git_url
+from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, named_endpoint
 from git_theta.store.remote import Remote, RemoteContext, TransferError
 from git_theta.store.remote_factory import open_url
 from git_theta.store.repository_folder import in_repository, objects_folder
@@ -52,6 +53,7 @@ def open_remote(
     if server := _lfs_server(repository, name, operation, url, context):
         return server
     url = url or git_url_of(repository, name, operation)
+    _ = repository.remote_folders.folder(url)  # This checks the path.
     remote = open_url(url, context)
     if operation == "upload" and isinstance(remote, FolderRemote) and not in_repository(Path(remote.url)):
         # Once there is a repository, no fetch looks for objects in the folder.
@@ -76,10 +78,11 @@ def describe_location(repository: Repository, name: str, operation: Operation) -
         return _shown(configured)
     endpoint, is_sure = _endpoint(repository, name, operation)
     if endpoint is None:
-        path = git_url_of(repository, name, operation).removeprefix("file://")
-        if "://" in path:
-            return _shown(path)
-        return str(objects_folder(_base_folder(repository) / Path(path).expanduser()))
+        url = git_url_of(repository, name, operation)
+        folder = None
+        with suppress(UsageError):
+            folder = repository.remote_folders.folder(url)
+        return _shown(url) if folder is None else str(objects_folder(folder))
     how = f" (by SSH, from {endpoint.ssh.host})" if endpoint.ssh else ""
     return _shown(endpoint.url) + how + ("" if is_sure else ", or the repository itself without Git LFS")
 
@@ -151,7 +154,7 @@ def orphan_notice(orphan: str, name: str = "NEW") -> str:
 
 def _context(repository: Repository, ref: str | None) -> RemoteContext:
     return RemoteContext(
-        folder=_base_folder(repository),
+        folder=repository.remote_folders.base,
         environment=os.environ,
         settings=repository.git.settings,
         credentials=GitCredentials(repository.git),
@@ -162,16 +165,6 @@ def _context(repository: Repository, ref: str | None) -> RemoteContext:
 def _configured_url(repository: Repository, name: str) -> str:
     """The URL that `theta.remote.NAME.url` or `.theta/config.toml` gives; empty without."""
     return repository.git.config(f"theta.remote.{name}.url") or bucket_url(repository)
-
-
-def _base_folder(repository: Repository) -> Path:
-    """The folder that Git takes a relative path from: the top of the main work tree."""
-    if repository.git_dir == repository.common_dir:
-        # `core.worktree` may have put the work tree anywhere.
-        with suppress(GitError):
-            return repository.root
-    folder = repository.common_dir
-    return folder.parent if folder.name == ".git" else folder
 
 
 def _shown(url: str) -> str:
@@ -191,9 +184,6 @@ def _endpoint(
     settings, config = repository.git.settings, lfs_settings(repository)
     if named := named_endpoint(settings, config, name, operation):
         return named, True
-    # Text like `host:path` may be a folder, for Git too.
-    if (_base_folder(repository) / (url or git_url_of(repository, name, operation))).exists():
-        return None, True
     found = find_endpoint(settings, config, url or name, operation)
     return found, not (found and found.ssh)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from git_theta import settings
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.remote_folders import RemoteFolders
 from git_theta.store.cache import Cache
 from git_theta.store.local import LocalStore
 
@@ -83,16 +84,17 @@ class Repository:
         """The store of the repository's objects."""
         return LocalStore(self.common_dir / "theta", tuple(self._neighbours()))
 
+    @cached_property
+    def remote_folders(self) -> RemoteFolders:
+        """The folders of remotes that are on this machine."""
+        return RemoteFolders(self.git, self.git_dir, self.common_dir)
+
     def _neighbours(self) -> Iterator[Path]:
         """The stores of remotes that are folders on this machine."""
-        # Git takes a relative path from the top of the work tree.
-        top = self.common_dir.parent if self.common_dir.name == ".git" else self.common_dir
-        for key, url in self.git.settings.items():
-            if key.startswith("remote.") and key.endswith(".url"):
-                path = top / Path(url.removeprefix("file://")).expanduser()
-                for folder in (path / ".git" / "theta", path / "theta"):
-                    if (folder / "objects").is_dir() and folder != self.common_dir / "theta":
-                        yield folder
+        for path in self.remote_folders:
+            for folder in (path / ".git" / "theta", path / "theta"):
+                if (folder / "objects").is_dir() and folder != self.common_dir / "theta":
+                    yield folder
 
     def cache(self) -> Cache:
         """The repository's cache, opened. To be closed by the caller."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
-from git_theta.runtime.gitconfig import all_pairs, all_values
+from git_theta.store.git_urls import git_url, rewritten
 from git_theta.store.ssh_address import SSH_SCHEMES, SshAddress, ssh_address
 from git_theta.store.urls import url_scheme
 
@@ -63,36 +63,6 @@ def named_endpoint(
     if url is None:
         return None
     return _as_server(rewritten(url, settings, push=upload), merged.get("lfs.gitprotocol", "https"))
-
-
-def git_url(settings: Mapping[str, str], remote: str, operation: Operation) -> str:
-    """The URL that Git itself pushes to first or fetches from, rewritten by `url.<base>.insteadOf`.
-
-    Args:
-        settings: Git's settings, with lower-case keys.
-        remote: Name of a remote, or its URL.
-        operation: `upload` or `download`.
-    """
-    upload = operation == "upload"
-    if upload and (pushurls := all_values(settings, f"remote.{remote}.pushurl")):
-        # Git uses `pushInsteadOf` only where no URL is given for pushing.
-        return rewritten(pushurls[0], settings, push=False)
-    urls = all_values(settings, f"remote.{remote}.url") or [remote]
-    return rewritten(urls[0], settings, push=upload)
-
-
-def rewritten(url: str, settings: Mapping[str, str], push: bool) -> str:
-    """A URL rewritten by `url.<base>.insteadOf`, and `pushInsteadOf` for a push: the longest match wins."""
-    for name in (".pushinsteadof", ".insteadof") if push else (".insteadof",):
-        matches = [
-            (value, key[len("url.") : -len(name)])
-            for key, value in all_pairs(settings)
-            if key.startswith("url.") and key.endswith(name) and value and url.startswith(value)
-        ]
-        if matches:
-            start, base = max(matches, key=lambda match: len(match[0]))
-            return base + url[len(start) :]
-    return url
 
 
 def _merged(settings: Mapping[str, str], lfsconfig: Mapping[str, str]) -> dict[str, str]:

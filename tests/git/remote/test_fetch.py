@@ -98,7 +98,7 @@ def test_the_errors_of_several_remotes(repository: Repository, monkeypatch: pyte
 
 def test_a_remote_by_name(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = answering(monkeypatch, {"origin": absent(A), "backup": absent(A)})
-    with pytest.raises(MissingObjectError, match="isn't at backup: /") as caught:
+    with pytest.raises(MissingObjectError, match="isn't at backup: backup") as caught:
         fetch_objects(repository, {A: 1}, "backup")
     assert caught.value.hint == "whoever has it must send it: git theta push"
     assert asked == [("backup", [A])]
