@@ -7,12 +7,12 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from git_theta import formats
-from git_theta.encoding.decode import read_value
+from git_theta.encoding.decode import read_layout
 from git_theta.errors import PluginError, ThetaError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import OPAQUE, Split, split, split_like
 from git_theta.model.digest import digest
-from git_theta.model.layout import Layout, parse_layout
+from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.strided import Temporary, gather, temporary_file
@@ -107,7 +107,7 @@ def _split_like(data: memoryview, manifest: Manifest, store: Store) -> Split | N
     if manifest.size != len(data):
         return None
     try:
-        layout = parse_layout(b"".join(map(bytes, read_value(manifest.layout, store))))
+        layout = read_layout(manifest, store)
         return split_like(data, manifest.format, layout, {each.name: each.spec for each in manifest.entries})
     except (ThetaError, OSError, ValueError, OverflowError):
         # The layout's object isn't here, or the manifest isn't genuine.

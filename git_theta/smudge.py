@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from git_theta.encoding.decode import read_value
+from git_theta.encoding.decode import read_layout, read_value
 from git_theta.encoding.update_providers import require_updates
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import STRETCH
 from git_theta.model.checksum import KINDS
 from git_theta.model.digest import digest
-from git_theta.model.layout import Checksum, Layout, parse_layout
+from git_theta.model.layout import Checksum, Layout
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.placed import (
     PlacedParameter,
@@ -30,9 +30,6 @@ from git_theta.model.strided import contiguous, gather, scratch_memory, strided
 from git_theta.runtime.mapped import allocate
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
-
-#: Largest layout that is read, in bytes: splitting a file bounds the literals.
-_MAX_LAYOUT = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +72,8 @@ class Smudger:
             raise ThetaError(f"can't write the file: {error.strerror or error}", hint) from error
 
     def layout(self, manifest: Manifest) -> Layout:
-        """The layout of a manifest's file, checked.
-
-        Raises:
-            CorruptError: The layout is damaged or doesn't fit the manifest.
-            MissingObjectError: The layout's object isn't in the store.
-        """
-        if manifest.layout.spec.nbytes > _MAX_LAYOUT:
-            raise CorruptError(f"a layout of {manifest.layout.spec.nbytes} bytes is larger than any real one")
-        layout = parse_layout(b"".join(map(bytes, read_value(manifest.layout, self.store))))
-        if layout.size != manifest.size:
-            raise CorruptError(f"the layout is of a file of {layout.size} bytes, not {manifest.size}")
-        return layout
+        """The layout of a manifest's file, checked; errors as for `read_layout`."""
+        return read_layout(manifest, self.store)
 
     def skeleton(self, manifest: Manifest) -> memoryview:
         """The file's literals and opaque stretches at their places; zeros where its tensors are.

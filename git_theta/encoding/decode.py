@@ -9,6 +9,7 @@ from blake3 import blake3
 
 from git_theta import updates
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
 from git_theta.updates.base import Pieces
@@ -43,6 +44,22 @@ def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
     if size != entry.spec.nbytes or hasher.hexdigest() != entry.digest:
         message = f"parameter {entry.name!r}: the value doesn't have the digest {entry.digest[:16]}…"
         raise CorruptError(f"{message}{_objects_of(entry)}", _REPAIR)
+
+
+def read_layout(manifest: Manifest, store: Store) -> Layout:
+    """The layout of a manifest's file, which may still have places that aren't those of its parameters.
+
+    Raises:
+        CorruptError: The layout is damaged, larger than `MAX_LAYOUT_BYTES`, or of a file of another size.
+        MissingObjectError: The layout's object isn't in the store.
+    """
+    nbytes = manifest.layout.spec.nbytes
+    if nbytes > MAX_LAYOUT_BYTES:
+        raise CorruptError(f"a layout of {nbytes:,} bytes is larger than the limit of {MAX_LAYOUT_BYTES:,}")
+    layout = parse_layout(b"".join(map(bytes, read_value(manifest.layout, store))))
+    if layout.size != manifest.size:
+        raise CorruptError(f"the layout is of a file of {layout.size} bytes, not {manifest.size}")
+    return layout
 
 
 def require_objects(manifest: Manifest, store: Store) -> None:

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from git_theta.errors import FormatError
 from git_theta.formats.base import Format, Located, Tensor
 from git_theta.model.checksum import KINDS, WIDTHS
-from git_theta.model.layout import Checksum, Layout, Literal, Placement, extent
+from git_theta.model.layout import (
+    MAX_COVERED,
+    Checksum,
+    Layout,
+    Literal,
+    Placement,
+    check_readable,
+    covered_bytes,
+    extent,
+)
 from git_theta.model.tensor import TensorSpec
 
 OPAQUE = "opaque"
@@ -69,7 +78,13 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = N
         except Exception as error:
             note = f"looks like {candidate.name} but isn't valid ({_reason(error)}): kept as an opaque file"
             break
-        return assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
+        found = assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
+        try:
+            check_readable(found.layout)
+        except ValueError as error:
+            note = f"{error}: kept as an opaque file"
+            break
+        return found
     return assemble(OPAQUE, data, Located(()), note)
 
 
@@ -107,7 +122,7 @@ def _reason(error: Exception) -> str:
 
 
 def check_located(located: Located, size: int) -> None:
-    """Check that tensors and checksums lie inside the file, and that each name is there once.
+    """Check that tensors and checksums lie in the file, names are unique, and few ranges overlap.
 
     Raises:
         FormatError: The plugin is wrong.
@@ -125,6 +140,8 @@ def check_located(located: Located, size: int) -> None:
         ends = [start + length for start, length in checksum.ranges]
         if max(ends, default=0) > size or checksum.offset + WIDTHS[checksum.kind] > size:
             raise FormatError("a checksum lies outside the file")
+    if covered_bytes(located.checksums) > MAX_COVERED * size:
+        raise FormatError(f"its checksums cover over {MAX_COVERED} times its bytes")
 
 
 def assemble(name: str, data: memoryview, located: Located, note: str = "") -> Split:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 #: Gives the CRC-32 of `length` bytes of the file at `offset`, at the time of the call. Results may be cached,
 #: but not computed early: a range may cover fields that are written in between.
@@ -38,11 +39,22 @@ def torch_serialization_id(ranges: Ranges, crc: Crc) -> bytes:
 
 def _four_bytes_with_crc(crc: int) -> int:
     """The only four bytes, as a little-endian integer, whose CRC-32 is `crc`."""
-    state = crc ^ _WORD
-    for _ in range(32):
-        high = state >> 31
-        state = ((state ^ (_POLYNOMIAL * high)) << 1 | high) & _WORD
+    state, back = crc ^ _WORD, _eight_bits_back()
+    for _ in range(4):
+        state = (state << 8 & _WORD) ^ back[state >> 24]
     return state ^ _WORD
+
+
+@cache
+def _eight_bits_back() -> tuple[int, ...]:
+    """States of a CRC-32 before eight zero bits, by the top byte of the state after them."""
+    states = []
+    for state in range(0, 1 << 32, 1 << 24):
+        for _ in range(8):
+            high = state >> 31
+            state = ((state ^ (_POLYNOMIAL * high)) << 1 | high) & _WORD
+        states.append(state)
+    return tuple(states)
 
 
 #: Functions that compute the bytes of a field, by the checksum's kind.

@@ -94,6 +94,20 @@ def test_only_checksums_that_the_file_has_are_computed(threads: int | None) -> N
     assert [literal.data for literal in found.layout.literals] == [bytes(4)]
 
 
+def test_checksums_that_cover_the_file_too_often_make_it_opaque() -> None:
+    checksums = tuple(Checksum("crc32", 0, ((index % 2, 8),)) for index in range(6))
+    found = split(DATA, [Fixed(located=Located((), checksums))])
+    assert found.format == OPAQUE
+    assert "over 4 times" in found.note
+
+
+def test_a_file_whose_layout_could_not_be_read_again_is_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.model.layout.MAX_PIECES", 2)
+    found = split(DATA, [Fixed()])
+    assert found.format == OPAQUE
+    assert found.note == "its layout has 3 pieces, more than 2: kept as an opaque file"
+
+
 def crc_of(data: bytes) -> bytes:
     return zlib.crc32(data).to_bytes(4, "little")
 
