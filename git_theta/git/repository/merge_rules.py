@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 
 from git_theta import strategies
 from git_theta.errors import PluginError, UsageError, join_hints
-from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.tracked_file import read_settings_file, require_in_tree
 from git_theta.merge.rules import MergeRule, MergeRules, parse_lines, parse_rule, parse_toml
 from git_theta.settings import MERGE_ATTRIBUTE, TRACKED_CONFIG
-from git_theta.strategies.option_text import parse_options
+from git_theta.strategies.option_text import ParsedOptions, parse_options
 
 #: Merge rules for one command.
 RULES_VARIABLE = "GIT_THETA_MERGE"
 
 #: The value of `theta.merge` for questions on the terminal; no strategy has this name.
 ASK = "ask"
-
-_MAX_CONFIG = 1 << 20
 
 
 def merge_rules(repository: Repository, path: str, environment: Mapping[str, str] = os.environ) -> MergeRules:
@@ -41,8 +39,10 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
     Raises:
         UsageError: A rule isn't valid; the message says where it stands.
     """
+    attribute = f"the attribute {MERGE_ATTRIBUTE} of {path}"
+    tracked = (attribute, TRACKED_CONFIG)
     places: list[tuple[str, Callable[[], tuple[MergeRule, ...]]]] = [
-        (f"the attribute {MERGE_ATTRIBUTE} of {path}", partial(_attribute, repository, path)),
+        (attribute, partial(_attribute, repository, path)),
         (TRACKED_CONFIG, partial(_tracked, repository)),
         ("git config theta.merge", partial(_configured, repository)),
         (RULES_VARIABLE, partial(parse_lines, environment.get(RULES_VARIABLE, ""))),
@@ -52,8 +52,13 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
         try:
             rules = read()
             for rule in rules:
-                with nullcontext() if rule.is_for_path(path) else suppress(PluginError):
-                    check_rule(rule)
+                if rule.is_for_path(path):
+                    files = check_rule(rule).files
+                    for file in files if where in tracked else ():
+                        require_in_tree(repository, file)
+                else:
+                    with suppress(PluginError):
+                        check_rule(rule)
         except UsageError as error:
             another = "or name another strategy there" if isinstance(error, PluginError) else ""
             raise UsageError(f"{where}: {error.message}", join_hints(error.hint, another)) from error
@@ -66,13 +71,13 @@ def asks_user(repository: Repository) -> bool:
     return repository.git.config("theta.merge") == ASK
 
 
-def check_rule(rule: MergeRule) -> None:
-    """Check that a rule's strategy exists and has its options.
+def check_rule(rule: MergeRule) -> ParsedOptions:
+    """The options of a rule's strategy.
 
     Raises:
-        UsageError: It doesn't.
+        UsageError: There's no such strategy, or it doesn't have these options.
     """
-    parse_options(strategies.registry().get(rule.strategy), dict(rule.options))
+    return parse_options(strategies.registry().get(rule.strategy), dict(rule.options))
 
 
 def from_attribute(text: str) -> MergeRule:
@@ -87,15 +92,7 @@ def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
 
 
 def _tracked(repository: Repository) -> tuple[MergeRule, ...]:
-    """The work tree's file; where there's no work tree, HEAD's."""
-    path = repository.git.path(TRACKED_CONFIG)
-    if os.path.isfile(path) and not os.path.islink(path):
-        with open(path, "rb") as file:
-            return parse_toml(file.read(_MAX_CONFIG), "the file")
-    if os.path.lexists(path):
-        raise UsageError("it isn't a regular file")
-    with Blobs(repository.git.cwd) as blobs:
-        data = blobs.read(f"HEAD:{TRACKED_CONFIG}", _MAX_CONFIG)
+    data = read_settings_file(repository, TRACKED_CONFIG)
     return parse_toml(data, "the file") if data else ()
 
 

@@ -62,9 +62,15 @@ class Repository:
         Raises:
             GitError: The repository is bare.
         """
-        if self.git.line("rev-parse", "--is-inside-work-tree") != "true":
+        question = ("rev-parse", "--is-inside-work-tree")
+        try:
+            inside, _, top = self.git.line(*question, "--show-toplevel").partition("\n")
+        except GitError:
+            # Without a work tree, the second question is an error; so are both outside of a repository.
+            inside, top = self.git.line(*question), ""
+        if inside != "true" or not top:
             raise GitError("this needs a work tree, and the repository has none here")
-        return Path(self.git.line("rev-parse", "--show-toplevel"))
+        return Path(top)
 
     def at_top(self) -> Repository:
         """The same repository with Git at the top of the work tree, where paths of files start.

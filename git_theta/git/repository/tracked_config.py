@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 
 from git_theta.errors import GitError, UsageError
-from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.tracked_file import read_settings_file
 from git_theta.settings import TRACKED_CONFIG
 from git_theta.store.urls import is_bucket
 
 _LFS_CONFIG = ".lfsconfig"
-
-_MAX_BYTES = 1 << 20
 
 
 def lfs_settings(repository: Repository) -> Mapping[str, str]:
@@ -23,7 +20,7 @@ def lfs_settings(repository: Repository) -> Mapping[str, str]:
     Raises:
         UsageError: The file isn't valid.
     """
-    data = _file(repository, _LFS_CONFIG)
+    data = read_settings_file(repository, _LFS_CONFIG)
     if not data:
         return {}
     try:
@@ -41,7 +38,7 @@ def bucket_url(repository: Repository) -> str:
     Raises:
         UsageError: The file isn't valid, or names another kind of remote.
     """
-    data = _file(repository, TRACKED_CONFIG)
+    data = read_settings_file(repository, TRACKED_CONFIG)
     if not data:
         return ""
     import tomllib
@@ -57,14 +54,3 @@ def bucket_url(repository: Repository) -> str:
             "for other places: git config theta.remote.NAME.url URL",
         )
     return url
-
-
-def _file(repository: Repository, name: str) -> bytes | None:
-    """A file of the work tree, else of the index, else of HEAD, as git-lfs reads its configuration."""
-    with suppress(GitError, OSError):
-        path = repository.root / name
-        if path.is_file() and not path.is_symlink():
-            with path.open("rb") as file:
-                return file.read(_MAX_BYTES)
-    with Blobs(repository.git.cwd) as blobs:
-        return blobs.read(f":{name}", _MAX_BYTES) or blobs.read(f"HEAD:{name}", _MAX_BYTES)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,62 @@ def test_a_rule_for_another_path_is_checked_all_the_same() -> None:
 def test_a_rule_for_another_path_may_name_a_strategy_that_is_not_installed() -> None:
     tracked('[[merge]]\nstrategy = "nonesuch"\npath = "other.pt"\n')
     chosen()
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "/etc/secret.pt",
+        "../secret.pt",
+        "a/../../secret.pt",
+        "untracked.pt",
+        "none.pt",
+        "tracked-link.pt",
+        "tracked-folder/secret.pt",
+        "replaced/inner.pt",
+        "swapped.pt",
+        ".git/config",
+        "",
+    ],
+)
+def test_tracked_rules_name_files_in_the_tree(repo: Repo, tmp_path: Path, file: str) -> None:
+    """A stranger's rule reads nothing of the user's own: the merged values would tell it."""
+    for name in ("secret.pt", "inner.pt"):
+        (tmp_path / name).write_bytes(b"secret")
+    Path("tracked-link.pt").symlink_to("../secret.pt")
+    Path("tracked-folder").symlink_to("..")
+    for name in ("replaced/inner.pt", "swapped.pt", "fine.pt"):
+        repo.write(name, b"x")
+    repo.commit()
+    shutil.rmtree("replaced")
+    Path("replaced").symlink_to("..")
+    Path("swapped.pt").unlink()
+    Path("swapped.pt").symlink_to("../secret.pt")
+    repo.write("untracked.pt", b"secret")
+    tracked(f'[[merge]]\nstrategy = "fisher"\noptions = {{ files = ["fine.pt", "{file}"] }}\n')
+    with pytest.raises(UsageError, match=r"tracked rules|isn't a file that Git tracks"):
+        chosen()
+    Path(".theta/config.toml").unlink()
+    attribute(f"fisher,files=fine.pt:{file or ':'}")
+    with pytest.raises(UsageError, match=r"tracked rules|isn't a file that Git tracks"):
+        chosen()
+
+
+def test_rules_of_the_user_name_any_file(repo: Repo) -> None:
+    rule = "fisher files=../a.pt,/b.pt"
+    assert chosen(rule) == rule
+    repo.git("config", "theta.mergeRule", rule)
+    assert chosen() == rule
+
+
+def test_tracked_files_of_a_tracked_rule(repo: Repo) -> None:
+    tracked('[[merge]]\nstrategy = "fisher"\noptions = { files = ["f/a.pt", "./f/b.pt"] }\n')
+    repo.write("f/a.pt", b"a")
+    repo.write("f/b.pt", b"b")
+    repo.git("add", "f/a.pt", "f/b.pt")
+    assert chosen() == "fisher files=f/a.pt,./f/b.pt"
+    repo.commit()
+    shutil.rmtree("f")
+    assert chosen() == "fisher files=f/a.pt,./f/b.pt"
+    repo.git("rm", "-qr", "--cached", "f")
+    assert chosen() == "fisher files=f/a.pt,./f/b.pt"

@@ -51,13 +51,6 @@ def test_the_work_tree_then_the_index_then_head(repo: Repo, repository: Reposito
     assert bucket_url(repository) == "s3://models/mine"
 
 
-def test_a_link_is_not_read(repo: Repo, repository: Repository) -> None:
-    repo.write("elsewhere", BUCKET)
-    repo.write(TRACKED_CONFIG, b"").unlink()
-    (repo.path / TRACKED_CONFIG).symlink_to("../elsewhere")
-    assert bucket_url(repository) == ""
-
-
 @pytest.mark.parametrize(
     ("data", "message"),
     [
