@@ -20,6 +20,7 @@ from git_theta.model.layout import (
     covered_bytes,
     extent,
 )
+from git_theta.model.manifest_text import MAX_PARAMETERS
 from git_theta.model.tensor import TensorSpec
 
 OPAQUE = "opaque"
@@ -122,7 +123,7 @@ def _reason(error: Exception) -> str:
 
 
 def check_located(located: Located, size: int) -> None:
-    """Check that tensors and checksums lie in the file, names are unique, and few ranges overlap.
+    """Check that tensors and checksums lie in the file and are of a number that can be stored.
 
     Raises:
         FormatError: The plugin is wrong.
@@ -140,6 +141,8 @@ def check_located(located: Located, size: int) -> None:
         ends = [start + length for start, length in checksum.ranges]
         if max(ends, default=0) > size or checksum.offset + WIDTHS[checksum.kind] > size:
             raise FormatError("a checksum lies outside the file")
+    if len(located.tensors) > MAX_PARAMETERS:
+        raise FormatError(f"it has more than {MAX_PARAMETERS:,} tensors")
     if covered_bytes(located.checksums) > MAX_COVERED * size:
         raise FormatError(f"its checksums cover over {MAX_COVERED} times its bytes")
 

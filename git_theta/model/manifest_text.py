@@ -6,19 +6,35 @@ A text that isn't exactly what `Manifest.to_text` writes isn't a manifest, excep
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import suppress
-from itertools import pairwise
+from dataclasses import replace
 
 from git_theta.errors import ManifestError
 from git_theta.model.manifest import MANIFEST_MAGIC, MANIFEST_VERSION, Entry, Manifest, ObjectRef, Source
-from git_theta.model.name_escapes import sort_key, unescape
-from git_theta.model.tensor import MAX_BYTES, TensorSpec
+from git_theta.model.name_escapes import unescape
+from git_theta.model.tensor import MAX_BYTES, MAX_DIMENSIONS, TensorSpec
 
 #: The first bytes of every manifest, for a cheap test.
 MANIFEST_MAGIC_BYTES = MANIFEST_MAGIC.encode()
 
-#: Largest manifest in bytes: about a million parameters, at 200 bytes a line.
-MAX_TEXT_BYTES = 256 << 20
+#: Largest manifest in bytes: that of 100,000 parameters, each of the values of eight others.
+MAX_TEXT_BYTES = 128 << 20
+
+#: Bytes of the longest line, and of the longest header.
+MAX_LINE_BYTES = 1 << 20
+
+#: Largest number of parameters.
+MAX_PARAMETERS = 500_000
+
+#: Largest number of sources in all lines of parameters together.
+MAX_SOURCES = 1_000_000
+
+#: Largest number of keys in the header, and in the line of a parameter.
+MAX_KEYS = 100
+
+#: Words of a line but its name and keys: dtype, shape, digest and source.
+_WORDS = 4
 
 #: Bytes in which the first line ends.
 _FIRST_LINE_BYTES = 64
@@ -63,75 +79,104 @@ def valid_manifest(data: bytes | memoryview | None) -> Manifest | None:
 
 
 def parse_manifest(data: bytes) -> Manifest:
-    """Read a manifest. Lines may end with CR LF.
+    """Read a manifest. Lines may end with CR LF. Memory is in proportion to the bytes.
 
     Raises:
-        ManifestError: The bytes aren't the canonical text of a manifest; the message has the line. A newer
-            version of the format is named as such.
+        ManifestError: The bytes aren't the canonical text of a manifest, or exceed a limit; the message has
+            the line. A newer version of the format is named as such.
     """
     if len(data) > MAX_TEXT_BYTES:
-        raise ManifestError(f"a manifest of {len(data)} bytes is larger than any real one")
+        raise ManifestError(
+            f"a manifest of {len(data):,} bytes is larger than the limit of {MAX_TEXT_BYTES:,}"
+        )
     data = with_plain_line_ends(data)
-    try:
-        lines = data.decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise ManifestError("not UTF-8 text") from error
-    if not lines[0].startswith(MANIFEST_MAGIC):
+    _check_version(data)
+    end = data.find(b"\n\n", 0, MAX_LINE_BYTES) + 1
+    if not end:
+        raise ManifestError(f"the header doesn't end in {MAX_LINE_BYTES:,} bytes")
+    header = _text(data[:end]).split("\n")[1:-1]
+    manifest = _parse_header(header)
+    if manifest.to_bytes() != data[: end + 1]:
+        raise ManifestError("the header isn't in canonical form")
+    if data.count(b"\n", end + 1) > MAX_PARAMETERS:
+        raise ManifestError(f"more than {MAX_PARAMETERS:,} parameters")
+    return replace(manifest, entries=tuple(_parse_lines(data, end + 1, len(header) + 3)))
+
+
+def _check_version(data: bytes) -> None:
+    first = data[:_FIRST_LINE_BYTES].partition(b"\n")[0]
+    if not is_manifest(first):
         raise ManifestError(f"line 1: expected {MANIFEST_MAGIC.strip()!r}")
-    if lines[0] != f"{MANIFEST_MAGIC}{MANIFEST_VERSION}":
-        version = lines[0].removeprefix(MANIFEST_MAGIC)[:20]
+    version = first.removeprefix(MANIFEST_MAGIC_BYTES)[:20].decode(errors="replace")
+    if version != str(MANIFEST_VERSION):
         raise ManifestError(
             f"manifest version {version!r} isn't known to this git-theta", "upgrade: pip install -U git-theta"
         )
-    number = 1
-    try:
-        header: dict[str, str] = {}
-        while lines[number]:
-            match = _HEADER.fullmatch(lines[number])
-            if not match or match[1] in header:
-                raise ManifestError("expected one 'key value'")
-            header[match[1]] = match[2]
-            number += 1
-        entries = []
-        for line in lines[number + 1 : -1]:
-            number += 1
-            name, _, rest = line.partition(" ")
-            entries.append(_parse_entry(unescape(name), rest))
-    except IndexError as error:
-        raise ManifestError("the header doesn't end") from error
-    except ManifestError as error:
-        raise ManifestError(f"line {number + 1}: {error.message}") from error
-    manifest = _assemble(header, tuple(entries))
-    if manifest.to_bytes() != data:
-        raise ManifestError("the text isn't in canonical form")
-    return manifest
 
 
-def _assemble(header: dict[str, str], entries: tuple[Entry, ...]) -> Manifest:
+def _parse_header(lines: list[str]) -> Manifest:
+    """The manifest without its parameters, from the header's lines but the first."""
+    header: dict[str, str] = {}
+    for number, line in enumerate(lines, 2):
+        match = _HEADER.fullmatch(line)
+        if not match or match[1] in header:
+            raise ManifestError(f"line {number}: expected one 'key value'")
+        header[match[1]] = match[2]
     for key in ("format", "size", "layout"):
         if key not in header:
             raise ManifestError(f"the header has no {key!r}")
+    if len(header) > MAX_KEYS:
+        raise ManifestError(f"the header has more than {MAX_KEYS} keys")
     if not _WORD.fullmatch(header["format"]):
         raise ManifestError(f"bad format name {header['format'][:40]!r}")
     if not _NUMBER.fullmatch(header["size"]) or int(header["size"]) > MAX_BYTES:
         raise ManifestError(f"bad size {header['size'][:40]!r}")
-    layout = _parse_entry("layout", header["layout"])
+    try:
+        layout = _parse_entry("layout", header["layout"])
+    except ManifestError as error:
+        raise ManifestError(f"the layout: {error.message}") from error
     if layout.spec.dtype != "U8" or len(layout.spec.shape) != 1:
         raise ManifestError("the layout isn't a vector of U8")
-    keys = [sort_key(entry.name) for entry in entries]
-    for before, after in pairwise(keys):
-        if before >= after:
-            raise ManifestError(f"parameter {after.decode()[:80]!r} is repeated or out of order")
     extra = tuple(sorted((k, v) for k, v in header.items() if k not in ("format", "size", "layout")))
-    return Manifest(header["format"], int(header["size"]), layout, entries, extra)
+    return Manifest(header["format"], int(header["size"]), layout, (), extra)
+
+
+def _parse_lines(data: bytes, start: int, number: int) -> Iterator[Entry]:
+    """The parameters of the lines from byte `start` on, which is in line `number`."""
+    before, sources = b"", 0
+    while start < len(data):
+        end = data.find(b"\n", start, start + MAX_LINE_BYTES)
+        if end < 0:
+            raise ManifestError(f"line {number} doesn't end in {MAX_LINE_BYTES:,} bytes")
+        line = data[start:end]
+        try:
+            name, _, rest = _text(line).partition(" ")
+            sources += rest.count("(")
+            if sources > MAX_SOURCES:
+                raise ManifestError(f"more than {MAX_SOURCES:,} sources up to here")
+            entry = _parse_entry(unescape(name), rest)
+            key = name.encode()
+            if key <= before:
+                raise ManifestError(f"parameter {name[:80]!r} is repeated or out of order")
+        except ManifestError as error:
+            raise ManifestError(f"line {number}: {error.message}") from error
+        yield entry
+        before, start, number = key, end + 1, number + 1
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ManifestError("not UTF-8 text") from error
 
 
 def _parse_entry(name: str, text: str) -> Entry:
-    words = text.split(" ")
-    if len(words) < 4:
+    words = text.split(" ", _WORDS + MAX_KEYS)
+    if len(words) < _WORDS:
         raise ManifestError("expected 'name dtype shape digest source'")
     dtype, shape, digest, source, *extra = words
-    if not (shape.startswith("[") and shape.endswith("]")):
+    if not (shape.startswith("[") and shape.endswith("]")) or shape.count(",") >= MAX_DIMENSIONS:
         raise ManifestError(f"bad shape {shape[:40]!r}")
     sizes = shape[1:-1].split(",") if shape != "[]" else []
     if not all(_NUMBER.fullmatch(size) for size in sizes):
@@ -144,13 +189,16 @@ def _parse_entry(name: str, text: str) -> Entry:
         if not match:
             raise ManifestError(f"expected key=value, not {word[:40]!r}")
         pairs.append((match[1], match[2]))
-    if pairs != sorted(dict(pairs).items()):
-        raise ManifestError("the extra keys are repeated or out of order")
+    if len(pairs) > MAX_KEYS or pairs != sorted(dict(pairs).items()):
+        raise ManifestError("the extra keys are too many, repeated or out of order")
     try:
         spec = TensorSpec(dtype, tuple(map(int, sizes)))
     except ValueError as error:
         raise ManifestError(str(error)) from error
-    return Entry(name, spec, digest, parse_source(source), tuple(pairs))
+    entry = Entry(name, spec, digest, parse_source(source), tuple(pairs))
+    if entry.value_text() != text:
+        raise ManifestError("the text isn't in canonical form")
+    return entry
 
 
 def parse_source(text: str) -> Source:

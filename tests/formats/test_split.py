@@ -101,6 +101,14 @@ def test_checksums_that_cover_the_file_too_often_make_it_opaque() -> None:
     assert "over 4 times" in found.note
 
 
+def test_a_file_of_more_tensors_than_a_manifest_may_have_is_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.formats.split.MAX_PARAMETERS", 1)
+    tensors = (Tensor("a", BYTES_4, 0), Tensor("b", BYTES_4, 4))
+    found = split(DATA, [Fixed(located=Located(tensors))])
+    assert found.format == OPAQUE
+    assert "more than 1 tensors" in found.note
+
+
 def test_a_file_whose_layout_could_not_be_read_again_is_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("git_theta.model.layout.MAX_PIECES", 2)
     found = split(DATA, [Fixed()])

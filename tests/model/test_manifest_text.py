@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import ManifestError
+from git_theta.model import manifest_text
 from git_theta.model.manifest import Manifest, Source
 from git_theta.model.manifest_text import (
+    MAX_LINE_BYTES,
     is_manifest,
     parse_if_manifest,
     parse_manifest,
@@ -61,7 +63,9 @@ def test_an_altered_manifest_is_refused_or_canonical(made: Manifest, data: st.Da
         ("x F32", "x%0 F32", "valid parameter name"),
         ("x F32", "x%FF F32", "valid parameter name"),
         ("x F32", " F32", "valid parameter name"),
-        ("\n\n", "\n", "canonical"),
+        ("\n\n", "\n", "the header doesn.t end"),
+        ("size 33\nlayout", "layout", "no .size."),
+        ("format safetensors\nsize 33\n", "size 33\nformat safetensors\n", "canonical"),
     ],
 )
 def test_an_error_names_the_line_and_the_reason(old: str, new: str, complaint: str) -> None:
@@ -116,3 +120,47 @@ def test_line_ends_that_git_converted() -> None:
     newer = converted.replace(b"manifest 1\r", b"manifest 9\r")
     with pytest.raises(ManifestError, match="version '9' isn't known"):
         parse_manifest(newer)
+
+
+def test_a_line_longer_than_the_limit_is_refused_without_being_parsed() -> None:
+    text = manifest_named("x").to_bytes()
+    start = text.index(b"[2,3]") + 1
+    for long in (b"1," * MAX_LINE_BYTES, b"1," * 64):
+        with pytest.raises(ManifestError, match="line 6"):
+            parse_manifest(text[:start] + long + text[start:])
+
+
+def test_a_header_longer_than_the_limit_is_refused() -> None:
+    text = manifest_named("x").to_bytes()
+    many = b"".join(b"\nx%d 1" % index for index in range(200))
+    for more in (b"\nx " + b"1" * MAX_LINE_BYTES, many):
+        with pytest.raises(ManifestError, match="header"):
+            parse_manifest(text.replace(b"\n\n", more + b"\n\n"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "complaint"), [("MAX_PARAMETERS", "parameters"), ("MAX_SOURCES", "sources")]
+)
+def test_more_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, limit: str, complaint: str) -> None:
+    text = manifest_named("w", "x").to_bytes()
+    monkeypatch.setattr(manifest_text, limit, 2)
+    parse_manifest(text)
+    monkeypatch.setattr(manifest_text, limit, 1)
+    with pytest.raises(ManifestError, match=complaint):
+        parse_manifest(text)
+
+
+def test_a_text_longer_than_the_limit_is_no_manifest(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = manifest_named("x").to_bytes()
+    monkeypatch.setattr(manifest_text, "MAX_TEXT_BYTES", len(text) - 1)
+    assert parse_if_manifest(text) is None
+    with pytest.raises(ManifestError, match="larger than the limit"):
+        parse_manifest(text)
+
+
+@pytest.mark.parametrize("many", [101, 5000])
+def test_more_keys_than_the_limit_are_refused(many: int) -> None:
+    text = manifest_named("x").to_text().rstrip("\n")
+    text += "".join(f" k{index:04}=1" for index in range(many))
+    with pytest.raises(ManifestError, match="line 6"):
+        parse_manifest(text.encode() + b"\n")
