@@ -99,7 +99,8 @@ class TensorSpec:
         if any(size < 0 for size in self.shape):
             raise ValueError(f"negative size in shape {list(self.shape)}")
         nbytes = self.count * self.item_size
-        if nbytes > MAX_BYTES:
+        # The other sizes of an empty tensor count too: numpy's limit is for them as well.
+        if (nbytes or math.prod(filter(None, self.shape))) > MAX_BYTES:
             raise ValueError(f"shape {list(self.shape)} is larger than any file")
         object.__setattr__(self, "nbytes", nbytes)
 

@@ -38,7 +38,7 @@ def abridged(pieces: Iterable[memoryview], spec: TensorSpec) -> tuple[NDArray[An
 
     dtype = numpy_dtype(spec.dtype)
     whole = spec.count <= _WHOLE
-    shape = spec.shape
+    shape = spec.shape if spec.count else (0,)
     if not whole and math.prod(min(size, 2 * _EDGE + 1) for size in shape) > _WHOLE * 10:
         shape = (spec.count,)
     wanted = _wanted(shape, whole)

@@ -18,7 +18,8 @@ def test_sizes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "shape"), [("F31", ()), ("F32", (-1,)), ("F32", (1 << 60,)), ("F32", (1,) * 65)]
+    ("dtype", "shape"),
+    [("F31", ()), ("F32", (-1,)), ("F32", (1 << 60,)), ("F32", (0, 1 << 60)), ("F32", (1,) * 65)],
 )
 def test_absurd_types_are_refused(dtype: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"."):

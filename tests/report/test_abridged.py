@@ -16,7 +16,7 @@ from tests.helpers.value_readers import cut
 
 
 @pytest.mark.parametrize(
-    "shape", [(), (0,), (3,), (1000,), (1001,), (5000,), (50, 60), (2, 3, 500), (7, 8, 9, 6)]
+    "shape", [(), (0,), (0, 1 << 40), (3,), (1000,), (1001,), (5000,), (50, 60), (2, 3, 500), (7, 8, 9, 6)]
 )
 def test_abridged_arrays_print_as_whole_ones_do(shape: tuple[int, ...]) -> None:
     array = np.arange(math.prod(shape), dtype="<i4").reshape(shape)
