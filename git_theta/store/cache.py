@@ -100,7 +100,7 @@ class Cache:
             stat: Stat of the file, taken before the file was read and found equal after that.
         """
         self._new_sources.update((entry.digest, str(entry.source)) for entry in manifest.all_entries())
-        if stat and not _racy(stat) and _can_be_stored(_key(stat)):
+        if stat and not seconds_until_known(stat) and _can_be_stored(_key(stat)):
             self._new_files.append((*_key(stat), zlib.compress(manifest.to_bytes(), 1)))
         if len(self._new_sources) > 50_000 or len(self._new_files) > 200:
             self.flush()
@@ -198,9 +198,10 @@ def _can_be_stored(key: tuple[int, ...]) -> bool:
     return all(-(1 << 63) <= number < 1 << 63 for number in key)
 
 
-def _racy(stat: stat_result) -> bool:
+def seconds_until_known(stat: stat_result) -> float:
+    """Seconds until a file may be remembered: a change before that could keep its time stamp; 0 for none."""
     tick = FINE_TICK if stat.st_mtime_ns % 1_000_000_000 else COARSE_TICK
-    return stat.st_mtime_ns > time.time_ns() - tick
+    return max(0, stat.st_mtime_ns + tick - time.time_ns()) / 1e9
 
 
 def same_file(one: stat_result, other: stat_result) -> bool:

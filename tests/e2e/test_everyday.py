@@ -83,6 +83,19 @@ def test_a_restored_version_of_the_same_second_is_no_clean_file(history: Repo) -
     assert history.git("rev-parse", f":{NAME}") == history.git("rev-parse", f"other:{NAME}")
 
 
+def test_no_file_is_older_than_its_checkout(history: Repo) -> None:
+    """`make`, for example, would take what it made of another version for up to date."""
+    for command in (
+        ["checkout", "-q", "other"],
+        ["reset", "-q", "--hard", "main"],
+        ["restore", "-s", "other", NAME],
+    ):
+        stamp = history.path / ".git" / "stamp"
+        stamp.touch()
+        history.git(*command)
+        assert os.stat(history.path / NAME).st_mtime_ns >= stamp.stat().st_mtime_ns
+
+
 def test_reset_hard(history: Repo) -> None:
     history.git("reset", "-q", "--hard", "HEAD~1")
     assert is_clean(history, A)

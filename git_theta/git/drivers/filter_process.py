@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -40,6 +41,7 @@ class FilterProcess:
     """
 
     def __init__(self, repository: Repository, writer: PacketWriter) -> None:
+        self._began = time.time_ns()
         self._repository = repository
         self._settings = repository.settings
         self._known_files = KnownFiles(repository)
@@ -80,7 +82,7 @@ class FilterProcess:
             from git_theta.git.worktree.materialise import explain_failed, materialise
 
             with progress("writing checkpoints", sum(file.manifest.size for file in pending)) as advance:
-                failed = materialise(self._repository, self._known_files, pending, advance)
+                failed = materialise(self._repository, self._known_files, pending, self._began, advance)
             explain_failed(failed)
             self._known_files.close()
 

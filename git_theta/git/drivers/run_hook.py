@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import closing
 
@@ -42,6 +43,7 @@ def _write_checkpoints() -> None:
     from git_theta.git.worktree.materialise import explain_failed, materialise
     from git_theta.git.worktree.pending_files import pending_files
 
+    began = time.time_ns()
     repository = Repository(Git())
     if repository.git.line("rev-parse", "--is-inside-work-tree") != "true":
         return
@@ -50,7 +52,7 @@ def _write_checkpoints() -> None:
         pending = pending_files(repository)
         if repository.settings.lazy:
             pending = [item for item in pending if is_here(repository, item.manifest)]
-        explain_failed(materialise(repository, known_files, pending))
+        explain_failed(materialise(repository, known_files, pending, began))
 
 
 def _send_objects(args: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,11 +16,13 @@ from git_theta.git.migrate.file_blob import IN_MEMORY, FileBlob, read_file_blob
 from git_theta.git.migrate.git_objects import GitObjects
 from git_theta.git.migrate.lfs_objects import chunks
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
+from git_theta.git.plumbing.file_times import set_mtime
+from git_theta.git.plumbing.index_stat import refresh_stats
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
+from git_theta.model.manifest import Manifest
 from git_theta.report.text import plural, printable
 from git_theta.runtime.atomic_write import Replacement
 from git_theta.store.cache import same_file
@@ -125,6 +128,7 @@ class TreeSwitch:
         self._converter = converter
         self._blobs = blobs
         self._sparse: frozenset[bytes] = frozenset()
+        self._began = time.time_ns()
 
     def run(self, changes: Iterable[TreeChange], move_refs: Callable[[], object]) -> None:
         """Stage the changes, move the refs, and update the work tree.
@@ -156,6 +160,10 @@ class TreeSwitch:
                     stats[change.path] = status
         oids = {change.path: change.new[1] for change in files if change.path in stats}
         refresh_stats(self._git, self._index, self._git.folder, oids, stats=stats)
+        for change in files:
+            manifest = self._manifest(change) if change.path in stats else None
+            if manifest:
+                self._known_files.remember_written([(manifest, stats[change.path])])
 
     def _stage(self, entries: Iterable[tuple[TreeChange, tuple[str, str]]]) -> None:
         lines, sparse = [], []
@@ -203,18 +211,19 @@ class TreeSwitch:
             status = before
         else:
             return None
-        manifest = self._converter.known_manifest(change.new[1]) if new.kind == "theta" else None
-        if manifest:
-            self._known_files.remember(manifest, status)
         return status
+
+    def _manifest(self, change: TreeChange) -> Manifest | None:
+        """The manifest that a file is stored as now; `None` if it isn't known, or the file isn't tracked."""
+        is_tracked = bool(change.new[1]) and self._blobs[change.new[1]].kind == "theta"
+        return self._converter.known_manifest(change.new[1]) if is_tracked else None
 
     def _write(self, path: str, data: memoryview, mode: int) -> os.stat_result:
         with Replacement(self._git.path(path), stat.S_IMODE(mode)) as new:
             with open(new.handle, "wb", closefd=False) as file:
                 for chunk in chunks(data):
                     file.write(chunk)
-            past = quiet_mtime_ns(self._index)
-            os.utime(new.handle, ns=(past, past))
+            set_mtime(new.handle, self._began)
             return new.commit()
 
 

@@ -82,6 +82,12 @@ def entry_oid(data: bytearray, offset: int, oid_size: int) -> str:
     return data[offset + _OID_OFFSET : offset + _OID_OFFSET + oid_size].hex()
 
 
+def entry_size(data: bytearray, offset: int) -> int:
+    """The size, in bytes modulo 4 GiB, of the file of the entry at an offset."""
+    size: int = _UID_GID_SIZE.unpack_from(data, offset + _UID_OFFSET)[2]
+    return size
+
+
 def write_entry_stat(data: bytearray, offset: int, status: os.stat_result) -> None:
     """Rewrite the stat of the entry at an offset."""
     ctime, ctime_ns = divmod(status.st_ctime_ns, 10**9)

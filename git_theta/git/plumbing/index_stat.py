@@ -5,34 +5,42 @@ A file that is materialised after Git wrote its index entry has another size tha
 first. Here the stat of the entry is rewritten instead, which is right as long as
 
 * the entry has the blob that the file was made from; otherwise an unstaged change would look clean;
-* the racy check of other entries stays as strong as it is: Git reads a file again if its mtime isn't older
-  than the index, so the index keeps its own mtime while it holds such entries.
+* the racy check of other entries stays as strong as it is: Git reads a file again unless its mtime is before
+  that of the index. The index keeps its mtime while it holds such entries, unless Git finds their files
+  unchanged in a later second.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.file_times import SECOND_NS, is_worth_waiting, wait_for_next_second
 from git_theta.git.plumbing.index_format import (
     CorruptIndex,
     SplitIndex,
     UnsupportedIndex,
     check_index,
     entry_oid,
+    entry_size,
     index_entries,
     renew_checksum,
     write_entry_stat,
 )
+from git_theta.store.cache import same_file
 
 _NO_FILES: Mapping[bytes, os.stat_result] = {}
+
+
+def _never(_entries: Mapping[bytes, int]) -> bool:
+    return False
 
 
 class IndexLocked(GitError):
@@ -45,12 +53,13 @@ def patch_stats(
     files: Mapping[bytes, str],
     *,
     stats: Mapping[bytes, os.stat_result] = _NO_FILES,
+    unchanged: Callable[[Mapping[bytes, int]], bool] = _never,
     patience: float = 1.0,
 ) -> set[bytes]:
     """Rewrite the stat of the entries that hold the given blobs.
 
     Left alone: entries with another blob, conflict stages, intent-to-add, assume-valid and skip-worktree
-    entries, and paths that aren't regular files on disk.
+    entries, and paths that aren't regular files on disk, or have changed since they were written.
 
     Args:
         index: Git's index file; if it's a symbolic link, the file that the link leads to is rewritten.
@@ -58,6 +67,8 @@ def patch_stats(
         files: Path relative to `root`, as in the index → hexadecimal id of its blob.
         stats: Path → result of fstat when the file was written. Other paths are looked at now, so a change
             since the write would go unseen: give the stat wherever another process may write, too.
+        unchanged: Whether the files of some other entries, by path with their size in bytes, are as the index
+            says. Asked with the index locked; these entries only have their age to tell.
         patience: Seconds to wait for the lock.
 
     Returns:
@@ -81,13 +92,16 @@ def patch_stats(
     try:
         with open(descriptor, "wb") as new, open(index, "rb") as old:
             before = os.fstat(old.fileno())
+            # All files are looked at after this moment, so a change of a later second is seen.
+            now = os.fstat(new.fileno()).st_mtime_ns
             data = bytearray(old.read())
-            patched, racy = _patch(data, root, files, stats, before.st_mtime_ns // 10**9)
+            patched, doubtful = _patch(data, root, files, stats, before.st_mtime_ns, now)
             if patched:
-                _write(new, data, before, keep_mtime=racy)
+                certain = all(map(_tells_changes, patched.values())) and (not doubtful or unchanged(doubtful))
+                _write(new, data, before, now if certain else before.st_mtime_ns)
                 os.rename(lock, index)
                 renamed = True
-            return patched
+            return set(patched)
     except FileNotFoundError:
         return set()
     finally:
@@ -118,44 +132,45 @@ def refresh_stats(
         stats: Path → stat when the file was written.
         patience: Seconds to wait for the lock.
     """
+    unchanged = _never
+    if is_worth_waiting(stats.values()):
+        unchanged = partial(_is_unchanged, git, sum(status.st_size for status in stats.values()))
+        wait_for_next_second(status.st_mtime_ns for status in stats.values())
+    patch = partial(patch_stats, index, root, files, stats=stats, unchanged=unchanged, patience=patience)
     try:
-        return patch_stats(index, root, files, stats=stats, patience=patience)
-    except SplitIndex:
-        return _refresh_split(git, index, root, files, stats, patience)
+        try:
+            return patch()
+        except SplitIndex:
+            return _patch_joined(git, patch)
     except (UnsupportedIndex, CorruptIndex, IndexLocked):
         return set()
 
 
-def quiet_mtime_ns(index: Path) -> int:
-    """The mtime, in ns, for a file that is written now, so that Git needn't read it again because of its age.
-
-    Git reads a file again if it isn't older than the index, and the index may keep its mtime when it's
-    patched. Two seconds earlier, since many builds of Git compare whole seconds, and some file systems keep
-    even ones only.
-    """
-    now = time.time_ns()
-    with contextlib.suppress(OSError):
-        now = min(now, os.stat(index).st_mtime_ns)
-    return now - 2 * 10**9
-
-
-def _refresh_split(
-    git: Git,
-    index: Path,
-    root: Path,
-    files: Mapping[bytes, str],
-    stats: Mapping[bytes, os.stat_result],
-    patience: float,
-) -> set[bytes]:
+def _patch_joined(git: Git, patch: Callable[[], set[bytes]]) -> set[bytes]:
     # With core.splitIndex=true Git would warn, and might split the index again while it reads it.
     if not git.ok("-c", "core.splitIndex=false", "update-index", "--no-split-index"):
         return set()
     try:
-        return patch_stats(index, root, files, stats=stats, patience=patience)
-    except (UnsupportedIndex, CorruptIndex, IndexLocked):
-        return set()
+        return patch()
     finally:
         git.ok("update-index", "--split-index")
+
+
+def _is_unchanged(git: Git, limit: int, entries: Mapping[bytes, int]) -> bool:
+    """Whether Git finds the files of some entries as its index says, by their content if need be.
+
+    Args:
+        git: Git for the index.
+        limit: The most bytes that may be read. Otherwise the answer is no, and Git reads them when it must.
+        entries: Path → size in bytes.
+    """
+    if sum(entries.values()) > limit:
+        return False
+    try:
+        listing = git.run("diff-files", "--name-only", "-z", "--no-relative", "--ignore-submodules=all")
+    except GitError:
+        return False
+    return entries.keys().isdisjoint(listing.split(b"\0"))
 
 
 def _patch(
@@ -163,8 +178,9 @@ def _patch(
     root: Path,
     files: Mapping[bytes, str],
     stats: Mapping[bytes, os.stat_result],
-    written: int,
-) -> tuple[set[bytes], bool]:
+    before: int,
+    now: int,
+) -> tuple[dict[bytes, os.stat_result], dict[bytes, int]]:
     """Patch the bytes of the index in place.
 
     Args:
@@ -172,26 +188,40 @@ def _patch(
         root: The top of the work tree.
         files: Path → id of its blob.
         stats: Path → stat when the file was written.
-        written: The mtime of the index, in seconds.
+        before: The mtime of the index, in ns.
+        now: The mtime that it's to have.
 
     Returns:
-        The patched paths, and whether an entry that stays as it is isn't older than the index.
+        The patched paths with their stat; and, with their size in bytes, other paths that Git would look into
+        with the one mtime, but not with the other.
     """
     oid_size = len(next(iter(files.values()))) // 2
     check_index(data, oid_size)
-    patched: set[bytes] = set()
-    racy = False
+    patched: dict[bytes, os.stat_result] = {}
+    doubtful: dict[bytes, int] = {}
     for offset, mtime, patchable, name in index_entries(data, oid_size):
         if patchable and name in files and entry_oid(data, offset, oid_size) == files[name]:
-            status = stats.get(name) or _lstat(root, name)
-            if status is not None and stat.S_ISREG(status.st_mode):
-                write_entry_stat(data, offset, status)
-                patched.add(name)
+            found = _lstat(root, name)
+            if found is not None and stat.S_ISREG(found.st_mode) and same_file(stats.get(name, found), found):
+                write_entry_stat(data, offset, found)
+                patched[name] = found
                 continue
-        racy = racy or mtime >= written
+        if before // SECOND_NS <= mtime < now // SECOND_NS:
+            doubtful[name] = entry_size(data, offset)
     if patched:
         renew_checksum(data, oid_size)
-    return patched, racy
+    return patched, doubtful
+
+
+def _tells_changes(status: os.stat_result) -> bool:
+    """Whether any change between the last one and now would have changed a file's times.
+
+    Some file systems keep whole seconds only.
+    """
+    return (
+        bool(status.st_ctime_ns % SECOND_NS)
+        or status.st_mtime_ns // SECOND_NS < status.st_ctime_ns // SECOND_NS
+    )
 
 
 def _lstat(root: Path, name: bytes) -> os.stat_result | None:
@@ -220,10 +250,9 @@ def _lock(path: Path, patience: float) -> int:
         pause = min(2 * pause, 0.05)
 
 
-def _write(new: BinaryIO, data: bytearray, before: os.stat_result, *, keep_mtime: bool) -> None:
-    """Write the new index into its lock file, with the permissions of the old one."""
+def _write(new: BinaryIO, data: bytearray, before: os.stat_result, mtime: int) -> None:
+    """Write the new index into its lock file, with the permissions of the old one and an mtime in ns."""
     new.write(data)
     new.flush()
     os.fchmod(new.fileno(), stat.S_IMODE(before.st_mode))  # as core.sharedRepository made it
-    if keep_mtime:
-        os.utime(new.fileno(), ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(new.fileno(), ns=(before.st_atime_ns, mtime))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ def check_out(
     Raises:
         UsageError: No checkpoint is chosen.
     """
+    began = time.time_ns()
     chosen = _chosen(repository, choice)
     pending = [item for item in pending_files(repository, choice.paths) if item.path in chosen]
     objects = (item.manifest.objects() for item in pending)
@@ -75,7 +77,7 @@ def check_out(
     except ThetaError as error:
         explain(None, error)
     with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
-        failed = materialise(repository, known_files, pending, advance)
+        failed = materialise(repository, known_files, pending, began, advance)
     return CheckoutResult(len(pending) - len(failed), failed)
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import deque
+from collections.abc import Sequence
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from git_theta.store.cache import COARSE_TICK, seconds_until_known
 
 if TYPE_CHECKING:
     from git_theta.git.plumbing.work_file import WorkFile
@@ -64,6 +68,18 @@ class KnownFiles:
         self._recent.append(manifest)
         with self._cache_lock:
             self._cache.remember(manifest, status)
+
+    def remember_written(self, files: Sequence[tuple[Manifest, os.stat_result]]) -> None:
+        """Note files that were just written, as soon as a later change would give them another time stamp.
+
+        Args:
+            files: The manifest of each file, and its stat when it was complete.
+        """
+        pauses = [seconds_until_known(status) for _manifest, status in files]
+        # A time further in the future isn't waited for.
+        time.sleep(max((pause for pause in pauses if pause * 1e9 <= COARSE_TICK), default=0))
+        for manifest, status in files:
+            self.remember(manifest, status)
 
     def close(self) -> None:
         """Write the cache to disk and close it."""

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import ThetaError
-from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
+from git_theta.git.plumbing.file_times import set_mtime
+from git_theta.git.plumbing.index_stat import refresh_stats
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.repository import Repository
@@ -25,13 +25,13 @@ from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import Manifest
 from git_theta.report.text import plural
 from git_theta.runtime.atomic_write import Replacement
-from git_theta.store.cache import FINE_TICK, same_file
 
 
 def materialise(
     repository: Repository,
     known_files: KnownFiles,
     pending: Iterable[PendingFile],
+    began: int,
     progress: Callable[[int], object] = lambda _count: None,
 ) -> list[str]:
     """Write the files and renew their stat in the index.
@@ -43,6 +43,7 @@ def materialise(
         repository: The repository, with Git at the top of its work tree.
         known_files: Remembers each file.
         pending: The files.
+        began: When the checkout began, in ns since the epoch: no file gets an earlier mtime.
         progress: Called with the number of bytes of each finished parameter.
 
     Returns:
@@ -53,7 +54,7 @@ def materialise(
     try:
         for item in pending:
             try:
-                status = _write(repository, known_files, item, progress)
+                status = _write(repository, known_files, item, began, progress)
                 if status:
                     done.append((item, status))
             except (ThetaError, OSError) as error:
@@ -61,7 +62,8 @@ def materialise(
                 explain(item.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
     finally:
         if done:
-            _refresh(repository, known_files, done)
+            _refresh(repository, done)
+            known_files.remember_written([(item.manifest, status) for item, status in done])
     return failed
 
 
@@ -79,7 +81,11 @@ def explain_failed(paths: Sequence[str]) -> None:
 
 
 def _write(
-    repository: Repository, known_files: KnownFiles, item: PendingFile, progress: Callable[[int], object]
+    repository: Repository,
+    known_files: KnownFiles,
+    item: PendingFile,
+    began: int,
+    progress: Callable[[int], object],
 ) -> os.stat_result | None:
     """Write one file; returns its stat, or `None` if it may not be replaced any more."""
     path = repository.git.path(item.path)
@@ -87,16 +93,13 @@ def _write(
         return None
     if manifest_text(path) != item.text:
         return _written_by_a_hook(known_files, path, item.manifest)
-    mode = stat.S_IMODE(os.lstat(path).st_mode)
-    with Replacement(path, mode, folder=_temporary_folder(repository, path)) as new:
+    old = os.lstat(path)
+    with Replacement(path, stat.S_IMODE(old.st_mode), folder=_temporary_folder(repository, path)) as new:
         smudge(repository, known_files, item.manifest, new.handle, progress)
-        past = quiet_mtime_ns(repository.index)
-        os.utime(new.handle, ns=(past, past))
+        set_mtime(new.handle, max(began, old.st_mtime_ns))
         if manifest_text(path) != item.text:
             return None
-        status = new.commit()
-    known_files.remember(item.manifest, status)
-    return status
+        return new.commit()
 
 
 def _written_by_a_hook(known_files: KnownFiles, path: str, manifest: Manifest) -> os.stat_result | None:
@@ -127,39 +130,12 @@ def _temporary_folder(repository: Repository, path: str) -> str | Path:
     return folder
 
 
-def _refresh(
-    repository: Repository, known_files: KnownFiles, done: Sequence[tuple[PendingFile, os.stat_result]]
-) -> None:
+def _refresh(repository: Repository, done: Sequence[tuple[PendingFile, os.stat_result]]) -> None:
     """Renew the stat of written files in the index."""
     files = {os.fsencode(item.path): item.oid for item, _status in done}
     stats = {os.fsencode(item.path): status for item, status in done}
-    patched: set[bytes] = set()
     try:
-        patched = refresh_stats(repository.git, repository.index, repository.git.folder, files, stats=stats)
+        refresh_stats(repository.git, repository.index, repository.git.folder, files, stats=stats)
     except (ThetaError, OSError) as error:
         # Only speed is lost: Git will clean the files again, and find them equal.
         explain(None, ThetaError(f"the index couldn't be refreshed: {error}", "run `git status` once"))
-    left = [(item, status) for item, status in done if os.fsencode(item.path) not in patched]
-    _renew_times(repository, known_files, left)
-
-
-def _renew_times(
-    repository: Repository, known_files: KnownFiles, files: Sequence[tuple[PendingFile, os.stat_result]]
-) -> None:
-    """Set the time of files to now where the index has another blob, as after `git restore -s`.
-
-    The file that the index knows may be back-dated to the same second, and be of the same size. Git would
-    then take this one for it. With a true time, the file either differs from the index's or is younger than
-    the index, and then Git looks inside.
-    """
-    renewed = []
-    for item, status in files:
-        with suppress(OSError), work_file(repository.git.path(item.path)) as file:
-            if file and same_file(file.status, status):
-                os.utime(file.handle)
-                renewed.append((item, os.fstat(file.handle)))
-    if renewed:
-        # A stat is remembered only once a later change of the file must get another time stamp.
-        time.sleep(FINE_TICK / 1e9)
-    for item, status in renewed:
-        known_files.remember(item.manifest, status)

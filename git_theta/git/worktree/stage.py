@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 
-from git_theta.git.plumbing.index_stat import quiet_mtime_ns, refresh_stats
+from git_theta.git.plumbing.file_times import set_mtime
+from git_theta.git.plumbing.index_stat import refresh_stats
 from git_theta.git.remote.fetch import ensure_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
@@ -67,11 +69,11 @@ def write_and_stage(
     Raises:
         ThetaError: The file can't be made, or the index is locked.
     """
+    began = time.time_ns()
     ensure_objects(repository, manifest.objects())
     with Replacement(repository.git.path(path)) as new:
         smudge(repository, known_files, manifest, new.handle, progress)
-        past = quiet_mtime_ns(repository.index)
-        os.utime(new.handle, ns=(past, past))
+        set_mtime(new.handle, began)
         os.fsync(new.handle)
         oid = _write_blob(repository, manifest)
         check_unchanged()
@@ -108,6 +110,6 @@ def _note_file(
     status: os.stat_result,
 ) -> None:
     """Note in cache and index what the file is, so that neither reads it again."""
-    known_files.remember(manifest, status)
     name = os.fsencode(path)
     refresh_stats(repository.git, repository.index, repository.git.folder, {name: oid}, stats={name: status})
+    known_files.remember_written([(manifest, status)])

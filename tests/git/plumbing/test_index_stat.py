@@ -11,12 +11,14 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.index_format import CorruptIndex, SplitIndex, UnsupportedIndex
-from git_theta.git.plumbing.index_stat import IndexLocked, patch_stats, quiet_mtime_ns, refresh_stats
+from git_theta.git.plumbing.index_stat import IndexLocked, patch_stats, refresh_stats
 
 # Cleans to the first line, so that "short\n" is the manifest of any file that starts so; logs each call.
 FILTER = """#!/bin/sh
@@ -164,7 +166,7 @@ def test_a_change_between_writing_and_patching_is_seen(repo: Repo) -> None:
     repo.materialise(b"a.bin")
     written = repo.path(b"a.bin").stat()
     repo.write(b"a.bin", repo.path(b"a.bin").read_text().replace("model", "MODEL"), age=5)
-    assert patch_stats(repo.index, repo.root, blobs, stats={b"a.bin": written}) == {b"a.bin"}
+    assert patch_stats(repo.index, repo.root, blobs, stats={b"a.bin": written}) == set()
     assert repo.status() == [b" M a.bin"]
 
 
@@ -229,22 +231,89 @@ def test_an_unstaged_change_of_a_racy_file_is_still_seen(repo: Repo) -> None:
     repo.git("config", "core.trustctime", "false")
     repo.materialise(b"a.bin")
     assert patch_stats(repo.index, repo.root, blobs) == {b"a.bin"}
-    assert repo.index.stat().st_mtime == second
+    assert repo.index.stat().st_mtime < second + 1
     assert repo.status() == [b" M notes.txt"]
 
 
-def test_a_quiet_mtime_needs_no_reread_though_the_index_keeps_its_mtime(repo: Repo) -> None:
-    repo.add_manifests(b"a.bin")
-    repo.write(b"notes.txt", "racy")
-    repo.git("add", "--all")
+def racy_notes(repo: Repo) -> dict[bytes, str]:
+    """Manifests, staged in the second of a text file, which passed a moment ago."""
+    blobs = repo.add_manifests(b"a.bin")
+    second = int(time.time()) - 1
+    repo.write(b"notes.txt", "one\n")
+    os.utime(repo.path(b"notes.txt"), (second, second))
+    repo.git("add", "notes.txt")
     repo.git("commit", "-qm", "both")
-    os.utime(repo.index, (time.time() - 5,) * 2)  # the file takes five seconds to write
+    os.utime(repo.index, (second, second))
+    repo.git("config", "core.trustctime", "false")
+    return blobs
+
+
+def change_unseen(repo: Repo) -> None:
+    """Change the text file in its second, and its size and inode stay."""
+    entry = os.stat(repo.path(b"notes.txt"))
+    with open(repo.path(b"notes.txt"), "r+") as notes:
+        notes.write("two\n")
+    os.utime(repo.path(b"notes.txt"), ns=(entry.st_atime_ns, entry.st_mtime_ns))
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_fresh_file_is_clean_beside_a_racy_one(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._WORTH_WAITING", 0 if large else 1 << 30)
+    blobs = racy_notes(repo)
     repo.materialise(b"a.bin")
-    quiet = quiet_mtime_ns(repo.index)
-    os.utime(repo.path(b"a.bin"), ns=(quiet, quiet))
-    assert patch_stats(repo.index, repo.root, repo.blobs(b"a.bin")) == {b"a.bin"}
-    repo.assert_clean()
-    assert time.time_ns() - 10**9 > quiet_mtime_ns(repo.root / "none")
+    os.utime(repo.path(b"a.bin"))
+    stats = {b"a.bin": repo.path(b"a.bin").stat()}
+    assert refresh_stats(Git(repo.root, repo.env), repo.index, repo.root, blobs, stats=stats) == {b"a.bin"}
+    assert repo.status() == []
+    assert repo.cleaned() == ([] if large else ["clean a.bin"])
+
+
+def test_a_racy_change_is_seen_beside_a_fresh_file(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._WORTH_WAITING", 0)
+    blobs = racy_notes(repo)
+    change_unseen(repo)
+    repo.materialise(b"a.bin")
+    os.utime(repo.path(b"a.bin"))
+    stats = {b"a.bin": repo.path(b"a.bin").stat()}
+    assert refresh_stats(Git(repo.root, repo.env), repo.index, repo.root, blobs, stats=stats) == {b"a.bin"}
+    assert repo.status() == [b" M notes.txt"]
+
+
+def test_more_racy_bytes_than_were_written_stay_racy(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._WORTH_WAITING", 0)
+    blobs = racy_notes(repo)
+    repo.write(b"notes.txt", "long\n" * 1000)
+    second = repo.index.stat().st_mtime
+    os.utime(repo.path(b"notes.txt"), (second, second))
+    repo.git("add", "notes.txt")
+    os.utime(repo.index, (second, second))
+    repo.materialise(b"a.bin")
+    stats = {b"a.bin": repo.path(b"a.bin").stat()}
+    assert refresh_stats(Git(repo.root, repo.env), repo.index, repo.root, blobs, stats=stats) == {b"a.bin"}
+    assert repo.index.stat().st_mtime == second
+    assert repo.status() == [b"M  notes.txt"]
+
+
+def test_times_of_whole_seconds_prove_nothing(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without fractions of seconds, a change in the second of the write leaves all times as they are."""
+    blobs = repo.add_manifests(b"a.bin")
+    repo.git("commit", "-qm", "manifests")
+    before = repo.index.stat().st_mtime_ns
+    repo.materialise(b"a.bin")
+    real = os.lstat
+
+    def coarse(name: bytes) -> os.stat_result:
+        found = real(name)
+        fields = {field: getattr(found, field) for field in dir(found) if field.startswith("st_")}
+        now = int(time.time()) * 10**9
+        whole = SimpleNamespace(**{**fields, "st_mtime_ns": now, "st_ctime_ns": now})
+        return cast(os.stat_result, whole)
+
+    monkeypatch.setattr("git_theta.git.plumbing.index_stat.os.lstat", coarse)
+    assert patch_stats(repo.index, repo.root, blobs) == {b"a.bin"}
+    assert repo.index.stat().st_mtime_ns == before
 
 
 def test_many_files(repo: Repo) -> None:

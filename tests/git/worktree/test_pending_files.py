@@ -36,7 +36,7 @@ def test_the_manifest_of_another_version_is_pending(
     model.write(NAME, text)
     (found,) = pending_files(repository)
     assert (found.text, found.oid) == (text, "0" * 40)
-    assert materialise(repository, known_files, [found]) == []
+    assert materialise(repository, known_files, [found], 0) == []
     assert model.read(NAME) == FIRST
     assert model.status() == f" M {NAME}\n"
 
