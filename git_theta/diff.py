@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import takewhile
 
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.name_pairs import pair_by_end
 
 #: The same parameter, or value, in the old and in the new version.
 Pair = tuple[Entry, Entry]
-
-#: Largest number of possible pairs of one value. Beyond it, names are paired in their sorted order.
-_MAX_PAIRS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,28 +101,5 @@ def _renamed(removed: Iterable[Entry], added: Iterable[Entry]) -> Iterator[Pair]
             if entry.spec.count:
                 found.setdefault((entry.digest, entry.spec), ([], []))[side].append(entry)
     for olds, news in found.values():
-        yield from _paired(olds, news)
-
-
-def _paired(olds: list[Entry], news: list[Entry]) -> Iterator[Pair]:
-    """Pair entries; names with the longest common end first."""
-    if len(olds) * len(news) > _MAX_PAIRS:
-        yield from zip(sorted(olds, key=_reversed), sorted(news, key=_reversed), strict=False)
-        return
-    candidates = [(old, new) for old in olds for new in news]
-    candidates.sort(key=_common_end, reverse=True)
-    taken: set[str] = set()
-    for old, new in candidates:
-        if not {f"old {old.name}", f"new {new.name}"} & taken:
-            taken |= {f"old {old.name}", f"new {new.name}"}
-            yield old, new
-
-
-def _common_end(pair: Pair) -> int:
-    """Length of the common end of two names, in characters."""
-    ends = zip(*map(_reversed, pair), strict=False)
-    return sum(1 for _ in takewhile(lambda both: both[0] == both[1], ends))
-
-
-def _reversed(entry: Entry) -> str:
-    return entry.name[::-1]
+        pairs = pair_by_end([entry.name for entry in olds], [entry.name for entry in news])
+        yield from ((olds[at], news[other]) for at, other in pairs)

@@ -10,6 +10,7 @@ from functools import partial
 
 from git_theta.encoding.decode import decode_verified, read_value
 from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.name_pairs import pair_by_end
 from git_theta.model.sizes import SizeOf, payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
@@ -141,30 +142,12 @@ def _by_spec(items: Iterable[NewParameter]) -> dict[TensorSpec, list[NewParamete
 
 def _by_suffix(items: list[NewParameter], free: list[Entry]) -> dict[str, Entry]:
     """Pairs of items and entries of one type whose names share a suffix of words, longest suffixes first."""
-    found: dict[str, Entry] = {}
-    by_suffix: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
-    for entry in free:
-        words = _words(entry.name)
-        for start in range(len(words)):
-            by_suffix[words[start:]].append(entry)
-    taken: set[str] = set()
-    # Longest suffixes first, over all items: a short match never takes the entry of a longer one.
-    suffixes = [
-        (index, _words(item.name)[start:])
-        for index, item in enumerate(items)
-        for start in range(len(_words(item.name)))
-    ]
-    for index, suffix in sorted(suffixes, key=lambda pair: (-len(pair[1]), pair[0])):
-        item = items[index]
-        if item.name in found:
-            continue
-        for entry in by_suffix.get(suffix, ()):
-            if entry.name not in taken:
-                found[item.name] = entry
-                taken.add(entry.name)
-                break
-    return found
+    # A short match never takes the entry of a longer one.
+    pairs = pair_by_end(
+        [_words(item.name) for item in items], [_words(entry.name) for entry in free], least=1
+    )
+    return {items[at].name: free[other] for at, other in pairs}
 
 
-def _words(name: str) -> tuple[str, ...]:
-    return tuple(_SEPARATORS.split(name))
+def _words(name: str) -> list[str]:
+    return _SEPARATORS.split(name)

@@ -15,6 +15,12 @@ _NUMBER = re.compile(r"(?<![^./])(0|[1-9][0-9]{0,8})(?![^./])")
 #: Ranges in a list of numbers; a longer list is cut.
 _MAX_RANGES = 8
 
+#: Numbers that differ between names; names that differ in more aren't folded.
+_MAX_AXES = 8
+
+#: A point: the numbers in a name, in order.
+_Point = tuple[int, ...]
+
 #: A box: for each number in a name, the values that it takes.
 _Box = tuple[tuple[int, ...], ...]
 
@@ -73,12 +79,16 @@ def _take_apart(names: Sequence[str]) -> tuple[tuple[tuple[str, ...], ...], tupl
     return tuple(tuple(part[::2]) for part in pieces), tuple(map(int, numbers))
 
 
-def _boxes(points: Iterable[tuple[int, ...]]) -> list[tuple[_Box, list[tuple[int, ...]]]]:
+def _boxes(points: Sequence[_Point]) -> list[tuple[_Box, list[_Point]]]:
     """Cover distinct points exactly by boxes: axis by axis, boxes that agree in all others are joined."""
-    found: list[tuple[_Box, list[tuple[int, ...]]]]
-    found = [(tuple((value,) for value in point), [point]) for point in points]
-    for axis in reversed(range(len(found[0][0]))):
-        joined: dict[_Box, tuple[list[int], list[tuple[int, ...]]]] = {}
+    axes = [axis for axis, values in enumerate(zip(*points, strict=True)) if len(set(values)) > 1]
+    if len(axes) > _MAX_AXES:
+        return [(tuple((value,) for value in point), [point]) for point in points]
+    # Only axes with several values are looked at: a name may have very many numbers.
+    found: list[tuple[_Box, list[_Point]]]
+    found = [(tuple((point[axis],) for axis in axes), [point]) for point in points]
+    for axis in reversed(range(len(axes))):
+        joined: dict[_Box, tuple[list[int], list[_Point]]] = {}
         for box, inside in found:
             values, all_inside = joined.setdefault(box[:axis] + box[axis + 1 :], ([], []))
             values.extend(box[axis])
@@ -87,14 +97,21 @@ def _boxes(points: Iterable[tuple[int, ...]]) -> list[tuple[_Box, list[tuple[int
             ((*rest[:axis], tuple(sorted(values)), *rest[axis:]), inside)
             for rest, (values, inside) in joined.items()
         ]
-    return found
+    return [(_widened(box, axes, inside[0]), inside) for box, inside in found]
+
+
+def _widened(box: _Box, axes: Sequence[int], point: _Point) -> _Box:
+    """A box of some axes as one of all axes; in the others, it has the values of a point."""
+    values: list[tuple[int, ...]] = [(value,) for value in point]
+    for axis, several in zip(axes, box, strict=True):
+        values[axis] = several
+    return tuple(values)
 
 
 def _written(template: Sequence[str], box: _Box) -> str:
-    text = template[0]
-    for values, after in zip(box, template[1:], strict=False):
-        text += (str(values[0]) if len(values) == 1 else f"{{{_ranges(values)}}}") + after
-    return text
+    texts = (str(values[0]) if len(values) == 1 else f"{{{_ranges(values)}}}" for values in box)
+    pairs = zip(texts, template[1:], strict=True)
+    return template[0] + "".join(number + after for number, after in pairs)
 
 
 def _ranges(values: Sequence[int]) -> str:

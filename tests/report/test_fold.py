@@ -53,6 +53,16 @@ def test_two_names_fold_if_they_have_the_same_numbers() -> None:
     assert [group.names for group in shifted] == [("h.0", "h.1"), ("h.1", "h.2")]
 
 
+def test_a_name_of_very_many_numbers_is_folded_in_time_that_grows_with_them() -> None:
+    many = "/".join(["0"] * 100_000)
+    assert folded(f"{many}/1", f"{many}/2") == [f"{many}/{{1-2}}"]
+
+
+def test_names_that_differ_in_very_many_numbers_arent_folded() -> None:
+    names = ["/".join([digit] * 100_000) for digit in "12"]
+    assert folded(*names) == names
+
+
 @given(st.sets(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1))
 def test_nothing_is_lost_or_invented(points: set[tuple[int, int]]) -> None:
     groups = fold(((f"a.{i}.b.{j}",), None, (i, j)) for i, j in points)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from git_theta.report.change import ParameterChange
 from git_theta.report.fold import natural
@@ -66,6 +66,30 @@ class _Member:
     parameter: GridParameter
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A parameter whose name is read up to a part.
+
+    Attributes:
+        parameter: The parameter.
+        parts: All parts of its name, separators among them.
+        start: Index of the first part that isn't read.
+    """
+
+    parameter: GridParameter
+    parts: list[str]
+    start: int = 0
+
+    def next_number(self) -> int | None:
+        """The index of the next part that is a number."""
+        indices = range(self.start, len(self.parts), 2)
+        return next((index for index in indices if _NUMBER.fullmatch(self.parts[index])), None)
+
+    def at(self, start: int) -> _Begun:
+        """The same parameter, read further."""
+        return replace(self, start=start)
+
+
 def layer_grids(parameters: Iterable[GridParameter]) -> list[LayerGrid]:
     """The grids that show parameters: stacks by name, then the parameters that are in none."""
     stacks, others = _stacks(parameters)
@@ -93,24 +117,29 @@ def _stacks(parameters: Iterable[GridParameter]) -> tuple[dict[str, list[_Member
     """
     found: dict[str, list[_Member]] = {}
     others: list[GridParameter] = []
-    waiting = [(each, _SEPARATOR.split(each.name), 0) for each in parameters]
-    while waiting:
-        groups: dict[str, list[tuple[GridParameter, list[str], int]]] = {}
-        for each, parts, start in waiting:
-            index = next((i for i in range(start, len(parts), 2) if _NUMBER.fullmatch(parts[i])), None)
-            if index is None:
-                others.append(each)
-            else:
-                groups.setdefault("".join(parts[:index]), []).append((each, parts, index))
-        waiting = []
-        for prefix, members in groups.items():
-            if len({parts[index] for _, parts, index in members}) < 2:
-                waiting += [(each, parts, index + 2) for each, parts, index in members]
+    begun = [[_Begun(each, _SEPARATOR.split(each.name)) for each in parameters]]
+    while begun:
+        alike: dict[tuple[int, tuple[str, ...]], list[_Begun]] = {}
+        for group, names in enumerate(begun):
+            for name in names:
+                index = name.next_number()
+                if index is None or len(names) == 1:
+                    others.append(name.parameter)
+                else:
+                    # Names of a group have the same beginning: comparing what follows takes time once.
+                    alike.setdefault((group, tuple(name.parts[name.start : index])), []).append(
+                        name.at(index)
+                    )
+        begun = []
+        for names in alike.values():
+            if len({name.parts[name.start] for name in names}) < 2:
+                begun.append([name.at(name.start + 2) for name in names])
                 continue
-            found.setdefault(prefix, []).extend(
-                _Member(int(parts[index]), "".join(parts[index + 2 :]), each)
-                for each, parts, index in members
-            )
+            prefix = "".join(names[0].parts[: names[0].start])
+            found[prefix] = [
+                _Member(int(name.parts[name.start]), "".join(name.parts[name.start + 2 :]), name.parameter)
+                for name in names
+            ]
     others.sort(key=lambda each: natural(each.name))
     return dict(sorted(found.items(), key=lambda pair: natural(pair[0]))), others
 

@@ -33,6 +33,11 @@ def test_numbers_may_end_a_name() -> None:
     assert grids("w.0", "w.1") == [("w.", ("0", "1"), ["(value)"])]
 
 
+def test_names_of_very_many_numbers_are_read_once() -> None:
+    many = "/".join(["0"] * 100_000)
+    assert grids(f"{many}/1/w", f"{many}/2/w") == [(f"{many}/", ("1", "2"), ["w"])]
+
+
 def test_no_parameters_make_no_grid() -> None:
     assert grids() == []
 
