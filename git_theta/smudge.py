@@ -31,6 +31,9 @@ from git_theta.runtime.mapped import allocate
 from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 
+#: Bytes of all stretches between tensors that are read where only the rest of a file is wanted.
+_MAX_STRETCHES = 1 << 30
+
 
 @dataclass(frozen=True, slots=True)
 class Smudger:
@@ -79,22 +82,28 @@ class Smudger:
         """The file's literals and opaque stretches at their places; zeros where its tensors are.
 
         Raises:
-            ThetaError: As for `layout`; or there's no room for the file.
+            ThetaError: As for `layout`; or there's no room for the file, or too much beside its tensors.
         """
         layout = self.layout(manifest)
         if not layout.size:
             return memoryview(b"")
+        stretches = [
+            parameter
+            for parameter in place_parameters(manifest, layout)
+            if parameter.entry.name.startswith(STRETCH) and parameter.place.strides is None
+        ]
+        if sum(stretch.entry.spec.nbytes for stretch in stretches) > _MAX_STRETCHES:
+            raise ThetaError(f"the file has more than {_MAX_STRETCHES} bytes besides its tensors")
         handle = self.store.temporary_file()
         try:
             # Zeros take no room. What isn't zero is written, not mapped: a full disk would be a signal there.
             os.truncate(handle, layout.size)
             for literal in layout.literals:
                 _write_at(handle, literal.data, literal.offset)
-            for parameter in place_parameters(manifest, layout):
-                if parameter.entry.name.startswith(STRETCH) and parameter.place.strides is None:
-                    start = parameter.place.offset
-                    for chunk in read_value(parameter.entry, self.store):
-                        start += _write_at(handle, chunk, start)
+            for stretch in stretches:
+                start = stretch.place.offset
+                for chunk in read_value(stretch.entry, self.store):
+                    start += _write_at(handle, chunk, start)
             return memoryview(mmap.mmap(handle, layout.size))
         except (OSError, ValueError, OverflowError) as error:
             raise ThetaError(f"no room for the layout: {error}") from error

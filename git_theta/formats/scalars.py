@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Iterable
 
 from git_theta import formats
 from git_theta.errors import FormatError, ThetaError
 from git_theta.formats.base import HasScalars
 from git_theta.formats.split import OPAQUE
 
-#: A checkpoint with more scalars isn't listed.
+#: A checkpoint with more scalars, or with more characters in their names and texts, isn't listed: one text of
+#: a file may be there very often.
 _MAX_SCALARS = 200_000
+_MAX_CHARACTERS = 1 << 26
 
 
 def scalars(name: str, read: Callable[[], memoryview]) -> dict[str, str] | None:
@@ -36,12 +37,20 @@ def scalars(name: str, read: Callable[[], memoryview]) -> dict[str, str] | None:
         return None
     data = read()
     try:
-        found = dict(islice(plugin.scalars(data), _MAX_SCALARS + 1))
+        return _bounded(plugin.scalars(data))
     except FormatError:
         raise
     except Exception as error:
         # Whatever goes wrong in a plugin must not keep a diff from being shown.
         raise FormatError(f"the format {name} fails: {type(error).__name__}: {error}") from error
-    if len(found) > _MAX_SCALARS:
-        raise FormatError(f"more than {_MAX_SCALARS} values that aren't tensors")
+
+
+def _bounded(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    characters = 0
+    for name, text in pairs:
+        characters += len(name) + len(text)
+        found[name] = text
+        if len(found) > _MAX_SCALARS or characters > _MAX_CHARACTERS:
+            raise FormatError("too many values that aren't tensors, or too long ones")
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
@@ -21,6 +22,7 @@ from git_theta.model.layout import (
     extent,
 )
 from git_theta.model.manifest_text import MAX_PARAMETERS
+from git_theta.model.name_escapes import MAX_NAME
 from git_theta.model.tensor import TensorSpec
 
 OPAQUE = "opaque"
@@ -28,6 +30,9 @@ OPAQUE = "opaque"
 #: Bytes between tensors that are longer than this become parameters of their own, so that a layout
 #: stays small and can be held in memory.
 MAX_LITERAL = 1 << 20
+
+#: All literals of a layout together, in bytes.
+MAX_LITERALS = 1 << 27
 
 #: How the names of such parameters begin.
 STRETCH = ".bytes/"
@@ -79,10 +84,10 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = N
         except Exception as error:
             note = f"looks like {candidate.name} but isn't valid ({_reason(error)}): kept as an opaque file"
             break
-        found = assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
         try:
+            found = assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
             check_readable(found.layout)
-        except ValueError as error:
+        except (FormatError, ValueError) as error:
             note = f"{error}: kept as an opaque file"
             break
         return found
@@ -133,9 +138,11 @@ def check_located(located: Located, size: int) -> None:
         strides = tensor.spec.strides if tensor.strides is None else tensor.strides
         low, high = extent(tensor.offset, tensor.spec.shape, strides, tensor.spec.item_size)
         if low < 0 or high > size:
-            raise FormatError(f"tensor {tensor.name!r} lies outside the file")
+            raise FormatError(f"tensor {tensor.name[:80]!r} lies outside the file")
         if not tensor.name or tensor.name in names:
-            raise FormatError(f"tensor name {tensor.name!r} is empty or repeated")
+            raise FormatError(f"tensor name {tensor.name[:80]!r} is empty or repeated")
+        if len(tensor.name) > MAX_NAME:
+            raise FormatError(f"a tensor's name has more than {MAX_NAME} characters")
         names.add(tensor.name)
     for checksum in located.checksums:
         ends = [start + length for start, length in checksum.ranges]
@@ -155,8 +162,13 @@ def assemble(name: str, data: memoryview, located: Located, note: str = "") -> S
         data: The file; bytes of tensors and checksums may be missing.
         located: The tensors, and those checksums that the file has.
         note: See `Split`.
+
+    Raises:
+        FormatError: The bytes around the tensors are too many for a layout.
     """
     gaps = uncovered(located, len(data))
+    if sum(end - start for start, end in gaps if end - start <= MAX_LITERAL) > MAX_LITERALS:
+        raise FormatError("too many bytes lie between the tensors, in short pieces")
     taken = {tensor.name for tensor in located.tensors}
     blobs = [
         Tensor(_free_name(f"{STRETCH}{index}", taken), TensorSpec("U8", (end - start,)), start)
@@ -172,9 +184,8 @@ def uncovered(located: Located, size: int) -> list[Interval]:
     """The bytes of a file that are neither a tensor's nor computed, in order."""
     covered: list[Interval] = [(c.offset, c.offset + WIDTHS[c.kind]) for c in located.checksums]
     for tensor in located.tensors:
-        runs = covered_by(tensor)
         # Bytes that aren't counted as covered stay in the layout: that costs space, but no memory.
-        covered += runs if len(covered) + len(runs) < _MAX_RUNS_IN_ALL else []
+        covered += covered_by(tensor, _MAX_RUNS_IN_ALL - 1 - len(covered))
     return complement(covered, size)
 
 
@@ -203,30 +214,37 @@ def _matches(checksum: Checksum, data: memoryview, crc: Callable[[int, int], int
     return bytes(data[checksum.offset : checksum.offset + len(field)]) == field
 
 
-def covered_by(tensor: Tensor) -> list[Interval]:
+def covered_by(tensor: Tensor, most: int = _MAX_RUNS) -> list[Interval]:
     """The byte ranges that writing the tensor fills completely.
 
     A tensor that is scattered over very many runs covers nothing: the bytes around and under it
     stay in the layout, which costs space but not correctness, as tensors are written over it.
+
+    Args:
+        tensor: The tensor.
+        most: The number of ranges to return at most; there are none if they would be more.
     """
-    if tensor.spec.count == 0:
+    if tensor.spec.count == 0 or most < 1:
         return []
     if tensor.strides is None:
         return [(tensor.offset, tensor.offset + tensor.spec.nbytes)]
-    run, starts = tensor.spec.item_size, [tensor.offset]
+    run, start = tensor.spec.item_size, tensor.offset
+    outer: list[tuple[int, int]] = []
     dimensions = sorted(zip((abs(s) for s in tensor.strides), tensor.strides, tensor.spec.shape, strict=True))
     for step, stride, size in dimensions:
         if size == 1:
             continue
-        if stride < 0:
-            starts = [start + stride * (size - 1) for start in starts]
-        if step == run and len(starts) == 1:
+        start += min(0, stride * (size - 1))
+        if step == run and not outer:
             run *= size
-        elif len(starts) * size > _MAX_RUNS:
-            return []
         else:
-            starts = [start + step * index for start in starts for index in range(size)]
-    return [(start, start + run) for start in starts]
+            outer.append((step, size))
+    if math.prod(size for _, size in outer) > min(most, _MAX_RUNS):
+        return []
+    starts = [start]
+    for step, size in outer:
+        starts = [at + step * index for at in starts for index in range(size)]
+    return [(at, at + run) for at in starts]
 
 
 def complement(covered: Iterable[Interval], size: int) -> list[Interval]:

@@ -6,6 +6,9 @@ import re
 
 from git_theta.errors import ManifestError
 
+#: Characters of a name.
+MAX_NAME = 1 << 14
+
 # Control characters, spaces, line and paragraph separators, invisible and direction marks, and surrogates are
 # written as %XX of their UTF-8 bytes, so that a diff shows names as they are.
 _UNSAFE = re.compile(
@@ -30,7 +33,7 @@ def unescape(text: str) -> str:
     """The inverse of `escape`.
 
     Raises:
-        ManifestError: The text is the escaped form of no name.
+        ManifestError: The text is the escaped form of no name, or of one that is too long.
     """
     try:
         name = _ESCAPE.sub(
@@ -40,4 +43,6 @@ def unescape(text: str) -> str:
         name = ""
     if not name or escape(name) != text:
         raise ManifestError(f"{text[:80]!r} isn't a valid parameter name")
+    if len(name) > MAX_NAME:
+        raise ManifestError(f"a parameter's name has more than {MAX_NAME} characters: {text[:80]!r}…")
     return name

@@ -112,3 +112,17 @@ def test_a_file_whose_format_has_no_scalars_is_never_read() -> None:
 
 def test_a_missing_format_has_no_scalars() -> None:
     assert scalars("not-installed", lambda: pytest.fail("read")) is None
+
+
+def test_one_text_that_is_there_very_often_is_too_much() -> None:
+    repeated = text("x" * 100_000) + b"q\0" + b"h\0" * 1000
+    assert read("pytorch", archive({"data.pkl": whole(b"](" + text("x") + b"q\0" + b"h\0" * 1000 + b"e")}))
+    with pytest.raises(FormatError, match="too many values"):
+        read("pytorch", archive({"data.pkl": whole(b"](" + repeated + b"e")}))
+
+
+def test_only_a_short_pickle_may_precede_the_main_one() -> None:
+    data = legacy(TREE, {"0": (1, ONE)})
+    long = data[: data.index(b".") + 1].replace(b"\x80\x02", b"\x80\x02" + b"N0" * 6000)
+    with pytest.raises(FormatError, match="more than 10000 opcodes"):
+        read("pytorch-legacy", long + data[data.index(b".") + 1 :])

@@ -10,8 +10,17 @@ from dataclasses import dataclass, field
 import pytest
 
 from git_theta.errors import FormatError
+from git_theta.formats import split as split_module
 from git_theta.formats.base import Located, Tensor
-from git_theta.formats.split import MAX_LITERAL, OPAQUE, complement, covered_by, split, split_like
+from git_theta.formats.split import (
+    MAX_LITERAL,
+    OPAQUE,
+    complement,
+    covered_by,
+    split,
+    split_like,
+    uncovered,
+)
 from git_theta.model.layout import Checksum
 from git_theta.model.tensor import TensorSpec
 
@@ -173,3 +182,25 @@ def test_gaps_between_intervals() -> None:
     assert complement([(5, 7), (1, 3), (2, 4)], 9) == [(0, 1), (4, 5), (7, 9)]
     assert complement([], 3) == [(0, 3)]
     assert complement([(0, 3)], 3) == []
+
+
+def test_very_many_short_gaps_are_too_much_for_a_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(split_module, "MAX_LITERAL", 5)
+    monkeypatch.setattr(split_module, "MAX_LITERALS", 5)
+    found = split(DATA, [Fixed()])
+    assert found.format == OPAQUE
+    assert "too many bytes lie between the tensors" in found.note
+
+
+def test_a_name_that_no_manifest_may_have_keeps_a_file_opaque() -> None:
+    found = split(DATA, [Fixed(located=Located((Tensor("x" * 16_385, BYTES_4, 2),)))])
+    assert found.format == OPAQUE
+    assert "a tensor's name has more than 16384 characters" in found.note
+    assert split(DATA, [Fixed(located=Located((Tensor("x" * 16_384, BYTES_4, 2),)))]).format == "fixed"
+
+
+def test_runs_of_many_scattered_tensors_are_counted_before_they_are_listed() -> None:
+    spec = TensorSpec("U8", (60_000,))
+    tensors = tuple(Tensor(str(index), spec, index % 2, (2,)) for index in range(20_000))
+    gaps = uncovered(Located(tensors), 120_002)
+    assert gaps == [(120_000, 120_002)]

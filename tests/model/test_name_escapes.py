@@ -39,3 +39,9 @@ def test_other_forms_are_refused(text: str) -> None:
 
 def test_the_order_is_that_of_the_escaped_bytes() -> None:
     assert sorted(["ä", "a b", "a!", "z"], key=sort_key) == ["a!", "a b", "z", "ä"]
+
+
+def test_a_name_has_a_bound_on_its_characters() -> None:
+    assert unescape(escape(" " * 16_384)) == " " * 16_384
+    with pytest.raises(ManifestError, match="more than 16384 characters"):
+        unescape("x" * 16_385)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from git_theta import smudge
 from git_theta.checkpoint_file import fingerprint
 from git_theta.errors import ThetaError
 from git_theta.model.strided import temporary_file
@@ -45,3 +46,13 @@ def test_the_store_has_values_and_a_file_without_them(tmp_path: Path) -> None:
     skeleton = bytes(reader.skeleton())
     assert len(skeleton) == len(DATA)
     assert skeleton == DATA[: -WEIGHT.nbytes] + bytes(WEIGHT.nbytes)
+
+
+def test_a_file_with_very_much_besides_its_tensors_isnt_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smudge, "_MAX_STRETCHES", 1 << 20)
+    store = LocalStore(tmp_path)
+    made = clean(store, safetensors_bytes({"w": WEIGHT}, {"note": "x" * (1 << 20)}))
+    with pytest.raises(ThetaError, match="more than 1048576 bytes besides its tensors"):
+        StoredReader(made, store).skeleton()

@@ -26,10 +26,12 @@ _PROGRAM = ("code/", "constants", "ts_code/", "mobile_debug_handles", "bytecode"
 
 _PICKLE, _STORAGES = "data.pkl", "data/"
 
-#: Bytes of a record that is neither the pickle nor a storage.
+#: Bytes of a record that is neither the pickle nor a storage, and of all of them.
 _MAX_RECORD = 1 << 26
+_MAX_RECORDS = 1 << 27
 
-_ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 20
+#: PyTorch's own alignment, and the largest one, as records are padded in a field of 16-bit size.
+_ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 16
 
 
 def compose_zipped(
@@ -83,11 +85,12 @@ def _names(archive: Mapping[str, Member]) -> list[str]:
 
 def _others(data: memoryview, archive: Mapping[str, Member]) -> dict[str, bytes]:
     """The records that are neither the pickle nor storages."""
-    return {
-        name: read_member(data, member, _MAX_RECORD)
-        for name, member in archive.items()
-        if name != _PICKLE and not name.startswith(_STORAGES)
+    members = {
+        name: member for name, member in archive.items() if name != _PICKLE and not name.startswith(_STORAGES)
     }
+    if sum(member.size for member in members.values()) > _MAX_RECORDS:
+        raise ComposeError(f"the records beside the tensors have more than {_MAX_RECORDS} bytes")
+    return {name: read_member(data, member, _MAX_RECORD) for name, member in members.items()}
 
 
 def _merged(

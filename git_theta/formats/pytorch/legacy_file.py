@@ -17,6 +17,9 @@ MAGIC = 0x1950A86A20F9469CFC6C
 #: The content of the second pickle.
 _PROTOCOL = 1001
 
+#: Opcodes of each pickle before the main one.
+_MAX_HEAD = 10_000
+
 #: The number of elements before each storage.
 COUNT = struct.Struct("<q")
 
@@ -46,9 +49,7 @@ def read_legacy(data: memoryview) -> LegacyFile:
     Raises:
         FormatError: It's damaged.
     """
-    magic = read_pickle(data)
-    protocol = read_pickle(data, magic.end)
-    system = read_pickle(data, protocol.end)
+    magic, protocol, system = read_head(data)
     tree = read_pickle(data, system.end)
     keys = read_pickle(data, tree.end)
     if magic.root != MAGIC or protocol.root != _PROTOCOL:
@@ -57,6 +58,18 @@ def read_legacy(data: memoryview) -> LegacyFile:
     starts = _starts(data, keys.end, _keys(keys.root), storages)
     head = (magic.root, protocol.root, system.root)
     return LegacyFile(head, tree, storages, starts, not _little_endian(system.root))
+
+
+def read_head(data: memoryview) -> list[Pickled]:
+    """The pickles before the main one: magic number, protocol, system information.
+
+    Raises:
+        FormatError: One of them is damaged.
+    """
+    found: list[Pickled] = []
+    for _ in range(3):
+        found.append(read_pickle(data, found[-1].end if found else 0, _MAX_HEAD))
+    return found
 
 
 def _keys(root: Any) -> list[str]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 #: Bytes of one line of a text opcode.
 MAX_LINE = 1 << 20
 
+#: Bytes of all text in one pickle.
+MAX_TEXT = 1 << 27
+
 
 class Machine:
     """A pickle virtual machine.
@@ -24,9 +27,10 @@ class Machine:
         memo: Values by memo index.
         persistent: Every persistent id so far.
         exact: Whether nodes describe the pickle exactly so far.
+        text_left: Bytes of text that may still be read.
     """
 
-    __slots__ = ("data", "exact", "marked", "memo", "persistent", "position", "stack")
+    __slots__ = ("data", "exact", "marked", "memo", "persistent", "position", "stack", "text_left")
 
     def __init__(self, data: bytes | memoryview, position: int) -> None:
         self.data = data
@@ -36,6 +40,7 @@ class Machine:
         self.memo: dict[int, Any] = {}
         self.persistent: list[PersistentId] = []
         self.exact = True
+        self.text_left = MAX_TEXT
 
     def number(self, code: struct.Struct) -> Any:
         """Read one number."""
@@ -53,8 +58,10 @@ class Machine:
 
     def text(self, size: int) -> str:
         """Read text of `size` bytes."""
-        # Names are UTF-8 in layouts; bytes that aren't become escapes.
         start = self.skip(size)
+        self.text_left -= size
+        if self.text_left < 0:
+            raise ValueError(f"more than {MAX_TEXT} bytes of text")
         return self._decoded(self.data[start : start + size])
 
     def line(self) -> str:
@@ -71,6 +78,7 @@ class Machine:
             width *= 4
 
     def _decoded(self, data: bytes | memoryview) -> str:
+        # Names are UTF-8 in layouts; bytes that aren't become escapes.
         try:
             return str(data, "utf-8")
         except UnicodeDecodeError:

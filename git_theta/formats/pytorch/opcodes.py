@@ -10,6 +10,7 @@ from git_theta.formats.pytorch.machine import Machine
 from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.operands import (
     byte_string,
+    index_line,
     integer_line,
     long_integer,
     number,
@@ -283,10 +284,10 @@ _STEPS: dict[bytes, Step] = {
     b"P": _persistent(lambda m: m.line()),
     b"Q": _persistent(lambda m: m.stack.pop()),
     # The memo.
-    b"g": _get(lambda m: int(m.line())),
+    b"g": _get(index_line),
     b"h": _get(number("<B")),
     b"j": _get(number("<I")),
-    b"p": _put(lambda m: int(m.line())),
+    b"p": _put(index_line),
     b"q": _put(number("<B")),
     b"r": _put(number("<I")),
     b"\x94": _memoize,

@@ -12,6 +12,9 @@ from git_theta.formats.pytorch.nodes import Bytes
 #: Bytes of one integer.
 MAX_INTEGER = 1024
 
+#: Characters of one integer that is written as text: time grows with their square.
+_MAX_DIGITS = 4000
+
 
 def number(code: str) -> Callable[[Machine], Any]:
     """A reader of numbers; `code` is one of `struct`."""
@@ -53,7 +56,18 @@ def long_integer(code: str) -> Callable[[Machine], int]:
 def integer_line(m: Machine) -> int | bool:
     """Read a line with an integer or, as `00` and `01`, a Boolean."""
     text = m.line()
-    return text == "01" if text in ("00", "01") else int(text.removesuffix("L") or "0")
+    return text == "01" if text in ("00", "01") else _integer(text.removesuffix("L") or "0")
+
+
+def index_line(m: Machine) -> int:
+    """Read a line with an index of the memo."""
+    return _integer(m.line())
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MAX_DIGITS:
+        raise ValueError(f"an integer of {len(text)} digits")
+    return int(text)
 
 
 def unicode_line(m: Machine) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.errors import FormatError
+from git_theta.formats.pytorch.legacy_file import read_head
 from git_theta.formats.pytorch.tree import edges_of, join
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
@@ -35,10 +36,7 @@ def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     Raises:
         FormatError: The file is damaged.
     """
-    end = 0
-    for _ in range(3):
-        end = read_pickle(data, end).end
-    return scalars_below(read_pickle(data, end).root)
+    return scalars_below(read_pickle(data, read_head(data)[-1].end).root)
 
 
 def scalars_below(root: Any) -> Iterator[tuple[str, str]]:

@@ -97,9 +97,7 @@ class Slots:
         return slot
 
     def _copy(self, side: int, node: Any) -> Any:
-        if isinstance(node, Bytes):
-            return bytes(self._sides[side].pickle[node.offset : node.offset + node.size])
-        if not isinstance(node, (list, tuple, Dict, Object, PersistentId)):
+        if not isinstance(node, (list, tuple, Dict, Object, PersistentId, Bytes)):
             return node
         identity = side, id(node)
         if identity not in self._copies:
@@ -109,6 +107,8 @@ class Slots:
     def _copy_new(self, identity: tuple[int, int], node: Any) -> Any:
         """A new copy, which is known before it's filled, as it may contain itself."""
         side = identity[0]
+        if isinstance(node, Bytes):
+            return bytes(self._sides[side].pickle[node.offset : node.offset + node.size])
         if isinstance(node, PersistentId):
             word, kind, key, *rest = node.id
             new = self._slot(side, key).new

@@ -17,8 +17,13 @@ from git_theta.formats.pytorch.opcodes import OPCODES, STOP
 MAX_OPCODES = 6_000_000
 
 
-def read_pickle(data: bytes | memoryview, start: int = 0) -> Pickled:
+def read_pickle(data: bytes | memoryview, start: int = 0, most: int = MAX_OPCODES) -> Pickled:
     """Interpret the pickle at `start` of `data`, of any protocol up to 5.
+
+    Args:
+        data: The bytes that it's in.
+        start: Position of its first byte.
+        most: The number of opcodes that it may have.
 
     Raises:
         FormatError: The pickle is damaged, too large, or refers to extension codes or buffers.
@@ -26,7 +31,7 @@ def read_pickle(data: bytes | memoryview, start: int = 0) -> Pickled:
     machine = Machine(data, start)
     opcodes = OPCODES
     try:
-        for _ in range(MAX_OPCODES):
+        for _ in range(most):
             opcode = data[machine.position]
             machine.position += 1
             if opcode == STOP:
@@ -36,4 +41,4 @@ def read_pickle(data: bytes | memoryview, start: int = 0) -> Pickled:
         raise
     except (ArithmeticError, LookupError, TypeError, ValueError, struct.error) as error:
         raise FormatError(f"damaged pickle: {error}") from error
-    raise FormatError(f"the pickle has more than {MAX_OPCODES} opcodes")
+    raise FormatError(f"the pickle has more than {most} opcodes")

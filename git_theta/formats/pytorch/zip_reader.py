@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 
 from git_theta.errors import FormatError
 from git_theta.formats.pytorch.zip_structs import (
@@ -24,6 +25,12 @@ from git_theta.formats.pytorch.zip_structs import (
 STORED, DEFLATED = 0, 8
 
 
+#: A compressed member may have so many times the bytes that it has in the archive; pickles have 4 to 8 times.
+_MAX_EXPANSION = 16
+
+#: Bytes that a compressed member may have in any case.
+_ALWAYS_EXPANDED = 1 << 20
+
 _ENCRYPTED, _WITH_DESCRIPTOR = 1, 8
 _MAX_COMMENT = 0xFFFF
 _ABSENT_16, _ABSENT_32 = 0xFFFF, 0xFFFFFFFF
@@ -41,6 +48,7 @@ class Member:
         method: `STORED`, `DEFLATED`, or a method that isn't supported.
         crc: Position of its CRC-32 in the directory.
         crcs: Positions of all its CRC-32s: in the directory, and next to its bytes.
+        header: Position of its own header, which its bytes follow.
     """
 
     name: str
@@ -50,6 +58,7 @@ class Member:
     method: int
     crc: int
     crcs: tuple[int, ...]
+    header: int
 
 
 def directory_range(data: memoryview) -> tuple[int, int]:
@@ -92,7 +101,7 @@ def zip_members(data: memoryview) -> list[Member]:
     """The members of an archive, in the order of its directory.
 
     Raises:
-        FormatError: Any record is damaged, or disagrees with another one.
+        FormatError: Any record is damaged, disagrees with another one, or lies in another one.
     """
     start, end = directory_range(data)
     found, position = [], start
@@ -101,6 +110,10 @@ def zip_members(data: memoryview) -> list[Member]:
         found.append(member)
     if len({member.name for member in found}) < len(found):
         raise FormatError("the zip archive has two members of one name")
+    # The members' bytes have checksums: together they mustn't be more than the file's.
+    for before, after in pairwise(sorted(found, key=lambda member: member.header)):
+        if after.header < before.offset + before.packed:
+            raise FormatError(f"the members {before.name} and {after.name} of the zip archive overlap")
     return found
 
 
@@ -117,6 +130,8 @@ def read_member(data: memoryview, member: Member, limit: int) -> bytes:
         return bytes(packed)
     if member.method != DEFLATED:
         raise FormatError(f"{member.name} is compressed with method {member.method}")
+    if member.size > max(_ALWAYS_EXPANDED, _MAX_EXPANSION * member.packed):
+        raise FormatError(f"{member.name} claims to have {member.size} bytes, compressed to {member.packed}")
     try:
         content = zlib.decompressobj(-15).decompress(packed, member.size + 1)
     except zlib.error as error:
@@ -152,7 +167,7 @@ def _member(data: memoryview, position: int, end: int, limit: int) -> tuple[Memb
     local_crc = _descriptor(data, offset + packed) if local_flags & _WITH_DESCRIPTOR else local + 14
     crcs = (crc, local_crc) if local_crc + 4 <= limit else (crc,)
     text = name.decode("utf-8", "backslashreplace")
-    return Member(text, offset, size, packed, method, crc, crcs), following
+    return Member(text, offset, size, packed, method, crc, crcs, local), following
 
 
 def _sizes_64(extra: bytes, *fields: int) -> list[int]:

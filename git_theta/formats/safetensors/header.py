@@ -10,6 +10,9 @@ from git_theta.errors import FormatError
 #: Bytes of a header: the limit that the format's own library sets.
 MAX_HEADER = 100_000_000
 
+#: Punctuation of a header, which has as many objects in memory: a tensor has about 13.
+_MAX_PUNCTUATION = 5_000_000
+
 #: The header's key of everything that isn't a tensor.
 METADATA = "__metadata__"
 
@@ -23,12 +26,18 @@ def read_header(data: memoryview) -> dict[str, Any]:
     """The JSON object at the start of a file.
 
     Raises:
-        FormatError: The header isn't a JSON object, or has a key twice.
+        FormatError: The header isn't a JSON object, has a key twice, or is too long.
     """
-    try:
-        header = json.loads(
-            bytes(data[8 : header_end(data)]).decode("utf-8"), object_pairs_hook=_without_repetition
+    end = header_end(data)
+    if end > min(8 + MAX_HEADER, len(data)):
+        raise FormatError(
+            f"a safetensors header of {end - 8} bytes is longer than the file, or than any real one"
         )
+    text = bytes(data[8:end])
+    if sum(map(text.count, (b"{", b"[", b",", b":"))) > _MAX_PUNCTUATION:
+        raise FormatError("the safetensors header has more items than any real one")
+    try:
+        header = json.loads(text.decode("utf-8"), object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:
         raise FormatError(f"the safetensors header isn't valid JSON: {error}") from error
     if not isinstance(header, dict):

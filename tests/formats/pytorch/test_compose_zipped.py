@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from git_theta.formats.base import ComposeError
+from git_theta.formats.pytorch import compose_zipped
+from git_theta.formats.pytorch.nodes import Bytes
 from git_theta.formats.pytorch.scalars import zipped_scalars
+from git_theta.formats.pytorch.slots import Slots
+from git_theta.formats.pytorch.version_tree import VersionTree
 from git_theta.formats.pytorch.zip_reader import read_member
 from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.pytorch.zipped import PyTorchZip
@@ -75,3 +79,19 @@ def test_programs_cant_be_merged() -> None:
     program = checkpoint(records={"code/model.py": b"def forward(): pass"}, a=1)
     with pytest.raises(ComposeError, match="TorchScript"):
         merged(program, program, program)
+
+
+def test_a_byte_string_that_is_there_twice_is_copied_once() -> None:
+    found = Bytes(0, 6)
+    one, other = Slots(
+        [VersionTree([found], b"pickle", memoryview(b""), {}, [], False, {}, {}, {}, {})]
+    ).take(0, [found, found])
+    assert one == b"pickle"
+    assert one is other
+
+
+def test_records_beside_the_tensors_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose_zipped, "_MAX_RECORDS", 10)
+    file = archive({"data.pkl": whole(mapping({"epoch": number(1)})), "notes": b"x" * 11})
+    with pytest.raises(ComposeError, match="the records beside the tensors"):
+        merged(file, file, file)

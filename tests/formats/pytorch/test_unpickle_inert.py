@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch import unpickle_inert
+from git_theta.formats.pytorch import machine
 from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from tests.helpers.pickled import call, group, name, number, text, whole
@@ -178,10 +178,22 @@ def test_damaged_pickles_are_refused(data: bytes) -> None:
         read_pickle(data)
 
 
-def test_there_is_a_bound_on_opcodes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unpickle_inert, "MAX_OPCODES", 100)
-    with pytest.raises(FormatError, match="opcodes"):
-        read_pickle(b"N" * 101)
+def test_there_is_a_bound_on_opcodes() -> None:
+    with pytest.raises(FormatError, match="more than 100 opcodes"):
+        read_pickle(b"N" * 101, most=100)
+
+
+def test_there_is_a_bound_on_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "MAX_TEXT", 10)
+    assert read_pickle(text("x" * 10) + b".").root == "x" * 10
+    with pytest.raises(FormatError, match="more than 10 bytes of text"):
+        read_pickle(text("x" * 5) + text("x" * 6) + b".")
+
+
+@pytest.mark.parametrize("opcode", [b"I", b"L", b"Np", b"g"])
+def test_integers_in_text_have_a_bound_on_digits(opcode: bytes) -> None:
+    with pytest.raises(FormatError, match="an integer of 4001 digits"):
+        read_pickle(opcode + b"1" * 4001 + b"\n.")
 
 
 def test_deep_nesting_needs_no_recursion() -> None:

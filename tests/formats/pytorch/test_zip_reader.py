@@ -60,3 +60,24 @@ def test_a_broken_archive_is_one_error(data: bytes) -> None:
 def test_nothing_may_follow_the_archive() -> None:
     with pytest.raises(FormatError, match="goes on after"):
         zip_members(memoryview(archive(a=b"x") + b"more"))
+
+
+def test_members_may_not_lie_in_each_other() -> None:
+    data = bytearray(archive(outer=archive(a=b"x" * 9), b=b""))
+    inner = data.index(b"PK\3\4", 4)
+    # The entry of `b` points into `outer`, to a member of the same name.
+    at = data.rindex(b"PK\1\2")
+    data[inner + 30 : inner + 31] = b"b"
+    data[at + 16 : at + 28] = data[inner + 14 : inner + 26]
+    data[at + 42 : at + 46] = inner.to_bytes(4, "little")
+    with pytest.raises(FormatError, match="outer and b of the zip archive overlap"):
+        zip_members(memoryview(data))
+
+
+def test_a_compressed_member_may_not_be_very_many_times_larger() -> None:
+    content = bytes(2 << 20)
+    data = memoryview(archive(zipfile.ZIP_DEFLATED, a=content))
+    with pytest.raises(FormatError, match="a claims to have 2097152 bytes, compressed to"):
+        read_member(data, zip_members(data)[0], 1 << 30)
+    kept = memoryview(archive(a=content))
+    assert read_member(kept, zip_members(kept)[0], 1 << 30) == content

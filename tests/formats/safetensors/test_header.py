@@ -7,6 +7,7 @@ import struct
 import pytest
 
 from git_theta.errors import FormatError
+from git_theta.formats.safetensors import header
 from git_theta.formats.safetensors.header import header_end, read_header, read_metadata
 
 
@@ -38,3 +39,17 @@ def test_metadata_may_be_missing_or_empty() -> None:
 def test_metadata_must_be_an_object() -> None:
     with pytest.raises(FormatError, match="__metadata__ isn't a JSON object"):
         read_metadata({"__metadata__": "epoch 3"})
+
+
+@pytest.mark.parametrize("length", [b"\xff" * 8, b"\xff" * 7 + b"\0", struct.pack("<Q", 11)])
+def test_a_header_that_is_longer_than_its_file_is_never_read(length: bytes) -> None:
+    with pytest.raises(FormatError, match="longer than the file"):
+        read_header(memoryview(length + b'{"a": {}} '))
+
+
+def test_a_header_of_very_many_items_is_refused_before_it_becomes_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(header, "_MAX_PUNCTUATION", 10)
+    with pytest.raises(FormatError, match="more items"):
+        read_header(file(b'{"a": [[],[],[],[],[]]}'))
