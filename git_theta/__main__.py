@@ -24,10 +24,16 @@ def main() -> int:
         case ["filter-process"] | ["diff-driver" | "merge-driver", *_] | ["hook", _, *_]:
             _exit(_run_driver(sys.argv[1], sys.argv[2:]))
     from git_theta.cli import main as run
+    from git_theta.runtime.early_end import INTERRUPTED, end_at_interrupt, end_early
     from git_theta.runtime.output import accept_any_text
 
     accept_any_text(sys.stdout)
-    return run(sys.argv[1:])
+    end_at_interrupt("interrupted")
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # Python would wait for all threads.
+        end_early(code)
+    return code
 
 
 def _hide_warnings() -> None:
@@ -53,6 +59,10 @@ def _run_driver(name: str, args: Sequence[str]) -> int:
     # Tensors have threads of our own. To start those of numpy's linear algebra takes longer than most
     # commands run.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from git_theta.runtime.early_end import end_at_interrupt
+
+    # Of the merge driver, Git takes any other code than 0 and 1 for a breakdown.
+    end_at_interrupt("git-theta: interrupted", 1 if name == "merge-driver" else 130)
     if name == "diff-driver":
         from git_theta.git.drivers.diff import run_diff_driver
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -22,3 +24,32 @@ def test_warnings_of_libraries_are_shown_if_python_is_asked(options: tuple[str, 
         [sys.executable, *options, "-c", WARNING], capture_output=True, text=True, check=True
     )
     assert ("RuntimeWarning" in done.stderr) == shown
+
+
+_STUCK = """
+    import signal, sys, time
+    from concurrent.futures import ThreadPoolExecutor
+    from git_theta.__main__ import main
+    from git_theta.cli import du
+
+    def stuck(**_options):
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(time.sleep, 60)
+            print("computing", flush=True)
+
+    du.command.callback = stuck
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    sys.argv[1:] = ["du"]
+    sys.exit(main())
+"""
+
+
+def test_ctrl_c_ends_a_command_that_waits_for_its_threads() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(_STUCK)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdout
+    assert process.stdout.readline() == b"computing\n"
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=20)
+    assert (process.returncode, told) == (130, b"interrupted\n")

@@ -10,6 +10,8 @@ import stat
 from contextlib import suppress
 from types import TracebackType
 
+from git_theta.runtime.early_end import register_temporary, remove_temporary, rename_temporary
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,6 +69,7 @@ class Replacement:
         # Nobody else may read what becomes a private file. The system applies the umask to a new one.
         self.handle = os.open(self._temporary, flags, 0o666 if mode is None else 0o600)
         self._mode = mode
+        register_temporary(self._temporary)
 
     def __enter__(self) -> Replacement:
         return self
@@ -80,7 +83,7 @@ class Replacement:
         assert self._temporary is not None, "committed twice"  # noqa: S101
         if self._mode is not None:
             os.fchmod(self.handle, self._mode)
-        os.rename(self._temporary, self._path)
+        rename_temporary(self._temporary, self._path)
         self._temporary = None
         return os.fstat(self.handle)
 
@@ -89,5 +92,4 @@ class Replacement:
     ) -> None:
         os.close(self.handle)
         if self._temporary is not None:
-            with suppress(OSError):
-                os.unlink(self._temporary)
+            remove_temporary(self._temporary)

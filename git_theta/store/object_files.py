@@ -12,11 +12,11 @@ import os
 import stat
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from git_theta.runtime.early_end import register_temporary, remove_temporary, rename_temporary
 from git_theta.runtime.shared_folders import make_folders
 
 #: `prune` leaves young objects for much longer than this, so times are renewed no more often.
@@ -60,6 +60,7 @@ def write_object(folder: Path, pieces: Iterable[bytes | memoryview]) -> WrittenO
     import hashlib
 
     handle, name = create_temporary(folder)
+    register_temporary(name)
     try:
         with os.fdopen(handle, "wb", buffering=1 << 17, closefd=False) as file:
             hasher, size = hashlib.sha256(), 0
@@ -84,7 +85,7 @@ def commit_object(written: WrittenObject, target: Path) -> None:
             os.fsync(written.handle)
             os.fchmod(written.handle, _MODE)
             make_folders(target.parent)
-            os.rename(written.name, target)
+            rename_temporary(written.name, target)
     finally:
         _discard(written.handle, written.name)
 
@@ -179,5 +180,4 @@ def renew(path: Path) -> int | None:
 
 def _discard(handle: int, name: str) -> None:
     os.close(handle)
-    with suppress(OSError):
-        os.unlink(name)
+    remove_temporary(name)

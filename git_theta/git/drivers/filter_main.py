@@ -47,17 +47,16 @@ def _serve() -> int:
         if first is None:
             return 0
         process = _process(writer)
-        # A broken pipe means that git was interrupted. Files that it left as manifests are still written.
-        with suppress(BrokenPipeError):
-            process.serve(chain([first], incoming))
+        process.serve(chain([first], incoming))
         discarder.close()
+    from git_theta.git.drivers.filter_process import UNFINISHED
+    from git_theta.runtime.early_end import INTERRUPTED, end_at_interrupt, end_early
+
+    end_at_interrupt(UNFINISHED)
     try:
         process.finish()
     except KeyboardInterrupt:
-        from git_theta.git.plumbing.notices import note
-
-        note("interrupted; run `git theta checkout` to write the files that still hold a manifest")
-        return 130
+        end_early(INTERRUPTED, UNFINISHED)
     return 0
 
 

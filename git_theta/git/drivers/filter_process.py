@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from git_theta.errors import GitError, MissingObjectError, ThetaError, join_hint
 from git_theta.git.drivers.delayed_files import DelayedFile, DelayedFiles
 from git_theta.git.drivers.diff_reader import DiffReader
 from git_theta.git.drivers.filter_protocol import FilterAnswers, FilterRequest
+from git_theta.git.drivers.git_watch import GitWatch
 from git_theta.git.plumbing.notices import explain
 from git_theta.git.plumbing.pktline import PacketContent, PacketWriter
 from git_theta.git.plumbing.rebase_todo import rebase_runs_commands
@@ -25,11 +27,15 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, smudge
 from git_theta.model.manifest import Manifest
+from git_theta.runtime.early_end import INTERRUPTED, end_early
 from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
     from git_theta.git.worktree.clean_filter import CleanFilter
     from git_theta.git.worktree.pending_files import PendingFile
+
+#: The message after an interruption that left manifests in the work tree.
+UNFINISHED = "git-theta: interrupted; run `git theta checkout` to write the files that still hold a manifest"
 
 
 class FilterProcess:
@@ -46,7 +52,9 @@ class FilterProcess:
         self._settings = repository.settings
         self._known_files = KnownFiles(repository)
         self._opened = ExitStack()
-        self._answers = FilterAnswers(writer)
+        self._answers = FilterAnswers(writer, self._answer_begins)
+        self._watch = GitWatch(1, self._git_died)
+        self._finishing = False
         self._pool = ThreadPoolExecutor(self._settings.thread_count)
         self._delayed = DelayedFiles(repository.store, self._decode, self._pool)
         self._pending: dict[str, PendingFile] = {}
@@ -55,14 +63,18 @@ class FilterProcess:
         self._fetch_error: ThetaError | None = None
 
     def serve(self, requests: Iterable[tuple[FilterRequest, PacketContent]]) -> None:
-        """Answer requests until there are no more.
+        """Answer requests until there are no more; ends this process if Git dies meanwhile.
 
         Raises:
             GitError: Git closed the pipe in the middle of a request.
         """
+        self._watch.start()
         try:
             for request, content in requests:
+                self._watch.owed = True
                 self._answer(request, content)
+        except BrokenPipeError:
+            self._git_died()
         finally:
             self._delayed.close()
             self._pool.shutdown()
@@ -71,6 +83,7 @@ class FilterProcess:
 
     def finish(self) -> None:
         """Write the files that Git was given manifests of: to be called once Git has closed the pipe."""
+        self._finishing = True
         pending = list(self._pending.values())
         if pending:
             store = self._repository.store
@@ -85,6 +98,16 @@ class FilterProcess:
                 failed = materialise(self._repository, self._known_files, pending, self._began, advance)
             explain_failed(failed)
             self._known_files.close()
+
+    def _answer_begins(self) -> None:
+        self._watch.owed = False
+
+    def _git_died(self) -> None:
+        if self._finishing:
+            # As Ctrl-C, which leaves time to renew the index for the files that are written.
+            os.kill(os.getpid(), signal.SIGINT)
+        else:
+            end_early(INTERRUPTED, UNFINISHED if self._pending else "")
 
     @cached_property
     def _clean_filter(self) -> CleanFilter:

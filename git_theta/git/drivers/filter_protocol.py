@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.discard import DiscardProcess
@@ -42,13 +42,16 @@ class FilterAnswers:
 
     Args:
         writer: Packets to Git.
+        begin: Called before each answer.
     """
 
-    def __init__(self, writer: PacketWriter) -> None:
+    def __init__(self, writer: PacketWriter, begin: Callable[[], object] = lambda: None) -> None:
         self._writer = writer
+        self._begin = begin
 
     def content(self, pieces: Iterable[bytes | memoryview]) -> None:
         """Give a file's content, piece by piece."""
+        self._begin()
         self._writer.lines("status=success")
         for piece in pieces:
             self._writer.data(piece)
@@ -58,15 +61,18 @@ class FilterAnswers:
 
     def delayed(self) -> None:
         """Have Git ask for the file again, later."""
+        self._begin()
         self._writer.lines("status=delayed")
 
     def available(self, paths: Iterable[str]) -> None:
         """Name delayed files that Git can ask for now; none means that there are no more."""
+        self._begin()
         self._writer.lines(*(f"pathname={path}" for path in paths))
         self._writer.lines("status=success")
 
     def error(self) -> None:
         """Refuse the file; Git fails, as the filter is required."""
+        self._begin()
         self._writer.lines("status=error")
 
 

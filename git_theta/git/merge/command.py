@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from git_theta.errors import GitError, UsageError
@@ -14,6 +16,7 @@ from git_theta.git.merge.octopus import merge_branches
 from git_theta.git.merge.parents import Parents, independent_parents
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
+from git_theta.git.plumbing.sigint import interrupts_left_to_others
 from git_theta.git.repository.merge_rules import RULES_VARIABLE, asks_user
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.outcome import LAYOUT
@@ -91,7 +94,7 @@ def _merge_one(branch: str, rules: str, options: MergeOptions) -> int:
     words += [] if options.edit else ["--no-edit"]
     words += _FAST_FORWARD[options.fast_forward]
     words += ["--allow-unrelated-histories"] if options.unrelated else []
-    return subprocess.call([*words, "--", branch], env={**os.environ, RULES_VARIABLE: rules})
+    return _call([*words, "--", branch], env={**os.environ, RULES_VARIABLE: rules})
 
 
 def _not_asking(rule: MergeRule | None) -> list[str]:
@@ -117,13 +120,26 @@ def _merge_several(git: Git, parents: Parents, rules: str, options: MergeOptions
     )
     action = " ".join(("merge", *parents.branches))
     # Git moves the work tree and the index along, and refuses to overwrite local changes.
-    code = subprocess.call(
+    code = _call(
         ["git", "merge", "--ff-only", "--quiet", made.commit],
-        cwd=repository.root,
         env={**os.environ, "GIT_REFLOG_ACTION": action},
+        cwd=repository.root,
     )
     if code == 0:
         for path, merged in made.checkpoints.items():
             note(f"{printable(path)}: {summary(merged)}")
         print(f"Merged {count} branches: {git.line('rev-parse', '--short', made.commit)}")
+    return code
+
+
+def _call(command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> int:
+    """Run a git command of the terminal; returns its exit code.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C ended it.
+    """
+    with interrupts_left_to_others():
+        code = subprocess.call(command, cwd=cwd, env=env)
+    if code == -signal.SIGINT:
+        raise KeyboardInterrupt
     return code

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.worktree.stage import index_line
 from git_theta.report.text import plural, printable
+from git_theta.runtime.early_end import temporary_folder
 
 #: The first Git whose `merge-tree` does real merges.
 _NEEDED = (2, 38)
@@ -47,7 +47,7 @@ def with_files(git: Git, commit: str, files: Mapping[str, tuple[str, str]]) -> s
     """
     if not files:
         return commit
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         inside = Git(git.cwd, {**os.environ, "GIT_INDEX_FILE": str(Path(folder) / "index")})
         inside.run("read-tree", commit)
         lines = b"".join(index_line(path, mode, oid) for path, (mode, oid) in files.items())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from git_theta.errors import ThetaError
+from git_theta.runtime.early_end import temporary_folder
+from git_theta.runtime.shared_folders import make_folders
+from git_theta.store.base import store_errors
 from git_theta.store.local import LocalStore
 
 
@@ -50,10 +51,8 @@ def preview_store(store: LocalStore) -> Iterator[PreviewStore]:
     Raises:
         ThetaError: The repository's store can't be written to.
     """
-    try:
-        store.tmp.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=store.tmp, prefix="preview-")
-    except OSError as error:
-        raise ThetaError(f"can't write to the store {store.root}: {error.strerror}") from error
-    with folder:
-        yield PreviewStore(Path(folder.name), store)
+    with ExitStack() as stack:
+        with store_errors(store.root):
+            make_folders(store.tmp)
+            folder = stack.enter_context(temporary_folder(store.tmp, "preview-"))
+        yield PreviewStore(Path(folder), store)

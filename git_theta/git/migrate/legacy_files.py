@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from git_theta.errors import GitError
 from git_theta.git.migrate.git_objects import GitObjects
 from git_theta.git.migrate.lfs_objects import verified_object
+from git_theta.runtime.early_end import temporary_folder
 from git_theta.runtime.mapped import map_handle
 from git_theta.store.local import LocalStore
 
@@ -97,7 +97,7 @@ def restore_file(
             verified_object(lfs, oid, sizes[oid])
         return lfs.path(oid)
 
-    with tempfile.TemporaryDirectory(dir=folder) as name:
+    with temporary_folder(folder) as name:
         target = Path(name, "restored")
         legacy.restore(data, get, target, metadata_at, path)
         with target.open("rb") as file:

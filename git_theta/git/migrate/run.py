@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +23,7 @@ from git_theta.git.migrate.selection import MigrationGoal, Selection
 from git_theta.git.migrate.work_tree import refuse_changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.worktree.workspace import Workspace
+from git_theta.runtime.early_end import temporary_folder
 from git_theta.store.local import LocalStore
 
 _INSTALL = {"theta": "git theta install", "lfs": "git lfs install"}
@@ -57,7 +57,7 @@ def migrate(workspace: Workspace, request: MigrationRequest) -> MigrationSummary
     tmp = repository.store.tmp
     tmp.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=tmp, prefix="migrate-")))
+        folder = Path(stack.enter_context(temporary_folder(tmp, "migrate-")))
         objects = stack.enter_context(GitObjects(git.cwd, git.env))
         refuse_changes(git, objects)
         tips = list(refs.values()) if request.rewrite else [git.line("rev-parse", "HEAD")]

@@ -34,6 +34,7 @@ from git_theta.git.plumbing.index_format import (
     renew_checksum,
     write_entry_stat,
 )
+from git_theta.runtime.early_end import register_temporary, remove_temporary, rename_temporary
 from git_theta.store.cache import same_file
 
 _NO_FILES: Mapping[bytes, os.stat_result] = {}
@@ -88,6 +89,7 @@ def patch_stats(
         descriptor = _lock(lock, patience)
     except FileNotFoundError:
         return set()
+    register_temporary(str(lock))
     # Git's own protocol for the index: the lock is the new file, and is renamed to the index.
     try:
         with open(descriptor, "wb") as new, open(index, "rb") as old:
@@ -99,14 +101,14 @@ def patch_stats(
             if patched:
                 certain = all(map(_tells_changes, patched.values())) and (not doubtful or unchanged(doubtful))
                 _write(new, data, before, now if certain else before.st_mtime_ns)
-                os.rename(lock, index)
+                rename_temporary(str(lock), index)
                 renamed = True
             return set(patched)
     except FileNotFoundError:
         return set()
     finally:
         if not renamed:
-            lock.unlink()
+            remove_temporary(str(lock))
 
 
 def refresh_stats(

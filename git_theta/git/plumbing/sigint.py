@@ -33,3 +33,14 @@ def interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupts_left_to_others() -> Iterator[None]:
+    """Leave Ctrl-C to a program that this process has started and waits for: its editor may use the key."""
+    # Unlike an ignored signal, a handled one is as usual in the program.
+    before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from git_theta.git.plumbing.pktline import PacketReader, PacketWriter
 from tests.helpers.checkpoints import safetensors_bytes
@@ -57,6 +61,12 @@ class Filter:
         _, err = self.process.communicate(timeout=60)
         assert self.process.returncode == 0
         return err.decode()
+
+    def ended(self) -> tuple[int, str]:
+        """Wait until the process has ended by itself; returns its exit code and what the user was told."""
+        assert self.process.stderr
+        with self.process.stderr as stderr:
+            return self.process.wait(20), stderr.read().decode()
 
 
 def manifest_of(repo: Repo, name: str = "model.safetensors") -> bytes:
@@ -144,6 +154,76 @@ def test_an_unknown_command_ends_the_conversation(repo: Repo) -> None:
     _, err = filter_.process.communicate(timeout=60)
     assert filter_.process.returncode != 0
     assert "'explode', which isn't known" in err.decode()
+
+
+_SLOW = """
+    import time
+    from git_theta.__main__ import main
+    from git_theta.smudge import Smudger
+
+    def slow(self, manifest, handle):
+        self.store.write(_pieces())
+
+    def _pieces():
+        yield b"half of an object"
+        with open("slow", "w"):
+            time.sleep(60)
+
+    Smudger.smudge = slow
+    sys.argv[1:] = ["filter-process"]
+    main()
+"""
+
+
+@pytest.mark.parametrize("delay", [False, True])
+def test_a_filter_whose_git_died_ends_at_once(repo: Repo, delay: bool) -> None:
+    text = manifest_of(repo)
+    filter_ = Filter(repo, [sys.executable, "-c", "import sys" + textwrap.dedent(_SLOW)])
+    assert filter_.process.stdin
+    assert filter_.process.stdout
+    filter_.writer.lines("command=smudge", "pathname=model.safetensors", f"can-delay={delay:d}")
+    filter_.writer.data(text)
+    filter_.writer.flush()
+    if delay:
+        assert filter_.reader.lines() == ["status=delayed"]
+        filter_.writer.lines("command=list_available_blobs")
+    wait_for(repo.path / "slow")
+    # Ctrl-C reaches the filter, too, and Git may go on.
+    filter_.process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        filter_.process.wait(0.5)
+    filter_.process.stdin.close()
+    filter_.process.stdout.close()
+    assert filter_.ended() == (130, "")
+    assert not [path for path in (repo.path / ".git" / "theta" / "tmp").iterdir() if path.is_file()]
+
+
+def test_an_interrupt_while_large_files_are_written(repo: Repo) -> None:
+    text = manifest_of(repo)
+    oid = repo.git("rev-parse", ":model.safetensors").strip()
+    repo.git("config", "theta.materialiseThreshold", "1")
+    (repo.path / "model.safetensors").write_bytes(text)
+    filter_ = Filter(repo, [sys.executable, "-c", "import sys" + textwrap.dedent(_SLOW)])
+    request = ["command=smudge", "pathname=model.safetensors", f"blob={oid}", "can-delay=1"]
+    assert filter_.ask(*request, content=text) == (["status=success"], text)
+    assert filter_.process.stdin
+    assert filter_.process.stdout
+    filter_.process.stdin.close()
+    wait_for(repo.path / "slow")
+    filter_.process.send_signal(signal.SIGINT)
+    filter_.process.stdout.close()
+    code, told = filter_.ended()
+    assert code == 130
+    assert told.count("git theta checkout") == 1
+    assert not [path for path in (repo.path / ".git" / "theta" / "tmp").iterdir() if path.is_file()]
+    repo.theta("checkout")
+    assert repo.read("model.safetensors") == DATA
+    assert repo.status() == "?? slow\n"
+
+
+def wait_for(path: Path) -> None:
+    while not path.exists():
+        time.sleep(0.02)
 
 
 def test_each_file_is_written_as_git_checks_it_out(repo: Repo) -> None:

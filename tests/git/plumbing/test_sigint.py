@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from git_theta.errors import ThetaError
-from git_theta.git.plumbing.sigint import interrupts_ignored, interrupts_raised
+from git_theta.git.plumbing.sigint import interrupts_ignored, interrupts_left_to_others, interrupts_raised
 
 
 def interrupt() -> None:
@@ -33,3 +35,16 @@ def test_long_work_may_be_interrupted_while_git_is_not() -> None:
         with pytest.raises(ThetaError), interrupts_raised():
             interrupt()
         interrupt()
+
+
+def test_a_program_that_is_waited_for_gets_the_interrupt_alone() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with interrupts_left_to_others():
+        program = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)"], stderr=subprocess.PIPE
+        )
+        interrupt()
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=20)
+    assert program.returncode
+    assert signal.getsignal(signal.SIGINT) is before
