@@ -44,6 +44,7 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
         patch.setenv("GIT_EDITOR", "true")
+        patch.setenv("GIT_TERMINAL_PROMPT", "0")  # or tests in a terminal would wait for an answer
         patch.setenv("GIT_CEILING_DIRECTORIES", str(home.parent))
         patch.setenv("LC_ALL", "C.UTF-8")
         patch.setenv("TZ", "UTC")

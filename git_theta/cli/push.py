@@ -6,11 +6,10 @@ import click
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.push import send_objects
+from git_theta.git.remote.push import send_objects, sent_text
 from git_theta.git.remote.remotes import chosen_remote, connected, git_url_of, open_remote
 from git_theta.git.repository.manifest_walk import history_manifests, note_unreadable
 from git_theta.git.repository.repository import Repository
-from git_theta.report.text import transferred
 
 _EPILOG = """\b
 Examples:
@@ -42,4 +41,4 @@ def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
     if done is None or not done.count:
         click.echo("Nothing to do.")
     else:
-        click.echo(transferred("sent", done.count, done.bytes, done.seconds))
+        click.echo(sent_text(done))

@@ -26,19 +26,20 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
-def transferred(verb: str, count: int, size: int, seconds: float) -> str:
-    """A transfer in words: `sent 12 objects, 45 MB in 3.2 s (14.1 MB/s)`.
+def transferred(verb: str, count: int, size: int, seconds: float, place: str = "") -> str:
+    """A transfer in words: `sent 12 objects, 45 MB in 3.2 s (14.1 MB/s)`, and then its place if one is given.
 
     Args:
         verb: The participle of the action: `sent`, `fetched`.
         count: Number of objects.
         size: Bytes of the objects.
         seconds: Duration; left out of the text if it's very short.
+        place: The place, with a preposition: `to s3://bucket`.
     """
     text = f"{verb} {plural(count, 'object')}, {human_size(size)}"
-    if seconds < _MIN_SECONDS:
-        return text
-    return f"{text} in {duration(seconds)} ({human_size(round(size / seconds))}/s)"
+    if seconds >= _MIN_SECONDS:
+        text += f" in {duration(seconds)} ({human_size(round(size / seconds))}/s)"
+    return f"{text}, {place}" if place else text
 
 
 def duration(seconds: float) -> str:

@@ -47,6 +47,7 @@ class Transferred:
         bytes: Bytes that were transferred, counted again where something was repeated.
         failed: Errors of objects that weren't transferred, by name.
         seconds: Duration.
+        place: URL of the place, as users see it; empty if it's the remote's own host.
     """
 
     count: int
@@ -54,6 +55,7 @@ class Transferred:
     bytes: int
     failed: Mapping[str, ThetaError]
     seconds: float = 0.0
+    place: str = ""
 
 
 class _Stopped(Exception):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from git_theta.runtime.output import without_passwords
+
 #: URL schemes of buckets.
 BUCKET_SCHEMES = ("s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss")
 
@@ -43,6 +45,11 @@ def same_server(one: str, other: str) -> bool:
     return server_of(urlsplit(one)) == server_of(urlsplit(other))
 
 
+def is_downgrade(one: str, other: str) -> bool:
+    """Whether a URL has HTTP after one with HTTPS."""
+    return urlsplit(one).scheme.lower() == "https" and urlsplit(other).scheme.lower() == "http"
+
+
 def server_of(parts: SplitResult) -> tuple[str, str, int | None]:
     """Scheme, host and port of a URL."""
     scheme = parts.scheme.lower()
@@ -51,7 +58,10 @@ def server_of(parts: SplitResult) -> tuple[str, str, int | None]:
 
 def without_password(url: str) -> str:
     """A URL as it may be shown: without user, password and query, which may be a signature."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return without_passwords(url)
     host = parts.netloc.rpartition("@")[2]
     if not host and "://" in url:
         # `urlunsplit` would leave the slashes away.

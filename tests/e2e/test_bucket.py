@@ -21,7 +21,7 @@ def endpoint() -> Iterator[str]:
         yield url
 
 
-def test_a_clone_needs_no_setting(repo: Repo, endpoint: str, tmp_path: Path) -> None:
+def test_a_bucket_that_the_repository_names(repo: Repo, endpoint: str, tmp_path: Path) -> None:
     (repo.path / ".theta").mkdir()
     url = f"s3://{s3.make_bucket(endpoint)}/models"
     (repo.path / ".theta" / "config.toml").write_text(f'[remote]\nurl = "{url}"\n')
@@ -29,10 +29,17 @@ def test_a_clone_needs_no_setting(repo: Repo, endpoint: str, tmp_path: Path) -> 
     repo.git("remote", "add", "origin", f"file://{tmp_path}/bare.git")
     repo.write(NAME, model(1))
     repo.commit("one")
-    assert "sent 1 object" in repo.git("push", "origin", "main")
+    place = url.removesuffix("/models")
+    assert f"git config --add theta.trustedPlace {place}\n" in repo.git("push", "origin", "main", ok=False)
+    repo.git("config", "theta.trustedPlace", place)
+    said = repo.git("push", "origin", "main")
+    assert "sent 1 object" in said
+    assert f", to {url}\n" in said
     assert not (tmp_path / "bare.git" / "theta").exists()
     (repo.path / ".git" / "theta").rename(tmp_path / "away")
-    Repo(tmp_path).git("clone", "-q", f"file://{tmp_path}/bare.git", "clone")
+    Repo(tmp_path).git(
+        "clone", "-q", "-c", f"theta.trustedPlace={url}", f"file://{tmp_path}/bare.git", "clone"
+    )
     made = Repo(tmp_path / "clone")
     assert made.read(NAME) == model(1)
     assert url in made.theta("env")

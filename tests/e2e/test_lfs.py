@@ -222,11 +222,18 @@ def test_a_server_named_by_the_repository(repo: Repo, host: Host, tmp_path: Path
     repo.git("config", "-f", ".lfsconfig", "lfs.url", f"{host.url}/ada/{tmp_path.name}")
     repo.write(NAME, model(1))
     repo.commit("one")
-    repo.git("push", "-q", "origin", "main")
+    said = repo.git("push", "origin", "main", ok=False)
+    command = f"git config --add theta.trustedPlace {host.url}"
+    assert f"git-theta: hint: if you trust it: {command}\n" in said
+    assert not {path.name for path in repo.objects} & host.objects().keys()
+    repo.git(*command.split()[1:])
+    assert f", to {host.url}/ada/{tmp_path.name}\n" in repo.git("push", "origin", "main")
     assert {path.name for path in repo.objects} <= host.objects().keys()
     shutil.rmtree(repo.path / ".git" / "theta")
     shutil.rmtree(bare / "theta", ignore_errors=True)
-    assert clone(str(bare), tmp_path / "clone").read(NAME) == model(1)
+    assert "theta.trustedPlace" in repo.git("clone", str(bare), str(tmp_path / "refused"), ok=False)
+    trust = ("-c", f"theta.trustedPlace={host.url}")
+    assert clone(str(bare), tmp_path / "clone", *trust).read(NAME) == model(1)
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,14 @@ def test_characters_that_an_encoding_lacks(encoding: str, expected: bytes) -> No
     assert raw.getvalue() == expected
 
 
+def test_bytes_follow_what_was_printed() -> None:
+    code = (
+        "from git_theta.runtime import output; print('one'); output.write_stdout(b'two\\n'); print('three')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"one\ntwo\nthree\n"
+
+
 def test_a_process_without_a_stream() -> None:
     accept_any_text(None)
 

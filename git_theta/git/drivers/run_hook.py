@@ -61,9 +61,9 @@ def _send_objects(args: Sequence[str]) -> None:
     from git_theta.git.plumbing.parent_command import is_dry_run, is_quiet
     from git_theta.git.remote.dry_run import sizes_to_send
     from git_theta.git.remote.lfs_ref import REF
-    from git_theta.git.remote.push import push_updates
+    from git_theta.git.remote.push import push_updates, sent_text
     from git_theta.git.remote.ref_updates import mirror_deletions, parse_updates
-    from git_theta.report.text import human_size, plural, transferred
+    from git_theta.report.text import human_size, plural
 
     # Names of refs needn't be UTF-8.
     name, url, lines = push_input(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
@@ -76,4 +76,4 @@ def _send_objects(args: Sequence[str]) -> None:
         return
     done = push_updates(repository, name, url, updates)
     if done and done.count and not is_quiet():
-        note(transferred("sent", done.count, done.bytes, done.seconds))
+        note(sent_text(done))

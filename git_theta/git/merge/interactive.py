@@ -14,7 +14,7 @@ from git_theta.git.merge.resolve import resolve, rules_of_conflict
 from git_theta.git.merge.save_rules import IN_FILE, IN_GIT
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.colour import painted, palette
-from git_theta.git.plumbing.tty import on_terminal, read_line, write_stdout
+from git_theta.git.plumbing.tty import on_terminal, read_line
 from git_theta.git.repository.conflict_records import read_record, remove_record, write_record
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
@@ -23,6 +23,7 @@ from git_theta.mergetool.session import Ask, MergeSession, Say
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
 from git_theta.report.merge_summary import summary
+from git_theta.runtime.output import write_stdout
 
 
 def only_conflict(repository: Repository) -> str:

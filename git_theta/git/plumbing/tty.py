@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from git_theta.runtime.output import accept_any_text
+from git_theta.runtime.output import accept_any_text, message_line
 
 _TERMINAL = "/dev/tty"
 
@@ -36,11 +36,20 @@ def read_line(prompt: str) -> str:
     return line
 
 
-def write_stdout(data: bytes) -> None:
-    """Write bytes to stdout and flush it."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+def confirm(question: str) -> bool | None:
+    """The user's answer on the terminal to a question with yes or no; `None` if nobody can be asked.
+
+    As for Git's own questions, `GIT_TERMINAL_PROMPT=0` forbids it.
+    """
+    if os.environ.get("GIT_TERMINAL_PROMPT", "").lower() in ("0", "false", "no", "off"):
+        return None
+    with suppress(OSError), open(_TERMINAL, "r+b", buffering=0) as terminal:
+        if os.tcgetpgrp(terminal.fileno()) != os.getpgrp():
+            # The terminal belongs to another job, and to read from it would stop this one.
+            return None
+        terminal.write(f"git-theta: {message_line(question)} [y/N] ".encode())
+        return terminal.readline().strip().lower() in (b"y", b"yes")
+    return None
 
 
 @contextmanager

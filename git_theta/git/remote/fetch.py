@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from git_theta.errors import MissingObjectError, ThetaError, join_hints
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import is_quiet
-from git_theta.git.remote.remotes import connected, describe_location, fetch_remotes, open_remote
+from git_theta.git.remote.remotes import (
+    connected,
+    describe_location,
+    fetch_remotes,
+    foreign_place,
+    git_url_of,
+    open_remote,
+)
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.text import transferred
@@ -31,14 +38,17 @@ class Fetched:
         count: Number of fetched objects.
         bytes: Their size in bytes.
         seconds: Duration.
+        places: URLs of the places that aren't on the host of their remote, as users see them.
     """
 
     count: int = 0
     bytes: int = 0
     seconds: float = 0.0
+    places: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return transferred("fetched", self.count, self.bytes, self.seconds)
+        place = f"from {', '.join(self.places)}" if self.places else ""
+        return transferred("fetched", self.count, self.bytes, self.seconds, place)
 
 
 def needed_objects(entries: Iterable[Entry]) -> dict[str, int | None]:
@@ -104,18 +114,21 @@ def fetch_objects(
     if not lacking:
         return Fetched()
     began = time.monotonic()
-    wanted, errors = lacking, dict[str, _Errors]()
+    wanted, errors, places = lacking, dict[str, _Errors](), list[str]()
     if keep and not remote:
         wanted = _take_from_neighbours(repository, lacking)
     for name in [remote] if remote else fetch_remotes(repository):
         if not wanted:
             break
-        errors[name] = _fetch_from(repository, name, wanted, store)
+        errors[name], place = _fetch_from(repository, name, wanted, store)
+        count = len(wanted)
         wanted = [each for each in wanted if not store.has(each.oid)]
+        if place and len(wanted) < count:
+            places.append(place)
     if wanted:
         raise _failure(repository, [each.oid for each in wanted], errors)
     size = sum(store.size(each.oid) or 0 for each in lacking)
-    return Fetched(len(lacking), size, time.monotonic() - began)
+    return Fetched(len(lacking), size, time.monotonic() - began, tuple(places))
 
 
 def _take_from_neighbours(repository: Repository, wanted: Sequence[RemoteObject]) -> list[RemoteObject]:
@@ -133,8 +146,12 @@ def _take_from_neighbours(repository: Repository, wanted: Sequence[RemoteObject]
 
 def _fetch_from(
     repository: Repository, name: str, wanted: Sequence[RemoteObject], store: LocalStore
-) -> _Errors:
-    """Fetch the objects that a remote has. Errors are returned: another remote may have everything."""
+) -> tuple[_Errors, str]:
+    """Fetch the objects that a remote has.
+
+    Returns:
+        Errors, as another remote may have everything; and the place if it isn't on the remote's own host.
+    """
     sizes = [each.size for each in wanted]
     total = None if None in sizes else sum(size for size in sizes if size)
     try:
@@ -142,9 +159,10 @@ def _fetch_from(
             connected(open_remote(repository, name, "download")) as place,
             progress(f"fetching from {place.url}", total) as advance,
         ):
-            return fetch(place, wanted, store, advance).failed
+            failed = fetch(place, wanted, store, advance).failed
+            return failed, foreign_place(place, git_url_of(repository, name, "download"), "download")
     except ThetaError as error:
-        return {each.oid: error for each in wanted}
+        return {each.oid: error for each in wanted}, ""
 
 
 def _failure(repository: Repository, oids: Sequence[str], errors: Mapping[str, _Errors]) -> ThetaError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from git_theta.errors import GitError, MissingObjectError, UsageError
@@ -13,9 +13,10 @@ from git_theta.git.plumbing.credentials import with_credential
 from git_theta.git.plumbing.notices import note
 from git_theta.git.remote.lfs_ref import REF, PointerCommit, make_commit, publish
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
-from git_theta.git.remote.remotes import connected, open_remote, push_url
+from git_theta.git.remote.remotes import connected, foreign_place, open_remote, push_url
 from git_theta.git.repository.manifest_walk import ManifestBlob, index_manifests, object_sizes, tree_objects
 from git_theta.git.repository.repository import Repository
+from git_theta.report.text import transferred
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Remote, RemoteObject, TransferError
@@ -81,13 +82,14 @@ def send_objects(
         return None
     _require_elsewhere(remote, objects)
     server = _lfs_server(remote) if pointers and repository.settings.pointers else None
+    place = foreign_place(remote, url, "upload")
     if server is None:
-        return _upload(remote, objects.here, repository.store)
+        return replace(_upload(remote, objects.here, repository.store), place=place)
     with ThreadPoolExecutor(1) as pool:
         early = pool.submit(_early_commit, repository.git, url, objects.sizes)
         done = _upload(remote, objects.here, repository.store)
     _publish_pointers(repository.git, server, url, objects.sizes, early.result())
-    return done
+    return replace(done, place=place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,12 @@ def _upload(remote: Remote, objects: Sequence[RemoteObject], store: LocalStore) 
             reason.hint or "what was sent stays there; try again",
         )
     return done
+
+
+def sent_text(done: Transferred) -> str:
+    """A push in words, with the place of the objects if it isn't the remote's own host."""
+    place = f"to {done.place}" if done.place else ""
+    return transferred("sent", done.count, done.bytes, done.seconds, place)
 
 
 def _lfs_server(remote: Remote) -> LfsRemote | None:

@@ -12,11 +12,14 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.credentials import GitCredentials
 from git_theta.git.plumbing.notices import note_daily
+from git_theta.git.remote.trusted_places import is_trusted, require_trusted, trust_command
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.tracked_config import bucket_url, lfs_settings
+from git_theta.git.repository.tracked_config import LFS_CONFIG, bucket_url, lfs_settings
+from git_theta.settings import TRACKED_CONFIG
 from git_theta.store.folder import FolderRemote
 from git_theta.store.git_urls import git_url
 from git_theta.store.lfs.endpoint import Endpoint, Operation, find_endpoint, named_endpoint
+from git_theta.store.places import is_own_place, place_of
 from git_theta.store.remote import Remote, RemoteContext, TransferError
 from git_theta.store.remote_factory import open_url
 from git_theta.store.repository_folder import in_repository, objects_folder
@@ -44,21 +47,38 @@ def open_remote(
 
     Raises:
         TransferError: Objects can't be in a place of this kind.
-        UsageError: A tracked file of settings isn't valid.
+        UsageError: A tracked file of settings isn't valid, or names a place that isn't trusted.
     """
     context = _context(repository, ref)
-    if configured := _configured_url(repository, name):
+    if configured := repository.git.config(f"theta.remote.{name}.url"):
         return open_url(configured, context)
+    git_url = url or git_url_of(repository, name, operation)
+    if bucket := bucket_url(repository):
+        require_trusted(repository, bucket, git_url, TRACKED_CONFIG)
+        return open_url(bucket, context)
     _note_orphaned_setting(repository, name)
     if server := _lfs_server(repository, name, operation, url, context):
         return server
-    url = url or git_url_of(repository, name, operation)
+    url = git_url
     _ = repository.remote_folders.folder(url)  # This checks the path.
     remote = open_url(url, context)
     if operation == "upload" and isinstance(remote, FolderRemote) and not in_repository(Path(remote.url)):
         # Once there is a repository, no fetch looks for objects in the folder.
         raise TransferError(f"{url} isn't a Git repository", "check the URL: git remote -v")
     return remote
+
+
+def foreign_place(remote: Remote, git_url: str, operation: Operation) -> str:
+    """URL of the place of objects, as users see it; empty if it's on the remote's own host.
+
+    Args:
+        remote: The place. A Git LFS server that was found by SSH may have named another.
+        git_url: URL that Git itself pushes to or fetches from.
+        operation: `upload` or `download`.
+    """
+    api_url = getattr(remote, "api_url", None)
+    url = api_url(operation) if api_url else remote.url
+    return "" if is_own_place(url, git_url) else url
 
 
 @contextmanager
@@ -74,17 +94,29 @@ def connected(remote: Remote) -> Iterator[Remote]:
 
 def describe_location(repository: Repository, name: str, operation: Operation) -> str:
     """The place of a remote's objects as text for the user, without passwords. No host is contacted."""
-    if configured := _configured_url(repository, name):
+    if configured := repository.git.config(f"theta.remote.{name}.url"):
         return _shown(configured)
+    url = git_url_of(repository, name, operation)
+    if bucket := bucket_url(repository):
+        return _shown(bucket) + _distrust(repository, bucket, url)
     endpoint, is_sure = _endpoint(repository, name, operation)
     if endpoint is None:
-        url = git_url_of(repository, name, operation)
         folder = None
         with suppress(UsageError):
             folder = repository.remote_folders.folder(url)
         return _shown(url) if folder is None else str(objects_folder(folder))
     how = f" (by SSH, from {endpoint.ssh.host})" if endpoint.ssh else ""
+    how += _distrust(repository, endpoint.first_contact, url) if endpoint.tracked else ""
     return _shown(endpoint.url) + how + ("" if is_sure else ", or the repository itself without Git LFS")
+
+
+def _distrust(repository: Repository, place_url: str, git_url: str) -> str:
+    """A remark on a place that a tracked file names, if it isn't used before the user trusts it."""
+    with suppress(ValueError):
+        place = place_of(place_url)
+        if not is_own_place(place_url, git_url) and not is_trusted(repository, place):
+            return f" (not used until you trust it: {trust_command(place)})"
+    return ""
 
 
 def git_url_of(repository: Repository, name: str, operation: Operation) -> str:
@@ -162,11 +194,6 @@ def _context(repository: Repository, ref: str | None) -> RemoteContext:
     )
 
 
-def _configured_url(repository: Repository, name: str) -> str:
-    """The URL that `theta.remote.NAME.url` or `.theta/config.toml` gives; empty without."""
-    return repository.git.config(f"theta.remote.{name}.url") or bucket_url(repository)
-
-
 def _shown(url: str) -> str:
     return without_password(url) if "://" in url else url
 
@@ -198,7 +225,18 @@ def _lfs_server(
     from git_theta.store.lfs.client import LfsRemote
     from git_theta.store.lfs.ssh_auth import NoLfsError
 
-    server = LfsRemote(endpoint, context.settings, context.credentials, context.environment, context.ref)
+    git_url = url or git_url_of(repository, name, operation)
+    if endpoint.tracked:
+        require_trusted(repository, endpoint.first_contact, git_url, LFS_CONFIG)
+    server = LfsRemote(
+        endpoint,
+        context.settings,
+        context.credentials,
+        context.environment,
+        context.ref,
+        # Git sends the headers of its settings to the remote's own server, and to nobody else.
+        home=git_url if endpoint.tracked else endpoint.url,
+    )
     if not is_sure:
         try:
             server.admit(operation)

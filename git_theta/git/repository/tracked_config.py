@@ -11,7 +11,8 @@ from git_theta.git.repository.tracked_file import read_settings_file
 from git_theta.settings import TRACKED_CONFIG
 from git_theta.store.urls import is_bucket
 
-_LFS_CONFIG = ".lfsconfig"
+#: The path of git-lfs's tracked settings, from the top of the work tree.
+LFS_CONFIG = ".lfsconfig"
 
 
 def lfs_settings(repository: Repository) -> Mapping[str, str]:
@@ -20,13 +21,13 @@ def lfs_settings(repository: Repository) -> Mapping[str, str]:
     Raises:
         UsageError: The file isn't valid.
     """
-    data = read_settings_file(repository, _LFS_CONFIG)
+    data = read_settings_file(repository, LFS_CONFIG)
     if not data:
         return {}
     try:
         return parse_config(repository.git.run("config", "--list", "-z", "--file", "-", stdin=data))
     except GitError as error:
-        raise UsageError(f"{_LFS_CONFIG} isn't valid: {error.message}") from error
+        raise UsageError(f"{LFS_CONFIG} isn't valid: {error.message}") from error
 
 
 def bucket_url(repository: Repository) -> str:

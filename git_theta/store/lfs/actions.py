@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,9 @@ from git_theta.store.urls import same_server, without_password
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
+
+#: Length of a response in bytes. More digits than Python converts aren't a length.
+_LENGTH = re.compile(r"[0-9]{1,20}")
 
 #: Seconds before its end at which an action isn't begun any more.
 _SLACK_SECONDS = 5.0
@@ -133,7 +137,7 @@ class ActionClient:
             elif response.status == 416:
                 raise TransferError(f"{self._shown_url} has no bytes of object {dated.oid}", retry=True)
             length = response.headers.get("Content-Length", "")
-            total = start + int(length) if length.isdecimal() else None
+            total = start + int(length) if _LENGTH.fullmatch(length) else None
             if size is not None and total is not None and total > size:
                 raise TransferError(
                     f"{self._shown_url} has something else in place of object {dated.oid}: "
@@ -169,7 +173,7 @@ class ActionClient:
         while True:
             used = authorization.header() if authorization else {}
             private = {**used, **action.header}
-            with self._http.request(method, action.href, headers, private, body, self._api_url) as response:
+            with self._http.request(method, action.href, headers, private, body) as response:
                 if 200 <= response.status < 300 or response.status == accepted:
                     yield response
                     return

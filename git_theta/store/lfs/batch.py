@@ -11,7 +11,7 @@ from typing import Any, Literal
 from urllib.parse import urljoin
 
 from git_theta.store.remote import RemoteObject, TransferError
-from git_theta.store.urls import http_url
+from git_theta.store.urls import http_url, is_downgrade, without_password
 
 #: Type of the API's requests and answers.
 MEDIA_TYPE = "application/vnd.git-lfs+json"
@@ -143,4 +143,10 @@ def _offer(entry: Any, url: str, now: datetime) -> BatchOffer:
 
 
 def _action(entry: Any, url: str, now: datetime) -> Action:
-    return Action(http_url(urljoin(url, entry["href"])), headers_of(entry), lifetime(entry, now))
+    href = http_url(urljoin(url, entry["href"]))
+    if is_downgrade(url, href):
+        raise TransferError(
+            f"the server wants an object to be transferred without encryption, by {without_password(href)}",
+            "its administrator has to set its URL to one with https://",
+        )
+    return Action(href, headers_of(entry), lifetime(entry, now))

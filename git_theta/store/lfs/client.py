@@ -22,7 +22,7 @@ from git_theta.store.lfs.http_client import ERROR_BYTES, HttpClient
 from git_theta.store.lfs.http_settings import HttpSettings
 from git_theta.store.lfs.ssh_auth import SshAuthenticator
 from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
-from git_theta.store.urls import without_password
+from git_theta.store.urls import http_url, without_password
 
 #: Objects in one request of the Batch API; servers refuse many more.
 _BATCH_SIZE = 100
@@ -36,6 +36,10 @@ class LfsKind:
 
     def open(self, url: str, context: RemoteContext) -> LfsRemote:
         """The remote; see `RemoteKind.open`."""
+        try:
+            http_url(url)
+        except ValueError as error:
+            raise TransferError(f"{without_password(url)} isn't a valid URL") from error
         return LfsRemote(
             Endpoint(url.rstrip("/")), context.settings, context.credentials, context.environment, context.ref
         )
@@ -50,6 +54,8 @@ class LfsRemote:
         credentials: Source of user names and passwords; `None` if nobody can be asked.
         environment: Environment variables.
         ref: Full name of the branch or tag that objects are for; some servers restrict who pushes to it.
+        home: A URL of the server that gets the headers that settings give for every URL; `None` for that of
+            the endpoint, empty for none.
         clock: Seconds since some moment.
     """
 
@@ -60,6 +66,7 @@ class LfsRemote:
         credentials: Credentials | None = None,
         environment: Mapping[str, str] | None = None,
         ref: str | None = None,
+        home: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         environment = os.environ if environment is None else environment
@@ -68,7 +75,7 @@ class LfsRemote:
         self._endpoint = endpoint
         self._ref = ref
         self._clock = clock
-        self._http = HttpClient(HttpSettings(settings, environment))
+        self._http = HttpClient(HttpSettings(settings, environment), endpoint.url if home is None else home)
         self._authorization = Authorization(endpoint.url, credentials)
         self._ssh = SshAuthenticator(endpoint.ssh, settings, environment, clock) if endpoint.ssh else None
         own = None if self._ssh else self._authorization
@@ -78,6 +85,14 @@ class LfsRemote:
     def credential(self) -> Credential | None:
         """The user name and password that the server accepted; `None` if it needed none."""
         return self._authorization.credential
+
+    def api_url(self, operation: Operation) -> str:
+        """URL of the API as shown to users: by SSH, a host may name another than its own.
+
+        Raises:
+            TransferError: As for `admit`.
+        """
+        return without_password(self._access(operation, 0)[0])
 
     def admit(self, operation: Operation) -> None:
         """Ask for access by SSH, if the server gives it that way.
@@ -134,7 +149,7 @@ class LfsRemote:
         for attempt in count():
             base, private, find_another = self._access(operation, attempt)
             url = f"{base}/objects/batch"
-            with self._http.request("POST", url, headers, private, lambda: body, home=base) as response:
+            with self._http.request("POST", url, headers, private, lambda: body) as response:
                 if response.status == 200:
                     answer, now = response.read(_ANSWER_BYTES), _server_time(response.headers)
                     self._authorization.accepted(private)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from git_theta.errors import UsageError
 from git_theta.store.git_urls import git_url, rewritten
 from git_theta.store.ssh_address import SSH_SCHEMES, SshAddress, ssh_address
-from git_theta.store.urls import url_scheme
+from git_theta.store.urls import url_scheme, without_password
 
 Operation = Literal["upload", "download"]
 
@@ -25,10 +26,19 @@ class Endpoint:
     Attributes:
         url: URL of the API, without a slash at the end; it may contain a user and a password.
         ssh: Repository whose host gives access by SSH, maybe with another URL; `None` without SSH.
+        source: The URL by which the server was found: the repository's, or that of a setting.
+        tracked: Whether the setting is one of the repository's own `.lfsconfig`.
     """
 
     url: str
     ssh: SshAddress | None = None
+    source: str = field(default="", compare=False)
+    tracked: bool = field(default=False, compare=False)
+
+    @property
+    def first_contact(self) -> str:
+        """A URL of the host that is contacted first."""
+        return self.source if self.ssh else self.url
 
 
 def find_endpoint(
@@ -41,43 +51,60 @@ def find_endpoint(
         lfsconfig: Settings in the repository's `.lfsconfig`, of which only safe ones are used.
         remote: Name of a remote, or its URL.
         operation: `upload` or `download`.
+
+    Raises:
+        UsageError: The URL that settings name isn't valid.
     """
     if named := named_endpoint(settings, lfsconfig, remote, operation):
         return named
     merged = _merged(settings, lfsconfig)
     clone = git_url(settings, remote, operation)
-    found = _as_server(clone, merged.get("lfs.gitprotocol", "https"))
-    return Endpoint(_with_api_path(found.url), found.ssh) if found else None
+    try:
+        found = _as_server(clone, _git_protocol(merged))
+    except ValueError:
+        return None
+    return Endpoint(_with_api_path(found.url), found.ssh, clone) if found else None
 
 
 def named_endpoint(
     settings: Mapping[str, str], lfsconfig: Mapping[str, str], remote: str, operation: Operation
 ) -> Endpoint | None:
-    """The server that settings name for a remote; `None` without. See `find_endpoint` for the arguments."""
+    """The server that settings name for a remote; `None` without. See `find_endpoint` for the arguments.
+
+    Raises:
+        UsageError: The URL isn't valid.
+    """
     merged = _merged(settings, lfsconfig)
     upload = operation == "upload"
     keys = ["lfs.pushurl", "lfs.url", f"remote.{remote}.lfspushurl", f"remote.{remote}.lfsurl"]
     if not upload:
         keys = keys[1::2]
-    url = next((merged[key] for key in keys if merged.get(key)), None)
-    if url is None:
+    key = next((key for key in keys if merged.get(key)), None)
+    if key is None:
         return None
-    return _as_server(rewritten(url, settings, push=upload), merged.get("lfs.gitprotocol", "https"))
+    url = rewritten(merged[key], settings, push=upload)
+    try:
+        found = _as_server(url, _git_protocol(merged))
+    except ValueError as error:
+        raise UsageError(f"{key} is {without_password(url)}, which isn't a valid URL") from error
+    return replace(found, source=url, tracked=key not in settings) if found else None
 
 
 def _merged(settings: Mapping[str, str], lfsconfig: Mapping[str, str]) -> dict[str, str]:
     return {**{key: value for key, value in lfsconfig.items() if _SAFE.fullmatch(key)}, **settings}
 
 
+def _git_protocol(merged: Mapping[str, str]) -> str:
+    """The scheme of the server of a `git://` URL; any other text would change the host."""
+    return "http" if merged.get("lfs.gitprotocol") == "http" else "https"
+
+
 def _as_server(url: str, git_protocol: str) -> Endpoint | None:
     scheme = url_scheme(url)
     if not scheme:
         return _from_scp(url)
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # Reading the port checks it.
-    except ValueError:
-        return None
+    parts = urlsplit(url)
+    _ = parts.port  # Reading the port checks it.
     if not parts.hostname:
         return None
     if scheme in ("http", "https"):

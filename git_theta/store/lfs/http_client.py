@@ -10,7 +10,7 @@ from urllib.parse import urljoin, urlsplit
 
 from git_theta.store.lfs.http_settings import HttpSettings, Tls
 from git_theta.store.remote import TransferError
-from git_theta.store.urls import http_url, same_server, user_and_password, without_password
+from git_theta.store.urls import http_url, is_downgrade, same_server, user_and_password, without_password
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -55,10 +55,12 @@ class HttpClient:
 
     Args:
         settings: Settings of connections and headers.
+        home: A URL of the server that gets the headers that settings give for every URL; may be empty.
     """
 
-    def __init__(self, settings: HttpSettings) -> None:
+    def __init__(self, settings: HttpSettings, home: str) -> None:
         self._settings = settings
+        self._home = home
         self._pools: dict[Tls, PoolManager] = {}
         self._lock = Lock()
 
@@ -70,7 +72,6 @@ class HttpClient:
         headers: Mapping[str, str],
         private: Mapping[str, str],
         body: Body = no_body,
-        home: str = "",
     ) -> Iterator[BaseHTTPResponse]:
         """Send a request, follow redirects, and yield the response, whose body is still to be read.
 
@@ -80,7 +81,6 @@ class HttpClient:
             headers: Headers.
             private: Headers for the server of `url` alone, and for no other that it redirects to.
             body: Makes the body.
-            home: URL of the API. Its server gets the headers that settings give for every URL.
 
         Raises:
             TransferError: The server can't be reached, the connection breaks (also in the block), or the
@@ -88,7 +88,7 @@ class HttpClient:
         """
         target = url
         for _ in range(_REDIRECTS + 1):
-            sent = {**headers, **self._settings.headers(target, own=same_server(target, home or url))}
+            sent = {**headers, **self._settings.headers(target, own=same_server(target, self._home))}
             if same_server(target, url):
                 sent |= private
             with _transfer_errors(target), self._open(method, target, sent, body()) as response:
@@ -188,7 +188,7 @@ def _redirect_target(url: str, location: str) -> str:
         target = http_url(urljoin(url, location))
     except ValueError:
         target = ""
-    if not target or (urlsplit(target).scheme == "http" and urlsplit(url).scheme == "https"):
+    if not target or is_downgrade(url, target):
         raise TransferError(f"{without_password(url)} redirects to an address that isn't safe")
     return target
 

@@ -15,6 +15,7 @@ from threading import Lock
 from git_theta.store.lfs.batch import headers_of, lifetime
 from git_theta.store.lfs.endpoint import Operation
 from git_theta.store.remote import TransferError
+from git_theta.store.ssh import ssh_arguments, ssh_command
 from git_theta.store.ssh_address import SshAddress
 from git_theta.store.urls import http_url
 
@@ -152,14 +153,9 @@ def authenticate_command(
     """The command that asks for access, with the program that Git would use for SSH.
 
     Raises:
-        TransferError: The host could be taken for an option.
+        TransferError: The host or the path isn't valid, or could be taken for an option.
     """
-    if address.host.startswith("-") or address.host.partition("@")[2].startswith("-"):
-        raise TransferError(f"the host name {address.host!r} isn't allowed")
-    port = [] if address.port is None else ["-p", str(address.port)]
-    remote = f"git-lfs-authenticate {shlex.quote(address.path)} {operation}"
-    rest = [*port, address.host, remote]
-    if shell := environment.get("GIT_SSH_COMMAND") or settings.get("core.sshcommand"):
-        # Git lets a shell read the setting, so that it may have options and quotes.
-        return ["sh", "-c", f'{shell} "$@"', shell, *rest]
-    return [environment.get("GIT_SSH") or "ssh", *rest]
+    if "\0" in address.path:
+        raise TransferError(f"the path {address.path!r} has a zero byte")
+    command = ssh_arguments(ssh_command(settings, environment), address.host, address.port)
+    return [*command, f"git-lfs-authenticate {shlex.quote(address.path)} {operation}"]

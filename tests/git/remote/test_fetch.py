@@ -34,12 +34,12 @@ def answering(
 
     def fetch_from(
         _repository: Repository, name: str, wanted: list[RemoteObject], _store: LocalStore
-    ) -> Mapping[str, ThetaError]:
+    ) -> tuple[Mapping[str, ThetaError], str]:
         asked.append((name, [each.oid for each in wanted]))
         answer = answers[name]
-        return (
-            dict.fromkeys((each.oid for each in wanted), answer) if isinstance(answer, Exception) else answer
-        )
+        if isinstance(answer, Exception):
+            return dict.fromkeys((each.oid for each in wanted), answer), ""
+        return answer, ""
 
     monkeypatch.setattr(fetch, "_fetch_from", fetch_from)
     monkeypatch.setattr(fetch, "fetch_remotes", lambda _repository: list(answers))

@@ -114,8 +114,13 @@ def track(repo: Repo, text: str) -> None:
 def test_a_bucket_that_the_repository_names(repo: Repo, tmp_path: Path) -> None:
     found = repository(repo, "remote.x.url=https://h/a.git", f"theta.remote.y.url={tmp_path}")
     track(repo, '[[merge]]\nstrategy = "ours"\n[remote]\nurl = "s3://models/prefix"\n')
-    assert describe_location(found, "x", "download") == "s3://models/prefix"
+    doubt = (
+        "s3://models/prefix (not used until you trust it: git config --add theta.trustedPlace s3://models)"
+    )
+    assert describe_location(found, "x", "download") == doubt
     assert describe_location(found, "y", "download") == str(tmp_path)
+    found = repository(repo, "theta.trustedPlace=s3://models")
+    assert describe_location(found, "x", "download") == "s3://models/prefix"
     repo.git("add", ".theta")
     (repo.path / ".theta" / "config.toml").unlink()
     assert describe_location(found, "x", "download") == "s3://models/prefix"

@@ -52,6 +52,16 @@ def test_invalid_answers(answer: bytes) -> None:
         batch_answer(answer, "https://host")
 
 
+@pytest.mark.parametrize("name", ["upload", "download", "verify"])
+def test_no_step_down_from_https(name: str) -> None:
+    """The object, and the headers of the action, would go over the network in the clear."""
+    entry = {"oid": "a", "actions": {name: {"href": "http://host/a?token=s3cret", "header": {"X": "key"}}}}
+    answer = json.dumps({"objects": [entry]}).encode()
+    with pytest.raises(TransferError, match="without encryption, by http://host/a\n"):
+        batch_answer(answer, "https://host/lfs/objects/batch")
+    assert batch_answer(answer, "http://host/lfs/objects/batch")[0].actions
+
+
 @pytest.mark.parametrize("header", [{"X Y": "a"}, {"X": "a\r\nY: b"}, {"X": "ü"}])
 def test_headers_that_would_break_a_request(header: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="isn't valid"):

@@ -34,9 +34,9 @@ def test_the_command(
     assert authenticate_command(address, "download", settings, environment) == command
 
 
-@pytest.mark.parametrize("host", ["-oProxyCommand=x", "me@-oProxyCommand=x"])
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "me@-oProxyCommand=x", "\0@host", "a b", ""])
 def test_hosts_that_look_like_options(host: str) -> None:
-    with pytest.raises(TransferError, match="isn't allowed"):
+    with pytest.raises(TransferError, match="isn't the name of a host"):
         authenticate_command(SshAddress(host, None, "a"), "download", {}, {})
 
 
