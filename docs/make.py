@@ -93,7 +93,8 @@ FILES = {
     ".git/theta/cache.sqlite": "What is known of files that were read before. Safe to delete.",
     ".git/theta/tmp": "Files being written. `git theta fsck` and `git theta checkout` remove leftovers.",
     ".git/hooks": (
-        "post-checkout, post-merge and post-rewrite write large checkpoints early; pre-push sends objects."
+        "pre-push sends objects. Where others have post-checkout, post-merge or post-rewrite, "
+        "ours writes large checkpoints before they run."
     ),
 }
 

@@ -17,7 +17,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural
 
 #: States of hooks that need no explanation.
-_PLAIN = (HookState.INSTALLED, HookState.CURRENT)
+_PLAIN = (HookState.INSTALLED, HookState.CURRENT, HookState.UNNEEDED)
 
 _EPILOG = """\b
 Examples:
@@ -59,7 +59,8 @@ def _summary(scope: str, settings: int, states: Mapping[str, HookState]) -> str:
     """One line about the settings and hooks."""
     where = {"--global": "this user", "--local": "this repository", "--system": "this machine"}[scope]
     summary = f"git-theta is set up for {where}: {plural(settings, 'setting')}"
-    hooks = sum(state in (*_PLAIN, HookState.CHAINED) for state in states.values())
+    present = (HookState.INSTALLED, HookState.CURRENT, HookState.CHAINED)
+    hooks = sum(state in present for state in states.values())
     return f"{summary}, and {plural(hooks, 'hook')} in this repository." if hooks else f"{summary}."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from git_theta.git.install.git_lfs import install_git_lfs_hooks, keeps_out_git_lfs
 from git_theta.git.install.hooks import HookState, remove_hooks
 from git_theta.git.install.install import uninstall_settings
 from git_theta.git.plumbing.command import Git
@@ -25,6 +26,11 @@ def command(scope: str) -> None:
     place = scope.removeprefix("--")
     click.echo(f"The {place} settings are removed." if removed else f"There were no {place} settings.")
     if git.ok("rev-parse", "--git-dir"):
-        for name, state in remove_hooks(Repository(git).hooks_dir).items():
+        repository = Repository(git)
+        needs_git_lfs = repository.has_own_hooks and keeps_out_git_lfs(repository)
+        states = remove_hooks(repository.hooks_dir)
+        if needs_git_lfs:
+            install_git_lfs_hooks(repository)
+        for name, state in states.items():
             if state is not HookState.ABSENT:
                 click.echo(f"hook {name}: {state.value}")

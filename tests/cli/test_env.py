@@ -19,7 +19,7 @@ def test_text_has_the_same_sections(repo: Repo) -> None:
     assert [line for line in text.splitlines() if line.startswith("[")] == [
         *("[versions]", "[settings]", "[repository]", "[remotes]")
     ]
-    assert "hooks = post-checkout: installed, " in text
+    assert "hooks = post-checkout: not needed, " in text
 
 
 def test_outside_a_repository(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ def test_one_line_counts_settings_and_hooks(tmp_path: Path) -> None:
     repo.git("init", "-q")
     lines = repo.theta("install", "--local").splitlines()
     assert lines == [
-        "git-theta is set up for this repository: 12 settings, and 4 hooks in this repository.",
+        "git-theta is set up for this repository: 12 settings, and 1 hook in this repository.",
         "Next: git theta track '*.safetensors'",
     ]
     assert repo.theta("install", "--local").splitlines() == lines
@@ -68,6 +68,6 @@ def test_the_filter_installs_hooks_in_a_clone(repo: Repo, tmp_path: Path) -> Non
     repo.write(NAME, A)
     repo.commit()
     repo.git("clone", "-q", str(repo.path), str(tmp_path / "clone"))
-    assert (tmp_path / "clone" / ".git" / "hooks" / "post-checkout").exists()
+    assert (tmp_path / "clone" / ".git" / "hooks" / "pre-push").exists()
     repo.git("-c", "theta.hooks=false", "clone", "-q", str(repo.path), str(tmp_path / "without"))
-    assert not (tmp_path / "without" / ".git" / "hooks" / "post-checkout").exists()
+    assert not (tmp_path / "without" / ".git" / "hooks" / "pre-push").exists()

@@ -77,9 +77,12 @@ def _process(writer: PacketWriter) -> FilterProcess:
 
 def _ensure_hooks(repository: Repository) -> None:
     """Install hooks where the filter runs, as a fresh clone has none. A failure isn't reported here."""
+    from git_theta.git.install.git_lfs import lacks_git_lfs_hooks
     from git_theta.git.install.hooks import hooks_installed
 
-    if repository.settings.hooks and not hooks_installed(repository.hooks_dir):
+    if repository.settings.hooks and (
+        not hooks_installed(repository.hooks_dir) or lacks_git_lfs_hooks(repository)
+    ):
         from git_theta.git.install.install import install_hooks
 
         with suppress(ThetaError, OSError):

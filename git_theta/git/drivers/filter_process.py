@@ -244,14 +244,27 @@ class FilterProcess:
     def _is_large(self, request: FilterRequest, manifest: Manifest) -> bool:
         """Whether the file is written after Git has finished, which needs its blob's id.
 
-        The commands of `git rebase --exec` run before that, and must see the file.
+        Other programs' hooks and the commands of `git rebase --exec` run before that, and must see the file.
         """
         return (
             request.can_delay
             and bool(request.blob)
             and manifest.size >= self._settings.materialise_threshold
             and not rebase_runs_commands(self._repository.git_dir)
+            and not self._hooks_wait(request)
         )
+
+    def _hooks_wait(self, request: FilterRequest) -> bool:
+        # Not kept: Git may have checked out a hook since, in a folder of the work tree.
+        from git_theta.git.install.waiting_hooks import others_wait
+
+        return others_wait(self._repository, self._command, request.treeish)
+
+    @cached_property
+    def _command(self) -> str:
+        from git_theta.git.plumbing.parent_command import git_command
+
+        return git_command()
 
     def _write_later(self, request: FilterRequest, manifest: Manifest) -> None:
         """Answer with the manifest; `finish` writes the file."""

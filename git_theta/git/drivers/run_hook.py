@@ -23,9 +23,8 @@ def run_hook(name: str, args: Sequence[str]) -> int:
     """
     try:
         if name == "pre-push":
-            _send_objects(args)
-        else:
-            _write_checkpoints()
+            return _send_objects(args)
+        _write_checkpoints()
     except (ThetaError, OSError) as error:
         known = error if isinstance(error, ThetaError) else ThetaError(str(error))
         explain(None, known)
@@ -55,9 +54,10 @@ def _write_checkpoints() -> None:
         explain_failed(materialise(repository, known_files, pending, began))
 
 
-def _send_objects(args: Sequence[str]) -> None:
-    """Send the objects that a push needs."""
+def _send_objects(args: Sequence[str]) -> int:
+    """Send the objects that a push needs; returns the exit code of git-lfs, if that has to be run, too."""
     from git_theta.git.drivers.hook_input import push_input
+    from git_theta.git.install.git_lfs import keeps_out_git_lfs, push_by_git_lfs
     from git_theta.git.plumbing.parent_command import is_dry_run, is_quiet
     from git_theta.git.remote.dry_run import sizes_to_send
     from git_theta.git.remote.lfs_ref import REF
@@ -69,11 +69,13 @@ def _send_objects(args: Sequence[str]) -> None:
     name, url, lines = push_input(args, map(os.fsdecode, sys.stdin.buffer), os.environ)
     repository = Repository(Git())
     updates = [*parse_updates(lines), *mirror_deletions(repository.git, name, url, REF)]
-    if is_dry_run():
+    dry_run = is_dry_run()
+    if dry_run:
         sizes = sizes_to_send(repository, name, url, updates)
         if sizes:
             note(f"would send {plural(len(sizes), 'object')}, {human_size(sum(sizes))}")
-        return
-    done = push_updates(repository, name, url, updates)
-    if done and done.count and not is_quiet():
-        note(sent_text(done))
+    else:
+        done = push_updates(repository, name, url, updates)
+        if done and done.count and not is_quiet():
+            note(sent_text(done))
+    return push_by_git_lfs(name, url, lines, dry_run=dry_run) if keeps_out_git_lfs(repository) else 0

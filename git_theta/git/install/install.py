@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import git_theta
+from git_theta.git.install.git_lfs import install_git_lfs_hooks, lacks_git_lfs_hooks
 from git_theta.git.install.hooks import CONFIGURED_HOOK, HookState, ensure_hooks
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
@@ -158,10 +159,14 @@ def uninstall_settings(git: Git, scope: str) -> bool:
 
 
 def install_hooks(repository: Repository) -> dict[str, HookState]:
-    """Install hooks, unless the repository has another folder for them; returns each state by name."""
-    own = (repository.common_dir / "hooks").resolve()
-    folder = repository.hooks_dir
-    return ensure_hooks(folder, hook_command(), own_folder=folder.resolve() == own)
+    """Install hooks, unless the repository has another folder for them; returns each state by name.
+
+    git-lfs's hooks are installed, too, where ours keep it from that.
+    """
+    states = ensure_hooks(repository.hooks_dir, hook_command(), own_folder=repository.has_own_hooks)
+    if lacks_git_lfs_hooks(repository):
+        install_git_lfs_hooks(repository)
+    return states
 
 
 def hook_command() -> str:

@@ -26,7 +26,7 @@ def push_problem(repository: Repository) -> str:
     if not repository.settings.hooks or (sends and runs) or has_configured_hook(repository.git):
         return ""
     shared = has_shared_hooks(repository)
-    own = folder.resolve() == (repository.common_dir / "hooks").resolve()
+    own = repository.has_own_hooks
     shown = os.path.relpath(folder, repository.root) if shared else str(folder)
     why = f"Git's hooks are in {shown} (core.hooksPath), without git-theta"
     if sends:

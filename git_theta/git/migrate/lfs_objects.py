@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
+from git_theta.git.install.git_lfs import lfs_folder
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.remotes import connected, fetch_remotes, open_remote
@@ -25,8 +26,7 @@ LfsFetcher = Callable[[Sequence[RemoteObject], LocalStore], object]
 
 def lfs_store(repository: Repository) -> LocalStore:
     """The objects of git-lfs, which have the same names and folders as ours."""
-    common = repository.common_dir
-    root = common / (repository.git.config("lfs.storage") or "lfs")
+    root = lfs_folder(repository)
     return LocalStore(root, tuple(_neighbours(repository, root)))
 
 

@@ -52,19 +52,26 @@ _ALONE = frozenset(
 )
 
 
+def git_command() -> str:
+    """The subcommand of the nearest git above this process; empty if it isn't certain."""
+    for words, exact in _gits():
+        return subcommand(words, exact=exact)
+    return ""
+
+
 def stages_files() -> bool:
     """Whether git runs a command that stages files of the work tree."""
-    return _command() in _ADD
+    return git_command() in _ADD
 
 
 def stages_paths() -> bool:
     """Whether git runs a command that takes files of the work tree into the index, and nothing else."""
-    return _command() in ("add", "stage", "update-index")
+    return git_command() in ("add", "stage", "update-index")
 
 
 def adds_files() -> bool:
     """Whether git runs `add`, or a `commit` with an option that stages files."""
-    command = _command()
+    command = git_command()
     return command in ("add", "stage") or (
         command == "commit" and not _ADDING.isdisjoint(_options_of(command))
     )
@@ -136,13 +143,6 @@ def favoured_side() -> str:
             found = value if value in ("ours", "theirs") else found
         return found
     return found
-
-
-def _command() -> str:
-    """The subcommand of the nearest git above this process; empty if it isn't certain."""
-    for words, exact in _gits():
-        return subcommand(words, exact=exact)
-    return ""
 
 
 def _gits(generations: int = _GENERATIONS) -> Iterator[tuple[list[str], bool]]:

@@ -55,6 +55,11 @@ class Repository:
         """The folder where Git looks for hooks; `core.hooksPath` may name another than the default."""
         return self._paths[3]
 
+    @property
+    def has_own_hooks(self) -> bool:
+        """Whether Git looks for hooks in the repository's own folder."""
+        return self.hooks_dir.resolve() == (self.common_dir / "hooks").resolve()
+
     @cached_property
     def root(self) -> Path:
         """The top of the work tree.

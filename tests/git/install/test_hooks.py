@@ -11,8 +11,11 @@ import pytest
 
 from git_theta.git.install.hooks import (
     NAMES,
+    SENDING,
+    WRITING,
     HookState,
     ensure_hooks,
+    hook_script,
     hook_states,
     hooks_installed,
     remove_hooks,
@@ -70,15 +73,54 @@ def write(path: Path, body: str, *, quoted: bool = False) -> str:
 
 
 def test_install_run_update_and_remove(hooks: Path, command: str) -> None:
+    for name in NAMES:
+        write(hooks / name, "true")
     assert not hooks_installed(hooks)
-    assert set(ensure_hooks(hooks, command).values()) == {HookState.INSTALLED}
+    assert set(ensure_hooks(hooks, command).values()) == {HookState.CHAINED}
     assert set(ensure_hooks(hooks, command).values()) == {HookState.CURRENT}
     assert hooks_installed(hooks)
-    assert checkout(hooks) == (0, [])  # no other hook waits for the files
+    assert checkout(hooks) == (0, ["theta hook post-checkout"])
     assert set(ensure_hooks(hooks, command + " -x").values()) == {HookState.INSTALLED}
     assert set(remove_hooks(hooks).values()) == {HookState.REMOVED}
     assert set(remove_hooks(hooks).values()) == {HookState.ABSENT}
+    assert sorted(path.name for path in hooks.iterdir()) == sorted(NAMES)
+
+
+def test_only_the_hook_before_a_push_is_there_without_other_hooks(hooks: Path, command: str) -> None:
+    """Nobody waits for the files, and a program that installs its own hooks finds them free."""
+    states = ensure_hooks(hooks, command)
+    assert states == {**dict.fromkeys(WRITING, HookState.UNNEEDED), SENDING: HookState.INSTALLED}
+    assert ensure_hooks(hooks, command)[SENDING] is HookState.CURRENT
+    assert hooks_installed(hooks)
+    assert [path.name for path in hooks.iterdir()] == [SENDING]
+    remove_hooks(hooks)
     assert list(hooks.iterdir()) == []
+
+
+def test_a_hook_that_nobody_needs_any_more_is_removed(hooks: Path, command: str) -> None:
+    """An earlier version installed it in any case."""
+    ensure_hooks(hooks, command)
+    write(hooks / NAME, hook_script(NAME, command))
+    assert not hooks_installed(hooks)
+    assert ensure_hooks(hooks, command)[NAME] is HookState.UNNEEDED
+    assert not (hooks / NAME).exists()
+
+
+GIT_LFS = """#!/bin/sh
+command -v git-lfs >/dev/null 2>&1 || { echo >&2 "\\nThis repository is configured for Git LFS but 'git-lfs' \
+was not found on your path (set by 'core.hookspath'; usually '.git/hooks').\\n"; exit 2; }
+git lfs post-checkout "$@"
+"""
+
+
+def test_the_hook_of_git_lfs_is_left_alone(hooks: Path, command: str) -> None:
+    """Nothing in it looks at checkpoints, and git-lfs looks for its own text."""
+    text = GIT_LFS.replace("\\\n", "")
+    write(hooks / NAME, text)
+    assert ensure_hooks(hooks, command)[NAME] is HookState.UNNEEDED
+    assert (hooks / NAME).read_text() == text
+    write(hooks / NAME, text + "make test\n")
+    assert ensure_hooks(hooks, command)[NAME] is HookState.CHAINED
 
 
 def test_a_linked_work_tree_shares_the_hooks(hooks: Path, command: str) -> None:
@@ -89,6 +131,7 @@ def test_a_linked_work_tree_shares_the_hooks(hooks: Path, command: str) -> None:
 
 
 def test_a_hook_that_lost_its_executable_bit_is_repaired(hooks: Path, command: str) -> None:
+    write(hooks / NAME, "true")
     ensure_hooks(hooks, command)
     (hooks / NAME).chmod(0o644)
     assert ensure_hooks(hooks, command)[NAME] is HookState.INSTALLED
@@ -97,8 +140,9 @@ def test_a_hook_that_lost_its_executable_bit_is_repaired(hooks: Path, command: s
 
 @pytest.mark.parametrize("gone", ["/no/such/python -m git_theta", f"'{sys.executable}' -m no_such_module"])
 def test_git_works_when_git_theta_is_gone(hooks: Path, gone: str) -> None:
+    write(hooks / NAME, 'echo foreign >> "$HOOK_LOG"')
     ensure_hooks(hooks, gone)
-    assert checkout(hooks) == (0, [])
+    assert checkout(hooks) == (0, ["foreign"])
 
 
 def test_a_foreign_hook_finds_the_files_and_keeps_its_status_and_input(hooks: Path, command: str) -> None:
@@ -106,7 +150,7 @@ def test_a_foreign_hook_finds_the_files_and_keeps_its_status_and_input(hooks: Pa
     write(hooks / "post-rewrite", 'echo "input $(cat)" >> "$HOOK_LOG"')
     states = ensure_hooks(hooks, command)
     assert states[NAME] is HookState.CHAINED
-    assert states["post-merge"] is HookState.INSTALLED
+    assert states["post-merge"] is HookState.UNNEEDED
     assert ensure_hooks(hooks, command)[NAME] is HookState.CURRENT
     code, log = checkout(hooks)
     assert code != 0  # git makes 1 of it
@@ -124,9 +168,13 @@ def test_a_foreign_hook_finds_the_files_and_keeps_its_status_and_input(hooks: Pa
 def test_a_foreign_hook_that_git_ignores_stays_ignored(hooks: Path, command: str) -> None:
     write(hooks / NAME, 'echo foreign >> "$HOOK_LOG"')
     (hooks / NAME).chmod(0o644)
-    assert ensure_hooks(hooks, command)[NAME] is HookState.CHAINED
+    assert ensure_hooks(hooks, command)[NAME] is HookState.UNNEEDED
     assert checkout(hooks) == (0, [])
-    remove_hooks(hooks)
+    (hooks / NAME).chmod(0o755)
+    assert ensure_hooks(hooks, command)[NAME] is HookState.CHAINED
+    (hooks / f"{NAME}.before-theta").chmod(0o644)
+    assert ensure_hooks(hooks, command)[NAME] is HookState.UNNEEDED
+    assert checkout(hooks) == (0, [])
     assert not os.access(hooks / NAME, os.X_OK)
 
 
@@ -147,24 +195,37 @@ def state(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-@pytest.mark.parametrize("kind", ["dangling link", "folder", "asks its name", "second foreign hook"])
+@pytest.mark.parametrize("kind", ["dangling link", "folder", "asks its name"])
 def test_what_cannot_be_chained_stays(hooks: Path, command: str, kind: str) -> None:
     hooks.mkdir(exist_ok=True)
-    if kind == "dangling link":
-        (hooks / NAME).symlink_to("/no/such/file")
-    elif kind == "folder":
-        (hooks / NAME).mkdir()
-    elif kind == "asks its name":
-        write(hooks / NAME, 'exec dispatch "$(basename "$0")" "$@"')
-    else:
-        write(hooks / NAME, "true")
-        ensure_hooks(hooks, command)
-        write(hooks / "new", "false")
-        (hooks / "new").rename(hooks / NAME)
-    before = state(hooks / NAME)
-    assert ensure_hooks(hooks, command)[NAME] is HookState.FAILED
-    assert state(hooks / NAME) == before
+    for name in (NAME, SENDING):
+        if kind == "dangling link":
+            (hooks / name).symlink_to("/no/such/file")
+        elif kind == "folder":
+            (hooks / name).mkdir()
+        else:
+            write(hooks / name, 'exec dispatch "$(basename "$0")" "$@"')
+    before = [state(hooks / name) for name in (NAME, SENDING)]
+    states = ensure_hooks(hooks, command)
+    # Git doesn't run what isn't a program.
+    assert states[NAME] is (HookState.SLOWER if kind == "asks its name" else HookState.UNNEEDED)
+    assert states[SENDING] is HookState.FAILED
+    assert [state(hooks / name) for name in (NAME, SENDING)] == before
     assert remove_hooks(hooks)[NAME] is HookState.ABSENT
+
+
+def test_a_hook_that_replaces_ours_is_chained_instead_of_the_one_before(hooks: Path, command: str) -> None:
+    for number in range(3):
+        write(hooks / "new", f'echo foreign {number} >> "$HOOK_LOG"')
+        (hooks / "new").rename(hooks / NAME)
+        assert ensure_hooks(hooks, command)[NAME] is HookState.CHAINED
+        assert ensure_hooks(hooks, command)[NAME] is HookState.CURRENT
+        assert checkout(hooks) == (0, ["theta hook post-checkout", f"foreign {number}"])
+    # What was replaced by the other program isn't lost.
+    for number in range(2):
+        assert f"foreign {number}" in (hooks / f"{NAME}.before-theta.{number + 1}").read_text()
+    remove_hooks(hooks)
+    assert checkout(hooks) == (0, ["foreign 2"])
 
 
 def test_a_hook_with_our_line_is_left_to_the_user(hooks: Path, command: str) -> None:
@@ -213,11 +274,16 @@ def test_another_folder_is_never_touched(tmp_path: Path, command: str) -> None:
     husky = tmp_path / ".husky" / "_"
     husky.mkdir(parents=True)
     states = ensure_hooks(husky, command, own_folder=False)
-    assert set(states.values()) == {HookState.MANUAL}
+    assert states == {**dict.fromkeys(WRITING, HookState.UNNEEDED), SENDING: HookState.MANUAL}
     assert list(husky.iterdir()) == []
+    write(husky / "h", "")
+    for name in NAMES:
+        write(husky / name, '. "${0%/*}/h"')
+    assert ensure_hooks(husky, command, own_folder=False) == states  # users have none
     for name in NAMES:
         write(husky.parent / name, f'{command} hook {name} "$@" # theta')
-    assert ensure_hooks(husky, "theta", own_folder=False)[NAME] is HookState.MANUAL
+    assert ensure_hooks(husky, "theta", own_folder=False)[NAME] is HookState.SLOWER
+    assert ensure_hooks(husky, "theta", own_folder=False)[SENDING] is HookState.MANUAL
     for name in NAMES:
         write(husky.parent / name, f'git theta hook {name} "$@"')
     assert set(ensure_hooks(husky, command, own_folder=False).values()) == {HookState.CURRENT}
@@ -227,15 +293,15 @@ def test_another_folder_is_never_touched(tmp_path: Path, command: str) -> None:
 def test_a_symlinked_folder_is_someone_elses(tmp_path: Path, command: str) -> None:
     (tmp_path / "shared").mkdir()
     (tmp_path / "hooks").symlink_to("shared")
-    assert ensure_hooks(tmp_path / "hooks", command)[NAME] is HookState.MANUAL
+    assert ensure_hooks(tmp_path / "hooks", command)[SENDING] is HookState.MANUAL
 
 
 def test_a_folder_that_cannot_be_written(hooks: Path, command: str) -> None:
     if hooks.exists():
         hooks.rmdir()
     hooks.write_text("not a folder")
-    assert set(ensure_hooks(hooks, command).values()) == {HookState.FAILED}
-    assert set(hook_states(hooks).values()) == {HookState.ABSENT}
+    assert ensure_hooks(hooks, command)[SENDING] is HookState.FAILED
+    assert hook_states(hooks)[SENDING] is HookState.ABSENT
     assert set(remove_hooks(hooks).values()) == {HookState.ABSENT}
 
 
@@ -252,4 +318,4 @@ def test_processes_at_once_keep_the_foreign_hook(hooks: Path, command: str) -> N
     ]
     assert [process.wait() for process in running] == [0] * 6
     assert checkout(hooks) == (0, ["theta hook post-checkout", "foreign"])
-    assert sorted(path.name for path in hooks.iterdir()) == sorted([*NAMES, f"{NAME}.before-theta"])
+    assert sorted(path.name for path in hooks.iterdir()) == sorted([NAME, f"{NAME}.before-theta", SENDING])
