@@ -46,7 +46,7 @@ def file_revisions(git: Git, manifests: ManifestReader, tip: str, path: str) -> 
     """
     start: str | None = tip
     while start:
-        text = git.run(
+        text = git.listing(
             *("log", "--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-z"),
             *("--no-abbrev", "--no-renames", *PLAIN_LOG, f"--format=format:{'%x00'.join(FIELDS)}%x00"),
             *(start, "--", f":(top,literal){path}"),

@@ -64,7 +64,7 @@ class TreePayloads:
         if self._rev is None:
             listing = self._git.run("ls-files", "-s", "-z", "--full-name", "--", ":(top)")
         elif self._git.ok("rev-parse", "-q", "--verify", f"{self._rev}^{{tree}}"):
-            listing = self._git.run("ls-tree", "-r", "-z", "--full-tree", self._rev)
+            listing = self._git.listing("ls-tree", "-r", "-z", "--full-tree", self._rev)
         else:
             return
         oids = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +13,9 @@ from pathlib import Path
 from git_theta.errors import GitError
 from git_theta.git.plumbing.environment import internal_environment
 from git_theta.runtime import gitconfig
+
+#: Bytes of a listing: several million files.
+_MAX_LISTING = 512 << 20
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,33 @@ class Git:
         Raises:
             GitError: The command failed; the message has its stderr.
         """
-        done = self._call(args, stdin)
-        if done.returncode:
-            said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-            if said.startswith("not a git repository"):
-                raise GitError(
-                    "this folder isn't in a Git repository", "go to one, or make one here with `git init`"
+        return _checked(args[0], self._call(args, stdin))
+
+    def listing(self, *args: str) -> bytes:
+        """The stdout of a command that lists files of trees, which may be very many.
+
+        Raises:
+            GitError: The command failed, or its output is larger than any repository's: a few trees that
+                contain each other have billions of files.
+        """
+        env = internal_environment(self.env)
+        with tempfile.TemporaryFile() as stderr:
+            try:
+                process = subprocess.Popen(
+                    ["git", *args], cwd=self.cwd, env=env, stdin=subprocess.DEVNULL, stdout=-1, stderr=stderr
                 )
-            raise GitError(f"git {args[0]} failed: {said or f'exit code {done.returncode}'}")
-        return done.stdout
+            except FileNotFoundError as error:
+                raise _not_found() from error
+            with process:
+                assert process.stdout  # noqa: S101
+                output = process.stdout.read(_MAX_LISTING + 1)
+                if len(output) > _MAX_LISTING:
+                    process.kill()
+                    raise GitError(f"git {args[0]} lists more than {_MAX_LISTING >> 20} MiB of files")
+            stderr.seek(0)
+            return _checked(
+                args[0], subprocess.CompletedProcess(args, process.returncode, output, stderr.read())
+            )
 
     def ok(self, *args: str, stdin: bytes | None = None) -> bool:
         """Whether `git ARGS…` exits with 0; its output is dropped."""
@@ -87,7 +109,27 @@ class Git:
         try:
             return subprocess.run(["git", *args], cwd=self.cwd, env=env, input=stdin, capture_output=True)
         except FileNotFoundError as error:
-            raise GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer") from error
+            raise _not_found() from error
+
+
+def _checked(command: str, done: subprocess.CompletedProcess[bytes]) -> bytes:
+    """The stdout of a command that succeeded.
+
+    Raises:
+        GitError: It failed.
+    """
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        if said.startswith("not a git repository"):
+            raise GitError(
+                "this folder isn't in a Git repository", "go to one, or make one here with `git init`"
+            )
+        raise GitError(f"git {command} failed: {said or f'exit code {done.returncode}'}")
+    return done.stdout
+
+
+def _not_found() -> GitError:
+    return GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer")
 
 
 def parse_config(listing: bytes) -> gitconfig.GitConfig:

@@ -7,9 +7,8 @@ grows, has a pointer for every object. Downloads don't need it: a manifest has e
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -71,7 +70,7 @@ def make_commit(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit
         GitError: The remote can't be reached.
     """
     tip = _tip(git, url)
-    lacking = sorted(objects.keys() - _listed(git, tip))
+    lacking = sorted(objects.keys() - _listed(git, tip, sorted(objects)))
     return PointerCommit(tip, _commit(git, tip, {oid: objects[oid] for oid in lacking}) if lacking else "")
 
 
@@ -111,12 +110,19 @@ def _tip(git: Git, url: str) -> str:
     return found
 
 
-def _listed(git: Git, tip: str) -> set[str]:
-    """Names of the objects that have a pointer in a commit."""
+def _listed(git: Git, tip: str, oids: Sequence[str]) -> set[str]:
+    """Names of objects that have a pointer in a commit; only the given ones are looked up."""
     if not tip:
         return set()
-    names = git.run("ls-tree", "-r", "-z", "--name-only", "--full-tree", tip).split(b"\0")
-    return {os.fsdecode(name.replace(b"/", b"")) for name in names}
+    # The commit comes from a server: a few trees that contain each other may list billions of names.
+    asked = "".join(f"{tip}:{_place(oid)}\n" for oid in oids).encode()
+    kinds = git.originals().run("cat-file", "--batch-check=%(objecttype)", stdin=asked).split(b"\n")
+    return {oid for oid, kind in zip(oids, kinds, strict=False) if kind == b"blob"}
+
+
+def _place(oid: str) -> str:
+    """The path of an object's pointer."""
+    return f"{oid[:2]}/{oid[2:]}"
 
 
 def _commit(git: Git, parent: str, objects: Mapping[str, int]) -> str:
@@ -138,7 +144,7 @@ def _stream(ref: str, parent: str, objects: Mapping[str, int]) -> Iterator[bytes
     else:
         yield b"M 100644 inline .gitattributes\n" + _data(_ATTRIBUTES)
     for oid, size in objects.items():
-        yield f"M 100644 inline {oid[:2]}/{oid[2:]}\n".encode() + _data(pointer(oid, size))
+        yield f"M 100644 inline {_place(oid)}\n".encode() + _data(pointer(oid, size))
     yield b"get-mark :1\n"
 
 

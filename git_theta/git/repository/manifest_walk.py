@@ -71,7 +71,7 @@ def revision_manifests(git: Git, rev: str) -> list[ManifestBlob]:
         UsageError: There's no such revision.
     """
     check_revision(git, rev)
-    listing = git.run("ls-tree", "-r", "-l", "-z", "--full-tree", rev)
+    listing = git.listing("ls-tree", "-r", "-l", "-z", "--full-tree", rev)
     found = []
     for record in filter(None, listing.split(b"\0")):
         head, _, name = record.partition(b"\t")
@@ -191,7 +191,7 @@ def commit_blobs(git: Git, revs: Iterable[str] = ()) -> Iterator[CommitBlobs]:
     wanted = chosen or ["--all", "--reflog"]
     if not git.run("rev-list", "-n1", *wanted, "--"):
         return
-    text = git.run(
+    text = git.listing(
         "log",
         "--reverse",
         "--topo-order",

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import GitError
+from git_theta.git.plumbing import command
 from git_theta.git.plumbing.command import Git, parse_config
 from tests.helpers.repo import Repo
 
@@ -79,3 +80,16 @@ def test_originals_of_replaced_objects(repo: Repo) -> None:
     repo.git("replace", one, two)
     assert git.run("cat-file", "blob", one) == b"2"
     assert git.originals().run("cat-file", "blob", one) == b"1"
+
+
+def test_a_listing_has_a_bound(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repo.path / "a").write_text("a")
+    repo.git("add", "a")
+    repo.git("commit", "-qm", "a")
+    git = Git(repo.path)
+    assert git.listing("ls-tree", "-r", "--name-only", "HEAD") == b"a\n"
+    with pytest.raises(GitError, match="git ls-tree failed: Not a valid object name nothing"):
+        git.listing("ls-tree", "nothing")
+    monkeypatch.setattr(command, "_MAX_LISTING", 1)
+    with pytest.raises(GitError, match="git ls-tree lists more than 0 MiB of files"):
+        git.listing("ls-tree", "-r", "--name-only", "HEAD")

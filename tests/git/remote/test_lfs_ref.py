@@ -68,3 +68,15 @@ def test_a_remote_that_refuses_the_ref(git: Git, bare: Repo) -> None:
     hook.chmod(0o755)
     with pytest.raises(GitError):
         publish(git, str(bare.path), {A: 1})
+
+
+def test_a_tree_of_trees_that_others_pushed_isnt_listed(git: Git, bare: Repo) -> None:
+    publish(git, str(bare.path), {A: 1})
+    level = bare.git("rev-parse", f"{REF}^{{tree}}").strip()
+    for _ in range(12):
+        entries = "".join(f"040000 tree {level}\td{index}\n" for index in range(10))
+        level = Git(bare.path).run("mktree", stdin=entries.encode()).decode().strip()
+    bomb = bare.git("commit-tree", level, "-m", "bomb").strip()
+    bare.git("update-ref", REF, bomb)
+    assert publish(git, str(bare.path), {A: 1})
+    assert bare.git("rev-parse", f"{REF}:aa/{A[2:]}")
