@@ -370,6 +370,48 @@ def test_ours_that_git_writes_anew_settles_a_conflict(repo: Repo) -> None:
     fork.check(weights(ids=1))
 
 
+def make_conflict(repo: Repo, command: str) -> None:
+    """Have a command make a conflict, on `main` or, for a stash, on `side`."""
+    Fork(repo, data(), data(ids=1), data(ids=2))
+    if command == "stash pop":
+        repo.write(NAME, data(ids=3))
+        repo.git("stash")
+        repo.git("reset", "-q", "--hard", "side")
+    elif command == "checkout -q -m side":
+        repo.write(NAME, data(ids=3))
+    elif command == "am -3":
+        (repo.path / ".git" / "side.patch").write_text(
+            repo.git("format-patch", "-1", "--stdout", "--full-index", "side")
+        )
+        command = "am -3 .git/side.patch"
+    repo.git(*command.split(), ok=False)
+    assert repo.status() == f"UU {NAME}\n"
+
+
+@pytest.mark.parametrize(
+    ("take", "threshold"),
+    [
+        (f"git checkout --ours -- {NAME}", "1"),
+        (f"git checkout --ours -- {NAME}", "1g"),
+        (f"git checkout-index -f --stage=2 -- {NAME}", "1"),
+        (f"git cat-file --filters :2:{NAME} > .git/ours && cp .git/ours {NAME}", "1g"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", ["stash pop", "checkout -q -m side", "am -3", "rebase -q side", "cherry-pick side"]
+)
+def test_ours_settles_a_conflict_of_any_command(repo: Repo, command: str, take: str, threshold: str) -> None:
+    repo.git("config", "theta.materialiseThreshold", threshold)
+    make_conflict(repo, command)
+    assert "git theta resolve" in repo.git("add", NAME, ok=False)
+    time.sleep(0.02)
+    repo.run("sh", "-c", take)
+    ours = repo.read(NAME)
+    repo.git("add", NAME)
+    assert not repo.status().startswith("UU")
+    assert repo.read(NAME) == ours
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -82,7 +82,10 @@ class FilterProcess:
             self._known_files.close()
 
     def finish(self) -> None:
-        """Write the files that Git was given manifests of: to be called once Git has closed the pipe."""
+        """Write the files that Git was given manifests of, and note those that it leaves in conflict.
+
+        To be called once Git has closed the pipe: it doesn't write any more then.
+        """
         self._finishing = True
         pending = list(self._pending.values())
         if pending:
@@ -98,6 +101,12 @@ class FilterProcess:
                 failed = materialise(self._repository, self._known_files, pending, self._began, advance)
             explain_failed(failed)
             self._known_files.close()
+        if (self._repository.git_dir / "theta" / "conflicts").is_dir():
+            from git_theta.git.plumbing.parent_command import git_process
+            from git_theta.git.repository.conflict_records import note_files_left
+
+            with suppress(OSError):
+                note_files_left(self._repository, git_process())
 
     def _answer_begins(self) -> None:
         self._watch.owed = False

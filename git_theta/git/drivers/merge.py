@@ -12,7 +12,7 @@ from git_theta.git.merge.versions import manifest_of
 from git_theta.git.merge.worktree_values import worktree_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
-from git_theta.git.plumbing.parent_command import favoured_side
+from git_theta.git.plumbing.parent_command import favoured_side, git_process
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import (
     ConflictRecord,
@@ -129,7 +129,8 @@ def _record_conflicts(
         # `git checkout -m -- FILE` makes a conflict anew, and writes the file after this driver ends.
         left = () if stages else _stamp(repository, path)
         if stages is None or stages.ids[1:] == ids[1:]:
-            _write_record(repository, ConflictRecord(path, ids, tuple(conflicts), left=left))
+            record = ConflictRecord(path, ids, tuple(conflicts), left=left, process=git_process())
+            _write_record(repository, record)
     for line in conflict_lines(path, conflicts):
         note(line)
 

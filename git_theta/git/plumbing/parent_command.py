@@ -54,7 +54,7 @@ _ALONE = frozenset(
 
 def git_command() -> str:
     """The subcommand of the nearest git above this process; empty if it isn't certain."""
-    for words, exact in _gits():
+    for _process, words, exact in _gits():
         return subcommand(words, exact=exact)
     return ""
 
@@ -94,7 +94,7 @@ def is_quiet() -> bool:
 
 def _options_of(*commands: str) -> set[str]:
     """The options of the nearest of these commands above this process; empty if there's none."""
-    for words, exact in _gits(_HOOK_GENERATIONS):
+    for _process, words, exact in _gits(_HOOK_GENERATIONS):
         command = subcommand(words)
         if exact and command in commands:
             return options(words[words.index(command) + 1 :], *_VALUED[command])
@@ -132,7 +132,7 @@ def options(words: Sequence[str], letters: str, names: Sequence[str]) -> set[str
 def favoured_side() -> str:
     """The side that a merge, a rebase and so on prefers by `-X ours` or `-X theirs`; empty for none."""
     found = ""
-    for words, exact in _gits():
+    for _process, words, exact in _gits():
         if not exact or subcommand(words) not in _MERGE:
             continue
         for word, following in zip(words, [*words[1:], ""], strict=True):
@@ -145,15 +145,20 @@ def favoured_side() -> str:
     return found
 
 
-def _gits(generations: int = _GENERATIONS) -> Iterator[tuple[list[str], bool]]:
-    """The arguments of the git processes above this one, the nearest first, and whether they're exact."""
+def git_process() -> int:
+    """The id of the nearest git above this process; 0 if it isn't certain."""
+    return next((process for process, _words, _exact in _gits()), 0)
+
+
+def _gits(generations: int = _GENERATIONS) -> Iterator[tuple[int, list[str], bool]]:
+    """Id and arguments of the git processes above this one, the nearest first, and whether they're exact."""
     process = os.getppid()
     with suppress(OSError, ValueError, IndexError, subprocess.SubprocessError):
         for _ in range(generations):
             parent, words, exact = _look_up(process)
             name = os.path.basename(words[0])
             if name == "git":
-                yield words, exact
+                yield process, words, exact
             elif name.startswith("git"):
                 return
             process = parent

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -52,7 +53,8 @@ class ConflictRecord:
         conflicts: The parameters that are unresolved.
         rules: The decisions so far, as texts of merge rules.
         fallback: The decisions for all parameters that would be in conflict otherwise.
-        left: The stamp of the file as the merge left it; see `file_stamp`.
+        left: The stamp of the file as the merge left it; see `file_stamp`. Empty if it isn't known.
+        process: Id of the git process that merges; 0 if it isn't known.
     """
 
     path: str
@@ -61,6 +63,7 @@ class ConflictRecord:
     rules: tuple[str, ...] = ()
     fallback: tuple[str, ...] = ()
     left: tuple[int, ...] = ()
+    process: int = 0
 
 
 def file_stamp(status: os.stat_result) -> tuple[int, ...]:
@@ -94,18 +97,41 @@ def read_stages(git: Git, path: str) -> ConflictStages | None:
 
 def read_record(repository: Repository, path: str) -> ConflictRecord | None:
     """The record of a file; `None` if there's none, or it can't be read."""
+    record = _read(_place(repository, path))
+    return record if record and record.path == path else None
+
+
+def note_files_left(repository: Repository, process: int) -> None:
+    """Note how a git process, which has ended its merge, leaves the files in conflict.
+
+    Git may write such a file once more after its merge driver ended.
+
+    Raises:
+        OSError: A record can't be written.
+    """
+    for place in _folder(repository).glob("*.json"):
+        record = _read(place)
+        if record and process and record.process == process:
+            with suppress(FileNotFoundError):
+                stamp = file_stamp(os.lstat(repository.git.path(record.path)))
+                write_record(repository, replace(record, left=stamp, process=0))
+
+
+def _read(place: Path) -> ConflictRecord | None:
+    """The record in a file; `None` if it can't be read."""
     try:
-        data = json.loads(_place(repository, path).read_bytes())
-        if data["version"] != _VERSION or data["path"] != path:
+        data = json.loads(place.read_bytes())
+        if data["version"] != _VERSION:
             return None
         base, ours, theirs = map(str, data["ids"])
         return ConflictRecord(
-            path,
+            str(data["path"]),
             (base, ours, theirs),
             tuple(Conflict(str(item["name"]), str(item["reason"])) for item in data["conflicts"]),
             tuple(map(str, data["rules"])),
             tuple(map(str, data["fallback"])),
             tuple(map(int, data.get("left", ()))),
+            int(data.get("process", 0)),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -141,4 +167,8 @@ def remove_record(repository: Repository, path: str) -> None:
 
 def _place(repository: Repository, path: str) -> Path:
     key = blake2b(os.fsencode(path), digest_size=16).hexdigest()
-    return repository.git_dir / "theta" / "conflicts" / f"{key}.json"
+    return _folder(repository) / f"{key}.json"
+
+
+def _folder(repository: Repository) -> Path:
+    return repository.git_dir / "theta" / "conflicts"

@@ -47,13 +47,9 @@ def _written_anew(repository: Repository, record: ConflictRecord) -> bool:
     """Whether the file was written after the merge had left it in the work tree."""
     try:
         status = os.stat(repository.git.path(record.path))
-        if not record.left or record.left == file_stamp(status):
-            return False
-        # Some of Git's merges write the file once more after the driver, but before this message.
-        return os.stat(repository.git_dir / "MERGE_MSG").st_mtime_ns < status.st_ctime_ns
     except OSError:
-        # There's no such message after `git checkout -m` and `git stash pop`, so nothing is certain.
         return False
+    return bool(record.left) and record.left != file_stamp(status)
 
 
 def _same(one: bytes, other: bytes) -> bool:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,8 @@ from git_theta.git.repository.conflict_records import (
     ConflictRecord,
     ConflictStages,
     current_record,
+    file_stamp,
+    note_files_left,
     read_record,
     read_stages,
     remove_record,
@@ -65,6 +68,15 @@ def test_a_record_is_read_as_it_was_written(repository: Repository) -> None:
     write_record(repository, replace(made, rules=()))
     assert read_record(repository, PATH) == replace(made, rules=())
     assert read_record(repository, "other.bin") is None
+
+
+@pytest.mark.parametrize("process", [5, 6, 0])
+def test_the_process_that_merged_leaves_the_file(repository: Repository, process: int) -> None:
+    made = replace(record(stages_of(repository).ids), left=(1, 2, 3), process=5 if process else 0)
+    write_record(repository, made)
+    note_files_left(repository, process)
+    stamp = file_stamp(os.stat(repository.git.path(PATH)))
+    assert read_record(repository, PATH) == (replace(made, left=stamp, process=0) if process == 5 else made)
 
 
 def test_a_record_of_the_versions_in_the_index_is_valid(repository: Repository) -> None:
