@@ -25,6 +25,9 @@ UPDATE_ATTRIBUTE = "theta-update"
 #: The attribute that says how a file is merged, a strategy with its options: `theta-merge=ties,density=0.3`.
 MERGE_ATTRIBUTE = "theta-merge"
 
+#: The same for commands that apply a change: rebase, cherry-pick, revert, stash pop, am.
+PICK_ATTRIBUTE = "theta-pick-merge"
+
 #: The default of `Settings.depth`.
 DEFAULT_DEPTH = 2
 

@@ -70,7 +70,7 @@ def command(
         rules, fallback = (decisions, []) if parameters else ([], decisions)
         merged = resolve(workspace, found, rules, fallback)
     if merged.manifest is not None:
-        click.echo(f"{printable(path)}: {summary(merged)}")
+        click.echo(f"{printable(path)}: {summary(merged, found.operation)}")
         click.echo("Written and staged.")
         return 0
     click.echo(f"{printable(path)}: {plural(len(merged.conflicts), 'conflict')} left")

@@ -6,13 +6,19 @@ import math
 import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from git_theta.errors import UsageError
+from git_theta.merge.purpose import Purpose
 
 _EVERY = ("*",)
+
+#: The value of `when` for all purposes.
+_ALWAYS = "always"
+
+_PURPOSES = (*(purpose.value for purpose in Purpose), _ALWAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +30,16 @@ class MergeRule:
         options: Options of the strategy as texts, sorted by name.
         parameters: Globs of names of parameters; `*` also matches `/`.
         paths: Globs of files; one without `/` is for the last part of a path.
+        when: The purpose that the rule is for: `merge`, `pick` or `always`; empty if the rule doesn't say.
+        place: Name of the setting that has the rule, for messages; rules are equal wherever they stand.
     """
 
     strategy: str
     options: tuple[tuple[str, str], ...] = ()
     parameters: tuple[str, ...] = _EVERY
     paths: tuple[str, ...] = _EVERY
+    when: str = ""
+    place: str = field(default="", compare=False)
 
     def is_for(self, name: str) -> bool:
         """Whether the rule is for a parameter of that name."""
@@ -62,11 +72,15 @@ class MergeRule:
         words = [self.strategy, *(f"{key}={value}" for key, value in self.options)]
         words += [f"parameters={glob}" for glob in self.parameters if self.parameters != _EVERY]
         words += [f"path={glob}" for glob in self.paths if self.paths != _EVERY]
+        words += [f"when={self.when}"] if self.when else []
         return shlex.join(words)
 
 
 #: The rule for parameters that no other rule is for.
 DEFAULT = MergeRule("average")
+
+#: The same where a change is applied: ours + (theirs - base).
+PICK_DEFAULT = MergeRule("task-arithmetic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +90,16 @@ class MergeRules:
     Attributes:
         rules: Rules for all parameters that several sides changed.
         fallback: Rules for parameters that are in conflict by `rules`.
+        default: The rule for parameters that none of `rules` is for.
     """
 
     rules: tuple[MergeRule, ...] = ()
     fallback: tuple[MergeRule, ...] = ()
+    default: MergeRule = DEFAULT
 
     def to_try(self, name: str) -> Iterator[MergeRule]:
         """The rule for a parameter, then the rules to try if it leads to a conflict."""
-        yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), DEFAULT)
+        yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), self.default)
         yield from (rule for rule in reversed(self.fallback) if rule.is_for(name))
 
     def of_path(self, path: str) -> MergeRules:
@@ -91,18 +107,18 @@ class MergeRules:
         rules, fallback = (
             tuple(rule for rule in some if rule.is_for_path(path)) for some in (self.rules, self.fallback)
         )
-        return MergeRules(rules, fallback)
+        return replace(self, rules=rules, fallback=fallback)
 
     def of_sides(self, indices: Sequence[int], count: int) -> MergeRules:
         """The rules for some of the sides; see `MergeRule.of_sides`."""
         rules, fallback = (
             tuple(rule.of_sides(indices, count) for rule in some) for some in (self.rules, self.fallback)
         )
-        return MergeRules(rules, fallback)
+        return replace(self, rules=rules, fallback=fallback)
 
 
 def parse_rule(text: str) -> MergeRule:
-    """A rule from one line: `STRATEGY [OPTION=VALUE]… [parameters=GLOB]… [path=GLOB]…`.
+    """A rule from one line: `STRATEGY [OPTION=VALUE]… [parameters=GLOB]… [path=GLOB]… [when=PURPOSE]`.
 
     Words are as in a shell, so that a quoted glob may have spaces.
 
@@ -117,7 +133,7 @@ def parse_rule(text: str) -> MergeRule:
     for word, (key, sign, value) in zip(words, pairs, strict=True):
         if not (key and sign and value):
             raise UsageError(f"{word!r} in the merge rule {text!r} isn't OPTION=VALUE")
-    given = [(k, v) for k, _, v in pairs if k not in ("parameters", "path")]
+    given = [(k, v) for k, _, v in pairs if k not in ("parameters", "path", "when")]
     options = dict(given)
     if len(options) < len(given):
         raise UsageError(f"an option is given twice in the merge rule {text!r}")
@@ -126,6 +142,7 @@ def parse_rule(text: str) -> MergeRule:
         tuple(sorted(options.items())),
         tuple(v for k, _, v in pairs if k == "parameters") or _EVERY,
         tuple(v for k, _, v in pairs if k == "path") or _EVERY,
+        _purpose(next((v for k, _, v in reversed(pairs) if k == "when"), ""), f"the merge rule {text!r}"),
     )
 
 
@@ -159,10 +176,10 @@ def parse_toml(data: bytes, where: str) -> tuple[MergeRule, ...]:
 
 
 def _from_table(table: Mapping[str, Any], where: str) -> MergeRule:
-    unknown = sorted(table.keys() - {"strategy", "options", "parameters", "path"})
+    unknown = sorted(table.keys() - {"strategy", "options", "parameters", "path", "when"})
     if unknown:
         raise UsageError(
-            f"{where} has an unknown key {unknown[0]!r}", "known: strategy, options, parameters, path"
+            f"{where} has an unknown key {unknown[0]!r}", "known: strategy, options, parameters, path, when"
         )
     strategy, options = table.get("strategy"), table.get("options", {})
     if not isinstance(strategy, str) or not isinstance(options, dict):
@@ -173,7 +190,14 @@ def _from_table(table: Mapping[str, Any], where: str) -> MergeRule:
         texts,
         _globs(table.get("parameters"), f"{where}, parameters"),
         _globs(table.get("path"), f"{where}, path"),
+        _purpose(table.get("when", ""), where),
     )
+
+
+def _purpose(value: Any, where: str) -> str:
+    if value and value not in _PURPOSES:
+        raise UsageError(f"{where}: when={value} isn't one of {', '.join(_PURPOSES)}")
+    return str(value)
 
 
 def _globs(value: Any, where: str) -> tuple[str, ...]:

@@ -7,21 +7,49 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
+from git_theta.merge.purpose import Operation, Purpose
+from git_theta.merge.rules import PICK_DEFAULT, MergeRule
 from git_theta.report.text import plural, printable
 
 #: So many conflicts are listed.
 _SHOWN = 5
 
 
-def summary(merged: Merged) -> str:
-    """One line about a merge: `merged 103 parameters: 90 unchanged, 4 from theirs, 9 by average`."""
+def summary(merged: Merged, operation: Operation | None = None) -> str:
+    """One line about a merge: `merged 103 parameters: 90 unchanged, 9 averaged, 4 theirs only`.
+
+    Where Git applies a change, the line ends with that and says which setting chose another strategy.
+
+    Args:
+        merged: The result.
+        operation: The operation; `None` for a merge.
+    """
     if not merged.parameters:
         return "took one side as a whole"
     counts = Counter(filter(None, map(_outcome_text, merged.parameters)))
     order = sorted(counts, key=lambda word: (not word.startswith("unchanged"), -counts[word], word))
     said = ", ".join(f"{counts[word]} {word}" for word in order)
     there = sum(bool(parameter.likely) for parameter in merged.parameters)
-    return f"merged {plural(there, 'parameter')}: {said}" if said else "merged, with no parameters"
+    if not said:
+        return "merged, with no parameters"
+    reason = _reason(merged, operation) if operation and operation.purpose is Purpose.PICK else ""
+    return f"merged {plural(there, 'parameter')}: {said}{reason}"
+
+
+def _reason(merged: Merged, operation: Operation) -> str:
+    """The reason for the strategies with which a change is applied; empty if none was needed."""
+    rules = {outcome for each in merged.parameters if isinstance(outcome := each.outcome, MergeRule)}
+    if not rules:
+        return ""
+    words = sorted({_choice(rule) for rule in rules})
+    return f"; {operation.name or 'this command'} applies a change: {', '.join(words)}"
+
+
+def _choice(rule: MergeRule) -> str:
+    """The way in which a change is applied, and the setting that says so."""
+    if rule.place:
+        return f"{rule.strategy} by {rule.place}"
+    return "ours + (theirs - base)" if rule == PICK_DEFAULT else f"{rule.strategy} as chosen"
 
 
 def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
@@ -47,7 +75,7 @@ def _outcome_text(parameter: ParameterPlan) -> str:
     if isinstance(outcome, Conflict):
         return "in conflict"
     if not isinstance(outcome, Taken):
-        return f"by {outcome.strategy}"
+        return "averaged" if outcome.strategy == "average" else f"by {outcome.strategy}"
     if outcome.rule:
         return f"by {outcome.rule.strategy}"
     if not parameter.changed:
@@ -55,4 +83,4 @@ def _outcome_text(parameter: ParameterPlan) -> str:
     if outcome.side is None:
         return "the same on both sides" if outcome.entry else "removed on both sides"
     side = {0: "ours", 1: "theirs"}.get(outcome.side, f"branch {outcome.side}")
-    return f"from {side}" if outcome.entry else f"removed by {side}"
+    return f"{side} only" if outcome.entry else f"removed by {side}"

@@ -7,6 +7,9 @@ from git_theta.strategies.base import Case, Strategy
 from git_theta.strategies.lazy_array import LazyArray
 from git_theta.strategies.options import NoOptions
 
+#: Names of the strategies that take a side.
+SIDES = frozenset(("ours", "theirs", "base"))
+
 
 class TakeSide(Strategy):
     """The value of one side.

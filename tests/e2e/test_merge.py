@@ -90,6 +90,10 @@ def average(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
     return ((one.astype("f8") + other.astype("f8")) / 2).astype(one.dtype)
 
 
+def with_change(ours: NDArray[Any], base: NDArray[Any], theirs: NDArray[Any]) -> NDArray[Any]:
+    return (ours.astype("f8") + (theirs.astype("f8") - base.astype("f8"))).astype(ours.dtype)
+
+
 @pytest.fixture(params=["inline", pytest.param("materialised", marks=pytest.mark.slow)])
 def place(repo: Repo, request: pytest.FixtureRequest) -> Repo:
     repo.git("config", "theta.materialiseThreshold", "1k" if request.param == "materialised" else "1g")
@@ -104,6 +108,14 @@ def expected_merge() -> Weights:
     return {**weights(**OURS), "l2": theirs["l2"], "l0": average(ours["l0"], theirs["l0"])}
 
 
+def expected_pick() -> Weights:
+    """The change of the branch `side`, applied to that of `main`."""
+    return {
+        **expected_merge(),
+        "l0": with_change(weights(**OURS)["l0"], weights()["l0"], weights(**THEIRS)["l0"]),
+    }
+
+
 @pytest.fixture
 def fork(place: Repo) -> Fork:
     return Fork(place, data(), data(**OURS), data(**THEIRS))
@@ -111,9 +123,7 @@ def fork(place: Repo) -> Fork:
 
 def test_git_merge(fork: Fork) -> None:
     output = fork.merge()
-    assert (
-        "m.safetensors: merged 7 parameters: 4 unchanged, 1 by average, 1 from ours, 1 from theirs" in output
-    )
+    assert "m.safetensors: merged 7 parameters: 4 unchanged, 1 averaged, 1 ours only, 1 theirs only" in output
     fork.check(expected_merge())
 
 
@@ -126,8 +136,11 @@ def test_an_average_costs_no_tensor_bytes(fork: Fork) -> None:
 
 
 def test_rebase(fork: Fork) -> None:
-    fork.repo.git("rebase", "-q", "side")
-    fork.check(expected_merge())
+    output = fork.repo.git("rebase", "-q", "side")
+    assert "1 by task-arithmetic" in output
+    assert "rebase applies a change: ours + (theirs - base)" in output
+    l0 = with_change(*(weights(**each)["l0"] for each in (THEIRS, {}, OURS)))
+    fork.check({**expected_pick(), "l0": l0})
 
 
 def test_commands_of_a_rebase_see_models(fork: Fork) -> None:
@@ -140,12 +153,12 @@ def test_commands_of_a_rebase_see_models(fork: Fork) -> None:
 
 def test_rebase_with_apply(fork: Fork) -> None:
     fork.repo.git("rebase", "-q", "--apply", "side")
-    fork.check(expected_merge())
+    fork.check(expected_pick())
 
 
 def test_cherry_pick(fork: Fork) -> None:
     fork.repo.git("cherry-pick", "side")
-    fork.check(expected_merge())
+    fork.check(expected_pick())
 
 
 def test_revert(repo: Repo) -> None:
@@ -163,7 +176,7 @@ def test_stash_pop(fork: Fork) -> None:
     repo.git("stash", "-q")
     repo.git("checkout", "-q", "main")
     repo.git("stash", "pop", "-q")
-    expected = expected_merge()
+    expected = expected_pick()
     found = fork.loaded()
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
@@ -175,7 +188,7 @@ def test_am(fork: Fork) -> None:
     repo = fork.repo
     patch = repo.run("git", "format-patch", "--stdout", "--full-index", "--binary", "main..side").stdout
     repo.run("git", "am", "-q", "-3", stdin=patch.encode())
-    fork.check(expected_merge())
+    fork.check(expected_pick())
 
 
 def test_merge_tree_writes_no_files(fork: Fork) -> None:

@@ -213,7 +213,7 @@ def test_three_sides_are_averaged_at_once(forked: Repo) -> None:
     code, output = merge(forked, "a", "b")
     assert code == 0
     assert f"{NAME}: merged 5 parameters: 1 unchanged" in output
-    assert "1 by average" in output
+    assert "1 averaged" in output
     same(forked, weights(l0=4, l1=1, l2=1, l3=1))
     assert forked.read("notes.txt") == notes(l5="a", l15="b")
     assert forked.read("a.txt") == b"a"

@@ -55,7 +55,7 @@ def test_a_training_checkpoint(repo: Repo, zipped: bool) -> None:
         _use_new_zipfile_serialization=zipped,
     )
     output = repo.git("merge", "-m", "merged", "side")
-    assert "1 by average" in output
+    assert "1 averaged" in output
     found, expected = loaded(repo.path / NAME), checkpoint(**{"0_weight": 0.5, "0_bias": 0.5}, head=1)
     exact = checkpoint(**{"2_weight": 1.0})["model"]["2.weight"].double()
     exact = ((exact + checkpoint(**{"2_weight": 2.0})["model"]["2.weight"].double()) / 2).float()

@@ -26,14 +26,14 @@ def test_outcomes_are_counted_unchanged_first() -> None:
             plan(Taken(OLD), A, A),
         ),
     )
-    assert summary(merged) == "merged 4 parameters: 1 unchanged, 2 by average, 1 from theirs"
+    assert summary(merged) == "merged 4 parameters: 1 unchanged, 2 averaged, 1 theirs only"
 
 
 @pytest.mark.parametrize(
     ("outcome", "words"),
     [
-        (Taken(OURS, 0), "1 from ours"),
-        (Taken(OURS, 2), "1 from branch 2"),
+        (Taken(OURS, 0), "1 ours only"),
+        (Taken(OURS, 2), "1 branch 2 only"),
         (Taken(OURS), "1 the same on both sides"),
         (Taken(None), "1 removed on both sides"),
         (Taken(None, 1), "1 removed by theirs"),

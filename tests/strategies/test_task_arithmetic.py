@@ -28,6 +28,18 @@ def test_swapping_sides_mirrors(
     assert (one == merge("task-arithmetic", [y, x], base, weights=(0.7, 0.25))).all()
 
 
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@given(data=st.data())
+def test_an_element_that_only_one_model_changed_has_its_bits(dtype: str, data: st.DataObject) -> None:
+    numbers = arrays.arrays(dtype, 6, elements=st.floats(width=32 if dtype == "f4" else 64, allow_nan=False))
+    base, changed, by_theirs = data.draw(numbers), data.draw(numbers), data.draw(arrays.arrays("?", 6))
+    ours, theirs = np.where(by_theirs, base, changed), np.where(by_theirs, changed, base)
+    result = merge("task-arithmetic", [ours, theirs], base).astype(dtype)
+    # 0.0 and -0.0 are equal: that's no change of theirs.
+    expected = np.where(changed == base, ours, changed)
+    assert result.tobytes() == expected.tobytes()
+
+
 @given(x=finite)
 def test_the_change_of_a_single_model_is_taken(x: NDArray[np.float32]) -> None:
     base = np.round(x / 2)

@@ -16,6 +16,7 @@ from git_theta.git.drivers.filter_protocol import requests, shake_hands
 from git_theta.git.plumbing.discard import DiscardProcess
 from git_theta.git.plumbing.pktline import PacketReader, PacketWriter, widen_pipe
 from git_theta.git.plumbing.sigint import interrupts_ignored
+from git_theta.git.repository.rule_variables import gives_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +73,22 @@ def _process(writer: PacketWriter) -> FilterProcess:
 
     repository = Repository(Git())
     _ensure_hooks(repository)
+    if gives_rules(os.environ):
+        _keep_rules(repository)
     return FilterProcess(repository, writer)
+
+
+def _keep_rules(repository: Repository) -> None:
+    """Keep the merge rules that a rebase is given, as it may stop before it merges a checkpoint.
+
+    The merge driver reports rules that aren't valid.
+    """
+    from git_theta.git.repository.given_rules import given_rules, keep_rules
+    from git_theta.git.repository.operation import current_operation
+
+    operation = current_operation(repository)
+    with suppress(ThetaError):
+        keep_rules(repository, operation, given_rules(repository, operation))
 
 
 def _ensure_hooks(repository: Repository) -> None:

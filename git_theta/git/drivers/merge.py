@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from git_theta.errors import GitError, ThetaError, UsageError
@@ -16,16 +17,20 @@ from git_theta.git.plumbing.parent_command import favoured_side, git_process
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import (
     ConflictRecord,
+    current_record,
     file_stamp,
     index_is_locked,
     read_stages,
     write_record,
 )
+from git_theta.git.repository.given_rules import given_rules, keep_rules, parse_given
 from git_theta.git.repository.merge_rules import asks_user, merge_rules
+from git_theta.git.repository.operation import current_operation, interrupted_operation, restores_conflict
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Conflict
+from git_theta.merge.purpose import Operation
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
@@ -70,19 +75,18 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
         names = ("-L", "ours", "-L", "base", "-L", "theirs", "--", ours_file, base_file, theirs_file)
         return 0 if repository.git.ok("merge-file", *names) else _CONFLICT
     with Workspace(repository) as workspace:
-        rules = merge_rules(repository, path)
-        side = favoured_side()
-        if side:
-            rules = replace(rules, rules=(*rules.rules, MergeRule(side)))
+        operation, given = _operation(repository, path)
+        rules = merge_rules(repository, path, operation.purpose, given)
+        record = partial(_record_conflicts, repository, path, texts, operation, given)
         base, ours, theirs = (manifest_of(workspace.cleaners, path, text) for text in texts)
         if ours is None or theirs is None:
             raise UsageError(
                 "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
             )
-        if not side and asks_user(repository) and index_is_locked(repository):
+        if not favoured_side() and asks_user(repository) and index_is_locked(repository):
             chosen = _ask(workspace, path, base, ours, theirs, rules)
             if chosen is None:
-                _record_conflicts(repository, path, texts, [Conflict("", "nothing was decided")])
+                record([Conflict("", "nothing was decided")])
                 return _CONFLICT
             rules = chosen
         with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
@@ -92,11 +96,28 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             )
             merged = merger.merge(base, [ours, theirs], rules)
         if merged.manifest is None:
-            _record_conflicts(repository, path, texts, merged.conflicts)
+            record(merged.conflicts)
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
-    note(f"{printable(path)}: {summary(merged)}")
+    note(f"{printable(path)}: {summary(merged, operation)}")
     return 0
+
+
+def _operation(repository: Repository, path: str) -> tuple[Operation, tuple[MergeRule, ...]]:
+    """The operation for which Git merges a file, and the rules given for it.
+
+    `git checkout -m -- FILE` makes a conflict anew: it's still that of the operation that it stopped.
+    """
+    if restores_conflict() and read_stages(repository.git, path):
+        record = current_record(repository, path)
+        if record and record.operation:
+            return record.operation, parse_given(record.given)
+        operation = interrupted_operation(repository)
+        return operation, given_rules(repository, operation)
+    operation = current_operation(repository)
+    given = given_rules(repository, operation)
+    keep_rules(repository, operation, given)
+    return operation, given
 
 
 def _ask(
@@ -114,7 +135,12 @@ def _ask(
 
 
 def _record_conflicts(
-    repository: Repository, path: str, texts: Sequence[bytes], conflicts: Sequence[Conflict]
+    repository: Repository,
+    path: str,
+    texts: Sequence[bytes],
+    operation: Operation,
+    given: Sequence[MergeRule],
+    conflicts: Sequence[Conflict],
 ) -> None:
     """Keep a record of conflicts, and show them; the file of ours stays as it is.
 
@@ -129,7 +155,16 @@ def _record_conflicts(
         # `git checkout -m -- FILE` makes a conflict anew, and writes the file after this driver ends.
         left = () if stages else _stamp(repository, path)
         if stages is None or stages.ids[1:] == ids[1:]:
-            record = ConflictRecord(path, ids, tuple(conflicts), left=left, process=git_process())
+            rules = tuple(str(rule) for rule in given if rule.is_for_path(path))
+            record = ConflictRecord(
+                path,
+                ids,
+                tuple(conflicts),
+                left=left,
+                process=git_process(),
+                operation=operation,
+                given=rules,
+            )
             _write_record(repository, record)
     for line in conflict_lines(path, conflicts):
         note(line)

@@ -17,8 +17,9 @@ from git_theta.git.merge.parents import Parents, independent_parents
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.sigint import interrupts_left_to_others
-from git_theta.git.repository.merge_rules import RULES_VARIABLE, asks_user
+from git_theta.git.repository.merge_rules import asks_user
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.rule_variables import RULES_VARIABLE
 from git_theta.merge.outcome import LAYOUT
 from git_theta.merge.rules import MergeRule
 from git_theta.report.merge_summary import summary

@@ -16,10 +16,12 @@ from git_theta.git.repository.conflict_records import (
     current_record,
     read_stages,
 )
+from git_theta.git.repository.operation import interrupted_operation
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
+from git_theta.merge.purpose import Operation
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES
 from git_theta.runtime.atomic_write import Replacement
@@ -36,6 +38,7 @@ class ConflictVersions:
         ours: Our version.
         theirs: Their version.
         record: The decisions so far.
+        operation: The operation that the conflict stopped.
     """
 
     path: str
@@ -44,6 +47,7 @@ class ConflictVersions:
     ours: Manifest
     theirs: Manifest
     record: ConflictRecord
+    operation: Operation
 
     @property
     def by_name(self) -> dict[str, Manifest]:
@@ -72,7 +76,8 @@ def conflict_versions(repository: Repository, cleaners: Cleaners, path: str) -> 
         other = "theirs" if ours is None else "ours"
         raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
     record = current_record(repository, path) or ConflictRecord(path, stages.ids, ())
-    return ConflictVersions(path, stages, base, ours, theirs, record)
+    operation = record.operation or interrupted_operation(repository)
+    return ConflictVersions(path, stages, base, ours, theirs, record, operation)
 
 
 def write_versions(repository: Repository, known_files: KnownFiles, versions: ConflictVersions) -> list[str]:

@@ -70,7 +70,7 @@ def resolve_interactively(workspace: Workspace, versions: ConflictVersions, ask:
             else:
                 remove_record(repository, path)
             raise conflict_error(merged)
-        return f"{summary(merged)}\nWritten and staged."
+        return f"{summary(merged, versions.operation)}\nWritten and staged."
 
     rules = rules_of_conflict(repository, versions)
     sides, places = (versions.ours, versions.theirs), {**IN_FILE, **IN_GIT}

@@ -10,11 +10,14 @@ from git_theta.git.merge.candidates import MergeCandidate
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
-from git_theta.git.repository.merge_rules import RULES_VARIABLE, merge_rules
+from git_theta.git.repository.given_rules import given_rules
+from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.rule_variables import RULES_VARIABLE
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Merged
+from git_theta.merge.purpose import Operation
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES
@@ -40,10 +43,10 @@ def merge_candidates(
         GitError: A checkpoint is in conflict; the message names the parameters.
         ThetaError: A checkpoint can't be merged.
     """
-    environment = {**os.environ, RULES_VARIABLE: rules}
+    given = given_rules(repository, Operation(), {**os.environ, RULES_VARIABLE: rules})
     with Workspace(repository) as workspace:
         merged = {
-            each.path: _merge(workspace, each, merge_rules(repository, each.path, environment))
+            each.path: _merge(workspace, each, merge_rules(repository, each.path, given=given))
             for each in candidates
         }
     failed = {path: each for path, each in merged.items() if each.manifest is None}

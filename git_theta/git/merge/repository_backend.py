@@ -88,7 +88,7 @@ class RepositoryBackend:
     def preview(self, rules: Sequence[MergeRule]) -> Preview:
         """See `Backend.preview`."""
         all_rules = self._with(rules)
-        with_ours = MergeRules(all_rules.rules, (_OURS, *all_rules.fallback))
+        with_ours = replace(all_rules, fallback=(_OURS, *all_rules.fallback))
         with progress(f"merging {self.path}", self.sides[0].size) as advance:
             merged = self._merger(advance).merge(self.base, self.sides, with_ours)
         if merged.manifest is None:
@@ -106,7 +106,7 @@ class RepositoryBackend:
         return save_rules(self.workspace.repository, self.path, rules, place)
 
     def _with(self, rules: Sequence[MergeRule]) -> MergeRules:
-        return MergeRules((*self.rules.rules, *rules), self.rules.fallback)
+        return replace(self.rules, rules=(*self.rules.rules, *rules))
 
     def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
         return replace(merger_of(self.workspace, self.path, advance), store=self.store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
@@ -12,6 +13,7 @@ from git_theta.git.merge.conflict_versions import ConflictVersions
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.conflict_records import ConflictRecord, remove_record, write_record
+from git_theta.git.repository.given_rules import given_rules, parse_given
 from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
@@ -63,7 +65,7 @@ def rules_of_conflict(
     rules: Sequence[MergeRule] = (),
     fallback: Sequence[MergeRule] = (),
 ) -> MergeRules:
-    """The rules for a file in conflict: of the repository, of the decisions so far, and new ones.
+    """The rules for a file in conflict: of repository and operation, the decisions so far, and new ones.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
@@ -74,11 +76,14 @@ def rules_of_conflict(
     Raises:
         UsageError: A rule isn't valid.
     """
-    general = merge_rules(repository, versions.path)
     record = versions.record
-    return MergeRules(
-        (*general.rules, *map(parse_rule, record.rules), *rules),
-        (*map(parse_rule, record.fallback), *fallback),
+    given = parse_given(record.given)
+    now = [rule for rule in given_rules(repository, versions.operation) if rule not in given]
+    general = merge_rules(repository, versions.path, versions.operation.purpose, (*given, *now))
+    return replace(
+        general,
+        rules=(*general.rules, *map(parse_rule, record.rules), *rules),
+        fallback=(*map(parse_rule, record.fallback), *fallback),
     )
 
 
@@ -87,13 +92,12 @@ def _with_decisions(
 ) -> ConflictRecord:
     """The record of a file with more decisions and the conflicts that are left."""
     old = versions.record
-    return ConflictRecord(
-        versions.path,
-        versions.stages.ids,
-        merged.conflicts,
-        (*old.rules, *map(str, rules)),
-        (*old.fallback, *map(str, fallback)),
-        old.left,
+    return replace(
+        old,
+        ids=versions.stages.ids,
+        conflicts=merged.conflicts,
+        rules=(*old.rules, *map(str, rules)),
+        fallback=(*old.fallback, *map(str, fallback)),
     )
 
 

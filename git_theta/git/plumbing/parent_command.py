@@ -145,6 +145,14 @@ def favoured_side() -> str:
     return found
 
 
+def nearest_command() -> tuple[str, list[str]]:
+    """The subcommand and arguments of the nearest git above this process; empty if they aren't certain."""
+    for _process, words, exact in _gits():
+        command = subcommand(words, exact=exact)
+        return command, words[words.index(command) + 1 :] if command else []
+    return "", []
+
+
 def git_process() -> int:
     """The id of the nearest git above this process; 0 if it isn't certain."""
     return next((process for process, _words, _exact in _gits()), 0)

@@ -16,6 +16,7 @@ from pathlib import Path
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.outcome import Conflict
+from git_theta.merge.purpose import Operation, Purpose
 from git_theta.runtime.atomic_write import atomic_write
 
 _VERSION = 1
@@ -55,6 +56,8 @@ class ConflictRecord:
         fallback: The decisions for all parameters that would be in conflict otherwise.
         left: The stamp of the file as the merge left it; see `file_stamp`. Empty if it isn't known.
         process: Id of the git process that merges; 0 if it isn't known.
+        operation: The operation of the conflict; `None` if the record doesn't have it.
+        given: The rules given for the operation, as texts of merge rules.
     """
 
     path: str
@@ -64,6 +67,8 @@ class ConflictRecord:
     fallback: tuple[str, ...] = ()
     left: tuple[int, ...] = ()
     process: int = 0
+    operation: Operation | None = None
+    given: tuple[str, ...] = ()
 
 
 def file_stamp(status: os.stat_result) -> tuple[int, ...]:
@@ -132,6 +137,8 @@ def _read(place: Path) -> ConflictRecord | None:
             tuple(map(str, data["fallback"])),
             tuple(map(int, data.get("left", ()))),
             int(data.get("process", 0)),
+            Operation(Purpose(data["purpose"]), str(data["command"])) if "purpose" in data else None,
+            tuple(map(str, data.get("given", ()))),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -156,7 +163,11 @@ def write_record(repository: Repository, record: ConflictRecord) -> None:
     """Write the record of a file, or replace it."""
     place = _place(repository, record.path)
     place.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"version": _VERSION, **asdict(record)}, indent=1)
+    data = {"version": _VERSION, **asdict(record)}
+    operation = data.pop("operation")
+    if record.operation is not None:
+        data |= {"purpose": record.operation.purpose.value, "command": operation["name"]}
+    text = json.dumps(data, indent=1)
     atomic_write(place, text.encode(), mode=0o600)
 
 

@@ -1,13 +1,13 @@
-"""Merge rules of a repository: from attributes, a tracked file, git config and the environment.
+"""Merge rules of a repository: from attributes, a tracked file, and git config.
 
-Each of these takes precedence over those before it.
+Each of these takes precedence over those before it, and the rules given for one operation over all of them.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from functools import partial
 
 from git_theta import strategies
@@ -15,18 +15,26 @@ from git_theta.errors import PluginError, UsageError, join_hints
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_file import read_settings_file, require_in_tree
-from git_theta.merge.rules import MergeRule, MergeRules, parse_lines, parse_rule, parse_toml
-from git_theta.settings import MERGE_ATTRIBUTE, TRACKED_CONFIG
+from git_theta.merge.purpose import Purpose
+from git_theta.merge.rules import DEFAULT, PICK_DEFAULT, MergeRule, MergeRules, parse_rule, parse_toml
+from git_theta.settings import MERGE_ATTRIBUTE, PICK_ATTRIBUTE, TRACKED_CONFIG
 from git_theta.strategies.option_text import ParsedOptions, parse_options
-
-#: Merge rules for one command.
-RULES_VARIABLE = "GIT_THETA_MERGE"
+from git_theta.strategies.take_side import SIDES
 
 #: The value of `theta.merge` for questions on the terminal; no strategy has this name.
 ASK = "ask"
 
 
-def merge_rules(repository: Repository, path: str, environment: Mapping[str, str] = os.environ) -> MergeRules:
+#: Reads the rules of one place.
+_Read = Callable[[], Sequence[MergeRule]]
+
+
+def merge_rules(
+    repository: Repository,
+    path: str,
+    purpose: Purpose = Purpose.MERGE,
+    given: Sequence[MergeRule] = (),
+) -> MergeRules:
     """The rules for a file, checked.
 
     A rule for other files may name a strategy that isn't installed, or can't be used: their merges will fail.
@@ -34,36 +42,79 @@ def merge_rules(repository: Repository, path: str, environment: Mapping[str, str
     Args:
         repository: The repository, with Git at the top of its work tree if it isn't bare.
         path: The file, from the top.
-        environment: Environment variables.
+        purpose: The purpose of the merge.
+        given: Rules for this operation, checked; see `given_rules`. They hold for every purpose unless they
+            name one.
 
     Raises:
         UsageError: A rule isn't valid; the message says where it stands.
     """
-    attribute = f"the attribute {MERGE_ATTRIBUTE} of {path}"
-    tracked = (attribute, TRACKED_CONFIG)
-    places: list[tuple[str, Callable[[], tuple[MergeRule, ...]]]] = [
-        (attribute, partial(_attribute, repository, path)),
-        (TRACKED_CONFIG, partial(_tracked, repository)),
-        ("git config theta.merge", partial(_configured, repository)),
-        (RULES_VARIABLE, partial(parse_lines, environment.get(RULES_VARIABLE, ""))),
+    places: list[tuple[str, bool, _Read]] = [
+        *(
+            (f"the attribute {name} of {path}", True, partial(_attribute, repository, name, path))
+            for name in (MERGE_ATTRIBUTE, PICK_ATTRIBUTE)
+        ),
+        (TRACKED_CONFIG, True, partial(_tracked, repository)),
+        ("git config theta.merge", False, partial(_configured, repository)),
     ]
     found: list[MergeRule] = []
-    for where, read in places:
-        try:
-            rules = read()
-            for rule in rules:
-                if rule.is_for_path(path):
-                    files = check_rule(rule).files
-                    for file in files if where in tracked else ():
-                        require_in_tree(repository, file)
-                else:
-                    with suppress(PluginError):
-                        check_rule(rule)
-        except UsageError as error:
-            another = "or name another strategy there" if isinstance(error, PluginError) else ""
-            raise UsageError(f"{where}: {error.message}", join_hints(error.hint, another)) from error
-        found += rules
-    return MergeRules(tuple(found)).of_path(path)
+    for where, tracked, read in places:
+        check = partial(_check_tracked, repository) if tracked else check_rule
+        found += (rule for rule in checked_rules(where, read, path, check) if _is_for(rule, purpose))
+    now = [rule for rule in given if rule.when in ("", purpose.value, "always")]
+    default = DEFAULT if purpose is Purpose.MERGE else PICK_DEFAULT
+    return MergeRules((*found, *now), default=default).of_path(path)
+
+
+def checked_rules(
+    where: str,
+    read: _Read,
+    path: str | None = None,
+    check: Callable[[MergeRule], object] | None = None,
+) -> tuple[MergeRule, ...]:
+    """The rules of one place, checked.
+
+    Args:
+        where: The place, for the message of an error.
+        read: Reads the rules.
+        path: The file to merge: rules for other files may name a strategy that isn't installed. `None` if
+            all rules must be valid.
+        check: Checks a rule for this file, in place of `check_rule`.
+
+    Raises:
+        UsageError: A rule isn't valid.
+    """
+    try:
+        rules = tuple(read())
+        for rule in rules:
+            matters = path is None or rule.is_for_path(path)
+            with nullcontext() if matters else suppress(PluginError):
+                (check_rule if check is None or not matters else check)(rule)
+    except UsageError as error:
+        another = "or name another strategy there" if isinstance(error, PluginError) else ""
+        raise UsageError(f"{where}: {error.message}", join_hints(error.hint, another)) from error
+    return rules
+
+
+def _check_tracked(repository: Repository, rule: MergeRule) -> None:
+    """Check a rule that the repository brings along: it may name tracked files only.
+
+    Raises:
+        UsageError: The rule isn't valid.
+    """
+    for file in check_rule(rule).files:
+        require_in_tree(repository, file)
+
+
+def _is_for(rule: MergeRule, purpose: Purpose) -> bool:
+    """Whether a lasting rule holds for a purpose.
+
+    A method that combines two lines of work would take most of a change away, or put it in twice. So it's not
+    for picks unless the rule says that. A side that the user wants is wanted in both.
+    """
+    if rule.when:
+        return rule.when in (purpose.value, "always")
+    return purpose is Purpose.MERGE or rule.strategy in SIDES
 
 
 def asks_user(repository: Repository) -> bool:
@@ -80,25 +131,36 @@ def check_rule(rule: MergeRule) -> ParsedOptions:
     return parse_options(strategies.registry().get(rule.strategy), dict(rule.options))
 
 
+def for_picks(rule: MergeRule) -> MergeRule:
+    """The rule, for applying changes only."""
+    return replace(rule, when=Purpose.PICK.value)
+
+
 def from_attribute(text: str) -> MergeRule:
     """Parse the value of the attribute `theta-merge`."""
     return parse_rule(text.replace(",", " ").replace(":", ","))
 
 
-def _attribute(repository: Repository, path: str) -> tuple[MergeRule, ...]:
-    values = attribute_values(repository.git, MERGE_ATTRIBUTE, [path])
-    text = attribute_text(values.get(path, ""))
-    return () if text is None else (from_attribute(text),)
+def _attribute(repository: Repository, attribute: str, path: str) -> tuple[MergeRule, ...]:
+    text = attribute_text(attribute_values(repository.git, attribute, [path]).get(path, ""))
+    if text is None:
+        return ()
+    rule = replace(from_attribute(text), place=attribute)
+    return (for_picks(rule) if attribute == PICK_ATTRIBUTE else rule,)
 
 
 def _tracked(repository: Repository) -> tuple[MergeRule, ...]:
     data = read_settings_file(repository, TRACKED_CONFIG)
-    return parse_toml(data, "the file") if data else ()
+    rules = parse_toml(data, "the file") if data else ()
+    return tuple(replace(rule, place=TRACKED_CONFIG) for rule in rules)
 
 
 def _configured(repository: Repository) -> tuple[MergeRule, ...]:
-    general = repository.git.config("theta.merge")
-    texts = [] if general in ("", ASK) else [general]
-    if "theta.mergerule" in repository.git.settings:
-        texts += repository.git.line("config", "--get-all", "theta.mergerule").split("\n")
-    return tuple(parse_rule(text) for text in texts if text.strip())
+    git = repository.git
+    general, picks = git.config("theta.merge"), git.config("theta.pickmerge")
+    texts = [("theta.merge", "" if general == ASK else general), ("theta.pickMerge", picks)]
+    if "theta.mergerule" in git.settings:
+        lines = git.line("config", "--get-all", "theta.mergerule").split("\n")
+        texts += [("theta.mergeRule", line) for line in lines]
+    rules = (replace(parse_rule(text), place=place) for place, text in texts if text.strip())
+    return tuple(for_picks(rule) if rule.place == "theta.pickMerge" else rule for rule in rules)

@@ -7,8 +7,10 @@ import pytest
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.given_rules import given_rules
 from git_theta.git.repository.merge_rules import from_attribute, merge_rules
 from git_theta.git.repository.repository import Repository
+from git_theta.merge.purpose import Operation, Purpose
 from git_theta.merge.rules import MergeRule
 from tests.helpers.repo import Repo
 
@@ -30,10 +32,11 @@ def tracked(text: str) -> None:
     Path(".theta/config.toml").write_text(text)
 
 
-def chosen(variable: str = "", name: str = "w", path: str = PATH) -> str:
+def chosen(variable: str = "", name: str = "w", path: str = PATH, purpose: Purpose = Purpose.MERGE) -> str:
     """The rule for a parameter, as text."""
     environment = {"GIT_THETA_MERGE": variable} if variable else {}
-    (rule,) = merge_rules(Repository(Git()), path, environment).to_try(name)
+    given = given_rules(Repository(Git()), Operation(purpose), environment)
+    (rule,) = merge_rules(Repository(Git()), path, purpose, given).to_try(name)
     return str(rule)
 
 
@@ -48,6 +51,26 @@ def test_each_place_is_stronger_than_the_one_before(repo: Repo) -> None:
     repo.git("config", "theta.mergeRule", "ours")
     assert chosen() == "ours"
     assert chosen("theirs") == "theirs"
+
+
+def test_lasting_rules_for_picks(repo: Repo) -> None:
+    pick = Purpose.PICK
+    attribute("ties")
+    assert chosen(purpose=pick) == "task-arithmetic"
+    assert chosen("slerp", purpose=pick) == "slerp"
+    assert chosen("slerp when=merge", purpose=pick) == "task-arithmetic"
+    with Path(".gitattributes").open("a") as file:
+        file.write("*.pt theta-pick-merge=average\n")
+    assert (chosen(purpose=pick), chosen()) == ("average when=pick", "ties")
+    tracked('[[merge]]\nstrategy = "ours"\n[[merge]]\nstrategy = "ties"\nwhen = "always"\nparameters = "v"\n')
+    assert (chosen(purpose=pick), chosen(purpose=pick, name="v")) == ("ours", "ties parameters=v when=always")
+    repo.git("config", "theta.pickMerge", "linear")
+    assert (chosen(purpose=pick), chosen()) == ("linear when=pick", "ours")
+    repo.git("config", "theta.mergeRule", "slerp when=pick")
+    assert (chosen(purpose=pick), chosen()) == ("slerp when=pick", "ours")
+    repo.git("config", "theta.mergeRule", "slerp when=never")
+    with pytest.raises(UsageError, match="when=never isn't one of merge, pick, always"):
+        chosen()
 
 
 def test_within_a_place_the_last_that_matches_counts(repo: Repo) -> None:
