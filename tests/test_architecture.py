@@ -62,7 +62,6 @@ UNMIRRORED = {
     "laws": "laws of clean and smudge",
     "cli.commands": "the table of commands",
     "cli.completion": "completions of the shell",
-    "codecs.codecs": "every codec",
     "formats.pytorch.compose_torch": "agreement with torch",
     "formats.pytorch.torch_files": "agreement with torch",
     "report.html.browser": "the page in a browser",
@@ -126,6 +125,40 @@ def test_no_circle_of_files() -> None:
     reached = {module: _reached(module) for module in MODULES}
     circles = sorted({module for module in MODULES if module in reached[module]})
     assert circles == CIRCLES
+
+
+#: Packages that load files of theirs: all other files of theirs are imported by these alone.
+LOADING = {"__init__", "legacy", "testing"}
+
+
+@pytest.mark.parametrize(
+    "module", [name for name in MODULES if MODULES[name].name == "__init__.py" and name not in LOADING]
+)
+def test_a_package_loads_without_its_files(module: str) -> None:
+    """Threads may import a package and one of its files at once, each first.
+
+    Python locks the file and then the package, which must not wait for the file: one import would fail.
+    """
+    own = f"git_theta.{module}."
+    for node in ast.parse(MODULES[module].read_text()).body:
+        assert not (isinstance(node, ast.ImportFrom) and str(node.module).startswith(own)), ast.unparse(node)
+
+
+def test_threads_import_a_package_and_its_files_at_once() -> None:
+    code = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from threading import Barrier
+
+names = sys.argv[1:]
+start = Barrier(len(names))
+sys.setswitchinterval(1e-6)
+with ThreadPoolExecutor(len(names)) as pool:
+    list(pool.map(lambda name: (start.wait(), import_module(name)), names))
+"""
+    names = ["codecs", "codecs.frames", "codecs.planes", "updates", "updates.base", "updates.dense"]
+    subprocess.run([sys.executable, "-c", code, *(f"git_theta.{name}" for name in names)], check=True)
 
 
 @cache

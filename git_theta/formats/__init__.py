@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
-from git_theta.formats.base import Format
 from git_theta.registry import Registry
+
+if TYPE_CHECKING:
+    from git_theta.formats.base import Format
 
 
 @cache
 def registry() -> Registry[Format]:
     """All formats, in the order in which they are tried on a file."""
+    from git_theta.formats.base import Format
+
     return Registry(
         "format",
         "git_theta.formats",

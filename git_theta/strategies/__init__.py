@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from git_theta.registry import Registry
-from git_theta.strategies.base import Strategy
+
+if TYPE_CHECKING:
+    from git_theta.strategies.base import Strategy
 
 #: Name → class, in a module of this package.
 _BUILT_IN = {
@@ -42,6 +45,8 @@ _BUILT_IN = {
 @cache
 def registry() -> Registry[Strategy]:
     """The merge strategies that there are."""
+    from git_theta.strategies.base import Strategy
+
     return Registry(
         "merge strategy",
         "git_theta.strategies",

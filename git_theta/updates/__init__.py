@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from git_theta.registry import Registry
-from git_theta.updates.base import Update
+
+if TYPE_CHECKING:
+    from git_theta.updates.base import Update
 
 #: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
 #: among them: a repository should name those that it needs, and a search would take longer than `git status`.
@@ -15,6 +18,8 @@ AUTO = ("delta", "sparse", "low-rank", "rows")
 @cache
 def registry() -> Registry[Update]:
     """The built-in updates, and those of installed packages."""
+    from git_theta.updates.base import Update
+
     return Registry(
         "update",
         "git_theta.updates",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_theta import codecs
+from git_theta.codecs.tensor_codec import DEFAULT_CODEC, codec_named, encode_tensor
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import check_computable
@@ -26,7 +26,7 @@ class Dense:
     def share(self, sample: Sample) -> float:
         """The expected size of the payload as a share of the value's bytes, by trial on the sample."""
         data = sample.part()[0].data.cast("B")
-        return len(codecs.encode_tensor(data, sample.spec)) / len(data)
+        return len(encode_tensor(data, sample.spec)) / len(data)
 
     def encode(self, value: memoryview, spec: TensorSpec) -> Payload:
         """Header, then the codec's frames.
@@ -35,7 +35,7 @@ class Dense:
             value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
             spec: Dtype and shape.
         """
-        codec = codecs.DEFAULT_CODEC
+        codec = DEFAULT_CODEC
         params = codec.params(spec)
         yield pack_header({"update": self.name, "codec": codec.name, "params": params, "nbytes": len(value)})
         yield from codec.encode(value, params)
@@ -49,7 +49,7 @@ class Dense:
             raise CorruptError("the payload isn't of a dense value")
         if header.get("nbytes") != nbytes:
             raise CorruptError(f"the payload is of a value of {header.get('nbytes')!r} bytes, not {nbytes}")
-        return codecs.codec_named(header.get("codec")).decode(body, header["params"], nbytes)
+        return codec_named(header.get("codec")).decode(body, header["params"], nbytes)
 
     def check(self, given: Given, name: str, spec: TensorSpec) -> None:
         """Check that the tensor has the parameter's shape, and its dtype or one that can be rounded to it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from git_theta import codecs
 from git_theta.codecs.frames import CHUNK
+from git_theta.codecs.tensor_codec import DEFAULT_CODEC, decode_tensor, encode_tensor
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import check_computable
@@ -42,12 +42,12 @@ class Ia3:
         import numpy as np
 
         vector = given["ia3"]
-        encoded = codecs.encode_tensor(vector.data, vector.spec)
+        encoded = encode_tensor(vector.data, vector.spec)
         yield typed_header(
             self.name,
             spec,
             vector=[vector.spec.dtype, *vector.spec.shape],
-            codec=codecs.DEFAULT_CODEC.name,
+            codec=DEFAULT_CODEC.name,
             size=len(encoded),
             residual=value is not None,
         )
@@ -74,7 +74,7 @@ class Ia3:
             or not 0 <= size <= len(body)
         ):
             raise CorruptError("the payload's vector doesn't fit the value")
-        vector = codecs.decode_tensor(header.get("codec"), body[:size], vector_spec)
+        vector = decode_tensor(header.get("codec"), body[:size], vector_spec)
         reader = ResidualReader(body[size:], spec)
         for prediction in _products(Base(spec, base), vector, vector_spec):
             value = reader.apply(prediction) if header.get("residual") else prediction

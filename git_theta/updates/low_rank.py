@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from git_theta import codecs
 from git_theta.codecs.frames import CHUNK
+from git_theta.codecs.tensor_codec import DEFAULT_CODEC, decode_tensor, encode_tensor
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import Array, check_computable
@@ -107,13 +107,13 @@ class LowRank:
     def _encode(self, value: memoryview | None, spec: TensorSpec, base: Base, factors: _Factors) -> Payload:
         import numpy as np
 
-        encoded = [codecs.encode_tensor(data, factor) for data, factor in factors.typed()]
+        encoded = [encode_tensor(data, factor) for data, factor in factors.typed()]
         yield typed_header(
             self.name,
             spec,
             rank=factors.rank,
             factors=factors.dtype,
-            codec=codecs.DEFAULT_CODEC.name,
+            codec=DEFAULT_CODEC.name,
             scale=factors.scale,
             sizes=[len(factor) for factor in encoded],
             residual=value is not None,
@@ -186,9 +186,7 @@ def _parse_factors(spec: TensorSpec, header: dict[str, Any], body: memoryview) -
     factors, start = [], 0
     for size, count in zip(sizes, (rows * rank, rank * columns), strict=True):
         end = start + max(size, 0)
-        factors.append(
-            codecs.decode_tensor(header.get("codec"), body[start:end], TensorSpec(dtype, (count,)))
-        )
+        factors.append(decode_tensor(header.get("codec"), body[start:end], TensorSpec(dtype, (count,))))
         start = end
     return _Factors(factors[0], factors[1], rank, dtype, scale), body[start:]
 

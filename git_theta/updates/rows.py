@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from git_theta import codecs
+from git_theta.codecs.tensor_codec import DEFAULT_CODEC, codec_named, encode_tensor
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
@@ -59,7 +59,7 @@ class Rows:
         yield typed_header(
             self.name,
             spec,
-            codec=codecs.DEFAULT_CODEC.name,
+            codec=DEFAULT_CODEC.name,
             base=base_nbytes,
             runs=[number for run in runs for number in run],
         )
@@ -67,7 +67,7 @@ class Rows:
         new_rows = b"".join(
             bytes(value[start * row : end * row]) for start, end in _gaps(runs, spec.shape[0])
         )
-        yield codecs.encode_tensor(memoryview(new_rows), spec)
+        yield encode_tensor(memoryview(new_rows), spec)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The rows in order, from the base and from the payload."""
@@ -79,7 +79,7 @@ class Rows:
         runs = _parse_runs(header.get("runs"), spec.shape[0], base_nbytes // row if row else 0)
         gaps = _gaps(runs, spec.shape[0])
         size = sum(end - start for start, end in gaps) * row
-        codec = codecs.codec_named(header.get("codec"))
+        codec = codec_named(header.get("codec"))
         new_rows = _Cursor(codec.decode(body, codec.params(spec), size))
         base_rows = _Cursor(rechunk(base(base_nbytes), _CHUNK, base_nbytes))
         parts = [(start, end, -1) for start, end in gaps]
