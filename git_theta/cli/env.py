@@ -15,6 +15,7 @@ from git_theta.errors import ThetaError
 from git_theta.git.install.hooks import HookState, hook_states
 from git_theta.git.install.push_check import has_configured_hook, push_problem
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.git_version import CONFIGURED_HOOKS, OLDEST, dotted, has_version, version_text
 from git_theta.git.remote.remotes import describe_location, fetch_remotes, orphan_notice, orphaned_settings
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
@@ -44,7 +45,7 @@ def environment() -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {
         "versions": {
             "git-theta": __version__,
-            "git": git.line("--version").removeprefix("git version "),
+            "git": _git_version(git),
             "python": f"{platform.python_version()} ({sys.executable})",
             "platform": platform.platform(),
             **{name: _version(name) for name in _PACKAGES},
@@ -59,6 +60,11 @@ def environment() -> dict[str, dict[str, Any]]:
     except ThetaError as error:
         found["repository"] = {"none": error.message}
     return found
+
+
+def _git_version(git: Git) -> str:
+    text = version_text(git)
+    return text if has_version(git, OLDEST) else f"{text} (too old: git-theta needs {dotted(OLDEST)})"
 
 
 def _settings(git: Git) -> dict[str, str]:
@@ -84,7 +90,7 @@ def _repository(repository: Repository) -> dict[str, Any]:
             f"{name}: {_hook_text(state)}" for name, state in hook_states(repository.hooks_dir).items()
         ),
         "hooks folder": str(repository.hooks_dir),
-        "hook in settings": "runs" if has_configured_hook(repository.git) else "doesn't run (needs git 2.54)",
+        "hook in settings": _configured_hook_text(repository.git),
         "pushes": push_problem(repository) or "send objects",
     }
     if repository.git.line("rev-parse", "--is-inside-work-tree") == "true":
@@ -93,6 +99,12 @@ def _repository(repository: Repository) -> dict[str, Any]:
             pattern for path in files for pattern in gitattributes.tracked_patterns(gitattributes.read(path))
         )
     return found
+
+
+def _configured_hook_text(git: Git) -> str:
+    if has_configured_hook(git):
+        return "runs"
+    return f"doesn't run (needs git {dotted(CONFIGURED_HOOKS)})"
 
 
 def _locations(repository: Repository, name: str) -> str:

@@ -13,6 +13,7 @@ from git_theta.git.install.install import install_hooks, install_settings
 from git_theta.git.install.push_check import has_shared_hooks, push_problem
 from git_theta.git.install.shared_hooks import add_push_hook, hook_file
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.git_version import check_oldest_version
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural
 
@@ -44,6 +45,7 @@ def command(scope: str, hooks: bool | None) -> None:
     settings. Run the command again to repair an installation that was moved.
     """
     git = Git()
+    check_oldest_version(git)
     settings = install_settings(git, scope, hook=hooks is not False)
     repository = Repository(git) if hooks is not False and git.ok("rev-parse", "--git-dir") else None
     states = install_hooks(repository) if repository else {}

@@ -15,6 +15,7 @@ from git_theta.encoding.allowed_updates import parse_update_names
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.git_version import check_oldest_version
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.merge_rules import check_rule, from_attribute
 from git_theta.git.repository.repository import Repository
@@ -74,6 +75,7 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
         _list(repository, as_json)
         return
     _ = repository.common_dir  # fails outside a repository, before anything is written
+    check_oldest_version(git)
     path = Path(".gitattributes")
     text, added = gitattributes.track(gitattributes.read(path), patterns, values)
     if added:

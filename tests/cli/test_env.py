@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tests.helpers.git_versions import pretended_version
 from tests.helpers.repo import Repo
 
 
@@ -34,3 +35,8 @@ def test_locations_of_remotes(repo: Repo, tmp_path: Path) -> None:
     remotes = json.loads(repo.theta("env", "--json"))["remotes"]
     assert str(tmp_path / "server") in remotes["origin"]
     assert list(remotes) == ["origin", "(gone)"]
+
+
+def test_a_git_that_is_too_old(repo: Repo, tmp_path: Path) -> None:
+    env = pretended_version(tmp_path / "bin", "2.30.2")
+    assert "git = 2.30.2 (too old: git-theta needs 2.31)\n" in repo.run_theta("env", env=env).stdout

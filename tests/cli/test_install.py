@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tests.helpers.git_versions import pretended_version
 from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, A
 
@@ -71,3 +72,16 @@ def test_the_filter_installs_hooks_in_a_clone(repo: Repo, tmp_path: Path) -> Non
     assert (tmp_path / "clone" / ".git" / "hooks" / "pre-push").exists()
     repo.git("-c", "theta.hooks=false", "clone", "-q", str(repo.path), str(tmp_path / "without"))
     assert not (tmp_path / "without" / ".git" / "hooks" / "pre-push").exists()
+
+
+def test_a_git_that_is_too_old_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "repo")
+    repo.path.mkdir()
+    repo.git("init", "-q")
+    before = repo.git("config", "--local", "--list")
+    env = pretended_version(tmp_path / "bin", "2.30.2")
+    done = repo.run_theta("install", "--local", ok=False, env=env)
+    assert done.returncode != 0
+    assert "git-theta needs git 2.31 or newer; this is git 2.30.2" in done.stderr
+    assert repo.git("config", "--local", "--list") == before
+    assert not (repo.path / ".git" / "hooks" / "pre-push").exists()

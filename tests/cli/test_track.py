@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.helpers.git_versions import pretended_version
 from tests.helpers.repo import Repo
 from tests.helpers.small_history import Json
 
@@ -73,4 +76,13 @@ def test_an_invalid_update_changes_nothing(repo: Repo, args: list[str], output: 
     assert done.returncode == 2
     assert output in done.stderr
     assert "Traceback" not in done.stderr
+    assert repo.read(".gitattributes") == before
+
+
+def test_a_git_that_is_too_old_is_refused_and_nothing_is_written(repo: Repo, tmp_path: Path) -> None:
+    before = repo.read(".gitattributes")
+    env = pretended_version(tmp_path / "bin", "2.30.2")
+    done = repo.run_theta("track", "*.gguf", ok=False, env=env)
+    assert done.returncode != 0
+    assert "git-theta needs git 2.31 or newer; this is git 2.30.2" in done.stderr
     assert repo.read(".gitattributes") == before

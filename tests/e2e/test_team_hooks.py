@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
+from git_theta.git.plumbing.git_version import CONFIGURED_HOOKS
 from tests.helpers.folder_remote import clone, sent
+from tests.helpers.git_versions import needs_git
 from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, model
-
-_VERSION = subprocess.run(["git", "--version"], capture_output=True, text=True, check=True).stdout
-RUNS_CONFIGURED = tuple(map(int, re.findall(r"\d+", _VERSION)[:2])) >= (2, 54)
 
 #: What husky 9 has in `.husky/_`, for one hook.
 HUSKY = """#!/usr/bin/env sh
@@ -178,7 +176,7 @@ def test_a_folder_of_the_user(
     assert "sent 1 object" in push(repo)
 
 
-@pytest.mark.skipif(not RUNS_CONFIGURED, reason="needs git 2.54")
+@needs_git(*CONFIGURED_HOOKS)
 @pytest.mark.parametrize("hooks", ["hooks", ".husky/_", "/nowhere"])
 def test_the_hook_in_git_s_settings(repo: Repo, bare: Path, hooks: str) -> None:
     if hooks != "hooks":
@@ -189,7 +187,7 @@ def test_the_hook_in_git_s_settings(repo: Repo, bare: Path, hooks: str) -> None:
     assert "runs" in repo.theta("env")
 
 
-@pytest.mark.skipif(not RUNS_CONFIGURED, reason="needs git 2.54")
+@needs_git(*CONFIGURED_HOOKS)
 def test_the_hook_in_git_s_settings_stops_a_push_and_can_be_disabled(
     repo: Repo, bare: Path, tmp_path: Path
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,26 +14,7 @@ from git_theta.git.worktree.stage import index_line
 from git_theta.report.text import plural, printable
 from git_theta.runtime.early_end import temporary_folder
 
-#: The first Git whose `merge-tree` does real merges.
-_NEEDED = (2, 38)
-
 _HELPER = "helper of git theta merge"
-
-
-def check_git_version(git: Git) -> None:
-    """Check that this Git can merge trees.
-
-    Raises:
-        GitError: Git is too old.
-    """
-    said = git.line("--version")
-    found = re.search(r"(\d+)\.(\d+)", said)
-    if found is None or (int(found[1]), int(found[2])) < _NEEDED:
-        needed = ".".join(map(str, _NEEDED))
-        raise GitError(
-            f"a merge of several branches needs git {needed} or newer, and this is {said}",
-            "or merge one branch after the other",
-        )
 
 
 def with_files(git: Git, commit: str, files: Mapping[str, tuple[str, str]]) -> str:

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from git_theta.errors import GitError
 from git_theta.git.merge.candidates import candidates
 from git_theta.git.merge.merge_candidates import merge_candidates
-from git_theta.git.merge.merge_trees import check_git_version, commit_tree, merge_trees, with_files
+from git_theta.git.merge.merge_trees import commit_tree, merge_trees, with_files
 from git_theta.git.merge.parents import Parents, merge_base, merge_message
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.git_version import MERGE_TREE, check_version
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.outcome import Merged
 
@@ -78,7 +79,9 @@ def merge_branches(
 
 
 def _check(repository: Repository) -> None:
-    check_git_version(repository.git)
+    check_version(
+        repository.git, MERGE_TREE, "a merge of several branches needs", "or merge one branch after the other"
+    )
     if (repository.git_dir / "MERGE_HEAD").exists():
         raise GitError(
             "a merge is going on already", "finish it: git commit; or give it up: git merge --abort"

@@ -129,7 +129,7 @@ def _checked(command: str, done: subprocess.CompletedProcess[bytes]) -> bytes:
 
 
 def _not_found() -> GitError:
-    return GitError("git isn't installed or isn't on PATH", "install git 2.31 or newer")
+    return GitError("git isn't installed or isn't on PATH", "install git")
 
 
 def parse_config(listing: bytes) -> gitconfig.GitConfig:
