@@ -93,6 +93,8 @@ def _repository(repository: Repository) -> dict[str, Any]:
         "hook in settings": _configured_hook_text(repository.git),
         "pushes": push_problem(repository) or "send objects",
     }
+    if repository.store.neighbours:
+        found["reads also"] = ", ".join(map(str, repository.store.neighbours))
     if repository.git.line("rev-parse", "--is-inside-work-tree") == "true":
         files = gitattributes.attribute_files(repository.root, repository.git)
         found["tracked"] = ", ".join(

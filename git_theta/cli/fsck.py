@@ -99,6 +99,12 @@ def _print(report: FsckReport, everything: bool) -> None:
         click.echo(
             f"{plural(report.elsewhere, 'object')} of pushed versions {verb} here; a checkout fetches {them}."
         )
+    if report.borrowed:
+        verb, them = ("is", "it") if report.borrowed == 1 else ("are", "them")
+        click.echo(
+            f"{plural(report.borrowed, 'object')} {verb} only in another repository on this machine; "
+            f"to keep {them} here: git theta fetch --all"
+        )
     if report.unreferenced and everything:
         they_do = "it does" if report.unreferenced == 1 else "they do"
         click.echo(f"{plural(report.unreferenced, 'object')} named by no version; {they_do} no harm.")

@@ -48,11 +48,14 @@ class LocalStore:
         neighbours: The same folder of repositories on this machine that this one was cloned from. Their
             objects can be read, and are linked or copied when they are first needed, as `git clone` does with
             Git's own. Until then they may go away: `has` says what can be read now, `keeps` what stays.
+        borrows: Whether they're linked or copied then; if not, as in a store that may only be read, they're
+            read where they are.
     """
 
-    def __init__(self, root: Path, neighbours: tuple[Path, ...] = ()) -> None:
+    def __init__(self, root: Path, neighbours: tuple[Path, ...] = (), *, borrows: bool = True) -> None:
         self.root = root
         self._neighbours = tuple(LocalStore(path) for path in neighbours)
+        self._borrows = borrows
 
     @property
     def tmp(self) -> Path:
@@ -81,6 +84,22 @@ class LocalStore:
             ValueError: The name isn't 64 hexadecimal digits, and could lead out of the folder.
         """
         return self.root / object_path(oid)
+
+    @property
+    def writable(self) -> bool:
+        """Whether this process may write to the store."""
+        folder = next((each for each in (self.tmp, self.root) if each.exists()), self.root.parent)
+        return os.access(folder, os.W_OK | os.X_OK)
+
+    @property
+    def neighbours(self) -> tuple[Path, ...]:
+        """The folders of the neighbours."""
+        return tuple(store.root for store in self._neighbours)
+
+    @property
+    def in_place(self) -> LocalStore:
+        """The same store, which reads the objects of neighbours where they are."""
+        return LocalStore(self.root, self.neighbours, borrows=False)
 
     @property
     def alone(self) -> LocalStore:
@@ -161,9 +180,8 @@ class LocalStore:
             MissingObjectError: The object isn't there.
             OSError: The object can't be read.
         """
-        if not self.path(oid).exists():
-            self._borrow(oid)
-        return open(self.path(oid), "rb", opener=open_regular)
+        path = self.path(oid)
+        return open(path if path.exists() else self._found(oid), "rb", opener=open_regular)
 
     def list(self) -> Iterator[tuple[str, int]]:
         """Names and sizes of all objects."""
@@ -320,5 +338,17 @@ class LocalStore:
         try:
             return open_regular(self.path(oid))
         except FileNotFoundError:
-            self._borrow(oid)
-            return open_regular(self.path(oid))
+            return open_regular(self._found(oid))
+
+    def _found(self, oid: str) -> Path:
+        """The path of an object that isn't here yet: after it was borrowed, or at a neighbour.
+
+        Raises:
+            MissingObjectError: No neighbour has the object.
+        """
+        if not (self._borrows and self.writable):
+            for store in self._neighbours:
+                if store.has(oid):
+                    return store.path(oid)
+        self._borrow(oid)
+        return self.path(oid)

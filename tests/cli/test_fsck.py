@@ -29,6 +29,7 @@ def test_an_intact_repository(history: Repo, report: Json) -> None:
         "objects": len(history.objects),
         "unreferenced": 0,
         "elsewhere": 0,
+        "borrowed": 0,
         "swept": 0,
         "damaged": [],
         "missing": [],

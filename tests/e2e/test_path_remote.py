@@ -94,3 +94,29 @@ def test_a_lazy_clone_of_a_path_has_manifests(
     assert clone.status() == ""
     clone.theta("pull")
     assert clone.read(NAME) == SECOND
+
+
+@pytest.mark.parametrize("options", [["--shared"], ["--reference", "../repo"]])
+def test_objects_of_a_reference_are_read_and_not_kept(hub: Repo, tmp_path: Path, options: list[str]) -> None:
+    options = [str(hub.path) if word.startswith("..") else word for word in options]
+    clone = cloned(hub, tmp_path / "clone", "-n", *options)
+    clone.git("remote", "remove", "origin")
+    told = clone.theta("fsck")
+    assert "0 objects" in told
+    assert "2 objects are only in another repository on this machine" in told
+    assert f"reads also = {hub.path.resolve()}/.git/theta" in clone.theta("env")
+    assert not names(clone)
+    clone.git("checkout", "-q", "--detach", "main~1")
+    assert clone.read(NAME) == FIRST
+    assert len(names(clone)) == 1
+    assert "fetched 1 object" in clone.theta("fetch", "--all")
+    assert names(clone) == names(hub)
+    assert "only in another" not in clone.theta("fsck")
+
+
+def test_a_clone_that_gives_its_reference_up(hub: Repo, tmp_path: Path) -> None:
+    clone = cloned(hub, tmp_path / "clone", "--reference", str(hub.path), "--dissociate")
+    hub.path.rename(tmp_path / "unplugged")
+    clone.path.joinpath(NAME).unlink()
+    clone.git("checkout", "-q", "--", NAME)
+    assert clone.read(NAME) == SECOND

@@ -77,3 +77,31 @@ def test_commands_that_read(original: Repo, command: str, expected: str) -> None
 def test_python(original: Repo) -> None:
     code = f"import git_theta; print(len(git_theta.load({NAME!r}, rev='HEAD~1')))"
     assert int(read_only(original, f"{shlex.quote(sys.executable)} -c {shlex.quote(code)}")) > 0
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("git status --porcelain", f" M {NAME}\n"),
+        ("git diff", f"{NAME}: "),
+        ("git diff --stat", NAME),
+        (f"git blame -s {NAME}", "git-theta manifest"),
+        ("git describe --always --dirty", "-dirty"),
+        ("git theta status", NAME),
+    ],
+)
+def test_a_modified_file(original: Repo, command: str, expected: str) -> None:
+    """Git has its manifest made only to compare it, and no value needs to be stored."""
+    theta = f"{shlex.quote(sys.executable)} -m git_theta"
+    modify = f"git cat-file --filters HEAD~1:{NAME} > {NAME}"
+    assert expected in read_only(original, command.replace("git theta", theta), modify).decode()
+
+
+def test_a_clone_that_lacks_objects_of_its_path(original: Repo) -> None:
+    before = "git clone -q . ../c && rm -r ../c/.git/theta"
+    assert (
+        read_only(original, f"cd ../c && git status && git cat-file --filters HEAD~1:{NAME}", before)[
+            -len(A) :
+        ]
+        == A
+    )

@@ -210,3 +210,15 @@ def test_an_object_replaces_what_is_no_regular_file(tmp_path: Path) -> None:
     os.mkfifo(store.path(oid))
     store.put([b"x"])
     store.verify(oid)
+
+
+def test_an_object_is_read_where_a_neighbour_has_it(store: LocalStore, tmp_path: Path) -> None:
+    oid = store.put([b"object"])
+    clone = LocalStore(tmp_path / "clone", (store.root,)).in_place
+    assert clone.get(oid) == b"object"
+    assert clone.part(oid, 1, 2) == b"bj"
+    with clone.open(oid) as file:
+        assert file.read() == b"object"
+    assert not clone.root.exists()
+    with pytest.raises(MissingObjectError):
+        clone.get("0" * 64)

@@ -47,6 +47,7 @@ class FsckReport:
         objects: Objects in the store.
         unreferenced: Objects that no version names.
         elsewhere: Objects that only pushed versions need and that aren't here, so they weren't checked.
+        borrowed: Objects that only another repository on this machine has.
         swept: Leftover temporary files that were removed.
         damaged: Objects whose bytes don't have the SHA-256 of their name.
         missing: Objects that aren't here but should be.
@@ -58,6 +59,7 @@ class FsckReport:
     objects: int
     unreferenced: int
     elsewhere: int
+    borrowed: int
     swept: int
     damaged: tuple[str, ...]
     missing: tuple[str, ...]
@@ -72,13 +74,15 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
         plan: What to check.
         progress: Called with the bytes of each finished piece.
     """
-    check = _Check(repository.store, plan, progress)
+    # What a neighbour has is checked there, and isn't linked or copied for that.
+    check = _Check(repository.store.in_place, plan, progress)
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         objects = run_all(pool, check.object, plan.objects)
         values = run_all(pool, check.value, plan.values)
         layouts = run_all(pool, check.layout, plan.versions)
     damaged = [oid for (oid, _), (_, is_damaged) in zip(plan.objects, objects, strict=True) if is_damaged]
     problems = [*(problem for problem, _ in objects), *_missing_objects(plan), *values, *layouts]
+    present = plan.named.keys() - plan.missing - plan.elsewhere
     # A damaged layout is found as a value, and again by each version that has it.
     distinct = {problem.message: problem for problem in reversed(problems) if problem}
     return FsckReport(
@@ -87,6 +91,7 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
         objects=len(plan.objects),
         unreferenced=sum(oid not in plan.named for oid, _ in plan.objects),
         elsewhere=len(plan.elsewhere),
+        borrowed=sum(not repository.store.keeps(oid) for oid in present),
         swept=repository.store.sweep(),
         damaged=tuple(sorted(damaged)),
         missing=tuple(sorted(plan.missing)),

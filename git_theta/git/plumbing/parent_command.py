@@ -51,6 +51,11 @@ _ALONE = frozenset(
     )
 )
 
+#: Commands that clean files of the work tree only to compare or to show them.
+_LOOKING = frozenset(
+    ("status", "diff", "diff-files", "diff-index", "blame", "annotate", "describe", "ls-files")
+)
+
 
 def git_command() -> str:
     """The subcommand of the nearest git above this process; empty if it isn't certain."""
@@ -75,6 +80,11 @@ def adds_files() -> bool:
     return command in ("add", "stage") or (
         command == "commit" and not _ADDING.isdisjoint(_options_of(command))
     )
+
+
+def only_looks() -> bool:
+    """Whether git runs a command that asks how files differ, and stores none of them."""
+    return git_command() in _LOOKING
 
 
 def is_dry_run() -> bool:

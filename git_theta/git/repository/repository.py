@@ -11,6 +11,7 @@ from pathlib import Path
 
 from git_theta import settings
 from git_theta.errors import GitError
+from git_theta.git.plumbing.alternates import alternates
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.remote_folders import RemoteFolders
 from git_theta.store.cache import Cache
@@ -101,7 +102,10 @@ class Repository:
         return RemoteFolders(self.git, self.git_dir, self.common_dir)
 
     def _neighbours(self) -> Iterator[Path]:
-        """The stores of remotes that are folders on this machine."""
+        """The stores of repositories whose objects Git reads, too, and of remotes on this machine."""
+        for objects in alternates(self.common_dir / "objects", os.environ):
+            if (objects.parent / "theta" / "objects").is_dir():
+                yield objects.parent / "theta"
         for path in self.remote_folders:
             for folder in (path / ".git" / "theta", path / "theta"):
                 if (folder / "objects").is_dir() and folder != self.common_dir / "theta":

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from git_theta.errors import ManifestError, ThetaError, ValueChangedError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.notices import note
-from git_theta.git.plumbing.parent_command import adds_files
+from git_theta.git.plumbing.parent_command import adds_files, only_looks
 from git_theta.git.plumbing.work_file import FileChanged, WorkFile, drain, work_file
 from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.plain_files import is_plain_file
@@ -96,6 +97,9 @@ class CleanFilter:
                 stream = self._drain(content, None)
                 assert stream is not None  # noqa: S101
                 return self._clean_bytes(path, stream)
+            if self._only_looks:
+                stream = self._drain(content, file)
+                return self._clean_bytes(path, file.data if stream is None else stream)
             return self._clean_while_draining(path, content, file)
 
     def _clean_while_draining(self, path: str | None, content: Iterable[memoryview], file: WorkFile) -> bytes:
@@ -130,9 +134,25 @@ class CleanFilter:
         if kind:
             note(f"{path}: {kind} stays as it is; convert it with: git theta migrate import")
             return bytes(data)
+        if self._only_looks:
+            return self._looked_at(path, data)
         cleaned = self._cleaners.cleaner(path).clean(data, self._previous(path))
         self._known_files.remember(cleaned.manifest)
         return _with_note(path, cleaned)
+
+    @cached_property
+    def _only_looks(self) -> bool:
+        """Whether values can't be stored, and Git doesn't need them: it compares manifests."""
+        return not self._repository.store.writable and only_looks()
+
+    def _looked_at(self, path: str | None, data: memoryview) -> bytes:
+        """The manifest of a file whose values aren't stored."""
+        from git_theta.checkpoint_file import fingerprint
+        from git_theta.clean import reconcile
+
+        store, threads = self._repository.store, self._repository.settings.thread_count
+        found = fingerprint(data, threads, store.temporary_file)
+        return reconcile(found, self._previous(path)).to_bytes()
 
     def _drain(self, content: Iterable[memoryview], file: WorkFile | None) -> memoryview | None:
         try:
