@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from git_theta.errors import UsageError
 from git_theta.runtime.threads import default_threads
 
-_SIZE = re.compile(r"(\d+)\s*([kmg]?)i?b?", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,18})\s*([kmg]?)i?b?", re.IGNORECASE)
+_NUMBER = re.compile(r"[0-9]{1,9}")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
@@ -85,10 +86,10 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     """
     default = Settings()
     threads = environment.get("GIT_THETA_THREADS") or config.get("theta.threads", "0")
-    if not threads.isdigit() or int(threads) > 1024:
+    if not _NUMBER.fullmatch(threads) or int(threads) > 1024:
         raise UsageError(f"theta.threads is {threads!r}: a number from 0 (automatic) to 1024 is needed")
     depth = config.get("theta.maxdepth", str(DEFAULT_DEPTH))
-    if not depth.isdigit() or not 1 <= int(depth) <= MAX_CHAIN_DEPTH // DEPTH_FACTOR:
+    if not _NUMBER.fullmatch(depth) or not 1 <= int(depth) <= MAX_CHAIN_DEPTH // DEPTH_FACTOR:
         most = MAX_CHAIN_DEPTH // DEPTH_FACTOR
         raise UsageError(f"theta.maxDepth is {depth!r}: a number from 1 to {most} is needed")
     fetching = config.get("theta.fetch", "auto")

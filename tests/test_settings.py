@@ -39,6 +39,9 @@ def test_the_environment_is_stronger() -> None:
     [
         ({"theta.threads": "many"}, "theta.threads is 'many'"),
         ({"theta.threads": "1025"}, "theta.threads is '1025'"),
+        ({"theta.threads": "²"}, "theta.threads is '²'"),
+        ({"theta.threads": "9" * 5000}, "theta.threads is '9"),
+        ({"theta.maxdepth": "²"}, "theta.maxDepth is '²'"),
         ({"theta.maxdepth": "0"}, "theta.maxDepth is '0'"),
         ({"theta.maxdepth": "9"}, "a number from 1 to 8"),
         ({"theta.fetch": "never"}, "theta.fetch is 'never'"),
@@ -59,7 +62,7 @@ def test_sizes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "m", "1.5m", "-1", "1t", "1 2"])
+@pytest.mark.parametrize("text", ["", "m", "1.5m", "-1", "1t", "1 2", "²", "٣", "9" * 5000])
 def test_texts_that_are_no_sizes(text: str) -> None:
     with pytest.raises(UsageError, match="isn't a size"):
         parse_size(text)

@@ -135,11 +135,18 @@ def _offer(entry: Any, url: str, now: datetime) -> BatchOffer:
     actions = entry.get("actions") or entry.get("_links") or {}
     return BatchOffer(
         oid=str(entry["oid"]),
-        size=int(entry.get("size") or 0),
+        size=_size(entry.get("size") or 0),
         actions={str(name): _action(action, url, now) for name, action in actions.items()},
         authenticated=entry.get("authenticated") is True,
         error=(int(error.get("code") or 0), str(error.get("message") or "")) if error else None,
     )
+
+
+def _size(value: Any) -> int:
+    size = int(value)
+    if size < 0:
+        raise ValueError(f"a size of {size} bytes")
+    return size
 
 
 def _action(entry: Any, url: str, now: datetime) -> Action:

@@ -42,6 +42,7 @@ def test_an_answer() -> None:
         b"",
         b"[]",
         b'{"objects": [{}]}',
+        b'{"objects": [{"oid": "a", "size": -1}]}',
         b'{"objects": [], "transfer": "tus"}',
         b'{"objects": [], "hash_algo": "sha1"}',
         b'{"objects": [{"oid": "a", "actions": {"upload": {"href": "file:///etc"}}}]}',

@@ -1,0 +1,188 @@
+"""Readers of checkpoint files: taken apart and put together, shown, merged."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from collections.abc import Mapping
+from random import Random
+
+import numpy as np
+
+from git_theta import formats
+from git_theta.formats.base import ComposeError
+from git_theta.formats.compose import compose_file
+from git_theta.formats.scalars import scalars
+from git_theta.formats.split import OPAQUE, split
+from git_theta.model.checksum import KINDS
+from git_theta.model.layout import parse_layout
+from git_theta.model.tensor import ITEM_SIZE, TensorSpec
+from tests.fuzz.mutations import mutated
+from tests.fuzz.target import Target
+from tests.helpers import pickled
+from tests.helpers.composing import array, content, opened
+
+_JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
+_PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
+
+#: Values that headers shouldn't have.
+_ODD: tuple[object, ...] = (
+    None,
+    True,
+    -1,
+    0,
+    1.5,
+    1 << 40,
+    1 << 70,
+    "F4",
+    "F32",
+    "",
+    [],
+    [0],
+    [0, 0],
+    {},
+    [1 << 62] * 3,
+)
+
+_WORDS = ("weight", "layer.0", "a/b", "__metadata__", "", "x" * 300, "\u202e", "0", "größe")
+
+
+def name(random: Random) -> str:
+    """A name of a parameter."""
+    return random.choice(_WORDS) + str(random.randrange(30))
+
+
+def spec(random: Random) -> TensorSpec:
+    """A small dtype and shape."""
+    sizes = tuple(random.randrange(4) for _ in range(random.randrange(4)))
+    return TensorSpec(random.choice(sorted(ITEM_SIZE)), sizes)
+
+
+def safetensors(random: Random) -> bytes:
+    """A safetensors file."""
+    header: dict[str, object] = {}
+    body = b""
+    for _ in range(random.randrange(5)):
+        each = spec(random)
+        end = len(body) + each.nbytes
+        header[name(random)] = {
+            "dtype": each.dtype,
+            "shape": list(each.shape),
+            "data_offsets": [len(body), end],
+        }
+        body += random.randbytes(each.nbytes)
+    if random.random() < 0.5:
+        header["__metadata__"] = {name(random): name(random)}
+    if random.random() < 0.5:
+        _spoil(header, random)
+    text = json.dumps(header).encode() + b" " * random.randrange(9)
+    if random.random() < 0.3:
+        text = mutated(text, random, _JSON)
+    return struct.pack("<Q", len(text)) + text + body
+
+
+def _spoil(header: dict[str, object], random: Random) -> None:
+    """Put an odd value somewhere into a header."""
+    entry = header.get(random.choice([*header, "new"]), header)
+    if isinstance(entry, dict):
+        entry[random.choice([*entry, "new"])] = random.choice(_ODD)
+
+
+def _node(random: Random, storages: Mapping[str, int], depth: int = 0) -> bytes:
+    kind = random.randrange(5 if depth > 3 else 8)
+    if kind == 0:
+        return pickled.number(random.randrange(-(1 << 40), 1 << 40))
+    if kind == 1:
+        return pickled.text(name(random))
+    if kind == 2 or not storages:
+        return random.choice((b"N", b"\x88", b"]", b"}", b")", b"G" + struct.pack(">d", random.random())))
+    if kind < 5:
+        key, count = random.choice(list(storages.items()))
+        held = pickled.storage(key, count)
+        rows = random.randrange(1, 4)
+        shape, strides = ((rows, count // rows), None) if random.random() < 0.7 else ((count // 2,), (2,))
+        found = pickled.tensor(held, shape, strides)
+        return pickled.call("torch._utils", "_rebuild_parameter", found) if random.random() < 0.2 else found
+    if kind == 5:
+        return pickled.group(*(_node(random, storages, depth + 1) for _ in range(random.randrange(4))))
+    if kind == 6:
+        call = pickled.call("collections", "OrderedDict")
+        state = pickled.mapping({name(random): _node(random, storages, depth + 1)})
+        return call + state + b"b"
+    return pickled.mapping(
+        {name(random): _node(random, storages, depth + 1) for _ in range(random.randrange(5))}
+    )
+
+
+def _storages(random: Random) -> dict[str, int]:
+    return {str(key): random.randrange(1, 30) for key in range(random.randrange(4))}
+
+
+def pytorch(random: Random) -> bytes:
+    """A file by PyTorch; few are quite right, as not each storage has a tensor."""
+    storages = _storages(random)
+    tree = pickled.whole(_node(random, storages))
+    if random.random() < 0.5:
+        tree = mutated(tree, random, _PICKLE)
+    records = {"data.pkl": tree, "byteorder": b"little"}
+    records |= {f"data/{key}": random.randbytes(4 * count) for key, count in storages.items()}
+    if random.random() < 0.5:
+        records |= {"version": b"3\n", ".data/serialization_id": b"1" * 40}
+    return pickled.archive(records, random.choice((0, 0, 0, 8)))
+
+
+def pytorch_legacy(random: Random) -> bytes:
+    """A file by PyTorch before 1.6."""
+    storages = _storages(random)
+    tree = _node(random, storages)
+    used = {key: count for key, count in storages.items() if pickled.storage(key, count) in tree}
+    if random.random() < 0.5:
+        tree = mutated(tree, random, _PICKLE)
+    return pickled.legacy(tree, {key: (count, random.randbytes(4 * count)) for key, count in used.items()})
+
+
+def take_apart(data: bytes) -> None:
+    """Take a file apart, put it together again, and list its scalars; its bytes must be the same."""
+    found = split(memoryview(data), formats.registry())
+    assert parse_layout(found.layout.to_bytes()) == found.layout
+    again = bytearray(found.layout.size)
+    for literal in found.layout.literals:
+        again[literal.offset : literal.offset + len(literal.data)] = literal.data
+    for tensor in found.tensors:
+        if tensor.spec.count:
+            target = array(tensor, again)
+            target[...] = np.frombuffer(content(tensor, data), target.dtype).reshape(target.shape)
+    for checksum in found.layout.checksums:
+        value = KINDS[checksum.kind](checksum.ranges, lambda at, size: zlib.crc32(again[at : at + size]))
+        again[checksum.offset : checksum.offset + len(value)] = value
+    assert bytes(again) == data
+    scalars(found.format, lambda: memoryview(data))
+    # `split` takes any exception of a plugin for a damaged file.
+    for plugin in formats.registry():
+        if plugin.matches(memoryview(data)):
+            plugin.locate(memoryview(data))
+
+
+def merge(data: bytes) -> None:
+    """Merge a file with two versions of it that have more or fewer parameters."""
+    ours = opened(data)
+    if ours.format == OPAQUE:
+        return
+    wanted = {key: value[0] for key, value in ours.values.items()}
+    for taken in (wanted, dict(list(wanted.items())[:1])):
+        try:
+            compose_file(ours.format, ours.version, [ours.version, ours.version], taken)
+        except ComposeError as error:
+            # Any exception of a plugin becomes this one.
+            raise (error.__cause__ or error) from None
+
+
+FORMAT_TARGETS = (
+    Target("safetensors", safetensors, take_apart, _JSON, share=0.3),
+    Target("pytorch", pytorch, take_apart, _PICKLE, share=0.3),
+    Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
+    Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),
+    Target("merge-pytorch", pytorch, merge, _PICKLE, share=0.3),
+    Target("merge-pytorch-legacy", pytorch_legacy, merge, _PICKLE, share=0.3),
+)

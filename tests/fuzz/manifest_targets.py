@@ -1,0 +1,255 @@
+"""Readers of manifests, of layouts and of payloads, and the way from these back to files."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from random import Random
+
+import numpy as np
+
+from git_theta.errors import ThetaError
+from git_theta.model.digest import digest
+from git_theta.model.layout import Checksum, Layout, Literal, Placement, parse_layout
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.manifest_text import is_manifest, parse_manifest, with_plain_line_ends
+from git_theta.model.name_escapes import sort_key
+from git_theta.model.tensor import TensorSpec
+from git_theta.smudge import Smudger
+from git_theta.store.local import LocalStore
+from git_theta.updates import registry
+from git_theta.updates.array import Array
+from git_theta.updates.base import Automatic, Base, Input, UnsuitableError
+from git_theta.updates.dense import Dense
+from git_theta.updates.ia3 import Ia3
+from git_theta.updates.low_rank import LowRank
+from git_theta.updates.program import Program
+from git_theta.updates.quantized import Quantized
+from git_theta.updates.recipe import Recipe
+from git_theta.updates.rows import Rows
+from tests.fuzz.format_targets import name, spec
+from tests.fuzz.mutations import mutated
+from tests.fuzz.target import Target
+
+_UPDATES = ("dense", "delta", "sparse", "low-rank", "rows", "ia3", "quantized", "recipe", "unknown")
+
+
+def _oid(random: Random) -> str:
+    return random.randbytes(32).hex()
+
+
+def _source(random: Random, depth: int = 0) -> Source:
+    inputs = tuple(_source(random, depth + 1) for _ in range(random.randrange(3 - depth) if depth < 3 else 0))
+    size = random.randrange(1 << 20)
+    payload = random.choice((None, ObjectRef(_oid(random)), ObjectRef(_oid(random), 3, size, 3 + size)))
+    return Source(random.choice(_UPDATES), payload, inputs)
+
+
+def manifest(random: Random) -> bytes:
+    """The text of a manifest."""
+    names = sorted({name(random) or "x" for _ in range(random.randrange(6))}, key=sort_key)
+    entries = tuple(Entry(each, spec(random), _oid(random), _source(random)) for each in names)
+    layout = Entry("layout", TensorSpec("U8", (random.randrange(9999),)), _oid(random), _source(random))
+    return Manifest("safetensors", random.randrange(1 << 40), layout, entries).to_bytes()
+
+
+def read_manifest(data: bytes) -> None:
+    """Read a manifest, which has one text only."""
+    found = parse_manifest(data)
+    assert is_manifest(data)
+    assert found.to_bytes() == with_plain_line_ends(data)
+    assert len(found.by_name) == len(found.entries)
+    assert all(source.depth <= 70 for source in (entry.source for entry in found.all_entries()))
+
+
+def layout(random: Random) -> bytes:
+    """A layout of a small file with the parameters `a` and `b`."""
+    strides = random.choice((None, None, (4,), (8,), (-4,)))
+    places = (
+        Placement("a", 12, strides, random.random() < 0.1),
+        Placement("b", random.choice((4, 36, 40, 14))),
+    )
+    size = random.randrange(48, 80)
+    literals = (Literal(0, random.randbytes(size)), Literal(size - 9, b"more"))[
+        : random.choice((0, 1, 1, 2, 2))
+    ]
+    ranges = tuple((random.randrange(30), random.randrange(30)) for _ in range(random.randrange(3)))
+    kind = random.choice(("crc32", "torch-serialization-id"))
+    checksums = (Checksum(kind, random.randrange(40), ranges),) if random.random() < 0.4 else ()
+    return Layout(random.choice((size, size, size, 1 << 50)), places, literals, checksums).to_bytes()
+
+
+def read_layout(data: bytes) -> None:
+    """Read a layout; its bytes needn't be those that `to_bytes` gives."""
+    found = parse_layout(data)
+    assert all(0 <= one.offset <= one.offset + len(one.data) <= found.size for one in found.literals)
+    assert parse_layout(found.to_bytes()) == found
+
+
+_A, _B = np.arange(3, dtype="<f4").tobytes(), b"bytes"
+
+
+class _MemoryStore(LocalStore):
+    """A store that has objects in memory, so that a campaign writes nothing."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.objects: dict[str, bytes] = {}
+
+    def has(self, oid: str) -> bool:
+        return oid in self.objects
+
+    def get(self, oid: str) -> memoryview:
+        return memoryview(self.objects[oid])
+
+    def part(self, oid: str, offset: int, length: int) -> memoryview:
+        return self.get(oid)[offset : offset + length]
+
+
+@cache
+def _store() -> _MemoryStore:
+    return _MemoryStore(Path(tempfile.mkdtemp(prefix="theta-fuzz-")))
+
+
+def _dense(data: bytes, of: TensorSpec) -> bytes:
+    return b"".join(map(bytes, Dense().encode(memoryview(data), of)))
+
+
+def _entry(key: str, oid: str, data: bytes, of: TensorSpec) -> Entry:
+    return Entry(key, of, digest(memoryview(data)), Source("dense", ObjectRef(oid * 64)))
+
+
+def smudge(data: bytes) -> None:
+    """Write the file of a layout; it has the size that the layout says, or the layout is refused."""
+    store = _store()
+    f32, u8, whole = TensorSpec("F32", (3,)), TensorSpec("U8", (5,)), TensorSpec("U8", (len(data),))
+    store.objects = {"a" * 64: _dense(_A, f32), "b" * 64: _dense(_B, u8), "c" * 64: _dense(data, whole)}
+    size = parse_layout(data).size
+    parameters = (_entry("a", "a", _A, f32), _entry("b", "b", _B, u8))
+    made = Manifest("safetensors", size, _entry("layout", "c", data, whole), parameters)
+    handle = store.temporary_file()
+    try:
+        Smudger(store).skeleton(made)
+        if size > 1 << 24:
+            return  # to write it would take disk, and no time that tells anything
+        Smudger(store).smudge(made, handle)
+        assert os.fstat(handle).st_size == size
+    finally:
+        os.close(handle)
+
+
+#: A matrix of each kind of arithmetic, for payloads.
+_SPECS = tuple(TensorSpec(dtype, (6, 5)) for dtype in ("F32", "BF16", "I64", "F8_E4M3", "BOOL", "C64"))
+
+
+def _base(of: TensorSpec) -> bytes:
+    from git_theta.testing.values import sample_weights
+    from git_theta.updates.rounding import ARITHMETIC
+
+    return sample_weights(of, 0) if of.dtype in ARITHMETIC else bytes(of.nbytes)
+
+
+def _input(data: bytes) -> Input:
+    return lambda _nbytes: iter([memoryview(data)])
+
+
+@cache
+def _payloads() -> tuple[tuple[str, int, bytes], ...]:
+    """Names of updates, indices of specs, and payloads."""
+    return tuple(_all_payloads())
+
+
+def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
+    for index, of in enumerate(_SPECS):
+        before = _base(of)
+        base = Base(of, _input(before))
+        after = bytearray(before)
+        after[len(after) // 2] ^= 1
+        yield "dense", index, _dense(bytes(after), of)
+        for key in ("delta", "sparse", "low-rank"):
+            plugin = registry().get(key)
+            assert isinstance(plugin, Automatic)
+            try:
+                yield key, index, b"".join(map(bytes, plugin.encode(memoryview(after), of, base)))
+            except UnsuitableError:
+                continue
+    matrix = _SPECS[0]
+    base = Base(matrix, _input(_base(matrix)))
+
+    def part(key: str, *shape: int) -> Array:
+        held = TensorSpec("F32", shape)
+        return Array(key, held, memoryview(_base(held)))
+
+    def joined(pieces: Sequence[bytes | memoryview] | Iterator[bytes | memoryview]) -> bytes:
+        return b"".join(map(bytes, pieces))
+
+    factors = {"R": part("R", 6, 2), "C": part("C", 2, 5)}
+    yield "low-rank", 0, joined(LowRank().encode_given(factors, matrix, base, None))
+    yield "ia3", 0, joined(Ia3().encode_given({"ia3": part("ia3", 5)}, matrix, base, None))
+    yield "quantized", 0, joined(Quantized().encode_near(memoryview(_base(matrix)), matrix, base, 1e-3))
+    longer = Base(TensorSpec("F32", (8, 5)), _input(_base(TensorSpec("F32", (8, 5)))))
+    yield "rows", 0, joined(Rows().encode(memoryview(_base(matrix)), matrix, longer))
+    mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
+    yield "recipe", 0, Recipe().encode_with(mean, "F32")
+
+
+def payload(random: Random) -> bytes:
+    """The number of an update, the number of a dtype, and a payload."""
+    key, index, data = random.choice(_payloads())
+    if random.random() < 0.7:
+        data = mutated(data, random)
+    return bytes([_UPDATES.index(key), index]) + data
+
+
+def decode(data: bytes) -> None:
+    """Decode a payload; it gives a value of the size that it should have."""
+    if len(data) < 2:
+        return
+    update = registry().get(_UPDATES[data[0] % (len(_UPDATES) - 1)])
+    of = _SPECS[data[1] % len(_SPECS)]
+    inputs = [] if update.name == "dense" else [_sized]
+    size = sum(map(len, update.decode(memoryview(data)[2:], inputs, of.nbytes)))
+    assert size == of.nbytes
+
+
+def _sized(nbytes: int) -> Iterator[memoryview]:
+    """An input of the size that an update asks for."""
+    if nbytes > 1 << 16:
+        raise ThetaError(f"a value of {nbytes} bytes isn't the one that was stored")
+    yield memoryview(bytes(nbytes))
+
+
+_TEXT = (
+    b"(",
+    b")",
+    b",",
+    b"dense(-)",
+    b"\r\n",
+    b"\n",
+    b" ",
+    b"%",
+    b"%C3",
+    b"\xc3\xa4",
+    b"[]",
+    b"x=y",
+    b":0+9",
+)
+_PACKED = (
+    b"\xc0",
+    b"\xc1",
+    b"\xcf" + b"\xff" * 8,
+    b"\xdd\xff\xff\xff\xff",
+    b"\xc2",
+    b"\xcb" + b"\x7f" * 8,
+    b"\x91" * 50,
+)
+
+MANIFEST_TARGETS = (
+    Target("manifest", manifest, read_manifest, _TEXT),
+    Target("layout", layout, read_layout, _PACKED),
+    Target("smudge", layout, smudge, _PACKED, share=0.6),
+    Target("payload", payload, decode, _PACKED, share=0.3),
+)

@@ -1,0 +1,174 @@
+"""Readers of settings: Git's configuration, tracked files, merge rules, and attributes."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+from git_theta.encoding.allowed_updates import parse_update_names
+from git_theta.git.plumbing.command import parse_config
+from git_theta.git.repository.gitattributes import tracked_patterns, untrack, value_of
+from git_theta.legacy.metadata import parse_metadata
+from git_theta.merge.rules import MergeRules, parse_lines, parse_toml
+from git_theta.settings import from_config, parse_size
+from git_theta.store.lfs.http_settings import HttpSettings
+from tests.fuzz.target import Target
+
+_KEYS = (
+    "theta.threads",
+    "theta.maxdepth",
+    "theta.fetch",
+    "theta.hooks",
+    "theta.update",
+    "theta.materialisethreshold",
+    "http.sslverify",
+    "http.https://example.org.proxy",
+    "http.https://*.org/.extraheader",
+    "lfs.activitytimeout",
+    "lfs.dialtimeout",
+)
+_VALUES = (
+    "1",
+    "0",
+    "true",
+    "auto",
+    "lazy",
+    "256m",
+    "dense,delta",
+    "",
+    "²",
+    "٣",
+    "9" * 5000,
+    "Authorization: x",
+    "[",
+)
+
+
+def config(random: Random) -> bytes:
+    """The output of `git config --list -z`."""
+    count = random.randrange(6)
+    return b"".join(f"{random.choice(_KEYS)}\n{random.choice(_VALUES)}\0".encode() for _ in range(count))
+
+
+def read_config(data: bytes) -> None:
+    """Read all settings that git-theta has."""
+    settings = parse_config(data)
+    http = HttpSettings(settings, {})
+    for url in ("https://example.org/lfs", "http://[::1]:80/x"):
+        http.tls(url)
+        http.headers(url, own=True)
+    found = from_config(settings, {})
+    assert found.thread_count > 0
+    parse_update_names(found.update)
+
+
+_RULE = (
+    '[[merge]]\nstrategy = "ties"\npath = ["*.pt"]\nparameters = "a.*"\n[merge.options]\ndensity = 0.5\n',
+    '[[merge]]\nstrategy = "average"\n',
+    '[remote]\nurl = "s3://bucket/x"\n',
+)
+
+
+def toml(random: Random) -> bytes:
+    """A `.theta/config.toml`."""
+    return "".join(random.choice(_RULE) for _ in range(random.randrange(4))).encode()
+
+
+def read_toml(data: bytes) -> None:
+    """Read merge rules, and look for those of a parameter."""
+    rules = MergeRules(parse_toml(data, "config.toml")).of_path("a/b.pt")
+    assert list(rules.to_try("a.b/c"))
+
+
+def rules(random: Random) -> bytes:
+    """Merge rules in lines."""
+    words = (
+        "ties",
+        "density=0.5",
+        "path=*.pt",
+        "parameters='a b'",
+        "weights=1,2",
+        '"',
+        "x=",
+        "path=[a-",
+        "path=a**b*c",
+    )
+    lines = (" ".join(random.choice(words) for _ in range(random.randrange(5))) for _ in range(3))
+    return ";".join(lines).encode()
+
+
+def read_rules(data: bytes) -> None:
+    """Read merge rules, whose text gives them again."""
+    found = parse_lines(data.decode("utf-8", "surrogateescape"))
+    assert parse_lines("\n".join(map(str, found)).replace(";", "")) or not found or b";" in data
+    assert list(MergeRules(found).of_path("a/b.pt").to_try("a.b/c"))
+
+
+def attributes(random: Random) -> bytes:
+    """A `.gitattributes`."""
+    lines = (
+        "*.pt filter=theta diff=theta",
+        '"a b" filter=theta',
+        "[attr]x y",
+        "# no",
+        "a -filter",
+        "*.bin theta-merge=x",
+    )
+    return "\n".join(random.choice(lines) for _ in range(random.randrange(6))).encode()
+
+
+def read_attributes(data: bytes) -> None:
+    """Read patterns of tracked files, and untrack them; then none is left."""
+    text = data.decode("utf-8", "surrogateescape")
+    patterns = tracked_patterns(text)
+    for pattern in patterns:
+        value_of(text, pattern, "theta-merge")
+    assert not tracked_patterns(untrack(text, patterns)[0])
+
+
+def size(random: Random) -> bytes:
+    """A size, such as `256m`."""
+    return f"{random.randrange(1000)}{random.choice('kmgKMG')}{random.choice(('', 'b', 'iB'))}".encode()
+
+
+def read_size(data: bytes) -> None:
+    """Read a size."""
+    assert parse_size(data.decode("utf-8", "replace")) >= 0
+
+
+def metadata(random: Random) -> bytes:
+    """The metadata of a model that git-theta 0.2 stored."""
+    tensor = {"shape": "(2, 3)", "dtype": "float32", "hash": [1, 2]}
+    pointer = {"version": "v", "oid": random.randbytes(32).hex(), "size": "5"}
+    update = {"update_type": random.choice(("dense", "sparse")), "last_commit": None}
+    leaf = {"tensor_metadata": tensor, "lfs_metadata": pointer, "theta_metadata": update}
+    return json.dumps({"a": {"b": leaf, "c": leaf}}).encode()
+
+
+_TOML = (
+    b"[",
+    b"]",
+    b"[[merge]]",
+    b"strategy",
+    b"=",
+    b'"""',
+    b"inf",
+    b"nan",
+    b"1979-05-27",
+    b"\\u0000",
+    b"\xff",
+    b"{",
+)
+
+SETTINGS_TARGETS = (
+    Target("config", config, read_config, tuple(f"\0{key}\n".encode() for key in _KEYS), share=0.6),
+    Target("toml", toml, read_toml, _TOML),
+    Target("merge-rules", rules, read_rules, (b"'", b'"', b"\\", b"=", b";", b"path=", b"[!", b"*" * 40)),
+    Target("attributes", attributes, read_attributes, (b"\n", b'"', b" ", b"\\", b"filter=theta", b"[attr]")),
+    Target(
+        "size", size, lambda data: parse_size(data.decode("utf-8", "replace")), ("²".encode(), "٣".encode())
+    ),
+    Target(
+        "legacy-metadata", metadata, parse_metadata, (b"null", b"(", b"9" * 30, b"{", b"[[", b"NaN", b'""')
+    ),
+)
