@@ -20,6 +20,7 @@ def main() -> int:
     every file, so they're reached without the command line's machinery.
     """
     _hide_warnings()
+    _open_standard_streams()
     match sys.argv[1:]:
         case ["filter-process"] | ["diff-driver" | "merge-driver", *_] | ["hook", _, *_]:
             _exit(_run_driver(sys.argv[1], sys.argv[2:]))
@@ -45,6 +46,19 @@ def _hide_warnings() -> None:
             import warnings
 
             warnings.simplefilter("ignore")
+
+
+def _open_standard_streams() -> None:
+    """Open `/dev/null` as stdin, stdout and stderr if they're closed, as Git does.
+
+    Else the next file that's opened would take their place, and get what is printed.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
 
 
 def _run_driver(name: str, args: Sequence[str]) -> int:

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+#: The variable that asks for tracebacks.
+DEBUG = "GIT_THETA_DEBUG"
+
 
 class ThetaError(Exception):
     """A failure with one clear message.
@@ -9,22 +19,52 @@ class ThetaError(Exception):
     Attributes:
         message: The problem, as one sentence that names the file, parameter or object.
         hint: The next step for the user, or an empty string.
+        details: Further lines of the message, such as a list of files.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", details: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = tuple(details)
 
     def __str__(self) -> str:
-        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+        return "\n".join(self.lines)
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All lines, not escaped yet: a line break within one of them is part of a name."""
+        return (self.message, *self.details, *((f"hint: {self.hint}",) if self.hint else ()))
 
     @property
     def one_line(self) -> str:
         """The message, with the hint in brackets if there is one."""
-        return f"{self.message} ({self.hint})" if self.hint else self.message
+        text = " ".join((self.message, *(line.strip() for line in self.details)))
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+def explained(error: BaseException) -> ThetaError:
+    """An error with one clear message, for a failure of any kind."""
+    if isinstance(error, ThetaError):
+        return error
+    if isinstance(error, OSError):
+        name = f": {error.filename}" if error.filename else ""
+        return ThetaError(f"{error.strerror or error}{name}")
+    if isinstance(error, MemoryError):
+        return ThetaError("there isn't enough memory", "close other programs, or use a machine with more")
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return ThetaError(f"unexpected {text}", f"{DEBUG}=1 shows where it happened, for a bug report")
+
+
+def traceback_lines(error: BaseException) -> list[str]:
+    """The traceback of an error; empty unless the variable `GIT_THETA_DEBUG` asks for it."""
+    if not os.environ.get(DEBUG):
+        return []
+    import traceback
+
+    return "".join(traceback.format_exception(error)).splitlines()
 
 
 def join_hints(*hints: str) -> str:

@@ -174,6 +174,32 @@ def _reached(module: str) -> frozenset[str]:
     return frozenset(seen)
 
 
+#: Modules that write to stdout or stderr themselves, and the reason why their text needs no escapes.
+PRINTERS = {
+    "runtime.output": "escapes text for all others",
+    "runtime.progress": "shows a title that it has escaped",
+    "cli.render": "prints JSON in ASCII, and tables of escaped cells",
+    "cli.clean": "writes the bytes of a manifest",
+    "cli.smudge": "writes the bytes of a file",
+    "demo.session": "shows the commands of the demo, and what these print",
+    "demo.walkthrough": "prints about the demo's own files",
+    "__main__": "flushes the streams",
+}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_text_is_printed_where_it_is_escaped(module: str) -> None:
+    """Names and messages may be a stranger's; no new message can forget that."""
+    if module in PRINTERS:
+        return
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+        forbidden = called in ("print", "click.echo", "click.secho", "Console", "rich.print")
+        forbidden |= called.startswith(("sys.stdout.", "sys.stderr.", "sys.__std", "logging.", "warnings."))
+        forbidden &= not called.endswith((".isatty", ".flush", ".fileno"))
+        assert not forbidden, f"line {getattr(node, 'lineno', 0)}: {called}: use git_theta.runtime.output"
+
+
 def test_public_classes_have_a_name_of_their_own() -> None:
     """A search for the name of a class finds one meaning."""
     modules: dict[str, list[str]] = {}

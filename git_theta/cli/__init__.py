@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import os
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
-from git_theta.errors import ThetaError
+from git_theta.errors import explained, traceback_lines
+from git_theta.runtime.output import warn
 from git_theta.runtime.suggest import did_you_mean
 from git_theta.version import __version__
 
@@ -44,6 +47,9 @@ COMMANDS = {
 
 #: The variable by which a shell asks the program `git-theta` for completions.
 _COMPLETE = "_GIT_THETA_COMPLETE"
+
+#: The exit code of a program that SIGPIPE ended.
+_BROKEN_PIPE = 141
 
 #: Commands that Git and hooks run; help doesn't list them.
 PLUMBING = ("clean", "smudge", "hook", "diff-driver", "merge-driver")
@@ -98,16 +104,21 @@ def main(args: Sequence[str]) -> int:
         # Completions are for a program of one word; with two, they would replace those of `git`.
         name = "git-theta" if _COMPLETE in os.environ else "git theta"
         result: Any = cli.main(list(args), prog_name=name, complete_var=_COMPLETE, standalone_mode=False)
+        sys.stdout.flush()
         return result if isinstance(result, int) else 0
-    except ThetaError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
     except click.ClickException as error:
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        warn(*text.getvalue().splitlines())
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+        warn("interrupted")
         return 130
-    except OSError as error:
-        click.echo(f"error: {error.strerror or error}: {error.filename or ''}".rstrip(": "), err=True)
-        return 1
+    except BrokenPipeError:
+        # The reader, such as `head`, has enough. Python would fail again when it flushes what is buffered.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _BROKEN_PIPE
+    except Exception as error:
+        known = explained(error)
+        warn(*(f"error: {known.lines[0]}", *known.lines[1:], *traceback_lines(error)))
+        return known.exit_code

@@ -16,6 +16,7 @@ from git_theta.git.worktree.sideload import sideload
 from git_theta.git.worktree.store_lossy import store_lossy
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.text import human_size, plural
+from git_theta.runtime.output import say
 from git_theta.sideload.given_update import BUILTIN_TYPES, FromData, side_loaded
 from git_theta.updates.side_loaded import Lossy
 
@@ -84,11 +85,11 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
             assert isinstance(update, Lossy)  # noqa: S101
             outcome = store_lossy(workspace, path, update, epsilon or _DEFAULT_EPSILON)
     if not outcome.changed:
-        click.echo("Nothing changed.")
+        say("Nothing changed.")
         return
     share = ratio(outcome.stored, outcome.size)
-    click.echo(
+    say(
         f"{plural(outcome.changed, 'parameter')} changed: "
         f"{human_size(outcome.size)} stored as {human_size(outcome.stored)} ({share})."
     )
-    click.echo(f"{model} is {'written and staged' if outcome.written else 'staged as it is'}.")
+    say(f"{model} is {'written and staged' if outcome.written else 'staged as it is'}.")

@@ -20,6 +20,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.report.text import printable
+from git_theta.runtime.output import say, warn
 
 #: The length at which a subject is cut.
 _SUBJECT = 40
@@ -60,11 +61,9 @@ def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
     else:
         _print(result.origins, top_path, boundary)
     for oid, problem in result.skipped.items():
-        click.echo(f"note: {oid[:10]} was passed over: {printable(problem)}", err=True)
+        warn(f"note: {oid[:10]} was passed over: {printable(problem)}")
     if any(origin.commit.oid in boundary for origin in result.origins):
-        click.echo(
-            "note: this shallow clone's history ends at ^; git fetch --unshallow gets the rest", err=True
-        )
+        warn("note: this shallow clone's history ends at ^; git fetch --unshallow gets the rest")
 
 
 def _manifest(git: Git, manifests: ManifestReader, tip: str, rev: str, path: str) -> Manifest:
@@ -106,7 +105,7 @@ def _print(found: Sequence[ParameterOrigin], path: str, boundary: Collection[str
             )
         )
     for line in _aligned(rows):
-        click.echo(line)
+        say(line)
 
 
 def _as_json(origin: ParameterOrigin, boundary: Collection[str]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.checkout import CheckpointChoice, check_out
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.report.text import plural
+from git_theta.runtime.output import say
 
 _EPILOG = """\b
 Examples:
@@ -69,10 +70,10 @@ def write(repository: Repository, choice: CheckpointChoice) -> None:
     """
     repository.store.sweep()
     with closing(KnownFiles(repository)) as known_files:
-        done = check_out(repository, known_files, choice, click.echo)
+        done = check_out(repository, known_files, choice, say)
     if done.failed:
         raise ThetaError(f"{plural(len(done.failed), 'file')} couldn't be written", "see above")
-    click.echo(f"{plural(done.written, 'file')} written." if done.written else "Nothing to do.")
+    say(f"{plural(done.written, 'file')} written." if done.written else "Nothing to do.")
 
 
 def _from_top(prefix: str, path: str) -> str:

@@ -32,6 +32,7 @@ from git_theta.report.change import CheckpointChange
 from git_theta.report.distance import measure
 from git_theta.report.lines import SHOWN, lines
 from git_theta.report.side import Side
+from git_theta.runtime.output import write_stdout
 from git_theta.settings import Settings
 
 _EPILOG = """\b
@@ -164,5 +165,4 @@ def _with_distances(versions: VersionReader, change: CheckpointChange, threads: 
 def _print(changes: Iterator[CheckpointChange], repository: Repository | None, limit: int | None) -> None:
     colours = palette(Git(), terminal=sys.stdout.isatty()) if repository else {}
     for change in changes:
-        sys.stdout.buffer.write(painted(lines(change, limit), colours))
-        sys.stdout.buffer.flush()
+        write_stdout(painted(lines(change, limit), colours))

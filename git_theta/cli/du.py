@@ -11,6 +11,7 @@ from git_theta.git.maintenance.du import usage
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import human_size, printable
+from git_theta.runtime.output import say
 
 _EPILOG = """\b
 Examples:
@@ -44,7 +45,7 @@ def command(revs: tuple[str, ...], as_json: bool) -> None:
             for c in found.files
         ),
     )
-    click.echo()
+    say("")
     print_table(
         ("revision", "subject", ">versions", ">size", ">stored", ">ratio"),
         (
@@ -59,9 +60,10 @@ def command(revs: tuple[str, ...], as_json: bool) -> None:
             for c in found.revisions
         ),
     )
-    click.echo(
-        f"\nAll versions: {human_size(found.size)}, stored {human_size(found.stored)}, "
-        f"ratio {ratio(found.stored, found.size)}"
+    say(
+        "",
+        f"All versions: {human_size(found.size)}, stored {human_size(found.stored)}, "
+        f"ratio {ratio(found.stored, found.size)}",
     )
     if found.unreferenced:
-        click.echo(f"Objects that no version names: {human_size(found.unreferenced)}")
+        say(f"Objects that no version names: {human_size(found.unreferenced)}")

@@ -20,6 +20,7 @@ from git_theta.git.remote.remotes import describe_location, fetch_remotes, orpha
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import human_size
+from git_theta.runtime.output import say, without_passwords
 from git_theta.version import __version__
 
 _PACKAGES = ("numpy", "ml-dtypes", "zstandard", "blake3", "msgpack", "click", "rich", "torch")
@@ -34,13 +35,13 @@ def command(as_json: bool) -> None:
         print_json(found)
         return
     for section, values in found.items():
-        click.echo(f"[{section}]")
+        say(f"[{section}]")
         for key, value in values.items():
-            click.echo(f"{key} = {value}")
+            say(f"{key} = {value}")
 
 
-def environment() -> dict[str, dict[str, Any]]:
-    """Versions, settings and state for a bug report, by section."""
+def environment() -> dict[str, dict[str, str]]:
+    """Versions, settings and state for a bug report, by section, without passwords and tokens in URLs."""
     git = Git()
     found: dict[str, dict[str, Any]] = {
         "versions": {
@@ -59,7 +60,10 @@ def environment() -> dict[str, dict[str, Any]]:
         found["remotes"] |= {f"({name})": orphan_notice(name) for name in orphaned_settings(git)}
     except ThetaError as error:
         found["repository"] = {"none": error.message}
-    return found
+    return {
+        section: {without_passwords(key): without_passwords(str(value)) for key, value in values.items()}
+        for section, values in found.items()
+    }
 
 
 def _git_version(git: Git) -> str:

@@ -10,6 +10,7 @@ from git_theta.git.remote.fetch import fetch_objects
 from git_theta.git.remote.remotes import chosen_remote
 from git_theta.git.repository.manifest_walk import history_manifests, object_sizes
 from git_theta.git.repository.repository import Repository
+from git_theta.runtime.output import say
 
 _EPILOG = """\b
 Examples:
@@ -35,4 +36,4 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
         chosen_remote(repository, remote)
     versions = history_manifests(repository.git, () if everything else refs or ("HEAD",))
     done = fetch_objects(repository, object_sizes(versions.values()), remote, keep=True)
-    click.echo(str(done) if done.count else "Nothing to do.")
+    say(str(done) if done.count else "Nothing to do.")

@@ -17,6 +17,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural, printable
+from git_theta.runtime.output import say, warn
 from git_theta.runtime.progress import progress
 
 _EPILOG = """\b
@@ -75,7 +76,7 @@ def _check_remote(repository: Repository, remote: str, revs: Iterable[str], as_j
         print_json(asdict(report))
     else:
         _print_problems(report.problems)
-        click.echo(
+        say(
             f"{plural(report.objects, 'object')} of {plural(report.versions, 'version')} looked for at "
             f"{report.url}."
         )
@@ -90,37 +91,37 @@ def _check_remote(repository: Repository, remote: str, revs: Iterable[str], as_j
 
 def _print(report: FsckReport, everything: bool) -> None:
     _print_problems(report.problems)
-    click.echo(
+    say(
         f"{plural(report.objects, 'object')}, {plural(report.values, 'distinct value')} of "
         f"{plural(report.versions, 'version')} checked."
     )
     if report.elsewhere:
         verb, them = ("isn't", "it") if report.elsewhere == 1 else ("aren't", "them")
-        click.echo(
+        say(
             f"{plural(report.elsewhere, 'object')} of pushed versions {verb} here; a checkout fetches {them}."
         )
     if report.borrowed:
         verb, them = ("is", "it") if report.borrowed == 1 else ("are", "them")
-        click.echo(
+        say(
             f"{plural(report.borrowed, 'object')} {verb} only in another repository on this machine; "
             f"to keep {them} here: git theta fetch --all"
         )
     if report.unreferenced and everything:
         they_do = "it does" if report.unreferenced == 1 else "they do"
-        click.echo(f"{plural(report.unreferenced, 'object')} named by no version; {they_do} no harm.")
+        say(f"{plural(report.unreferenced, 'object')} named by no version; {they_do} no harm.")
     if report.swept:
-        click.echo(f"{plural(report.swept, 'leftover temporary file')} removed.")
+        say(f"{plural(report.swept, 'leftover temporary file')} removed.")
 
 
 def _print_repaired(repaired: Repaired) -> None:
     for name, error in repaired.errors.items():
-        click.echo(f"{name}: {error.message}", err=True)
-    click.echo(f"{plural(len(repaired.objects), 'object')} repaired.")
+        warn(f"{name}: {error.message}")
+    say(f"{plural(len(repaired.objects), 'object')} repaired.")
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        click.echo(f"{_where(problem)}{problem.message}", err=True)
+        warn(f"{_where(problem)}{problem.message}")
 
 
 def _hint(repository: Repository, report: FsckReport, repairing: bool, repaired: Repaired | None) -> str:

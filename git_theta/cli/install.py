@@ -16,6 +16,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.git_version import check_oldest_version
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural
+from git_theta.runtime.output import say, warn
 
 #: States of hooks that need no explanation.
 _PLAIN = (HookState.INSTALLED, HookState.CURRENT, HookState.UNNEEDED)
@@ -49,12 +50,12 @@ def command(scope: str, hooks: bool | None) -> None:
     settings = install_settings(git, scope, hook=hooks is not False)
     repository = Repository(git) if hooks is not False and git.ok("rev-parse", "--git-dir") else None
     states = install_hooks(repository) if repository else {}
-    click.echo(_summary(scope, len(settings), states))
+    say(_summary(scope, len(settings), states))
     if repository:
         _explain_hooks(repository, states, shared=hooks is True)
     elif hooks:
         raise UsageError("--hooks needs a repository")
-    click.echo("Next: git theta track '*.safetensors'")
+    say("Next: git theta track '*.safetensors'")
 
 
 def _summary(scope: str, settings: int, states: Mapping[str, HookState]) -> str:
@@ -70,7 +71,7 @@ def _explain_hooks(repository: Repository, states: Mapping[str, HookState], *, s
     """Print what else there is to know or to do about hooks; with `shared`, add to the team's."""
     for name, state in states.items():
         if state not in (*_PLAIN, HookState.MANUAL):
-            click.echo(f"hook {name}: {state.value}")
+            say(f"hook {name}: {state.value}")
     if HookState.FAILED in states.values():
         raise GitError(
             f"some hooks couldn't be written in {repository.hooks_dir}",
@@ -80,7 +81,7 @@ def _explain_hooks(repository: Repository, states: Mapping[str, HookState], *, s
     if reason and shared and has_shared_hooks(repository) and not sends_objects(repository.hooks_dir):
         path = hook_file(repository.hooks_dir, "pre-push")
         add_push_hook(path)
-        click.echo(f"hook pre-push: added to {os.path.relpath(path)}; commit that file")
+        say(f"hook pre-push: added to {os.path.relpath(path)}; commit that file")
         reason = push_problem(repository)
     if reason:
-        click.echo(f"warning: {reason}", err=True)
+        warn(f"warning: {reason}")

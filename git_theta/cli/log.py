@@ -22,6 +22,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.report.fold import fold
 from git_theta.report.text import human_size, plural, printable
+from git_theta.runtime.output import say
 
 #: The number of names that are shown of a commit's changes.
 _SHOWN = 5
@@ -71,9 +72,9 @@ def command(path: str, revs: str, globs: tuple[str, ...], count: int | None, as_
         return
     for number, changes in enumerate(shown):
         if number:
-            click.echo()
+            say("")
         for line in _lines(changes, changes.revision.commit.oid in boundary):
-            click.echo(line)
+            say(line)
 
 
 def _once_each(found: Iterator[ParameterChanges], asked: RevisionRange) -> Iterator[ParameterChanges]:

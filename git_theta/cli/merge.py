@@ -12,6 +12,7 @@ from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import MergeOptions, merge
+from git_theta.runtime.output import say
 from git_theta.strategies.base import summary_of
 from git_theta.strategies.option_text import describe
 
@@ -90,9 +91,9 @@ def _list(as_json: bool) -> None:
         return
     width = max(len(option["name"]) + len(option["default"]) for row in found for option in row["options"])
     for row in found:
-        click.echo(f"{row['name']}: {row['summary']}")
+        say(f"{row['name']}: {row['summary']}")
         for option in row["options"]:
-            click.echo(f"  {option['name'] + '=' + option['default']:<{width + 1}}  {option['meaning']}")
+            say(f"  {option['name'] + '=' + option['default']:<{width + 1}}  {option['meaning']}")
 
 
 def _strategies() -> Iterator[dict[str, Any]]:

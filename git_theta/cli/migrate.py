@@ -14,6 +14,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import human_size, plural, printable
+from git_theta.runtime.output import say
 
 if TYPE_CHECKING:
     from git_theta.git.migrate.request import MigrationRequest, MigrationSummary
@@ -119,41 +120,39 @@ def _run(target: Literal["theta", "lfs", "plain"], include: tuple[str, ...], **h
 def _report(request: MigrationRequest, summary: MigrationSummary) -> None:
     if summary.others and request.target == "theta":
         listed = ", ".join(map(printable, summary.others))
-        click.echo(f"Left to git-lfs, as no checkpoint matches: {listed}")
+        say(f"Left to git-lfs, as no checkpoint matches: {listed}")
     if not summary.versions:
-        click.echo("Nothing to convert.")
+        say("Nothing to convert.")
         if request.target == "theta" and not request.include:
-            click.echo("Files in plain Git are converted by name: git theta migrate import --include '*.pt'")
+            say("Files in plain Git are converted by name: git theta migrate import --include '*.pt'")
         return
-    click.echo(
+    say(
         f"{plural(summary.versions, 'version')} of {plural(summary.files, 'file')} converted: "
         f"{human_size(summary.before)} before, {human_size(summary.after)} now "
         f"({ratio(summary.after, summary.before)})."
     )
     if summary.written:
-        click.echo(f"Wrote {plural(len(summary.written), 'file')} of which only a pointer was here.")
+        say(f"Wrote {plural(len(summary.written), 'file')} of which only a pointer was here.")
     if request.rewrite:
         _report_rewritten(request, summary)
     else:
-        click.echo("All is staged. To finish: git commit")
-        click.echo("Earlier commits stay as they are; --rewrite would convert them too.")
+        say("All is staged. To finish: git commit")
+        say("Earlier commits stay as they are; --rewrite would convert them too.")
 
 
 def _report_rewritten(request: MigrationRequest, summary: MigrationSummary) -> None:
-    click.echo(f"{plural(summary.commits, 'commit')} rewritten, {plural(len(summary.refs), 'ref')} moved.")
+    say(f"{plural(summary.commits, 'commit')} rewritten, {plural(len(summary.refs), 'ref')} moved.")
     if summary.signatures:
-        click.echo(f"{plural(summary.signatures, 'signature')} dropped: they were of the old commits.")
+        say(f"{plural(summary.signatures, 'signature')} dropped: they were of the old commits.")
     if summary.left:
         more = ", …" if len(summary.left) > 3 else ""
-        click.echo(f"Still on old commits: {', '.join(map(printable, summary.left[:3]))}{more}")
+        say(f"Still on old commits: {', '.join(map(printable, summary.left[:3]))}{more}")
         if not request.everything:
-            click.echo("To rewrite all branches and tags at once, undo this and use --everything.")
-    click.echo("The old commits are kept in refs/original/. To undo:")
+            say("To rewrite all branches and tags at once, undo this and use --everything.")
+    say("The old commits are kept in refs/original/. To undo:")
     for line in _undo_all(summary.refs):
-        click.echo(f"  {line}")
-    click.echo(
-        f"All who have the old commits must reset to the new ones. To publish: {_publish(summary.refs)}"
-    )
+        say(f"  {line}")
+    say(f"All who have the old commits must reset to the new ones. To publish: {_publish(summary.refs)}")
 
 
 def _publish(refs: Sequence[str]) -> str:

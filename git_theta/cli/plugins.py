@@ -11,6 +11,7 @@ from git_theta import formats, strategies, updates
 from git_theta.cli.render import print_json, print_table
 from git_theta.registry import PluginOffer, Registry
 from git_theta.report.text import printable
+from git_theta.runtime.output import say
 from git_theta.store import remote_factory
 
 
@@ -49,7 +50,7 @@ def command(external: bool, as_json: bool) -> None:
             ),
         )
     else:
-        click.echo("No installed package offers plugins.")
+        say("No installed package offers plugins.")
 
 
 def _registries() -> Iterator[Registry[Any]]:

@@ -16,6 +16,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import human_size, plural
+from git_theta.runtime.output import say
 
 _EPILOG = """\b
 Examples:
@@ -68,16 +69,16 @@ def command(
         return
     if verbose:
         _list(done, options)
-    click.echo(_summary(done, options))
+    say(_summary(done, options))
     absent = done.reasons.get(Fate.ABSENT, 0)
     if absent:
         verb = "isn't" if absent == 1 else "aren't"
-        click.echo(
+        say(
             f"{plural(absent, 'object')} of pushed versions {verb} at {options.remote}. "
             f"Send them: git theta push {options.remote} --all"
         )
     if not options.remote:
-        click.echo("There's no remote, so only objects that no version names may be deleted.")
+        say("There's no remote, so only objects that no version names may be deleted.")
 
 
 def _remote(repository: Repository, name: str) -> str:
@@ -121,7 +122,7 @@ def _list(done: PruneResult, options: PruneOptions) -> None:
         ("object", ">size", "", "why"),
         [*_rows(done.kept, "kept", options), *_rows(done.deleted, gone, options)],
     )
-    click.echo()
+    say("")
 
 
 def _rows(

@@ -7,6 +7,7 @@ import click
 from git_theta.cli.checkout import at_top, write
 from git_theta.git.worktree.checkout import CheckpointChoice, fetch_parameters
 from git_theta.report.text import plural
+from git_theta.runtime.output import say
 
 _EPILOG = """\b
 Examples:
@@ -46,5 +47,5 @@ def command(
     if not params:
         write(repository, choice)
         return
-    count = fetch_parameters(repository, choice, params, click.echo)
-    click.echo(f"The objects of {plural(count, 'parameter')} are here; git_theta.load reads them.")
+    count = fetch_parameters(repository, choice, params, say)
+    say(f"The objects of {plural(count, 'parameter')} are here; git_theta.load reads them.")

@@ -10,6 +10,7 @@ from git_theta.git.remote.push import send_objects, sent_text
 from git_theta.git.remote.remotes import chosen_remote, connected, git_url_of, open_remote
 from git_theta.git.repository.manifest_walk import history_manifests, note_unreadable
 from git_theta.git.repository.repository import Repository
+from git_theta.runtime.output import say
 
 _EPILOG = """\b
 Examples:
@@ -39,6 +40,6 @@ def command(remote: str, refs: tuple[str, ...], everything: bool) -> None:
     with connected(open_remote(repository, name, "upload")) as place:
         done = send_objects(repository, place, git_url_of(repository, name, "upload"), versions.values())
     if done is None or not done.count:
-        click.echo("Nothing to do.")
+        say("Nothing to do.")
     else:
-        click.echo(sent_text(done))
+        say(sent_text(done))

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from git_theta.runtime.output import say, visible
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -36,7 +38,7 @@ def print_json(value: Any) -> None:
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table; columns whose heading begins with `>` are aligned to the right."""
-    body = [tuple(row) for row in rows]
+    body = [tuple(map(visible, row)) for row in rows]
     if not sys.stdout.isatty() or len(body) > _MAX_RICH_ROWS:
         _print_plain(columns, body)
         return
@@ -50,7 +52,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
         )
     for row in body:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(Text, row))
     console().print(table)
 
 
@@ -65,4 +67,4 @@ def _print_plain(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for column, width, cell in zip(columns, widths, line, strict=True):
             space = " " * (width - cell_len(cell))
             cells.append(space + cell if column.startswith(">") else cell + space)
-        print("  ".join(cells).rstrip())
+        say("  ".join(cells).rstrip())

@@ -14,6 +14,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.merge_summary import conflict_name, summary
 from git_theta.report.text import plural, printable
+from git_theta.runtime.output import say
 
 #: So many conflicts are listed.
 _SHOWN = 20
@@ -63,19 +64,19 @@ def command(
         found = conflict_versions(repository, workspace.cleaners, path)
         if versions:
             for name in write_versions(repository, workspace.known_files, found):
-                click.echo(f"Wrote {printable(name)}")
-            click.echo(f"Overwrite {printable(path)} by your result, then: git add")
+                say(f"Wrote {printable(name)}")
+            say(f"Overwrite {printable(path)} by your result, then: git add")
             return 0
         decisions = [rule] if rule else []
         rules, fallback = (decisions, []) if parameters else ([], decisions)
         merged = resolve(workspace, found, rules, fallback)
     if merged.manifest is not None:
-        click.echo(f"{printable(path)}: {summary(merged, found.operation)}")
-        click.echo("Written and staged.")
+        say(f"{printable(path)}: {summary(merged, found.operation)}")
+        say("Written and staged.")
         return 0
-    click.echo(f"{printable(path)}: {plural(len(merged.conflicts), 'conflict')} left")
+    say(f"{printable(path)}: {plural(len(merged.conflicts), 'conflict')} left")
     for conflict in merged.conflicts[:_SHOWN]:
-        click.echo(f"  {conflict_name(conflict)}: {conflict.reason}")
+        say(f"  {conflict_name(conflict)}: {conflict.reason}")
     if len(merged.conflicts) > _SHOWN:
-        click.echo(f"  and {len(merged.conflicts) - _SHOWN:,} more")
+        say(f"  and {len(merged.conflicts) - _SHOWN:,} more")
     return 1

@@ -20,6 +20,7 @@ from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.parameter_names import unknown_parameter
 from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes
 from git_theta.report.text import human_size, plural, printable
+from git_theta.runtime.output import say
 
 #: The length up to which a chain is shown in full.
 _MAX_CHAIN = 3
@@ -74,9 +75,9 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
     print_table(
         ("parameter", "dtype", "shape", "update", ">size", ">own", ">stored", "digest"), map(_cells, rows)
     )
-    click.echo()
+    say("")
     for line in _summary(manifest, size_of):
-        click.echo(line)
+        say(line)
 
 
 def _summary(manifest: Manifest, size_of: SizeOf) -> Iterator[str]:

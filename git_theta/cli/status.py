@@ -15,6 +15,7 @@ from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, WorkState, file_states
 from git_theta.report.merge_summary import conflict_name
 from git_theta.report.text import plural, printable
+from git_theta.runtime.output import say
 
 #: The number of names and of conflicts that are shown.
 _SHOWN = 5
@@ -47,9 +48,7 @@ def command(as_json: bool) -> None:
     for state in found:
         _print(state, lazy=repository.settings.lazy)
     if not found:
-        click.echo(
-            "No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them"
-        )
+        say("No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them")
 
 
 def _print(state: FileState, *, lazy: bool) -> None:
@@ -76,9 +75,9 @@ def _print(state: FileState, *, lazy: bool) -> None:
         usual = lazy or state.work is WorkState.SPARSE
         todo = "fetch with: git theta fetch" if usual else "see git theta fsck"
         lines.append(f"{plural(state.missing, 'object')} missing from the store; {todo}")
-    click.echo(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
+    say(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
     for line in lines:
-        click.echo(f"    {line}")
+        say(f"    {line}")
 
 
 def _describe(word: str, changes: Diff) -> list[str]:

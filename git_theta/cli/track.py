@@ -22,6 +22,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.stronger_lines import described, stronger_lines
 from git_theta.model.manifest_text import is_manifest
 from git_theta.report.text import plural, printable
+from git_theta.runtime.output import say
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 
 _EPILOG = """\b
@@ -82,13 +83,13 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
         gitattributes.write(path, text)
     for pattern in patterns:
         verb = "Tracking" if pattern in added else "Already tracked:"
-        click.echo(f"{verb} {_with_values(pattern, _values(text, pattern))}")
+        say(f"{verb} {_with_values(pattern, _values(text, pattern))}")
     if not git.config("filter.theta.process"):
-        click.echo("Git isn't set up for git-theta yet. Run: git theta install")
+        say("Git isn't set up for git-theta yet. Run: git theta install")
     _warn_of_stronger_lines(repository, patterns)
     _explain_conversion(git)
     if added:
-        click.echo("Commit the change: git add .gitattributes")
+        say("Commit the change: git add .gitattributes")
 
 
 def _checked_update(text: str) -> str:
@@ -155,16 +156,16 @@ def _list(repository: Repository, as_json: bool) -> None:
         )
         return
     for pattern, source, values in found:
-        click.echo(f"{_with_values(pattern, values)} ({source})")
+        say(f"{_with_values(pattern, values)} ({source})")
     if not found:
-        click.echo("Nothing is tracked. For example: git theta track '*.safetensors'")
+        say("Nothing is tracked. For example: git theta track '*.safetensors'")
 
 
 def _warn_of_stronger_lines(repository: Repository, patterns: Sequence[str]) -> None:
     with suppress(GitError):  # a bare repository has no files
         for line in stronger_lines(repository, patterns):
-            click.echo(f"Warning: {printable(described(line))}")
-            click.echo("Change that line: Git takes the last one that matches (see: git check-attr -a FILE)")
+            say(f"Warning: {printable(described(line))}")
+            say("Change that line: Git takes the last one that matches (see: git check-attr -a FILE)")
 
 
 def _explain_conversion(git: Git) -> None:
@@ -177,5 +178,5 @@ def _explain_conversion(git: Git) -> None:
                 plain.append(name)
     if plain:
         listed = ", ".join(plain[:3]) + (", …" if len(plain) > 3 else "")
-        click.echo(f"{plural(len(plain), 'file')} already in Git as a whole: {listed}")
-        click.echo("To convert: git add --renormalize . && git commit (earlier commits stay as they are)")
+        say(f"{plural(len(plain), 'file')} already in Git as a whole: {listed}")
+        say("To convert: git add --renormalize . && git commit (earlier commits stay as they are)")

@@ -9,6 +9,7 @@ from git_theta.git.install.hooks import HookState, remove_hooks
 from git_theta.git.install.install import uninstall_settings
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.runtime.output import say
 
 
 @click.command("uninstall", short_help="Undo `git theta install`.")
@@ -24,7 +25,7 @@ def command(scope: str) -> None:
     git = Git()
     removed = uninstall_settings(git, scope)
     place = scope.removeprefix("--")
-    click.echo(f"The {place} settings are removed." if removed else f"There were no {place} settings.")
+    say(f"The {place} settings are removed." if removed else f"There were no {place} settings.")
     if git.ok("rev-parse", "--git-dir"):
         repository = Repository(git)
         needs_git_lfs = repository.has_own_hooks and keeps_out_git_lfs(repository)
@@ -33,4 +34,4 @@ def command(scope: str) -> None:
             install_git_lfs_hooks(repository)
         for name, state in states.items():
             if state is not HookState.ABSENT:
-                click.echo(f"hook {name}: {state.value}")
+                say(f"hook {name}: {state.value}")

@@ -10,6 +10,7 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
+from git_theta.runtime.output import say
 
 
 @click.command("untrack", short_help="Stop tracking a pattern.")
@@ -30,5 +31,5 @@ def command(patterns: tuple[str, ...]) -> None:
         )
     gitattributes.write(path, text)
     for pattern in removed:
-        click.echo(f"No longer tracking {pattern}")
-    click.echo("To store such files whole from now on: git add --renormalize . && git commit")
+        say(f"No longer tracking {pattern}")
+    say("To store such files whole from now on: git add --renormalize . && git commit")

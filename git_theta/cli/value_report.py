@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-import click
-
 from git_theta.cli.render import print_json
 from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry
@@ -19,6 +17,7 @@ from git_theta.report.abridged import abridged
 from git_theta.report.quantiles import Histogram
 from git_theta.report.statistics import Statistics, statistics
 from git_theta.report.text import human_size, printable, shape_text
+from git_theta.runtime.output import say
 from git_theta.store.local import LocalStore
 
 #: The width of the longest bar, in characters.
@@ -40,13 +39,13 @@ def report(entry: Entry, store: LocalStore, *, values: bool, as_json: bool) -> N
     if not values:
         lines = [*_lines(entry, statistics(read_value(entry, store), entry.spec))]
     else:
-        lines = [_values(entry, store)]
-    click.echo(
+        lines = _values(entry, store).splitlines()
+    say(
         f"{printable(entry.name)}: {entry.spec.dtype} {shape_text(entry.spec)}, "
         f"{human_size(entry.spec.nbytes)}, stored {human_size(entry_bytes(entry, store.size))}"
     )
     for line in lines:
-        click.echo(line)
+        say(line)
 
 
 def _values(entry: Entry, store: LocalStore) -> str:
@@ -88,7 +87,8 @@ def _lines(entry: Entry, found: Statistics) -> Iterator[str]:
     yield ""
     yield from _bars(found.histogram)
     if not found.exact:
-        yield "\nquantiles to 0.4 % of their own size, counts of the histogram accordingly"
+        yield ""
+        yield "quantiles to 0.4 % of their own size, counts of the histogram accordingly"
 
 
 def _bars(histogram: Histogram) -> Iterator[str]:

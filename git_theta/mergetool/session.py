@@ -238,7 +238,7 @@ class MergeSession:
         self._print(printable(f"{message} ({hint})" if hint else message), "old")
 
     def _print(self, text: str, style: str = "") -> None:
-        self._say([((style, text),)])
+        self._say([((style, line),) for line in text.split("\n")])
 
 
 def _comparison(parameter: ParameterPlan) -> Comparison | None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from git_theta.runtime.output import message_line
+
 #: Seconds until a bar is shown.
 _PATIENCE_SECONDS = 1.0
 
@@ -45,7 +47,7 @@ def progress(
             if bar is None and time.monotonic() - began >= patience:
                 bar = _bar(bool(total))
                 bar.start()
-                bar.add_task(title, total=total or None)
+                bar.add_task(message_line(title), total=total or None)
             if bar is not None:
                 # Bytes that are transferred again after a failure are counted twice for a moment.
                 bar.update(bar.task_ids[0], completed=max(0, min(done, total or done)))

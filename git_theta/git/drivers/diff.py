@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from git_theta.errors import GitError, ThetaError
+from git_theta.errors import GitError, ThetaError, explained, traceback_lines
 from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
@@ -16,6 +15,7 @@ from git_theta.git.repository.repository import current_repository
 from git_theta.report.lines import Line, lines
 from git_theta.report.side import Side
 from git_theta.report.text import printable
+from git_theta.runtime.output import warn, write_stdout
 
 #: Number of arguments: a path, and of each side a file, a blob's id and a mode; for a renamed file, also the
 #: new path and a text about the renaming.
@@ -42,13 +42,12 @@ def run_diff_driver(args: Sequence[str]) -> int:
     except BrokenPipeError:
         # The pager was closed, and Python would fail again when it flushes what is buffered.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    except ThetaError as error:
-        _write([(("head", f"{path}:"), ("", f" {_one_line(error)}"))])
     except KeyboardInterrupt:
         return 130
     except Exception as error:
         # Any failure concerns this file only.
-        _write([(("head", f"{path}:"), ("", f" can't be compared: {printable(repr(error))}"))])
+        _write([(("head", f"{path}:"), ("", f" {printable(explained(error).one_line)}"))])
+        warn(*traceback_lines(error))
     return 0
 
 
@@ -78,9 +77,4 @@ def _write(found: Sequence[Line]) -> None:
     colours: dict[str, str] = {}
     with suppress(GitError):
         colours = palette(Git(), terminal=os.isatty(1))
-    sys.stdout.buffer.write(painted(found, colours))
-    sys.stdout.buffer.flush()
-
-
-def _one_line(error: ThetaError) -> str:
-    return printable(error.one_line)
+    write_stdout(painted(found, colours))

@@ -11,7 +11,7 @@ import sys
 from contextlib import redirect_stdout, suppress
 from itertools import chain
 
-from git_theta.errors import ThetaError
+from git_theta.errors import ThetaError, explained
 from git_theta.git.drivers.filter_protocol import requests, shake_hands
 from git_theta.git.plumbing.discard import DiscardProcess
 from git_theta.git.plumbing.pktline import PacketReader, PacketWriter, widen_pipe
@@ -30,11 +30,11 @@ def serve_stdio() -> int:
         # Packets go to the descriptor of stdout: a plugin that prints must not write between them.
         with redirect_stdout(sys.stderr):
             return _serve()
-    except ThetaError as error:
+    except Exception as error:
         from git_theta.git.plumbing.notices import explain
 
         explain(None, error)
-        return error.exit_code
+        return explained(error).exit_code
 
 
 def _serve() -> int:

@@ -329,14 +329,8 @@ class FilterProcess:
             author = last_author(self._repository.git, request.path, request.treeish or "HEAD")
             changed = f"{request.path} was last changed by {author}" if author else ""
             error = MissingObjectError(error.message, join_hints(error.hint, changed))
-        explain(request.path, _explained(error))
+        explain(request.path, error)
         self._answers.error()
-
-
-def _explained(error: Exception) -> ThetaError:
-    if isinstance(error, ThetaError):
-        return error
-    return ThetaError(str(error) if isinstance(error, OSError) else f"unexpected error: {error!r}")
 
 
 def _discard(content: PacketContent) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from git_theta.errors import GitError, ThetaError, UsageError
+from git_theta.errors import GitError, UsageError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.merge.worktree_values import worktree_values
@@ -57,13 +57,11 @@ def run_merge_driver(args: Sequence[str]) -> int:
         if path is None:
             raise GitError("git passes unusual arguments to merge.theta.driver", "run `git theta install`")
         return _merge(path, *args[:3])
-    except ThetaError as error:
-        explain(path, error)
     except KeyboardInterrupt:
         note("interrupted")
     except Exception as error:
         # Any other exit than 0 or 1 could abort a rebase in the middle.
-        note(f"{path}: can't be merged: {printable(repr(error))}")
+        explain(path, error)
     return _CONFLICT
 
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 
-from git_theta.errors import ThetaError
+from git_theta.errors import explained
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.repository.repository import Repository
@@ -25,10 +25,9 @@ def run_hook(name: str, args: Sequence[str]) -> int:
         if name == "pre-push":
             return _send_objects(args)
         _write_checkpoints()
-    except (ThetaError, OSError) as error:
-        known = error if isinstance(error, ThetaError) else ThetaError(str(error))
-        explain(None, known)
-        return known.exit_code if name == "pre-push" else 0
+    except Exception as error:
+        explain(None, error)
+        return explained(error).exit_code if name == "pre-push" else 0
     except KeyboardInterrupt:
         note("interrupted")
         return 130

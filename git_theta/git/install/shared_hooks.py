@@ -55,7 +55,7 @@ def add_push_hook(path: Path) -> None:
         OSError: The file can't be written.
     """
     if path.is_symlink():
-        raise UsageError(f"{path} is a link", f"add to the file that it leads to:\n{_ALONE}")
+        raise UsageError(f"{path} is a link; add to the file that it leads to:", details=_ALONE.splitlines())
     existed = path.exists()
     text = path.read_bytes().decode(errors="surrogateescape") if existed else ""
     if text.startswith("#!") and not _SHELLS.match(text):

@@ -24,6 +24,7 @@ from git_theta.merge.outcome import LAYOUT
 from git_theta.merge.rules import MergeRule
 from git_theta.report.merge_summary import summary
 from git_theta.report.text import printable
+from git_theta.runtime.output import say
 
 #: Whether HEAD may be moved to the branch instead of making a merge commit.
 FastForward = Literal["allow", "only", "never"]
@@ -129,7 +130,7 @@ def _merge_several(git: Git, parents: Parents, rules: str, options: MergeOptions
     if code == 0:
         for path, merged in made.checkpoints.items():
             note(f"{printable(path)}: {summary(merged)}")
-        print(f"Merged {count} branches: {git.line('rev-parse', '--short', made.commit)}")
+        say(f"Merged {count} branches: {git.line('rev-parse', '--short', made.commit)}")
     return code
 
 

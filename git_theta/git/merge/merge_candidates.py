@@ -75,11 +75,11 @@ def _read(cleaners: Cleaners, blobs: Blobs, path: str, oid: str) -> Manifest:
 
 
 def _conflicts(failed: Mapping[str, Merged]) -> GitError:
-    lines = [f"{plural(len(failed), 'checkpoint')} in conflict; nothing has changed"]
+    lines = []
     for path, merged in failed.items():
         name = printable(path)
         lines += [f"  {name}: {conflict_name(each)}: {each.reason}" for each in merged.conflicts[:_SHOWN]]
         more = len(merged.conflicts) - _SHOWN
         lines += [f"  {name}: and {more:,} more"] if more > 0 else []
     hint = "choose a strategy that can decide, or merge one branch after the other"
-    return GitError("\n".join(lines), hint)
+    return GitError(f"{plural(len(failed), 'checkpoint')} in conflict; nothing has changed", hint, lines)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from git_theta.errors import GitError
-from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.command import Git, said
 from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.worktree.stage import index_line
 from git_theta.report.text import plural, printable
@@ -69,13 +69,12 @@ def _merge_two(git: Git, one: str, other: str, *, unrelated: bool) -> str:
     # Exit code 1 is a conflict, and others are errors.
     done = subprocess.run(words, cwd=git.cwd, env=internal_environment(git.env), capture_output=True)
     if done.returncode not in (0, 1):
-        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        raise GitError(f"git merge-tree failed: {said}")
+        raise GitError(f"git merge-tree failed: {said(done.stderr)}")
     tree, *files = (os.fsdecode(part) for part in done.stdout.rstrip(b"\0\n").split(b"\0"))
     if done.returncode:
-        names = "".join(f"\n  {printable(name)}" for name in dict.fromkeys(files))
         raise GitError(
-            f"{plural(len(set(files)), 'file')} in conflict; nothing has changed{names}",
+            f"{plural(len(set(files)), 'file')} in conflict; nothing has changed",
             "merge one branch after the other, and settle the conflicts of each",
+            [f"  {printable(name)}" for name in dict.fromkeys(files)],
         )
     return tree

@@ -9,6 +9,7 @@ from contextlib import suppress
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 from git_theta.report.lines import Line
+from git_theta.runtime.output import visible
 
 _RESET = "\x1b[m"
 
@@ -51,12 +52,13 @@ def _sequence(git: Git, key: str, default: str) -> str:
 
 
 def painted(lines: Iterable[Line], colours: Mapping[str, str]) -> bytes:
-    """Coloured lines as UTF-8 for stdout, whatever the locale, like Git's own output."""
+    """Coloured lines as UTF-8 for stdout, whatever the locale, like Git's own output, with escaped pieces."""
     text = "".join(
         "".join(_paint(piece, colours.get(style, "")) for style, piece in line) + "\n" for line in lines
     )
-    return text.encode("utf-8", "backslashreplace")
+    return text.encode()
 
 
 def _paint(text: str, sequence: str) -> str:
-    return f"{sequence}{text}{_RESET}" if sequence and text else text
+    shown = visible(text)
+    return f"{sequence}{shown}{_RESET}" if sequence and text else shown

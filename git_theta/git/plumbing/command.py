@@ -119,17 +119,23 @@ def _checked(command: str, done: subprocess.CompletedProcess[bytes]) -> bytes:
         GitError: It failed.
     """
     if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
-        if said.startswith("not a git repository"):
+        message = said(done.stderr)
+        if message.startswith("not a git repository"):
             raise GitError(
                 "this folder isn't in a Git repository", "go to one, or make one here with `git init`"
             )
-        raise GitError(f"git {command} failed: {said or f'exit code {done.returncode}'}")
+        raise GitError(f"git {command} failed: {message or f'exit code {done.returncode}'}")
     return done.stdout
 
 
 def _not_found() -> GitError:
     return GitError("git isn't installed or isn't on PATH", "install git")
+
+
+def said(stderr: bytes) -> str:
+    """The messages of a git command in one line."""
+    lines = stderr.decode(errors="replace").strip().removeprefix("fatal: ").splitlines()
+    return "; ".join(line.strip() for line in lines if line.strip())
 
 
 def parse_config(listing: bytes) -> gitconfig.GitConfig:

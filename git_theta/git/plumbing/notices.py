@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from git_theta.errors import ThetaError
+from git_theta.errors import explained, traceback_lines
+from git_theta.runtime.output import warn
 
 #: Seconds until a notice is repeated.
 _DAY = 86400.0
 
 
 def note(text: str) -> None:
-    """Print a notice on stderr."""
-    print(f"git-theta: {text}", file=sys.stderr, flush=True)
+    """Print a notice of one line on stderr."""
+    warn(f"git-theta: {text}")
 
 
-def explain(path: str | None, error: ThetaError) -> None:
-    """Print an error on stderr, with the path of the file that it's about and the hint."""
-    where = f"{path}: " if path else ""
-    note(where + str(error).replace("\n", "\ngit-theta: "))
+def explain(path: str | None, error: BaseException) -> None:
+    """Print a failure of any kind on stderr, with the path of the file that it's about and the hint."""
+    first, *others = explained(error).lines
+    for line in (f"{path}: {first}" if path else first, *others, *traceback_lines(error)):
+        note(line)
 
 
 def note_daily(record: Path, text: str) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from git_theta.runtime.output import accept_any_text, message_line
+from git_theta.runtime.output import accept_any_text, message_line, say
 
 _TERMINAL = "/dev/tty"
 
@@ -32,7 +32,7 @@ def read_line(prompt: str) -> str:
         # No command or name has this character, so the line is answered with an error.
         line = "\ufffd"
     if not typed:
-        print(line, flush=True)
+        say(line)
     return line
 
 

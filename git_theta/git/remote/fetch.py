@@ -179,8 +179,8 @@ def _failure(repository: Repository, oids: Sequence[str], errors: Mapping[str, _
     if not obstacles:
         hint = join_hints("whoever has it must send it: git theta push", _elsewhere(repository, list(errors)))
     if len(reasons) > 1:
-        lines = (f"\n  {name}: {_brief(few)}" for name, few in reasons.items())
-        return MissingObjectError(f"{subject} couldn't be fetched:{''.join(lines)}", hint)
+        lines = [f"  {name}: {_brief(few)}" for name, few in reasons.items()]
+        return MissingObjectError(f"{subject} couldn't be fetched:", hint, lines)
     if obstacles:
         return obstacles[0]
     (name,) = reasons

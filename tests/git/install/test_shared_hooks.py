@@ -97,4 +97,4 @@ def test_other_programs_and_links_are_refused(tmp_path: Path) -> None:
     link.symlink_to(hook)
     with pytest.raises(UsageError, match="is a link") as caught:
         add_push_hook(link)
-    assert "git theta hook pre-push" in caught.value.hint
+    assert "git theta hook pre-push" in str(caught.value)

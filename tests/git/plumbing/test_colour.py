@@ -33,5 +33,5 @@ def test_when_git_would_use_colour(
 
 def test_paint() -> None:
     line = (("head", "a\udc80:"), ("faint", ""), ("", " b"))
-    assert painted([line], {}) == b"a\\udc80: b\n"
-    assert painted([line], {"head": "\x1b[1m", "faint": "\x1b[2m"}) == b"\x1b[1ma\\udc80:\x1b[m b\n"
+    assert painted([line], {}) == b"a%80: b\n"
+    assert painted([line], {"head": "\x1b[1m", "faint": "\x1b[2m"}) == b"\x1b[1ma%80:\x1b[m b\n"

@@ -86,7 +86,7 @@ def test_the_errors_of_several_remotes(repository: Repository, monkeypatch: pyte
     )
     with pytest.raises(MissingObjectError) as caught:
         fetch_objects(repository, {C: 3, B: 2, A: 1})
-    assert caught.value.message.splitlines() == [
+    assert [caught.value.message, *caught.value.details] == [
         f"object {A}, and 2 more, couldn't be fetched:",
         "  origin: 3 not there",
         "  far: no network",
