@@ -12,6 +12,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -25,7 +26,8 @@ _RENEW_SECONDS = 3600
 #: Errors of a path at which nothing is.
 _NOTHING = (errno.ENOENT, errno.ELOOP)
 
-#: Objects never change: read-only guards against a tool that edits in place.
+#: Objects never change: read-only guards against a tool that edits in place. They're open to those to whom
+#: their folder is.
 _MODE = 0o444
 
 
@@ -83,8 +85,8 @@ def commit_object(written: WrittenObject, target: Path) -> None:
         # An object of another size was cut off, and is replaced.
         if renew(target) != written.size:
             os.fsync(written.handle)
-            os.fchmod(written.handle, _MODE)
             make_folders(target.parent)
+            _close_to_writers(written.handle, target.parent)
             rename_temporary(written.name, target)
     finally:
         _discard(written.handle, written.name)
@@ -106,7 +108,13 @@ def adopt_file(file: BinaryIO, path: Path, target: Path) -> None:
     make_folders(target.parent)
     # The mode comes last: a process that is killed before must leave a file that can be written.
     os.rename(path, target)
-    os.fchmod(file.fileno(), _MODE)
+    with suppress(PermissionError):
+        # In a shared repository, another user may have begun the download.
+        _close_to_writers(file.fileno(), target.parent)
+
+
+def _close_to_writers(handle: int, folder: Path) -> None:
+    os.fchmod(handle, _MODE & folder.stat().st_mode)
 
 
 def open_regular(path: str | Path, flags: int = os.O_RDONLY) -> int:

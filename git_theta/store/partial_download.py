@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from git_theta.runtime.shared_folders import make_folders
+from git_theta.runtime.shared_folders import make_folders, share
 
 #: Seconds between attempts to lock a file that another process is writing.
 _POLL_SECONDS = 0.1
@@ -36,6 +36,9 @@ def locked_download(path: Path, wait: Callable[[float], object]) -> Iterator[Bin
             # The last owner may have moved the file into the store.
             if not _is_at(file, path):
                 continue
+            with suppress(PermissionError):
+                # Another user of a shared repository may go on with it, or have begun it.
+                share(path)
             try:
                 yield file
             finally:

@@ -114,7 +114,7 @@ def test_a_shared_folder(folder: Path, tmp_path: Path, mode: int, file: int, dir
         os.umask(umask)
     path = folder / object_path(oid)
     assert permissions(path) == file
-    assert permissions(here.path(oid)) == 0o444
+    assert permissions(here.path(oid)) == 0o400
     for above in (path.parent, path.parent.parent, folder / "objects", folder / "tmp", folder):
         assert permissions(above) == directory | 0o2000
 

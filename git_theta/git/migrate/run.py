@@ -24,6 +24,7 @@ from git_theta.git.migrate.work_tree import refuse_changes
 from git_theta.git.plumbing.command import Git
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.runtime.early_end import temporary_folder
+from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.local import LocalStore
 
 _INSTALL = {"theta": "git theta install", "lfs": "git lfs install"}
@@ -55,7 +56,7 @@ def migrate(workspace: Workspace, request: MigrationRequest) -> MigrationSummary
         refuse_unsafe(repository, refs)
         refuse_kept(git, refs)
     tmp = repository.store.tmp
-    tmp.mkdir(parents=True, exist_ok=True)
+    make_folders(tmp)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(temporary_folder(tmp, "migrate-")))
         objects = stack.enter_context(GitObjects(git.cwd, git.env))

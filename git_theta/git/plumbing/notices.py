@@ -8,6 +8,7 @@ from pathlib import Path
 
 from git_theta.errors import explained, traceback_lines
 from git_theta.runtime.output import warn
+from git_theta.runtime.shared_folders import make_folders, share
 
 #: Seconds until a notice is repeated.
 _DAY = 86400.0
@@ -43,6 +44,7 @@ def _is_fresh(record: Path, text: str) -> bool:
         if record.read_bytes() == data and time.time() - record.stat().st_mtime < _DAY:
             return True
     with suppress(OSError):
-        record.parent.mkdir(exist_ok=True)
+        make_folders(record.parent)
         record.write_bytes(data)
+        share(record)
     return False

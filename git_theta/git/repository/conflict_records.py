@@ -18,6 +18,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.merge.outcome import Conflict
 from git_theta.merge.purpose import Operation, Purpose
 from git_theta.runtime.atomic_write import atomic_write
+from git_theta.runtime.shared_folders import make_folders, share
 
 _VERSION = 1
 
@@ -162,13 +163,14 @@ def current_record(repository: Repository, path: str) -> ConflictRecord | None:
 def write_record(repository: Repository, record: ConflictRecord) -> None:
     """Write the record of a file, or replace it."""
     place = _place(repository, record.path)
-    place.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(place.parent)
     data = {"version": _VERSION, **asdict(record)}
     operation = data.pop("operation")
     if record.operation is not None:
         data |= {"purpose": record.operation.purpose.value, "command": operation["name"]}
     text = json.dumps(data, indent=1)
     atomic_write(place, text.encode(), mode=0o600)
+    share(place)
 
 
 def remove_record(repository: Repository, path: str) -> None:

@@ -23,6 +23,7 @@ from git_theta.git.repository.rule_variables import RULE_KEYS, RULES_VARIABLE, g
 from git_theta.merge.purpose import Operation
 from git_theta.merge.rules import MergeRule, parse_lines, parse_rule
 from git_theta.runtime.atomic_write import atomic_write
+from git_theta.runtime.shared_folders import share
 
 #: Name of the file with rules in the folder of an operation.
 _KEPT: Final = "theta-rules"
@@ -66,6 +67,7 @@ def keep_rules(repository: Repository, operation: Operation, rules: Sequence[Mer
     if folder and rules and tuple(rules) != _kept(folder):
         with suppress(OSError):
             atomic_write(folder / _KEPT, "\n".join(map(str, rules)).encode("utf-8", "surrogateescape"))
+            share(folder / _KEPT)
 
 
 def parse_given(texts: Sequence[str]) -> tuple[MergeRule, ...]:

@@ -25,6 +25,7 @@ from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.model.manifest import Manifest
 from git_theta.report.text import plural
 from git_theta.runtime.atomic_write import Replacement
+from git_theta.runtime.shared_folders import make_folders
 
 
 def materialise(
@@ -124,7 +125,7 @@ def _temporary_folder(repository: Repository, path: str) -> str | Path:
     folder = os.path.dirname(path) or "."
     tmp = repository.store.tmp
     with suppress(OSError):
-        tmp.mkdir(parents=True, exist_ok=True)
+        make_folders(tmp)
         if os.stat(tmp).st_dev == os.stat(folder).st_dev:
             return tmp
     return folder
