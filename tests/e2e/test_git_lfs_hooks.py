@@ -91,6 +91,9 @@ def test_git_lfs_is_installed_after_ours(other: Repo, tmp_path: Path) -> None:
     push(other, tmp_path, change(other, 2))
     other.git("lfs", "update", "--force")
     assert "git-theta" not in hooks(other)["pre-push"]
+    other.write(NAME, model(3))
+    assert "If you pushed in the meantime, run: git theta push" in other.git("add", NAME)
+    assert other.git("add", NAME) == ""
     push(other, tmp_path, change(other, 3))
     assert "git-theta" in hooks(other)["pre-push"]
     other.theta("install", "--local")

@@ -195,7 +195,7 @@ def test_the_hook_in_git_s_settings_stops_a_push_and_can_be_disabled(
     (tmp_path / "server").write_text("not a folder")
     repo.git("commit", "-q", "-m", "one")
     output = repo.git("push", "origin", "main", ok=False)
-    assert output.count("Not a directory") == 1
+    assert output.count("server is a file") == 1
     assert not repo.git("ls-remote", "origin")
     (tmp_path / "server").unlink()
     repo.git("config", "hook.theta.enabled", "false")

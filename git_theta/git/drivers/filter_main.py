@@ -94,12 +94,16 @@ def _keep_rules(repository: Repository) -> None:
 def _ensure_hooks(repository: Repository) -> None:
     """Install hooks where the filter runs, as a fresh clone has none. A failure isn't reported here."""
     from git_theta.git.install.git_lfs import lacks_git_lfs_hooks
-    from git_theta.git.install.hooks import hooks_installed
+    from git_theta.git.install.hooks import hooks_installed, sends_objects
 
     if repository.settings.hooks and (
         not hooks_installed(repository.hooks_dir) or lacks_git_lfs_hooks(repository)
     ):
         from git_theta.git.install.install import install_hooks
+        from git_theta.git.install.push_check import note_unsent_objects
 
         with suppress(ThetaError, OSError):
+            sent = sends_objects(repository.hooks_dir)
             install_hooks(repository)
+            if not sent and sends_objects(repository.hooks_dir):
+                note_unsent_objects(repository)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from git_theta.errors import GitError
 from git_theta.git.install.hooks import CONFIGURED_HOOK, sends_objects
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.notices import note_daily
+from git_theta.git.plumbing.notices import note, note_daily
 from git_theta.git.repository.repository import Repository
 
 _LINE = 'git theta hook pre-push "$@"'
@@ -63,3 +63,12 @@ def remind_of_push_problem(repository: Repository) -> None:
     """Print a notice, at most once a day, if `git push` doesn't send objects."""
     if text := push_problem(repository):
         note_daily(repository.common_dir / "theta" / "reminded", text)
+
+
+def note_unsent_objects(repository: Repository) -> None:
+    """Print a notice about the hook that was just installed, if pushes may have left out objects before."""
+    if next(repository.store.list(), None) and not has_configured_hook(repository.git):
+        note(
+            "the hook pre-push was missing, or another program's in its place; it's installed again. "
+            "If you pushed in the meantime, run: git theta push"
+        )
