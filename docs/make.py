@@ -53,6 +53,14 @@ SETTINGS = {
         f"is {DEFAULT_DEPTH}. Deeper chains are smaller, and slower to check out. Updates that save much by "
         f"it may make them up to {DEPTH_FACTOR} times as deep."
     ),
+    "theta.maxWork": (
+        "How much work the values of a file may take beyond what their stored bytes pay for, so that a "
+        "stranger's file of some bytes can't take years: a size, in bytes decoded or numbers computed. The "
+        "default is 4g. Raise it for a file that is refused, if you trust its author."
+    ),
+    "theta.maxMemory": (
+        "How much memory decoding a value may take. The default is 512m, for about 60 inputs of a merge."
+    ),
     "theta.merge": (
         "How merges combine a parameter that several sides changed: a strategy, and its options as "
         "`OPTION=VALUE` with spaces between. The default is `average`. `git theta merge --list` has them "

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta.checkpoint_file import read_checkpoint
+from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
@@ -125,7 +126,9 @@ def _stored_values(wanted: Manifest, path: Path_, params: Iterable[str] | None) 
     for entry in entries:
         require_updates_of(entry, wanted)
     ensure_objects(repository, needed_objects(entries), say=_silently)
-    with ThreadPoolExecutor(repository.settings.thread_count) as pool:
+    memory = check_values(entries, repository.store).memory
+    threads = affordable_threads(repository.settings.thread_count, memory, repository.store)
+    with ThreadPoolExecutor(threads) as pool:
         values = run_all(pool, lambda entry: _stored_value(entry, repository.store), entries)
     return dict(zip(names, values, strict=True))
 

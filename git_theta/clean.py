@@ -12,8 +12,8 @@ from itertools import chain
 from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
 from git_theta.encoding.allowed_updates import OnFailure, may_reshape
 from git_theta.encoding.candidates import NewParameter, match_parameters
+from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
-from git_theta.encoding.update_providers import with_providers
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
@@ -89,7 +89,7 @@ class Cleaner:
             writer = self._writer(batch, earlier, failures.append)
             file = as_before(read_checkpoint(data, self.store.temporary_file, pool), earlier, self.store)
             layout, parameters = self._store(file, earlier, writer, pool)
-        manifest = with_providers(Manifest(file.format, len(data), layout, parameters), earlier)
+        manifest = completed(Manifest(file.format, len(data), layout, parameters), self.store, earlier)
         complete = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
         failed = dict.fromkeys(f"stored without an update: {error.message}" for error in failures)
         return Cleaned(reconcile(manifest, complete), "; ".join(filter(None, (file.note, *failed))))

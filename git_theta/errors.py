@@ -118,6 +118,10 @@ class CorruptError(ThetaError):
     exit_code = 6
 
 
+class ExcessError(CorruptError):
+    """Stored values take more work or memory than the limits allow."""
+
+
 class GitError(ThetaError):
     """Git refuses, or can't be used here."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from git_theta.errors import UsageError
+from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.threads import default_threads
 
 _SIZE = re.compile(r"([0-9]{1,18})\s*([kmg]?)i?b?", re.IGNORECASE)
@@ -58,6 +59,7 @@ class Settings:
             the objects (`theta.fetch` is `lazy`, or `GIT_THETA_SKIP_SMUDGE`).
         pointers: Whether a push to a Git LFS server puts pointers to the objects on a ref there, so that
             its garbage collection keeps them (`theta.pointers`).
+        limits: How much work and memory values may take (`theta.maxWork`, `theta.maxMemory`).
     """
 
     materialise_threshold: int = 256 << 20
@@ -67,6 +69,7 @@ class Settings:
     depth: int = DEFAULT_DEPTH
     lazy: bool = False
     pointers: bool = True
+    limits: Limits = DEFAULT_LIMITS
 
     @property
     def thread_count(self) -> int:
@@ -96,16 +99,24 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     if fetching not in ("auto", "lazy"):
         raise UsageError(f"theta.fetch is {fetching!r}: auto or lazy is needed")
     skip = environment.get("GIT_THETA_SKIP_SMUDGE", "")
-    threshold = config.get("theta.materialisethreshold")
     return Settings(
-        materialise_threshold=default.materialise_threshold if threshold is None else parse_size(threshold),
+        materialise_threshold=_size(config, "theta.materialiseThreshold", default.materialise_threshold),
         threads=int(threads),
         hooks=_truth("theta.hooks", config.get("theta.hooks", "true")),
         update=config.get("theta.update", default.update),
         depth=int(depth),
         lazy=fetching == "lazy" or _truth("GIT_THETA_SKIP_SMUDGE", skip),
         pointers=_truth("theta.pointers", config.get("theta.pointers", "true")),
+        limits=Limits(
+            _size(config, "theta.maxWork", DEFAULT_LIMITS.work),
+            _size(config, "theta.maxMemory", DEFAULT_LIMITS.memory),
+        ),
     )
+
+
+def _size(config: Mapping[str, str], key: str, default: int) -> int:
+    text = config.get(key.lower())
+    return default if text is None else parse_size(text)
 
 
 def _truth(key: str, text: str) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_layout, read_value
 from git_theta.encoding.update_providers import require_updates
 from git_theta.errors import CorruptError, ThetaError
@@ -57,6 +58,7 @@ class Smudger:
 
         Raises:
             CorruptError: Stored bytes aren't what they should be.
+            ExcessError: The values take more work or memory than the limits allow.
             MissingObjectError: An object isn't in the store.
             PluginError: The manifest needs an update of a package that isn't installed.
             ThetaError: The file can't be written.
@@ -65,8 +67,11 @@ class Smudger:
         layout = self.layout(manifest)
         placed = place_parameters(manifest, layout)
         check_complete(manifest, layout)
+        distinct = without_tied(placed)
+        weight = check_values((parameter.entry for parameter in distinct), self.store)
+        threads = affordable_threads(self.threads, weight.memory, self.store)
         try:
-            self._write(layout, placed, handle)
+            self._write(layout, distinct, handle, threads)
         except (ValueError, OverflowError) as error:
             # Positions and checksums come from the layout, which someone may have made up.
             raise CorruptError(f"the layout makes no sense: {error}") from error
@@ -121,8 +126,7 @@ class Smudger:
         check_complete(manifest, layout)
         return any_overlap(without_tied(placed))
 
-    def _write(self, layout: Layout, placed: list[PlacedParameter], handle: int) -> None:
-        distinct = without_tied(placed)
+    def _write(self, layout: Layout, distinct: list[PlacedParameter], handle: int, threads: int) -> None:
         overlapping = any_overlap(distinct)
         allocate(handle, layout.size)
         for literal in layout.literals:
@@ -130,7 +134,7 @@ class Smudger:
         if overlapping:
             for parameter in distinct:
                 self._write_parameter(parameter, handle, layout.size)
-        with ThreadPoolExecutor(self.threads) as pool:
+        with ThreadPoolExecutor(threads) as pool:
             if not overlapping:
                 largest_first = sorted(distinct, key=lambda parameter: -parameter.entry.spec.nbytes)
                 run_grouped(

@@ -15,7 +15,7 @@ PACKAGE = TESTS.parent / "git_theta"
 
 #: Layers from the bottom. A module imports from its own entry or from layers before it.
 LAYERS = [
-    {"errors", "version", "runtime", "entry_points"},
+    {"errors", "limits", "version", "runtime", "entry_points"},
     {"settings", "registry"},
     {"model"},
     {"formats", "codecs", "store"},

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.errors import UsageError
+from git_theta.limits import Limits
 from git_theta.settings import Settings, from_config, parse_size
 
 
@@ -20,9 +21,20 @@ def test_settings_of_git() -> None:
         "theta.maxdepth": "5",
         "theta.fetch": "lazy",
         "theta.pointers": "off",
+        "theta.maxwork": "2g",
+        "theta.maxmemory": "1g",
     }
     found = from_config(config, {})
-    expected = Settings(1 << 20, 3, hooks=False, update="dense,delta", depth=5, lazy=True, pointers=False)
+    expected = Settings(
+        materialise_threshold=1 << 20,
+        threads=3,
+        hooks=False,
+        update="dense,delta",
+        depth=5,
+        lazy=True,
+        pointers=False,
+        limits=Limits(work=2 << 30, memory=1 << 30),
+    )
     assert found == expected
     assert found.thread_count == 3
 

@@ -99,6 +99,9 @@ class PackedReader:
         import numpy as np
 
         count, width = len(chunk), chunk.dtype.itemsize
+        if self._segment is None:
+            self._read_planes(chunk)
+            return
         if len(self._buffer) < count * width:
             self._buffer = np.empty(count * width, np.uint8)
         planes = self._buffer[: count * width].reshape(width, count)
@@ -122,6 +125,20 @@ class PackedReader:
             np.left_shift(chunk, 8, out=chunk)
             if place in filled:
                 np.bitwise_or(chunk, planes[place], out=chunk)
+
+    def _read_planes(self, chunk: Words) -> None:
+        """Fill an array that is a single segment, plane by plane: it may be much larger than a chunk."""
+        import numpy as np
+
+        chunk.fill(0)
+        filled = False
+        for _ in range(chunk.dtype.itemsize):
+            plane = self._plane(len(chunk))
+            if filled:
+                np.left_shift(chunk, 8, out=chunk)
+            if plane is not None:
+                np.bitwise_or(chunk, np.frombuffer(plane, np.uint8), out=chunk)
+                filled = True
 
     def varint(self) -> int:
         """The next varint, of at most five bytes.

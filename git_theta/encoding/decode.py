@@ -8,11 +8,17 @@ from functools import partial
 from blake3 import blake3
 
 from git_theta import updates
+from git_theta.encoding.budget import check_value
+from git_theta.encoding.stored_payload import read_payload
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
-from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.store.base import Store, missing_object
 from git_theta.updates.base import Pieces
+from git_theta.updates.demand import Demanding
+
+#: The number of objects that an error names: a value may be made from thousands.
+_MOST_NAMED = 8
 
 _REPAIR = "fetch damaged objects again: git theta fsck --repair"
 
@@ -40,7 +46,7 @@ def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
         raise PluginError(f"parameter {entry.name!r}: {error.message}", error.hint, error.reason) from error
     except CorruptError as error:
         message = f"parameter {entry.name!r}: {error.message}{_objects_of(entry)}"
-        raise CorruptError(message, error.hint or _REPAIR) from error
+        raise type(error)(message, error.hint or _REPAIR) from error
     if size != entry.spec.nbytes or hasher.hexdigest() != entry.digest:
         message = f"parameter {entry.name!r}: the value doesn't have the digest {entry.digest[:16]}…"
         raise CorruptError(f"{message}{_objects_of(entry)}", _REPAIR)
@@ -79,8 +85,9 @@ def _with_parameter(entry: Entry, error: MissingObjectError) -> MissingObjectErr
 
 
 def _objects_of(entry: Entry) -> str:
-    oids = dict.fromkeys(ref.oid for ref in entry.source.payloads())
-    return f" (object {', '.join(oids)})" if oids else ""
+    oids = list(dict.fromkeys(ref.oid for ref in entry.source.payloads()))
+    more = f", and {len(oids) - _MOST_NAMED} more" if len(oids) > _MOST_NAMED else ""
+    return f" (object {', '.join(oids[:_MOST_NAMED])}{more})" if oids else ""
 
 
 def decode_source(source: Source, nbytes: int, store: Store) -> Pieces:
@@ -93,15 +100,12 @@ def decode_source(source: Source, nbytes: int, store: Store) -> Pieces:
 
     Raises:
         CorruptError: A payload can't be decoded.
+        ExcessError: Decoding takes more than the limits of the store.
         MissingObjectError: An object isn't in the store.
         PluginError: An update isn't installed, or can't be used.
     """
-    registry = updates.registry()
-    update = registry.get(source.update)
-    payload = _payload(source.payload, store) if source.payload else None
-    inputs = [partial(_decode_input, part, store) for part in source.inputs]
-    with registry.guard(source.update):
-        yield from update.decode(payload, inputs, nbytes)
+    check_value(source, nbytes, store)
+    yield from _decode(source, store, nbytes)
 
 
 def decode_verified(source: Source, store: Store, nbytes: int) -> Pieces:
@@ -116,14 +120,17 @@ def decode_verified(source: Source, store: Store, nbytes: int) -> Pieces:
     return decode_source(source, nbytes, store)
 
 
-def _decode_input(source: Source, store: Store, nbytes: int) -> Pieces:
+def _decode(source: Source, store: Store, nbytes: int) -> Pieces:
+    """The bytes that a tree gives whose demands are known to be within the limits."""
+    registry = updates.registry()
+    update = registry.get(source.update)
+    payload = read_payload(source.payload, store) if source.payload else None
+    # An update that doesn't tell what it takes may ask for inputs of any size.
+    read = _decode if isinstance(update, Demanding) else _decode_checked
+    inputs = [partial(read, part, store) for part in source.inputs]
+    with registry.guard(source.update):
+        yield from update.decode(payload, inputs, nbytes)
+
+
+def _decode_checked(source: Source, store: Store, nbytes: int) -> Pieces:
     return decode_source(source, nbytes, store)
-
-
-def _payload(ref: ObjectRef, store: Store) -> memoryview:
-    if ref.length is None:
-        return store.get(ref.oid)
-    payload = store.part(ref.oid, ref.offset, ref.length)
-    if len(payload) != ref.length:
-        raise CorruptError(f"object {ref.oid} is too short: it ends {ref.length - len(payload)} bytes early")
-    return payload

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 from git_theta.encoding.allowed_updates import OnFailure
+from git_theta.encoding.budget import can_be_extended
 from git_theta.encoding.candidates import candidate_from, usable_bases
 from git_theta.encoding.selection import EncodingChoice, choices, dense_choice, repeated_choice
 from git_theta.errors import CorruptError, MissingObjectError, PluginError, ValueChangedError
@@ -150,7 +151,7 @@ class ValueWriter:
             candidate_from(entry, source, self.store, at_limit)
             for entry in bases
             for source, at_limit in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
-            if self.has(source)
+            if self.has(source) and can_be_extended(source, entry.spec.nbytes, self.store)
         ]
         for choice in choices(value, spec, candidates, self.updates, self.failed):
             try:

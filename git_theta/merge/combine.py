@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from git_theta import strategies
+from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
 from git_theta.merge.outcome import ParameterPlan
@@ -97,6 +98,8 @@ class Combiner:
         refs = [ref for source in sources for ref in source.payloads()]
         too_deep = max((source.depth for source in sources), default=0) >= DEPTH_FACTOR * self.depth
         if too_deep or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes:
+            return None
+        if not is_affordable("recipe", payload, sources, spec.nbytes, self.store):
             return None
         digest = self.store.value_cache.write(merged.value(), spec.nbytes)
         if merged.has_nan:

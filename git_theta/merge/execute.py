@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
-from git_theta.encoding.update_providers import with_providers
+from git_theta.encoding.budget import affordable_threads, check_values
+from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
@@ -184,7 +186,7 @@ class Merger:
             name, size, entries = plan.structure.format, plan.structure.size, tuple(new_structure)
         layout, *stretches = entries
         everything = sorted((*taken, *parameters, *stretches), key=lambda entry: sort_key(entry.name))
-        return with_providers(Manifest(name, size, layout, tuple(everything), plan.header), sides)
+        return completed(Manifest(name, size, layout, tuple(everything), plan.header), self.store, sides)
 
     def _combine(self, groups: Iterable[_Group], writer: ValueWriter) -> list[StoredValue]:
         """The value of each parameter of each group."""
@@ -196,7 +198,10 @@ class Merger:
             return stored
 
         largest_first = sorted(groups, key=lambda group: -group.nbytes)
-        with ThreadPoolExecutor(self.threads) as pool:
+        inputs = [group.plans[0].inputs for group in largest_first]
+        weight = check_values(chain.from_iterable(inputs), self.store)
+        together = weight.memory * max(map(len, inputs), default=0)
+        with ThreadPoolExecutor(affordable_threads(self.threads, together, self.store)) as pool:
             values = run_all(pool, value, largest_first)
         return [
             replace(value, name=plan.name)

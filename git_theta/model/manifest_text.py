@@ -103,6 +103,37 @@ def parse_manifest(data: bytes) -> Manifest:
     return replace(manifest, entries=tuple(_parse_lines(data, end + 1, len(header) + 3)))
 
 
+def check_limits(manifest: Manifest) -> None:
+    """Check that `parse_manifest` will read the manifest's text again.
+
+    Raises:
+        ManifestError: The manifest exceeds a limit.
+    """
+    if len(manifest.entries) > MAX_PARAMETERS:
+        raise ManifestError(f"more than {MAX_PARAMETERS:,} parameters")
+    nbytes = sources = 0
+    for entry in manifest.entries:
+        source = str(entry.source) if entry.source.inputs else ""
+        sources += source.count("(") or 1
+        line = _most_bytes(entry, len(source))
+        nbytes += line
+        if line > MAX_LINE_BYTES:
+            raise ManifestError(f"parameter {entry.name[:80]!r} takes more than {MAX_LINE_BYTES:,} bytes")
+    if sources > MAX_SOURCES:
+        raise ManifestError(f"it has {sources:,} sources; the limit is {MAX_SOURCES:,}")
+    if nbytes > MAX_TEXT_BYTES:
+        nbytes = len(manifest.to_bytes())
+        if nbytes > MAX_TEXT_BYTES:
+            raise ManifestError(f"its text has {nbytes:,} bytes; the limit is {MAX_TEXT_BYTES:,}")
+
+
+def _most_bytes(entry: Entry, source: int) -> int:
+    """An upper bound of the bytes of an entry's line, given those of its source; 0 for one without inputs."""
+    extra = sum(len(key) + len(value) + 2 for key, value in entry.extra)
+    # A character of a name has 12 bytes at most, a size 20; the rest is for a digest and a plain source.
+    return 12 * len(entry.name) + source + 21 * len(entry.spec.shape) + extra + 300
+
+
 def _check_version(data: bytes) -> None:
     first = data[:_FIRST_LINE_BYTES].partition(b"\n")[0]
     if not is_manifest(first):

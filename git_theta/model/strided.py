@@ -32,13 +32,18 @@ def temporary_file() -> int:
         return os.dup(file.fileno())
 
 
-def scratch_memory(nbytes: int, temporary: Temporary) -> memoryview:
+def scratch_memory(nbytes: int, temporary: Temporary, in_memory: int = _IN_MEMORY) -> memoryview:
     """`nbytes` of writable memory: anonymous if small, else a mapped temporary file.
+
+    Args:
+        nbytes: The number of bytes.
+        temporary: Opens the file.
+        in_memory: The largest number of bytes that counts as small.
 
     Raises:
         ThetaError: The disk has no room for the file.
     """
-    if nbytes <= _IN_MEMORY:
+    if nbytes <= in_memory:
         return memoryview(bytearray(nbytes))
     handle = temporary()
     try:

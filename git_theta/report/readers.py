@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
+from git_theta.encoding.budget import Weight, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import ThetaError
@@ -30,7 +31,13 @@ class StoredReader:
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `ValueReader.value`."""
         require_updates_of(entry, self._manifest)
+        _ = self._weight
         return read_value(entry, self._store)
+
+    @cached_property
+    def _weight(self) -> Weight:
+        """The weight of all values together; errors as for `check_values`."""
+        return check_values(self._manifest.entries, self._store)
 
     def skeleton(self) -> memoryview:
         """The literals of the layout in a file that has holes for everything else."""

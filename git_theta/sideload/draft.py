@@ -10,6 +10,7 @@ from itertools import chain
 
 from git_theta import updates
 from git_theta.codecs.frames import CHUNK
+from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.candidates import candidate_from, usable_bases
 from git_theta.encoding.selection import EncodingChoice, choices, dense_choice
 from git_theta.errors import UsageError
@@ -201,10 +202,11 @@ def _decoded(
     if finite:
         _check_finite(value, entry, base)
     after = replace(entry, digest=key)
-    if entry.source.depth >= MAX_CHAIN_DEPTH:
+    inputs, nbytes = (entry.source,), entry.spec.nbytes
+    if entry.source.depth >= MAX_CHAIN_DEPTH or not is_affordable(update.name, data, inputs, nbytes, store):
         whole = dense_choice(value, entry.spec)
         return Draft(after, whole.update, b"".join(map(bytes, whole.payload())))
-    return Draft(after, update.name, data, (entry.source,))
+    return Draft(after, update.name, data, inputs)
 
 
 def _cheapest(entry: Entry, given_as: Update, value: memoryview, store: LocalStore) -> Draft:
@@ -237,6 +239,8 @@ def _cheapest(entry: Entry, given_as: Update, value: memoryview, store: LocalSto
         except UnsuitableError:
             continue
         inputs = tuple(part for part in choice.inputs if isinstance(part, Source))
+        if inputs and not is_affordable(choice.update, data, inputs, spec.nbytes, store):
+            continue
         return Draft(after, choice.update, data, inputs)
     raise AssertionError("dense is always possible")
 

@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import Protocol
 
 from git_theta.errors import MissingObjectError, ThetaError
+from git_theta.limits import Limits
 
 
 class Store(Protocol):
     """A place for objects on this machine. Safe to use from many threads and processes at once."""
 
+    @property
+    def limits(self) -> Limits:
+        """The limits of what values may take that are made from the objects."""
+        ...
+
     def has(self, oid: str) -> bool:
         """Whether the object is there."""
+        ...
+
+    def size(self, oid: str) -> int | None:
+        """Size of the object in bytes; `None` if it isn't there."""
         ...
 
     def get(self, oid: str) -> memoryview:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.errors import CorruptError, ThetaError
+from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.base import missing_object, store_errors
 from git_theta.store.names import is_object_name, object_path
@@ -50,10 +51,19 @@ class LocalStore:
             Git's own. Until then they may go away: `has` says what can be read now, `keeps` what stays.
         borrows: Whether they're linked or copied then; if not, as in a store that may only be read, they're
             read where they are.
+        limits: See `Store.limits`.
     """
 
-    def __init__(self, root: Path, neighbours: tuple[Path, ...] = (), *, borrows: bool = True) -> None:
+    def __init__(
+        self,
+        root: Path,
+        neighbours: tuple[Path, ...] = (),
+        *,
+        borrows: bool = True,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
         self.root = root
+        self.limits = limits
         self._neighbours = tuple(LocalStore(path) for path in neighbours)
         self._borrows = borrows
 
@@ -99,12 +109,12 @@ class LocalStore:
     @property
     def in_place(self) -> LocalStore:
         """The same store, which reads the objects of neighbours where they are."""
-        return LocalStore(self.root, self.neighbours, borrows=False)
+        return LocalStore(self.root, self.neighbours, borrows=False, limits=self.limits)
 
     @property
     def alone(self) -> LocalStore:
         """The same store without its neighbours."""
-        return LocalStore(self.root)
+        return LocalStore(self.root, limits=self.limits)
 
     def has(self, oid: str) -> bool:
         """Whether the object can be read now: it's here or at a neighbour."""

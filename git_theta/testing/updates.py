@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from random import Random
 
 from git_theta.encoding.selection import first_difference
@@ -19,6 +20,7 @@ from git_theta.updates.base import (
     UnsuitableError,
     Update,
 )
+from git_theta.updates.demand import Demanding
 from git_theta.updates.dense import Dense
 from git_theta.updates.rounding import ARITHMETIC
 from git_theta.updates.side_loaded import Given, GivesValue, Lossy, StoredAsGiven
@@ -31,6 +33,7 @@ def check_update(plugin: Update, given: Iterable[tuple[TensorSpec, Given]] = ())
       raises UnsuitableError.
     * The same value and base, or the same tensors, give the same payload each time.
     * A wrong size, a truncated payload, no payload or an input too many is a CorruptError.
+    * An update that tells what it takes asks for inputs of the sizes that it tells.
     * An estimate is `None` or a share that isn't negative.
 
     Args:
@@ -154,8 +157,22 @@ def _other_specs(spec: TensorSpec) -> Iterator[TensorSpec]:
 
 
 def _check_decode(plugin: Update, payload: bytes, value: bytes, inputs: list[Input]) -> None:
-    decoded = b"".join(map(bytes, plugin.decode(memoryview(payload), inputs, len(value))))
+    asked: dict[int, int] = {}
+
+    def recorded(place: int, nbytes: int) -> Pieces:
+        asked[place] = nbytes
+        return inputs[place](nbytes)
+
+    readers = [partial(recorded, place) for place in range(len(inputs))]
+    decoded = b"".join(map(bytes, plugin.decode(memoryview(payload), readers, len(value))))
     assert decoded == value, f"{plugin.name} doesn't give back a value of {len(value)} bytes"
+    if isinstance(plugin, Demanding):
+        demand = plugin.demand(lambda: memoryview(payload), len(inputs), len(value))
+        assert len(demand.inputs) == len(inputs), f"{plugin.name} tells a size of each input"
+        assert all(demand.inputs[place] == size for place, size in asked.items()), (
+            f"{plugin.name} asks for an input of another size than it tells"
+        )
+        assert min(demand.work, demand.memory) >= 0, f"{plugin.name} takes a negative work or memory"
     too_many = [*inputs, *inputs] or [as_input(value)]
     wrong: list[tuple[str, bytes | None, int, list[Input]]] = [
         ("a wrong size", payload, len(value) + 16, inputs),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from git_theta.codecs.frames import CHUNK
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, single_input
+from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 
@@ -34,6 +35,10 @@ class Delta:
             words = np.frombuffer(value[start : start + len(chunk)], word)
             start += len(chunk)
             yield from writer.frames(words, np.frombuffer(chunk, word))
+
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """Chunks of the base, and of the residual with its order."""
+        return streaming(inputs, nbytes, work=4, memory=6 << 20)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The base's chunks with the residuals applied."""

@@ -10,6 +10,7 @@ from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import check_computable
 from git_theta.updates.base import Base, Input, Payload, Pieces, Sample
+from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.payload import pack_header, unpack
 from git_theta.updates.rounding import ARITHMETIC
 
@@ -39,6 +40,10 @@ class Dense:
         params = codec.params(spec)
         yield pack_header({"update": self.name, "codec": codec.name, "params": params, "nbytes": len(value)})
         yield from codec.encode(value, params)
+
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """Chunks of the value."""
+        return streaming(inputs, nbytes, work=1, memory=4 << 20)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The codec's output."""

@@ -7,7 +7,7 @@ values beyond the rank are then only rounding noise of the weights, whose size i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from git_theta.updates.rounding import round_to, widen
@@ -157,7 +157,9 @@ def _span(sketch: Matrix) -> Matrix | None:
     return sketch[:, :kept] if kept else None
 
 
-def predict(base: Words, dtype: str, left: Matrix, right: Matrix, scale: float) -> Words:
+def predict(
+    base: Words, dtype: str, left: Matrix, right: Iterable[NDArray[np.float64]], scale: float
+) -> Words:
     """`base + scale * left @ right`, rounded once; the same bits on every machine.
 
     The product is summed rank by rank in float64, by element-wise operations only: in a matrix product of a
@@ -167,15 +169,15 @@ def predict(base: Words, dtype: str, left: Matrix, right: Matrix, scale: float) 
         base: Machine words of a block of rows, flat.
         dtype: Their dtype, one of `ARITHMETIC`.
         left: The block's rows of the left factor, float64, block rows by rank.
-        right: The right factor, float64, rank by columns.
+        right: The rows of the right factor, float64, each of as many elements as there are columns.
         scale: The product is multiplied by this.
     """
     import numpy as np
 
-    total = np.zeros((len(left), right.shape[1]))
+    total = np.zeros((len(left), len(base) // max(1, len(left))))
     step = np.empty_like(total)
-    for k in range(len(right)):
-        np.multiply(left[:, k, None], right[k], out=step)
+    for k, row in enumerate(right):
+        np.multiply(left[:, k, None], row, out=step)
         np.add(total, step, out=total)
     if scale != 1:
         np.multiply(total, scale, out=total)

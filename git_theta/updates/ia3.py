@@ -11,7 +11,8 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import check_computable
 from git_theta.updates.base import Base, Input, Payload, Pieces, single_input
-from git_theta.updates.payload import typed_header, unpack_typed
+from git_theta.updates.demand import Demand, ReadPayload, block_memory
+from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 
@@ -61,19 +62,21 @@ class Ia3:
             yield from writer.frames(np.frombuffer(value[start : start + size], prediction.dtype), prediction)
             start += size
 
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """Blocks of the base, and the vector, which may be as large as the value."""
+        spec, header, _ = unpack_typed(self.name, payload(), nbytes)
+        vector_spec, _ = _parse_header(spec, header)
+        vector = vector_spec.nbytes + 8 * vector_spec.count
+        block = min(_block_bytes(spec), nbytes) // spec.item_size
+        return Demand((nbytes,) * inputs, 8 * nbytes + vector, vector + block_memory(block, spec.item_size))
+
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: the product, and the residual."""
         base = single_input(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
-        vector_spec, size = _vector_spec(header.get("vector")), header.get("size")
-        if (
-            vector_spec is None
-            or not {spec.dtype, vector_spec.dtype} <= set(ARITHMETIC)
-            or not broadcasts(vector_spec.shape, spec.shape)
-            or type(size) is not int
-            or not 0 <= size <= len(body)
-        ):
-            raise CorruptError("the payload's vector doesn't fit the value")
+        vector_spec, size = _parse_header(spec, header)
+        if size > len(body):
+            raise CorruptError("the payload ends early")
         vector = decode_tensor(header.get("codec"), body[:size], vector_spec)
         reader = ResidualReader(body[size:], spec)
         for prediction in _products(Base(spec, base), vector, vector_spec):
@@ -118,6 +121,24 @@ def _block_bytes(spec: TensorSpec) -> int:
     """Bytes of a block: as many whole rows as fit into a chunk, and at least one."""
     row = spec.nbytes // max(1, (spec.shape or (1,))[0])
     return max(1, CHUNK // max(row, 1)) * max(row, 1)
+
+
+def _parse_header(spec: TensorSpec, header: PayloadHeader) -> tuple[TensorSpec, int]:
+    """Dtype and shape of the vector, and its encoded size in bytes.
+
+    Raises:
+        CorruptError: The vector doesn't fit the value's dtype and shape.
+    """
+    vector_spec, size = _vector_spec(header.get("vector")), header.get("size")
+    if (
+        vector_spec is None
+        or not {spec.dtype, vector_spec.dtype} <= set(ARITHMETIC)
+        or not broadcasts(vector_spec.shape, spec.shape)
+        or type(size) is not int
+        or size < 0
+    ):
+        raise CorruptError("the payload's vector doesn't fit the value")
+    return vector_spec, size
 
 
 def _vector_spec(field: Any) -> TensorSpec | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.codecs.tensor_codec import DEFAULT_CODEC, decode_tensor, encode_tensor
@@ -12,8 +12,9 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import Array, check_computable
 from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, single_input
+from git_theta.updates.demand import Demand, ReadPayload, block_memory
 from git_theta.updates.factors import MANTISSA, MAX_RANK, find_factors, matrix_shape, predict
-from git_theta.updates.payload import typed_header, unpack_typed
+from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
 from git_theta.updates.rank_estimate import estimate_cost
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 from git_theta.updates.rounding import ARITHMETIC, add_nonzero, widen
@@ -128,6 +129,17 @@ class LowRank:
             yield from writer.frames(np.frombuffer(value[start : start + size], words.dtype), prediction)
             start += size
 
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """A product for each rank and element; a block, and the factors, which are on disk if large."""
+        spec, header, _ = unpack_typed(self.name, payload(), nbytes)
+        rank, dtype, _, _ = _parse_header(spec, header)
+        rows, columns = matrix_shape(spec.shape)
+        factors = rank * (rows + columns) * TensorSpec(dtype, ()).item_size
+        block = min(_block_bytes(spec), nbytes) // spec.item_size
+        work = 2 * rank * spec.count + 8 * nbytes + factors
+        memory = min(factors, 64 << 20) + block_memory(block, spec.item_size)
+        return Demand((nbytes,) * inputs, work, memory)
+
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: base plus product, and the residual."""
         base = single_input(inputs, self.name)
@@ -165,14 +177,13 @@ class _Factors:
             yield data, TensorSpec(self.dtype, (len(data) // item,))
 
 
-def _parse_factors(spec: TensorSpec, header: dict[str, Any], body: memoryview) -> tuple[_Factors, memoryview]:
-    """The factors of a payload, and the bytes that follow them.
+def _parse_header(spec: TensorSpec, header: PayloadHeader) -> tuple[int, str, float, list[int]]:
+    """The rank of the factors, their dtype, the scale of their product, and their encoded sizes in bytes.
 
     Raises:
-        CorruptError: The header doesn't fit the value's dtype and shape, or a factor can't be decoded.
+        CorruptError: The header doesn't fit the value's dtype and shape.
     """
     rank, dtype, scale, sizes = (header.get(key) for key in ("rank", "factors", "scale", "sizes"))
-    rows, columns = matrix_shape(spec.shape)
     if (
         spec.dtype not in ARITHMETIC
         or dtype not in ARITHMETIC
@@ -180,9 +191,20 @@ def _parse_factors(spec: TensorSpec, header: dict[str, Any], body: memoryview) -
         or not isinstance(scale, float)
         or not isinstance(sizes, list)
         or [type(size) for size in sizes] != [int, int]
-        or not 0 <= rank <= min(rows, columns)
+        or not 0 <= rank <= min(matrix_shape(spec.shape))
     ):
         raise CorruptError("the payload's factors make no sense")
+    return rank, dtype, scale, sizes
+
+
+def _parse_factors(spec: TensorSpec, header: PayloadHeader, body: memoryview) -> tuple[_Factors, memoryview]:
+    """The factors of a payload, and the bytes that follow them.
+
+    Raises:
+        CorruptError: The header doesn't fit the value's dtype and shape, or a factor can't be decoded.
+    """
+    rank, dtype, scale, sizes = _parse_header(spec, header)
+    rows, columns = matrix_shape(spec.shape)
     factors, start = [], 0
     for size, count in zip(sizes, (rows * rank, rank * columns), strict=True):
         end = start + max(size, 0)
@@ -215,13 +237,17 @@ def _predictions(spec: TensorSpec, base: Base, factors: _Factors) -> Iterator[tu
     import numpy as np
 
     rows, columns = matrix_shape(spec.shape)
-    left = _widened(factors.left, factors.dtype).reshape(rows, -1)
-    right = _widened(factors.right, factors.dtype).reshape(-1, columns)
+    # In their own dtype, as in float64 they'd take several times the memory.
+    word = f"<u{TensorSpec(factors.dtype, ()).item_size}"
+    left = np.frombuffer(factors.left, word).reshape(rows, factors.rank)
+    right = np.frombuffer(factors.right, word).reshape(factors.rank, columns)
     row = 0
     for chunk in base.chunks(_block_bytes(spec)):
         words = np.frombuffer(chunk, f"<u{spec.word_size}")
         count = len(words) // columns
-        yield words, predict(words, spec.dtype, left[row : row + count], right, factors.scale)
+        left_block = widen(left[row : row + count].reshape(-1), factors.dtype).reshape(count, factors.rank)
+        right_rows = (widen(one, factors.dtype) for one in right)
+        yield words, predict(words, spec.dtype, left_block, right_rows, factors.scale)
         row += count
 
 

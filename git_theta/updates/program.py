@@ -49,6 +49,13 @@ _MEMORY = 32 << 20
 _MIN_BLOCK = 1 << 8
 
 
+#: Work for each element, of operations that take longer or less long than the others.
+_WORK = {"number": 0, "input": 0, "uniform": 16, "sqrt": 4, "sign": 4, "min": 4, "max": 4, "where": 4}
+
+#: Work for the call of an operation, however few the elements.
+_CALL_WORK = 1500
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """Instructions in order; the result of the last one is the program's.
@@ -105,15 +112,30 @@ class Program:
     @property
     def block(self) -> int:
         """Number of elements of a block, a power of two."""
+        block = _BLOCK
+        while block > _MIN_BLOCK and block * 8 * self._live > _MEMORY:
+            block //= 2
+        return block
+
+    def work(self, count: int) -> int:
+        """The work of `count` elements, as in `Demand`."""
+        steps = sum(_WORK.get(step[0], 1) for step in self.steps)
+        blocks = -(-count // self.block)
+        return steps * count + len(self.steps) * blocks * _CALL_WORK
+
+    def memory(self, count: int) -> int:
+        """Bytes of the numbers that are held at once for `count` elements."""
+        return 8 * self._live * min(self.block, count)
+
+    @property
+    def _live(self) -> int:
+        """The largest number of results that are used later, and the inputs."""
         live = most = 0
         for done in self.last_uses():
             live += 1
             most = max(most, live)
             live -= len(done)
-        block = _BLOCK
-        while block > _MIN_BLOCK and block * 8 * (most + self.inputs) > _MEMORY:
-            block //= 2
-        return block
+        return most + self.inputs
 
 
 def _kind(step: Any, before: str) -> str:

@@ -19,6 +19,7 @@ from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
+from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 
@@ -89,6 +90,10 @@ class Quantized:
             yield varint(len(rest))
             if len(rest):
                 yield from others.frames(rest)
+
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """Chunks of the base, of the multiples, and of the numbers in float64."""
+        return streaming(inputs, nbytes, work=8, memory=12 << 20)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The base's chunks, moved by their steps."""

@@ -9,6 +9,7 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Pieces
+from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.payload import pack_header, unpack
 from git_theta.updates.program import Program, evaluate
 from git_theta.updates.rechunk import rechunk
@@ -36,8 +37,27 @@ class Recipe:
         """
         return pack_header({"update": self.name, "dtype": dtype, "program": program.field()})
 
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """The program's steps on all elements, and a chunk of each input."""
+        program, _, count = self._parse(payload(), inputs, nbytes)
+        conversions = (inputs + 1) * (nbytes + 4 * count)
+        chunks = inputs * min(3 * CHUNK, 16 * nbytes)
+        return Demand((nbytes,) * inputs, program.work(count) + conversions, program.memory(count) + chunks)
+
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: the program's results, rounded once."""
+        program, dtype, count = self._parse(payload, len(inputs), nbytes)
+        block = program.block
+        streams = [blocks(each, dtype, nbytes, block) for each in inputs]
+        for numbers in evaluate(program, streams, count, block):
+            yield round_to(numbers, dtype).data.cast("B")
+
+    def _parse(self, payload: memoryview | None, inputs: int, nbytes: int) -> tuple[Program, str, int]:
+        """The program, the value's dtype, and its number of elements, of which a complex number is two.
+
+        Raises:
+            CorruptError: The payload isn't a recipe of so many inputs for a value of that size.
+        """
         if payload is None:
             raise CorruptError(f"an update of kind {self.name!r} has a payload")
         header, body = unpack(payload)
@@ -45,16 +65,12 @@ class Recipe:
         if header.get("update") != self.name or dtype not in COMPUTABLE or len(body):
             raise CorruptError("the payload isn't of a recipe")
         program = Program.parse(header.get("program"))
-        if program.inputs != len(inputs):
-            raise CorruptError(f"the payload's program has {program.inputs} inputs, not {len(inputs)}")
-        count, rest = divmod(nbytes, TensorSpec(dtype, ()).item_size)
-        if rest:
+        if program.inputs != inputs:
+            raise CorruptError(f"the payload's program has {program.inputs} inputs, not {inputs}")
+        item = TensorSpec(dtype, ())
+        if nbytes % item.item_size:
             raise CorruptError(f"the payload is of values of {dtype}, not of {nbytes} bytes")
-        count *= TensorSpec(dtype, ()).item_size // TensorSpec(dtype, ()).word_size
-        block = program.block
-        streams = [blocks(each, dtype, nbytes, block) for each in inputs]
-        for numbers in evaluate(program, streams, count, block):
-            yield round_to(numbers, dtype).data.cast("B")
+        return program, dtype, nbytes // item.word_size
 
 
 def blocks(read: Input, dtype: str, nbytes: int, size: int) -> Iterator[NDArray[np.float64]]:

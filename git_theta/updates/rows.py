@@ -10,14 +10,18 @@ from collections.abc import Iterator, Sequence
 
 from git_theta.codecs.tensor_codec import DEFAULT_CODEC, codec_named, encode_tensor
 from git_theta.errors import CorruptError
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.tensor import MAX_BYTES, TensorSpec
 from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
-from git_theta.updates.payload import typed_header, unpack_typed
+from git_theta.updates.demand import Demand, ReadPayload
+from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
 from git_theta.updates.rechunk import rechunk
 from git_theta.updates.row_alignment import Run, align_rows, row_bytes
 
 #: Bytes of the base that are read at a time.
 _CHUNK = 1 << 20
+
+#: Work for each run, however short.
+_RUN_WORK = 10_000
 
 
 class Rows:
@@ -69,14 +73,21 @@ class Rows:
         )
         yield encode_tensor(memoryview(new_rows), spec)
 
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """All of the base, also the rows that aren't taken."""
+        spec, header, _ = unpack_typed(self.name, payload(), nbytes)
+        base_nbytes, runs = _parse_header(spec, header)
+        work = nbytes + base_nbytes + _RUN_WORK * len(runs)
+        return Demand(
+            (base_nbytes,) * inputs, work, min(8 << 20, 32 * nbytes + base_nbytes) + 512 * len(runs)
+        )
+
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The rows in order, from the base and from the payload."""
         base = single_input(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
-        base_nbytes, row = header.get("base"), row_bytes(spec)
-        if not spec.shape or type(base_nbytes) is not int:
-            raise CorruptError("the payload's rows make no sense")
-        runs = _parse_runs(header.get("runs"), spec.shape[0], base_nbytes // row if row else 0)
+        base_nbytes, runs = _parse_header(spec, header)
+        row = row_bytes(spec)
         gaps = _gaps(runs, spec.shape[0])
         size = sum(end - start for start, end in gaps) * row
         codec = codec_named(header.get("codec"))
@@ -104,6 +115,18 @@ def _gaps(runs: Sequence[Run], rows: int) -> list[tuple[int, int]]:
     if rows > end:
         gaps.append((end, rows))
     return gaps
+
+
+def _parse_header(spec: TensorSpec, header: PayloadHeader) -> tuple[int, list[Run]]:
+    """Bytes of the base, and the runs.
+
+    Raises:
+        CorruptError: The header makes no sense for a value of that type.
+    """
+    base_nbytes, row = header.get("base"), row_bytes(spec)
+    if not spec.shape or type(base_nbytes) is not int or not 0 <= base_nbytes <= MAX_BYTES:
+        raise CorruptError("the payload's rows make no sense")
+    return base_nbytes, _parse_runs(header.get("runs"), spec.shape[0], base_nbytes // row if row else 0)
 
 
 def _parse_runs(numbers: object, rows: int, base_rows: int) -> list[Run]:

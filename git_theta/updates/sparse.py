@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from git_theta.codecs.frames import CHUNK
 from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
+from git_theta.model.strided import scratch_memory, temporary_file
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates import sparse_given
 from git_theta.updates.array import check_computable
 from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, single_input
+from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.ordered import advance, difference, is_ordered
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.rounding import add_nonzero
@@ -33,6 +36,9 @@ _MAX_SHARE = 0.1
 _JUDGED = _CHUNK // 16
 
 _INDEX = "<u4"
+
+#: Longer lists of changes, in bytes, are in a temporary file: an update may have many others below it.
+_IN_MEMORY = 4 << 20
 
 
 class Sparse:
@@ -66,6 +72,10 @@ class Sparse:
                 raise UnsuitableError
             yield from _chunk(places, before[places], after[places], spec)
 
+    def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
+        """Pieces of the base, and the places and words of a chunk, which are on disk if they're many."""
+        return streaming(inputs, nbytes, work=4, memory=12 << 20)
+
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The base's chunks with the changed words."""
         import numpy as np
@@ -73,21 +83,15 @@ class Sparse:
         base = single_input(inputs, self.name)
         spec, _, body = unpack_typed(self.name, payload, nbytes)
         reader = PackedReader(body)
-        for chunk in Base(spec, base).chunks(_CHUNK):
-            words = np.frombuffer(chunk, f"<u{spec.word_size}").copy()
-            head = reader.varint()
-            as_words, count = head & 1, head >> 1
-            if count > len(words):
-                raise CorruptError("more words change than there are")
-            if count:
-                gaps = np.empty(count, _INDEX)
-                reader.read(gaps)
-                places = np.cumsum(gaps, dtype=np.int64)
-                if int(places[-1]) >= len(words):
-                    raise CorruptError("a changed word lies outside the value")
-                coded = np.empty(count, words.dtype)
-                reader.read(coded)
-                words[places] = coded if as_words else advance(words[places], coded, is_ordered(spec))
+        word, left = f"<u{spec.word_size}", 0
+        for chunk in Base(spec, base).chunks(min(CHUNK, _CHUNK)):
+            if not left:
+                left = min(_CHUNK, nbytes) // spec.word_size
+                nbytes -= left * spec.word_size
+                changes = _read_changes(reader, left, np.dtype(word))
+            words = np.frombuffer(chunk, word).copy()
+            changes.apply(words, is_ordered(spec))
+            left -= len(words)
             yield words.data.cast("B")
         reader.end()
 
@@ -112,6 +116,67 @@ class Sparse:
             words[here] = add_nonzero(words[here], sums[low:high], spec.dtype)
             start += len(words)
             yield words.data.cast("B")
+
+
+class _Changes:
+    """The changed words of a chunk, which is read in pieces.
+
+    Args:
+        places: Indices of the words in the chunk, ascending.
+        coded: The new words, or the steps to them.
+        as_words: Whether they are words.
+    """
+
+    def __init__(self, places: Words, coded: Words, as_words: bool) -> None:
+        self._places = places
+        self._coded = coded
+        self._as_words = as_words
+        self._start = self._done = 0
+
+    def apply(self, words: Words, floats: bool) -> None:
+        """Change the next words of the chunk, in place.
+
+        Args:
+            words: As many as follow those of the call before.
+            floats: Whether the words are floats.
+        """
+        import numpy as np
+
+        # A number of another type would have all places converted.
+        limit = self._places.dtype.type(self._start + len(words))
+        end = self._done + int(np.searchsorted(self._places[self._done :], limit))
+        places = self._places[self._done : end] - self._start
+        coded = self._coded[self._done : end]
+        words[places] = coded if self._as_words else advance(words[places], coded, floats)
+        self._start, self._done = self._start + len(words), end
+
+
+def _read_changes(reader: PackedReader, count: int, dtype: np.dtype[Any]) -> _Changes:
+    """The changes of the next chunk, of `count` words of a dtype.
+
+    Raises:
+        CorruptError: The frames are damaged, or a word lies outside the chunk.
+    """
+    import numpy as np
+
+    head = reader.varint()
+    changed = head >> 1
+    if changed > count:
+        raise CorruptError("more words change than there are")
+    places, coded = _array(changed, np.dtype(_INDEX)), _array(changed, dtype)
+    if changed:
+        reader.read(places)
+        if int(places.sum(dtype=np.uint64)) >= count:
+            raise CorruptError("a changed word lies outside the value")
+        np.cumsum(places, dtype=places.dtype, out=places)
+        reader.read(coded)
+    return _Changes(places, coded, bool(head & 1))
+
+
+def _array(count: int, dtype: np.dtype[Any]) -> Words:
+    import numpy as np
+
+    return np.frombuffer(scratch_memory(count * dtype.itemsize, temporary_file, _IN_MEMORY), dtype)
 
 
 def _chunk(places: NDArray[np.intp], before: Words, after: Words, spec: TensorSpec) -> Payload:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from git_theta.encoding.budget import affordable_threads, check_weight, total_weight
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
-from git_theta.errors import CorruptError, PluginError, ThetaError
+from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
 from git_theta.git.maintenance.fsck_plan import FsckPlan, Location, needs_any
 from git_theta.git.repository.manifest_walk import ManifestBlob
 from git_theta.git.repository.repository import Repository
@@ -76,9 +77,11 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
     """
     # What a neighbour has is checked there, and isn't linked or copied for that.
     check = _Check(repository.store.in_place, plan, progress)
+    excess, threads = _weigh_values(plan, repository)
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         objects = run_all(pool, check.object, plan.objects)
-        values = run_all(pool, check.value, plan.values)
+    with ThreadPoolExecutor(threads) as pool:
+        values = [excess] if excess else run_all(pool, check.value, plan.values)
         layouts = run_all(pool, check.layout, plan.versions)
     damaged = [oid for (oid, _), (_, is_damaged) in zip(plan.objects, objects, strict=True) if is_damaged]
     problems = [*(problem for problem, _ in objects), *_missing_objects(plan), *values, *layouts]
@@ -128,7 +131,7 @@ class _Check:
                 require_updates_of(entry, version.manifest)
             for _ in read_value(entry, self.store):
                 pass
-        except PluginError as error:
+        except (PluginError, ExcessError) as error:
             return _problem(f"{error.message}; {error.hint}", self.plan.location(version))
         except ThetaError as error:
             return _problem(error.message, self.plan.location(version))
@@ -149,6 +152,17 @@ class _Check:
             odd = f"manifest {version.oid} has other parameters than its layout"
             return _problem(f"{odd}: it was merged or edited as text", location)
         return None
+
+
+def _weigh_values(plan: FsckPlan, repository: Repository) -> tuple[Problem | None, int]:
+    """The problem of values that take too much together, and the number of threads that may decode them."""
+    store, threads = repository.store, repository.settings.thread_count
+    weight = total_weight((entry for entry, _ in plan.values if not needs_any(entry, plan.missing)), store)
+    try:
+        check_weight(replace(weight, memory=0), (oid for oid, _ in plan.objects), store)
+    except ExcessError as error:
+        return Problem(f"the values of all versions weren't decoded: {error.one_line}"), threads
+    return None, affordable_threads(threads, weight.memory, store)
 
 
 def unreadable(version: ManifestBlob, location: Location) -> Problem:

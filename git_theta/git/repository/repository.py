@@ -94,7 +94,7 @@ class Repository:
     @cached_property
     def store(self) -> LocalStore:
         """The store of the repository's objects."""
-        return LocalStore(self.common_dir / "theta", tuple(self._neighbours()))
+        return LocalStore(self.common_dir / "theta", tuple(self._neighbours()), limits=self.settings.limits)
 
     @cached_property
     def remote_folders(self) -> RemoteFolders:

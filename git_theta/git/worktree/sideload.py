@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.selection import dense_choice
-from git_theta.encoding.update_providers import with_providers
 from git_theta.errors import UsageError
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.previous_version import previous_version
@@ -69,7 +69,7 @@ def _apply(target: UpdateTarget, given: Mapping[str, Sequence[GivenUpdate]]) -> 
     made = {name: entry for name, entry in made.items() if entry.digest != old[name].digest}
     made.update(_tied(store, before, made))
     entries = tuple(made.get(entry.name, entry) for entry in before.entries)
-    return target.write_and_stage(with_providers(replace(before, entries=entries)))
+    return target.write_and_stage(completed(replace(before, entries=entries), store))
 
 
 def _tied(store: LocalStore, manifest: Manifest, changed: Mapping[str, Entry]) -> dict[str, Entry]:

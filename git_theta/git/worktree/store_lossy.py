@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from git_theta.encoding.update_providers import with_providers
+from git_theta.encoding.new_manifest import completed
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateResult, update_target
@@ -50,7 +50,7 @@ def store_lossy(workspace: Workspace, path: str, update: Lossy, epsilon: float) 
         rounded = {new[name].digest: entry for name, entry in made.items()}
         cleaned = target.clean({digest: entry.source for digest, entry in rounded.items()})
         entries = tuple(_with_rounded_digest(entry, rounded) for entry in cleaned.entries)
-        return target.write_and_stage(with_providers(replace(cleaned, entries=entries)))
+        return target.write_and_stage(completed(replace(cleaned, entries=entries), repository.store))
 
 
 def _with_rounded_digest(entry: Entry, rounded: Mapping[str, Entry]) -> Entry:

@@ -1,0 +1,202 @@
+"""The budget of values: what they take is compared with the limits before anything is decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from git_theta import updates
+from git_theta.encoding.stored_payload import read_payload
+from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
+from git_theta.limits import WORK_PER_STORED_BYTE
+from git_theta.model.manifest import Entry, ObjectRef, Source
+from git_theta.store.base import Store
+from git_theta.updates.demand import Demand, ReadPayload, default_demand
+
+#: Work that comes with each update, however small its value is: Python's own.
+_UPDATE_WORK = 20_000
+
+#: Memory for the chunk of a dense value: words, planes, and their frames.
+_DENSE_MEMORY = 4 << 20
+
+#: Demands by update, payload, number of inputs and size: many parameters of a merge share a payload.
+_Demands = dict[tuple[str, ObjectRef | None, int, int], Demand]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """The work and memory that a value takes, with everything that it is made from.
+
+    Attributes:
+        work: Bytes decoded and elements computed; a unit takes about a nanosecond.
+        memory: Bytes that are held at once.
+    """
+
+    work: int
+    memory: int
+
+
+def weigh(source: Source, nbytes: int, store: Store) -> Weight:
+    """The weight of a value. Only headers of payloads are read.
+
+    Args:
+        source: How the value is made.
+        nbytes: Size of the value in bytes.
+        store: Where its objects are.
+
+    Raises:
+        CorruptError: A payload can't give a value of that size.
+        MissingObjectError: An object isn't in the store.
+        PluginError: An update of a package fails.
+    """
+    return _weigh(source, nbytes, store, {})
+
+
+def check_weight(weight: Weight, oids: Iterable[str], store: Store, new: int = 0) -> None:
+    """Check what values take together against the limits of their store.
+
+    Args:
+        weight: The sum of the values' work, and the largest memory of one.
+        oids: Names of the objects that the values are made from.
+        store: Where these are.
+        new: Bytes of payloads that aren't in the store yet.
+
+    Raises:
+        ExcessError: It's more; the message says how much, and the hint which setting allows it.
+    """
+    limits = store.limits
+    if weight.memory > limits.memory:
+        raise ExcessError(
+            f"decoding takes {weight.memory:,} bytes of memory, and the limit is {limits.memory:,}",
+            _hint("theta.maxMemory", weight.memory),
+        )
+    if weight.work <= limits.work:
+        return
+    stored = new + sum(store.size(oid) or 0 for oid in set(oids))
+    allowed = limits.work + WORK_PER_STORED_BYTE * stored
+    if weight.work > allowed:
+        raise ExcessError(
+            f"decoding takes {weight.work:,} steps, and the limit for {stored:,} stored bytes is {allowed:,}",
+            _hint("theta.maxWork", limits.work + weight.work - allowed),
+        )
+
+
+def check_value(source: Source, nbytes: int, store: Store) -> None:
+    """Check what a value takes against the limits of its store.
+
+    Raises:
+        ExcessError: It's more.
+        CorruptError, MissingObjectError, PluginError: As for `weigh`.
+    """
+    if source.inputs or source.update != "dense" or nbytes > store.limits.work:
+        check_weight(weigh(source, nbytes, store), _oids(source), store)
+
+
+def check_values(entries: Iterable[Entry], store: Store) -> Weight:
+    """Check what values take together; returns the sum of their work, and the largest memory of one.
+
+    Values that can't be decoded count nothing: decoding says why.
+
+    Raises:
+        ExcessError: It's more than the limits of their store.
+    """
+    listed = list(entries)
+    total = total_weight(listed, store)
+    check_weight(total, (oid for entry in listed for oid in _oids(entry.source)), store)
+    return total
+
+
+def total_weight(entries: Iterable[Entry], store: Store) -> Weight:
+    """The sum of the work of values, and the largest memory of one, without those that can't be decoded."""
+    demands: _Demands = {}
+    work = memory = 0
+    for entry in entries:
+        try:
+            weight = _weigh(entry.source, entry.spec.nbytes, store, demands)
+        except ThetaError:
+            continue
+        work += weight.work
+        memory = max(memory, weight.memory)
+    return Weight(work, memory)
+
+
+def can_be_extended(source: Source, nbytes: int, store: Store) -> bool:
+    """Whether one more update of a value of that size stays within the limits."""
+    try:
+        weight = weigh(source, nbytes, store)
+        more = default_demand(1, nbytes)
+        check_weight(Weight(weight.work + more.work, weight.memory + more.memory), _oids(source), store)
+    except ThetaError:
+        return False
+    return True
+
+
+def is_affordable(update: str, payload: bytes, inputs: Sequence[Source], nbytes: int, store: Store) -> bool:
+    """Whether the value that an update with a new payload makes of other values stays within the limits.
+
+    Args:
+        update: Name of the update.
+        payload: Its payload, which needn't be in the store.
+        inputs: Sources of the other values.
+        nbytes: Size of the value in bytes.
+        store: Where their objects are.
+    """
+    new = Source(update, None, tuple(inputs))
+    try:
+        weight = _with_inputs(_demand(new, nbytes, lambda: memoryview(payload)), new, store, {})
+        check_weight(weight, (oid for source in inputs for oid in _oids(source)), store, len(payload))
+    except ThetaError:
+        return False
+    return True
+
+
+def affordable_threads(threads: int, memory: int, store: Store) -> int:
+    """The number of threads that may work at once, of which each takes at most `memory` bytes."""
+    return max(1, min(threads, store.limits.memory // max(1, memory)))
+
+
+def _weigh(source: Source, nbytes: int, store: Store, demands: _Demands) -> Weight:
+    if source.update == "dense" and not source.inputs:
+        # Nearly every source: an update's own demand costs more to ask for.
+        return Weight(nbytes + _UPDATE_WORK, min(4 * nbytes, _DENSE_MEMORY))
+    key = (source.update, source.payload, len(source.inputs), nbytes)
+    demand = demands.get(key)
+    if demand is None:
+        ref = source.payload
+        demand = _demand(source, nbytes, lambda: read_payload(ref, store) if ref else None)
+        demands[key] = demand
+    return _with_inputs(demand, source, store, demands)
+
+
+def _with_inputs(demand: Demand, source: Source, store: Store, demands: _Demands) -> Weight:
+    work, memory = demand.work + _UPDATE_WORK, demand.memory
+    for part, size in zip(source.inputs, demand.inputs, strict=True):
+        weight = _weigh(part, size, store, demands)
+        work += weight.work
+        memory += weight.memory
+    return Weight(work, memory)
+
+
+def _demand(source: Source, nbytes: int, payload: ReadPayload) -> Demand:
+    registry = updates.registry()
+    count = len(source.inputs)
+    try:
+        tell = getattr(registry.get(source.update), "demand", None)
+    except PluginError:
+        # Decoding says so, and what to install.
+        tell = None
+    if tell is None:
+        return default_demand(count, nbytes)
+    with registry.guard(source.update):
+        found: Demand = tell(payload, count, nbytes)
+        if len(found.inputs) != count:
+            raise CorruptError(f"an update of kind {source.update!r} doesn't take {count} inputs")
+    return found
+
+
+def _oids(source: Source) -> Iterator[str]:
+    return (ref.oid for ref in source.payloads())
+
+
+def _hint(setting: str, needed: int) -> str:
+    return f"if you trust its author, allow it: git config {setting} {-(-needed >> 30)}g"
