@@ -12,7 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
+from git_theta.git.plumbing.git_version import MERGE_TREE
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.git_versions import needs_git, pretended_version
 from tests.helpers.repo import Repo
 
 NAME = "models/m.safetensors"
@@ -207,7 +209,19 @@ def test_the_list_of_strategies(repo: Repo) -> None:
 
 # Several branches
 
+several_branches = needs_git(*MERGE_TREE)
 
+
+def test_an_older_git_is_refused_and_nothing_changes(forked: Repo, tmp_path: Path) -> None:
+    before = state(forked)
+    code, output = merge(forked, "a", "b", env=pretended_version(tmp_path / "bin", "2.37.1"))
+    assert code == 7
+    assert "a merge of several branches needs git 2.38 or newer; this is git 2.37.1" in output
+    assert "merge one branch after the other" in output
+    assert state(forked) == before
+
+
+@several_branches
 def test_three_sides_are_averaged_at_once(forked: Repo) -> None:
     heads = [forked.git("rev-parse", name).strip() for name in ("main", "a", "b")]
     code, output = merge(forked, "a", "b")
@@ -223,6 +237,7 @@ def test_three_sides_are_averaged_at_once(forked: Repo) -> None:
     assert forked.theta("fsck")
 
 
+@several_branches
 def test_four_sides_with_weights(forked: Repo) -> None:
     code, _ = merge(
         forked, "-s", "linear", "--set", "weights=1,2,3,4", "-m", "all", "-m", "more", "a", "b", "c"
@@ -233,22 +248,26 @@ def test_four_sides_with_weights(forked: Repo) -> None:
     assert len(parents(forked)) == 4
 
 
+@several_branches
 def test_ours_is_the_current_branch(forked: Repo) -> None:
     assert merge(forked, "-s", "ours", "a", "b")[0] == 0
     same(forked, weights(l0=6, l1=1, l2=1, l3=1))
 
 
+@several_branches
 def test_a_large_model_is_written(forked: Repo) -> None:
     forked.git("config", "theta.materialiseThreshold", "1k")
     assert merge(forked, "a", "b")[0] == 0
     same(forked, weights(l0=4, l1=1, l2=1, l3=1))
 
 
+@several_branches
 def test_from_a_folder(forked: Repo) -> None:
     assert merge(Repo(forked.path / "models"), "a", "b")[0] == 0
     same(forked, weights(l0=4, l1=1, l2=1, l3=1))
 
 
+@several_branches
 def test_a_conflict_in_a_text_changes_nothing(forked: Repo) -> None:
     branch(forked, "clash", model=data(l0=1), notes__txt=notes(l5="clash"))
     before = state(forked)
@@ -258,6 +277,7 @@ def test_a_conflict_in_a_text_changes_nothing(forked: Repo) -> None:
     assert state(forked) == before
 
 
+@several_branches
 def test_a_conflict_in_a_model_changes_nothing(forked: Repo) -> None:
     odd = weights() | {"l0": np.zeros((2, 2), "f4")}
     branch(forked, "odd", model=safetensors_bytes(odd))
@@ -272,6 +292,7 @@ def test_a_conflict_in_a_model_changes_nothing(forked: Repo) -> None:
     assert merge(forked, "-s", "ours", "--param", "l0", "a", "odd")[0] == 0
 
 
+@several_branches
 @pytest.mark.parametrize("name", [NAME, "notes.txt", "a.txt"])
 def test_local_changes_are_kept(forked: Repo, name: str) -> None:
     forked.write(name, data(l0=100) if name == NAME else b"mine")
@@ -283,12 +304,14 @@ def test_local_changes_are_kept(forked: Repo, name: str) -> None:
     assert state(forked) == before
 
 
+@several_branches
 def test_other_local_changes_stay(forked: Repo) -> None:
     forked.write("mine.txt", b"mine")
     assert merge(forked, "a", "b")[0] == 0
     assert forked.status() == "?? mine.txt\n"
 
 
+@several_branches
 def test_in_the_middle_of_a_merge(forked: Repo) -> None:
     forked.git("merge", "-q", "--no-commit", "a")
     code, output = merge(forked, "a", "b")
@@ -296,6 +319,7 @@ def test_in_the_middle_of_a_merge(forked: Repo) -> None:
     assert "a merge is going on already" in output
 
 
+@several_branches
 def test_a_file_added_on_two_branches(forked: Repo) -> None:
     branch(forked, "x", new__safetensors=data(l0=1, l1=1))
     branch(forked, "y", new__safetensors=data(l0=3, l1=1))
@@ -304,6 +328,7 @@ def test_a_file_added_on_two_branches(forked: Repo) -> None:
     same(forked, weights(l0=2.5, l1=1), "new.safetensors")
 
 
+@several_branches
 def test_a_model_that_one_branch_removed(forked: Repo) -> None:
     branch(forked, "gone", model=None)
     before = state(forked)
@@ -313,6 +338,7 @@ def test_a_model_that_one_branch_removed(forked: Repo) -> None:
     assert state(forked) == before
 
 
+@several_branches
 def test_a_model_that_only_one_branch_touched(forked: Repo) -> None:
     forked.git("reset", "-q", "--hard", "base")
     forked.write("z.txt", b"z")
@@ -323,6 +349,7 @@ def test_a_model_that_only_one_branch_touched(forked: Repo) -> None:
     assert not (forked.path / NAME).exists()
 
 
+@several_branches
 def test_a_model_that_was_renamed(forked: Repo) -> None:
     forked.git("checkout", "-q", "-b", "moved", "base")
     forked.git("mv", NAME, "moved.safetensors")
@@ -346,6 +373,7 @@ def test_a_model_that_was_renamed(forked: Repo) -> None:
     assert state(forked) == before
 
 
+@several_branches
 def test_ancestors_are_dropped(forked: Repo) -> None:
     before = state(forked)
     code, output = merge(forked, "base", "main")
@@ -359,6 +387,7 @@ def test_ancestors_are_dropped(forked: Repo) -> None:
     assert len(parents(forked)) == 2
 
 
+@several_branches
 def test_a_head_that_is_behind_is_no_parent(forked: Repo) -> None:
     forked.git("checkout", "-q", "base")
     assert merge(forked, "a", "b")[0] == 0
@@ -372,6 +401,7 @@ def test_a_head_that_is_behind_is_no_parent(forked: Repo) -> None:
     assert len(parents(forked)) == 3
 
 
+@several_branches
 def test_unrelated_histories(forked: Repo) -> None:
     forked.git("checkout", "-q", "--orphan", "lone")
     forked.write(NAME, data(l0=1))
@@ -390,6 +420,7 @@ def test_unrelated_histories(forked: Repo) -> None:
     same(forked, weights(l0=3, l1=1 / 3, l3=1 / 3))
 
 
+@several_branches
 def test_tags_and_commits_have_their_names_in_the_message(forked: Repo) -> None:
     forked.git("tag", "v1", "b")
     oid = forked.git("rev-parse", "a").strip()
