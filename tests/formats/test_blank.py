@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import resource
+
 import pytest
 
 from git_theta.formats.base import ComposeError
@@ -21,3 +23,12 @@ def test_an_empty_file() -> None:
 def test_a_size_that_cant_be() -> None:
     with pytest.raises(ComposeError, match="no room"):
         blank(1 << 70)
+
+
+def test_a_full_disk_doesnt_matter() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        blank(1 << 20)[:1] = b"x"
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
