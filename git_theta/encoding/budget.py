@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from git_theta import updates
 from git_theta.encoding.stored_payload import read_payload
@@ -19,12 +19,11 @@ _UPDATE_WORK = 20_000
 #: Memory for the chunk of a dense value: words, planes, and their frames.
 _DENSE_MEMORY = 4 << 20
 
-#: Demands by update, payload, number of inputs and size: many parameters of a merge share a payload.
+#: Demands by update, payload (`None`: any), number of inputs and size. Many parameters may share a demand.
 _Demands = dict[tuple[str, ObjectRef | None, int, int], Demand]
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """The work and memory that a value takes, with everything that it is made from.
 
     Attributes:
@@ -106,13 +105,21 @@ def check_values(entries: Iterable[Entry], store: Store) -> Weight:
     return total
 
 
-def total_weight(entries: Iterable[Entry], store: Store) -> Weight:
-    """The sum of the work of values, and the largest memory of one, without those that can't be decoded."""
+def total_weight(entries: Iterable[Entry], store: Store, *, only_allowed: bool = False) -> Weight:
+    """The sum of the work of values, and the largest memory of one, without those that can't be decoded.
+
+    Args:
+        entries: The parameters.
+        store: Where their objects are.
+        only_allowed: Whether to leave out those that exceed the limits by themselves.
+    """
     demands: _Demands = {}
     work = memory = 0
     for entry in entries:
         try:
             weight = _weigh(entry.source, entry.spec.nbytes, store, demands)
+            if only_allowed:
+                check_weight(weight, _oids(entry.source), store)
         except ThetaError:
             continue
         work += weight.work
@@ -156,16 +163,33 @@ def affordable_threads(threads: int, memory: int, store: Store) -> int:
 
 
 def _weigh(source: Source, nbytes: int, store: Store, demands: _Demands) -> Weight:
-    if source.update == "dense" and not source.inputs:
+    count = len(source.inputs)
+    if not count and source.update == "dense":
         # Nearly every source: an update's own demand costs more to ask for.
         return Weight(nbytes + _UPDATE_WORK, min(4 * nbytes, _DENSE_MEMORY))
-    key = (source.update, source.payload, len(source.inputs), nbytes)
-    demand = demands.get(key)
+    demand = demands.get((source.update, None, count, nbytes))
     if demand is None:
         ref = source.payload
-        demand = _demand(source, nbytes, lambda: read_payload(ref, store) if ref else None)
-        demands[key] = demand
+        demand = demands.get((source.update, ref, count, nbytes))
+        if demand is None:
+            payload = _Payload(ref, store)
+            demand = _demand(source, nbytes, payload)
+            # Most demands follow from the size alone: they're those of every payload.
+            demands[source.update, ref if payload.is_read else None, count, nbytes] = demand
     return _with_inputs(demand, source, store, demands)
+
+
+class _Payload:
+    """Reads a payload, and remembers that it did."""
+
+    def __init__(self, ref: ObjectRef | None, store: Store) -> None:
+        self._ref = ref
+        self._store = store
+        self.is_read = False
+
+    def __call__(self) -> memoryview | None:
+        self.is_read = True
+        return read_payload(self._ref, self._store) if self._ref else None
 
 
 def _with_inputs(demand: Demand, source: Source, store: Store, demands: _Demands) -> Weight:

@@ -93,7 +93,7 @@ class TensorSpec:
 
     def __post_init__(self) -> None:
         if self.dtype not in ITEM_SIZE:
-            raise ValueError(f"unknown dtype {self.dtype!r}")
+            raise ValueError(f"unknown dtype {self.dtype!r:.40}")
         if len(self.shape) > MAX_DIMENSIONS:
             raise ValueError(f"{len(self.shape)} dimensions; at most {MAX_DIMENSIONS} are possible")
         if any(size < 0 for size in self.shape):

@@ -53,7 +53,9 @@ class Dense:
         if header.get("update") != self.name or not isinstance(header.get("params"), dict):
             raise CorruptError("the payload isn't of a dense value")
         if header.get("nbytes") != nbytes:
-            raise CorruptError(f"the payload is of a value of {header.get('nbytes')!r} bytes, not {nbytes}")
+            raise CorruptError(
+                f"the payload is of a value of {header.get('nbytes')!r:.40} bytes, not {nbytes}"
+            )
         return codec_named(header.get("codec")).decode(body, header["params"], nbytes)
 
     def check(self, given: Given, name: str, spec: TensorSpec) -> None:

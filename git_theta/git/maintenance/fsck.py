@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from git_theta.encoding.budget import affordable_threads, check_weight, total_weight
+from git_theta.encoding.budget import Weight, affordable_threads, check_weight, total_weight
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
@@ -21,6 +21,10 @@ from git_theta.store.local import LocalStore
 
 #: The number of parameters that are listed for a missing object.
 _LISTED = 3
+
+
+#: Work for each byte of a layout: its pieces are Python objects.
+_LAYOUT_WORK = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
         objects = run_all(pool, check.object, plan.objects)
     with ThreadPoolExecutor(threads) as pool:
         values = [excess] if excess else run_all(pool, check.value, plan.values)
-        layouts = run_all(pool, check.layout, plan.versions)
+        layouts = [] if excess else run_all(pool, check.layout, plan.versions)
     damaged = [oid for (oid, _), (_, is_damaged) in zip(plan.objects, objects, strict=True) if is_damaged]
     problems = [*(problem for problem, _ in objects), *_missing_objects(plan), *values, *layouts]
     present = plan.named.keys() - plan.missing - plan.elsewhere
@@ -157,9 +161,14 @@ class _Check:
 def _weigh_values(plan: FsckPlan, repository: Repository) -> tuple[Problem | None, int]:
     """The problem of values that take too much together, and the number of threads that may decode them."""
     store, threads = repository.store, repository.settings.thread_count
-    weight = total_weight((entry for entry, _ in plan.values if not needs_any(entry, plan.missing)), store)
+    entries = (entry for entry, _ in plan.values if not needs_any(entry, plan.missing))
+    # What exceeds the limits by itself isn't decoded, and is a problem of its own.
+    weight = total_weight(entries, store, only_allowed=True)
+    # Each version's layout is read, also one that others have.
+    layouts = sum(version.manifest.layout.spec.nbytes for version in plan.versions if version.manifest)
+    together = Weight(weight.work + _LAYOUT_WORK * layouts, 0)
     try:
-        check_weight(replace(weight, memory=0), (oid for oid, _ in plan.objects), store)
+        check_weight(together, (oid for oid, _ in plan.objects), store)
     except ExcessError as error:
         return Problem(f"the values of all versions weren't decoded: {error.one_line}"), threads
     return None, affordable_threads(threads, weight.memory, store)
