@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -11,7 +12,9 @@ from git_theta import strategies
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import rule_of
 from git_theta.errors import UsageError
-from git_theta.git.merge.command import MergeOptions, merge
+from git_theta.git.merge.command import merge
+from git_theta.git.merge.git_merge import MergeOptions
+from git_theta.merge.rules import MergeRule
 from git_theta.runtime.output import say
 from git_theta.strategies.base import summary_of
 from git_theta.strategies.option_text import describe
@@ -32,6 +35,12 @@ Examples:
 @click.option(
     "--param", "parameters", multiple=True, metavar="GLOB", help="Use the strategy for these parameters only."
 )
+@click.option(
+    "--all-parameters/--no-all-parameters",
+    default=None,
+    help="Whether the strategy is also for parameters that only one side changed. By default, averages, "
+    "linear, base, and task-arithmetic with options are.",
+)
 @click.option("-m", "--message", "messages", multiple=True, metavar="TEXT", help="The commit's message.")
 @click.option("--no-edit", is_flag=True, help="Take the message as it is; open no editor.")
 @click.option("--no-commit", is_flag=True, help="Merge one branch, and stop before the commit.")
@@ -45,6 +54,7 @@ def command(
     strategy: str | None,
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
+    all_parameters: bool | None,
     messages: tuple[str, ...],
     no_edit: bool,
     no_commit: bool,
@@ -56,8 +66,9 @@ def command(
 ) -> int:
     """Merge branches into the current one.
 
-    Parameters that only one side changed are taken from it. Those that several sides changed are merged by
-    the strategy; without -s, by the rules of the repository, or else by `average`.
+    Parameters that several sides changed are merged by the strategy; without -s, by the rules of the
+    repository, or else by `average`. Parameters that only one side changed are taken from it, unless the
+    strategy of -s is for all parameters.
 
     One branch is merged by `git merge`, and conflicts are settled by `git theta resolve`.
 
@@ -74,7 +85,7 @@ def command(
     if no_ff and ff_only:
         raise UsageError("--no-ff and --ff-only exclude each other")
     options = MergeOptions(
-        rule=rule_of(strategy, settings, parameters),
+        rule=_for_all(rule_of(strategy, settings, parameters), all_parameters),
         messages=messages,
         commit=not no_commit,
         fast_forward="only" if ff_only else "never" if no_ff else "allow",
@@ -82,6 +93,17 @@ def command(
         edit=not no_edit,
     )
     return merge(branches, options)
+
+
+def _for_all(rule: MergeRule | None, wanted: bool | None) -> MergeRule | None:
+    """The rule, for all parameters if the user wants that, or doesn't say and the strategy is meant so."""
+    if rule is None:
+        if wanted is not None:
+            raise UsageError("--all-parameters needs a strategy", "for example: -s average")
+        return None
+    meant = strategies.registry().get(rule.strategy).for_all
+    usual = meant == "always" or (meant == "with-options" and bool(rule.options))
+    return replace(rule, all_parameters=usual if wanted is None else wanted)
 
 
 def _list(as_json: bool) -> None:

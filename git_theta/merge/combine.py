@@ -66,8 +66,8 @@ class Combiner:
             CorruptError: An input is damaged.
         """
         strategy = strategies.registry().get(rule.strategy)
-        options = parse_options(strategy, dict(rule.of_sides(plan.changed, len(plan.sides)).options))
-        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.changed)
+        options = parse_options(strategy, dict(rule.of_sides(plan.models, len(plan.sides)).options))
+        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.models)
         values = [self._bytes_of(entry) for entry in inputs]
         versions = ParameterInputs(
             plan.name,

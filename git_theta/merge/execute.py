@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
+from git_theta import strategies
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile
-from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
+from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken, side_name
 from git_theta.merge.plan import file_key, plan_parameters, preferred_side, structure_entries
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.structure import (
@@ -34,6 +35,7 @@ from git_theta.settings import DEFAULT_DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
+from git_theta.strategies.take_side import TakeSide
 from git_theta.updates import AUTO
 from git_theta.updates.base import Input
 
@@ -144,8 +146,11 @@ class Merger:
     ) -> Merged | _Plan:
         """A merge to carry out; or the result, if one side is taken as a whole or there are conflicts."""
         index = trivial_merge(file_key(base), [file_key(side) for side in sides])
-        if index is not None:
-            return Merged(sides[index])
+        if index is not None and not _is_for_all(base, sides, rules):
+            return Merged(sides[index], whole=_whole_name(sides, index))
+        taken = rules.rules[-1] if rules.rules and index is not None else None
+        if taken and taken.parameters == ("*",) and (whole := _whole_version(base, sides, taken)):
+            return Merged(whole, whole=taken.strategy)
         if any(side.format == OPAQUE for side in sides):
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
         parameters = tuple(plan_parameters(base, sides, rules))
@@ -233,7 +238,33 @@ class Merger:
 def _whole_side(sides: Sequence[Manifest], rules: MergeRules, reason: str) -> Merged:
     """The side that the rules take for the whole file, or else a conflict."""
     index = preferred_side("", rules)
-    return Merged(None, (), (Conflict("", reason),)) if index is None else Merged(sides[index])
+    if index is None:
+        return Merged(None, (), (Conflict("", reason),))
+    return Merged(sides[index], whole=side_name(index))
+
+
+def _is_for_all(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> bool:
+    """Whether a rule may change parameters of a file that only one side changed."""
+    formats = {version.format for version in (base, *sides) if version}
+    changed = any(file_key(side) != file_key(base) for side in sides)
+    comparable = base is not None and len(formats) == 1 and OPAQUE not in formats
+    return changed and comparable and any(rule.all_parameters for rule in rules.rules)
+
+
+def _whole_version(base: Manifest | None, sides: Sequence[Manifest], rule: MergeRule) -> Manifest | None:
+    """The version that a rule takes as a whole, with all that isn't a parameter; `None` if it combines."""
+    strategy = strategies.registry().get(rule.strategy)
+    if not isinstance(strategy, TakeSide) or not rule.all_parameters:
+        return None
+    return base if strategy.side is None else sides[strategy.side] if strategy.side < len(sides) else None
+
+
+def _whole_name(sides: Sequence[Manifest], index: int) -> str:
+    """The name of a version that was taken by equality."""
+    keys = [file_key(side) for side in sides]
+    if all(key == keys[index] for key in keys):
+        return "what all sides have"
+    return side_name(index)
 
 
 def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from git_theta.merge.rules import MergeRule
@@ -59,7 +59,13 @@ class ParameterPlan:
     @property
     def changed(self) -> tuple[int, ...]:
         """Indices of the sides that differ from the base."""
-        return tuple(i for i, side in enumerate(self.sides) if content_key(side) != content_key(self.base))
+        return participants(self.base, self.sides, None)
+
+    @property
+    def models(self) -> tuple[int, ...]:
+        """Indices of the sides that take part in a combination."""
+        rule = self.outcome if isinstance(self.outcome, MergeRule) else None
+        return participants(self.base, self.sides, rule)
 
     @property
     def likely(self) -> Entry | None:
@@ -70,10 +76,10 @@ class ParameterPlan:
 
     @property
     def inputs(self) -> tuple[Entry, ...]:
-        """The entries to combine: the changed sides, then the base if it has their dtype and shape."""
+        """The entries to combine: the sides that take part, then the base if it has their dtype and shape."""
         if not isinstance(self.outcome, MergeRule):
             return ()
-        models = [side for side in (self.sides[i] for i in self.changed) if side]
+        models = [side for side in (self.sides[i] for i in self.models) if side]
         return (*models, *([self.base] if self.base and self.base.spec == models[0].spec else []))
 
 
@@ -85,13 +91,33 @@ class Merged:
         manifest: The merged checkpoint; `None` if there are conflicts, or if nothing but a plan was made.
         parameters: Every parameter and its outcome; empty if one version of the file was taken as a whole.
         conflicts: What a person must decide.
+        whole: The version that was taken as a whole: `ours`, `theirs`, `base`, …; empty if none was.
     """
 
     manifest: Manifest | None
     parameters: tuple[ParameterPlan, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    whole: str = ""
 
 
 def content_key(entry: Entry | None) -> Hashable:
     """Equal for entries of the same dtype, shape and value, wherever the value is stored."""
     return None if entry is None else (entry.spec, entry.digest)
+
+
+def participants(
+    base: Entry | None, sides: Sequence[Entry | None], rule: MergeRule | None
+) -> tuple[int, ...]:
+    """Indices of the sides that a rule combines: those that differ from the base.
+
+    A rule for all parameters combines all sides, if they have one dtype and shape.
+    """
+    specs = {side and side.spec for side in sides}
+    if rule and rule.all_parameters and len(specs) == 1 and None not in specs:
+        return tuple(range(len(sides)))
+    return tuple(i for i, side in enumerate(sides) if content_key(side) != content_key(base))
+
+
+def side_name(index: int) -> str:
+    """The name of a side in messages."""
+    return {0: "ours", 1: "theirs"}.get(index, f"branch {index}")

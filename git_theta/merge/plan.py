@@ -10,7 +10,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.formats.split import STRETCH
-from git_theta.merge.outcome import Conflict, ParameterPlan, Taken, content_key
+from git_theta.merge.outcome import Conflict, ParameterPlan, Taken, content_key, participants
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
@@ -78,6 +78,13 @@ def _outcome(
     keys = [content_key(side) for side in sides]
     index = trivial_merge(content_key(base), keys)
     if index is not None:
+        everywhere = rules.for_all(name)
+        if everywhere and keys[index] != content_key(base):
+            outcome = _by_rule(name, base, sides, everywhere)
+            if not isinstance(outcome, Conflict) and (
+                isinstance(outcome, Taken) or len(participants(base, sides, everywhere)) == len(sides)
+            ):
+                return outcome
         if keys[index] == content_key(base):
             return Taken(base)
         return Taken(sides[index], None if all(key == keys[index] for key in keys) else index)
@@ -91,10 +98,10 @@ def _by_rule(
     strategy = strategies.registry().get(rule.strategy)
     if isinstance(strategy, TakeSide):
         return _by_side(name, base, sides, strategy, rule)
-    changed = [side for side in sides if content_key(side) != content_key(base)]
+    changed = [sides[index] for index in participants(base, sides, rule)]
     reason = _obstacle(base, changed)
-    if not reason and strategy.needs_base and base is None:
-        reason = f"added on both sides, and {rule.strategy} needs a base"
+    if not reason and strategy.needs_base:
+        reason = _obstacle_of_base(base, changed, rule)
     most = strategy.max_models
     if not reason and most is not None and len(changed) > most:
         reason = f"changed on {len(changed)} sides, and {rule.strategy} merges at most {most}"
@@ -111,6 +118,15 @@ def _by_side(
     if strategy.side == 1 and len(sides) > 2:
         return Conflict(name, "theirs isn't one side in a merge of several branches")
     return Taken(sides[strategy.side], strategy.side, rule)
+
+
+def _obstacle_of_base(base: Entry | None, changed: Sequence[Entry | None], rule: MergeRule) -> str:
+    """Why a base can't take part; empty if it can."""
+    if base is None:
+        return f"added on both sides, and {rule.strategy} needs a base"
+    if changed[0] and base.spec != changed[0].spec:
+        return f"another dtype or shape than in the base, and {rule.strategy} needs a base"
+    return ""
 
 
 def _obstacle(base: Entry | None, changed: Sequence[Entry | None]) -> str:

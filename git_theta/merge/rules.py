@@ -18,6 +18,9 @@ _EVERY = ("*",)
 #: The value of `when` for all purposes.
 _ALWAYS = "always"
 
+#: The key by which a rule of one command is for all parameters.
+_ALL = "all-parameters"
+
 _PURPOSES = (*(purpose.value for purpose in Purpose), _ALWAYS)
 
 
@@ -31,6 +34,7 @@ class MergeRule:
         parameters: Globs of names of parameters; `*` also matches `/`.
         paths: Globs of files; one without `/` is for the last part of a path.
         when: The purpose that the rule is for: `merge`, `pick` or `always`; empty if the rule doesn't say.
+        all_parameters: Whether the rule is also for parameters that only one side changed.
         place: Name of the setting that has the rule, for messages; rules are equal wherever they stand.
     """
 
@@ -39,6 +43,7 @@ class MergeRule:
     parameters: tuple[str, ...] = _EVERY
     paths: tuple[str, ...] = _EVERY
     when: str = ""
+    all_parameters: bool = False
     place: str = field(default="", compare=False)
 
     def is_for(self, name: str) -> bool:
@@ -73,6 +78,7 @@ class MergeRule:
         words += [f"parameters={glob}" for glob in self.parameters if self.parameters != _EVERY]
         words += [f"path={glob}" for glob in self.paths if self.paths != _EVERY]
         words += [f"when={self.when}"] if self.when else []
+        words += [f"{_ALL}=true"] if self.all_parameters else []
         return shlex.join(words)
 
 
@@ -101,6 +107,11 @@ class MergeRules:
         """The rule for a parameter, then the rules to try if it leads to a conflict."""
         yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), self.default)
         yield from (rule for rule in reversed(self.fallback) if rule.is_for(name))
+
+    def for_all(self, name: str) -> MergeRule | None:
+        """The rule for a parameter, if it's also for parameters that only one side changed; else `None`."""
+        rule = next(self.to_try(name))
+        return rule if rule.all_parameters else None
 
     def of_path(self, path: str) -> MergeRules:
         """The rules for one file."""
@@ -133,7 +144,7 @@ def parse_rule(text: str) -> MergeRule:
     for word, (key, sign, value) in zip(words, pairs, strict=True):
         if not (key and sign and value):
             raise UsageError(f"{word!r} in the merge rule {text!r} isn't OPTION=VALUE")
-    given = [(k, v) for k, _, v in pairs if k not in ("parameters", "path", "when")]
+    given = [(k, v) for k, _, v in pairs if k not in ("parameters", "path", "when", _ALL)]
     options = dict(given)
     if len(options) < len(given):
         raise UsageError(f"an option is given twice in the merge rule {text!r}")
@@ -143,6 +154,7 @@ def parse_rule(text: str) -> MergeRule:
         tuple(v for k, _, v in pairs if k == "parameters") or _EVERY,
         tuple(v for k, _, v in pairs if k == "path") or _EVERY,
         _purpose(next((v for k, _, v in reversed(pairs) if k == "when"), ""), f"the merge rule {text!r}"),
+        any(k == _ALL and v == "true" for k, _, v in pairs),
     )
 
 

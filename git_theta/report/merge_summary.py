@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
+from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken, side_name
 from git_theta.merge.purpose import Operation, Purpose
 from git_theta.merge.rules import PICK_DEFAULT, MergeRule
 from git_theta.report.text import plural, printable
+from git_theta.strategies.take_side import SIDES
 
 #: So many conflicts are listed.
 _SHOWN = 5
@@ -25,7 +26,7 @@ def summary(merged: Merged, operation: Operation | None = None) -> str:
         operation: The operation; `None` for a merge.
     """
     if not merged.parameters:
-        return "took one side as a whole"
+        return f"took {merged.whole or 'one side'} as a whole"
     counts = Counter(filter(None, map(_outcome_text, merged.parameters)))
     order = sorted(counts, key=lambda word: (not word.startswith("unchanged"), -counts[word], word))
     said = ", ".join(f"{counts[word]} {word}" for word in order)
@@ -50,6 +51,13 @@ def _choice(rule: MergeRule) -> str:
     if rule.place:
         return f"{rule.strategy} by {rule.place}"
     return "ours + (theirs - base)" if rule == PICK_DEFAULT else f"{rule.strategy} as chosen"
+
+
+def unused_rules(merged: Merged, rules: Iterable[MergeRule]) -> list[MergeRule]:
+    """The rules without patterns that combined no parameter; a side may have been taken for other values."""
+    used = {outcome.strategy for each in merged.parameters if isinstance(outcome := each.outcome, MergeRule)}
+    general = [rule for rule in rules if rule.is_for("") and rule.strategy not in SIDES]
+    return [rule for rule in general if merged.parameters and rule.strategy not in used]
 
 
 def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
@@ -82,5 +90,5 @@ def _outcome_text(parameter: ParameterPlan) -> str:
         return "unchanged"
     if outcome.side is None:
         return "the same on both sides" if outcome.entry else "removed on both sides"
-    side = {0: "ours", 1: "theirs"}.get(outcome.side, f"branch {outcome.side}")
+    side = side_name(outcome.side)
     return f"{side} only" if outcome.entry else f"removed by {side}"

@@ -29,6 +29,7 @@ class Average(Strategy):
 
     name = "average"
     options = AverageOptions
+    for_all = "always"
 
     def merge(self, case: Case, options: AverageOptions) -> LazyArray:
         """The weighted average of the values that take part."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from git_theta.errors import UsageError
 from git_theta.strategies.lazy_array import LazyArray
@@ -29,6 +29,10 @@ class Case:
     side_inputs: tuple[LazyArray, ...] = ()
 
 
+#: When a method is meant for every parameter; see `Strategy.for_all`.
+ForAll = Literal["never", "always", "with-options"]
+
+
 class Strategy(Protocol):
     """A way to merge the values of a parameter. Stateless: one instance serves every parameter and thread.
 
@@ -42,6 +46,9 @@ class Strategy(Protocol):
             with one for each model.
         needs_base: Whether the merge base must have the parameter.
         max_models: The most models that can be merged at once; `None` for any number.
+        for_all: Whether `git theta merge -s` uses the method for every parameter, also where only one model
+            differs from the base, unless the user says otherwise: `never`, `always`, or `with-options` if
+            some are given. Methods that select among changes would just take the only one.
         reads_files: Whether the strategy takes the option `files`: a side file for each model, whose values
             are `Case.side_inputs`.
     """
@@ -51,6 +58,7 @@ class Strategy(Protocol):
     needs_base: bool = False
     max_models: int | None = None
     reads_files: bool = False
+    for_all: ForAll = "never"
 
     def merge(self, case: Case, options: Any) -> LazyArray:
         """The merged value, of the shape of the models.

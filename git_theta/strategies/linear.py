@@ -27,6 +27,7 @@ class Linear(Strategy):
 
     name = "linear"
     options = LinearOptions
+    for_all = "always"
 
     def merge(self, case: Case, options: LinearOptions) -> LazyArray:
         """The sum, divided by the sum of the weights with `normalize`."""

@@ -53,3 +53,4 @@ class TakeBase(TakeSide):
     name = "base"
     side = None
     needs_base = True
+    for_all = "always"

@@ -29,6 +29,7 @@ class TaskArithmetic(Strategy):
     name = "task-arithmetic"
     options = TaskArithmeticOptions
     needs_base = True
+    for_all = "with-options"
 
     def merge(self, case: Case, options: TaskArithmeticOptions) -> LazyArray:
         """`base + scale * sum(weight * (model - base))`."""

@@ -113,12 +113,121 @@ def forked(original: Repo, tmp_path: Path) -> Repo:
 
 
 def test_one_branch_is_merged_by_git(forked: Repo) -> None:
-    code, output = merge(forked, "-s", "linear", "--set", "weights=3,1", "-m", "by hand", "a")
+    code, output = merge(
+        forked, "-s", "linear", "--set", "weights=3,1", "--no-all-parameters", "-m", "by hand", "a"
+    )
     assert code == 0
     assert "1 by linear" in output
     same(forked, weights(l0=5, l1=1, l3=1))
     assert forked.git("log", "-1", "--format=%s") == "by hand\n"
     assert len(parents(forked)) == 2
+
+
+def test_an_average_is_of_all_parameters(forked: Repo) -> None:
+    assert merge(forked, "-s", "linear", "--set", "weights=3,1", "a")[0] == 0
+    same(forked, weights(l0=5, l1=0.25, l3=0.75))
+
+
+@pytest.mark.parametrize(
+    ("words", "share"),
+    [
+        ("-s average-theirs-base", 0.5),
+        ("--no-ff -s linear --set weights=1,3", 0.75),
+        ("-s task-arithmetic --set scale=0.5", 0.5),
+        ("-s base", 0),
+        ("-s ours --all-parameters", 0),
+        ("-s slerp --set t=0.25 --all-parameters", 0.25),
+        ("-s linear --set weights=1,3 --param l1", 0.75),
+        ("-s average --no-commit", 0.5),
+    ],
+)
+def test_a_model_that_only_one_side_changed(forked: Repo, words: str, share: float) -> None:
+    """HEAD could be moved, but the strategy makes a model of its own."""
+    forked.git("checkout", "-q", "-B", "zero-shot", "base")
+    forked.git("checkout", "-q", "-b", "tuned")
+    forked.write(NAME, data(l1=4))
+    forked.write("notes.txt", notes(l3="tuned"))
+    forked.commit("tuned")
+    forked.git("checkout", "-q", "zero-shot")
+    code, output = merge(forked, *words.split(), "-m", "middle", "tuned")
+    assert code == 0, output
+    assert NAME in output
+    if "--no-commit" in words:
+        forked.git("commit", "-q", "--no-edit")
+    same(forked, weights(l1=4 * share))
+    assert forked.read("notes.txt") == notes(l3="tuned")
+    assert len(parents(forked)) == 2
+    assert forked.git("log", "-1", "--format=%s") == "middle\n"
+
+
+def test_a_strategy_that_was_not_used_says_so(forked: Repo) -> None:
+    forked.git("checkout", "-q", "-B", "zero-shot", "base")
+    before = state(forked)
+    assert "excludes" not in merge(forked, "-s", "ties", "--ff-only", "a")[1]
+    forked.git("reset", "-q", "--hard", "base")
+    code, output = merge(forked, "-s", "ties", "a")
+    assert (code, f"{NAME}: ties wasn't used: only theirs changed it (--all-parameters" in output) == (
+        0,
+        True,
+    )
+    assert "average wasn't used: base is merged already" in merge(forked, "-s", "average", "base")[1]
+    forked.git("reset", "-q", "--hard", "base")
+    assert state(forked) == before
+    code, output = merge(forked, "-s", "average", "--ff-only", "a")
+    assert (code, "which --ff-only doesn't allow" in output) == (2, True)
+    assert state(forked) == before
+    forked.git("checkout", "-q", "main")
+    branch(forked, "other", model=data(l2=5))
+    output = merge(forked, "-s", "ties", "-m", "x", "other")[1]
+    assert "ties was used for no parameter, as both sides changed none" in output
+    assert merge(forked, "-s", "ours", "-m", "x", "a")[0] == 0
+
+
+def test_local_changes_of_a_model_that_git_would_leave(forked: Repo) -> None:
+    branch(forked, "text", notes__txt=notes(l7="x"))
+    forked.write(NAME, data(l0=100))
+    before = state(forked)
+    code, output = merge(forked, "-s", "average", "text")
+    assert (code, "would be overwritten by the merge" in output) == (7, True)
+    assert state(forked) == before
+    forked.git("checkout", "--", NAME)
+    assert merge(forked, "-s", "average", "text")[0] == 0
+    same(forked, weights(l0=3, l3=0.5))
+
+
+def test_a_conflict_in_a_text_leaves_the_models_merged(forked: Repo) -> None:
+    forked.write("notes.txt", notes(l5="mine"))
+    forked.git("commit", "-qam", "text")
+    branch(forked, "alone", model=None)
+    forked.git("checkout", "-q", "-B", "alone", "base")
+    forked.write("notes.txt", notes(l5="theirs"))
+    forked.commit("theirs")
+    forked.git("checkout", "-q", "main")
+    code, _ = merge(forked, "-s", "average", "alone")
+    assert code == 1
+    forked.git("checkout", "--ours", "--", "notes.txt")
+    forked.git("add", "notes.txt")
+    forked.git("commit", "-q", "--no-edit")
+    same(forked, weights(l0=3, l3=0.5))
+
+
+@pytest.mark.parametrize("words", ["-s ours --param l1* --param ll*", "-s linear --param l7"])
+def test_a_pattern_without_a_match_changes_nothing(forked: Repo, words: str) -> None:
+    before = state(forked)
+    code, output = merge(forked, *words.split(), "a")
+    assert code == 2
+    assert "there's no parameter" in output
+    assert "the closest: l" in output
+    assert state(forked) == before
+
+
+def test_a_pattern_of_the_variable_without_a_match(forked: Repo) -> None:
+    code, output = merge(forked, "-m", "x", "a", env={"GIT_THETA_MERGE": "ours parameters=k*"})
+    assert (code, "there's no parameter 'k*'" in output) == (1, True)
+    forked.git("merge", "--abort")
+    branch(forked, "other", small__safetensors=safetensors_bytes({"k": np.ones(2, "f4")}))
+    forked.git("merge", "-q", "-m", "x", "other")
+    assert merge(forked, "-m", "x", "a", env={"GIT_THETA_MERGE": "ours parameters=k*"})[0] == 0
 
 
 def test_the_rule_counts_more_than_the_settings(forked: Repo) -> None:
@@ -174,6 +283,9 @@ def test_an_exit_code_of_git_is_passed_on(forked: Repo) -> None:
         (["-s", "ties", "--set", "density", "a"], "isn't KEY=VALUE"),
         (["-s", "ties", "--set", "density=1", "--set", "density=2", "a"], "given twice"),
         (["-s", "ours", "--param", "a;b", "a"], "semicolon"),
+        (["-s", "linear", "--set", "weights=1,2,3", "a"], "3 weights are given for 2 models"),
+        (["-s", "linear", "--set", "weights=1,2", "a", "b"], "2 weights are given for 3 models"),
+        (["--all-parameters", "a"], "--all-parameters needs a strategy"),
         (["--set", "density=1", "a"], "need a strategy"),
         (["--no-ff", "--ff-only", "a"], "exclude each other"),
         (["--json", "a"], "--list"),
@@ -243,7 +355,7 @@ def test_four_sides_with_weights(forked: Repo) -> None:
         forked, "-s", "linear", "--set", "weights=1,2,3,4", "-m", "all", "-m", "more", "a", "b", "c"
     )
     assert code == 0
-    same(forked, weights(l0=(6 + 2 * 2 + 3 * 4 + 4 * 8) / 10, l1=1, l2=1, l3=1, l4=1))
+    same(forked, weights(l0=(6 + 2 * 2 + 3 * 4 + 4 * 8) / 10, l1=0.2, l2=0.3, l3=0.1, l4=0.4))
     assert forked.git("log", "-1", "--format=%B") == "all\n\nmore\n"
     assert len(parents(forked)) == 4
 

@@ -143,3 +143,38 @@ def test_steps_know_who_changed_what() -> None:
     assert isinstance(found["w"], ParameterPlan)
     assert found["w"].likely == ours.entries[-1]
     assert found["v"].likely is None
+
+
+@pytest.mark.parametrize(
+    ("sides", "taking_part"),
+    [
+        ([manifest(w="b"), manifest(w="a")], (0, 1)),
+        ([manifest(w="a"), manifest(w="a"), manifest(w="c")], (0, 1, 2)),
+        ([manifest(w="b"), manifest(w="b")], (0, 1)),
+    ],
+)
+def test_a_rule_for_all_parameters_combines_all_sides(
+    sides: list[Manifest], taking_part: tuple[int, ...]
+) -> None:
+    rule = MergeRule("linear", all_parameters=True)
+    (parameter,) = plan_parameters(manifest(w="a"), sides, MergeRules((rule,)))
+    assert (parameter.outcome, parameter.models) == (rule, taking_part)
+    assert len(parameter.inputs) == len(sides) + 1
+
+
+def test_a_rule_for_all_parameters_leaves_what_it_cannot_combine() -> None:
+    rules = MergeRules((MergeRule("linear", all_parameters=True),))
+    unchanged = outcome(manifest(w="a"), manifest(w="a"), manifest(w="a"), rules=rules)
+    assert isinstance(unchanged, Taken)
+    added = outcome(None, manifest(), manifest(w="c"), rules=rules)
+    assert isinstance(added, Taken)
+    assert added.side == 1
+    base = outcome(
+        manifest(w="a"),
+        manifest(w="a"),
+        manifest(w="b"),
+        rules=MergeRules((MergeRule("base", all_parameters=True),)),
+    )
+    assert isinstance(base, Taken)
+    assert base.entry is not None
+    assert base.entry.digest == manifest(w="a").by_name["w"].digest

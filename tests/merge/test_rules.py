@@ -129,3 +129,21 @@ def test_invalid_tables(text: bytes, said: str) -> None:
         parse_toml(text, "file")
     assert caught.value.message.startswith("file")
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        MergeRule("linear", when="pick", all_parameters=True),
+        MergeRule("ours", (), ("a b",), ("x",), "always"),
+    ],
+)
+def test_purpose_and_reach_are_part_of_the_text(rule: MergeRule) -> None:
+    assert parse_rule(str(rule)) == rule
+
+
+def test_a_rule_for_all_parameters_holds_where_it_is_the_last() -> None:
+    everywhere = MergeRule("linear", all_parameters=True)
+    rules = MergeRules((everywhere, MergeRule("ours", parameters=("a",))))
+    assert (rules.for_all("a"), rules.for_all("b")) == (None, everywhere)
+    assert MergeRules().for_all("a") is None

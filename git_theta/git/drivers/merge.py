@@ -34,7 +34,7 @@ from git_theta.merge.purpose import Operation
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
-from git_theta.report.merge_summary import conflict_lines, summary
+from git_theta.report.merge_summary import conflict_lines, summary, unused_rules
 from git_theta.report.text import printable
 from git_theta.runtime.progress import progress
 
@@ -81,6 +81,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             raise UsageError(
                 "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
             )
+        _check_patterns(repository, path, given, [each for each in (base, ours, theirs) if each])
         if not favoured_side() and asks_user(repository) and index_is_locked(repository):
             chosen = _ask(workspace, path, base, ours, theirs, rules)
             if chosen is None:
@@ -98,6 +99,8 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
     note(f"{printable(path)}: {summary(merged, operation)}")
+    for rule in unused_rules(merged, given):
+        note(f"{printable(path)}: {rule.strategy} was used for no parameter, as both sides changed none")
     return 0
 
 
@@ -116,6 +119,22 @@ def _operation(repository: Repository, path: str) -> tuple[Operation, tuple[Merg
     given = given_rules(repository, operation)
     keep_rules(repository, operation, given)
     return operation, given
+
+
+def _check_patterns(
+    repository: Repository, path: str, given: Sequence[MergeRule], versions: Sequence[Manifest]
+) -> None:
+    """Check that the patterns of rules for this command match something: here, or in another checkpoint.
+
+    Raises:
+        UsageError: A pattern matches nothing.
+    """
+    rules = [rule for rule in given if rule.is_for_path(path) and rule.parameters != ("*",)]
+    if rules:
+        from git_theta.git.merge.matching import check_matches, tracked_manifests, unmatched
+
+        if unmatched(rules, versions, repository.store):
+            check_matches(rules, [*versions, *tracked_manifests(repository)], repository.store)
 
 
 def _ask(

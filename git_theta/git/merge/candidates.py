@@ -29,6 +29,16 @@ class MergeCandidate:
     base: str
     sides: tuple[str, ...]
 
+    @property
+    def changed(self) -> tuple[int, ...]:
+        """Indices of the sides that have the file with other content than the merge base."""
+        return tuple(i for i, oid in enumerate(self.sides) if oid and oid != self.base)
+
+    @property
+    def one_sided(self) -> bool:
+        """Whether there's only one change, which Git takes without asking a merge driver."""
+        return len({self.sides[i] for i in self.changed}) < 2
+
 
 @dataclass(frozen=True, slots=True)
 class _Version:
@@ -38,29 +48,40 @@ class _Version:
     oid: str
 
 
-def candidates(git: Git, base: str | None, sides: Sequence[str]) -> list[MergeCandidate]:
+def candidates(
+    git: Git, base: str | None, sides: Sequence[str], *, one_sided: bool = False
+) -> list[MergeCandidate]:
     """The checkpoints to merge, by path. Git merges files that a side removed or moved.
 
     Args:
         git: Git at the top of the work tree.
         base: The merge base's commit; `None` counts as a commit without files.
         sides: Commits, ours first.
+        one_sided: Whether files with only one change are listed, too, if all versions have them.
     """
     start = base or git.run("hash-object", "-t", "tree", "--stdin", stdin=b"").decode().strip()
     changes = [dict(_changes(git, start, side)) for side in sides]
     paths = sorted({path for change in changes for path in change})
-    found = [each for path in paths if (each := _candidate(path, [change.get(path) for change in changes]))]
+    found = [
+        each
+        for path in paths
+        if (each := _candidate(path, [change.get(path) for change in changes], one_sided=one_sided))
+    ]
     values = attribute_values(git, "merge", [each.path for each in found])
     return [each for each in found if values.get(each.path) == "theta"]
 
 
-def _candidate(path: str, changes: Sequence[tuple[_Version, _Version] | None]) -> MergeCandidate | None:
+def _candidate(
+    path: str, changes: Sequence[tuple[_Version, _Version] | None], *, one_sided: bool
+) -> MergeCandidate | None:
     """The candidate of a path, if there's one, from the version before and after the change of each side."""
     before = next(change[0] for change in changes if change)
     after = [change[1] if change else before for change in changes]
     changed = [change[1] for change in changes if change]
     versions = [version for version in (before, *after) if version.oid]
-    if len({version.oid for version in changed}) < 2 or not all(version.oid for version in changed):
+    if not all(version.oid for version in changed):
+        return None
+    if len({version.oid for version in changed}) < 2 and not (one_sided and before.oid):
         return None
     if any(version.mode not in _REGULAR for version in versions):
         return None

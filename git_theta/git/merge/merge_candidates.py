@@ -66,6 +66,17 @@ def _merge(workspace: Workspace, candidate: MergeCandidate, rules: MergeRules) -
         return merger.merge(base, sides, rules.of_sides(existing, len(oids)))
 
 
+def versions(workspace: Workspace, candidate: MergeCandidate) -> list[Manifest]:
+    """All versions of a checkpoint: that of the base, if there's one, and those of the sides.
+
+    Raises:
+        ThetaError: A version can't be read.
+    """
+    oids = dict.fromkeys(oid for oid in (candidate.base, *candidate.sides) if oid)
+    with Blobs(workspace.repository.git.cwd) as blobs:
+        return [_read(workspace.cleaners, blobs, candidate.path, oid) for oid in oids]
+
+
 def _read(cleaners: Cleaners, blobs: Blobs, path: str, oid: str) -> Manifest:
     text = blobs.read(oid, MAX_TEXT_BYTES)
     found = None if text is None else manifest_of(cleaners, path, text)

@@ -42,6 +42,7 @@ def merge_branches(
     *,
     unrelated: bool = False,
     keep_head: bool = False,
+    one_sided: bool = False,
 ) -> MergeCommit:
     """Make a merge commit. Branches, the index and the work tree stay as they are.
 
@@ -52,6 +53,7 @@ def merge_branches(
         message: The commit's message; empty for one as Git writes it.
         unrelated: Whether the commits may have no common ancestor.
         keep_head: Whether HEAD becomes a parent even if a branch contains it.
+        one_sided: Whether checkpoints that only one side changed are merged by the rules, too.
 
     Raises:
         GitError: There are conflicts; the message names the files. Or a merge is going on, or Git is too old.
@@ -65,7 +67,7 @@ def merge_branches(
         raise GitError(
             "the branches have no commit in common", "to merge them all the same: --allow-unrelated-histories"
         )
-    found = candidates(git, base, sides)
+    found = candidates(git, base, sides, one_sided=one_sided)
     merged = merge_candidates(repository, found, rules)
     results = {each.path: (each.mode, _blob(git, merged[each.path])) for each in found}
     helpers = [

@@ -1,0 +1,45 @@
+"""The check that the options of a merge rule fit the number of models, before anything is merged."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from git_theta import strategies
+from git_theta.errors import UsageError
+from git_theta.git.repository.merge_rules import check_rule
+from git_theta.strategies.base import Case
+from git_theta.strategies.lazy_array import from_array
+
+if TYPE_CHECKING:
+    from git_theta.merge.rules import MergeRule
+
+
+def check_sides(rule: MergeRule | None, count: int) -> None:
+    """Check that a rule can merge some number of models, by a trial on two numbers.
+
+    Args:
+        rule: The rule; `None` is always right.
+        count: The number of models.
+
+    Raises:
+        UsageError: An option has too few or too many elements, or the strategy merges fewer models.
+    """
+    if rule is None:
+        return
+    strategy, options = strategies.registry().get(rule.strategy), check_rule(rule)
+    if strategy.max_models is not None and count > strategy.max_models:
+        return  # Most parameters may be changed on fewer sides; the plan tells.
+    import numpy as np
+
+    model = from_array(np.array([1.0, 2.0]))
+    case = Case("", (model,) * count, model, (model,) * len(options.files))
+    refused: UsageError | None = None
+    # A strategy of a package may fail for other reasons, and does so again with the models.
+    with suppress(Exception):
+        try:
+            strategy.merge(case, options.values)
+        except UsageError as error:
+            refused = error
+    if refused is not None:
+        raise refused
