@@ -201,7 +201,7 @@ def live(
             done[-1] = step(twins, chance, count)
             check_times(before, times(twins.tracking), began)
             twins.check(locks=chance.random() < 0.7)
-        except AssertionError as error:
+        except (AssertionError, ValueError) as error:
             raise AssertionError(f"after {', '.join(done)}") from error
 
 

@@ -148,21 +148,16 @@ class FilterProcess:
             self._remind()
 
     def _note_manifest(self, path: str, blob: bytes) -> None:
-        """Have `finish` write the model if a manifest that stands in its place is staged.
-
-        An octopus merge by Git, for example, merges manifests as text and stages the result. Nothing would
-        ask for the model, and the status would be clean.
-        """
-        from git_theta.git.plumbing.parent_command import stages_paths
-        from git_theta.git.worktree.pending_files import PendingFile, manifest_text
-        from git_theta.model.manifest_text import valid_manifest
+        """Have `finish` write the model if a manifest stands in its place."""
+        from git_theta.git.worktree.pending_files import manifest_text
 
         text = manifest_text(self._repository.git.path(path))
-        if text is not None and not self._settings.lazy and stages_paths():
-            manifest = valid_manifest(blob)
-            if manifest:
-                oid = self._repository.git.run("hash-object", "--stdin", stdin=blob).decode().strip()
-                self._pending[path] = PendingFile(path, manifest, text, oid)
+        if text is not None and not self._settings.lazy:
+            from git_theta.git.worktree.left_manifests import file_to_write
+
+            found = file_to_write(self._repository, path, text, blob)
+            if found:
+                self._pending[path] = found
 
     def _smudge(self, request: FilterRequest, content: PacketContent) -> None:
         try:

@@ -22,6 +22,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.pending_files import PendingFile, manifest_text
 from git_theta.git.worktree.smudge_filter import smudge
+from git_theta.git.worktree.writing_lock import writing_files
 from git_theta.model.manifest import Manifest
 from git_theta.report.text import plural
 from git_theta.runtime.atomic_write import Replacement
@@ -50,8 +51,22 @@ def materialise(
     Returns:
         The paths that failed.
     """
+    with writing_files(repository):
+        return _materialise(repository, known_files, list(pending), began, progress)
+
+
+def _materialise(
+    repository: Repository,
+    known_files: KnownFiles,
+    pending: Sequence[PendingFile],
+    began: int,
+    progress: Callable[[int], object],
+) -> list[str]:
     failed = []
     done: list[tuple[PendingFile, os.stat_result]] = []
+    for item in pending:
+        with suppress(OSError):
+            _have_git_look(repository, item)
     try:
         for item in pending:
             try:
@@ -101,6 +116,23 @@ def _write(
         if manifest_text(path) != item.text:
             return None
         return new.commit()
+
+
+def _have_git_look(repository: Repository, item: PendingFile) -> None:
+    """Put an equal file with another inode in a manifest's place.
+
+    Should this process be killed, Git sees that the file isn't the one of its index, and starts a filter,
+    which can write it.
+    """
+    path = repository.git.path(item.path)
+    if _is_inside(repository.git.folder, item.path) and manifest_text(path) == item.text:
+        old = os.lstat(path)
+        with Replacement(path, stat.S_IMODE(old.st_mode), folder=_temporary_folder(repository, path)) as new:
+            with open(new.handle, "wb", closefd=False) as file:
+                file.write(item.text)
+            os.utime(new.handle, ns=(old.st_atime_ns, old.st_mtime_ns))
+            if manifest_text(path) == item.text:
+                new.commit()
 
 
 def _written_by_a_hook(known_files: KnownFiles, path: str, manifest: Manifest) -> os.stat_result | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 import pytest
 
@@ -8,6 +9,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.materialise import materialise
 from git_theta.git.worktree.pending_files import PendingFile, pending_files
+from git_theta.git.worktree.writing_lock import writing_files
 from tests.helpers.model_files import FIRST
 from tests.helpers.repo import Repo
 
@@ -81,3 +83,40 @@ def test_a_file_that_a_hook_has_written_is_known_to_git(
     assert index.read_bytes() != before
     assert materialise(repository, known_files, [pending], 0) == []
     assert repo.git("diff-files", "--name-only") == ""
+
+
+@pytest.fixture
+def killed(repo: Repo, repository: Repository, pending: PendingFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that was to write the file was killed; Git takes the manifest for unchanged."""
+    repo.git("-c", "theta.fetch=lazy", "add", DEEP)
+    assert repo.git("diff-files", "--name-only") == ""
+
+    def kill(*_args: object) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, closing(KnownFiles(repository)) as known_files:
+        patch.setattr("git_theta.git.worktree.materialise.smudge", kill)
+        with pytest.raises(SystemExit):
+            materialise(repository, known_files, [pending], 0)
+    assert repo.read(DEEP) == pending.text
+
+
+@pytest.mark.usefixtures("killed")
+def test_a_file_that_a_killed_process_left_is_written_by_the_next_one(repo: Repo) -> None:
+    assert repo.git("-c", "theta.fetch=lazy", "diff-files", "--name-only") == f"{DEEP}\n"
+    assert repo.status() == ""
+    assert repo.read(DEEP) == FIRST
+
+
+@pytest.mark.usefixtures("killed")
+def test_nothing_is_written_in_the_background_or_twice_at_once(
+    repo: Repo, repository: Repository, pending: PendingFile
+) -> None:
+    repo.git("status", env={"GIT_OPTIONAL_LOCKS": "0"})
+    with writing_files(repository) as alone:
+        assert alone
+        repo.git("status", env={"GIT_OPTIONAL_LOCKS": "0"})
+        with writing_files(repository) as second:
+            assert not second
+        repo.git("diff", "--stat")
+    assert repo.read(DEEP) == pending.text
