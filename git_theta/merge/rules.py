@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
+from fnmatch import fnmatchcase, translate
+from functools import lru_cache
 from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.merge.purpose import Purpose
+from git_theta.runtime.toml import parse_toml_file
 
 _EVERY = ("*",)
+
+#: Wildcards in all globs of a file: each parameter is compared with each.
+MAX_WILDCARDS = 2_000
+
+_WILDCARD = re.compile(r"[*?[]")
 
 #: The value of `when` for all purposes.
 _ALWAYS = "always"
@@ -48,7 +55,8 @@ class MergeRule:
 
     def is_for(self, name: str) -> bool:
         """Whether the rule is for a parameter of that name."""
-        return any(fnmatchcase(name, glob) for glob in self.parameters)
+        exact, pattern = _matcher(self.parameters)
+        return name in exact or pattern.match(name) is not None
 
     def is_for_path(self, path: str) -> bool:
         """Whether the rule is for a file at that path from the top of the work tree."""
@@ -87,6 +95,15 @@ DEFAULT = MergeRule("average")
 
 #: The same where a change is applied: ours + (theirs - base).
 PICK_DEFAULT = MergeRule("task-arithmetic")
+
+
+@lru_cache(maxsize=2 * MAX_WILDCARDS)
+def _matcher(globs: tuple[str, ...]) -> tuple[frozenset[str], re.Pattern[str]]:
+    """The globs that are plain names, and one pattern for the others."""
+    exact = frozenset(glob for glob in globs if not _WILDCARD.search(glob))
+    others = [translate(glob) for glob in globs if glob not in exact]
+    # A pattern of no globs matches nothing.
+    return exact, re.compile("|".join(others) if others else r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,15 +193,21 @@ def parse_toml(data: bytes, where: str) -> tuple[MergeRule, ...]:
         where: Name of the file in errors.
 
     Raises:
-        UsageError: The file isn't valid TOML, or a table isn't a rule.
+        UsageError: The file isn't valid TOML, a table isn't a rule, or the globs have too many wildcards.
     """
     try:
-        tables = tomllib.loads(data.decode("utf-8")).get("merge", [])
-    except (ValueError, RecursionError) as error:
+        tables = parse_toml_file(data).get("merge", [])
+    except ValueError as error:
         raise UsageError(f"{where} isn't valid TOML: {error}") from error
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         raise UsageError(f"{where}: rules are written as [[merge]] tables")
-    return tuple(_from_table(table, f"{where}: rule {number}") for number, table in enumerate(tables, 1))
+    rules = tuple(_from_table(table, f"{where}: rule {number}") for number, table in enumerate(tables, 1))
+    wildcards = sum(
+        len(_WILDCARD.findall(glob)) for rule in rules for glob in (*rule.parameters, *rule.paths)
+    )
+    if wildcards > MAX_WILDCARDS:
+        raise UsageError(f"{where}: the globs have {wildcards} wildcards, more than {MAX_WILDCARDS}")
+    return rules
 
 
 def _from_table(table: Mapping[str, Any], where: str) -> MergeRule:

@@ -147,3 +147,21 @@ def test_a_rule_for_all_parameters_holds_where_it_is_the_last() -> None:
     rules = MergeRules((everywhere, MergeRule("ours", parameters=("a",))))
     assert (rules.for_all("a"), rules.for_all("b")) == (None, everywhere)
     assert MergeRules().for_all("a") is None
+
+
+def test_a_name_may_be_given_as_it_is_or_by_a_glob() -> None:
+    rule = MergeRule("ties", parameters=("a.b", "x[*]", "c.*", "d?"))
+    assert [name for name in ("a.b", "a", "x*", "xy", "c.d/e\n", "d1", "dd1", "") if rule.is_for(name)] == [
+        "a.b",
+        "x*",
+        "c.d/e\n",
+        "d1",
+    ]
+    assert not MergeRule("ties", parameters=("a",)).is_for("b")
+
+
+def test_a_tracked_file_has_a_bound_on_wildcards() -> None:
+    text = '[[merge]]\nstrategy = "ties"\nparameters = ["{}"]\n'
+    assert parse_toml(text.format("*a" * 1999).encode(), "file")[0].parameters == ("*a" * 1999,)
+    with pytest.raises(UsageError, match="file: the globs have 2001 wildcards, more than 2000"):
+        parse_toml(text.format("*a" * 2000).encode(), "file")

@@ -8,6 +8,7 @@ from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_file import read_settings_file
+from git_theta.runtime.toml import parse_toml_file
 from git_theta.settings import TRACKED_CONFIG
 from git_theta.store.urls import is_bucket
 
@@ -42,11 +43,9 @@ def bucket_url(repository: Repository) -> str:
     data = read_settings_file(repository, TRACKED_CONFIG)
     if not data:
         return ""
-    import tomllib
-
     try:
-        table = tomllib.loads(data.decode("utf-8")).get("remote", {})
-    except (ValueError, RecursionError) as error:
+        table = parse_toml_file(data).get("remote", {})
+    except ValueError as error:
         raise UsageError(f"{TRACKED_CONFIG} isn't valid TOML: {error}") from error
     url = table.get("url", "") if isinstance(table, dict) else None
     if not isinstance(url, str) or (url and not is_bucket(url)):
