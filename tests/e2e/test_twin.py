@@ -221,7 +221,6 @@ def prepare(repo: Repo, variant: str) -> None:
         (repo.path / NAME).write_bytes(VERSIONS[seed])
         (repo.path / DEEP).write_bytes(VERSIONS[seed // 2])
         (repo.path / TEXT).write_text(branch)
-        (repo.path / ".gitattributes").touch()
         repo.commit(branch)
         if branch != "main":
             repo.git("branch", "-f", branch)
@@ -232,11 +231,13 @@ def twins(tracked: Repo, tmp_path: Path, request: pytest.FixtureRequest) -> Twin
     tracking = tracked.copy(tmp_path / "tracking")
     tracking.git("config", "theta.materialiseThreshold", "1g" if request.param == "inline" else "1")
     attributes = tracking.read(".gitattributes").decode().replace("merge=theta", "merge=binary")
-    (tracking.path / ".gitattributes").write_text(attributes)
+    (tracking.path / ".gitattributes").unlink()
     plain = Repo(tmp_path / "plain")
     plain.path.mkdir()
     plain.git("init", "-q")
-    (plain.path / ".gitattributes").write_text("*.safetensors -diff merge=binary -text\n")
+    # A commit may take a file of attributes away, and Git then writes manifests as they are.
+    (tracking.path / ".git/info/attributes").write_text(attributes)
+    (plain.path / ".git/info/attributes").write_text("*.safetensors -diff merge=binary -text\n")
     for repo in (tracking, plain):
         prepare(repo, request.param)
     return Twins(tracking, plain)
