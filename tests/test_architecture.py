@@ -61,6 +61,7 @@ UNMIRRORED = {
     "golden": "files of earlier versions",
     "laws": "laws of clean and smudge",
     "cli.commands": "the table of commands",
+    "cli.hostile": "every command",
     "cli.completion": "completions of the shell",
     "formats.pytorch.compose_torch": "agreement with torch",
     "formats.pytorch.torch_files": "agreement with torch",

@@ -122,7 +122,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Server]:
             self.send_response(answer.status)
             for key, value in answer.headers.items():
                 self.send_header(key, value)
-            if not answer.endless:
+            if not answer.endless and "Content-Length" not in answer.headers:
                 self.send_header("Content-Length", str(len(answer.body)))
             self.end_headers()
             while answer.endless:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from git_theta.runtime.gitconfig import all_pairs
+from git_theta.store.remote import TransferError
 from git_theta.store.urls import server_of
+
+#: Values of headers: Latin-1 without control characters.
+_SENDABLE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 
 _FALSE = ("false", "no", "off", "0", "")
 
@@ -67,6 +72,9 @@ class HttpSettings:
             url: The URL.
             own: Whether the URL belongs to the Git LFS server itself. Other servers get only headers that are
                 set for their URLs, because a header may be a password.
+
+        Raises:
+            TransferError: A value can't be sent.
         """
         best, found = _ANYWHERE, dict[str, tuple[_Rank, str, list[str]]]()
         for rank, value in self._matching("extraheader", url, everywhere=own):
@@ -74,6 +82,9 @@ class HttpSettings:
                 # Git ignores a setting that fits worse than one before it.
                 continue
             best = rank
+            if not _SENDABLE.fullmatch(value):
+                # The value itself may be a password.
+                raise TransferError("a value of http.extraHeader has characters that no header may have")
             name, colon, content = (part.strip() for part in value.partition(":"))
             before = found.get(name.lower())
             if not value:

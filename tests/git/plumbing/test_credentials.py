@@ -6,8 +6,9 @@ import pytest
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.credentials import GitCredentials
+from git_theta.git.plumbing.credentials import GitCredentials, with_credential
 from git_theta.store.credential import Credential
+from tests.helpers.repo import Repo
 
 
 @pytest.fixture
@@ -36,3 +37,12 @@ def test_credentials_are_kept_and_forgotten(credentials: GitCredentials, tmp_pat
 def test_a_line_break_in_a_url(credentials: GitCredentials) -> None:
     with pytest.raises(GitError, match="line break"):
         credentials.fill("https://me%0ahost=evil@example.com/")
+
+
+def test_a_password_is_no_argument(repo: Repo) -> None:
+    """Other users of the machine see arguments, and not the environment."""
+    git = with_credential(Git(repo.path), "https://host/a", Credential("me", "s3cret"))
+    assert git.env is not None
+    assert [key for key, value in git.env.items() if "s3cret" in value] == ["THETA_PASSWORD"]
+    answer = git.run("credential", "fill", stdin=b"protocol=https\nhost=host\n\n")
+    assert b"password=s3cret\n" in answer

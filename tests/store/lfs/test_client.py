@@ -365,6 +365,12 @@ def test_bad_redirects(server: Server, target: str) -> None:
         remote(server).uploads(wanted(A))
 
 
+def test_a_length_of_more_digits_than_python_reads(server: Server, empty: LocalStore) -> None:
+    server.objects = {name(A): A}
+    server.faults = {"GET": [Answer(200, {"Content-Length": "9" * 5000}, A, cut=len(A))]}
+    assert fetch(remote(server), wanted(A), empty, policy=QUICK).failed == {}
+
+
 def test_expired_actions_are_asked_for_again(server: Server, empty: LocalStore) -> None:
     moment = [0.0]
     server.objects = {name(A): A}

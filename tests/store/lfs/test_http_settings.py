@@ -4,6 +4,7 @@ import pytest
 
 from git_theta.runtime.gitconfig import GitConfig
 from git_theta.store.lfs.http_settings import HttpSettings
+from git_theta.store.remote import TransferError
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
 
@@ -88,3 +89,12 @@ def test_tls() -> None:
 )
 def test_proxies(settings: dict[str, str], environment: dict[str, str], proxy: str) -> None:
     assert HttpSettings(settings, environment).tls(URL).proxy == proxy
+
+
+@pytest.mark.parametrize(
+    "value", ["X: s3cret\nY: 1", "X: s3cret\r", "X: s3cret\0", "X: s3cret\u2026", "X: \udcff"]
+)
+def test_headers_that_cannot_be_sent(value: str) -> None:
+    with pytest.raises(TransferError, match="no header may have") as caught:
+        HttpSettings({"http.extraheader": value}, {}).headers("https://host/a", own=True)
+    assert "s3cret" not in str(caught.value)
