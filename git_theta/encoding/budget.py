@@ -14,7 +14,7 @@ from git_theta.store.base import Store
 from git_theta.updates.demand import Demand, ReadPayload, default_demand
 
 #: Work that comes with each update, however small its value is: Python's own.
-_UPDATE_WORK = 20_000
+_UPDATE_WORK = 40_000
 
 #: Memory for the chunk of a dense value: words, planes, and their frames.
 _DENSE_MEMORY = 4 << 20

@@ -25,7 +25,7 @@ MAX_TEXT_BYTES = 128 << 20
 MAX_LINE_BYTES = 1 << 20
 
 #: Largest number of parameters.
-MAX_PARAMETERS = 500_000
+MAX_PARAMETERS = 200_000
 
 #: Largest number of sources in all lines of parameters together.
 MAX_SOURCES = 1_000_000
