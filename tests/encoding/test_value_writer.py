@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
+from git_theta.limits import Limits
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.tensor import TensorSpec
@@ -239,3 +240,19 @@ def test_small_and_odd_tensors(models: Models) -> None:
     new = {name: np.asarray(value + np.asarray(1).astype(value.dtype)) for name, value in old.items()}
     grown = {name: np.concatenate([value, value]) if value.ndim else value for name, value in new.items()}
     models.add(grown, models.add(new, first))
+
+
+def test_chains_stay_within_what_readers_accept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.encoding.budget.WORK_PER_STORED_BYTE", 0)
+    models = Models(tmp_path)
+    value = trained(SPEC)
+    manifest = models.add({"w": array(value)})
+    depths = {}
+    for factor in (24, 20, 1 << 20):
+        models.store.limits = Limits(work=factor * SPEC.nbytes)
+        version = manifest
+        for seed in range(3):
+            value = tuned(value, SPEC, seed=seed + factor)
+            version = models.add({"w": array(value)}, version, depth=4)
+        depths[factor] = version.entries[0].source.depth
+    assert depths == {24: 2, 20: 2, 1 << 20: 4}

@@ -9,6 +9,7 @@ import pytest
 from git_theta.clean import Cleaner
 from git_theta.encoding.value_writer import StoredValue, ValueWriter
 from git_theta.errors import UsageError
+from git_theta.limits import Limits
 from git_theta.merge.combine import Combiner
 from git_theta.merge.outcome import ParameterPlan
 from git_theta.merge.rules import MergeRule
@@ -35,9 +36,13 @@ def side_file(path: str, _name: str) -> tuple[TensorSpec, Input]:
 
 
 @pytest.fixture
-def combine(tmp_path: Path) -> Callable[..., StoredValue]:
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(tmp_path / "theta")
+
+
+@pytest.fixture
+def combine(store: LocalStore) -> Callable[..., StoredValue]:
     """Combines the three arrays, the first of which is the base, by a rule."""
-    store = LocalStore(tmp_path / "theta")
     entries = []
     for array in ARRAYS:
         manifest = Cleaner(store).clean(memoryview(safetensors_bytes({"w": array}))).manifest
@@ -67,6 +72,18 @@ def test_a_result_without_recipe_is_stored_as_a_value(combine: Callable[..., Sto
     assert found.source.update != "recipe"
     plain = combine(MergeRule("linear", (("weights", "1,3"),)))
     assert found.digest == plain.digest
+
+
+def test_a_recipe_that_readers_would_refuse_is_stored_as_a_value(
+    combine: Callable[..., StoredValue], store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = combine(MergeRule("average"))
+    assert recipe.source.update == "recipe"
+    monkeypatch.setattr("git_theta.encoding.budget.WORK_PER_STORED_BYTE", 0)
+    store.limits = Limits(work=100_000)
+    plain = combine(MergeRule("average"))
+    assert plain.digest == recipe.digest
+    assert plain.source.update != "recipe"
 
 
 def test_a_result_that_equals_an_input_has_its_source(combine: Callable[..., StoredValue]) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
+from git_theta.limits import Limits
 from git_theta.model.manifest import Entry, ObjectRef
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import MAX_CHAIN_DEPTH
@@ -54,6 +55,16 @@ def test_updates_are_applied_one_after_another(store: LocalStore, entry: Entry) 
     draft = apply(entry, [times(2), times(0.25)], store)
     assert np.array_equal(value_of(draft, store), WEIGHTS * np.float32(0.5))
     assert (draft.update, draft.inputs[0].update, draft.inputs[0].inputs) == ("ia3", "ia3", (entry.source,))
+
+
+def test_an_update_that_readers_would_refuse_is_stored_as_its_value(
+    store: LocalStore, entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("git_theta.encoding.budget.WORK_PER_STORED_BYTE", 0)
+    store.limits = Limits(work=100_000)
+    draft = apply(entry, [times(2)], store)
+    assert (draft.update, draft.inputs) == ("dense", ())
+    assert np.array_equal(value_of(draft, store), WEIGHTS * np.float32(2))
 
 
 def test_an_exact_value_gets_a_residual(store: LocalStore, entry: Entry) -> None:
