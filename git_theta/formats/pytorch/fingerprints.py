@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Hashable
 from typing import Any
 
@@ -14,8 +15,11 @@ from git_theta.formats.pytorch.views import as_storage
 #: Levels of a tree. Each takes a few levels of Python's own recursion limit.
 MAX_DEPTH = 100
 
-#: Largest number of nodes, counted over all versions.
+#: Nodes of a version, those of one version whose pickle is small, and bytes of the pickle for each more: a
+#: tensor has about 20 nodes, and at least 110 bytes.
 _MAX_NODES = 6_000_000
+_SMALL = 100_000
+_NODE_BYTES = 5
 
 
 class Fingerprints:
@@ -26,7 +30,7 @@ class Fingerprints:
         self._known: dict[int, tuple[int, bool]] = {}
         self._open: dict[int, int] = {}
         self._prints: dict[tuple[int, str], bytes] = {}
-        self._nodes = 0
+        self._nodes: Counter[int] = Counter()
 
     def of(self, side: VersionTree, node: Any) -> int:
         """The number of a tree: of its values, structure and bytes besides tensors, not of storages' keys.
@@ -47,8 +51,8 @@ class Fingerprints:
         if held and id(node) in self._open:
             # A tree that contains itself is told by how many levels up the repeated node is.
             return self._number(("above", depth - self._open[id(node)])), False
-        self._nodes += 1
-        if depth > MAX_DEPTH or self._nodes > _MAX_NODES:
+        self._nodes[id(side)] += 1
+        if depth > MAX_DEPTH or self._nodes[id(side)] > _most_nodes(side):
             raise ComposeError("the file's structure is too deep or too large to be merged")
         if held:
             self._open[id(node)] = depth
@@ -76,6 +80,10 @@ class Fingerprints:
         if key not in self._prints:
             self._prints[key] = side.print_of(storage.key)
         return self._prints[key]
+
+
+def _most_nodes(side: VersionTree) -> int:
+    return min(_MAX_NODES, _SMALL + len(side.pickle) // _NODE_BYTES)
 
 
 def _label(node: Any) -> Hashable:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from git_theta.formats.base import ComposeError
+from git_theta.formats.pytorch import fingerprints
 from git_theta.formats.pytorch.fingerprints import MAX_DEPTH, Fingerprints
 from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.version_tree import VersionTree
@@ -81,3 +82,11 @@ def test_a_deep_tree_is_refused() -> None:
 def test_references_outside_the_file_are_refused() -> None:
     with pytest.raises(ComposeError, match="outside"):
         Fingerprints().of(version(), PersistentId("elsewhere"))
+
+
+def test_a_small_pickle_may_not_have_very_many_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fingerprints, "_SMALL", 10)
+    side = version(pickle=b"x" * 50)
+    assert Fingerprints().of(side, [0] * 19) == Fingerprints().of(side, [0] * 19)
+    with pytest.raises(ComposeError, match="too large to be merged"):
+        Fingerprints().of(side, [0] * 20)
