@@ -12,7 +12,16 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 
 _LENGTH = struct.Struct("<I")
-_MAX_HEADER = 1 << 20
+
+#: Bytes of the longest header, but for updates whose headers are lists: many values may share a payload, and
+#: each has it read.
+MAX_HEADER = 16 << 10
+
+#: Bytes of the longest header that is a list, such as a recipe's program.
+MAX_LONG_HEADER = 1 << 20
+
+#: Work for each byte of a long header; see `git_theta.updates.demand`.
+HEADER_WORK = 40
 
 PayloadHeader = Mapping[str, Any]
 
@@ -28,16 +37,20 @@ def typed_header(update: str, spec: TensorSpec, **more: Any) -> bytes:
     return pack_header({"update": update, "dtype": spec.dtype, "shape": list(spec.shape), **more})
 
 
-def unpack(payload: memoryview) -> tuple[dict[str, Any], memoryview]:
+def unpack(payload: memoryview, most: int = MAX_HEADER) -> tuple[dict[str, Any], memoryview]:
     """Header and body of a payload.
+
+    Args:
+        payload: The payload.
+        most: Bytes of the longest header that is read.
 
     Raises:
         CorruptError: The payload has no valid header.
     """
     try:
         (length,) = _LENGTH.unpack_from(payload)
-        if length > min(len(payload) - 4, _MAX_HEADER):
-            raise ValueError("the header is longer than the payload")
+        if length > min(len(payload) - 4, most):
+            raise ValueError(f"the header is longer than the payload, or than {most:,} bytes")
         header = msgpack.unpackb(payload[4 : 4 + length])
     except (struct.error, ValueError, TypeError, msgpack.UnpackException) as error:
         raise CorruptError(f"the payload has no valid header: {error}") from error
@@ -47,7 +60,7 @@ def unpack(payload: memoryview) -> tuple[dict[str, Any], memoryview]:
 
 
 def unpack_typed(
-    update: str, payload: memoryview | None, nbytes: int
+    update: str, payload: memoryview | None, nbytes: int, most: int = MAX_HEADER
 ) -> tuple[TensorSpec, dict[str, Any], memoryview]:
     """Dtype and shape of the value, header and body, of a payload that begins with `typed_header`.
 
@@ -55,13 +68,14 @@ def unpack_typed(
         update: Name of the update that the payload must be of.
         payload: The payload.
         nbytes: Size in bytes that the value must have.
+        most: Bytes of the longest header that is read.
 
     Raises:
         CorruptError: There's no payload, or one of another update, or of a value of another size.
     """
     if payload is None:
         raise CorruptError(f"an update of kind {update!r} has a payload")
-    header, body = unpack(payload)
+    header, body = unpack(payload, most)
     if header.get("update") != update:
         raise CorruptError(f"the payload isn't of an update of kind {update!r}")
     shape = header.get("shape")

@@ -52,7 +52,7 @@ _MIN_BLOCK = 1 << 8
 #: Work for each element, of operations that take longer or less long than the others.
 _WORK = {"number": 0, "input": 0, "uniform": 16, "sqrt": 4, "sign": 4, "min": 4, "max": 4, "where": 4}
 
-#: Work for the call of an operation, however few the elements.
+#: Work for the call of an operation, however few the elements; as much is for reading it.
 _CALL_WORK = 1500
 
 
@@ -121,7 +121,7 @@ class Program:
         """The work of `count` elements, as in `Demand`."""
         steps = sum(_WORK.get(step[0], 1) for step in self.steps)
         blocks = -(-count // self.block)
-        return steps * count + len(self.steps) * blocks * _CALL_WORK
+        return steps * count + len(self.steps) * (blocks + 1) * _CALL_WORK
 
     def memory(self, count: int) -> int:
         """Bytes of the numbers that are held at once for `count` elements."""

@@ -10,7 +10,7 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.demand import Demand, ReadPayload
-from git_theta.updates.payload import pack_header, unpack
+from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, pack_header, unpack
 from git_theta.updates.program import Program, evaluate
 from git_theta.updates.rechunk import rechunk
 from git_theta.updates.rounding import COMPUTABLE, round_to, widen
@@ -39,10 +39,15 @@ class Recipe:
 
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """The program's steps on all elements, and a chunk of each input."""
-        program, _, count = self._parse(payload(), inputs, nbytes)
+        data = payload()
+        program, _, count = self._parse(data, inputs, nbytes)
+        # A recipe is nothing but its header.
+        reading = HEADER_WORK * len(data or b"")
         conversions = (inputs + 1) * (nbytes + 4 * count)
         chunks = inputs * min(3 * CHUNK, 16 * nbytes)
-        return Demand((nbytes,) * inputs, program.work(count) + conversions, program.memory(count) + chunks)
+        return Demand(
+            (nbytes,) * inputs, program.work(count) + conversions + reading, program.memory(count) + chunks
+        )
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """Block by block: the program's results, rounded once."""
@@ -60,7 +65,7 @@ class Recipe:
         """
         if payload is None:
             raise CorruptError(f"an update of kind {self.name!r} has a payload")
-        header, body = unpack(payload)
+        header, body = unpack(payload, MAX_LONG_HEADER)
         dtype = header.get("dtype")
         if header.get("update") != self.name or dtype not in COMPUTABLE or len(body):
             raise CorruptError("the payload isn't of a recipe")

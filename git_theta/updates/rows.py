@@ -13,7 +13,7 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import MAX_BYTES, TensorSpec
 from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
 from git_theta.updates.demand import Demand, ReadPayload
-from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
+from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, PayloadHeader, typed_header, unpack_typed
 from git_theta.updates.rechunk import rechunk
 from git_theta.updates.row_alignment import Run, align_rows, row_bytes
 
@@ -75,9 +75,11 @@ class Rows:
 
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """All of the base, also the rows that aren't taken."""
-        spec, header, _ = unpack_typed(self.name, payload(), nbytes)
+        data = payload()
+        spec, header, body = unpack_typed(self.name, data, nbytes, MAX_LONG_HEADER)
+        reading = HEADER_WORK * (len(data or b"") - len(body))
         base_nbytes, runs = _parse_header(spec, header)
-        work = nbytes + base_nbytes + _RUN_WORK * len(runs)
+        work = nbytes + base_nbytes + _RUN_WORK * len(runs) + reading
         return Demand(
             (base_nbytes,) * inputs, work, min(8 << 20, 32 * nbytes + base_nbytes) + 512 * len(runs)
         )
@@ -85,7 +87,7 @@ class Rows:
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The rows in order, from the base and from the payload."""
         base = single_input(inputs, self.name)
-        spec, header, body = unpack_typed(self.name, payload, nbytes)
+        spec, header, body = unpack_typed(self.name, payload, nbytes, MAX_LONG_HEADER)
         base_nbytes, runs = _parse_header(spec, header)
         row = row_bytes(spec)
         gaps = _gaps(runs, spec.shape[0])

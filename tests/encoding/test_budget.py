@@ -232,3 +232,11 @@ def test_a_file_that_could_not_be_checked_out_is_refused(store: LocalStore) -> N
     with pytest.raises(ThetaError, match="couldn't be checked out again") as caught:
         clean(small, safetensors_bytes({"w": np.zeros(1 << 25, "f4")}))
     assert "theta.maxWork" in caught.value.hint
+
+
+def test_reading_a_long_program_counts_for_each_of_many_empty_values(store: LocalStore) -> None:
+    steps: list[list[object]] = [["index"], *(["sqrt", place] for place in range(9_999))]
+    source = stored(store, "recipe", pack_header({"update": "recipe", "dtype": "F32", "program": steps}))
+    check_values([entry(source, 0)] * 10, store)
+    with pytest.raises(ExcessError, match="steps"):
+        check_values([entry(source, 0)] * 1000, store)

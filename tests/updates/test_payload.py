@@ -7,7 +7,7 @@ import pytest
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.payload import pack_header, typed_header, unpack, unpack_typed
+from git_theta.updates.payload import MAX_LONG_HEADER, pack_header, typed_header, unpack, unpack_typed
 
 SPEC = TensorSpec("BF16", (3, 4))
 
@@ -59,3 +59,12 @@ def test_headers_of_other_values(header: dict[str, object], message: str) -> Non
 def test_there_must_be_a_payload() -> None:
     with pytest.raises(CorruptError, match="'delta' has a payload"):
         unpack_typed("delta", None, 24)
+
+
+def test_only_headers_that_are_lists_may_be_long() -> None:
+    payload = memoryview(pack_header({"update": "rows", "runs": [1 << 40] * 3000}))
+    with pytest.raises(CorruptError, match="no valid header"):
+        unpack(payload)
+    assert len(unpack(payload, MAX_LONG_HEADER)[0]["runs"]) == 3000
+    with pytest.raises(CorruptError, match="no valid header"):
+        unpack(memoryview(pack_header({"runs": bytes(MAX_LONG_HEADER)})), MAX_LONG_HEADER)
