@@ -59,6 +59,8 @@ class Settings:
             the objects (`theta.fetch` is `lazy`, or `GIT_THETA_SKIP_SMUDGE`).
         pointers: Whether a push to a Git LFS server puts pointers to the objects on a ref there, so that
             its garbage collection keeps them (`theta.pointers`).
+        finite: Whether new NaN or infinite elements in the result of a merge are a conflict and not only a
+            warning (`theta.checkFinite`: `warn` or `refuse`).
         limits: How much work and memory values may take (`theta.maxWork`, `theta.maxMemory`).
     """
 
@@ -69,6 +71,7 @@ class Settings:
     depth: int = DEFAULT_DEPTH
     lazy: bool = False
     pointers: bool = True
+    finite: bool = False
     limits: Limits = DEFAULT_LIMITS
 
     @property
@@ -98,6 +101,9 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
     fetching = config.get("theta.fetch", "auto")
     if fetching not in ("auto", "lazy"):
         raise UsageError(f"theta.fetch is {fetching!r}: auto or lazy is needed")
+    check = config.get("theta.checkfinite", "warn")
+    if check not in ("warn", "refuse"):
+        raise UsageError(f"theta.checkFinite is {check!r}: warn or refuse is needed")
     skip = environment.get("GIT_THETA_SKIP_SMUDGE", "")
     return Settings(
         materialise_threshold=_size(config, "theta.materialiseThreshold", default.materialise_threshold),
@@ -107,6 +113,7 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
         depth=int(depth),
         lazy=fetching == "lazy" or _truth("GIT_THETA_SKIP_SMUDGE", skip),
         pointers=_truth("theta.pointers", config.get("theta.pointers", "true")),
+        finite=check == "refuse",
         limits=Limits(
             _size(config, "theta.maxWork", DEFAULT_LIMITS.work),
             _size(config, "theta.maxMemory", DEFAULT_LIMITS.memory),

@@ -57,6 +57,7 @@ def test_the_environment_is_stronger() -> None:
         ({"theta.maxdepth": "0"}, "theta.maxDepth is '0'"),
         ({"theta.maxdepth": "9"}, "a number from 1 to 8"),
         ({"theta.fetch": "never"}, "theta.fetch is 'never'"),
+        ({"theta.checkfinite": "yes"}, "theta.checkFinite is 'yes'"),
         ({"theta.hooks": "maybe"}, "theta.hooks is 'maybe'"),
         ({"theta.materialisethreshold": "-1"}, "'-1' isn't a size"),
     ],

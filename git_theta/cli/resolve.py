@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import click
 
 from git_theta.cli.rule import rule_of
-from git_theta.errors import UsageError
-from git_theta.git.merge.conflict_versions import conflict_versions, write_versions
+from git_theta.errors import ThetaError, UsageError
+from git_theta.git.merge.conflict_versions import ConflictVersions, conflict_versions, write_versions
+from git_theta.git.merge.matching import check_matches
 from git_theta.git.merge.resolve import resolve
+from git_theta.git.merge.unmerged_files import UnmergedFile, chosen_files, refuse_plain, unmerged_files
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.report.merge_summary import conflict_name, summary
-from git_theta.report.text import plural, printable
+from git_theta.merge.rules import MergeRule
+from git_theta.report.merge_summary import conflict_name, merge_lines
+from git_theta.report.text import plural
 from git_theta.runtime.output import say
 
-#: So many conflicts are listed.
-_SHOWN = 20
+#: So many conflicts of one file are listed, and of each of all files.
+_SHOWN, _LISTED = 20, 3
 
 _EPILOG = """\b
 Examples:
+  git theta resolve                                         all files in conflict
   git theta resolve model.safetensors                       what is to be decided
   git theta resolve model.safetensors -s theirs             for all of that, take theirs
   git theta resolve model.safetensors -s ours --param 'embeddings.*'
   git theta resolve model.safetensors -s ties --set density=0.3 --param '*.weight'
+  git theta resolve --all -s ours                           models/ would be those in a folder
   git theta resolve model.safetensors --versions            write all three, to merge by hand
 """
 
 
-@click.command("resolve", epilog=_EPILOG, short_help="Settle a checkpoint that is in conflict.")
-@click.argument("model", type=click.Path())
+@click.command("resolve", epilog=_EPILOG, short_help="Settle checkpoints that are in conflict.")
+@click.argument("models", type=click.Path(), nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Decide about all checkpoints in conflict.")
 @click.option("-s", "--strategy", help="How to decide: ours, theirs, base, average, ties, …")
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
 @click.option(
@@ -44,12 +54,21 @@ Examples:
     "--versions", is_flag=True, help="Write base, ours and theirs beside the file, for a merge by hand."
 )
 def command(
-    model: str, strategy: str | None, settings: tuple[str, ...], parameters: tuple[str, ...], versions: bool
+    models: tuple[str, ...],
+    everything: bool,
+    strategy: str | None,
+    settings: tuple[str, ...],
+    parameters: tuple[str, ...],
+    versions: bool,
 ) -> int:
-    """Decide what a merge couldn't, and stage the merged checkpoint.
+    """Decide what a merge couldn't, and stage the merged checkpoints.
+
+    Without arguments, all files in conflict are listed with what each needs. MODELS are files, or folders
+    with all their files in conflict.
 
     After a conflict, the work tree has ours as a valid checkpoint. Each use of this command adds a decision.
-    When all is decided, the merged file is written and staged; then commit as usual.
+    When all is decided, the merged file is written and staged; then commit as usual. What isn't in conflict
+    is merged as the merge itself would have done: by the strategy that it was given.
 
     What else can be done: take a side as a whole with `git checkout --theirs -- MODEL` and `git add MODEL`,
     or overwrite MODEL by a file of your own and `git add` it, or `git merge --abort`.
@@ -57,26 +76,108 @@ def command(
     rule = rule_of(strategy, settings, parameters)
     if versions and rule:
         raise UsageError("--versions decides nothing, so it goes without a strategy")
+    if models and everything:
+        raise UsageError("--all goes without names of files")
     git = Git()
-    path = work_tree_path(git, model)
+    paths = [work_tree_path(git, model) for model in models]
     repository = Repository(git).at_top()
+    unmerged = unmerged_files(repository)
+    if not paths and not everything:
+        if rule or versions:
+            raise UsageError("which files?", "name files or folders, or: --all")
+        return _list(unmerged)
+    if paths:
+        files = chosen_files(repository.git, unmerged, paths)
+    else:
+        files = [each for each in unmerged if each.is_checkpoint]
+    if not files:
+        say(f"{', '.join(paths)} isn't in conflict" if len(paths) == 1 else "Nothing of that is in conflict.")
     with Workspace(repository) as workspace:
-        found = conflict_versions(repository, workspace.cleaners, path)
+        failed = _each(workspace, files, rule, for_all=not parameters, versions=versions)
+    for file in unmerged if everything else ():
+        if not file.is_checkpoint:
+            failed = True
+            say(f"{file.path}: {file.need}")
+    return 1 if failed else 0
+
+
+def _list(unmerged: Sequence[UnmergedFile]) -> int:
+    """Say what each file in conflict needs; returns the exit code, 1 if there are any."""
+    for file in unmerged:
+        say(f"{file.path}: {file.need}")
+        for conflict in file.conflicts[:_LISTED]:
+            say(f"  {conflict_name(conflict)}: {conflict.reason}")
+        if len(file.conflicts) > _LISTED:
+            say(f"  and {len(file.conflicts) - _LISTED:,} more: git theta resolve {shlex.quote(file.path)}")
+    if not unmerged:
+        say("Nothing is in conflict.")
+    return 1 if unmerged else 0
+
+
+def _each(
+    workspace: Workspace,
+    files: Sequence[UnmergedFile],
+    rule: MergeRule | None,
+    *,
+    for_all: bool,
+    versions: bool,
+) -> bool:
+    """Decide about files in conflict; returns whether something is left.
+
+    An error about one of several files doesn't keep the others from being settled.
+    """
+    failed = False
+    found: list[ConflictVersions] = []
+
+    def tried(action: Callable[[], bool], path: str) -> bool:
+        try:
+            return action()
+        except ThetaError as error:
+            if len(files) == 1:
+                raise
+            say(f"{path}: {error.message}")
+            return True
+
+    def read(file: UnmergedFile) -> bool:
+        refuse_plain(file)
+        found.append(conflict_versions(workspace.repository, workspace.cleaners, file.path))
+        return False
+
+    for file in files:
+        failed |= tried(partial(read, file), file.path)
+    if rule:
+        manifests = [manifest for each in found for manifest in each.by_name.values()]
+        check_matches([rule], manifests, workspace.repository.store)
+    for each in found:
         if versions:
-            for name in write_versions(repository, workspace.known_files, found):
-                say(f"Wrote {printable(name)}")
-            say(f"Overwrite {printable(path)} by your result, then: git add")
-            return 0
-        decisions = [rule] if rule else []
-        rules, fallback = (decisions, []) if parameters else ([], decisions)
-        merged = resolve(workspace, found, rules, fallback)
+            failed |= tried(partial(_write_versions, workspace, each), each.path)
+        else:
+            failed |= tried(partial(_decide, workspace, each, rule, for_all=for_all), each.path)
+    return failed
+
+
+def _write_versions(workspace: Workspace, versions: ConflictVersions) -> bool:
+    for name in write_versions(workspace.repository, workspace.known_files, versions):
+        say(f"Wrote {name}")
+    say(f"Overwrite {versions.path} by your result, then: git add")
+    return False
+
+
+def _decide(
+    workspace: Workspace, versions: ConflictVersions, rule: MergeRule | None, *, for_all: bool
+) -> bool:
+    """Add a decision about a file; returns whether it's still in conflict."""
+    decisions = [rule] if rule else []
+    rules, fallback = ([], decisions) if for_all else (decisions, [])
+    merged = resolve(workspace, versions, rules, fallback)
     if merged.manifest is not None:
-        say(f"{printable(path)}: {summary(merged, found.operation)}")
+        for line in merge_lines(merged, versions.operation):
+            say(f"{versions.path}: {line}")
         say("Written and staged.")
-        return 0
-    say(f"{printable(path)}: {plural(len(merged.conflicts), 'conflict')} left")
+        return False
+    say(f"{versions.path}: {plural(len(merged.conflicts), 'conflict')} left")
     for conflict in merged.conflicts[:_SHOWN]:
         say(f"  {conflict_name(conflict)}: {conflict.reason}")
     if len(merged.conflicts) > _SHOWN:
         say(f"  and {len(merged.conflicts) - _SHOWN:,} more")
-    return 1
+    return True

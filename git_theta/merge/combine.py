@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
@@ -17,7 +17,7 @@ from git_theta.model.strided import scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
-from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
+from git_theta.strategies.merge_parameter import MergedParameter, NonFinite, ParameterInputs, merge_parameter
 from git_theta.strategies.option_text import parse_options
 from git_theta.updates.base import Input, Pieces
 
@@ -43,6 +43,7 @@ class Combiner:
         depth: The most updates that should stand on each other.
         side_files: Reads parameters of the side files that options name.
         mapped: Reads values that needn't be decoded.
+        report: Called with elements of results that aren't finite, and were so in no model.
     """
 
     store: LocalStore
@@ -51,6 +52,7 @@ class Combiner:
     depth: int
     side_files: ReadSideFile
     mapped: ReadMapped
+    report: Callable[[NonFinite], object] = field(default=lambda _found: None)
 
     def combine(self, plan: ParameterPlan, rule: MergeRule) -> StoredValue:
         """The merged value of a parameter.
@@ -79,9 +81,12 @@ class Combiner:
         with strategies.registry().guard(rule.strategy):
             merged = merge_parameter(strategy, options.values, versions, self.store.temporary_file)
         stored = self._as_recipe(plan.name, spec, merged, inputs)
-        if stored is not None:
-            return stored
-        return self.writer.write(plan.name, spec, self._evaluated(merged.value(), spec), inputs)
+        if stored is None:
+            stored = self.writer.write(plan.name, spec, self._evaluated(merged.value(), spec), inputs)
+        found = merged.non_finite()
+        if found is not None:
+            self.report(found)
+        return stored
 
     def _as_recipe(
         self, name: str, spec: TensorSpec, merged: MergedParameter, inputs: Sequence[Entry]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import chain
+from itertools import chain, starmap
 
 from git_theta import strategies
 from git_theta.encoding.budget import affordable_threads, check_values
@@ -15,7 +15,15 @@ from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile
-from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken, side_name
+from git_theta.merge.outcome import (
+    LAYOUT,
+    Conflict,
+    Merged,
+    ParameterPlan,
+    Taken,
+    non_finite_text,
+    side_name,
+)
 from git_theta.merge.plan import file_key, plan_parameters, preferred_side, structure_entries
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.structure import (
@@ -23,11 +31,13 @@ from git_theta.merge.structure import (
     StructureConflicts,
     TakenStructure,
     different_formats,
+    header_conflicts,
     merge_header,
     merge_structure,
 )
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
+from git_theta.model.placed import place_parameters, sharing_names
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
 from git_theta.runtime.threads import run_all
@@ -35,6 +45,7 @@ from git_theta.settings import DEFAULT_DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
+from git_theta.strategies.merge_parameter import NonFinite
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates import AUTO
 from git_theta.updates.base import Input
@@ -94,6 +105,7 @@ class Merger:
         depth: The most updates that should stand on each other.
         side_files: Reads parameters of the side files that options name.
         mapped: Reads values that needn't be decoded.
+        finite: Whether elements that aren't finite, and were so in no model, are a conflict.
         fetch: Called with entries whose objects are needed and aren't in the store, to bring them there.
     """
 
@@ -105,6 +117,7 @@ class Merger:
     depth: int = DEFAULT_DEPTH
     side_files: ReadSideFile = _no_side_files
     mapped: ReadMapped = field(default=lambda _entry: None)
+    finite: bool = False
     fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch
 
     def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
@@ -123,26 +136,64 @@ class Merger:
             MissingObjectError: A value that is needed isn't in the store and can't be fetched.
             CorruptError: A value is damaged.
         """
-        plan = self._plan(base, sides, rules, fetch_values=True)
-        if isinstance(plan, Merged):
-            return plan
-        manifest = self._carry_out(plan, sides)
+        refused: dict[str, str] = {}
+        while True:
+            plan = self._plan(base, sides, rules, refused, fetch_values=True)
+            if isinstance(plan, Merged):
+                return plan
+            non_finite: list[NonFinite] = []
+            manifest = self._carry_out(plan, sides, non_finite.append)
+            new = {each.name: non_finite_text(each) for each in non_finite}
+            if not (new and self.finite):
+                break
+            if new.keys() <= refused.keys():
+                return Merged(None, plan.parameters, tuple(starmap(Conflict, new.items())))
+            # Where another rule stands by for what is in conflict, that's the way for these parameters.
+            refused |= new
         try:
             self._check_shared_memory(manifest)
         except CorruptError as error:
-            return Merged(None, plan.parameters, (Conflict(LAYOUT, error.message),))
-        return Merged(manifest, plan.parameters)
+            side = preferred_side(LAYOUT, rules)
+            if side is None:
+                return Merged(None, plan.parameters, (Conflict(LAYOUT, error.message),))
+            return self._settle_sharing(plan, manifest, sides, side)
+        return Merged(
+            manifest, plan.parameters, non_finite=tuple(non_finite), dropped=_dropped(plan, base, sides)
+        )
+
+    def _settle_sharing(self, plan: _Plan, merged: Manifest, sides: Sequence[Manifest], side: int) -> Merged:
+        """A merge whose parameters share memory and differ: one side decides about these, or about all."""
+        names = sharing_names(place_parameters(merged, Smudger(self.store).layout(merged)))
+        parameters = tuple(
+            replace(each, outcome=Taken(each.sides[side], side))
+            if each.name in names and each.sides[side]
+            else each
+            for each in plan.parameters
+        )
+        text = "parameters share memory, and their merged values differ"
+        manifest = self._carry_out(replace(plan, parameters=parameters), sides, lambda _found: None)
+        try:
+            self._check_shared_memory(manifest)
+        except CorruptError:
+            return _whole(sides, side, text)
+        return Merged(manifest, parameters, dropped=(f"some are as in {side_name(side)}: {text}",))
 
     def plan(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
         """The outcome of each parameter and the conflicts of `merge`; no value is combined.
 
         There's a manifest only if one side is taken as a whole. Arguments and errors are those of `merge`.
         """
-        plan = self._plan(base, sides, rules, fetch_values=False)
+        plan = self._plan(base, sides, rules, {}, fetch_values=False)
         return plan if isinstance(plan, Merged) else Merged(None, plan.parameters)
 
     def _plan(
-        self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules, *, fetch_values: bool
+        self,
+        base: Manifest | None,
+        sides: Sequence[Manifest],
+        rules: MergeRules,
+        refused: Mapping[str, str],
+        *,
+        fetch_values: bool,
     ) -> Merged | _Plan:
         """A merge to carry out; or the result, if one side is taken as a whole or there are conflicts."""
         index = trivial_merge(file_key(base), [file_key(side) for side in sides])
@@ -153,7 +204,7 @@ class Merger:
             return Merged(whole, whole=taken.strategy)
         if any(side.format == OPAQUE for side in sides):
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
-        parameters = tuple(plan_parameters(base, sides, rules))
+        parameters = tuple(plan_parameters(base, sides, rules, refused))
         conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]
         values = [entry for plan in parameters for entry in plan.inputs]
         self._fetch_missing(
@@ -169,18 +220,23 @@ class Merger:
             if reason:
                 # Parameters of files of different formats don't go together.
                 return _whole_side(sides, rules, reason)
+            side = preferred_side(LAYOUT, rules)
+            if side is not None:
+                return _whole(sides, side, structure.conflicts[0].reason)
             return Merged(None, parameters, (*conflicts, *structure.conflicts))
         if conflicts:
             return Merged(None, parameters, tuple(conflicts))
         return _Plan(parameters, structure, merge_header(base, sides))
 
-    def _carry_out(self, plan: _Plan, sides: Sequence[Manifest]) -> Manifest:
+    def _carry_out(
+        self, plan: _Plan, sides: Sequence[Manifest], report: Callable[[NonFinite], object]
+    ) -> Manifest:
         outcomes = [parameter.outcome for parameter in plan.parameters]
         taken = [outcome.entry for outcome in outcomes if isinstance(outcome, Taken) and outcome.entry]
         sources = {entry.digest: entry.source for side in reversed(sides) for entry in side.all_entries()}
         with Batch(self.store) as batch:
             writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth)
-            combined = self._combine(_groups(plan.parameters), writer)
+            combined = self._combine(_groups(plan.parameters), writer, report)
             structure = _written(plan.structure, writer)
             written = finalize([*combined, *structure], batch)
         parameters, new_structure = written[: len(combined)], written[len(combined) :]
@@ -193,9 +249,11 @@ class Merger:
         everything = sorted((*taken, *parameters, *stretches), key=lambda entry: sort_key(entry.name))
         return completed(Manifest(name, size, layout, tuple(everything), plan.header), self.store, sides)
 
-    def _combine(self, groups: Iterable[_Group], writer: ValueWriter) -> list[StoredValue]:
+    def _combine(
+        self, groups: Iterable[_Group], writer: ValueWriter, report: Callable[[NonFinite], object]
+    ) -> list[StoredValue]:
         """The value of each parameter of each group."""
-        combiner = Combiner(self.store, writer, self.known, self.depth, self.side_files, self.mapped)
+        combiner = Combiner(self.store, writer, self.known, self.depth, self.side_files, self.mapped, report)
 
         def value(group: _Group) -> StoredValue:
             stored = combiner.combine(group.plans[0], group.rule)
@@ -233,6 +291,21 @@ class Merger:
             handle = self.store.temporary_file()
             with open(handle, "rb"):
                 smudger.smudge(manifest, handle)
+
+
+def _dropped(plan: _Plan, base: Manifest | None, sides: Sequence[Manifest]) -> tuple[str, ...]:
+    """Changes of a side that aren't in the result, in words."""
+    found = [f"the key {key} of the manifest is as in ours" for key in header_conflicts(base, sides)]
+    if isinstance(plan.structure, TakenStructure) and plan.structure.dropped:
+        name = side_name(sides.index(plan.structure.side))
+        found.append(f"all but the parameters is as in {name}, as the changes there can't be joined")
+    return tuple(found)
+
+
+def _whole(sides: Sequence[Manifest], side: int, reason: str) -> Merged:
+    """One side as a whole, as a rule prefers it and nothing else is possible."""
+    name = side_name(side)
+    return Merged(sides[side], whole=name, dropped=(f"all is as in {name}: {reason}",))
 
 
 def _whole_side(sides: Sequence[Manifest], rules: MergeRules, reason: str) -> Merged:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.strategies.merge_parameter import NonFinite
 
 #: The name of a conflict about the structure of a file: everything but parameters.
 LAYOUT = ".layout"
@@ -92,12 +94,16 @@ class Merged:
         parameters: Every parameter and its outcome; empty if one version of the file was taken as a whole.
         conflicts: What a person must decide.
         whole: The version that was taken as a whole: `ours`, `theirs`, `base`, …; empty if none was.
+        non_finite: Parameters of the result with elements that aren't finite, and were so in no model.
+        dropped: Changes of a side that aren't in the result, though no rule says so for each, in words.
     """
 
     manifest: Manifest | None
     parameters: tuple[ParameterPlan, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     whole: str = ""
+    non_finite: tuple[NonFinite, ...] = ()
+    dropped: tuple[str, ...] = ()
 
 
 def content_key(entry: Entry | None) -> Hashable:
@@ -121,3 +127,10 @@ def participants(
 def side_name(index: int) -> str:
     """The name of a side in messages."""
     return {0: "ours", 1: "theirs"}.get(index, f"branch {index}")
+
+
+def non_finite_text(found: NonFinite) -> str:
+    """Words for elements that aren't finite: `64 of 64 elements would be infinite in F16`."""
+    kinds = ((found.infinities, "infinite"), (found.nans, "NaN"))
+    words = " and ".join(f"{count:,} {kind}" for count, kind in kinds if count)
+    return f"of {math.prod(found.spec.shape):,} elements in {found.spec.dtype}, {words}, which no version has"

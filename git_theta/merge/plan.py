@@ -5,7 +5,8 @@ No value is read, and nothing is written; `execute` carries a plan out.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from git_theta import strategies
 from git_theta.errors import UsageError
@@ -18,9 +19,15 @@ from git_theta.model.three_way import trivial_merge
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE
 
+#: No parameter is refused.
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
 
 def plan_parameters(
-    base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules
+    base: Manifest | None,
+    sides: Sequence[Manifest],
+    rules: MergeRules,
+    refused: Mapping[str, str] = EMPTY,
 ) -> Iterator[ParameterPlan]:
     """The outcome of each parameter, in the order of a manifest.
 
@@ -28,6 +35,7 @@ def plan_parameters(
         base: The merge base; `None` if there's none.
         sides: Ours, then theirs, and more in an octopus merge.
         rules: The rules for this file.
+        refused: Name → reason, of parameters for which the result of the first rule isn't wanted.
 
     Raises:
         UsageError: A rule names an unknown strategy.
@@ -38,7 +46,7 @@ def plan_parameters(
     names = {name for table in (before, *tables) for name in table}
     for name in sorted(names, key=sort_key):
         old, new = before.get(name), tuple(table.get(name) for table in tables)
-        yield ParameterPlan(name, old, new, _outcome(name, old, new, rules))
+        yield ParameterPlan(name, old, new, _outcome(name, old, new, rules, refused.get(name, "")))
 
 
 def parameter_entries(manifest: Manifest | None) -> tuple[Entry, ...]:
@@ -73,12 +81,14 @@ def _is_stretch(entry: Entry) -> bool:
 
 
 def _outcome(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules
+    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules, refused: str
 ) -> Taken | MergeRule | Conflict:
     keys = [content_key(side) for side in sides]
     index = trivial_merge(content_key(base), keys)
     if index is not None:
         everywhere = rules.for_all(name)
+        if everywhere and refused:
+            return Conflict(name, refused)
         if everywhere and keys[index] != content_key(base):
             outcome = _by_rule(name, base, sides, everywhere)
             if not isinstance(outcome, Conflict) and (
@@ -89,6 +99,7 @@ def _outcome(
             return Taken(base)
         return Taken(sides[index], None if all(key == keys[index] for key in keys) else index)
     first, *others = (_by_rule(name, base, sides, rule) for rule in rules.to_try(name))
+    first = Conflict(name, refused) if refused else first
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
 
 

@@ -24,9 +24,11 @@ class TakenStructure:
 
     Attributes:
         side: The side.
+        dropped: Whether changes of another side are dropped, as they can't be joined with this side's.
     """
 
     side: Manifest
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,9 @@ def merge_structure(
     except PluginError:
         if preferred is None:
             raise
-        return TakenStructure(preferred)
+        return TakenStructure(preferred, dropped=True)
     if isinstance(composed, StructureConflicts):
-        return TakenStructure(preferred) if preferred else composed
+        return TakenStructure(preferred, dropped=True) if preferred else composed
     if preferred and composed == _compose(None, [preferred], wanted, rules, store):
         # Nothing in the result is from another side: take this side's bytes, in their own style.
         return TakenStructure(preferred)
@@ -113,6 +115,14 @@ def merge_header(base: Manifest | None, sides: Sequence[Manifest]) -> tuple[tupl
         if value is not None:
             merged[key] = value
     return tuple(sorted(merged.items()))
+
+
+def header_conflicts(base: Manifest | None, sides: Sequence[Manifest]) -> list[str]:
+    """The header keys that several sides changed differently, of which `merge_header` takes ours."""
+    before = dict(base.extra) if base else {}
+    tables = [dict(side.extra) for side in sides]
+    keys = sorted({*before, *(key for table in tables for key in table)})
+    return [key for key in keys if trivial_merge(before.get(key), [t.get(key) for t in tables]) is None]
 
 
 def different_formats(base: Manifest | None, sides: Sequence[Manifest]) -> str:

@@ -102,3 +102,15 @@ def any_overlap(placed: Iterable[PlacedParameter]) -> bool:
             return True
         end = max(end, high)
     return False
+
+
+def sharing_names(placed: Iterable[PlacedParameter]) -> set[str]:
+    """Names of the parameters that share bytes of the file with another one, tied or not."""
+    names: set[str] = set()
+    last, end = "", 0
+    for (low, high), name in sorted((each.extent, each.entry.name) for each in placed):
+        if low < end:
+            names |= {last, name}
+        if high > end:
+            last, end = name, high
+    return names

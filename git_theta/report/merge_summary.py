@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken, side_name
+from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken, non_finite_text, side_name
 from git_theta.merge.purpose import Operation, Purpose
 from git_theta.merge.rules import PICK_DEFAULT, MergeRule
 from git_theta.report.text import plural, printable
@@ -51,6 +51,16 @@ def _choice(rule: MergeRule) -> str:
     if rule.place:
         return f"{rule.strategy} by {rule.place}"
     return "ours + (theirs - base)" if rule == PICK_DEFAULT else f"{rule.strategy} as chosen"
+
+
+def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:
+    """The summary of a merge, and a warning for everything that may be wrong with the result."""
+    yield summary(merged, operation)
+    found = merged.non_finite
+    if found:
+        more = f" (and {plural(len(found) - 1, 'other parameter')})" if len(found) > 1 else ""
+        yield f"warning: {printable(found[0].name)}{more}: {non_finite_text(found[0])}"
+    yield from (f"warning: {text}" for text in merged.dropped)
 
 
 def unused_rules(merged: Merged, rules: Iterable[MergeRule]) -> list[MergeRule]:

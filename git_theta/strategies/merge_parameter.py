@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from git_theta.strategies.lazy_array import LazyArray, from_source, where
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MAX_INSTRUCTIONS
 from git_theta.updates.recipe import Recipe
-from git_theta.updates.rounding import COMPUTABLE, round_to, widen
+from git_theta.updates.rounding import COMPUTABLE, largest, round_to, widen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,6 +45,23 @@ class ParameterInputs:
     side_inputs: Sequence[tuple[TensorSpec, Input]] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class NonFinite:
+    """Elements of a merged value that aren't finite, and were so in no model.
+
+    Attributes:
+        name: Name of the parameter.
+        spec: Its dtype and shape.
+        nans: Elements that are NaN, and weren't in any model.
+        infinities: Elements that are infinite, and weren't in any model.
+    """
+
+    name: str
+    spec: TensorSpec
+    nans: int
+    infinities: int
+
+
 class MergedParameter:
     """The merged value of one parameter. It isn't evaluated yet, but for the reductions of the strategy.
 
@@ -53,20 +70,48 @@ class MergedParameter:
             stored as a recipe. `None` until all of `value()` has been read.
     """
 
-    def __init__(self, result: LazyArray, dtype: str, sources: Sequence[ArraySource]) -> None:
+    def __init__(self, result: LazyArray, inputs: ParameterInputs, sources: Sequence[ArraySource]) -> None:
         self.has_nan: bool | None = None
+        self._all_finite = True
         self._result = result
-        self._dtype = dtype
+        self._inputs = inputs
+        self._dtype = inputs.spec.dtype
         self._sources = sources
 
     def value(self) -> Pieces:
         """The bytes from the beginning, in pieces; each is valid until the next one is asked for."""
-        has_nan = False
+        import numpy as np
+
+        has_nan, limit = False, largest(self._dtype)
         for numbers in self._result.blocks():
             words = round_to(numbers, self._dtype)
-            has_nan = has_nan or _has_nan(numbers, words, self._dtype)
+            if not _within(numbers, limit):
+                wide = widen(words, self._dtype)
+                has_nan = has_nan or bool(np.isnan(wide).any())
+                self._all_finite = self._all_finite and bool(np.isfinite(wide).all())
             yield words.data.cast("B")
         self.has_nan = has_nan
+
+    def non_finite(self) -> NonFinite | None:
+        """The elements that aren't finite and were so in no model; `None` if there are none.
+
+        All of `value()` has been read before. Only then, and only if it has such elements, models are read.
+        """
+        import numpy as np
+
+        if self._all_finite:
+            return None
+        models = self._sources[: len(self._inputs.models)]
+        size = self._result.program()[0].block
+        nans = infinities = 0
+        for numbers, *others in zip(
+            self._result.blocks(), *(model.blocks(size) for model in models), strict=True
+        ):
+            wide = widen(round_to(numbers, self._dtype), self._dtype)
+            nans += _new(np.isnan(wide), map(np.isnan, others))
+            infinities += _new(np.isinf(wide), map(np.isinf, others))
+        name, spec = self._inputs.name, self._inputs.spec
+        return NonFinite(name, spec, nans, infinities) if nans or infinities else None
 
     def recipe(self) -> tuple[bytes, tuple[int, ...]] | None:
         """A payload of the update `recipe` and the indices of its inputs, in order.
@@ -116,7 +161,7 @@ def merge_parameter(
     result = strategy.merge(case, options)
     if result.shape != arrays[0].shape:
         raise UsageError(f"parameter {name!r}: {strategy.name!r} gives it another shape")
-    return MergedParameter(where(result, 1.0, 0.0) if result.is_mask else result, spec.dtype, stored)
+    return MergedParameter(where(result, 1.0, 0.0) if result.is_mask else result, inputs, stored)
 
 
 def _check(strategy: Strategy, inputs: ParameterInputs) -> None:
@@ -139,11 +184,19 @@ def _given(base: Input | None) -> tuple[Input, ...]:
     return (base,) if base else ()
 
 
-def _has_nan(numbers: NDArray[np.float64], words: NDArray[Any], dtype: str) -> bool:
+def _within(numbers: NDArray[np.float64], limit: float) -> bool:
+    """Whether all numbers have at most some size; not if one is NaN."""
     import numpy as np
 
-    if dtype.startswith("F8"):
-        # Some 8-bit floats have no infinity: numbers beyond their range become NaN.
-        numbers = widen(words, dtype)
     with np.errstate(invalid="ignore"):
-        return bool(np.isnan(numbers.min()))
+        return bool(-limit <= numbers.min() and numbers.max() <= limit)
+
+
+def _new(found: NDArray[np.bool_], models: Iterable[NDArray[np.bool_]]) -> int:
+    """The number of elements that are marked in the result, and in no model."""
+    import numpy as np
+
+    new = found
+    for each in models:
+        new = new & ~each
+    return int(np.count_nonzero(new))

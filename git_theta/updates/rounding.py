@@ -44,6 +44,20 @@ def widen(words: Words, dtype: str, out: NDArray[np.float64] | None = None) -> N
         return out
 
 
+def largest(dtype: str) -> float:
+    """The largest finite number of a dtype, one of `COMPUTABLE`; of a complex one, of its parts."""
+    import numpy as np
+
+    if dtype in _NATIVE:
+        return float(np.finfo(_NATIVE[dtype]).max)
+    if dtype == "BF16":
+        return (2 - 2**-7) * 2.0**127
+    import ml_dtypes
+
+    found = ml_dtypes.finfo(numpy_dtype(dtype))  # type: ignore[no-untyped-call]
+    return float(found.max)
+
+
 def round_to(numbers: NDArray[np.float64], dtype: str) -> Words:
     """The nearest machine words of a dtype, ties to even; of `BF16` and 8-bit floats by way of float32.
 

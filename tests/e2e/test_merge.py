@@ -516,6 +516,52 @@ def test_versions_side_by_side(repo: Repo) -> None:
     assert "exists already" in repo.theta("resolve", NAME, "--versions", ok=False)
 
 
+def test_all_conflicts_are_listed_and_settled_at_once(repo: Repo) -> None:
+    fork = Fork(repo, data(), data(ids=1), data(ids=2))
+    for branch, text, number in (("side", b"theirs", 2), ("main", b"ours", 1)):
+        repo.git("checkout", "-q", branch)
+        repo.write("config.json", text)
+        for name in ("a", "b"):
+            repo.write(f"models/{name}.safetensors", safetensors_bytes({"w": np.array([number])}))
+        repo.commit("more")
+    fork.merge(ok=False)
+    listed = repo.theta("resolve", ok=False)
+    assert "m.safetensors: 1 conflict: git theta resolve m.safetensors -s ours" in listed
+    assert "  ids: changed on both sides" in listed
+    assert "config.json: no checkpoint: settle it as any file, then: git add config.json" in listed
+    assert "which files?" in repo.theta("resolve", "-s", "ours", ok=False)
+    assert "closest" in repo.theta("resolve", NAME, "-s", "ours", "--param", "idz", ok=False)
+    before = repo.status()
+    refused = repo.theta("resolve", "config.json", "-s", "ours", ok=False)
+    assert "isn't a checkpoint" in refused
+    assert "git checkout --ours -- config.json" in refused
+    assert repo.status() == before
+    repo.theta("resolve", "models", "-s", "theirs")
+    assert repo.status() == f"AA config.json\nUU {NAME}\nM  models/a.safetensors\nM  models/b.safetensors\n"
+    left = repo.theta("resolve", "--all", "-s", "ours", ok=False)
+    assert "config.json: no checkpoint" in left
+    repo.git("checkout", "--theirs", "config.json")
+    repo.git("add", "config.json")
+    assert "Nothing is in conflict" in repo.theta("resolve")
+    assert "isn't in conflict" in repo.theta("resolve", NAME, "-s", "ours")
+    assert "isn't in conflict" in repo.theta("resolve", "nonesuch", "-s", "ours", ok=False)
+    repo.git("commit", "-q", "--no-edit")
+    assert load(repo.read("models/b.safetensors"))["w"].tolist() == [2]
+    fork.check(weights(ids=1))
+
+
+def test_a_merge_warns_of_an_overflow(repo: Repo) -> None:
+    repo.git("config", "theta.merge", "linear weights=1,1 normalize=false")
+    made = [safetensors_bytes({"w": np.full(64, number, "f2")}) for number in (1, 40000, 30000)]
+    fork = Fork(repo, made[0], made[1], made[2])
+    assert "warning: w: of 64 elements in F16, 64 infinite, which no version has" in fork.merge()
+    repo.git("reset", "-q", "--hard", "HEAD~1")
+    repo.git("config", "theta.checkFinite", "refuse")
+    assert "w: of 64 elements" in fork.merge(ok=False)
+    repo.theta("resolve", NAME, "-s", "theirs")
+    assert load(repo.read(NAME))["w"][0] == 30000
+
+
 def test_an_aborted_merge_forgets_its_conflicts(repo: Repo) -> None:
     fork = Fork(repo, data(), data(ids=1), data(ids=2))
     fork.merge(ok=False)

@@ -120,3 +120,29 @@ def test_a_pickle_too_long_for_a_layout(repo: Repo) -> None:
     assert torch.equal(found["new"], torch.ones(2))
     assert found["notes"] == noted(1)["notes"]
     assert repo.status() == ""
+
+
+def scores(run: int) -> dict[str, Any]:
+    """A checkpoint with one score under two keys, one of which is the path of the best file of the run."""
+    score = torch.tensor(1.0 - 0.1 * run)
+    best = {"best_model_score": score, "best_k_models": {f"/ck/epoch={run}.ckpt": score}}
+    return {"epoch": run, "state_dict": {"w": torch.ones(8, 8) + run}, "callback": best}
+
+
+def test_tied_values_under_other_keys_end_by_a_side(repo: Repo) -> None:
+    fork(repo, scores(2), scores(1), scores(0))
+    repo.git("merge", "-q", "side", ok=False)
+    output = repo.theta("resolve", NAME, "-s", "ours")
+    assert "warning: some are as in ours: parameters share memory" in output
+    found = loaded(repo.path / NAME)
+    assert found["callback"]["best_model_score"] == scores(2)["callback"]["best_model_score"]
+    assert (found["state_dict"]["w"] == 2.5).all()
+    assert "isn't in conflict" in repo.theta("resolve", NAME, "-s", "ours")
+
+
+def test_views_of_other_columns_end_by_a_side(repo: Repo) -> None:
+    made = [torch.full((70, 32), float(value))[:, :16] for value in (1, 2, 3)]
+    fork(repo, {"e": made[1]}, {"e": made[2]}, {"e": made[0]})
+    if repo.run("git", "merge", "-q", "-m", "merged", "side", ok=False).returncode:
+        repo.theta("resolve", NAME, "-s", "theirs")
+        assert (loaded(repo.path / NAME)["e"] == 3).all()

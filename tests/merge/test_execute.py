@@ -169,3 +169,41 @@ def test_disjoint_edits_commute(
         assert found.keys() == expected.keys()
         for name, array in expected.items():
             np.testing.assert_array_equal(found[name], array)
+
+
+SCALED = MergeRules((MergeRule("linear", (("normalize", "false"), ("weights", "1,1"))),))
+
+
+def large(store: LocalStore) -> tuple[Manifest, list[Manifest]]:
+    """Two halves of which the second one overflows float16 when its versions are added."""
+    made = [
+        {"big": np.array([[1.0, number], [-number, np.inf]], "f2"), "w": np.full(3, number, "f2")}
+        for number in (0.0, 30000.0, 40000.0)
+    ]
+    base, *sides = (stored(store, each) for each in made)
+    return base, sides
+
+
+def test_new_elements_that_are_not_finite_are_counted(store: LocalStore) -> None:
+    base, sides = large(store)
+    merged = Merger(store).merge(base, sides, SCALED)
+    assert merged.manifest is not None
+    found = {each.name: (each.nans, each.infinities) for each in merged.non_finite}
+    assert found == {"big": (0, 2), "w": (0, 3)}
+    assert Merger(store).merge(base, sides, MergeRules()).non_finite == ()
+
+
+def test_such_elements_can_be_refused(store: LocalStore) -> None:
+    base, sides = large(store)
+    strict = Merger(store, finite=True)
+    merged = strict.merge(base, sides, SCALED)
+    assert merged.manifest is None
+    assert {each.name for each in merged.conflicts} == {"big", "w"}
+    assert "of 4 elements in F16, 2 infinite, which no version has" in {
+        each.reason for each in merged.conflicts
+    }
+    settled = strict.merge(base, sides, MergeRules(SCALED.rules, (MergeRule("theirs"),)))
+    assert settled.manifest is not None
+    assert settled.manifest.by_name["big"].digest == sides[1].by_name["big"].digest
+    # A way out that overflows, too, is none.
+    assert strict.merge(base, sides, MergeRules(SCALED.rules, SCALED.rules)).manifest is None

@@ -4,7 +4,7 @@ import pytest
 
 from git_theta.errors import CorruptError
 from git_theta.model.layout import Checksum, Layout, Literal, Placement
-from git_theta.model.placed import any_overlap, check_complete, place_parameters, without_tied
+from git_theta.model.placed import any_overlap, check_complete, place_parameters, sharing_names, without_tied
 from tests.helpers.manifests import B, entry, manifest
 
 #: Two parameters of 24 bytes.
@@ -20,6 +20,13 @@ def test_parameters_side_by_side() -> None:
     assert [(one.entry.name, one.extent) for one in found] == [("b", (24, 48)), ("a", (0, 24))]
     assert not any_overlap(found)
     assert without_tied(found) == found
+    assert sharing_names(found) == set()
+
+
+@pytest.mark.parametrize("offset", [0, 12, 20])
+def test_the_names_of_parameters_that_share_bytes(offset: int) -> None:
+    found = place_parameters(TWO, layout(Placement("a", 0), Placement("b", offset)))
+    assert sharing_names(found) == {"a", "b"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import pytest
 
 from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
 from git_theta.merge.rules import MergeRule
-from git_theta.report.merge_summary import conflict_lines, conflict_name, summary
+from git_theta.model.tensor import TensorSpec
+from git_theta.report.merge_summary import conflict_lines, conflict_name, merge_lines, summary
+from git_theta.strategies.merge_parameter import NonFinite
 from tests.helpers.manifests import A, B, C, entry
 
 OLD, OURS, THEIRS = entry("w", A), entry("w", B), entry("w", C)
@@ -63,3 +65,11 @@ def test_conflicts_are_listed_with_the_commands_to_resolve_them() -> None:
 )
 def test_names_of_conflicts(name: str, words: str) -> None:
     assert conflict_name(Conflict(name, "")) == words
+
+
+def test_warnings_follow_the_summary() -> None:
+    found = NonFinite("big", TensorSpec("F16", (2, 3)), 1, 2)
+    merged = Merged(None, (plan(Taken(OURS, 0)),), non_finite=(found, found), dropped=("a change is gone",))
+    _, first, second = merge_lines(merged)
+    assert first.startswith("warning: big (and 1 other parameter): of 6 elements in F16, 2 infinite and ")
+    assert second == "warning: a change is gone"

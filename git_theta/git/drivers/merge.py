@@ -34,7 +34,7 @@ from git_theta.merge.purpose import Operation
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
-from git_theta.report.merge_summary import conflict_lines, summary, unused_rules
+from git_theta.report.merge_summary import conflict_lines, merge_lines, unused_rules
 from git_theta.report.text import printable
 from git_theta.runtime.progress import progress
 
@@ -98,7 +98,8 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             record(merged.conflicts)
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
-    note(f"{printable(path)}: {summary(merged, operation)}")
+    for line in merge_lines(merged, operation):
+        note(f"{printable(path)}: {line}")
     for rule in unused_rules(merged, given):
         note(f"{printable(path)}: {rule.strategy} was used for no parameter, as both sides changed none")
     return 0

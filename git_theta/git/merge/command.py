@@ -17,7 +17,7 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULES_VARIABLE
 from git_theta.merge.rules import MergeRule
-from git_theta.report.merge_summary import summary
+from git_theta.report.merge_summary import merge_lines
 from git_theta.report.text import printable
 from git_theta.runtime.output import say
 
@@ -84,6 +84,7 @@ def _merge_several(git: Git, parents: Parents, rules: str, options: MergeOptions
     )
     if code == 0:
         for path, merged in made.checkpoints.items():
-            note(f"{printable(path)}: {summary(merged)}")
+            for line in merge_lines(merged):
+                note(f"{printable(path)}: {line}")
         say(f"Merged {count} branches: {git.line('rev-parse', '--short', made.commit)}")
     return code

@@ -22,7 +22,7 @@ from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.session import Ask, MergeSession, Say
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
-from git_theta.report.merge_summary import summary
+from git_theta.report.merge_summary import merge_lines
 from git_theta.runtime.output import write_stdout
 
 
@@ -70,7 +70,7 @@ def resolve_interactively(workspace: Workspace, versions: ConflictVersions, ask:
             else:
                 remove_record(repository, path)
             raise conflict_error(merged)
-        return f"{summary(merged, versions.operation)}\nWritten and staged."
+        return "\n".join((*merge_lines(merged, versions.operation), "Written and staged."))
 
     rules = rules_of_conflict(repository, versions)
     sides, places = (versions.ours, versions.theirs), {**IN_FILE, **IN_GIT}

@@ -30,5 +30,6 @@ def merger_of(
         updates=workspace.cleaners.allowed_updates(path),
         depth=settings.depth,
         side_files=SideFiles(repository),
+        finite=settings.finite,
         fetch=lambda entries: ensure_objects(repository, needed_objects(entries)),
     )

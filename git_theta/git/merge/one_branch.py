@@ -25,7 +25,7 @@ from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Merged
 from git_theta.merge.rules import MergeRule
-from git_theta.report.merge_summary import summary
+from git_theta.report.merge_summary import merge_lines
 
 #: Checkpoints that a strategy wasn't used for, of which so many are named.
 _SHOWN = 5
@@ -142,7 +142,8 @@ def _merge_with(
         with Workspace(repository) as workspace:
             for each, merged in results.items():
                 _write(workspace, each, merged)
-                note(f"{each.path}: {summary(merged)}")
+                for line in merge_lines(merged):
+                    note(f"{each.path}: {line}")
     except ThetaError:
         if code == 0:
             repository.git.run("merge", "--abort")

@@ -10,7 +10,6 @@ from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions
-from git_theta.git.merge.matching import check_matches
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.conflict_records import ConflictRecord, remove_record, write_record
@@ -47,7 +46,6 @@ def resolve(
     path, repository, known_files = versions.path, workspace.repository, workspace.known_files
     with work_file(repository.git.path(path)) as file:
         _check_ours(repository, known_files, versions, file)
-        check_matches((*rules, *fallback), [*versions.by_name.values()], repository.store)
         all_rules = rules_of_conflict(repository, versions, rules, fallback)
         with progress(f"merging {path}", versions.ours.size) as advance:
             merged = merger_of(workspace, path, advance).merge(
