@@ -19,6 +19,7 @@ from git_theta.git.plumbing.git_version import CONFIGURED_HOOKS, OLDEST, dotted,
 from git_theta.git.remote.remotes import describe_location, fetch_remotes, orphan_notice, orphaned_settings
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.stronger_lines import described, encoding_lines
 from git_theta.report.text import human_size
 from git_theta.runtime.output import say, without_passwords
 from git_theta.version import __version__
@@ -104,6 +105,9 @@ def _repository(repository: Repository) -> dict[str, Any]:
         found["tracked"] = ", ".join(
             pattern for path in files for pattern in gitattributes.tracked_patterns(gitattributes.read(path))
         )
+        lines = encoding_lines(repository)
+        if lines:
+            found["conversions"] = ", ".join(map(described, lines))
     return found
 
 

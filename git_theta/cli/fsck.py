@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict
 
 import click
 
 from git_theta.cli.render import print_json
-from git_theta.errors import CorruptError, MissingObjectError, UsageError
+from git_theta.errors import CorruptError, GitError, MissingObjectError, UsageError
 from git_theta.git.maintenance.fsck import FsckReport, Problem, run_fsck
 from git_theta.git.maintenance.fsck_plan import FsckPlan, plan_fsck
 from git_theta.git.maintenance.fsck_remote import fsck_remote
@@ -16,6 +17,7 @@ from git_theta.git.maintenance.repair import Repaired, repair
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.stronger_lines import advice, described, encoding_lines
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn
 from git_theta.runtime.progress import progress
@@ -57,6 +59,7 @@ def command(revs: tuple[str, ...], repairing: bool, remote: str, as_json: bool) 
         print_json(asdict(report) | ({"repaired": repaired.objects if repaired else ()} if repairing else {}))
     else:
         _print(report, everything=not revs)
+        _warn_of_conversions(repository)
         if repaired:
             _print_repaired(repaired)
     if report.problems:
@@ -111,6 +114,12 @@ def _print(report: FsckReport, everything: bool) -> None:
         say(f"{plural(report.unreferenced, 'object')} named by no version; {they_do} no harm.")
     if report.swept:
         say(f"{plural(report.swept, 'leftover temporary file')} removed.")
+
+
+def _warn_of_conversions(repository: Repository) -> None:
+    with suppress(GitError):  # a bare repository has no attributes of files
+        for line in encoding_lines(repository):
+            warn(f"warning: {described(line)}", advice(line))
 
 
 def _print_repaired(repaired: Repaired) -> None:

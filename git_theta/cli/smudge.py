@@ -11,6 +11,7 @@ import click
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import drain
 from git_theta.git.remote.fetch import ensure_objects, is_here
+from git_theta.git.repository.conversions import as_stored
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, read_pieces, smudge
@@ -22,6 +23,7 @@ def command(path: str | None) -> None:
     """Read a manifest from stdin and write the checkpoint to stdout; anything else passes through."""
     repository = Repository(Git())
     data = drain(read_pieces(0), None, repository.store.temporary_file)
+    data = None if data is None else as_stored(data)
     manifest = None if data is None else manifest_to_smudge(data, path)
     if manifest is None:
         sys.stdout.buffer.write(data or b"")

@@ -11,6 +11,7 @@ from git_theta.cli.render import print_json
 from git_theta.diff import Diff
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.stronger_lines import advice, described, encoding_lines
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, WorkState, file_states
 from git_theta.report.merge_summary import conflict_name
@@ -47,6 +48,8 @@ def command(as_json: bool) -> None:
         return
     for state in found:
         _print(state, lazy=repository.settings.lazy)
+    for line in encoding_lines(repository):
+        say(f"Warning: {printable(described(line))}", advice(line))
     if not found:
         say("No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them")
 

@@ -19,7 +19,7 @@ from git_theta.git.plumbing.git_version import check_oldest_version
 from git_theta.git.repository import gitattributes
 from git_theta.git.repository.merge_rules import check_rule, from_attribute
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.stronger_lines import described, stronger_lines
+from git_theta.git.repository.stronger_lines import advice, described, stronger_lines
 from git_theta.model.manifest_text import is_manifest
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say
@@ -78,7 +78,9 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
     _ = repository.common_dir  # fails outside a repository, before anything is written
     check_oldest_version(git)
     path = Path(".gitattributes")
-    text, added = gitattributes.track(gitattributes.read(path), patterns, values)
+    text, added = gitattributes.track(
+        gitattributes.read(path), patterns, values, keep_encoding=_asks_for_encoding(repository)
+    )
     if added:
         gitattributes.write(path, text)
     for pattern in patterns:
@@ -161,11 +163,17 @@ def _list(repository: Repository, as_json: bool) -> None:
         say("Nothing is tracked. For example: git theta track '*.safetensors'")
 
 
+def _asks_for_encoding(repository: Repository) -> bool:
+    with suppress(GitError):  # a bare repository has no files
+        return gitattributes.asks_for_encoding(repository.root, repository.git)
+    return False
+
+
 def _warn_of_stronger_lines(repository: Repository, patterns: Sequence[str]) -> None:
     with suppress(GitError):  # a bare repository has no files
         for line in stronger_lines(repository, patterns):
             say(f"Warning: {printable(described(line))}")
-            say("Change that line: Git takes the last one that matches (see: git check-attr -a FILE)")
+            say(advice(line))
 
 
 def _explain_conversion(git: Git) -> None:

@@ -318,3 +318,58 @@ def test_checkout_of_manifests_with_converted_line_ends(stored: Repo) -> None:
     stored.write(NAME, manifest.replace(b"\n", b"\r\n"))
     stored.theta("checkout")
     assert stored.read(NAME) == A
+
+
+@pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16LE-BOM", "UTF-32"])
+def test_an_encoding_by_which_git_would_change_manifests(stored: Repo, encoding: str) -> None:
+    """Git would store a manifest that isn't one, whose objects no push sends and a prune deletes."""
+    with (stored.path / ".gitattributes").open("a") as file:
+        file.write(f"*.safetensors working-tree-encoding={encoding}\n")
+    number = len((stored.path / ".gitattributes").read_text().splitlines())
+    before = stored.git("ls-files", "-s")
+    stored.write(NAME, B)
+    for command in (("add", NAME), ("commit", "-qam", "B"), ("stash",)):
+        done = stored.run("git", *command, ok=False)
+        assert done.returncode != 0
+        assert f".gitattributes:{number} (*.safetensors working-tree-encoding={encoding})" in done.stderr
+    assert stored.git("ls-files", "-s") == before
+    assert f".gitattributes:{number}" in stored.theta("status")
+    assert f".gitattributes:{number}" in stored.theta("env")
+    assert f".gitattributes:{number}" in stored.run_theta("fsck").stderr
+    # What was stored before comes back.
+    for threshold in ("1k", "1g"):
+        stored.git("config", "theta.materialiseThreshold", threshold)
+        forget(stored)
+        stored.git("checkout", "--", NAME)
+        assert stored.read(NAME) == A
+    stored.write(NAME, B)
+    with (stored.path / ".gitattributes").open("a") as file:
+        file.write("*.safetensors !working-tree-encoding\n")
+    stored.git("commit", "-qam", "B")
+    forget(stored)
+    stored.git("checkout", "--", NAME)
+    assert stored.read(NAME) == B
+
+
+def test_track_overrules_an_encoding(repo: Repo) -> None:
+    repo.write(".gitattributes", b"* working-tree-encoding=UTF-16\n")
+    repo.theta("track", "*.safetensors")
+    repo.write(NAME, A)
+    repo.git("add", NAME)
+    assert repo.git("show", f":{NAME}").startswith("git-theta manifest")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "autocrlf"),
+    [("text eol=lf", "true"), ("text eol=crlf", "input"), ("text=auto", "true"), ("ident crlf", "false")],
+)
+def test_conversions_of_text_leave_files_as_they_are(repo: Repo, attributes: str, autocrlf: str) -> None:
+    repo.git("config", "core.autocrlf", autocrlf)
+    repo.git("config", "core.safecrlf", "false")
+    repo.write(".gitattributes", f"*.safetensors filter=theta {attributes}\n".encode())
+    repo.write(NAME, A)
+    repo.git("add", ".")
+    forget(repo)
+    repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == A
+    assert "modified" not in repo.theta("status")

@@ -23,6 +23,7 @@ from git_theta.git.plumbing.rebase_todo import rebase_runs_commands
 from git_theta.git.plumbing.sigint import interrupts_raised
 from git_theta.git.plumbing.unmerged import unmerged_paths
 from git_theta.git.plumbing.work_file import drain
+from git_theta.git.repository.conversions import as_stored
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, smudge
@@ -174,6 +175,7 @@ class FilterProcess:
         store = self._repository.store
         data = drain(content, None, store.temporary_file)
         assert data is not None  # noqa: S101
+        data = as_stored(data)
         manifest = None if self._is_for_our_diff(request) else manifest_to_smudge(data, request.path)
         if manifest is None:
             self._answers.content([data])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.conversions import ENCODING, IDENT
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
@@ -26,7 +27,10 @@ OWN = (UPDATE_ATTRIBUTE, MERGE_ATTRIBUTE)
 DRIVERS = {"filter", "diff", "merge", "text"}
 
 #: Attributes that would change a manifest on its way, or unset ours: `binary` means `-diff -merge -text`.
-HARMFUL = {"binary", "crlf", "eol", "ident", "working-tree-encoding"}
+HARMFUL = {"binary", "crlf", "eol", IDENT, ENCODING}
+
+#: Keeps Git from storing a manifest in another encoding, where another line asks for that.
+KEEP_ENCODING = f"!{ENCODING}"
 _MACRO = "[attr]"
 _MAX_BYTES = 1900  # Git ignores lines of 2048 bytes or more
 _LINE = re.compile(
@@ -37,7 +41,11 @@ _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 
 
 def track(
-    text: str, patterns: Iterable[str], values: Mapping[str, str] | None = None
+    text: str,
+    patterns: Iterable[str],
+    values: Mapping[str, str] | None = None,
+    *,
+    keep_encoding: bool = False,
 ) -> tuple[str, list[str]]:
     """Add patterns.
 
@@ -49,6 +57,7 @@ def track(
         text: The file, with surrogates for bytes that aren't UTF-8.
         patterns: Patterns as in .gitattributes, but not quoted.
         values: Attribute of `OWN` → its value; other attributes stay as they are.
+        keep_encoding: Whether the lines must overrule a `working-tree-encoding` of weaker lines.
 
     Returns:
         The new text, and the patterns that weren't tracked before, lacked attributes, or had other values.
@@ -57,12 +66,13 @@ def track(
         UsageError: A pattern that Git would ignore or take for something else.
     """
     wanted = dict(values or {})
+    needed = {*ATTRIBUTES, KEEP_ENCODING} if keep_encoding else set(ATTRIBUTES)
     added = []
     for pattern in dict.fromkeys(patterns):
         _check(pattern, wanted)
         lines = lines_of(text)
         own = [i for i, line in enumerate(lines) if pattern_of(line) == pattern]
-        complete = pattern in tracked_patterns(text) and any(_is_complete(lines[i]) for i in own)
+        complete = pattern in tracked_patterns(text) and any(_is_complete(lines[i], needed) for i in own)
         if complete and all(value_of(text, pattern, name) == value for name, value in wanted.items()):
             continue
         added.append(pattern)
@@ -71,7 +81,7 @@ def track(
             text += "" if not text or text.endswith("\n") else end
             lines, own = [*lines_of(text), quote(pattern) + end], [len(lines_of(text))]
         if not complete:
-            lines[own[-1]] = _with_theta(lines[own[-1]])
+            lines[own[-1]] = _with_theta(lines[own[-1]], keep_encoding)
         lines[own[-1]] = _with_values(lines[own[-1]], wanted)
         text = "".join(lines)
     return text, added
@@ -89,7 +99,8 @@ def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:
         pattern = pattern_of(line)
         if pattern in wanted and "filter=theta" in line.split():
             removed.append(pattern)
-            others = [word for word in attributes_of(line) if name_of(word) not in {*DRIVERS, *OWN}]
+            ours = {*DRIVERS, *OWN}
+            others = [w for w in attributes_of(line) if name_of(w) not in ours and w != KEEP_ENCODING]
             if not others:
                 continue
             line = " ".join((quote(pattern), *others)) + line_end(line)
@@ -158,9 +169,9 @@ def _check(pattern: str, values: Mapping[str, str]) -> None:
         raise UsageError(f"the pattern {pattern[:40]!r}… is too long for Git, or has a zero byte in it")
 
 
-def _is_complete(line: str) -> bool:
-    words = attributes_of(line)
-    return {word for word in words if name_of(word) in DRIVERS | HARMFUL} == set(ATTRIBUTES)
+def _is_complete(line: str, needed: set[str]) -> bool:
+    words = {word for word in attributes_of(line) if name_of(word) in DRIVERS | HARMFUL}
+    return words in (needed, {*needed, KEEP_ENCODING})
 
 
 def lines_of(text: str) -> list[str]:
@@ -185,10 +196,11 @@ def name_of(word: str) -> str:
     return word.lstrip("-!").partition("=")[0]
 
 
-def _with_theta(line: str) -> str:
-    pattern = pattern_of(line) or ""
-    others = [word for word in attributes_of(line) if name_of(word) not in DRIVERS | HARMFUL]
-    return " ".join((quote(pattern), *ATTRIBUTES, *others)) + line_end(line)
+def _with_theta(line: str, keep_encoding: bool) -> str:
+    pattern, words = pattern_of(line) or "", attributes_of(line)
+    others = [word for word in words if name_of(word) not in DRIVERS | HARMFUL]
+    keep = (KEEP_ENCODING,) if keep_encoding or KEEP_ENCODING in words else ()
+    return " ".join((quote(pattern), *ATTRIBUTES, *keep, *others)) + line_end(line)
 
 
 def _with_values(line: str, values: Mapping[str, str]) -> str:
@@ -230,6 +242,22 @@ def tracked_files(git: Git) -> list[str]:
     return [name for name in names if not is_plain_file(name)]
 
 
+def asks_for_encoding(root: Path, git: Git) -> bool:
+    """Whether any attributes file has the attribute `working-tree-encoding`, for files of some kind."""
+    return any(
+        name_of(word) == ENCODING and not word.startswith("!")
+        for path in attribute_files(root, git)
+        for line in lines_of(read(path))
+        for word in line.split()
+    )
+
+
+def user_file(git: Git) -> Path:
+    """The user's own attributes file, which needn't be there."""
+    settings = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
+    return Path(git.config("core.attributesfile") or settings / "git" / "attributes").expanduser()
+
+
 def attribute_files(root: Path, git: Git) -> list[Path]:
     """The attributes files in the work tree, the repository's own, and the user's."""
     listing = git.run(
@@ -245,7 +273,6 @@ def attribute_files(root: Path, git: Git) -> list[Path]:
     found = [root / os.fsdecode(name) for name in sorted(set(listing.split(b"\0"))) if name]
     in_tree = [path for path in found if path.is_file() and not path.is_symlink()]
     own = git.folder / git.line("rev-parse", "--git-path", "info/attributes")
-    settings = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config")
-    user = Path(git.config("core.attributesfile") or settings / "git" / "attributes").expanduser()
+    user = user_file(git)
     # Git follows links to these two, though not to those in the work tree.
     return [*in_tree, *(path.resolve() for path in (own, user) if path.is_file())]

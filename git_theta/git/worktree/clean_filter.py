@@ -62,11 +62,13 @@ class CleanFilter:
         Raises:
             FileChanged: The user adds a file that is being written to.
             ThetaError: The store can't be written; or the user stages a file that is in conflict as the merge
-                left it.
+                left it; or Git would convert the manifest to something else.
         """
         if path is not None and is_plain_file(path):
             return b"".join(map(bytes, content))
         blob = self._clean_content(path, content)
+        if path is not None and is_manifest(blob) and not self._git_only_looks:
+            self._cleaners.refuse_conversion(path, blob)
         # This runs for every file that is added, so the usual case costs one look for a folder.
         if path is not None and (self._repository.git_dir / "theta" / "conflicts").is_dir():
             from git_theta.git.worktree.add_guard import refuse_unresolved
@@ -97,7 +99,7 @@ class CleanFilter:
                 stream = self._drain(content, None)
                 assert stream is not None  # noqa: S101
                 return self._clean_bytes(path, stream)
-            if self._only_looks:
+            if self._keeps_nothing:
                 stream = self._drain(content, file)
                 return self._clean_bytes(path, file.data if stream is None else stream)
             return self._clean_while_draining(path, content, file)
@@ -134,16 +136,21 @@ class CleanFilter:
         if kind:
             note(f"{path}: {kind} stays as it is; convert it with: git theta migrate import")
             return bytes(data)
-        if self._only_looks:
+        if self._keeps_nothing:
             return self._looked_at(path, data)
         cleaned = self._cleaners.cleaner(path).clean(data, self._previous(path))
         self._known_files.remember(cleaned.manifest)
         return _with_note(path, cleaned)
 
     @cached_property
-    def _only_looks(self) -> bool:
-        """Whether values can't be stored, and Git doesn't need them: it compares manifests."""
-        return not self._repository.store.writable and only_looks()
+    def _git_only_looks(self) -> bool:
+        """Whether Git compares manifests, and stores none."""
+        return only_looks()
+
+    @cached_property
+    def _keeps_nothing(self) -> bool:
+        """Whether values can't be stored, and Git doesn't need them."""
+        return not self._repository.store.writable and self._git_only_looks
 
     def _looked_at(self, path: str | None, data: memoryview) -> bytes:
         """The manifest of a file whose values aren't stored."""

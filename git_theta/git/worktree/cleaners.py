@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from git_theta.errors import GitError, PluginError, UsageError
 from git_theta.git.plumbing.check_attr import AttributeLookup, attribute_text
 from git_theta.git.plumbing.notices import note
+from git_theta.git.repository.conversions import ENCODING, IDENT, converting_attribute
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.settings import UPDATE_ATTRIBUTE
@@ -34,7 +35,8 @@ class Cleaners:
     def __init__(self, repository: Repository, known_files: KnownFiles) -> None:
         self._repository = repository
         self._known_files = known_files
-        self._attributes = AttributeLookup(repository.git, [UPDATE_ATTRIBUTE])
+        self._attributes = AttributeLookup(repository.git, [UPDATE_ATTRIBUTE, ENCODING, IDENT])
+        self._last: tuple[str, tuple[str, ...]] | None = None
         self._tracked: list[Manifest] | None = None
 
     def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
@@ -84,9 +86,33 @@ class Cleaners:
 
     def _update_attribute(self, path: str) -> str | None:
         with suppress(GitError):
-            (value,) = self._attributes.get(os.fsencode(path))
-            return attribute_text(value)
+            update, _encoding, _ident = self._values(path)
+            return attribute_text(update)
         return None
+
+    def refuse_conversion(self, path: str, manifest: bytes) -> None:
+        """Refuse a manifest that Git would store changed, so that it weren't one any more.
+
+        Raises:
+            UsageError: An attribute of the path asks for a conversion.
+        """
+        _update, encoding, ident = self._values(path)
+        attribute = converting_attribute(manifest, encoding, ident)
+        if attribute:
+            from git_theta.git.repository.stronger_lines import conversion_refused, lines_that_set
+
+            (line,) = lines_that_set(self._repository, attribute, [path])
+            raise conversion_refused(line)
+
+    def _values(self, path: str) -> tuple[str, ...]:
+        """The values of the attributes, from Git or from the last question.
+
+        Raises:
+            GitError: Git failed.
+        """
+        if self._last is None or self._last[0] != path:
+            self._last = path, self._attributes.get(os.fsencode(path))
+        return self._last[1]
 
     def close(self) -> None:
         """End helper processes; the next question about attributes starts another one."""

@@ -169,6 +169,26 @@ def test_finds_every_attributes_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [gitattributes.tracked_patterns(gitattributes.read(path)) for path in found] == [["*.pt"]] * 4
 
 
+def test_a_line_overrules_an_encoding_of_weaker_lines() -> None:
+    before = "* working-tree-encoding=UTF-16\n*.pt filter=theta diff=theta merge=theta -text eol=lf x\n"
+    text, added = gitattributes.track(before, ["*.pt"], keep_encoding=True)
+    line = f"*.pt {THETA} !working-tree-encoding x\n"
+    assert (text, added) == (f"* working-tree-encoding=UTF-16\n{line}", ["*.pt"])
+    for keep_encoding in (True, False):
+        assert gitattributes.track(text, ["*.pt"], keep_encoding=keep_encoding) == (text, [])
+    assert gitattributes.untrack(line, ["*.pt"]) == ("*.pt x\n", ["*.pt"])
+
+
+def test_whether_an_attributes_file_asks_for_an_encoding(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    own = tmp_path / ".git" / "info" / "attributes"
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("*.pt !working-tree-encoding\n")
+    assert not gitattributes.asks_for_encoding(tmp_path, Git(tmp_path))
+    own.write_text("[attr]wide working-tree-encoding=UTF-16\n")
+    assert gitattributes.asks_for_encoding(tmp_path, Git(tmp_path))
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.stronger_lines import StrongerLine, described, stronger_lines
+from git_theta.git.repository.stronger_lines import (
+    StrongerLine,
+    advice,
+    described,
+    encoding_lines,
+    lines_that_set,
+    stronger_lines,
+)
 from tests.helpers.repo import Repo
 
 Stronger = Callable[..., list[StrongerLine]]
@@ -77,3 +85,34 @@ def test_track_warns(repo: Repo) -> None:
     assert "Warning: git-theta doesn't store m.safetensors: .git/info/attributes:1" in repo.theta(
         "track", "*.safetensors"
     )
+
+
+def test_an_encoding_of_a_tracked_file(repo: Repo, found: Stronger, monkeypatch: pytest.MonkeyPatch) -> None:
+    repo.write("m.pt", b"")
+    attributes(
+        repo,
+        ".gitattributes",
+        "*.pt filter=theta diff=theta merge=theta",
+        "m* x working-tree-encoding=UTF-16",
+    )
+    repo.git("add", ".")
+    number = len((repo.path / ".gitattributes").read_text().splitlines())
+    (line,) = found("*.pt")
+    assert (line.attribute, line.files) == ("working-tree-encoding", ("m.pt",))
+    assert f".gitattributes:{number} (m* x working-tree-encoding=UTF-16)" in described(line)
+    assert "!working-tree-encoding" in advice(line)
+    repository = Repository(Git(repo.path))
+    assert encoding_lines(repository) == [line]
+    assert lines_that_set(repository, "working-tree-encoding", []) == []
+    attributes(repo, ".gitattributes", "m.* !working-tree-encoding")
+    assert encoding_lines(repository) == found("*.pt") == []
+
+
+def test_an_encoding_of_the_users_own_attributes(repo: Repo, found: Stronger, tmp_path: Path) -> None:
+    repo.write("m.pt", b"")
+    attributes(repo, ".gitattributes", "*.pt filter=theta diff=theta merge=theta")
+    own = tmp_path / "own"
+    own.write_text("*.pt working-tree-encoding=UTF-16LE\n")
+    repo.git("config", "core.attributesFile", str(own))
+    (line,) = found("*.pt")
+    assert (line.attribute, line.text) == ("working-tree-encoding", "*.pt working-tree-encoding=UTF-16LE")
