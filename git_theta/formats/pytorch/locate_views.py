@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: All views together may have at most this many times the bytes of the file.
 _MAX_OVERLAP = 4
 
+#: The same, where tied tensors count each time: shared layers may be there under dozens of names.
+_MAX_TIED = 256
+
 #: A name, a view, and the range of the file that holds its storage: position and size in bytes.
 Found = tuple[str, View, tuple[int, int]]
 
@@ -40,7 +43,7 @@ def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Ite
     """The tensor of each view, `None` for a view that is left out; see `locate_views`."""
     counts: dict[str, int] = {}
     seen: set[tuple[int, TensorSpec, tuple[int, ...] | None]] = set()
-    room = _MAX_OVERLAP * file_size
+    room, room_with_ties = _MAX_OVERLAP * file_size, _MAX_TIED * file_size
     for name, view, (start, size) in views:
         try:
             spec = TensorSpec(view.dtype, view.shape)
@@ -54,11 +57,12 @@ def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Ite
         if strides is not None and not _is_injective(spec, strides):
             yield None
             continue
+        room_with_ties -= spec.nbytes
         if (offset, spec, strides) not in seen:
             seen.add((offset, spec, strides))
             room -= spec.nbytes
-            if room < 0:
-                raise FormatError("the tensors are together much larger than the file")
+        if min(room, room_with_ties) < 0:
+            raise FormatError("the tensors are together much larger than the file")
         yield Tensor(_unique(name, counts), spec, offset, strides, big_endian)
 
 

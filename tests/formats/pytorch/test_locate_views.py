@@ -49,3 +49,11 @@ def test_views_that_repeat_elements_are_left_out() -> None:
 def test_views_stay_in_their_storage(each: View) -> None:
     with pytest.raises(FormatError, match="'a' goes past its storage"):
         located(("a", each))
+
+
+def test_tied_tensors_have_a_bound_on_their_bytes() -> None:
+    most = 256 * 1000 // 24
+    found = [(str(index), view((6,), (1,))) for index in range(most + 1)]
+    assert len(located(*found[:most])) == most
+    with pytest.raises(FormatError, match="much larger than the file"):
+        located(*found)
