@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from git_theta.legacy.metadata import DTYPES, KeyPath, LegacyError, LegacyParameter, parse_metadata
 from git_theta.legacy.update_arrays import ObjectPath, read_arrays
 from git_theta.legacy.updates import VALUE, Arrays, apply_update, check_arrays, dtype_after
+from git_theta.limits import DEFAULT_LIMITS, WORK_PER_STORED_BYTE
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ class LegacyValue:
             LegacyError: It's damaged, or of a kind that isn't known.
         """
         *updates, whole = self.chain
+        work = sum(stored.spec.nbytes for stored in self.chain)
+        if work > DEFAULT_LIMITS.work + WORK_PER_STORED_BYTE * sum(stored.size for stored in self.chain):
+            raise LegacyError(f"parameter {self.name!r} has {len(self.chain)} versions of almost no bytes")
         array = self._arrays(whole)[VALUE]
         if array.spec != whole.spec:
             raise LegacyError(f"parameter {self.name!r} isn't what its metadata says: {array.spec}")
