@@ -7,23 +7,19 @@ written. Most builds of Git compare whole seconds.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 
 SECOND_NS = 10**9
 
-#: Reading fewer bytes again is quicker than waiting for the next second.
-_WORTH_WAITING = 64 << 20
-
-#: Seconds by which time stamps of the file system may lag behind the clock.
-_LAG = 0.02
+#: Reading fewer bytes again takes no longer than a process of Git.
+_COSTLY = 64 << 20
 
 
 def set_mtime(handle: int, earliest: int) -> None:
     """Give a file that is complete a late mtime, so that what was made of the old version is seen to be old.
 
-    The end of the previous second is preferred, as the index needn't wait for a later one then. Otherwise
-    it's the present but a nanosecond: the system gives any later change another mtime.
+    The end of the previous second is preferred, as the index is of a later one then. Otherwise it's the
+    present but a nanosecond: the system gives any later change another mtime.
 
     Args:
         handle: A descriptor of the file.
@@ -36,14 +32,6 @@ def set_mtime(handle: int, earliest: int) -> None:
     os.utime(handle, ns=(mtime, mtime))
 
 
-def is_worth_waiting(files: Iterable[os.stat_result]) -> bool:
-    """Whether files are large enough to wait up to a second, so that Git needn't read them again."""
-    return sum(status.st_size for status in files) >= _WORTH_WAITING
-
-
-def wait_for_next_second(mtimes: Iterable[int]) -> None:
-    """Wait until all of these times, in ns, belong to an earlier second; those of the future are ignored."""
-    now = time.time_ns()
-    newest = max((mtime for mtime in mtimes if mtime <= now), default=0)
-    following = newest // SECOND_NS + 1
-    time.sleep(max(0, following + _LAG - now / SECOND_NS))
+def is_costly(files: Iterable[os.stat_result]) -> bool:
+    """Whether files are so large that it's worth another process of Git to have them not read again."""
+    return sum(status.st_size for status in files) >= _COSTLY

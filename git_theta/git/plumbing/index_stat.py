@@ -15,14 +15,14 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.file_times import SECOND_NS, is_worth_waiting, wait_for_next_second
+from git_theta.git.plumbing.file_times import SECOND_NS, is_costly
 from git_theta.git.plumbing.index_format import (
     CorruptIndex,
     SplitIndex,
@@ -99,7 +99,8 @@ def patch_stats(
             data = bytearray(old.read())
             patched, doubtful = _patch(data, root, files, stats, before.st_mtime_ns, now)
             if patched:
-                certain = all(map(_tells_changes, patched.values())) and (not doubtful or unchanged(doubtful))
+                younger = _may_be_younger([*patched.values()], now)
+                certain = younger and (not doubtful or unchanged(doubtful))
                 _write(new, data, before, now if certain else before.st_mtime_ns)
                 rename_temporary(str(lock), index)
                 renamed = True
@@ -135,9 +136,8 @@ def refresh_stats(
         patience: Seconds to wait for the lock.
     """
     unchanged = _never
-    if is_worth_waiting(stats.values()):
+    if is_costly(stats.values()):
         unchanged = partial(_is_unchanged, git, sum(status.st_size for status in stats.values()))
-        wait_for_next_second(status.st_mtime_ns for status in stats.values())
     patch = partial(patch_stats, index, root, files, stats=stats, unchanged=unchanged, patience=patience)
     try:
         try:
@@ -213,6 +213,13 @@ def _patch(
     if patched:
         renew_checksum(data, oid_size)
     return patched, doubtful
+
+
+def _may_be_younger(patched: Sequence[os.stat_result], now: int) -> bool:
+    """Whether an index of the time `now`, in ns, hides no change of a patched file, and saves reading one."""
+    return all(map(_tells_changes, patched)) and any(
+        status.st_mtime_ns // SECOND_NS < now // SECOND_NS for status in patched
+    )
 
 
 def _tells_changes(status: os.stat_result) -> bool:

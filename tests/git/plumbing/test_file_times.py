@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.git.plumbing.file_times import SECOND_NS, set_mtime, wait_for_next_second
+from git_theta.git.plumbing.file_times import SECOND_NS, set_mtime
 
 
 def mtime_after(path: Path, earliest: int) -> tuple[int, int]:
@@ -31,10 +31,3 @@ def test_no_file_is_older_than_the_checkout(tmp_path: Path, lead: int) -> None:
     mtime, now = mtime_after(tmp_path / "file", began)
     assert mtime >= began
     assert mtime != now
-
-
-def test_the_next_second_is_waited_for() -> None:
-    now = time.time_ns()
-    wait_for_next_second([now, now - 7 * SECOND_NS, now + 1000 * SECOND_NS])
-    assert time.time_ns() // SECOND_NS > now // SECOND_NS
-    wait_for_next_second([])

@@ -256,33 +256,52 @@ def change_unseen(repo: Repo) -> None:
     os.utime(repo.path(b"notes.txt"), ns=(entry.st_atime_ns, entry.st_mtime_ns))
 
 
+def of_the_previous_second(path: Path) -> os.stat_result:
+    """Give a file the mtime of one that took long to write; its stat."""
+    mtime = time.time_ns() // 10**9 * 10**9 - 1
+    os.utime(path, ns=(mtime, mtime))
+    return path.stat()
+
+
+def test_a_file_of_the_present_second_is_read_again_once(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._COSTLY", 0)
+    blobs = racy_notes(repo)
+    before = repo.index.stat().st_mtime_ns
+    repo.materialise(b"a.bin")
+    future = (time.time_ns() // 10**9 + 60) * 10**9
+    os.utime(repo.path(b"a.bin"), ns=(future, future))
+    stats = {b"a.bin": repo.path(b"a.bin").stat()}
+    assert refresh_stats(Git(repo.root, repo.env), repo.index, repo.root, blobs, stats=stats) == {b"a.bin"}
+    assert repo.index.stat().st_mtime_ns == before
+    assert repo.status() == []
+    assert repo.cleaned() == ["clean a.bin"]
+
+
 @pytest.mark.parametrize("large", [True, False])
 def test_a_fresh_file_is_clean_beside_a_racy_one(
     repo: Repo, monkeypatch: pytest.MonkeyPatch, large: bool
 ) -> None:
-    monkeypatch.setattr("git_theta.git.plumbing.file_times._WORTH_WAITING", 0 if large else 1 << 30)
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._COSTLY", 0 if large else 1 << 30)
     blobs = racy_notes(repo)
     repo.materialise(b"a.bin")
-    os.utime(repo.path(b"a.bin"))
-    stats = {b"a.bin": repo.path(b"a.bin").stat()}
+    stats = {b"a.bin": of_the_previous_second(repo.path(b"a.bin"))}
     assert refresh_stats(Git(repo.root, repo.env), repo.index, repo.root, blobs, stats=stats) == {b"a.bin"}
     assert repo.status() == []
     assert repo.cleaned() == ([] if large else ["clean a.bin"])
 
 
 def test_a_racy_change_is_seen_beside_a_fresh_file(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("git_theta.git.plumbing.file_times._WORTH_WAITING", 0)
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._COSTLY", 0)
     blobs = racy_notes(repo)
     change_unseen(repo)
     repo.materialise(b"a.bin")
-    os.utime(repo.path(b"a.bin"))
-    stats = {b"a.bin": repo.path(b"a.bin").stat()}
+    stats = {b"a.bin": of_the_previous_second(repo.path(b"a.bin"))}
     assert refresh_stats(Git(repo.root, repo.env), repo.index, repo.root, blobs, stats=stats) == {b"a.bin"}
     assert repo.status() == [b" M notes.txt"]
 
 
 def test_more_racy_bytes_than_were_written_stay_racy(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("git_theta.git.plumbing.file_times._WORTH_WAITING", 0)
+    monkeypatch.setattr("git_theta.git.plumbing.file_times._COSTLY", 0)
     blobs = racy_notes(repo)
     repo.write(b"notes.txt", "long\n" * 1000)
     second = repo.index.stat().st_mtime
