@@ -90,6 +90,7 @@ def run(directory: Path, console: Console) -> None:
     )
     save_params(path, shift)
     versions.append(commit_model(session, "head", "learn shifts, trunk frozen", shift, shifted(held_out)))
+    versions.append(rebase_branch(session, "high", shifted(held_out)))
 
     session.say("The parameters of the last version, and the stored bytes of all versions:")
     session.theta("show", MODEL)
@@ -138,10 +139,23 @@ def merge_branch(session: DemoSession, other: str, held_out: Digits) -> Committe
     session.say("Git merges them: every parameter that both changed is averaged, which takes no space:")
     session.git("merge", "--quiet", "--no-edit", other)
     session.theta("show", MODEL, lines=6)
+    return describe_head(session, "merged", held_out)
+
+
+def rebase_branch(session: DemoSession, onto: str, held_out: Digits) -> CommittedModel:
+    """Rebase a copy of the current branch; returns the rebased model."""
+    session.say("A rebase onto the merged model applies that fine-tune as a change, and takes nothing away:")
+    session.git("checkout", "--quiet", "-b", "rebased")
+    session.git("rebase", "--quiet", onto)
+    return describe_head(session, "rebased", held_out)
+
+
+def describe_head(session: DemoSession, name: str, held_out: Digits) -> CommittedModel:
+    """The description of the model in HEAD, which Git has written."""
     path = session.directory / MODEL
     right = accuracy(load_params(path), held_out)
     commit_id = session.ask("rev-parse", "--short", "HEAD")
-    return CommittedModel("merged", commit_id, held_out, right, _sha256(path), path.stat().st_size)
+    return CommittedModel(name, commit_id, held_out, right, _sha256(path), path.stat().st_size)
 
 
 def print_accuracies(

@@ -70,10 +70,23 @@ def unused_rules(merged: Merged, rules: Iterable[MergeRule]) -> list[MergeRule]:
     return [rule for rule in general if merged.parameters and rule.strategy not in used]
 
 
-def conflict_lines(path: str, conflicts: Sequence[Conflict]) -> Iterator[str]:
-    """The conflicts of a file, and the commands to resolve them."""
+def conflict_lines(
+    path: str, conflicts: Sequence[Conflict], parameters: Sequence[ParameterPlan] = ()
+) -> Iterator[str]:
+    """The conflicts of a file, what the merge will make of its other parameters, and the commands to resolve.
+
+    Args:
+        path: Path of the file.
+        conflicts: The conflicts.
+        parameters: All parameters and their outcomes; empty if they aren't known.
+    """
     shown = printable(path)
     yield f"{shown}: {plural(len(conflicts), 'conflict')}; the work tree keeps ours"
+    settled = [each for each in parameters if not isinstance(each.outcome, Conflict)]
+    counts = Counter(filter(None, map(_outcome_text, settled)))
+    if counts:
+        words = ", ".join(f"{count} {word}" for word, count in counts.most_common())
+        yield f"  the other parameters, once that's decided: {words}"
     for conflict in conflicts[:_SHOWN]:
         yield f"  {conflict_name(conflict)}: {conflict.reason}"
     if len(conflicts) > _SHOWN:

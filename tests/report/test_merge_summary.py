@@ -67,6 +67,16 @@ def test_names_of_conflicts(name: str, words: str) -> None:
     assert conflict_name(Conflict(name, "")) == words
 
 
+def test_conflicts_say_what_becomes_of_the_rest() -> None:
+    conflict = Conflict("w", "changed on both sides")
+    others = [plan(MergeRule("average")), plan(MergeRule("average")), plan(Taken(OURS, 0)), plan(conflict)]
+    lines = [*conflict_lines("m.pt", [conflict], others)]
+    assert lines[:2] == [
+        "m.pt: 1 conflict; the work tree keeps ours",
+        "  the other parameters, once that's decided: 2 averaged, 1 ours only",
+    ]
+
+
 def test_warnings_follow_the_summary() -> None:
     found = NonFinite("big", TensorSpec("F16", (2, 3)), 1, 2)
     merged = Merged(None, (plan(Taken(OURS, 0)),), non_finite=(found, found), dropped=("a change is gone",))

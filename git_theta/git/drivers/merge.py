@@ -29,7 +29,7 @@ from git_theta.git.repository.operation import current_operation, interrupted_op
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.outcome import Conflict
+from git_theta.merge.outcome import Conflict, ParameterPlan
 from git_theta.merge.purpose import Operation
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
@@ -95,7 +95,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             )
             merged = merger.merge(base, [ours, theirs], rules)
         if merged.manifest is None:
-            record(merged.conflicts)
+            record(merged.conflicts, merged.parameters)
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
     for line in merge_lines(merged, operation):
@@ -159,6 +159,7 @@ def _record_conflicts(
     operation: Operation,
     given: Sequence[MergeRule],
     conflicts: Sequence[Conflict],
+    parameters: Sequence[ParameterPlan] = (),
 ) -> None:
     """Keep a record of conflicts, and show them; the file of ours stays as it is.
 
@@ -184,7 +185,7 @@ def _record_conflicts(
                 given=rules,
             )
             _write_record(repository, record)
-    for line in conflict_lines(path, conflicts):
+    for line in conflict_lines(path, conflicts, parameters):
         note(line)
 
 
