@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
+from git_theta.merge.layer_positions import layer_positions
 from git_theta.merge.outcome import ParameterPlan
 from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import payload_bytes
-from git_theta.model.strided import scratch_memory
+from git_theta.model.strided import Temporary, scratch_memory
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
+from git_theta.strategies.gradients import has_gradient
 from git_theta.strategies.merge_parameter import MergedParameter, NonFinite, ParameterInputs, merge_parameter
 from git_theta.strategies.option_text import parse_options
 from git_theta.updates.base import Input, Pieces
@@ -54,12 +56,13 @@ class Combiner:
     mapped: ReadMapped
     report: Callable[[NonFinite], object] = field(default=lambda _found: None)
 
-    def combine(self, plan: ParameterPlan, rule: MergeRule) -> StoredValue:
+    def combine(self, plan: ParameterPlan, rule: MergeRule, position: float = 0.0) -> StoredValue:
         """The merged value of a parameter.
 
         Args:
             plan: The parameter.
             rule: Its outcome.
+            position: Position of the parameter's layer.
 
         Raises:
             UsageError: The options don't fit the parameter or the number of models.
@@ -67,19 +70,10 @@ class Combiner:
             MissingObjectError: An input isn't in the store.
             CorruptError: An input is damaged.
         """
-        strategy = strategies.registry().get(rule.strategy)
-        options = parse_options(strategy, dict(rule.of_sides(plan.models, len(plan.sides)).options))
-        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.models)
-        values = [self._bytes_of(entry) for entry in inputs]
-        versions = ParameterInputs(
-            plan.name,
-            spec,
-            values[:count],
-            values[count] if len(values) > count else None,
-            [self.side_files(path, plan.name) for path in options.files],
+        spec, inputs = plan.inputs[0].spec, plan.inputs
+        merged = merged_parameter(
+            plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position
         )
-        with strategies.registry().guard(rule.strategy):
-            merged = merge_parameter(strategy, options.values, versions, self.store.temporary_file)
         stored = self._as_recipe(plan.name, spec, merged, inputs)
         if stored is None:
             stored = self.writer.write(plan.name, spec, self._evaluated(merged.value(), spec), inputs)
@@ -131,3 +125,51 @@ class Combiner:
         if mapped is not None:
             return lambda _nbytes: iter((mapped,))
         return lambda _nbytes: read_value(entry, self.store)
+
+
+def merged_parameter(
+    plan: ParameterPlan,
+    rule: MergeRule,
+    read: Callable[[Entry], Input],
+    side_files: ReadSideFile,
+    temporary: Temporary,
+    position: float = 0.0,
+) -> MergedParameter:
+    """The value that a rule makes of the versions of a parameter, not evaluated yet.
+
+    Args:
+        plan: The parameter; its outcome is the rule.
+        rule: The rule.
+        read: Reads the value of a version.
+        side_files: Reads parameters of the side files that options name.
+        temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
+        position: Position of the parameter's layer, for options that are gradients.
+
+    Raises:
+        UsageError: The options don't fit the parameter or the number of models.
+        PluginError: A strategy of a package fails.
+    """
+    strategy = strategies.registry().get(rule.strategy)
+    options = parse_options(strategy, dict(rule.of_sides(plan.models, len(plan.sides)).options), position)
+    inputs, count = plan.inputs, len(plan.models)
+    values = [read(entry) for entry in inputs]
+    versions = ParameterInputs(
+        plan.name,
+        inputs[0].spec,
+        values[:count],
+        values[count] if len(values) > count else None,
+        [side_files(path, plan.name) for path in options.files],
+    )
+    with strategies.registry().guard(rule.strategy):
+        return merge_parameter(strategy, options.values, versions, temporary)
+
+
+def positions_of(plans: Iterable[ParameterPlan]) -> Mapping[str, float]:
+    """Name → position of its layer, of the parameters that a rule with gradients combines."""
+    plans = list(plans)
+    rules = {plan.outcome for plan in plans if isinstance(plan.outcome, MergeRule)}
+    gradual = {rule for rule in rules if any(has_gradient(text) for _, text in rule.options)}
+    if not gradual:
+        return {}
+    found = layer_positions(plan.name for plan in plans if plan.likely)
+    return {plan.name: found[plan.name] for plan in plans if plan.outcome in gradual}

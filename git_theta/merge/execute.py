@@ -14,7 +14,7 @@ from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
-from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile
+from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile, positions_of
 from git_theta.merge.outcome import (
     LAYOUT,
     Conflict,
@@ -80,10 +80,12 @@ class _Group:
 
     Attributes:
         rule: The rule that combines the versions.
+        position: Position of the parameters' layer, if options of the rule are gradients.
         plans: The parameters; at least one.
     """
 
     rule: MergeRule
+    position: float
     plans: tuple[ParameterPlan, ...]
 
     @property
@@ -256,7 +258,7 @@ class Merger:
         combiner = Combiner(self.store, writer, self.known, self.depth, self.side_files, self.mapped, report)
 
         def value(group: _Group) -> StoredValue:
-            stored = combiner.combine(group.plans[0], group.rule)
+            stored = combiner.combine(group.plans[0], group.rule, group.position)
             self.progress(stored.spec.nbytes)
             return stored
 
@@ -342,13 +344,15 @@ def _whole_name(sides: Sequence[Manifest], index: int) -> str:
 
 def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:
     """The parameters to combine. Tied parameters have equal values everywhere, and must stay equal."""
-    groups: dict[tuple[MergeRule, object], list[ParameterPlan]] = defaultdict(list)
+    groups: dict[tuple[MergeRule, float, object], list[ParameterPlan]] = defaultdict(list)
+    plans = list(plans)
+    positions = positions_of(plans)
     for plan in plans:
         if isinstance(plan.outcome, MergeRule):
             digests = tuple(version and version.digest for version in (plan.base, *plan.sides))
             values = (plan.sides[0] and plan.sides[0].spec, digests)
-            groups[plan.outcome, values].append(plan)
-    return [_Group(rule, tuple(plans)) for (rule, _), plans in groups.items()]
+            groups[plan.outcome, positions.get(plan.name, 0.0), values].append(plan)
+    return [_Group(rule, position, tuple(plans)) for (rule, position, _), plans in groups.items()]
 
 
 def _written(structure: TakenStructure | NewStructure, writer: ValueWriter) -> list[StoredValue]:

@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from git_theta.errors import UsageError
 from git_theta.strategies.base import Strategy
+from git_theta.strategies.gradients import at_position, extremes
 from git_theta.strategies.options import Constraints, constraints
 
 #: The option of every strategy with `reads_files`.
@@ -49,12 +50,13 @@ class OptionHelp:
     help: str
 
 
-def parse_options(strategy: Strategy, texts: Mapping[str, str]) -> ParsedOptions:
-    """The options of a strategy from texts.
+def parse_options(strategy: Strategy, texts: Mapping[str, str], position: float = 0.0) -> ParsedOptions:
+    """The options of a strategy from texts, for one layer of a model.
 
     Args:
         strategy: The strategy.
         texts: Name → text; dashes and underscores are the same. Missing options have their default.
+        position: Position of the layer, for numbers that are gradients; see `git_theta.strategies.gradients`.
 
     Raises:
         UsageError: An option is unknown, given twice, not of its kind, or beyond its limits. The hint lists
@@ -73,8 +75,11 @@ def parse_options(strategy: Strategy, texts: Mapping[str, str]) -> ParsedOptions
             raise UsageError(f"{strategy.name!r} has no option {name!r}", _hint(strategy))
         if field in values:
             raise UsageError(f"the option {name!r} is given twice")
-        values[field] = _read(strategy, name, text, hints[field])
-        _check(strategy, name, values[field], constraints(fields[field]))
+        for one in extremes(text) if hints[field] in _GRADUAL else (text,):
+            values[field] = _read(strategy, name, one, hints[field])
+            _check(strategy, name, values[field], constraints(fields[field]))
+        if hints[field] in _GRADUAL:
+            values[field] = _read(strategy, name, at_position(text, position), hints[field])
     return ParsedOptions(strategy.options(**values), files)
 
 
@@ -166,6 +171,9 @@ _TRUTH = {
     "off": False,
     "0": False,
 }
+
+#: Types of fields whose numbers may be gradients.
+_GRADUAL = (float, tuple[float, ...])
 
 #: Type of a field → the kind of text, and the function that reads it.
 _KINDS: dict[Any, tuple[str, Callable[[str], Any]]] = {

@@ -207,3 +207,16 @@ def test_such_elements_can_be_refused(store: LocalStore) -> None:
     assert settled.manifest.by_name["big"].digest == sides[1].by_name["big"].digest
     # A way out that overflows, too, is none.
     assert strict.merge(base, sides, MergeRules(SCALED.rules, SCALED.rules)).manifest is None
+
+
+def test_a_gradient_has_another_number_in_each_layer(store: LocalStore, tmp_path: Path) -> None:
+    """Also for layers whose values are equal in all versions, such as norms that are still all ones."""
+    names = [f"model.layers.{i}.norm" for i in range(3)]
+    base, ours, theirs = (
+        {name: np.full(4, value, "f4") for name in (*names, "embed")} for value in (1.0, 0.0, 8.0)
+    )
+    rule = MergeRule("slerp", (("t", "layers:0..1"), ("threshold", "-1")))
+    merged, _ = merge(store, base, ours, theirs, rules=MergeRules((rule,)))
+    found = written(store, merged, tmp_path / "out")
+    assert [found[name][0] for name in names] == [0.0, 4.0, 8.0]
+    assert found["embed"][0] == 0.0
