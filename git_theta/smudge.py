@@ -5,31 +5,23 @@ from __future__ import annotations
 import errno
 import mmap
 import os
-import zlib
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_layout, read_value
 from git_theta.encoding.update_providers import require_updates
 from git_theta.errors import CorruptError, ThetaError
+from git_theta.file_writer import FileWriter, write_at
 from git_theta.formats.split import STRETCH
-from git_theta.model.checksum import KINDS
-from git_theta.model.digest import digest
-from git_theta.model.layout import Checksum, Layout
+from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.placed import (
-    PlacedParameter,
     any_overlap,
     check_complete,
     place_parameters,
     without_tied,
 )
-from git_theta.model.strided import contiguous, gather, scratch_memory, strided
-from git_theta.runtime.mapped import allocate
-from git_theta.runtime.threads import run_grouped
 from git_theta.store.local import LocalStore
 
 #: Bytes of all stretches between tensors that are read where only the rest of a file is wanted.
@@ -71,7 +63,8 @@ class Smudger:
         weight = check_values((parameter.entry for parameter in distinct), self.store)
         threads = affordable_threads(self.threads, weight.memory, self.store)
         try:
-            self._write(layout, distinct, handle, threads)
+            writer = FileWriter(self._value, self.store.temporary_file, threads, self.progress)
+            writer.write(layout, distinct, handle)
         except (ValueError, OverflowError) as error:
             # Positions and checksums come from the layout, which someone may have made up.
             raise CorruptError(f"the layout makes no sense: {error}") from error
@@ -104,11 +97,11 @@ class Smudger:
             # Zeros take no room. What isn't zero is written, not mapped: a full disk would be a signal there.
             os.truncate(handle, layout.size)
             for literal in layout.literals:
-                _write_at(handle, literal.data, literal.offset)
+                write_at(handle, literal.data, literal.offset)
             for stretch in stretches:
                 start = stretch.place.offset
                 for chunk in read_value(stretch.entry, self.store):
-                    start += _write_at(handle, chunk, start)
+                    start += write_at(handle, chunk, start)
             return memoryview(mmap.mmap(handle, layout.size))
         except (OSError, ValueError, OverflowError) as error:
             raise ThetaError(f"no room for the layout: {error}") from error
@@ -126,115 +119,7 @@ class Smudger:
         check_complete(manifest, layout)
         return any_overlap(without_tied(placed))
 
-    def _write(self, layout: Layout, distinct: list[PlacedParameter], handle: int, threads: int) -> None:
-        overlapping = any_overlap(distinct)
-        allocate(handle, layout.size)
-        for literal in layout.literals:
-            _write_at(handle, literal.data, literal.offset)
-        if overlapping:
-            for parameter in distinct:
-                self._write_parameter(parameter, handle, layout.size)
-        with ThreadPoolExecutor(threads) as pool:
-            if not overlapping:
-                largest_first = sorted(distinct, key=lambda parameter: -parameter.entry.spec.nbytes)
-                run_grouped(
-                    pool,
-                    lambda parameter: self._write_parameter(parameter, handle, layout.size),
-                    largest_first,
-                    lambda parameter: parameter.entry.spec.nbytes,
-                )
-            if layout.checksums:
-                _write_checksums(layout.checksums, handle, layout.size, pool)
-        if overlapping:
-            self._recheck(distinct, handle, layout.size)
-
-    def _write_parameter(self, parameter: PlacedParameter, handle: int, size: int) -> None:
-        entry, place = parameter.entry, parameter.place
-        if place.strides is None and not place.big_endian:
-            start = place.offset
-            for chunk in self._value(entry):
-                start += _write_at(handle, chunk, start)
-        elif entry.spec.count:
-            value = scratch_memory(entry.spec.nbytes, self.store.temporary_file)
-            start = 0
-            for chunk in self._value(entry):
-                value[start : start + len(chunk)] = chunk
-                start += len(chunk)
-            with mmap.mmap(handle, size) as file, memoryview(file) as target:
-                array = strided(target, entry.spec, place.offset, place.strides, place.big_endian)
-                array[...] = contiguous(value, entry.spec)
-                del array
-        self.progress(entry.spec.nbytes)
-
     def _value(self, entry: Entry) -> Iterator[memoryview]:
         """The bytes of a value, checked against its digest or still cached from a merge."""
         cached = self.store.value_cache.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
         return read_value(entry, self.store) if cached is None else iter((cached,))
-
-    def _recheck(self, placed: Iterable[PlacedParameter], handle: int, size: int) -> None:
-        """Check that parameters that share bytes agree about them: a merge may have changed only some.
-
-        Raises:
-            CorruptError: Two parameters disagree.
-        """
-        with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as file, memoryview(file) as data:
-            for parameter in placed:
-                entry, place = parameter.entry, parameter.place
-                value = gather(
-                    data, entry.spec, place.offset, place.strides, place.big_endian, self.store.temporary_file
-                )
-                agrees = digest(value) == entry.digest
-                value.release()
-                if not agrees:
-                    raise CorruptError(
-                        f"parameter {entry.name!r} shares memory with another one, and their values differ",
-                        "give the parameters that share memory values from the same version",
-                    )
-
-
-def _write_checksums(
-    checksums: tuple[Checksum, ...], handle: int, size: int, pool: ThreadPoolExecutor
-) -> None:
-    """Compute the checksum fields and write them, in their order.
-
-    Raises:
-        CorruptError: A checksum is of an unknown kind.
-    """
-    with mmap.mmap(handle, size, access=mmap.ACCESS_READ) as file, memoryview(file) as data:
-
-        def measure(piece: tuple[int, int]) -> int:
-            with data[piece[0] : piece[0] + piece[1]] as view:
-                return zlib.crc32(view)
-
-        fields = sorted(checksum.offset for checksum in checksums)
-        ranges = {piece for checksum in checksums for piece in checksum.ranges}
-        # A range with a checksum inside is measured when its turn comes, after that field was written.
-        final = sorted((r for r in ranges if not _holds_any(r, fields)), key=lambda r: -r[1])
-        known = dict(zip(final, run_grouped(pool, measure, final, lambda piece: piece[1]), strict=True))
-
-        def crc(offset: int, length: int) -> int:
-            value = known.get((offset, length))
-            return measure((offset, length)) if value is None else value
-
-        for checksum in checksums:
-            if checksum.kind not in KINDS:
-                raise CorruptError(
-                    f"checksum kind {checksum.kind!r} isn't known", "upgrade: pip install -U git-theta"
-                )
-            _write_at(handle, KINDS[checksum.kind](checksum.ranges, crc), checksum.offset)
-
-
-def _holds_any(piece: tuple[int, int], positions: Sequence[int]) -> bool:
-    """Whether any of the sorted positions is in the range."""
-    start, length = piece
-    index = bisect_left(positions, start)
-    return index < len(positions) and positions[index] < start + length
-
-
-def _write_at(handle: int, data: bytes | memoryview, offset: int) -> int:
-    """Write all bytes at a position of a file; the number of bytes."""
-    view = memoryview(data)
-    done = 0
-    while done < len(view):
-        done += os.pwrite(handle, view[done:], offset + done)
-    return len(view)

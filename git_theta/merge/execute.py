@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, starmap
 
 from git_theta import strategies
@@ -28,12 +29,14 @@ from git_theta.merge.plan import file_key, plan_parameters, preferred_side, stru
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.structure import (
     NewStructure,
+    ReadVersion,
     StructureConflicts,
     TakenStructure,
     different_formats,
     header_conflicts,
     merge_header,
     merge_structure,
+    stored_version,
 )
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
@@ -60,7 +63,7 @@ def _no_side_files(path: str, _name: str) -> tuple[TensorSpec, Input]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class MergePlan:
     """A merge without conflicts that is still to be carried out.
 
     Attributes:
@@ -108,6 +111,7 @@ class Merger:
         side_files: Reads parameters of the side files that options name.
         mapped: Reads values that needn't be decoded.
         finite: Whether elements that aren't finite, and were so in no model, are a conflict.
+        version: Reads a version without its parameters; `None` if the store has all versions.
         fetch: Called with entries whose objects are needed and aren't in the store, to bring them there.
     """
 
@@ -120,6 +124,7 @@ class Merger:
     side_files: ReadSideFile = _no_side_files
     mapped: ReadMapped = field(default=lambda _entry: None)
     finite: bool = False
+    version: ReadVersion | None = None
     fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch
 
     def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
@@ -163,7 +168,9 @@ class Merger:
             manifest, plan.parameters, non_finite=tuple(non_finite), dropped=_dropped(plan, base, sides)
         )
 
-    def _settle_sharing(self, plan: _Plan, merged: Manifest, sides: Sequence[Manifest], side: int) -> Merged:
+    def _settle_sharing(
+        self, plan: MergePlan, merged: Manifest, sides: Sequence[Manifest], side: int
+    ) -> Merged:
         """A merge whose parameters share memory and differ: one side decides about these, or about all."""
         names = sharing_names(place_parameters(merged, Smudger(self.store).layout(merged)))
         parameters = tuple(
@@ -185,8 +192,14 @@ class Merger:
 
         There's a manifest only if one side is taken as a whole. Arguments and errors are those of `merge`.
         """
-        plan = self._plan(base, sides, rules, {}, fetch_values=False)
+        plan = self.plan_file(base, sides, rules)
         return plan if isinstance(plan, Merged) else Merged(None, plan.parameters)
+
+    def plan_file(
+        self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules
+    ) -> Merged | MergePlan:
+        """As `plan`, with everything else that is in the file; arguments and errors are those of `merge`."""
+        return self._plan(base, sides, rules, {}, fetch_values=False)
 
     def _plan(
         self,
@@ -196,7 +209,7 @@ class Merger:
         refused: Mapping[str, str],
         *,
         fetch_values: bool,
-    ) -> Merged | _Plan:
+    ) -> Merged | MergePlan:
         """A merge to carry out; or the result, if one side is taken as a whole or there are conflicts."""
         index = trivial_merge(file_key(base), [file_key(side) for side in sides])
         if index is not None and not _is_for_all(base, sides, rules):
@@ -216,7 +229,8 @@ class Merger:
             ]
         )
         wanted = {plan.name: plan.likely.spec for plan in parameters if plan.likely}
-        structure = merge_structure(base, sides, wanted, rules, self.store)
+        version = self.version or partial(stored_version, store=self.store)
+        structure = merge_structure(base, sides, wanted, rules, version)
         if isinstance(structure, StructureConflicts):
             reason = different_formats(base, sides)
             if reason:
@@ -228,10 +242,10 @@ class Merger:
             return Merged(None, parameters, (*conflicts, *structure.conflicts))
         if conflicts:
             return Merged(None, parameters, tuple(conflicts))
-        return _Plan(parameters, structure, merge_header(base, sides))
+        return MergePlan(parameters, structure, merge_header(base, sides))
 
     def _carry_out(
-        self, plan: _Plan, sides: Sequence[Manifest], report: Callable[[NonFinite], object]
+        self, plan: MergePlan, sides: Sequence[Manifest], report: Callable[[NonFinite], object]
     ) -> Manifest:
         outcomes = [parameter.outcome for parameter in plan.parameters]
         taken = [outcome.entry for outcome in outcomes if isinstance(outcome, Taken) and outcome.entry]
@@ -295,7 +309,7 @@ class Merger:
                 smudger.smudge(manifest, handle)
 
 
-def _dropped(plan: _Plan, base: Manifest | None, sides: Sequence[Manifest]) -> tuple[str, ...]:
+def _dropped(plan: MergePlan, base: Manifest | None, sides: Sequence[Manifest]) -> tuple[str, ...]:
     """Changes of a side that aren't in the result, in words."""
     found = [f"the key {key} of the manifest is as in ours" for key in header_conflicts(base, sides)]
     if isinstance(plan.structure, TakenStructure) and plan.structure.dropped:

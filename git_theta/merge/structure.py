@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import PluginError
@@ -61,13 +61,26 @@ class StructureConflicts:
 
 Structure = TakenStructure | NewStructure | StructureConflicts
 
+#: Reads a version of a file without the values of its parameters.
+ReadVersion = Callable[[Manifest], FileVersion]
+
+
+def stored_version(manifest: Manifest, store: LocalStore) -> FileVersion:
+    """A version of a file without the values of its parameters, from a store.
+
+    Raises:
+        ThetaError: Its layout or a stretch can't be read.
+    """
+    smudger = Smudger(store)
+    return FileVersion(smudger.layout(manifest), smudger.skeleton(manifest))
+
 
 def merge_structure(
     base: Manifest | None,
     sides: Sequence[Manifest],
     wanted: Mapping[str, TensorSpec],
     rules: MergeRules,
-    store: LocalStore,
+    version: ReadVersion,
 ) -> Structure:
     """Merge everything but parameters: take the structure of a side, or compose a new one.
 
@@ -79,7 +92,7 @@ def merge_structure(
         sides: Ours first.
         wanted: Dtype and shape of every parameter of the merged file.
         rules: The rules for this file.
-        store: The store that has the layouts and stretches of all versions.
+        version: Reads the layout and the stretches of a version.
 
     Raises:
         PluginError: The format's plugin is missing, and no side is preferred.
@@ -91,14 +104,14 @@ def merge_structure(
     chosen = preferred_side(LAYOUT, rules)
     preferred = None if chosen is None or sides[chosen] not in fitting else sides[chosen]
     try:
-        composed = _compose(base, sides, wanted, rules, store)
+        composed = _compose(base, sides, wanted, rules, version)
     except PluginError:
         if preferred is None:
             raise
         return TakenStructure(preferred, dropped=True)
     if isinstance(composed, StructureConflicts):
         return TakenStructure(preferred, dropped=True) if preferred else composed
-    if preferred and composed == _compose(None, [preferred], wanted, rules, store):
+    if preferred and composed == _compose(None, [preferred], wanted, rules, version):
         # Nothing in the result is from another side: take this side's bytes, in their own style.
         return TakenStructure(preferred)
     return composed
@@ -160,16 +173,12 @@ def _compose(
     sides: Sequence[Manifest],
     wanted: Mapping[str, TensorSpec],
     rules: MergeRules,
-    store: LocalStore,
+    version: ReadVersion,
 ) -> NewStructure | StructureConflicts:
     """The structure that has the changes of all sides."""
     reason = different_formats(base, sides)
     if reason:
         return StructureConflicts((Conflict(LAYOUT, reason),))
-    smudger = Smudger(store)
-
-    def version(manifest: Manifest) -> FileVersion:
-        return FileVersion(smudger.layout(manifest), smudger.skeleton(manifest))
 
     def prefer(name: str) -> int | None:
         side = preferred_side(name, rules)

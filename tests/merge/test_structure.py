@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from git_theta.merge.structure import (
     different_formats,
     merge_header,
     merge_structure,
+    stored_version,
 )
 from git_theta.model.manifest import Manifest
 from git_theta.store.local import LocalStore
@@ -40,7 +42,7 @@ def merged(
 ) -> Structure:
     specs = {entry.name: entry.spec for side in sides for entry in parameter_entries(side)}
     wanted = {name: specs[name] for name in names}
-    return merge_structure(base, sides, wanted, MergeRules(rules), store)
+    return merge_structure(base, sides, wanted, MergeRules(rules), partial(stored_version, store=store))
 
 
 def test_the_only_change_is_taken(store: LocalStore) -> None:
@@ -86,7 +88,7 @@ def test_a_rule_for_the_layout_decides_conflicts_in_it(store: LocalStore) -> Non
 def test_a_preferred_side_is_taken_where_nothing_can_be_composed(store: LocalStore) -> None:
     base, ours, theirs = (replace(stored(store, "a", epoch=epoch), format="unknown") for epoch in "123")
     rules = (MergeRule("theirs"),)
-    assert merged(store, base, ours, theirs, names="a", rules=rules) == TakenStructure(theirs)
+    assert merged(store, base, ours, theirs, names="a", rules=rules) == TakenStructure(theirs, dropped=True)
     with pytest.raises(PluginError, match="no format called 'unknown'"):
         merged(store, base, ours, theirs, names="a")
 
