@@ -107,8 +107,8 @@ def test_an_existing_identity_is_kept(tmp_path: Path, console: Console) -> None:
 def test_the_whole_walkthrough(tmp_path: Path, console: Console) -> None:
     run(tmp_path / "demo", console)
     printed = _printed(console)
-    assert printed.count("same bytes") == 10
+    assert printed.count("same bytes") == 12
     assert "git-theta: sent" in printed
-    assert "5 versions" in printed
+    assert "6 versions" in printed
     found = dict(re.findall(r"(low|high|merged) +accuracy +([\d.]+)%", printed))
     assert float(found["merged"]) > max(float(found["low"]), float(found["high"])) + 10

@@ -58,9 +58,10 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
         note(f"{rule.strategy} wasn't used: {branch} is merged already")
         return code
     found = candidates(git, base, sides, one_sided=True)
-    with Workspace(repository) as workspace:
-        all_versions = [manifest for each in found for manifest in versions(workspace, each)]
-        check_matches([rule], all_versions, repository.store)
+    if not rule.is_for(""):
+        with Workspace(repository) as workspace:
+            all_versions = [manifest for each in found for manifest in versions(workspace, each)]
+            check_matches([rule], all_versions, repository.store)
     alone = [each for each in found if each.one_sided]
     if not rule.all_parameters:
         code = git_merge(branch, rules, options)
