@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
@@ -51,11 +52,16 @@ def explained(error: BaseException) -> ThetaError:
         return error
     if isinstance(error, OSError):
         name = f": {error.filename}" if error.filename else ""
-        return ThetaError(f"{error.strerror or error}{name}")
+        return ThetaError(f"{error.strerror or error}{name}", full_disk_hint(error))
     if isinstance(error, MemoryError):
         return ThetaError("there isn't enough memory", "close other programs, or use a machine with more")
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return ThetaError(f"unexpected {text}", f"{DEBUG}=1 shows where it happened, for a bug report")
+
+
+def full_disk_hint(error: OSError) -> str:
+    """The next step after a failure to write; empty unless the disk is full, or the user's share of it."""
+    return "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
 
 
 def traceback_lines(error: BaseException) -> list[str]:

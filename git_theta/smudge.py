@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import mmap
 import os
 from collections.abc import Callable, Iterator
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_layout, read_value
 from git_theta.encoding.update_providers import require_updates
-from git_theta.errors import CorruptError, ThetaError
+from git_theta.errors import CorruptError, ThetaError, full_disk_hint
 from git_theta.file_writer import FileWriter, write_at
 from git_theta.formats.split import STRETCH
 from git_theta.model.layout import Layout
@@ -69,8 +68,8 @@ class Smudger:
             # Positions and checksums come from the layout, which someone may have made up.
             raise CorruptError(f"the layout makes no sense: {error}") from error
         except OSError as error:
-            hint = "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
-            raise ThetaError(f"can't write the file: {error.strerror or error}", hint) from error
+            message = f"can't write the file: {error.strerror or error}"
+            raise ThetaError(message, full_disk_hint(error)) from error
 
     def layout(self, manifest: Manifest) -> Layout:
         """The layout of a manifest's file, checked; errors as for `read_layout`."""

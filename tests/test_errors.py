@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from git_theta import errors
-from git_theta.errors import ThetaError, UsageError, join_hints
+from git_theta.errors import ThetaError, UsageError, explained, join_hints
 
 
 def test_a_message_and_a_hint() -> None:
@@ -29,3 +29,12 @@ def test_hints_are_joined_without_the_empty_ones() -> None:
     assert join_hints("", "ask Ann") == "ask Ann"
     assert join_hints("push", "", "ask Ann") == "push; ask Ann"
     assert join_hints("", "") == ""
+
+
+def test_a_full_disk_is_explained_with_its_file_and_a_hint() -> None:
+    full = explained(OSError(28, "No space left on device", "folder/file"))
+    assert full.lines == (
+        "No space left on device: folder/file",
+        "hint: free some disk space and try again",
+    )
+    assert explained(OSError(13, "Permission denied")).lines == ("Permission denied",)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from git_theta.errors import ThetaError
+from git_theta.errors import ThetaError, full_disk_hint
 from git_theta.legacy.flax_writer import write_flax
 from git_theta.legacy.metadata import KeyPath, LegacyError
 from git_theta.legacy.pytorch_writer import write_pytorch
@@ -56,9 +55,8 @@ def restore(
     except BaseException as error:
         target.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            hint = "free some disk space and try again" if error.errno == errno.ENOSPC else ""
             reason = error.strerror or str(error)
-            raise ThetaError(f"can't write {target}: {reason}", hint) from error
+            raise ThetaError(f"can't write {target}: {reason}", full_disk_hint(error)) from error
         raise
 
 

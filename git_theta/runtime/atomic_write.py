@@ -29,14 +29,19 @@ def atomic_write(path: str | Path, data: bytes, mode: int | None = None) -> None
         mode: Permission bits of the file; `None` for those that the old one has, or a new file gets.
 
     Raises:
-        OSError: The file can't be written; the old one is as it was.
+        OSError: The file, which it names, can't be written; the old one is as it was.
     """
-    with Replacement(path, mode) as new:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(new.handle, view) :]
-        os.fsync(new.handle)
-        new.commit()
+    try:
+        with Replacement(path, mode) as new:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(new.handle, view) :]
+            os.fsync(new.handle)
+            new.commit()
+    except OSError as error:
+        # It has the temporary file's name, or none.
+        error.filename, error.filename2 = os.fspath(path), None
+        raise
 
 
 class Replacement:

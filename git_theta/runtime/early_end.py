@@ -1,4 +1,4 @@
-"""An early end of this process: after Ctrl-C, or when the program that it serves is gone.
+"""An early end of this process: after Ctrl-C or SIGTERM, or when the program that it serves is gone.
 
 Threads can't be stopped, and one may compute for minutes. So the process ends under them, as a killed one
 does, but removes the temporary files whose names are known here. The names belong to the whole process, as
@@ -29,6 +29,13 @@ _GRACE = 0.4
 #: Seconds that a rename may hold up the end of the process.
 _PATIENCE = 1.0
 
+#: Signals that end the process → what they usually do.
+_ENDING = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGHUP: signal.SIG_DFL,
+}
+
 _names: set[str] = set()
 _lock = _thread.allocate_lock()
 
@@ -56,31 +63,34 @@ def end_early(code: int, message: str = "") -> NoReturn:
 def end_at_interrupt(message: str, code: int = INTERRUPTED) -> None:
     """Let Ctrl-C end this process within a second: with `KeyboardInterrupt`, or else in spite of its threads.
 
-    Where Ctrl-C is ignored or handled already, it stays so. To be called by the main thread, once.
+    SIGTERM, and SIGHUP when the terminal is closed, end it in the same way. A signal that is ignored or
+    handled already stays so. To be called by the main thread, once.
 
     Args:
         message: Printed on stderr, unless the process ends in time by itself.
         code: The exit code then.
     """
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    handled = [number for number, usual in _ENDING.items() if signal.getsignal(number) is usual]
+    if not handled:
         return
     waiting, wakeup = os.pipe()
     os.set_blocking(wakeup, False)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         # A second Ctrl-C would break off the cleaning up.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
 
     def watch() -> None:
         # Python's handler waits for the main thread, which may compute; this descriptor doesn't.
         while number := os.read(waiting, 1):
-            handler = signal.getsignal(signal.SIGINT)
-            if number[0] == signal.SIGINT and handler in (interrupt, signal.SIG_IGN):
+            if number[0] in handled and signal.getsignal(number[0]) in (interrupt, signal.SIG_IGN):
                 time.sleep(_GRACE)
                 end_early(code, message)
 
-    signal.signal(signal.SIGINT, interrupt)
+    for each in handled:
+        signal.signal(each, interrupt)
     signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
     _thread.start_new_thread(watch, ())
 

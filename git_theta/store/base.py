@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from git_theta.errors import MissingObjectError, ThetaError
+from git_theta.errors import MissingObjectError, ThetaError, full_disk_hint
 from git_theta.limits import Limits
 
 
@@ -89,5 +88,5 @@ def store_errors(root: Path) -> Iterator[None]:
     except OSError as error:
         raise ThetaError(
             f"can't write to the store {root}: {error.strerror or error}",
-            "free some disk space and try again" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "",
+            full_disk_hint(error),
         ) from error

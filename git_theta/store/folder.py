@@ -10,7 +10,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -161,10 +161,11 @@ class FolderRemote:
         return digest
 
     def _receive(self, oid: str, file: BinaryIO, have: int, advance: Advance) -> None:
-        with (
-            _transfer_errors(self.url, f"object {oid} can't be fetched"),
-            open(self._path(oid), "rb", opener=open_regular) as source,
-        ):
+        # Errors of `file` are those of this disk, and callers name it.
+        failing = partial(_transfer_errors, self.url, f"object {oid} can't be fetched")
+        with failing():
+            source = open(self._path(oid), "rb", opener=open_regular)  # noqa: SIM115
+        with source:
             size = os.fstat(source.fileno()).st_size
             start = have if have <= size else 0
             file.seek(start)
@@ -174,7 +175,7 @@ class FolderRemote:
                 advance(size)
                 return
             source.seek(start)
-            for piece in _pieces(source):
+            for piece in _pieces(source, failing):
                 file.write(piece)
                 advance(len(piece))
             file.flush()
@@ -209,8 +210,15 @@ def _transfer_errors(url: str, failure: str) -> Iterator[None]:
         raise TransferError(f"{url}: {failure}: {reason}", hint, retry=error.errno in _PASSING) from error
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(_PIECE):
+def _pieces(
+    file: BinaryIO, failing: Callable[[], AbstractContextManager[object]] = nullcontext
+) -> Iterator[bytes]:
+    """The bytes of a file in pieces; each is read in a context."""
+    while True:
+        with failing():
+            piece = file.read(_PIECE)
+        if not piece:
+            return
         yield piece
 
 

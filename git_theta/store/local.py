@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from git_theta.errors import CorruptError, ThetaError
+from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.base import missing_object, store_errors
@@ -355,10 +355,18 @@ class LocalStore:
 
         Raises:
             MissingObjectError: No neighbour has the object.
+            CorruptError: The object of a neighbour is damaged.
         """
-        if not (self._borrows and self.writable):
-            for store in self._neighbours:
-                if store.has(oid):
-                    return store.path(oid)
-        self._borrow(oid)
+        there = next((store.path(oid) for store in self._neighbours if store.has(oid)), None)
+        if there and not (self._borrows and self.writable):
+            return there
+        try:
+            self._borrow(oid)
+        except (MissingObjectError, CorruptError):
+            raise
+        except (ThetaError, OSError):
+            # The disk may be full, but reading takes no room.
+            if there:
+                return there
+            raise
         return self.path(oid)

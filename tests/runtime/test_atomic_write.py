@@ -86,8 +86,9 @@ def test_a_failure_leaves_the_old_file(path: Path, call: str, monkeypatch: pytes
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, call, fail)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         atomic_write(path, NEW)
+    assert caught.value.filename == str(path)
     assert path.read_bytes() == OLD
     assert os.listdir(path.parent) == ["file"]
 

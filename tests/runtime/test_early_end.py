@@ -42,6 +42,8 @@ _STUCK = {
         with suppress(KeyboardInterrupt), ThreadPoolExecutor(1) as pool:
             pool.submit(time.sleep, 60)
             ready()
+        # An interrupted `join` takes its thread for a finished one.
+        time.sleep(60)
     """,
     "the main thread": """
         import hashlib
@@ -61,15 +63,18 @@ def start(folder: Path, program: str) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.parametrize("where", _STUCK)
-def test_an_interrupt_ends_a_process_that_computes(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [("a thread", signal.SIGINT), ("the main thread", signal.SIGINT), ("a thread", signal.SIGTERM)],
+)
+def test_a_signal_ends_a_process_that_computes(tmp_path: Path, where: str, number: int) -> None:
     process = start(
         tmp_path,
         "register('object')\nos.mkdir(folder / 'own')\nregister('own/file')\n"
         "register_temporary(str(folder / 'own'))\n" + textwrap.dedent(_STUCK[where]),
     )
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
+    process.send_signal(number)
     _, err = process.communicate(timeout=20)
     assert (process.returncode, err) == (130, b"interrupted\n")
     assert not list(tmp_path.iterdir())
@@ -88,6 +93,24 @@ def test_an_interrupt_that_is_ignored_later_ends_nothing(tmp_path: Path) -> None
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[1] == b""
     assert process.returncode == 0
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path: Path) -> None:
+    """As with `nohup`, and for Ctrl-C in a script's background."""
+    program = (
+        "import os, signal\n"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+        "from git_theta.runtime.early_end import end_at_interrupt\n"
+        "end_at_interrupt('interrupted')\n"
+        "os.kill(os.getpid(), signal.SIGHUP)\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "print('alive')\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except KeyboardInterrupt:\n    os._exit(7)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=20)
+    assert (done.returncode, done.stderr) == (7, b"")
 
 
 def test_a_renamed_file_is_no_longer_removed(tmp_path: Path) -> None:

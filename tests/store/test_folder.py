@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -155,6 +156,22 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     assert [path for path in small_disk.rglob("*") if path.is_file()] == []
     upload_bytes(remote, tmp_path, b"small")
     assert download_bytes(remote, tmp_path, object_of(b"small"))[0] == b"small"
+
+
+def test_a_full_disk_of_the_receiver_is_not_the_folders(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full(io.FileIO):
+        def write(self, _data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("git_theta.store.folder._clone", lambda *_: False)
+    folder.parent.mkdir()
+    remote = FolderRemote(folder)
+    upload_bytes(remote, tmp_path, b"x")
+    wanted = object_of(b"x")
+    with Full(tmp_path / "got", "w") as file, pytest.raises(OSError, match="No space left"):
+        remote.downloads([wanted])[wanted.oid](file, 0, lambda _: None)  # type: ignore[arg-type]
 
 
 def test_a_folder_on_a_read_only_file_system(small_disk: Path, tmp_path: Path) -> None:

@@ -222,3 +222,19 @@ def test_an_object_is_read_where_a_neighbour_has_it(store: LocalStore, tmp_path:
     assert not clone.root.exists()
     with pytest.raises(MissingObjectError):
         clone.get("0" * 64)
+
+
+def test_an_object_is_read_at_a_neighbour_when_the_disk_is_full(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    oid = store.put([b"object"])
+    clone = LocalStore(tmp_path / "clone", (store.root,))
+    for call in ("link", "fsync"):
+        monkeypatch.setattr(os, call, full)
+    assert clone.get(oid) == b"object"
+    assert not clone.keeps(oid)
+    with pytest.raises(MissingObjectError):
+        clone.get("0" * 64)

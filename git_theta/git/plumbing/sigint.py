@@ -40,7 +40,10 @@ def interrupts_left_to_others() -> Iterator[None]:
     """Leave Ctrl-C to a program that this process has started and waits for: its editor may use the key."""
     # Unlike an ignored signal, a handled one is as usual in the program.
     before = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    # An exception would kill the program, and git would leave its locks.
+    ending = signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, ending)

@@ -75,7 +75,7 @@ def _materialise(
                     done.append((item, status))
             except (ThetaError, OSError) as error:
                 failed.append(item.path)
-                explain(item.path, error if isinstance(error, ThetaError) else ThetaError(str(error)))
+                explain(item.path, error)
     finally:
         if done:
             _refresh(repository, done)
