@@ -65,5 +65,10 @@ def command(revs: tuple[str, ...], as_json: bool) -> None:
         f"All versions: {human_size(found.size)}, stored {human_size(found.stored)}, "
         f"ratio {ratio(found.stored, found.size)}",
     )
+    if found.borrowed:
+        say(
+            f"Only in another repository on this machine: {human_size(found.borrowed)}; "
+            "to keep it here: git theta fetch --all"
+        )
     if found.unreferenced:
         say(f"Objects that no version names: {human_size(found.unreferenced)}")

@@ -18,7 +18,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.stronger_lines import advice, described, encoding_lines
-from git_theta.report.text import plural, printable
+from git_theta.report.text import borrowed_text, plural, printable
 from git_theta.runtime.output import say, warn
 from git_theta.runtime.progress import progress
 
@@ -104,11 +104,7 @@ def _print(report: FsckReport, everything: bool) -> None:
             f"{plural(report.elsewhere, 'object')} of pushed versions {verb} here; a checkout fetches {them}."
         )
     if report.borrowed:
-        verb, them = ("is", "it") if report.borrowed == 1 else ("are", "them")
-        say(
-            f"{plural(report.borrowed, 'object')} {verb} only in another repository on this machine; "
-            f"to keep {them} here: git theta fetch --all"
-        )
+        say(borrowed_text(report.borrowed, "git theta fetch --all"))
     if report.unreferenced and everything:
         they_do = "it does" if report.unreferenced == 1 else "they do"
         say(f"{plural(report.unreferenced, 'object')} named by no version; {they_do} no harm.")

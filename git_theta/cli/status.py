@@ -15,7 +15,7 @@ from git_theta.git.repository.stronger_lines import advice, described, encoding_
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.status import FileState, WorkState, file_states
 from git_theta.report.merge_summary import conflict_name
-from git_theta.report.text import plural, printable
+from git_theta.report.text import borrowed_text, plural, printable
 from git_theta.runtime.output import say
 
 #: The number of names and of conflicts that are shown.
@@ -78,6 +78,8 @@ def _print(state: FileState, *, lazy: bool) -> None:
         usual = lazy or state.work is WorkState.SPARSE
         todo = "fetch with: git theta fetch" if usual else "see git theta fsck"
         lines.append(f"{plural(state.missing, 'object')} missing from the store; {todo}")
+    if state.borrowed:
+        lines.append(borrowed_text(state.borrowed, "git theta fetch"))
     say(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
     for line in lines:
         say(f"    {line}")
@@ -117,6 +119,7 @@ def _as_json(state: FileState) -> dict[str, Any]:
         "staged": _diff_json(state.staged),
         "changes": _diff_json(state.changes),
         "missing_objects": state.missing,
+        "borrowed_objects": state.borrowed,
         "conflicts": [{"name": conflict.name, "reason": conflict.reason} for conflict in state.conflicts],
     }
 

@@ -26,6 +26,15 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
+def borrowed_text(count: int, command: str) -> str:
+    """A sentence about objects that only a neighbour has, with the command that brings them."""
+    verb, them = ("is", "it") if count == 1 else ("are", "them")
+    return (
+        f"{plural(count, 'object')} {verb} only in another repository on this machine; "
+        f"to keep {them} here: {command}"
+    )
+
+
 def transferred(verb: str, count: int, size: int, seconds: float, place: str = "") -> str:
     """A transfer in words: `sent 12 objects, 45 MB in 3.2 s (14.1 MB/s)`, and then its place if one is given.
 

@@ -26,6 +26,7 @@ def test_unmodified(history: Repo, report: Json) -> None:
         "staged": None,
         "changes": None,
         "missing_objects": 0,
+        "borrowed_objects": 0,
         "conflicts": [],
     }
     assert history.theta("status") == f"{NAME}: unmodified\n"

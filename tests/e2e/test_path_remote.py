@@ -104,6 +104,9 @@ def test_objects_of_a_reference_are_read_and_not_kept(hub: Repo, tmp_path: Path,
     told = clone.theta("fsck")
     assert "0 objects" in told
     assert "2 objects are only in another repository on this machine" in told
+    assert "Only in another repository on this machine: " in clone.theta("du")
+    clone.git("reset", "-q")
+    assert "1 object is only in another repository on this machine" in clone.theta("status")
     assert f"reads also = {hub.path.resolve()}/.git/theta" in clone.theta("env")
     assert not names(clone)
     clone.git("checkout", "-q", "--detach", "main~1")
@@ -111,7 +114,8 @@ def test_objects_of_a_reference_are_read_and_not_kept(hub: Repo, tmp_path: Path,
     assert len(names(clone)) == 1
     assert "fetched 1 object" in clone.theta("fetch", "--all")
     assert names(clone) == names(hub)
-    assert "only in another" not in clone.theta("fsck")
+    for command in ("fsck", "du", "status"):
+        assert "only in another" not in clone.theta(command).lower()
 
 
 def test_a_clone_that_gives_its_reference_up(hub: Repo, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ class Usage:
         size: Bytes of all versions, each as a whole file.
         stored: Bytes of objects that they need.
         store: Bytes of all objects in the store.
+        borrowed: Bytes of needed objects that only another repository on this machine has.
         unreferenced: Bytes of objects that no version names.
     """
 
@@ -53,6 +54,7 @@ class Usage:
     size: int
     stored: int
     store: int
+    borrowed: int
     unreferenced: int
 
 
@@ -98,6 +100,7 @@ def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
         size=sum(cost.size for cost in revisions),
         stored=sum(cost.stored for cost in revisions),
         store=sum(objects.values()),
+        borrowed=sum(repository.store.size(oid) or 0 for oid in named - objects.keys()),
         unreferenced=sum(size for oid, size in objects.items() if oid not in named),
     )
 

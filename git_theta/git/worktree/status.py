@@ -47,6 +47,7 @@ class FileState:
         work: The file in the work tree.
         changes: The work tree's changes since the index; `None` if there are none, or they're unknown.
         missing: How many objects of the index's version aren't in the store.
+        borrowed: How many of its objects only another repository on this machine has.
         conflicts: The open conflicts of a file that isn't merged; empty if they aren't known.
     """
 
@@ -55,6 +56,7 @@ class FileState:
     work: WorkState
     changes: Diff | None = None
     missing: int = 0
+    borrowed: int = 0
     conflicts: tuple[Conflict, ...] = ()
 
 
@@ -116,8 +118,10 @@ def _state(
         path = repository.git.path(entry.path)
         found, changes = _compare(repository, known_files, path, manifest, blob)
     change = diff(old, manifest) if staged else None
-    missing = sum(not repository.store.has(oid) for oid in manifest.oids())
-    return FileState(entry.path, change or None, found, changes, missing)
+    store = repository.store
+    elsewhere = [oid for oid in manifest.oids() if not store.keeps(oid)]
+    borrowed = sum(store.has(oid) for oid in elsewhere)
+    return FileState(entry.path, change or None, found, changes, len(elsewhere) - borrowed, borrowed)
 
 
 def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[WorkState, Diff | None]:
