@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import time
 from collections.abc import Callable
@@ -70,6 +71,25 @@ def test_an_unwritable_cache_is_an_empty_one(tmp_path: Path, old_file: Path) -> 
     cache = reopened(blocked, manifest_named("x"), old_file.stat())
     assert cache.source(A) is None
     cache.close()
+
+
+def test_a_full_disk_leaves_the_cache_as_it_was(tmp_path: Path, old_file: Path) -> None:
+    made = manifest_named("x")
+    reopened(tmp_path / "c", made, old_file.stat()).close()
+    large = manifest_named(*(f"y{number:05}" for number in range(20_000)))
+    other = tmp_path / "other"
+    other.write_bytes(b"y")
+    os.utime(other, (time.time() - 10,) * 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # To a program, that's like a full disk.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        reopened(tmp_path / "c", large, other.stat()).close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with closing(Cache(tmp_path / "c")) as cache:
+        assert cache.manifest(old_file.stat()) == made
+        assert cache.manifest(other.stat()) is None
 
 
 @pytest.mark.parametrize("seconds", [10_413_792_000, 30_000_000_000])

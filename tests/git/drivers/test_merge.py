@@ -60,6 +60,24 @@ def test_a_conflict_leaves_ours_and_a_record_of_a_merge_into_the_index(
     assert "bias" in capfd.readouterr().err
 
 
+def test_a_conflict_that_cannot_be_recorded_is_one_all_the_same(
+    repo: Repo, files: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    write(repo, files, model(0, 0), model(1, 0), safetensors_bytes({"weight": np.zeros(512, "f4")}))
+    before = Path(files[1]).read_bytes()
+    (repo.path / ".git" / "index.lock").touch()
+    monkeypatch.setattr("os.fsync", full)
+    assert run_merge_driver([*files, NAME]) == 1
+    assert Path(files[1]).read_bytes() == before
+    told = capfd.readouterr().err
+    assert "the conflicts can't be recorded (No space left on device)" in told
+    assert "bias" in told
+    assert not list((repo.path / ".git" / "theta" / "conflicts").iterdir())
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [(b"git-theta manifest 1\n", "isn't a valid manifest"), (b"", "empty on one side")],
