@@ -143,16 +143,26 @@ def fingerprint(
         file = read_checkpoint(data, temporary, pool)
         if store:
             file = as_before(file, earlier, store)
+        return identified(file, pool)
 
-        def identify(tensor: Tensor) -> Entry:
-            return Entry(tensor.name, tensor.spec, digest(file.value(tensor.name)), NOT_STORED)
 
-        largest_first = sorted(file.tensors.values(), key=lambda tensor: -tensor.spec.nbytes)
-        entries = run_all(pool, identify, largest_first)
+def identified(file: CheckpointFile, pool: ThreadPoolExecutor) -> Manifest:
+    """The manifest of a file taken apart, without the sources of its values.
+
+    Args:
+        file: The file.
+        pool: Threads that hash the tensors.
+    """
+
+    def identify(tensor: Tensor) -> Entry:
+        return Entry(tensor.name, tensor.spec, digest(file.value(tensor.name)), NOT_STORED)
+
+    largest_first = sorted(file.tensors.values(), key=lambda tensor: -tensor.spec.nbytes)
+    entries = run_all(pool, identify, largest_first)
     layout = file.layout.to_bytes()
     return Manifest(
         file.format,
-        len(data),
+        len(file.data),
         Entry("layout", TensorSpec("U8", (len(layout),)), digest(layout), NOT_STORED),
         tuple(sorted(entries, key=lambda entry: sort_key(entry.name))),
     )

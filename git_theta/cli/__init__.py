@@ -30,6 +30,7 @@ COMMANDS = {
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",
     "merge": "Merge branches, with a strategy for the models.",
+    "combine": "Combine models into a new file, without commits.",
     "resolve": "Settle a checkpoint in conflict.",
     "merge-tool": "Decide interactively about a checkpoint in conflict.",
     "fetch": "Fetch objects from a remote.",

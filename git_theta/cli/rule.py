@@ -1,12 +1,60 @@
-"""Merge rules as options of commands: `-s STRATEGY --set KEY=VALUE --param GLOB`."""
+"""Merge rules as options of commands: `-s STRATEGY --set KEY=VALUE --param GLOB`, and `--rule` for more."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check_rule
-from git_theta.merge.rules import MergeRule
+from git_theta.merge.rules import MergeRule, parse_rule
+
+#: Help of the option `--rule`, the same in all commands.
+RULE_HELP = (
+    "A further strategy with its options, and the parameters that it's for: "
+    "'STRATEGY OPTION=VALUE parameters=GLOB'. Can be given many times; the last that fits a parameter counts."
+)
+
+
+def rules_of(
+    strategy: str | None, settings: Sequence[str], parameters: Sequence[str], more: Sequence[str]
+) -> tuple[MergeRule, ...]:
+    """The rules of the options `-s`, `--set` and `--param`, then those of `--rule`, which take precedence.
+
+    Args:
+        strategy: Name of the strategy; `None` for none.
+        settings: Options of the strategy, each `KEY=VALUE`.
+        parameters: Globs of names of parameters; empty for all parameters.
+        more: Texts of further rules.
+
+    Raises:
+        UsageError: A strategy or an option is unknown or isn't valid, or a text isn't a rule.
+    """
+    first = rule_of(strategy, settings, parameters)
+    return (*([first] if first else []), *map(_given, more))
+
+
+def for_all(rule: MergeRule, wanted: bool | None) -> MergeRule:
+    """The rule, also for parameters that only one side changed, if the user wants that.
+
+    Args:
+        rule: The rule.
+        wanted: The user's choice; `None` to leave it to the strategy, some of which are meant so.
+    """
+    meant = strategies.registry().get(rule.strategy).for_all
+    usual = meant == "always" or (meant == "with-options" and bool(rule.options))
+    return replace(rule, all_parameters=usual if wanted is None else wanted)
+
+
+def _given(text: str) -> MergeRule:
+    rule = parse_rule(text)
+    if set(text) & {";", "\n"}:
+        raise UsageError(f"a rule can't have a semicolon or a line break in it: {text}", "give --rule twice")
+    if rule.when or rule.paths != ("*",):
+        raise UsageError(f"path= and when= aren't for --rule: {text}", "settings of the repository have them")
+    check_rule(rule)
+    return rule
 
 
 def rule_of(

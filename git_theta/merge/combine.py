@@ -134,6 +134,7 @@ def merged_parameter(
     side_files: ReadSideFile,
     temporary: Temporary,
     position: float = 0.0,
+    dtype: str = "",
 ) -> MergedParameter:
     """The value that a rule makes of the versions of a parameter, not evaluated yet.
 
@@ -144,6 +145,7 @@ def merged_parameter(
         side_files: Reads parameters of the side files that options name.
         temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
         position: Position of the parameter's layer, for options that are gradients.
+        dtype: Dtype of the result; empty for that of the versions.
 
     Raises:
         UsageError: The options don't fit the parameter or the number of models.
@@ -159,6 +161,7 @@ def merged_parameter(
         values[:count],
         values[count] if len(values) > count else None,
         [side_files(path, plan.name) for path in options.files],
+        dtype,
     )
     with strategies.registry().guard(rule.strategy):
         return merge_parameter(strategy, options.values, versions, temporary)

@@ -36,6 +36,7 @@ class ParameterInputs:
         base: Bytes of the value in the merge base; `None` if the parameter isn't there.
         side_inputs: For each model, dtype, shape and bytes of the parameter in the model's side file; empty
             if there are no side files.
+        result_dtype: Dtype of the result; empty for that of the models. Recipes have no other.
     """
 
     name: str
@@ -43,6 +44,7 @@ class ParameterInputs:
     models: Sequence[Input]
     base: Input | None = None
     side_inputs: Sequence[tuple[TensorSpec, Input]] = ()
+    result_dtype: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class MergedParameter:
         self._all_finite = True
         self._result = result
         self._inputs = inputs
-        self._dtype = inputs.spec.dtype
+        self._dtype = inputs.result_dtype or inputs.spec.dtype
         self._sources = sources
 
     def value(self) -> Pieces:
@@ -110,7 +112,7 @@ class MergedParameter:
             wide = widen(round_to(numbers, self._dtype), self._dtype)
             nans += _new(np.isnan(wide), map(np.isnan, others))
             infinities += _new(np.isinf(wide), map(np.isinf, others))
-        name, spec = self._inputs.name, self._inputs.spec
+        name, spec = self._inputs.name, TensorSpec(self._dtype, self._inputs.spec.shape)
         return NonFinite(name, spec, nans, infinities) if nans or infinities else None
 
     def recipe(self) -> tuple[bytes, tuple[int, ...]] | None:

@@ -30,20 +30,50 @@ def compose_safetensors(
     old = read_header(base.skeleton) if base else {}
     metadata = _metadata(rule, old, headers)
     described = {name: _described(name, spec, old, headers) for name, spec in wanted.items()}
+    order = _order(headers, described)
+    return FileDraft(_draft(described, order, merged_order(*headers), metadata), rule.conflicts)
+
+
+def new_safetensors(specs: Mapping[str, TensorSpec], metadata: Mapping[str, Any] | None) -> memoryview:
+    """A new file without the values of its tensors, in the order of the format's own library.
+
+    Args:
+        specs: Dtype and shape of each tensor.
+        metadata: The file's metadata; `None` for none.
+
+    Raises:
+        ComposeError: The header is too long, or there's no room for the file.
+    """
+    described: Header = {name: {"dtype": spec.dtype, "shape": [*spec.shape]} for name, spec in specs.items()}
+    order = sorted(described, key=lambda name: _library_key(name, described[name]))
+    return _draft(described, order, order, metadata)
+
+
+def _draft(
+    described: Header, places: Iterable[str], names: Iterable[str], metadata: Mapping[str, Any] | None
+) -> memoryview:
+    """A file whose tensors have no values yet.
+
+    Args:
+        described: Name → dtype and shape, as in a header; places are added.
+        places: Names in the order of the tensors' bytes.
+        names: Names in the order of the header; those that aren't described are left out.
+        metadata: The metadata.
+    """
     position = 0
-    for name in _order(headers, described):
-        end = position + wanted[name].nbytes
-        described[name] |= {"data_offsets": [position, end]}
-        position = end
-    merged = {METADATA: metadata} if metadata is not None else {}
-    for name in merged_order(*headers):
+    for name in places:
+        spec = TensorSpec(described[name]["dtype"], tuple(described[name]["shape"]))
+        described[name] |= {"data_offsets": [position, position + spec.nbytes]}
+        position += spec.nbytes
+    merged: Header = {METADATA: metadata} if metadata is not None else {}
+    for name in names:
         if name in described:
             merged[name] = described[name]
     text = _text(merged)
     data = blank(8 + len(text) + position)
     data[:8] = len(text).to_bytes(8, "little")
     data[8 : 8 + len(text)] = text
-    return FileDraft(data, rule.conflicts)
+    return data
 
 
 def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str, Any] | None:

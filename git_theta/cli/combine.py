@@ -1,0 +1,84 @@
+"""`git theta combine`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from git_theta.cli.rule import RULE_HELP, for_all, rules_of
+from git_theta.combine.dtypes import WIDEST, parse_dtype
+from git_theta.combine.plan import Choices
+from git_theta.errors import UsageError
+from git_theta.git.merge.combine_models import combine_models
+
+_EPILOG = """\b
+Examples:
+  git theta combine -s average a.safetensors b.safetensors -o soup.safetensors
+  git theta combine -s ties --set density=0.3 --base main:m.pt main:m.pt one:m.pt two:m.pt -o m.pt
+  git theta combine -s slerp --set t=layers:0..1 llama/ chat/ -o merged.safetensors
+  git theta combine -s linear --rule 'slerp t=0.3 parameters=*self_attn*' a.pt b.pt -o c.pt
+"""
+
+
+@click.command("combine", epilog=_EPILOG, short_help="Combine models into a new file, without commits.")
+@click.argument("models", nargs=-1)
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The new file.")
+@click.option("-s", "--strategy", help="How to combine the models: average, ties, slerp, …")
+@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
+@click.option(
+    "--param", "parameters", multiple=True, metavar="GLOB", help="Use the strategy for these parameters only."
+)
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE_HELP)
+@click.option("--base", metavar="MODEL", help="The model that the others come from.")
+@click.option(
+    "--all-parameters/--no-all-parameters",
+    default=None,
+    help="With --base: whether the strategy is also for parameters that only one model changed. By default, "
+    "averages, linear, base, and task-arithmetic with options are.",
+)
+@click.option(
+    "--dtype",
+    default=WIDEST,
+    show_default=True,
+    help="Dtype of floats in the result: widest (of the models' dtypes), ours (that of the first model), or "
+    "one such as BF16.",
+)
+@click.option(
+    "--keep-unmatched",
+    is_flag=True,
+    help="Take parameters that can't be combined from the first model that has them, instead of failing.",
+)
+@click.option("--force", is_flag=True, help="Overwrite the output if it's there.")
+def command(
+    models: tuple[str, ...],
+    output: Path | None,
+    strategy: str | None,
+    settings: tuple[str, ...],
+    parameters: tuple[str, ...],
+    rules: tuple[str, ...],
+    base: str | None,
+    all_parameters: bool | None,
+    dtype: str,
+    keep_unmatched: bool,
+    force: bool,
+) -> None:
+    """Combine MODELS, parameter by parameter, and write a new file of the first one's format.
+
+    A model is a checkpoint file, a folder in which a library saved one (with shards or without), or a version
+    in Git: REV:PATH, the path of which may be such a folder, too. The first model is what strategies call
+    ours. No repository is needed for files.
+
+    Parameters are combined as `git theta merge` does; those that are equal in all models stay as they are. A
+    parameter that isn't in all models is an error, unless there's a base that says who added or removed it.
+    Everything but parameters is as in the first model, and with --base also what another one changed.
+    """
+    given = rules_of(strategy, settings, parameters, rules)
+    if output is None:
+        raise UsageError("where does the result go?", "-o FILE")
+    if not given:
+        raise UsageError("how are the models to be combined?", "for example: -s average")
+    choices = Choices(
+        tuple(for_all(rule, all_parameters) for rule in given), parse_dtype(dtype), keep_unmatched
+    )
+    combine_models(models, base, choices, output, force=force)

@@ -1,0 +1,1 @@
+"""Combinations of models by a strategy, without commits: from files and versions to one new file."""

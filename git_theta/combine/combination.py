@@ -1,0 +1,145 @@
+"""A combination of models that is planned and still to be carried out, and the values of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from git_theta.combine.dtypes import convert
+from git_theta.combine.model import Model
+from git_theta.merge.combine import ReadSideFile, merged_parameter
+from git_theta.merge.outcome import ParameterPlan, Taken
+from git_theta.merge.rules import MergeRule
+from git_theta.model.layout import Layout
+from git_theta.model.manifest import Entry
+from git_theta.model.strided import Temporary, temporary_file
+from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.merge_parameter import NonFinite
+from git_theta.updates.base import Input, Pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A file without its parameters.
+
+    Attributes:
+        layout: The bytes around the parameters, and their places.
+        stretches: Names of `U8` parameters of the layout that aren't parameters of the model → size in bytes,
+            and reader.
+    """
+
+    layout: Layout
+    stretches: Mapping[str, tuple[int, Callable[[], Pieces]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """A combination of models, without conflicts.
+
+    Attributes:
+        parameters: The parameters of the result: each is taken from a model, or made by a rule.
+        specs: Dtype and shape of each in the result.
+        positions: Positions of layers, of the parameters whose rules have gradients; see `positions_of`.
+        models: All models, the base among them.
+        structure: The file; `None` if no file is wanted.
+        kept: Parameters that can't be combined, and are as in the first model that has them.
+        notes: Further remarks for the user.
+    """
+
+    parameters: tuple[ParameterPlan, ...]
+    specs: Mapping[str, TensorSpec]
+    positions: Mapping[str, float]
+    models: tuple[Model, ...]
+    structure: Structure | None
+    kept: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> list[Entry]:
+        """The values that are read: for each parameter, those that it's made of."""
+        return [entry for plan in self.parameters for entry in inputs_of(plan)]
+
+
+def inputs_of(plan: ParameterPlan) -> Sequence[Entry]:
+    """The values that a parameter is made of."""
+    if isinstance(plan.outcome, Taken):
+        return [plan.outcome.entry] if plan.outcome.entry else []
+    return plan.inputs
+
+
+class CombinedValues:
+    """The values of a combination, computed when they are asked for. Threads may share one.
+
+    Args:
+        combination: The combination.
+        side_files: Reads parameters of the side files that options name.
+        temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
+        report: Called with elements of results that aren't finite, and were so in no model.
+    """
+
+    def __init__(
+        self,
+        combination: Combination,
+        side_files: ReadSideFile,
+        temporary: Temporary = temporary_file,
+        report: Callable[[NonFinite], object] = lambda _found: None,
+    ) -> None:
+        self._plans = {plan.name: plan for plan in combination.parameters}
+        self._combination = combination
+        self._side_files = side_files
+        self._temporary = temporary
+        self._report = report
+        self._owners = _owners(combination.models)
+
+    def pieces(self, name: str) -> Pieces:
+        """The bytes of a value in the dtype of the result; each piece is valid until the next is asked for.
+
+        Raises:
+            KeyError: There's no such parameter.
+            ThetaError: The value can't be made.
+        """
+        plan, spec = self._plans[name], self._combination.specs[name]
+        outcome = plan.outcome
+        if isinstance(outcome, Taken):
+            assert outcome.entry is not None  # noqa: S101
+            read = self._read(outcome.entry)
+            same = outcome.entry.spec.dtype == spec.dtype
+            yield from read(spec.nbytes) if same else convert(read(0), outcome.entry.spec, spec.dtype)
+            return
+        assert isinstance(outcome, MergeRule)  # noqa: S101
+        position = self._combination.positions.get(name, 0.0)
+        merged = merged_parameter(
+            plan, outcome, self._read, self._side_files, self._temporary, position, spec.dtype
+        )
+        yield from merged.value()
+        found = merged.non_finite()
+        if found is not None:
+            self._report(found)
+
+    def _read(self, entry: Entry) -> Input:
+        return lambda _nbytes: self._owners[entry.digest].read(entry)
+
+
+def prepare(combination: Combination) -> int:
+    """Bring all values here that are read; returns the bytes of memory that reading takes for a parameter.
+
+    Raises:
+        MissingObjectError: A value is nowhere.
+        ExcessError: A value takes more than the limits allow.
+    """
+    owners = _owners(combination.models)
+    wanted = combination.inputs
+    memory = [
+        model.prepare(entry for entry in wanted if owners[entry.digest] is model)
+        for model in combination.models
+    ]
+    return sum(memory)
+
+
+def _owners(models: Iterable[Model]) -> dict[str, Model]:
+    """Digest → the first model that has the value."""
+    found: dict[str, Model] = {}
+    for model in models:
+        for entry in model.manifest.entries:
+            found.setdefault(entry.digest, model)
+    return found

@@ -1,0 +1,94 @@
+"""`git theta combine`: models by their names, combined and written to a new file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from git_theta.combine.combination import Combination, CombinedValues, prepare
+from git_theta.combine.plan import Choices, plan_combination
+from git_theta.combine.write import write_combination
+from git_theta.errors import UsageError
+from git_theta.git.merge.models import ModelFiles
+from git_theta.git.merge.rule_for_sides import check_sides
+from git_theta.git.plumbing.command import Git
+from git_theta.limits import DEFAULT_LIMITS
+from git_theta.merge.outcome import Merged
+from git_theta.report.merge_summary import merge_lines
+from git_theta.report.text import plural, printable
+from git_theta.runtime.output import say, warn
+from git_theta.runtime.progress import progress
+from git_theta.strategies.merge_parameter import NonFinite
+
+#: Parameters that a message names.
+_SHOWN = 5
+
+
+def combine_models(
+    names: Sequence[str], base: str | None, choices: Choices, output: Path, *, force: bool
+) -> None:
+    """Combine models and write the result.
+
+    Args:
+        names: Names of the models, as the user wrote them; see `ModelFiles`.
+        base: The model that they come from; `None` if there's none.
+        choices: The user's choices.
+        output: The new file.
+        force: Whether it may be there already.
+
+    Raises:
+        UsageError: The models can't be combined so.
+        ThetaError: A model can't be read, or the file can't be written. It's as it was then.
+    """
+    if len(names) < 2:
+        raise UsageError("which models are to be combined?", "git theta combine -s average ONE OTHER -o FILE")
+    check_output(output, force=force)
+    for rule in choices.rules:
+        check_sides(rule, len(names))
+    with ExitStack() as stack:
+        files = ModelFiles(Git(), stack)
+        models = [files.model(name) for name in names]
+        combination = plan_combination(models, files.model(base) if base else None, choices)
+        write_result(combination, files, output)
+
+
+def check_output(output: Path, *, force: bool) -> None:
+    """Check that a file may be written.
+
+    Raises:
+        UsageError: It's there already, or its folder isn't.
+    """
+    if output.is_dir():
+        raise UsageError(f"{output} is a folder", "name a file in it")
+    if not output.parent.is_dir():
+        raise UsageError(f"there's no folder {output.parent}")
+    if not force and (output.exists() or output.is_symlink()):
+        raise UsageError(f"{output} is there already", "to overwrite it: --force")
+
+
+def write_result(combination: Combination, files: ModelFiles, output: Path) -> None:
+    """Carry a combination out, write its file, and say what became of the parameters.
+
+    Raises:
+        ThetaError: A value can't be made, or the file can't be written. It's as it was then.
+    """
+    non_finite: list[NonFinite] = []
+    memory = prepare(combination)
+    threads = max(1, min(files.threads, DEFAULT_LIMITS.memory // max(1, memory)))
+    values = CombinedValues(combination, files.side_value, report=non_finite.append)
+    total = sum(spec.nbytes for spec in combination.specs.values())
+    with progress(f"combining into {output}", total) as advance:
+        write_combination(combination, values, output, threads, advance)
+    done = Merged(None, combination.parameters, non_finite=tuple(non_finite))
+    done = Merged(None, combination.parameters, non_finite=tuple(non_finite))
+    summary, *warnings = merge_lines(done)
+    warn(*combination.notes, *warnings)
+    if combination.kept:
+        warn(f"as in the first model that has it: {_shown(combination.kept)}")
+    say(f"{printable(str(output))}: {summary}")
+
+
+def _shown(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(map(printable, names[:_SHOWN])) + (f", and {plural(more, 'other')}" if more > 0 else "")

@@ -1,0 +1,164 @@
+"""Models to combine by the names that users write: a file, a folder of shards, or REV:PATH."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack, suppress
+from functools import cache
+from pathlib import Path
+
+from git_theta.combine.files import model_files, open_file, open_folder
+from git_theta.combine.model import Model
+from git_theta.combine.shards import joined
+from git_theta.encoding.budget import check_values
+from git_theta.encoding.decode import read_value
+from git_theta.encoding.update_providers import require_updates
+from git_theta.errors import GitError, UsageError
+from git_theta.formats.base import FileVersion
+from git_theta.formats.split import OPAQUE
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.work_file import work_file
+from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.revspec import find_manifest
+from git_theta.merge.plan import structure_entries
+from git_theta.merge.structure import stored_version
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.manifest_text import parse_if_manifest
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates.base import Input, Pieces
+
+#: Bytes of the index of a model's shards, at most.
+_MAX_INDEX = 100_000_000
+
+
+class ModelFiles:
+    """Opens models, each once. A repository is only needed for what is in one.
+
+    Args:
+        git: Git in the user's folder.
+        stack: Keeps files open.
+        say: Called with messages about transfers.
+    """
+
+    def __init__(self, git: Git, stack: ExitStack, say: Callable[[str], None] | None = None) -> None:
+        self._git = git
+        self._stack = stack
+        self._say = say
+        self._opened: dict[str, Model] = {}
+        self._repository = cache(lambda: Repository(git))
+
+    @property
+    def threads(self) -> int:
+        """Parameters to work on at once, as the settings say."""
+        try:
+            return self._repository().settings.thread_count
+        except GitError:
+            from git_theta.runtime.threads import default_threads
+
+            return default_threads()
+
+    def model(self, name: str) -> Model:
+        """The model of a name: a path relative to the user's folder, or REV:PATH.
+
+        Raises:
+            UsageError: There's no such model, or it isn't in a format that has parameters.
+            GitError: REV:PATH outside of a repository.
+        """
+        found = self._opened.get(name)
+        if found is None:
+            found = self._opened[name] = self._open(name)
+        return found
+
+    def side_value(self, path: str, name: str) -> tuple[TensorSpec, Input]:
+        """Dtype, shape and bytes of a parameter of a side file, as `ReadSideFile`."""
+        model = self.model(path)
+        entry = model.manifest.by_name.get(name)
+        if entry is None:
+            raise UsageError(
+                f"{path} has no parameter {name!r}", "it needs those of the model, by the same names"
+            )
+        return entry.spec, lambda _nbytes: model.read(entry)
+
+    def _open(self, name: str) -> Model:
+        path = self._git.path(name)
+        if os.path.isdir(path):
+            return open_folder(Path(path), name, self._file)
+        if os.path.exists(path):
+            return self._file(Path(path), name)
+        if ":" in name:
+            return self._version(name)
+        raise UsageError(f"there's no file {name}", "a version in Git is written as REV:PATH")
+
+    def _file(self, path: Path, name: str) -> Model:
+        with work_file(str(path)) as file:
+            manifest = parse_if_manifest(file.data) if file else None
+        if manifest is not None:
+            # In the work tree of a lazy clone, a manifest stands for its file.
+            return self._stored(manifest, name)
+        return open_file(path, name, self.threads, self._stack)
+
+    def _version(self, name: str) -> Model:
+        git = self._repository().git
+        if name.startswith("-") or not _is_tree(git, name):
+            return self._stored(find_manifest(git, name), name)
+        listed = os.fsdecode(git.run("ls-tree", "-z", "--name-only", name)).split("\0")
+        with Blobs(git.cwd) as blobs:
+            files = model_files(
+                sorted(filter(None, listed)),
+                name,
+                lambda each: blobs.read(_inside(name, each), _MAX_INDEX) or b"",
+            )
+        return joined(name, [self.model(_inside(name, each)) for each in files])
+
+    def _stored(self, manifest: Manifest, name: str) -> Model:
+        if manifest.format == OPAQUE:
+            raise UsageError(f"{name} isn't a checkpoint of a format that has parameters")
+        require_updates(manifest)
+        return stored_model(self._repository(), manifest, name, self._say)
+
+
+def _is_tree(git: Git, name: str) -> bool:
+    with suppress(GitError):
+        return git.line("cat-file", "-t", name) == "tree"
+    return False
+
+
+def _inside(folder: str, name: str) -> str:
+    """A file in a folder of a revision."""
+    return f"{folder}{name}" if folder.endswith((":", "/")) else f"{folder}/{name}"
+
+
+def stored_model(
+    repository: Repository, manifest: Manifest, name: str, say: Callable[[str], None] | None = None
+) -> Model:
+    """A model whose values are in a repository, or can be fetched.
+
+    Args:
+        repository: The repository.
+        manifest: The model's manifest.
+        name: Name for messages.
+        say: Called with messages about transfers; `None` to print them.
+    """
+    store = repository.store
+    own = {entry.digest: entry for entry in manifest.entries}
+
+    def fetch(entries: Iterable[Entry]) -> None:
+        wanted = needed_objects(entries)
+        ensure_objects(repository, wanted) if say is None else ensure_objects(repository, wanted, say=say)
+
+    def version() -> FileVersion:
+        fetch(structure_entries(manifest))
+        return stored_version(manifest, store)
+
+    def read(entry: Entry) -> Pieces:
+        return read_value(own[entry.digest], store)
+
+    def prepare(entries: Iterable[Entry]) -> int:
+        wanted = [own[entry.digest] for entry in entries]
+        fetch(wanted)
+        return check_values(wanted, store).memory
+
+    return Model(name, manifest, version, read, prepare)

@@ -1,0 +1,122 @@
+"""`git theta combine` on files and versions, and the same merges made by other commands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load
+
+from tests.helpers import in_process
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.combining import NAMES, weights
+from tests.helpers.repo import Repo
+
+NAME = "m.safetensors"
+
+
+@pytest.fixture
+def fork(repo: Repo) -> Repo:
+    """A repository with `base`, and `side` beside `main`; one parameter was changed on one side only."""
+    repo.theta("track", "*.safetensors")
+    for branch, start, seed in (("base", "", 0), ("side", "base", 1), ("main", "base", 2)):
+        values = weights(seed)
+        if branch == "main":
+            values[NAMES[1]] = weights(0)[NAMES[1]]
+        if start:
+            repo.git("checkout", "-q", "-B", branch, start)
+        repo.write(NAME, safetensors_bytes(values, {"format": "pt"}))
+        repo.commit(branch)
+        if not start:
+            repo.git("branch", "-f", branch)
+    return repo
+
+
+STRATEGIES = {
+    "average": (),
+    "linear": ("weights=0.3,0.9",),
+    "ties": ("density=0.4",),
+    "dare-linear": ("density=0.4", "seed=3"),
+    "slerp": ("t=layers:0.1..0.8",),
+    "task-arithmetic": ("scale=0.7",),
+    "ours": (),
+    "model-stock": (),
+}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_combination_is_what_a_merge_gives(fork: Repo, strategy: str) -> None:
+    options = [word for option in STRATEGIES[strategy] for word in ("--set", option)]
+    names = (f"main:{NAME}", f"side:{NAME}")
+    fork.theta("combine", "-s", strategy, *options, "--base", f"base:{NAME}", *names, "-o", "combined")
+    fork.theta("merge", "--no-edit", "-s", strategy, *options, "side")
+    assert fork.read("combined") == fork.read(NAME)
+
+
+def test_files_need_no_repository(tmp_path: Path) -> None:
+    values = [weights(seed) for seed in (1, 2, 3)]
+    for name, value in zip("abc", values, strict=True):
+        (tmp_path / name).write_bytes(safetensors_bytes(value))
+    outside = {"GIT_CEILING_DIRECTORIES": os.fspath(tmp_path.parent)}
+    done = in_process.theta(tmp_path, ["combine", "-s", "average", "a", "b", "c", "-o", "out"], env=outside)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "out: merged 5 parameters: 5 averaged\n"
+    found = load((tmp_path / "out").read_bytes())
+    exact = sum(value[NAMES[0]].astype("f8") for value in values) / 3
+    np.testing.assert_array_equal(found[NAMES[0]], np.asarray(exact).astype("f4"))
+    done = in_process.theta(tmp_path, ["combine", "-s", "average", "a", "HEAD:b", "-o", "new"], env=outside)
+    assert done.returncode != 0
+    assert "isn't in a Git repository" in done.stderr
+
+
+def test_nothing_is_overwritten_unless_asked(fork: Repo) -> None:
+    words = ("combine", "-s", "average", NAME, f"side:{NAME}", "-o", NAME)
+    before = fork.read(NAME)
+    assert "--force" in fork.theta(*words, ok=False)
+    assert fork.read(NAME) == before
+    fork.theta(*words, "--force")
+    assert fork.read(NAME) != before
+    assert "is a folder" in fork.theta(*words[:-1], ".", ok=False)
+    assert "no folder" in fork.theta(*words[:-1], "none/out", ok=False)
+
+
+def test_folders_of_shards_and_files_of_a_lazy_clone(fork: Repo, tmp_path: Path) -> None:
+    values = weights(5)
+    for number, names in enumerate((NAMES[:2], NAMES[2:])):
+        part = safetensors_bytes({name: values[name] for name in names}, {"format": "pt"})
+        fork.write(f"big/model-{number}.safetensors", part)
+    places = ",".join(f'"{name}":"model-{int(name not in NAMES[:2])}.safetensors"' for name in NAMES)
+    fork.write("big/model.safetensors.index.json", b'{"weight_map":{%s}}' % places.encode())
+    fork.theta("combine", "-s", "average", NAME, "big", "-o", "one")
+    fork.commit("shards")
+    fork.theta("combine", "-s", "average", NAME, "HEAD:big", "-o", "two")
+    assert fork.read("one") == fork.read("two")
+    clone = Repo(tmp_path / "clone")
+    fork.git("-c", "theta.fetch=lazy", "clone", "-q", os.fspath(fork.path), os.fspath(clone.path))
+    clone.theta("combine", "-s", "average", NAME, "HEAD:big", "-o", "three")
+    assert clone.read("three") == fork.read("one")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("combine", "a", "b", "-o", "x"), "how are the models to be combined"),
+        (("combine", "-s", "average", NAME, "-o", "x"), "which models"),
+        (("combine", "-s", "average", NAME, NAME), "where does the result go"),
+        (("combine", "-s", "averag", NAME, NAME, "-o", "x"), "average"),
+        (("combine", "-s", "linear", "--set", "weights=1", NAME, NAME, "-o", "x"), "1 weights"),
+        (("combine", "-s", "average", NAME, "none", "-o", "x"), "no file none"),
+        (("combine", "-s", "average", NAME, "HEAD:none", "-o", "x"), "no none in HEAD"),
+        (("combine", "-s", "average", NAME, ".gitattributes", "-o", "x"), "isn't a checkpoint"),
+        (("combine", "-s", "average", "--dtype", "int8", NAME, NAME, "-o", "x"), "isn't a dtype"),
+        (("combine", "--rule", "ours path=x", NAME, NAME, "-o", "x"), "path= and when="),
+        (("combine", "--rule", "ours parameters=none", NAME, NAME, "-o", "x"), "no parameter 'none'"),
+    ],
+)
+def test_errors(fork: Repo, words: tuple[str, ...], said: str) -> None:
+    done = fork.run_theta(*words, ok=False)
+    assert done.returncode != 0
+    assert said in done.stderr
+    assert not (fork.path / "x").exists()
