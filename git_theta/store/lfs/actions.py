@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from git_theta.store.lfs.authorization import Authorization
 from git_theta.store.lfs.batch import MEDIA_TYPE, Action, BatchOffer
 from git_theta.store.lfs.errors import status_error
-from git_theta.store.lfs.http_client import ERROR_BYTES, Body, HttpClient, copy_body, no_body
+from git_theta.store.lfs.http_client import ERROR_BYTES, Body, HttpClient, copy_body, no_body, read_answer
 from git_theta.store.remote import Advance, Download, TransferError, Upload
 from git_theta.store.sha256 import checked_bytes, map_file
 from git_theta.store.urls import same_server, without_password
@@ -198,7 +198,7 @@ class ActionClient:
         return status == 403 and (dated.is_expired(now) or now - dated.received > _OLD_SECONDS)
 
     def _refusal(self, response: BaseHTTPResponse, dated: _DatedAction) -> TransferError:
-        said = response.read(ERROR_BYTES)
+        said = read_answer(response, ERROR_BYTES)
         return status_error(response.status, self._shown_url, response.headers, said, f"object {dated.oid}")
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import urljoin
 
@@ -128,6 +129,15 @@ def lifetime(entry: Mapping[str, Any], now: datetime) -> float | None:
     # Some servers send the year 1 for "never", and clocks may differ by more than what is left.
     left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - now
     return left.total_seconds() if left.total_seconds() > 0 else None
+
+
+def server_time(date: str | None) -> datetime | None:
+    """The time by a server's clock, from its header `Date`; `None` if that isn't valid."""
+    try:
+        found = parsedate_to_datetime(date or "")
+    except (ValueError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _offer(entry: Any, url: str, now: datetime) -> BatchOffer:

@@ -6,8 +6,6 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import count
 from typing import BinaryIO, NoReturn
@@ -15,10 +13,10 @@ from typing import BinaryIO, NoReturn
 from git_theta.store.credential import Credential, Credentials
 from git_theta.store.lfs.actions import ActionClient
 from git_theta.store.lfs.authorization import Authorization
-from git_theta.store.lfs.batch import MEDIA_TYPE, BatchOffer, batch_answer, batch_request
+from git_theta.store.lfs.batch import MEDIA_TYPE, BatchOffer, batch_answer, batch_request, server_time
 from git_theta.store.lfs.endpoint import Endpoint, Operation
 from git_theta.store.lfs.errors import means_no_objects, object_error, status_error
-from git_theta.store.lfs.http_client import ERROR_BYTES, HttpClient
+from git_theta.store.lfs.http_client import ERROR_BYTES, HttpClient, read_answer
 from git_theta.store.lfs.http_settings import HttpSettings
 from git_theta.store.lfs.ssh_auth import SshAuthenticator
 from git_theta.store.remote import Advance, Download, RemoteContext, RemoteObject, TransferError, Upload
@@ -27,8 +25,8 @@ from git_theta.store.urls import http_url, without_password
 #: Objects in one request of the Batch API; servers refuse many more.
 _BATCH_SIZE = 100
 
-#: The most bytes of an answer of the API that are read.
-_ANSWER_BYTES = 1 << 26
+#: The most bytes of an answer of the API that are read: 80 KiB for each of its objects.
+_ANSWER_BYTES = 1 << 23
 
 
 class LfsKind:
@@ -151,11 +149,14 @@ class LfsRemote:
             url = f"{base}/objects/batch"
             with self._http.request("POST", url, headers, private, lambda: body) as response:
                 if response.status == 200:
-                    answer, now = response.read(_ANSWER_BYTES), _server_time(response.headers)
+                    answer, now = (
+                        read_answer(response, _ANSWER_BYTES),
+                        server_time(response.headers.get("Date")),
+                    )
                     self._authorization.accepted(private)
                     found = [offer for offer in batch_answer(answer, url, now) if offer.oid in names]
                     return found, self._clock()
-                said = response.read(ERROR_BYTES)
+                said = read_answer(response, ERROR_BYTES)
                 if operation == "download" and means_no_objects(response.status, said):
                     return [], self._clock()
                 error = status_error(response.status, self.url, response.headers, said, proved=bool(private))
@@ -190,12 +191,3 @@ class _Failure:
 
     def download(self, file: BinaryIO, start: int, advance: Advance) -> NoReturn:
         raise self.error
-
-
-def _server_time(headers: Mapping[str, str]) -> datetime | None:
-    """The time by a server's clock; `None` if it doesn't say."""
-    try:
-        found = parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

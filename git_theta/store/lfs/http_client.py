@@ -22,6 +22,9 @@ _REDIRECTS = 5
 #: The most attempts to reach a server that isn't there: rarely does it start while the user waits.
 _TRIES = 4
 
+#: The most attempts with a server that's too slow: each takes a minute.
+_SLOW_TRIES = 2
+
 _MOVED = (301, 302, 303, 307, 308)
 
 #: Bytes that one call of a socket takes.
@@ -129,9 +132,8 @@ class HttpClient:
             response.close()
             raise
         # A connection is used again if its response was read to the end; a response may have no end.
-        with suppress(Exception):
-            if len(response.read(_PIECE, decode_content=False)) == _PIECE:
-                response.close()
+        if not response.closed and not _ends_soon(response):
+            response.close()
         response.release_conn()
 
     def _pool(self, tls: Tls) -> PoolManager:
@@ -142,6 +144,14 @@ class HttpClient:
 
 
 def _pool(tls: Tls) -> PoolManager:
+    pool = _new_pool(tls)
+    from git_theta.store.lfs.time_limit import POOLS
+
+    pool.pool_classes_by_scheme = POOLS
+    return pool
+
+
+def _new_pool(tls: Tls) -> PoolManager:
     import urllib3
 
     timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
@@ -174,6 +184,27 @@ def _pool(tls: Tls) -> PoolManager:
         raise TransferError(
             f"the proxy {without_password(tls.proxy)} isn't supported", "use an http:// or https:// proxy"
         ) from error
+
+
+def read_answer(response: BaseHTTPResponse, limit: int) -> bytes:
+    """The body of an answer of the API, at most `limit` bytes of it.
+
+    Raises:
+        TimeoutError: It doesn't arrive in time.
+    """
+    from git_theta.store.lfs.time_limit import time_limit
+
+    with time_limit(response.shutdown):
+        return response.read(limit)
+
+
+def _ends_soon(response: BaseHTTPResponse) -> bool:
+    """Whether the rest of a response is short and arrives in time; reads it."""
+    from git_theta.store.lfs.time_limit import time_limit
+
+    with suppress(Exception), time_limit(response.shutdown):
+        return len(response.read(_PIECE, decode_content=False)) < _PIECE
+    return False
 
 
 def copy_body(response: BaseHTTPResponse, file: BinaryIO, advance: Callable[[int], object]) -> None:
@@ -213,15 +244,19 @@ def _transfer_errors(url: str) -> Iterator[None]:
             tries=_TRIES,
         ) from error
     except (http.HTTPError, ConnectionError, TimeoutError) as error:
+        is_slow = isinstance(error, http.ReadTimeoutError | TimeoutError)
         raise TransferError(
             f"the connection to {place} broke: {_reason(error)}",
             "try again: what was transferred stays",
             retry=True,
+            tries=_SLOW_TRIES if is_slow else None,
         ) from error
 
 
 def _reason(error: BaseException) -> str:
     cause = error
-    while (inner := cause.__cause__ or cause.__context__) is not None:
+    while (
+        inner := cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
+    ) is not None:
         cause = inner
     return (getattr(cause, "strerror", None) or str(cause) or type(cause).__name__).strip()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from git_theta.store.lfs.batch import batch_answer, batch_request, headers_of, lifetime
+from git_theta.store.lfs.batch import batch_answer, batch_request, headers_of, lifetime, server_time
 from git_theta.store.remote import RemoteObject, TransferError
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -82,3 +82,12 @@ def test_headers_that_would_break_a_request(header: dict[str, str]) -> None:
 )
 def test_lifetimes(entry: dict[str, object], seconds: float | None) -> None:
     assert lifetime(entry, NOW) == seconds
+
+
+@pytest.mark.parametrize("date", [None, "", "soon", f"Fri, 31 Dec {'9' * 30} 23:59:59 GMT"])
+def test_dates_that_are_none(date: str | None) -> None:
+    assert server_time(date) is None
+
+
+def test_a_date_without_a_zone_is_utc() -> None:
+    assert server_time("Fri, 31 Dec 2021 23:59:59 -0000") == datetime(2021, 12, 31, 23, 59, 59, tzinfo=UTC)
