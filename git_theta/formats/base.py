@@ -6,8 +6,8 @@ into a layout and parameters, and joining them again, is the same for every form
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from git_theta.errors import ThetaError
@@ -92,10 +92,13 @@ class FileVersion:
         layout: The places of parameters, and the bytes around them.
         skeleton: The file with its literals and its stretches, which are parameters whose names begin with
             `git_theta.formats.split.STRETCH`. Other bytes may be anything.
+        contents: Name of a parameter → a value that's equal for parameters of equal content in all versions.
+            Parameters that it lacks have contents of their own.
     """
 
     layout: Layout
     skeleton: memoryview
+    contents: Mapping[str, Hashable] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +109,13 @@ class FileDraft:
         data: The file; bytes of tensors and computed fields may be anything.
         conflicts: Names of the scalars that two sides changed to different values, in order. The file has the
             value of the first side, as the caller had no preference.
+        names: The wanted name of each tensor, in the order in which `locate` finds them in the file; `None`
+            if these are the names that it gives them.
     """
 
     data: memoryview
     conflicts: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
 
 
 #: Chooses the side whose value is taken for a name in conflict: its index, or `None` for no preference.
@@ -134,11 +140,48 @@ class Composer(Protocol):
         Args:
             base: The common ancestor of the sides, `None` if there's none.
             sides: The versions to merge, ours first; two or more.
-            wanted: Every tensor of the new file. A spec is that of the tensor on one of the sides.
+            wanted: Every tensor of the new file, under the names of `Aligner.align` if the format has that. A
+                spec is that of the tensor on one of the sides.
             prefer: See `Prefer`.
 
         Raises:
             ComposeError: There's no such file.
+            FormatError: A version is damaged.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """The parameters that correspond in several versions of a file: they have one name in the merge.
+
+    Attributes:
+        base: Name in the base → name in the merge; empty if there's no base. A parameter that's left out
+            plays no part in the merge.
+        sides: The same for each side.
+        unclear: Name of a part of the file → the reason why its parameters can't be told apart. It's changed
+            on several sides, and a side must be chosen for all of it.
+    """
+
+    base: Mapping[str, str]
+    sides: tuple[Mapping[str, str], ...]
+    unclear: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Aligner(Protocol):
+    """A format in which a parameter's name says less than its place: names may come from positions."""
+
+    def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
+        """Find the parameters that correspond.
+
+        Args:
+            base: The common ancestor of the sides, `None` if there's none.
+            sides: The versions to merge, ours first; two or more.
+            prefer: See `Prefer`; it's asked for parts of the file that are unclear.
+
+        Raises:
+            ComposeError: The versions can't be compared.
             FormatError: A version is damaged.
         """
         ...

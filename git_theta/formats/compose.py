@@ -30,11 +30,13 @@ class Composed:
             different values. The layout has the values of the first side.
         stretches: Bytes between tensors that are too long for a layout, by the name of the parameter of dtype
             `U8` that holds them. They're new: the caller must store them.
+        names: The wanted name of a parameter → its name in the file; only where they differ.
     """
 
     layout: Layout
     conflicts: tuple[str, ...]
     stretches: Mapping[str, bytes] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def compose_file(
@@ -86,18 +88,21 @@ def _without_stretches(
 def _finish(plugin: Format, draft: FileDraft, wanted: Mapping[str, TensorSpec]) -> Composed:
     located = plugin.locate(draft.data)
     check_located(located, len(draft.data))
-    found = {tensor.name: tensor.spec for tensor in located.tensors}
-    wrong = [name for name in sorted(found.keys() | wanted.keys()) if found.get(name) != wanted.get(name)]
-    if wrong:
-        names = ", ".join(map(repr, wrong[:_SHOWN])) + (", …" if len(wrong) > _SHOWN else "")
+    own = tuple(tensor.name for tensor in located.tensors)
+    names = own if draft.names is None else draft.names
+    found = {name: tensor.spec for name, tensor in zip(names, located.tensors, strict=True)}
+    odd = [name for name in sorted(found.keys() | wanted.keys()) if found.get(name) != wanted.get(name)]
+    if odd:
+        listed = ", ".join(map(repr, odd[:_SHOWN])) + (", …" if len(odd) > _SHOWN else "")
         raise ComposeError(
-            f"the merged structure has no place for parameters, or has others: {names}",
+            f"the merged structure has no place for parameters, or has others: {listed}",
             "take the file of one side, or the side's choice for all of these parameters",
         )
-    parts = assemble(plugin.name, draft.data, located)
+    parts, final_names = assemble(plugin.name, draft.data, located), set(own)
     stretches = {
         tensor.name: bytes(draft.data[tensor.offset : tensor.offset + tensor.spec.nbytes])
         for tensor in parts.tensors
-        if tensor.name not in found
+        if tensor.name not in final_names
     }
-    return Composed(parts.layout, draft.conflicts, stretches)
+    renamed = {name: final for name, final in zip(names, own, strict=True) if name != final}
+    return Composed(parts.layout, draft.conflicts, stretches, renamed)

@@ -41,7 +41,7 @@ def align_lists(base: Sequence[Item] | None, sides: Sequence[Sequence[Item]]) ->
 
     Raises:
         UnclearError: A side has another number of items in a place where none is equal, two sides have
-            inserted different items in one place, or there's no base and the lists differ in more than values.
+            inserted different items in one place, or the lists have different lengths and there's no base.
     """
     first = sides[0] if base is None else base
     labels: list[list[Label]] = [] if base is None else [list(range(len(base)))]
@@ -62,6 +62,11 @@ def align_lists(base: Sequence[Item] | None, sides: Sequence[Sequence[Item]]) ->
         # Nothing tells whether one side has removed an item, or the other one added it.
         raise UnclearError
     return labels
+
+
+def in_place(lists: Sequence[Sequence[Item]]) -> bool:
+    """Whether lists have one length, and no item has visibly moved: items correspond by position then."""
+    return all(len(each) == len(lists[0]) and not _has_moved(lists[0], each) for each in lists[1:])
 
 
 def _new_labels(place: int, run: list[Item], inserted: dict[int, tuple[Hashable, ...]]) -> list[Label]:
@@ -99,7 +104,7 @@ def _has_moved(base: Sequence[Item], side: Sequence[Item]) -> bool:
 
 
 def _kinds_moved(base: Sequence[Item], side: Sequence[Item]) -> bool:
-    """Whether an item has a kind that isn't the base's there, but is that of another item that changed kind."""
+    """Whether an item has a kind that isn't the base's there, but that of another item with a new kind."""
     odd = [(old.kind, new.kind) for old, new in zip(base, side, strict=True) if old.kind != new.kind]
     return bool({old for old, _ in odd} & {new for _, new in odd})
 
@@ -116,12 +121,11 @@ def _anchors(base: Sequence[Item], side: Sequence[Item]) -> list[tuple[int, int]
         low, position = pairs[-1] if pairs else (-1, -1)
         if old <= low or new <= position:
             continue
-        backwards = []
+        start = old
         while old > low + 1 and new > position + 1 and base[old - 1].content == side[new - 1].content:
             old, new = old - 1, new - 1
-            backwards.append((old, new))
-        pairs += reversed(backwards)
-        old, new = old + len(backwards), new + len(backwards)
+        pairs += ((old + i, new + i) for i in range(start - old))
+        old, new = start, new + start - old
         while old < len(base) and new < len(side) and base[old].content == side[new].content:
             pairs.append((old, new))
             old, new = old + 1, new + 1

@@ -24,6 +24,11 @@ def pairs(spot: Spot) -> list[Pair]:
     return list(_keyed(spot, spot.node.pairs))
 
 
+def pairs_of(spot: Spot) -> list[Pair]:
+    """The items of a dictionary, or those that are set by key in an object."""
+    return pairs(spot) if isinstance(spot.node, Dict) else added_pairs(spot)
+
+
 def arguments(spot: Spot) -> list[Spot]:
     """The arguments that an object is made with, unless they are a list of pairs."""
     node: Object = spot.node

@@ -25,7 +25,7 @@ def compose_legacy(
 ) -> FileDraft:
     """See `git_theta.formats.base.Composer`; `located` has the tensors of each side, then of the base."""
     versions = (*sides, *((base,) if base else ()))
-    sources = [_source(version.skeleton, found) for version, found in zip(versions, located, strict=True)]
+    sources = [legacy_tree(version, found) for version, found in zip(versions, located, strict=True)]
     if len({one.big_endian for one in sources[: len(sides)]}) > 1:
         raise ComposeError("the sides were written on machines of different byte orders")
     trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
@@ -42,10 +42,17 @@ def compose_legacy(
         position += COUNT.size
         slot.fill(data[position : position + slot.nbytes])
         position += slot.nbytes
-    return FileDraft(data, trees.rule.conflicts)
+    return FileDraft(data, trees.rule.conflicts, trees.names(tree))
 
 
-def _source(data: memoryview, located: Located) -> VersionTree:
+def legacy_tree(version: FileVersion, located: Located) -> VersionTree:
+    """The tree of the main pickle.
+
+    Raises:
+        ComposeError: It can't be written again.
+        FormatError: The file is damaged.
+    """
+    data = version.skeleton
     found = read_legacy(data)
     storages = {key: (start, found.storages[key].nbytes) for key, start in found.starts.items()}
-    return version_tree(found.tree, data, data, located, storages, found.big_endian)
+    return version_tree(found.tree, data, data, located, storages, found.big_endian, version.contents)

@@ -47,13 +47,14 @@ def compose_zipped(
     if any(name.startswith(_PROGRAM) for archive in archives for name in archive):
         raise ComposeError("TorchScript archives hold a program, which can't be merged")
     sources = [
-        _source(version.skeleton, found, archive)
+        _source(version, found, archive)
         for version, found, archive in zip(versions, located, archives, strict=True)
     ]
     if len({one.big_endian for one in sources[: len(sides)]}) > 1:
         raise ComposeError("the sides were written on machines of different byte orders")
     trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
-    pickle = write_pickle(trees.root())
+    root = trees.root()
+    pickle = write_pickle(root)
     slots: list[Record] = [(_STORAGES + slot.new, slot) for slot in trees.slots]
     others = [_others(version.skeleton, archive) for version, archive in zip(versions, archives, strict=True)]
     kept = _merged(trees.rule, others[len(sides)] if base else {}, others[: len(sides)])
@@ -64,17 +65,31 @@ def compose_zipped(
         elif name == _PICKLE or name in kept:
             records.append((name, pickle if name == _PICKLE else kept[name]))
     folder = read_records(sides[0].skeleton)[1]
-    return FileDraft(write_archive(folder, records, _alignment(kept)), trees.rule.conflicts)
+    data = write_archive(folder, records, _alignment(kept))
+    return FileDraft(data, trees.rule.conflicts, trees.names(root))
 
 
-def _source(data: memoryview, located: Located, archive: Mapping[str, Member]) -> VersionTree:
+def zipped_tree(version: FileVersion, located: Located) -> VersionTree:
+    """The tree of `data.pkl`.
+
+    Raises:
+        ComposeError: It can't be written again.
+        FormatError: The file is damaged.
+    """
+    return _source(version, located, read_records(version.skeleton)[2])
+
+
+def _source(version: FileVersion, located: Located, archive: Mapping[str, Member]) -> VersionTree:
+    data = version.skeleton
     pickle = read_member(data, archive[_PICKLE], MAX_PICKLE)
     storages = {
         name.removeprefix(_STORAGES): (member.offset, member.size)
         for name, member in archive.items()
         if name.startswith(_STORAGES) and member.packed == member.size
     }
-    return version_tree(read_pickle(pickle), pickle, data, located, storages, is_big_endian(data, archive))
+    big_endian = is_big_endian(data, archive)
+    tree = read_pickle(pickle)
+    return version_tree(tree, pickle, data, located, storages, big_endian, version.contents)
 
 
 def _names(archive: Mapping[str, Member]) -> list[str]:

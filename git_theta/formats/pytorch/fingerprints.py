@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from git_theta.formats.base import ComposeError
@@ -23,9 +23,15 @@ _NODE_BYTES = 5
 
 
 class Fingerprints:
-    """The numbers of trees. The nodes must live as long as this does."""
+    """The numbers of trees. The nodes must live as long as this does.
 
-    def __init__(self) -> None:
+    Args:
+        contents: Identity of a tensor's node → the tensor's content, by which it's compared. Without it,
+            tensors are compared by their descriptions.
+    """
+
+    def __init__(self, contents: Mapping[int, Hashable] | None = None) -> None:
+        self._contents = contents or {}
         self._numbers: dict[Hashable, int] = {}
         self._known: dict[int, tuple[int, bool]] = {}
         self._open: dict[int, int] = {}
@@ -48,6 +54,8 @@ class Fingerprints:
         held = isinstance(node, (list, tuple, Dict, Object, PersistentId, Bytes))
         if held and id(node) in self._known:
             return self._known[id(node)]
+        if id(node) in self._contents:
+            return self._number(("content", self._contents[id(node)])), True
         if held and id(node) in self._open:
             # A tree that contains itself is told by how many levels up the repeated node is.
             return self._number(("above", depth - self._open[id(node)])), False

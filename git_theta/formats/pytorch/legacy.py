@@ -12,7 +12,7 @@ from git_theta.formats.pytorch.tree import named_views
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from git_theta.formats.base import FileDraft, FileVersion, Prefer
+    from git_theta.formats.base import Alignment, FileDraft, FileVersion, Prefer
     from git_theta.model.tensor import TensorSpec
 
 #: How the pickle of the magic number starts, or where it is found early on in binary protocols.
@@ -44,6 +44,15 @@ class PyTorchLegacy:
         from git_theta.formats.pytorch.scalars import legacy_scalars
 
         return legacy_scalars(data)
+
+    def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
+        """Compare the trees."""
+        from git_theta.formats.pytorch.alignment import TreeAlignment
+        from git_theta.formats.pytorch.compose_legacy import legacy_tree
+
+        trees = [legacy_tree(side, self.locate(side.skeleton)) for side in sides]
+        old = legacy_tree(base, self.locate(base.skeleton)) if base else None
+        return TreeAlignment(old, trees, prefer).alignment()
 
     def compose(
         self,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 from git_theta.formats.base import ComposeError, Prefer
 from git_theta.formats.pytorch import children
+from git_theta.formats.pytorch.alignment import BASE, TreeAlignment, identity_of
 from git_theta.formats.pytorch.fingerprints import Fingerprints
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.slots import Slots
-from git_theta.formats.pytorch.tree import is_listed_dict
+from git_theta.formats.pytorch.tree import is_listed_dict, named_nodes
 from git_theta.formats.pytorch.version_tree import Spot, VersionTree, tensor_in
 from git_theta.formats.pytorch.views import is_subclass
 from git_theta.formats.threeway import ThreeWay, merged_order
@@ -25,9 +27,6 @@ _ABSENT: Any = object()
 
 _SETS = frozenset(("set", "frozenset"))
 
-#: The base has this index.
-_BASE = -1
-
 
 class TreeMerge:
     """Merge trees by the rule that a node which only one side changed is as on that side.
@@ -37,7 +36,7 @@ class TreeMerge:
     Args:
         base: The common ancestor of the sides, `None` if there's none.
         sides: The versions to merge.
-        wanted: The tensors of the merged tree.
+        wanted: The tensors of the merged tree, by their names in the merge.
         prefer: See `git_theta.formats.base.Prefer`.
     """
 
@@ -48,14 +47,17 @@ class TreeMerge:
         wanted: Mapping[str, TensorSpec],
         prefer: Prefer,
     ) -> None:
-        self._base = base
-        self._sides = sides
+        self._places = TreeAlignment(base, sides, prefer)
+        names = self._places.alignment()
+        self._base = base.renamed(names.base) if base else None
+        self._sides = [side.renamed(of_side) for side, of_side in zip(sides, names.sides, strict=True)]
         self._wanted = wanted
         self._prints = Fingerprints()
         self._merged: dict[tuple[int, ...], Any] = {}
         self._steps = 0
         self.rule = ThreeWay(prefer)
-        self.slots = Slots(sides)
+        self.slots = Slots(self._sides)
+        self._names: dict[int, list[str]] = defaultdict(list)
 
     def root(self) -> Any:
         """The merged tree, in which byte strings are `bytes` and storages have the keys of `slots`.
@@ -64,7 +66,7 @@ class TreeMerge:
             ComposeError: The merged tree is empty, or the trees are too large.
             FormatError: A tensor is described wrongly.
         """
-        base = Spot(_BASE, "", self._base.root) if self._base else None
+        base = Spot(BASE, "", self._base.root) if self._base else None
         spots = [Spot(index, "", side.root) for index, side in enumerate(self._sides)]
         # The fingerprints have limits of depth and size, which hold for every step below.
         self._value(base)
@@ -76,8 +78,14 @@ class TreeMerge:
         self.slots.check()
         return merged
 
+    def names(self, root: Any) -> tuple[str, ...]:
+        """The names in the merge of a merged tree's tensors, in the order in which a reader meets them."""
+        left = {node: iter(names) for node, names in self._names.items()}
+        found = (next(left.get(id(node), iter(())), None) for _, node, _ in named_nodes(root))
+        return tuple(name for name in found if name is not None)
+
     def _source(self, spot: Spot) -> VersionTree:
-        return self._base if self._base and spot.side == _BASE else self._sides[spot.side]
+        return self._base if self._base and spot.side == BASE else self._sides[spot.side]
 
     def _value(self, spot: Spot | None) -> int | None:
         """The number of a tree, `None` where there's none."""
@@ -87,8 +95,13 @@ class TreeMerge:
         return self._prints.has_tensors(self._source(spot), spot.node)
 
     def _take(self, spot: Spot) -> Any:
-        names = self._source(spot).names_below(spot) if self._has_tensors(spot) else ()
-        return self.slots.take(spot.side, spot.node, names)
+        if not self._has_tensors(spot):
+            return self.slots.take(spot.side, spot.node)
+        found = list(self._source(spot).tensors_below(spot))
+        taken = self.slots.take(spot.side, spot.node, [name for name, _ in found])
+        for name, node in found:
+            self._names[id(self.slots.copy_of(spot.side, node))].append(name)
+        return taken
 
     # Nodes.
 
@@ -111,12 +124,17 @@ class TreeMerge:
             raise ComposeError(f"more than {_MAX_STEPS} objects can't be merged")
         if any(tensor_in(spot.node) is not None for spot in spots):
             return self._tensor(base, spots)
-        kinds = {self._kind(spot) for spot in spots}
+        identity = identity_of(spots)
+        decided = self._places.decided.get(identity)
+        if decided is not None and len(spots) > 1:
+            return self._node(None, [spot for spot in spots if spot.side == decided])
+        by_content = len(spots) == 1 or identity in self._places.labels
+        kinds = {self._kind(spot, by_content) for spot in spots}
         if len(kinds) > 1 or kinds == {None}:
             return self._as_a_whole(base, spots)
-        if base and self._kind(base) not in kinds:
+        if base and self._kind(base, by_content) not in kinds:
             base = None
-        identity = (id(base.node) if base else 0, *(x for spot in spots for x in (spot.side, id(spot.node))))
+        identity = (id(base.node) if base else 0, *identity)
         if identity not in self._merged:
             self._merged[identity] = self._container(identity, base, spots)
         return self._merged[identity]
@@ -128,7 +146,7 @@ class TreeMerge:
             values = [self._value(spot) for spot in spots]
             sides = [spot.side for spot in spots]
             chosen = spots[self.rule.choose(chosen.path or ".", self._value(base), values, sides)]
-        if tensor_in(chosen.node) is not None or self._kind(chosen) is None:
+        if tensor_in(chosen.node) is not None or self._kind(chosen, True) is None:
             return self._take(chosen)
         return self._node(None, [chosen])
 
@@ -160,13 +178,18 @@ class TreeMerge:
 
     # Containers.
 
-    def _kind(self, spot: Spot) -> Hashable:
-        """The kind of a container. Nodes of one kind are merged item by item, others as a whole."""
+    def _kind(self, spot: Spot, by_content: bool) -> Hashable:
+        """The kind of a container. Nodes of one kind are merged item by item, others as a whole.
+
+        Args:
+            spot: The place of the container.
+            by_content: The items of lists that correspond are known; otherwise, lists must have one length.
+        """
         node = spot.node
         if isinstance(node, Dict):
             return Dict
         if isinstance(node, (list, tuple)):
-            return type(node), len(node)
+            return type(node), None if by_content else len(node)
         if not isinstance(node, Object) or is_subclass(node):
             return None
         if isinstance(node.callable, Global) and node.callable.name in _SETS:
@@ -174,18 +197,18 @@ class TreeMerge:
         args = () if is_listed_dict(node) else node.args
         side = self._source(spot)
         made_of = len(args) if self._prints.has_tensors(side, args) else self._prints.of(side, args)
-        items = None if node.items is None else len(node.items)
+        items = None if node.items is None else -1 if by_content else len(node.items)
         return self._prints.of(side, node.callable), node.new, len(args), made_of, items
 
     def _container(self, identity: tuple[int, ...], base: Spot | None, spots: list[Spot]) -> Any:
         """A new container, which is known before it's filled, as it may contain itself."""
         sample = spots[0].node
         if isinstance(sample, tuple):
-            return tuple(self._items(children.items, base, spots))
+            return tuple(self._labelled(children.items, base, spots))
         if isinstance(sample, list):
             values: list[Any] = []
             self._merged[identity] = values
-            values += self._items(children.items, base, spots)
+            values += self._labelled(children.items, base, spots)
             return values
         if isinstance(sample, Dict):
             made = Dict([])
@@ -202,7 +225,7 @@ class TreeMerge:
         made = Object(self.slots.take(spots[0].side, sample.callable), tuple(args), new=sample.new)
         self._merged[identity] = made
         if sample.items is not None:
-            made.items = self._items(children.added_items, base, spots)
+            made.items = self._labelled(children.added_items, base, spots)
         made.pairs = self._pairs(children.added_pairs, base, spots) or None
         made.state = self._state(children.state(base) if base else None, list(map(children.state, spots)))
         return made
@@ -213,6 +236,23 @@ class TreeMerge:
         merged = []
         for at, found in enumerate(zip(*map(of, spots), strict=True)):
             merged.append(self._node(old[at] if old else None, list(found)))
+        return [part for part in merged if part is not _ABSENT]
+
+    def _labelled(self, of: Callable[[Spot], list[Spot]], base: Spot | None, spots: list[Spot]) -> list[Any]:
+        """Items that correspond in the versions, in the order of the first side."""
+        labels = self._places.labels.get(identity_of(spots))
+        if labels is None:
+            return self._items(of, base, spots)
+        known = base is not None and labels.base == id(base.node)
+        before = dict(zip(labels.of_base, of(base), strict=True)) if base and known else {}
+        items = [
+            dict(zip(each, of(spot), strict=True)) for each, spot in zip(labels.of_sides, spots, strict=True)
+        ]
+        sides = [spot.side for spot in spots]
+        merged = [
+            self._entry(before.get(label), [each.get(label) for each in items], sides)
+            for label in merged_order(*labels.of_sides)
+        ]
         return [part for part in merged if part is not _ABSENT]
 
     def _pairs(
@@ -232,8 +272,15 @@ class TreeMerge:
                 merged.append((self.slots.take(spot.side, key), value))
         return merged
 
-    def _by_key(self, pairs: list[children.Pair], spot: Spot) -> dict[int, children.Pair]:
-        return {self._prints.of(self._source(spot), pair[0]): pair for pair in pairs}
+    def _by_key(self, pairs: list[children.Pair], spot: Spot) -> dict[tuple[int, int], children.Pair]:
+        """Items by their keys; of equal keys, which may be different objects, by their order."""
+        found: dict[tuple[int, int], children.Pair] = {}
+        counts: Counter[int] = Counter()
+        for pair in pairs:
+            key = self._prints.of(self._source(spot), pair[0])
+            found[key, counts[key]] = pair
+            counts[key] += 1
+        return found
 
     def _state(self, base: Spot | None, spots: list[Spot]) -> Any:
         nodes = [spot.node for spot in (*spots, *((base,) if base else ()))]

@@ -77,6 +77,10 @@ class Slots:
                 self._slot(side, key).bare = True
         return copied
 
+    def copy_of(self, side: int, node: Any) -> Any:
+        """The copy of a node that was taken, by itself or as part of another one."""
+        return self._copies[side, id(node)]
+
     def check(self) -> None:
         """Check that the new file has the values of all bytes that it shows.
 

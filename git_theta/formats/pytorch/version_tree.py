@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from git_theta.formats.base import ComposeError, Located
@@ -46,6 +46,7 @@ class VersionTree:
         specs: name → dtype and shape.
         storage_of: name → key of its storage.
         sharing: Key of a storage → the names of all tensors in it.
+        contents: See `git_theta.formats.base.FileVersion`.
     """
 
     root: Any
@@ -58,10 +59,15 @@ class VersionTree:
     specs: Mapping[str, TensorSpec]
     storage_of: Mapping[str, str]
     sharing: Mapping[str, tuple[str, ...]]
+    contents: Mapping[str, Hashable] = field(default_factory=dict)
 
     def name_at(self, spot: Spot) -> str | None:
         """The name of the tensor at a place."""
-        return self.names.get((spot.path or "tensor", id(tensor_in(spot.node))))
+        return self.name_of(spot.path, tensor_in(spot.node))
+
+    def name_of(self, path: str, node: Any) -> str | None:
+        """The name of the tensor of a node at a path."""
+        return self.names.get((path or "tensor", id(node)))
 
     def known_in(self, key: str) -> Iterable[tuple[int, memoryview]]:
         """The bytes of a storage that aren't tensors', with their positions in the storage."""
@@ -83,10 +89,28 @@ class VersionTree:
 
     def names_below(self, spot: Spot) -> Iterable[str]:
         """The names of the tensors at and below a place."""
+        return (name for name, _ in self.tensors_below(spot))
+
+    def tensors_below(self, spot: Spot) -> Iterable[tuple[str, Any]]:
+        """The names and nodes of the tensors at and below a place."""
         for found, node, _ in named_nodes(spot.node, spot.path):
-            name = self.names.get((found, id(node)))
+            name = self.name_of(found, node)
             if name is not None:
-                yield name
+                yield name, node
+
+    def renamed(self, names: Mapping[str, str]) -> VersionTree:
+        """The version with other names; tensors that have none get names that aren't used elsewhere."""
+
+        def new(name: str) -> str:
+            return names.get(name, f"\0{name}")
+
+        return replace(
+            self,
+            names={spot: new(name) for spot, name in self.names.items()},
+            specs={new(name): spec for name, spec in self.specs.items()},
+            storage_of={new(name): key for name, key in self.storage_of.items()},
+            sharing={key: tuple(sorted(map(new, group))) for key, group in self.sharing.items()},
+        )
 
 
 def version_tree(
@@ -96,6 +120,7 @@ def version_tree(
     located: Located,
     storages: Mapping[str, Interval],
     big_endian: bool,
+    contents: Mapping[str, Hashable],
 ) -> VersionTree:
     """The tree of a version.
 
@@ -106,6 +131,7 @@ def version_tree(
         located: The tensors in the file.
         storages: key → position and size in bytes.
         big_endian: Storages hold the most significant byte first.
+        contents: See `git_theta.formats.base.FileVersion`.
 
     Raises:
         ComposeError: The tree doesn't describe the pickle exactly.
@@ -128,7 +154,7 @@ def version_tree(
     sharing = {key: tuple(sorted(group)) for key, group in lists.items()}
     known = uncovered(located, len(data))
     return VersionTree(
-        tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing
+        tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing, contents
     )
 
 

@@ -24,7 +24,7 @@ from git_theta.model.layout import Checksum
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from git_theta.formats.base import FileDraft, FileVersion, Prefer
+    from git_theta.formats.base import Alignment, FileDraft, FileVersion, Prefer
     from git_theta.model.tensor import TensorSpec
 
 _ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
@@ -61,6 +61,15 @@ class PyTorchZip:
         from git_theta.formats.pytorch.scalars import zipped_scalars
 
         return zipped_scalars(data)
+
+    def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
+        """Compare the trees."""
+        from git_theta.formats.pytorch.alignment import TreeAlignment
+        from git_theta.formats.pytorch.compose_zipped import zipped_tree
+
+        trees = [zipped_tree(side, self.locate(side.skeleton)) for side in sides]
+        old = zipped_tree(base, self.locate(base.skeleton)) if base else None
+        return TreeAlignment(old, trees, prefer).alignment()
 
     def compose(
         self,
