@@ -10,8 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from git_theta import formats
-from git_theta.errors import FormatError, ThetaError
-from git_theta.formats.base import ComposeError, Composer, FileDraft, FileVersion, Format, Prefer
+from git_theta.errors import FormatError, PluginError, ThetaError
+from git_theta.formats.base import (
+    Aligner,
+    Alignment,
+    ComposeError,
+    Composer,
+    FileDraft,
+    FileVersion,
+    Format,
+    Prefer,
+)
 from git_theta.formats.split import OPAQUE, STRETCH, assemble, check_located
 from git_theta.model.layout import Layout
 from git_theta.model.tensor import TensorSpec
@@ -73,6 +82,40 @@ def compose_file(
         # Versions come from anywhere; an error in one must not stop the merge of other files.
         reason = f"{type(error).__name__}: {error}"
         raise ComposeError(f"the file's structure can't be merged: {reason}") from error
+
+
+def align_files(
+    name: str, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer
+) -> Alignment:
+    """Find the parameters that correspond in several versions; see `git_theta.formats.base.Aligner`.
+
+    Args:
+        name: The format of all versions, which is an `Aligner`.
+        base: The common ancestor of the sides, `None` if there's none.
+        sides: The versions to merge, ours first.
+        prefer: See `git_theta.formats.base.Prefer`.
+
+    Raises:
+        ComposeError: The versions can't be compared.
+    """
+    plugin = formats.registry().get(name)
+    if not isinstance(plugin, Aligner):
+        raise ComposeError(f"parameters of files of the format {name!r} correspond by their names")
+    try:
+        return plugin.align(base, sides, prefer)
+    except ThetaError:
+        raise
+    except Exception as error:
+        # As in `compose_file`.
+        raise ComposeError(f"the versions can't be compared: {type(error).__name__}: {error}") from error
+
+
+def is_aligner(name: str) -> bool:
+    """Whether parameters of files of a format may correspond though their names differ."""
+    try:
+        return isinstance(formats.registry().get(name), Aligner)
+    except PluginError:
+        return False
 
 
 def _without_stretches(

@@ -15,7 +15,9 @@ from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
+from git_theta.merge.alignment import align_versions
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile, positions_of
+from git_theta.merge.file_version import ReadVersion, stored_version
 from git_theta.merge.outcome import (
     LAYOUT,
     Conflict,
@@ -29,14 +31,12 @@ from git_theta.merge.plan import file_key, plan_parameters, preferred_side, stru
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.structure import (
     NewStructure,
-    ReadVersion,
     StructureConflicts,
     TakenStructure,
     different_formats,
     header_conflicts,
     merge_header,
     merge_structure,
-    stored_version,
 )
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
@@ -70,11 +70,13 @@ class MergePlan:
         parameters: Every parameter; no outcome is a conflict.
         structure: The structure of the file.
         header: Unknown keys of the manifest's header.
+        names: Name of a parameter in the merge → its name in the file; only where they differ.
     """
 
     parameters: tuple[ParameterPlan, ...]
     structure: TakenStructure | NewStructure
     header: tuple[tuple[str, str], ...]
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ class Merger:
         names = sharing_names(place_parameters(merged, Smudger(self.store).layout(merged)))
         parameters = tuple(
             replace(each, outcome=Taken(each.sides[side], side))
-            if each.name in names and each.sides[side]
+            if plan.names.get(each.name, each.name) in names and each.sides[side]
             else each
             for each in plan.parameters
         )
@@ -219,18 +221,20 @@ class Merger:
             return Merged(whole, whole=taken.strategy)
         if any(side.format == OPAQUE for side in sides):
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
-        parameters = tuple(plan_parameters(base, sides, rules, refused))
+        version = self.version or partial(stored_version, store=self.store)
+        aligned = align_versions(base, sides, rules, version, self._fetch_missing)
+        parameters = tuple(plan_parameters(aligned.base, aligned.sides, rules, refused))
         conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]
+        conflicts = [*aligned.conflicts, *(each for each in conflicts if each.name not in aligned.unclear)]
         values = [entry for plan in parameters for entry in plan.inputs]
         self._fetch_missing(
             [
                 *(values if fetch_values and not conflicts else []),
-                *(entry for version in (base, *sides) for entry in structure_entries(version)),
+                *(entry for each in (base, *sides) for entry in structure_entries(each)),
             ]
         )
         wanted = {plan.name: plan.likely.spec for plan in parameters if plan.likely}
-        version = self.version or partial(stored_version, store=self.store)
-        structure = merge_structure(base, sides, wanted, rules, version)
+        structure = merge_structure(base, sides, wanted, rules, version, aligned.sides)
         if isinstance(structure, StructureConflicts):
             reason = different_formats(base, sides)
             if reason:
@@ -239,10 +243,15 @@ class Merger:
             side = preferred_side(LAYOUT, rules)
             if side is not None:
                 return _whole(sides, side, structure.conflicts[0].reason)
-            return Merged(None, parameters, (*conflicts, *structure.conflicts))
-        if conflicts:
+            known = {conflict.name for conflict in conflicts}
+            conflicts += (each for each in structure.conflicts if each.name not in known)
+        if conflicts or isinstance(structure, StructureConflicts):
             return Merged(None, parameters, tuple(conflicts))
-        return MergePlan(parameters, structure, merge_header(base, sides))
+        if isinstance(structure, TakenStructure):
+            names = aligned.file_names[sides.index(structure.side)]
+        else:
+            names = structure.names
+        return MergePlan(parameters, structure, merge_header(base, sides), names)
 
     def _carry_out(
         self, plan: MergePlan, sides: Sequence[Manifest], report: Callable[[NonFinite], object]
@@ -262,7 +271,8 @@ class Merger:
         else:
             name, size, entries = plan.structure.format, plan.structure.size, tuple(new_structure)
         layout, *stretches = entries
-        everything = sorted((*taken, *parameters, *stretches), key=lambda entry: sort_key(entry.name))
+        named = (_with_name(entry, plan.names) for entry in (*taken, *parameters))
+        everything = sorted((*named, *stretches), key=lambda entry: sort_key(entry.name))
         return completed(Manifest(name, size, layout, tuple(everything), plan.header), self.store, sides)
 
     def _combine(
@@ -307,6 +317,11 @@ class Merger:
             handle = self.store.temporary_file()
             with open(handle, "rb"):
                 smudger.smudge(manifest, handle)
+
+
+def _with_name(entry: Entry, names: Mapping[str, str]) -> Entry:
+    """An entry under its name in the merged file."""
+    return replace(entry, name=names[entry.name]) if entry.name in names else entry
 
 
 def _dropped(plan: MergePlan, base: Manifest | None, sides: Sequence[Manifest]) -> tuple[str, ...]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from git_theta.errors import PluginError
-from git_theta.formats.base import ComposeError, FileVersion
+from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
+from git_theta.merge.alignment import preference
+from git_theta.merge.file_version import ReadVersion, with_contents
 from git_theta.merge.outcome import LAYOUT, Conflict, content_key
 from git_theta.merge.plan import parameter_entries, preferred_side, structure_entries
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
-from git_theta.smudge import Smudger
-from git_theta.store.local import LocalStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,14 @@ class NewStructure:
         size: Size of the file, in bytes.
         layout: The encoded layout.
         stretches: Name → bytes of each stretch.
+        names: Name of a parameter in the merge → its name in the file; only where they differ.
     """
 
     format: str
     size: int
     layout: bytes
     stretches: Mapping[str, bytes]
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +63,6 @@ class StructureConflicts:
 
 Structure = TakenStructure | NewStructure | StructureConflicts
 
-#: Reads a version of a file without the values of its parameters.
-ReadVersion = Callable[[Manifest], FileVersion]
-
-
-def stored_version(manifest: Manifest, store: LocalStore) -> FileVersion:
-    """A version of a file without the values of its parameters, from a store.
-
-    Raises:
-        ThetaError: Its layout or a stretch can't be read.
-    """
-    smudger = Smudger(store)
-    return FileVersion(smudger.layout(manifest), smudger.skeleton(manifest))
-
 
 def merge_structure(
     base: Manifest | None,
@@ -81,6 +70,7 @@ def merge_structure(
     wanted: Mapping[str, TensorSpec],
     rules: MergeRules,
     version: ReadVersion,
+    views: Sequence[Manifest] | None = None,
 ) -> Structure:
     """Merge everything but parameters: take the structure of a side, or compose a new one.
 
@@ -90,14 +80,20 @@ def merge_structure(
     Args:
         base: The merge base; `None` if there's none.
         sides: Ours first.
-        wanted: Dtype and shape of every parameter of the merged file.
+        wanted: Dtype and shape of every parameter of the merged file, by its name in the merge.
         rules: The rules for this file.
         version: Reads the layout and the stretches of a version.
+        views: The sides with their parameters' names in the merge; `None` if these are their names.
 
     Raises:
         PluginError: The format's plugin is missing, and no side is preferred.
     """
-    fitting = [side for side in sides if _specs(side) == wanted]
+    pairs = zip(sides, views or sides, strict=True)
+    fitting = [
+        side
+        for side, view in pairs
+        if _specs(view) == wanted and len(parameter_entries(side)) == len(parameter_entries(view))
+    ]
     standing = _standing_side(base, sides, fitting)
     if standing is not None:
         return TakenStructure(standing)
@@ -179,14 +175,13 @@ def _compose(
     reason = different_formats(base, sides)
     if reason:
         return StructureConflicts((Conflict(LAYOUT, reason),))
-
-    def prefer(name: str) -> int | None:
-        side = preferred_side(name, rules)
-        return preferred_side(LAYOUT, rules) if side is None else side
-
     try:
         composed = compose_file(
-            sides[0].format, version(base) if base else None, [*map(version, sides)], wanted, prefer
+            sides[0].format,
+            with_contents(base, version) if base else None,
+            [with_contents(side, version) for side in sides],
+            wanted,
+            preference(rules),
         )
     except ComposeError as error:
         return StructureConflicts((Conflict(LAYOUT, error.message),))
@@ -194,4 +189,4 @@ def _compose(
         reason = "changed to different values on both sides"
         return StructureConflicts(tuple(Conflict(name, reason) for name in composed.conflicts))
     layout = composed.layout
-    return NewStructure(sides[0].format, layout.size, layout.to_bytes(), composed.stretches)
+    return NewStructure(sides[0].format, layout.size, layout.to_bytes(), composed.stretches, composed.names)

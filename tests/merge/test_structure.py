@@ -10,6 +10,7 @@ from safetensors.numpy import save
 
 from git_theta.clean import Cleaner
 from git_theta.errors import PluginError
+from git_theta.merge.file_version import stored_version
 from git_theta.merge.outcome import LAYOUT, Conflict
 from git_theta.merge.plan import parameter_entries
 from git_theta.merge.rules import MergeRule, MergeRules
@@ -21,7 +22,6 @@ from git_theta.merge.structure import (
     different_formats,
     merge_header,
     merge_structure,
-    stored_version,
 )
 from git_theta.model.manifest import Manifest
 from git_theta.store.local import LocalStore

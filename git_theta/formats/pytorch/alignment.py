@@ -192,7 +192,7 @@ class TreeAlignment:
             self._put_below(where, spot)
 
     def _as_one(self, where: int, base: Spot | None, spots: list[Spot], reason: str) -> None:
-        """Parts that can't be told apart are taken from one side: the only one with changes, or a chosen one."""
+        """Take parts that can't be told apart from one side: the only one with changes, or a chosen one."""
         everything = [*([base] if base else []), *spots]
         old = self._value(base) if base else None
         winner = trivial_merge(old, [self._value(spot) for spot in spots])
