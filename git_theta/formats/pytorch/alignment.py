@@ -26,13 +26,10 @@ _MAX_STEPS = 4_000_000
 #: The base has this index.
 BASE = -1
 
-_SETS = frozenset(("set", "frozenset"))
-
 _LISTS = "a list has changed its length or order on both sides, and its items can't be told apart by content"
 _KEYS = "keys that are equal have other values on both sides"
 _OPTIMIZER = "the optimizer's parameters, which it has by number, aren't the same on both sides"
 _KINDS = "changed to objects of different types on both sides"
-_NO_ORDER = "a set has changed on both sides, and its items have no names"
 
 #: Identity of the sides' nodes at one place.
 Identity = tuple[int, ...]
@@ -169,8 +166,6 @@ class TreeAlignment:
             base = None
         if len(kinds) > 1:
             self._as_one(where, base, spots, _KINDS)
-        elif _is_set(spots[0].node):
-            self._as_one(where, base, spots, _NO_ORDER)
         elif is_subclass_node(spots[0].node):
             for spot in everything:
                 self._put_below(where, spot)
@@ -370,10 +365,6 @@ def _is_mapping(node: Any) -> bool:
         return isinstance(node, Dict)
     named = isinstance(node.callable, Global) and node.callable.name in ("OrderedDict", "dict")
     return named and node.items is None and (not node.args or is_listed_dict(node))
-
-
-def _is_set(node: Any) -> bool:
-    return isinstance(node, Object) and isinstance(node.callable, Global) and node.callable.name in _SETS
 
 
 def _map(function: Callable[[Spot], Any], spots: Iterable[Spot]) -> list[Any]:
