@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 
-class Item(NamedTuple):
+class ListItem(NamedTuple):
     """An item of a list.
 
     Attributes:
@@ -28,7 +28,7 @@ class UnclearError(Exception):
     """It can't be told which items correspond."""
 
 
-def align_lists(base: Sequence[Item] | None, sides: Sequence[Sequence[Item]]) -> list[list[Label]]:
+def align_lists(base: Sequence[ListItem] | None, sides: Sequence[Sequence[ListItem]]) -> list[list[Label]]:
     """A label for each item of the base, then of each side; labels are unique within a list.
 
     Lists of equal length whose items haven't visibly moved correspond by position. Others are compared with
@@ -48,7 +48,7 @@ def align_lists(base: Sequence[Item] | None, sides: Sequence[Sequence[Item]]) ->
     inserted: dict[int, tuple[Hashable, ...]] = {}
     for side in sides:
         found: list[Label] = []
-        run: list[Item] = []
+        run: list[ListItem] = []
         place = 0
         for item, partner in zip(side, _partners(first, side), strict=True):
             if partner is None:
@@ -64,12 +64,12 @@ def align_lists(base: Sequence[Item] | None, sides: Sequence[Sequence[Item]]) ->
     return labels
 
 
-def in_place(lists: Sequence[Sequence[Item]]) -> bool:
+def in_place(lists: Sequence[Sequence[ListItem]]) -> bool:
     """Whether lists have one length, and no item has visibly moved: items correspond by position then."""
     return all(len(each) == len(lists[0]) and not _has_moved(lists[0], each) for each in lists[1:])
 
 
-def _new_labels(place: int, run: list[Item], inserted: dict[int, tuple[Hashable, ...]]) -> list[Label]:
+def _new_labels(place: int, run: list[ListItem], inserted: dict[int, tuple[Hashable, ...]]) -> list[Label]:
     """Labels of items that a side has inserted in one place of the base."""
     if not run:
         return []
@@ -79,7 +79,7 @@ def _new_labels(place: int, run: list[Item], inserted: dict[int, tuple[Hashable,
     return [(place, number) for number in range(len(run))]
 
 
-def _partners(base: Sequence[Item], side: Sequence[Item]) -> list[int | None]:
+def _partners(base: Sequence[ListItem], side: Sequence[ListItem]) -> list[int | None]:
     """For each item of a side, the position of its partner in the base; `None` for a new item."""
     if len(base) == len(side) and not _has_moved(base, side):
         return list(range(len(side)))
@@ -97,19 +97,19 @@ def _partners(base: Sequence[Item], side: Sequence[Item]) -> list[int | None]:
     return partners
 
 
-def _has_moved(base: Sequence[Item], side: Sequence[Item]) -> bool:
+def _has_moved(base: Sequence[ListItem], side: Sequence[ListItem]) -> bool:
     """Whether items of a list of the same length seem to be at other positions than in the base."""
     kept = sum(old.content == new.content for old, new in zip(base, side, strict=True))
     return len(_anchors(base, side)) > kept or _kinds_moved(base, side)
 
 
-def _kinds_moved(base: Sequence[Item], side: Sequence[Item]) -> bool:
+def _kinds_moved(base: Sequence[ListItem], side: Sequence[ListItem]) -> bool:
     """Whether an item has a kind that isn't the base's there, but that of another item with a new kind."""
     odd = [(old.kind, new.kind) for old, new in zip(base, side, strict=True) if old.kind != new.kind]
     return bool({old for old, _ in odd} & {new for _, new in odd})
 
 
-def _anchors(base: Sequence[Item], side: Sequence[Item]) -> list[tuple[int, int]]:
+def _anchors(base: Sequence[ListItem], side: Sequence[ListItem]) -> list[tuple[int, int]]:
     """Pairs of positions of equal items, ascending in both lists: at the ends, and round unique items."""
     shorter = min(len(base), len(side))
     head = next((i for i in range(shorter) if base[i].content != side[i].content), shorter)
@@ -133,7 +133,7 @@ def _anchors(base: Sequence[Item], side: Sequence[Item]) -> list[tuple[int, int]
 
 
 def _unique_pairs(
-    base: Sequence[Item], side: Sequence[Item], start: int, old_end: int, new_end: int
+    base: Sequence[ListItem], side: Sequence[ListItem], start: int, old_end: int, new_end: int
 ) -> list[tuple[int, int]]:
     """The longest ascending pairs of items that are there once in both lists, between the equal ends."""
     counts = Counter(item.content for item in base[start:old_end])

@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta.formats.sequences import Item, UnclearError, align_lists
+from git_theta.formats.sequences import ListItem, UnclearError, align_lists
 
 texts = st.text("abcde", max_size=8)
 
 
-def items(text: str) -> list[Item]:
+def items(text: str) -> list[ListItem]:
     """A list with an item for each letter; capitals are of another kind."""
-    return [Item(letter, letter.isupper()) for letter in text]
+    return [ListItem(letter, letter.isupper()) for letter in text]
 
 
 def labels(base: str | None, *sides: str) -> list[list[object]]:

@@ -17,7 +17,7 @@ from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.tree import is_listed_dict, named_nodes
 from git_theta.formats.pytorch.version_tree import Spot, VersionTree, tensor_in
 from git_theta.formats.pytorch.views import is_subclass
-from git_theta.formats.sequences import Item, Label, UnclearError, align_lists, in_place
+from git_theta.formats.sequences import Label, ListItem, UnclearError, align_lists, in_place
 from git_theta.model.three_way import trivial_merge
 
 #: Steps through the trees.
@@ -271,8 +271,8 @@ class TreeAlignment:
         sides = [dict(zip(labels, each, strict=True)) for labels, each in zip(found, new, strict=True)]
         self._corresponding(where, "item", before, sides)
 
-    def _as_items(self, spots: list[Spot]) -> list[Item]:
-        return [Item(self._value(spot), self._shape(spot)) for spot in spots]
+    def _as_items(self, spots: list[Spot]) -> list[ListItem]:
+        return [ListItem(self._value(spot), self._shape(spot)) for spot in spots]
 
     def _shape(self, spot: Spot) -> Hashable:
         """Dtypes and shapes of the tensors below a place."""
