@@ -25,7 +25,7 @@ Label = Hashable
 
 
 class UnclearError(Exception):
-    """It can't be told which items correspond."""
+    """Items of lists don't show which of them correspond."""
 
 
 def align_lists(base: Sequence[ListItem] | None, sides: Sequence[Sequence[ListItem]]) -> list[list[Label]]:
