@@ -8,7 +8,7 @@ from typing import TypeGuard
 from git_theta import updates
 from git_theta.errors import PluginError, UsageError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Automatic, Reshaping, Update
+from git_theta.updates.base import Reshaping, Update, is_automatic, is_reshaping
 from git_theta.updates.dense import Dense
 
 #: Called with the error of an update that can't be loaded, or that raised what it mustn't.
@@ -38,7 +38,7 @@ def parse_update_names(text: str, unavailable: OnFailure | None = None) -> tuple
                 raise
             unavailable(error)
             continue
-        if isinstance(update, Automatic | Reshaping):
+        if is_automatic(update) or is_reshaping(update):
             found.append(name)
         elif name != Dense.name:
             raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")
@@ -66,7 +66,7 @@ def load_updates(names: Iterable[str]) -> Iterator[Update]:
 
 def accepts_base(update: Update, spec: TensorSpec, base: TensorSpec) -> TypeGuard[Reshaping]:
     """Whether an update makes a value of `spec` of a base of another dtype or shape."""
-    if not isinstance(update, Reshaping):
+    if not is_reshaping(update):
         return False
     try:
         with updates.registry().guard(update.name):

@@ -15,7 +15,7 @@ from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.store.base import Store, missing_object
 from git_theta.updates.base import Pieces
-from git_theta.updates.demand import Demanding
+from git_theta.updates.demand import tells_demand
 
 #: The number of objects that an error names: a value may be made from thousands.
 _MOST_NAMED = 8
@@ -126,7 +126,7 @@ def _decode(source: Source, store: Store, nbytes: int) -> Pieces:
     update = registry.get(source.update)
     payload = read_payload(source.payload, store) if source.payload else None
     # An update that doesn't tell what it takes may ask for inputs of any size.
-    read = _decode if isinstance(update, Demanding) else _decode_checked
+    read = _decode if tells_demand(update) else _decode_checked
     inputs = [partial(read, part, store) for part in source.inputs]
     with registry.guard(source.update):
         yield from update.decode(payload, inputs, nbytes)

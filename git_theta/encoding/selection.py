@@ -24,6 +24,7 @@ from git_theta.updates.base import (
     Sample,
     UnsuitableError,
     Update,
+    is_automatic,
 )
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
@@ -62,7 +63,7 @@ def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: St
         (update,) = load_updates((lost.update,))
     except PluginError:
         return None
-    if not isinstance(update, Automatic) or len(lost.inputs) != 1:
+    if not is_automatic(update) or len(lost.inputs) != 1:
         return None
     base = Base(spec, partial(decode_verified, lost.inputs[0], store))
     return EncodingChoice(lost.update, partial(_encoded, update, value, spec, base), lost.inputs)
@@ -145,7 +146,7 @@ def _same_type(
         return
     limit = _MAX_COST * Dense().share(sample)
     for update in chosen:
-        if not isinstance(update, Automatic):
+        if not is_automatic(update):
             continue
         try:
             with updates.registry().guard(update.name):

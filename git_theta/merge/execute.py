@@ -43,7 +43,7 @@ from git_theta.model.name_escapes import sort_key
 from git_theta.model.placed import place_parameters, sharing_names
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
-from git_theta.runtime.threads import run_all
+from git_theta.runtime.threads import run_grouped
 from git_theta.settings import DEFAULT_DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
@@ -87,16 +87,18 @@ class _Group:
         rule: The rule that combines the versions.
         position: Position of the parameters' layer, if options of the rule are gradients.
         plans: The parameters; at least one.
+        inputs: The versions to combine, which are those of each parameter.
     """
 
     rule: MergeRule
     position: float
     plans: tuple[ParameterPlan, ...]
+    inputs: tuple[Entry, ...]
 
     @property
     def nbytes(self) -> int:
-        """Size of the largest value, in bytes."""
-        return max(plan.likely.spec.nbytes for plan in self.plans if plan.likely)
+        """Size of the value, in bytes."""
+        return self.inputs[0].spec.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,11 +289,11 @@ class Merger:
             return stored
 
         largest_first = sorted(groups, key=lambda group: -group.nbytes)
-        inputs = [group.plans[0].inputs for group in largest_first]
+        inputs = [group.inputs for group in largest_first]
         weight = check_values(chain.from_iterable(inputs), self.store)
         together = weight.memory * max(map(len, inputs), default=0)
         with ThreadPoolExecutor(affordable_threads(self.threads, together, self.store)) as pool:
-            values = run_all(pool, value, largest_first)
+            values = run_grouped(pool, value, largest_first, lambda group: group.nbytes)
         return [
             replace(value, name=plan.name)
             for value, group in zip(values, largest_first, strict=True)
@@ -299,9 +301,9 @@ class Merger:
         ]
 
     def _fetch_missing(self, entries: Iterable[Entry]) -> None:
-        missing = [
-            entry for entry in entries if not all(self.store.has(ref.oid) for ref in entry.source.payloads())
-        ]
+        needed = [(entry, {ref.oid for ref in entry.source.payloads()}) for entry in entries]
+        absent = {oid for oid in set().union(*(oids for _, oids in needed)) if not self.store.has(oid)}
+        missing = [entry for entry, oids in needed if oids & absent]
         if missing:
             self.fetch(missing)
 
@@ -381,7 +383,9 @@ def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:
             digests = tuple(version and version.digest for version in (plan.base, *plan.sides))
             values = (plan.sides[0] and plan.sides[0].spec, digests)
             groups[plan.outcome, positions.get(plan.name, 0.0), values].append(plan)
-    return [_Group(rule, position, tuple(plans)) for (rule, position, _), plans in groups.items()]
+    return [
+        _Group(rule, position, tuple(plans), plans[0].inputs) for (rule, position, _), plans in groups.items()
+    ]
 
 
 def _written(structure: TakenStructure | NewStructure, writer: ValueWriter) -> list[StoredValue]:

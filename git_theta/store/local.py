@@ -30,6 +30,7 @@ from git_theta.store.object_files import (
     write_object,
 )
 from git_theta.store.value_cache import ValueCache
+from git_theta.store.verified_objects import VerifiedObjects
 
 if TYPE_CHECKING:
     from git_theta.store.quarantine import Quarantine
@@ -63,9 +64,11 @@ class LocalStore:
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         self.root = root
+        self._root = str(root)
         self.limits = limits
         self._neighbours = tuple(LocalStore(path) for path in neighbours)
         self._borrows = borrows
+        self._verified = VerifiedObjects()
 
     @property
     def tmp(self) -> Path:
@@ -93,7 +96,7 @@ class LocalStore:
         Raises:
             ValueError: The name isn't 64 hexadecimal digits, and could lead out of the folder.
         """
-        return self.root / object_path(oid)
+        return Path(self._place(oid))
 
     @property
     def writable(self) -> bool:
@@ -119,7 +122,7 @@ class LocalStore:
     def has(self, oid: str) -> bool:
         """Whether the object can be read now: it's here or at a neighbour."""
         return (
-            self.path(oid).is_file()
+            os.path.isfile(self._place(oid))
             or any(store.has(oid) for store in self._neighbours)
             or self._comes_back(oid)
         )
@@ -165,10 +168,7 @@ class LocalStore:
             MissingObjectError: The object isn't there.
         """
         with self._opened(oid) as handle:
-            # An empty file can't be mapped.
-            if os.fstat(handle).st_size == 0:
-                return memoryview(b"")
-            return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ))
+            return _mapped(handle, os.fstat(handle).st_size)
 
     def part(self, oid: str, offset: int, length: int) -> memoryview:
         """A range of the object, in memory if it's short; fewer bytes where the object ends.
@@ -201,7 +201,7 @@ class LocalStore:
                 yield path.name, size
 
     def verify(self, oid: str) -> None:
-        """Check the bytes of an object against its name.
+        """Check the bytes of an object against its name, once as long as its file doesn't change.
 
         Raises:
             MissingObjectError: The object isn't there.
@@ -209,12 +209,16 @@ class LocalStore:
         """
         import hashlib
 
-        data = self.get(oid)
-        if hashlib.sha256(data).hexdigest() != oid:
-            raise CorruptError(
-                f"object {oid} is damaged: its bytes have another SHA-256",
-                f"replace {self.path(oid)} by the file of the same name from another clone",
-            )
+        with self._opened(oid) as handle:
+            status = os.fstat(handle)
+            if self._verified.has(oid, status):
+                return
+            if hashlib.sha256(_mapped(handle, status.st_size)).hexdigest() != oid:
+                raise CorruptError(
+                    f"object {oid} is damaged: its bytes have another SHA-256",
+                    f"replace {self.path(oid)} by the file of the same name from another clone",
+                )
+        self._verified.add(oid, status)
 
     def put(self, pieces: Iterable[bytes | memoryview]) -> str:
         """Write an object; see `Store.put`.
@@ -300,6 +304,10 @@ class LocalStore:
 
         restore_quarantined(self.quarantine_folder, self.path)
 
+    def _place(self, oid: str) -> str:
+        """The path of an object as text, which is made sooner than a `Path`."""
+        return f"{self._root}/{object_path(oid)}"
+
     def _comes_back(self, oid: str) -> bool:
         """Whether the object is here after all, because a killed process left it in quarantine."""
         if not (self.quarantine_folder / oid).exists():
@@ -346,7 +354,7 @@ class LocalStore:
 
     def _open(self, oid: str) -> int:
         try:
-            return open_regular(self.path(oid))
+            return open_regular(self._place(oid))
         except FileNotFoundError:
             return open_regular(self._found(oid))
 
@@ -370,3 +378,8 @@ class LocalStore:
                 return there
             raise
         return self.path(oid)
+
+
+def _mapped(handle: int, size: int) -> memoryview:
+    # An empty file can't be mapped.
+    return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if size else b"")

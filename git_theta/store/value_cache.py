@@ -50,13 +50,17 @@ class ValueCache:
             nbytes: Size of the value in bytes.
         """
         hasher = blake3()
+        if nbytes < _MIN_BYTES:
+            for piece in pieces:
+                hasher.update(piece)
+            return hasher.hexdigest()
         # `runtime.atomic_write` needs the final name, which is the digest; and here, a full disk is no error.
         part = self._folder / f"{os.getpid()}-{get_ident()}.part"
         with ExitStack() as stack:
             file = None
             with suppress(OSError):
                 make_folders(self._folder)
-                if nbytes >= _MIN_BYTES and self._has_room(nbytes):
+                if self._has_room(nbytes):
                     file = stack.enter_context(part.open("wb", buffering=0))
             for piece in pieces:
                 hasher.update(piece)

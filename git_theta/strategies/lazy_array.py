@@ -198,7 +198,7 @@ class LazyArray:
 
         The dtype is float64, or bool for a mask.
         """
-        return self._evaluate(*self.program())
+        return evaluate_sources(*self.program(), self.count)
 
     def program(self) -> tuple[Program, tuple[ArraySource, ...]]:
         """The program that computes the array, and its inputs in order."""
@@ -211,11 +211,7 @@ class LazyArray:
         program, sources = self.program()
         for source in sources:
             source.cache()
-        return self._evaluate(program, sources)
-
-    def _evaluate(self, program: Program, sources: Sequence[ArraySource]) -> Iterator[NDArray[Any]]:
-        size = program.block
-        return evaluate(program, [source.blocks(size) for source in sources], self.count, size)
+        return evaluate_sources(program, sources, self.count)
 
     def _flat(self) -> NDArray[np.float64]:
         import numpy as np
@@ -287,6 +283,18 @@ class _ProgramBuilder:
                 self.sources.append(part)
             return self.sources.index(part)
         return part
+
+
+def evaluate_sources(program: Program, sources: Sequence[ArraySource], count: int) -> Iterator[NDArray[Any]]:
+    """The results of a program as flat arrays, each valid until the next one is asked for.
+
+    Args:
+        program: The program.
+        sources: Its inputs, in order.
+        count: Number of elements of each input.
+    """
+    size = program.block
+    return evaluate(program, [source.blocks(size) for source in sources], count, size)
 
 
 def where(mask: LazyArray, one: LazyArray | float, other: LazyArray | float) -> LazyArray:

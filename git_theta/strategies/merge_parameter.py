@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from git_theta.model.strided import Temporary
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.array_sources import ArraySource, StoredTensor
 from git_theta.strategies.base import Case, Strategy
-from git_theta.strategies.lazy_array import LazyArray, from_source, where
+from git_theta.strategies.lazy_array import LazyArray, evaluate_sources, from_source, where
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MAX_INSTRUCTIONS
 from git_theta.updates.recipe import Recipe
@@ -75,6 +75,7 @@ class MergedParameter:
     def __init__(self, result: LazyArray, inputs: ParameterInputs, sources: Sequence[ArraySource]) -> None:
         self.has_nan: bool | None = None
         self._all_finite = True
+        self._program, self._used = result.program()
         self._result = result
         self._inputs = inputs
         self._dtype = inputs.result_dtype or inputs.spec.dtype
@@ -85,7 +86,7 @@ class MergedParameter:
         import numpy as np
 
         has_nan, limit = False, largest(self._dtype)
-        for numbers in self._result.blocks():
+        for numbers in self._blocks():
             words = round_to(numbers, self._dtype)
             if not _within(numbers, limit):
                 wide = widen(words, self._dtype)
@@ -104,11 +105,9 @@ class MergedParameter:
         if self._all_finite:
             return None
         models = self._sources[: len(self._inputs.models)]
-        size = self._result.program()[0].block
+        size = self._program.block
         nans = infinities = 0
-        for numbers, *others in zip(
-            self._result.blocks(), *(model.blocks(size) for model in models), strict=True
-        ):
+        for numbers, *others in zip(self._blocks(), *(model.blocks(size) for model in models), strict=True):
             wide = widen(round_to(numbers, self._dtype), self._dtype)
             nans += _new(np.isnan(wide), map(np.isnan, others))
             infinities += _new(np.isinf(wide), map(np.isinf, others))
@@ -121,18 +120,19 @@ class MergedParameter:
         An index below the number of models is that of a model, the next one stands for the base. `None` if
         the value can't be computed from these alone, or not in few enough steps.
         """
-        program, sources = self._result.program()
-        if len(program.steps) > MAX_INSTRUCTIONS or not set(sources) <= set(self._sources):
+        if len(self._program.steps) > MAX_INSTRUCTIONS or not set(self._used) <= set(self._sources):
             return None
-        indices = tuple(self._sources.index(each) for each in sources)
-        return Recipe().encode_with(program, self._dtype), indices
+        indices = tuple(self._sources.index(each) for each in self._used)
+        return Recipe().encode_with(self._program, self._dtype), indices
 
     def equal_input(self) -> int | None:
         """The index of the input that the value is by construction, as in `recipe`; `None` if it's none."""
-        program, sources = self._result.program()
-        if program.steps != _IDENTITY or sources[0] not in self._sources:
+        if self._program.steps != _IDENTITY or self._used[0] not in self._sources:
             return None
-        return self._sources.index(sources[0])
+        return self._sources.index(self._used[0])
+
+    def _blocks(self) -> Iterator[NDArray[np.float64]]:
+        return evaluate_sources(self._program, self._used, self._result.count)
 
 
 def merge_parameter(

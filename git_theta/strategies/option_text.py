@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, get_type_hints
 
 from git_theta.errors import UsageError
@@ -63,7 +64,7 @@ def parse_options(strategy: Strategy, texts: Mapping[str, str], position: float 
             the options and their defaults.
     """
     fields = {field.name: field for field in dataclasses.fields(strategy.options)}
-    hints = get_type_hints(strategy.options)
+    hints = _types(strategy.options)  # type: ignore[arg-type]  # classes are hashable
     values: dict[str, Any] = {}
     files: tuple[str, ...] = ()
     for name, text in texts.items():
@@ -89,7 +90,7 @@ def describe(strategy: Strategy) -> list[OptionHelp]:
 
 
 def _fields(strategy: Strategy) -> Iterator[OptionHelp]:
-    hints = get_type_hints(strategy.options)
+    hints = _types(strategy.options)  # type: ignore[arg-type]  # classes are hashable
     for field in dataclasses.fields(strategy.options):
         limits = constraints(field)
         kind = f"one of {', '.join(limits.choices)}" if limits.choices else _KINDS[hints[field.name]][0]
@@ -99,6 +100,12 @@ def _fields(strategy: Strategy) -> Iterator[OptionHelp]:
 def _files(strategy: Strategy) -> Iterator[OptionHelp]:
     if strategy.reads_files:
         yield OptionHelp(FILES, _FILES_KIND, "", _FILES_HELP)
+
+
+@lru_cache
+def _types(options: type) -> Mapping[str, Any]:
+    """Types of the fields of a dataclass of options."""
+    return get_type_hints(options)
 
 
 def _read(strategy: Strategy, name: str, text: str, hint: Any) -> Any:

@@ -11,6 +11,8 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.updates.rechunk import rechunk
 
 if TYPE_CHECKING:
+    from typing import TypeGuard
+
     import numpy as np
     from numpy.typing import NDArray
 
@@ -120,6 +122,16 @@ class Reshaping(Update, Protocol):
             UnsuitableError: The values have too little in common.
         """
         ...
+
+
+def is_automatic(update: Update) -> TypeGuard[Automatic]:
+    """Whether `git add` may choose an update: as `isinstance`, which is too slow for each parameter."""
+    return hasattr(update, "estimate") and hasattr(update, "encode")
+
+
+def is_reshaping(update: Update) -> TypeGuard[Reshaping]:
+    """Whether `git add` may choose an update on a base of another dtype or shape; as `is_automatic`."""
+    return hasattr(update, "accepts") and hasattr(update, "encode")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.updates.base import Update
@@ -44,6 +44,11 @@ class Demanding(Update, Protocol):
             CorruptError: The payload can't give a value of that size.
         """
         ...
+
+
+def tells_demand(update: Update) -> TypeGuard[Demanding]:
+    """Whether an update tells what it takes: as `isinstance`, which is too slow for each parameter."""
+    return hasattr(update, "demand")
 
 
 def block_memory(count: int, item_size: int) -> int:

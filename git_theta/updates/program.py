@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import CorruptError
@@ -56,7 +57,7 @@ _WORK = {"number": 0, "input": 0, "uniform": 16, "sqrt": 4, "sign": 4, "min": 4,
 _CALL_WORK = 1500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Program:
     """Instructions in order; the result of the last one is the program's.
 
@@ -89,7 +90,7 @@ class Program:
         """The form of a payload's header; the inverse of `parse`."""
         return [list(step) for step in self.steps]
 
-    @property
+    @cached_property
     def inputs(self) -> int:
         """Number of inputs."""
         return 1 + max((step[1] for step in self.steps if step[0] == "input"), default=-1)
@@ -98,6 +99,7 @@ class Program:
         """Indices of the instructions that an instruction takes as operands."""
         return step[1:] if step[0] in OPERATIONS else ()
 
+    @cached_property
     def last_uses(self) -> list[list[int]]:
         """For each instruction, the results that are used by it for the last time."""
         last_uses: list[list[int]] = [[] for _ in self.steps]
@@ -127,11 +129,11 @@ class Program:
         """Bytes of the numbers that are held at once for `count` elements."""
         return 8 * self._live * min(self.block, count)
 
-    @property
+    @cached_property
     def _live(self) -> int:
         """The largest number of results that are used later, and the inputs."""
         live = most = 0
-        for done in self.last_uses():
+        for done in self.last_uses:
             live += 1
             most = max(most, live)
             live -= len(done)
@@ -184,7 +186,7 @@ class _Machine:
     """Runs a program block by block, in reused buffers."""
 
     def __init__(self, program: Program) -> None:
-        self._steps = list(zip(program.steps, program.last_uses(), strict=True))
+        self._steps = list(zip(program.steps, program.last_uses, strict=True))
         self._free: list[NDArray[np.float64]] = []
         self._size = -1
 

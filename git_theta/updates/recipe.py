@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from git_theta.codecs.frames import CHUNK
@@ -18,6 +19,10 @@ from git_theta.updates.rounding import COMPUTABLE, round_to, widen
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+#: Bytes of a recipe that's remembered after it was read: thousands of small parameters may share one.
+_SHORT = 1 << 12
 
 
 class Recipe:
@@ -65,17 +70,32 @@ class Recipe:
         """
         if payload is None:
             raise CorruptError(f"an update of kind {self.name!r} has a payload")
-        header, body = unpack(payload, MAX_LONG_HEADER)
-        dtype = header.get("dtype")
-        if header.get("update") != self.name or dtype not in COMPUTABLE or len(body):
-            raise CorruptError("the payload isn't of a recipe")
-        program = Program.parse(header.get("program"))
+        short = len(payload) <= _SHORT
+        program, dtype = _parse_short(bytes(payload)) if short else _parse_payload(payload)
         if program.inputs != inputs:
             raise CorruptError(f"the payload's program has {program.inputs} inputs, not {inputs}")
         item = TensorSpec(dtype, ())
         if nbytes % item.item_size:
             raise CorruptError(f"the payload is of values of {dtype}, not of {nbytes} bytes")
         return program, dtype, nbytes // item.word_size
+
+
+def _parse_payload(payload: memoryview) -> tuple[Program, str]:
+    """The program and the dtype of a payload.
+
+    Raises:
+        CorruptError: The payload isn't a recipe.
+    """
+    header, body = unpack(payload, MAX_LONG_HEADER)
+    dtype = header.get("dtype")
+    if header.get("update") != Recipe.name or dtype not in COMPUTABLE or len(body):
+        raise CorruptError("the payload isn't of a recipe")
+    return Program.parse(header.get("program")), dtype
+
+
+@lru_cache(maxsize=64)
+def _parse_short(payload: bytes) -> tuple[Program, str]:
+    return _parse_payload(memoryview(payload))
 
 
 def blocks(read: Input, dtype: str, nbytes: int, size: int) -> Iterator[NDArray[np.float64]]:
