@@ -18,7 +18,7 @@ LAYERS = [
     {"errors", "limits", "version", "runtime", "entry_points"},
     {"settings", "registry"},
     {"model"},
-    {"formats", "codecs", "store"},
+    {"formats", "codecs", "store", "adapters"},
     {"updates"},
     {"encoding", "strategies", "legacy"},
     {"checkpoint_file", "file_writer"},

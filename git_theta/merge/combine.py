@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
 from git_theta.merge.layer_positions import layer_positions
-from git_theta.merge.outcome import ParameterPlan
+from git_theta.merge.outcome import Approximated, ParameterPlan
 from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import payload_bytes
@@ -19,13 +20,25 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
 from git_theta.strategies.gradients import has_gradient
+from git_theta.strategies.groups import GroupStrategy
+from git_theta.strategies.merge_group import merge_group, new_non_finite
 from git_theta.strategies.merge_parameter import MergedParameter, NonFinite, ParameterInputs, merge_parameter
 from git_theta.strategies.option_text import parse_options
 from git_theta.updates.base import Input, Pieces
+from git_theta.updates.rounding import round_to, widen
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from git_theta.strategies.groups import Values
 
 #: Payload bytes of the inputs of a recipe, as a multiple of the value's bytes. With more, the value is stored
 #: itself: each checkout would read and decode all inputs.
 _MOST_ENCODED = 4.0
+
+#: A share of a result that isn't worth a word: less than what rounding takes.
+_NEGLIGIBLE = 1e-4
 
 #: Reads side files: path and name of a parameter → its dtype, shape and bytes.
 ReadSideFile = Callable[[str, str], tuple[TensorSpec, Input]]
@@ -46,6 +59,7 @@ class Combiner:
         side_files: Reads parameters of the side files that options name.
         mapped: Reads values that needn't be decoded.
         report: Called with elements of results that aren't finite, and were so in no model.
+        report_loss: Called with groups whose values are an approximation.
     """
 
     store: LocalStore
@@ -55,6 +69,7 @@ class Combiner:
     side_files: ReadSideFile
     mapped: ReadMapped
     report: Callable[[NonFinite], object] = field(default=lambda _found: None)
+    report_loss: Callable[[Approximated], object] = field(default=lambda _found: None)
 
     def combine(self, plan: ParameterPlan, rule: MergeRule, position: float = 0.0) -> StoredValue:
         """The merged value of a parameter.
@@ -81,6 +96,37 @@ class Combiner:
         if found is not None:
             self.report(found)
         return stored
+
+    def combine_group(
+        self, plans: Sequence[ParameterPlan], rule: MergeRule, position: float = 0.0
+    ) -> list[StoredValue]:
+        """The merged values of parameters that are combined together.
+
+        Args:
+            plans: The parameters of one group.
+            rule: Their outcome.
+            position: Position of their layer.
+
+        Raises:
+            UsageError: The options don't fit the number of models, or a value doesn't allow it.
+            PluginError: A strategy of a package fails, or gives values of other shapes than it said.
+            MissingObjectError: An input isn't in the store.
+            CorruptError: An input is damaged.
+        """
+        merged, loss = merged_group(plans, rule, self._bytes_of, position)
+        if loss:
+            self.report_loss(loss)
+        return [self._written(plan, merged[plan.name]) for plan in plans]
+
+    def _written(self, plan: ParameterPlan, value: NDArray[np.float64]) -> StoredValue:
+        assert plan.spec  # noqa: S101
+        spec = plan.spec
+        rounded = round_to(value.reshape(-1), spec.dtype)
+        found = new_non_finite(plan.name, spec, rounded)
+        if found:
+            self.report(found)
+        bases = [entry for entry in plan.inputs if entry.spec == spec]
+        return self.writer.write(plan.name, spec, memoryview(rounded.tobytes()), bases)
 
     def _as_recipe(
         self, name: str, spec: TensorSpec, merged: MergedParameter, inputs: Sequence[Entry]
@@ -165,6 +211,47 @@ def merged_parameter(
     )
     with strategies.registry().guard(rule.strategy):
         return merge_parameter(strategy, options.values, versions, temporary)
+
+
+def merged_group(
+    plans: Sequence[ParameterPlan], rule: MergeRule, read: Callable[[Entry], Input], position: float = 0.0
+) -> tuple[Values, Approximated | None]:
+    """The values that a rule makes of parameters together, not rounded yet, and what they lack.
+
+    Args:
+        plans: The parameters of one group; their outcome is the rule.
+        rule: The rule.
+        read: Reads the value of a version.
+        position: Position of the layer, for options that are gradients.
+
+    Raises:
+        UsageError: The options don't fit the number of models, or a value doesn't allow it.
+        PluginError: A strategy of a package fails, or gives values of other shapes than it said.
+    """
+    strategy, group = strategies.registry().get(rule.strategy), plans[0].group
+    assert isinstance(strategy, GroupStrategy)  # noqa: S101
+    assert group  # noqa: S101
+    texts = dict(rule.of_sides(group.models, len(plans[0].sides)).options)
+    options = parse_options(strategy, texts, position).values
+    versions = zip(*(plan.inputs for plan in plans), strict=True)
+    values = [
+        {plan.name: _numbers(entry, read) for plan, entry in zip(plans, entries, strict=True)}
+        for entries in versions
+    ]
+    with strategies.registry().guard(rule.strategy):
+        merged = merge_group(strategy, options, group.case, group.specs, values)
+    if merged.kept >= 1 - _NEGLIGIBLE:
+        return merged.values, None
+    loss = Approximated(group.case.group, rule.strategy, merged.kept, strategy.alternative)
+    return merged.values, loss
+
+
+def _numbers(entry: Entry, read: Callable[[Entry], Input]) -> NDArray[np.float64]:
+    import numpy as np
+
+    data = b"".join(read(entry)(entry.spec.nbytes))
+    words = np.frombuffer(data, f"<u{entry.spec.word_size}")
+    return widen(words, entry.spec.dtype).reshape(entry.spec.shape)
 
 
 def positions_of(plans: Iterable[ParameterPlan]) -> Mapping[str, float]:

@@ -18,8 +18,10 @@ from git_theta.formats.split import OPAQUE
 from git_theta.merge.alignment import align_versions
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile, positions_of
 from git_theta.merge.file_version import ReadVersion, stored_version
+from git_theta.merge.group_parameters import group_parameters
 from git_theta.merge.outcome import (
     LAYOUT,
+    Approximated,
     Conflict,
     Merged,
     ParameterPlan,
@@ -29,6 +31,7 @@ from git_theta.merge.outcome import (
 )
 from git_theta.merge.plan import file_key, plan_parameters, preferred_side, structure_entries
 from git_theta.merge.rules import MergeRule, MergeRules
+from git_theta.merge.settings_versions import ReadSettings, no_settings
 from git_theta.merge.structure import (
     NewStructure,
     StructureConflicts,
@@ -81,13 +84,15 @@ class MergePlan:
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Parameters whose merged values are equal, because all their versions and their rules are.
+    """Parameters that are combined at once, as their merged values are equal or only mean something together.
+
+    Values are equal where all their versions and their rules are.
 
     Attributes:
         rule: The rule that combines the versions.
         position: Position of the parameters' layer, if options of the rule are gradients.
         plans: The parameters; at least one.
-        inputs: The versions to combine, which are those of each parameter.
+        inputs: The versions to combine: those of each parameter, or of all that are combined together.
     """
 
     rule: MergeRule
@@ -96,9 +101,14 @@ class _Group:
     inputs: tuple[Entry, ...]
 
     @property
+    def together(self) -> bool:
+        """Whether the strategy makes the values together."""
+        return self.plans[0].group is not None
+
+    @property
     def nbytes(self) -> int:
-        """Size of the value, in bytes."""
-        return self.inputs[0].spec.nbytes
+        """Size of the largest value, in bytes."""
+        return max(entry.spec.nbytes for entry in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,7 @@ class Merger:
         finite: Whether elements that aren't finite, and were so in no model, are a conflict.
         version: Reads a version without its parameters; `None` if the store has all versions.
         fetch: Called with entries whose objects are needed and aren't in the store, to bring them there.
+        settings: Reads files of settings beside the checkpoint, which tell what its values mean.
     """
 
     store: LocalStore
@@ -130,6 +141,7 @@ class Merger:
     finite: bool = False
     version: ReadVersion | None = None
     fetch: Callable[[Iterable[Entry]], object] = _nothing_to_fetch
+    settings: ReadSettings = no_settings
 
     def merge(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
         """Merge versions of a checkpoint.
@@ -153,7 +165,8 @@ class Merger:
             if isinstance(plan, Merged):
                 return plan
             non_finite: list[NonFinite] = []
-            manifest = self._carry_out(plan, sides, non_finite.append)
+            approximated: list[Approximated] = []
+            manifest = self._carry_out(plan, sides, non_finite.append, approximated.append)
             new = {each.name: non_finite_text(each) for each in non_finite}
             if not (new and self.finite):
                 break
@@ -169,7 +182,11 @@ class Merger:
                 return Merged(None, plan.parameters, (Conflict(LAYOUT, error.message),))
             return self._settle_sharing(plan, manifest, sides, side)
         return Merged(
-            manifest, plan.parameters, non_finite=tuple(non_finite), dropped=_dropped(plan, base, sides)
+            manifest,
+            plan.parameters,
+            non_finite=tuple(non_finite),
+            dropped=_dropped(plan, base, sides),
+            approximated=tuple(approximated),
         )
 
     def _settle_sharing(
@@ -225,7 +242,8 @@ class Merger:
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
         version = self.version or partial(stored_version, store=self.store)
         aligned = align_versions(base, sides, rules, version, self._fetch_missing)
-        parameters = tuple(plan_parameters(aligned.base, aligned.sides, rules, refused))
+        planned = plan_parameters(aligned.base, aligned.sides, rules, refused)
+        parameters = group_parameters(tuple(planned), rules, refused, self.settings)
         conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]
         conflicts = [*aligned.conflicts, *(each for each in conflicts if each.name not in aligned.unclear)]
         values = [entry for plan in parameters for entry in plan.inputs]
@@ -235,7 +253,7 @@ class Merger:
                 *(entry for each in (base, *sides) for entry in structure_entries(each)),
             ]
         )
-        wanted = {plan.name: plan.likely.spec for plan in parameters if plan.likely}
+        wanted = {plan.name: plan.spec for plan in parameters if plan.spec}
         structure = merge_structure(base, sides, wanted, rules, version, aligned.sides)
         if isinstance(structure, StructureConflicts):
             reason = different_formats(base, sides)
@@ -256,14 +274,21 @@ class Merger:
         return MergePlan(parameters, structure, merge_header(base, sides), names)
 
     def _carry_out(
-        self, plan: MergePlan, sides: Sequence[Manifest], report: Callable[[NonFinite], object]
+        self,
+        plan: MergePlan,
+        sides: Sequence[Manifest],
+        report: Callable[[NonFinite], object],
+        report_loss: Callable[[Approximated], object] = lambda _found: None,
     ) -> Manifest:
         outcomes = [parameter.outcome for parameter in plan.parameters]
         taken = [outcome.entry for outcome in outcomes if isinstance(outcome, Taken) and outcome.entry]
         sources = {entry.digest: entry.source for side in reversed(sides) for entry in side.all_entries()}
         with Batch(self.store) as batch:
             writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth)
-            combined = self._combine(_groups(plan.parameters), writer, report)
+            combiner = Combiner(
+                self.store, writer, self.known, self.depth, self.side_files, self.mapped, report, report_loss
+            )
+            combined = self._combine(_groups(plan.parameters), combiner)
             structure = _written(plan.structure, writer)
             written = finalize([*combined, *structure], batch)
         parameters, new_structure = written[: len(combined)], written[len(combined) :]
@@ -277,15 +302,16 @@ class Merger:
         everything = sorted((*named, *stretches), key=lambda entry: sort_key(entry.name))
         return completed(Manifest(name, size, layout, tuple(everything), plan.header), self.store, sides)
 
-    def _combine(
-        self, groups: Iterable[_Group], writer: ValueWriter, report: Callable[[NonFinite], object]
-    ) -> list[StoredValue]:
+    def _combine(self, groups: Iterable[_Group], combiner: Combiner) -> list[StoredValue]:
         """The value of each parameter of each group."""
-        combiner = Combiner(self.store, writer, self.known, self.depth, self.side_files, self.mapped, report)
 
-        def value(group: _Group) -> StoredValue:
-            stored = combiner.combine(group.plans[0], group.rule, group.position)
-            self.progress(stored.spec.nbytes)
+        def values(group: _Group) -> list[StoredValue]:
+            if group.together:
+                stored = combiner.combine_group(group.plans, group.rule, group.position)
+            else:
+                value = combiner.combine(group.plans[0], group.rule, group.position)
+                stored = [replace(value, name=plan.name) for plan in group.plans]
+            self.progress(sum(each.spec.nbytes for each in (stored if group.together else stored[:1])))
             return stored
 
         largest_first = sorted(groups, key=lambda group: -group.nbytes)
@@ -293,12 +319,8 @@ class Merger:
         weight = check_values(chain.from_iterable(inputs), self.store)
         together = weight.memory * max(map(len, inputs), default=0)
         with ThreadPoolExecutor(affordable_threads(self.threads, together, self.store)) as pool:
-            values = run_grouped(pool, value, largest_first, lambda group: group.nbytes)
-        return [
-            replace(value, name=plan.name)
-            for value, group in zip(values, largest_first, strict=True)
-            for plan in group.plans
-        ]
+            found = run_grouped(pool, values, largest_first, lambda group: group.nbytes)
+        return list(chain.from_iterable(found))
 
     def _fetch_missing(self, entries: Iterable[Entry]) -> None:
         needed = [(entry, {ref.oid for ref in entry.source.payloads()}) for entry in entries]
@@ -379,13 +401,20 @@ def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:
     plans = list(plans)
     positions = positions_of(plans)
     for plan in plans:
-        if isinstance(plan.outcome, MergeRule):
+        if isinstance(plan.outcome, MergeRule) and plan.group:
+            groups[plan.outcome, positions.get(plan.name, 0.0), id(plan.group)].append(plan)
+        elif isinstance(plan.outcome, MergeRule):
             digests = tuple(version and version.digest for version in (plan.base, *plan.sides))
             values = (plan.sides[0] and plan.sides[0].spec, digests)
             groups[plan.outcome, positions.get(plan.name, 0.0), values].append(plan)
     return [
-        _Group(rule, position, tuple(plans), plans[0].inputs) for (rule, position, _), plans in groups.items()
+        _Group(rule, position, tuple(plans), _inputs(plans)) for (rule, position, _), plans in groups.items()
     ]
+
+
+def _inputs(plans: Sequence[ParameterPlan]) -> tuple[Entry, ...]:
+    """The versions whose values are read for a group."""
+    return tuple(chain.from_iterable(plan.inputs for plan in (plans if plans[0].group else plans[:1])))
 
 
 def _written(structure: TakenStructure | NewStructure, writer: ValueWriter) -> list[StoredValue]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.groups import GroupCase
 from git_theta.strategies.merge_parameter import NonFinite
 
 #: The name of a conflict about the structure of a file: everything but parameters.
@@ -43,6 +45,23 @@ class Conflict:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupPlan:
+    """A group of parameters that are merged together.
+
+    Attributes:
+        models: Indices of the sides that take part.
+        case: The group, for its strategy.
+        specs: Name → dtype and shape of each merged parameter.
+        asked: The rule that stands in the settings, which may name a strategy for single parameters.
+    """
+
+    models: tuple[int, ...]
+    case: GroupCase
+    specs: Mapping[str, TensorSpec]
+    asked: MergeRule
+
+
+@dataclass(frozen=True, slots=True)
 class ParameterPlan:
     """One parameter in all versions, and what becomes of it.
 
@@ -51,12 +70,14 @@ class ParameterPlan:
         base: The entry in the merge base; `None` if the parameter isn't there.
         sides: The entry on each side, ours first; `None` where the parameter isn't there.
         outcome: The version to take, the rule that combines the changed sides, or a conflict.
+        group: The group that the parameter is combined with; `None` if it's combined alone.
     """
 
     name: str
     base: Entry | None
     sides: tuple[Entry | None, ...]
     outcome: Taken | MergeRule | Conflict
+    group: GroupPlan | None = field(default=None, compare=False)
 
     @property
     def changed(self) -> tuple[int, ...]:
@@ -66,8 +87,17 @@ class ParameterPlan:
     @property
     def models(self) -> tuple[int, ...]:
         """Indices of the sides that take part in a combination."""
+        if self.group:
+            return self.group.models
         rule = self.outcome if isinstance(self.outcome, MergeRule) else None
         return participants(self.base, self.sides, rule)
+
+    @property
+    def asked(self) -> MergeRule | None:
+        """The rule that combines the parameter, as it stands in the settings; `None` if none does."""
+        if self.group:
+            return self.group.asked
+        return self.outcome if isinstance(self.outcome, MergeRule) else None
 
     @property
     def likely(self) -> Entry | None:
@@ -77,12 +107,41 @@ class ParameterPlan:
         return next((side for side in self.sides if side), None)
 
     @property
+    def spec(self) -> TensorSpec | None:
+        """Dtype and shape of the result, or of `likely`; `None` if the parameter isn't there."""
+        if self.group:
+            return self.group.specs[self.name]
+        return self.likely.spec if self.likely else None
+
+    @property
     def inputs(self) -> tuple[Entry, ...]:
-        """The entries to combine: the sides that take part, then the base if it has their dtype and shape."""
+        """The entries to combine: the sides that take part, then the base.
+
+        A parameter that is combined alone has no base of another dtype or shape.
+        """
         if not isinstance(self.outcome, MergeRule):
             return ()
         models = [side for side in (self.sides[i] for i in self.models) if side]
+        if self.group:
+            return (*models, *([self.base] if self.base and self.group.case.base else []))
         return (*models, *([self.base] if self.base and self.base.spec == models[0].spec else []))
+
+
+@dataclass(frozen=True, slots=True)
+class Approximated:
+    """A group of parameters whose merged values are an approximation.
+
+    Attributes:
+        group: Name of the group.
+        strategy: Name of the strategy.
+        kept: The share of the exact result that is kept, from 0 to 1.
+        alternative: The strategy that would keep all; empty if there's none.
+    """
+
+    group: str
+    strategy: str
+    kept: float
+    alternative: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +155,7 @@ class Merged:
         whole: The version that was taken as a whole: `ours`, `theirs`, `base`, …; empty if none was.
         non_finite: Parameters of the result with elements that aren't finite, and were so in no model.
         dropped: Changes of a side that aren't in the result, though no rule says so for each, in words.
+        approximated: Groups of parameters whose values aren't exactly those of the strategy's method.
     """
 
     manifest: Manifest | None
@@ -104,6 +164,7 @@ class Merged:
     whole: str = ""
     non_finite: tuple[NonFinite, ...] = ()
     dropped: tuple[str, ...] = ()
+    approximated: tuple[Approximated, ...] = ()
 
 
 def content_key(entry: Entry | None) -> Hashable:

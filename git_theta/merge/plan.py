@@ -5,7 +5,8 @@ No value is read, and nothing is written; `execute` carries a plan out.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from git_theta import strategies
@@ -16,6 +17,7 @@ from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.three_way import trivial_merge
+from git_theta.strategies.groups import GroupStrategy
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE
 
@@ -44,9 +46,10 @@ def plan_parameters(
         {entry.name: entry for entry in parameter_entries(version)} for version in (base, *sides)
     )
     names = {name for table in (before, *tables) for name in table}
+    fitting = _for_their_groups(rules)
     for name in sorted(names, key=sort_key):
         old, new = before.get(name), tuple(table.get(name) for table in tables)
-        yield ParameterPlan(name, old, new, _outcome(name, old, new, rules, refused.get(name, "")))
+        yield ParameterPlan(name, old, new, _outcome(name, old, new, fitting(name), refused.get(name, "")))
 
 
 def parameter_entries(manifest: Manifest | None) -> tuple[Entry, ...]:
@@ -76,6 +79,23 @@ def preferred_side(name: str, rules: MergeRules) -> int | None:
     return None
 
 
+def _for_their_groups(rules: MergeRules) -> Callable[[str], MergeRules]:
+    """Name of a parameter → the rules without those of strategies for groups that it isn't in."""
+    registry = strategies.registry()
+
+    def fits(rule: MergeRule, name: str) -> bool:
+        strategy = registry.get(rule.strategy)
+        return not isinstance(strategy, GroupStrategy) or strategy.group_of(name) is not None
+
+    if not any(isinstance(registry.get(r.strategy), GroupStrategy) for r in (*rules.rules, *rules.fallback)):
+        return lambda _name: rules
+    return lambda name: replace(
+        rules,
+        rules=tuple(rule for rule in rules.rules if fits(rule, name)),
+        fallback=tuple(rule for rule in rules.fallback if fits(rule, name)),
+    )
+
+
 def _is_stretch(entry: Entry) -> bool:
     return entry.name.startswith(STRETCH)
 
@@ -90,7 +110,7 @@ def _outcome(
         if everywhere and refused:
             return Conflict(name, refused)
         if everywhere and keys[index] != content_key(base):
-            outcome = _by_rule(name, base, sides, everywhere)
+            outcome = outcome_by_rule(name, base, sides, everywhere)
             if not isinstance(outcome, Conflict) and (
                 isinstance(outcome, Taken) or len(participants(base, sides, everywhere)) == len(sides)
             ):
@@ -98,14 +118,25 @@ def _outcome(
         if keys[index] == content_key(base):
             return Taken(base)
         return Taken(sides[index], None if all(key == keys[index] for key in keys) else index)
-    first, *others = (_by_rule(name, base, sides, rule) for rule in rules.to_try(name))
+    first, *others = (outcome_by_rule(name, base, sides, rule) for rule in rules.to_try(name))
     first = Conflict(name, refused) if refused else first
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
 
 
-def _by_rule(
+def outcome_by_rule(
     name: str, base: Entry | None, sides: tuple[Entry | None, ...], rule: MergeRule
 ) -> Taken | MergeRule | Conflict:
+    """The outcome of a parameter by one rule.
+
+    Args:
+        name: Name of the parameter.
+        base: The entry in the merge base; `None` if the parameter isn't there.
+        sides: The entry on each side.
+        rule: The rule.
+
+    Raises:
+        UsageError: The rule names an unknown strategy, or a side that there's not.
+    """
     strategy = strategies.registry().get(rule.strategy)
     if isinstance(strategy, TakeSide):
         return _by_side(name, base, sides, strategy, rule)

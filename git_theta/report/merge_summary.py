@@ -6,7 +6,16 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken, non_finite_text, side_name
+from git_theta.merge.outcome import (
+    LAYOUT,
+    Approximated,
+    Conflict,
+    Merged,
+    ParameterPlan,
+    Taken,
+    non_finite_text,
+    side_name,
+)
 from git_theta.merge.purpose import Operation, Purpose
 from git_theta.merge.rules import PICK_DEFAULT, MergeRule
 from git_theta.report.text import plural, printable
@@ -39,7 +48,7 @@ def summary(merged: Merged, operation: Operation | None = None) -> str:
 
 def _reason(merged: Merged, operation: Operation) -> str:
     """The reason for the strategies with which a change is applied; empty if none was needed."""
-    rules = {outcome for each in merged.parameters if isinstance(outcome := each.outcome, MergeRule)}
+    rules = {each.asked for each in merged.parameters if each.asked}
     if not rules:
         return ""
     words = sorted({_choice(rule) for rule in rules})
@@ -61,11 +70,21 @@ def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[
         more = f" (and {plural(len(found) - 1, 'other parameter')})" if len(found) > 1 else ""
         yield f"warning: {printable(found[0].name)}{more}: {non_finite_text(found[0])}"
     yield from (f"warning: {text}" for text in merged.dropped)
+    if merged.approximated:
+        yield f"warning: {_approximation(merged.approximated)}"
+
+
+def _approximation(groups: Sequence[Approximated]) -> str:
+    """Words for merged values that are an approximation, of which the worst one is named."""
+    worst = min(groups, key=lambda each: each.kept)
+    more = f" (and more in {plural(len(groups) - 1, 'other group')})" if len(groups) > 1 else ""
+    hint = f"; {worst.alternative} would keep all" if worst.alternative else ""
+    return f"{printable(worst.group)}: {worst.strategy} keeps {worst.kept:.1%} of the result{more}{hint}"
 
 
 def unused_rules(merged: Merged, rules: Iterable[MergeRule]) -> list[MergeRule]:
     """The rules without patterns that combined no parameter; a side may have been taken for other values."""
-    used = {outcome.strategy for each in merged.parameters if isinstance(outcome := each.outcome, MergeRule)}
+    used = {each.asked.strategy for each in merged.parameters if each.asked}
     general = [rule for rule in rules if rule.is_for("") and rule.strategy not in SIDES]
     return [rule for rule in general if merged.parameters and rule.strategy not in used]
 

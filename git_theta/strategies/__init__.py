@@ -39,6 +39,8 @@ _BUILT_IN = {
     "arcee-fusion": "arcee_fusion:ArceeFusion",
     "passthrough": "passthrough:PassThrough",
     "fisher": "fisher:Fisher",
+    "lora-svd": "lora:LoraSvd",
+    "lora-cat": "lora:LoraCat",
 }
 
 

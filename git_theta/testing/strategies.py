@@ -38,7 +38,7 @@ def check_strategy(plugin: Strategy) -> None:
         AssertionError: The message names the broken rule.
     """
     assert plugin.name, "a merge strategy has a name"
-    chosen = _default_options(plugin)
+    chosen = default_options(plugin)
     for spec in (TensorSpec(dtype, shape) for dtype in _ROUNDING for shape in SHAPES):
         *models, base = (sample_weights(spec, seed) for seed in range(3))
         models = models[: plugin.max_models]
@@ -61,7 +61,12 @@ def _check_weights(plugin: Strategy, wrong: Any) -> None:
     raise AssertionError(f"{plugin.name} accepts {len(_MANY_WEIGHTS)} weights for two models")
 
 
-def _default_options(plugin: Strategy) -> Any:
+def default_options(plugin: Strategy) -> Any:
+    """An instance of a strategy's options, once they are checked.
+
+    Raises:
+        AssertionError: They aren't a frozen dataclass, or a default can't be written as text.
+    """
     assert dataclasses.is_dataclass(plugin.options), f"{plugin.name}: its options aren't a dataclass"
     default = plugin.options()
     for field in dataclasses.fields(plugin.options):

@@ -7,7 +7,20 @@ import importlib.util
 import pytest
 
 from git_theta import strategies, testing
+from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.groups import GroupStrategy
 from git_theta.strategies.option_text import describe
+
+#: File of settings → a group for strategies that read it, and settings that fit two such models.
+GROUPS = {
+    "adapter_config.json": (
+        {
+            "l.lora_A.weight": TensorSpec("F32", (4, 9)),
+            "l.lora_B.weight": TensorSpec("F32", (7, 4)),
+        },
+        {},
+    ),
+}
 
 BUILT_IN = {
     name: place
@@ -18,7 +31,11 @@ BUILT_IN = {
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_strategy_keeps_the_contract(name: str) -> None:
-    testing.check_strategy(strategies.registry().get(name))
+    strategy = strategies.registry().get(name)
+    if isinstance(strategy, GroupStrategy):
+        testing.check_group_strategy(strategy, *GROUPS[strategy.settings_file])
+    else:
+        testing.check_strategy(strategy)
 
 
 @pytest.mark.parametrize("name", BUILT_IN)

@@ -96,12 +96,15 @@ def _value(metadata: Mapping[str, Any] | None, key: str) -> str | None:
 
 
 def _described(name: str, spec: TensorSpec, base: Header, sides: Sequence[Header]) -> dict[str, Any]:
-    """A tensor's entry in a header, from the first side that has the tensor with this spec."""
-    for header in (*sides, base):
-        entry = header.get(name)
-        if entry and (entry["dtype"], entry["shape"]) == (spec.dtype, list(spec.shape)):
-            return dict(entry)
-    raise ComposeError(f"no side has a parameter {name!r} of dtype {spec.dtype} and shape {list(spec.shape)}")
+    """A tensor's entry in a header, from the first side that has the tensor with this dtype.
+
+    A side with the same shape goes first.
+    """
+    found = [entry for entry in (header.get(name) for header in (*sides, base)) if entry]
+    same = [entry for entry in found if entry["dtype"] == spec.dtype]
+    for entry in sorted(same, key=lambda entry: entry["shape"] != list(spec.shape)):
+        return {**entry, "shape": list(spec.shape)}
+    raise ComposeError(f"no side has a parameter {name!r} of dtype {spec.dtype}")
 
 
 def _order(sides: Sequence[Header], described: Mapping[str, Any]) -> list[str]:

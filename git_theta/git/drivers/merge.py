@@ -9,6 +9,7 @@ from pathlib import Path
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.merge.merger import merger_of
+from git_theta.git.merge.settings_beside import SettingsBeside, blobs_of
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.merge.worktree_values import worktree_values
 from git_theta.git.plumbing.command import Git
@@ -88,9 +89,10 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
                 record([Conflict("", "nothing was decided")])
                 return _CONFLICT
             rules = chosen
+        settings = SettingsBeside(repository, path, partial(blobs_of, repository, texts))
         with work_file(path) as file, progress(f"merging {path}", max(ours.size, theirs.size)) as advance:
             merger = replace(
-                merger_of(workspace, path, advance),
+                merger_of(workspace, path, advance, settings),
                 mapped=worktree_values(repository.store, workspace.known_files, file, ours),
             )
             merged = merger.merge(base, [ours, theirs], rules)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from git_theta.errors import GitError
 from git_theta.git.merge.candidates import MergeCandidate
 from git_theta.git.merge.merger import merger_of
+from git_theta.git.merge.settings_beside import SettingsBeside
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.given_rules import given_rules
@@ -30,7 +31,10 @@ _SHOWN = 5
 
 
 def merge_candidates(
-    repository: Repository, candidates: Sequence[MergeCandidate], rules: str
+    repository: Repository,
+    candidates: Sequence[MergeCandidate],
+    rules: str,
+    revisions: Sequence[str] = (),
 ) -> dict[str, Merged]:
     """Path → the merged checkpoint.
 
@@ -38,6 +42,7 @@ def merge_candidates(
         repository: The repository, with Git at the top of its work tree.
         candidates: The checkpoints.
         rules: Rules as in the variable `GIT_THETA_MERGE`, in addition to those of the repository.
+        revisions: The commits of the sides and of the base.
 
     Raises:
         GitError: A checkpoint is in conflict; the message names the parameters.
@@ -46,7 +51,7 @@ def merge_candidates(
     given = given_rules(repository, Operation(), {**os.environ, RULES_VARIABLE: rules})
     with Workspace(repository) as workspace:
         merged = {
-            each.path: _merge(workspace, each, merge_rules(repository, each.path, given=given))
+            each.path: _merge(workspace, each, merge_rules(repository, each.path, given=given), revisions)
             for each in candidates
         }
     failed = {path: each for path, each in merged.items() if each.manifest is None}
@@ -55,14 +60,18 @@ def merge_candidates(
     return merged
 
 
-def _merge(workspace: Workspace, candidate: MergeCandidate, rules: MergeRules) -> Merged:
+def _merge(
+    workspace: Workspace, candidate: MergeCandidate, rules: MergeRules, revisions: Sequence[str]
+) -> Merged:
     path, oids = candidate.path, candidate.sides
     existing = [index for index, oid in enumerate(oids) if oid]
     with Blobs(workspace.repository.git.cwd) as blobs:
         base = _read(workspace.cleaners, blobs, path, candidate.base) if candidate.base else None
         sides = [_read(workspace.cleaners, blobs, path, oids[index]) for index in existing]
     with progress(f"merging {path}", max(side.size for side in sides)) as advance:
-        merger = merger_of(workspace, path, advance)
+        there = [candidate.base, *(oids[index] for index in existing)]
+        settings = SettingsBeside(workspace.repository, path, lambda: there, tuple(revisions))
+        merger = merger_of(workspace, path, advance, settings)
         return merger.merge(base, sides, rules.of_sides(existing, len(oids)))
 
 

@@ -8,10 +8,14 @@ from git_theta.git.merge.side_files import SideFiles
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merger
+from git_theta.merge.settings_versions import ReadSettings, no_settings
 
 
 def merger_of(
-    workspace: Workspace, path: str, advance: Callable[[int], object] = lambda _count: None
+    workspace: Workspace,
+    path: str,
+    advance: Callable[[int], object] = lambda _count: None,
+    settings: ReadSettings = no_settings,
 ) -> Merger:
     """A merger for versions of the file at a path.
 
@@ -19,17 +23,19 @@ def merger_of(
         workspace: The repository's parts, with Git at the top of the work tree.
         path: Path of the file, from the top.
         advance: Called with the number of bytes of each combined parameter.
+        settings: Reads files of settings beside the versions.
     """
     repository = workspace.repository
-    settings = repository.settings
+    configured = repository.settings
     return Merger(
         repository.store,
         known=workspace.known_files.source,
-        threads=settings.thread_count,
+        threads=configured.thread_count,
         progress=advance,
         updates=workspace.cleaners.allowed_updates(path),
-        depth=settings.depth,
+        depth=configured.depth,
         side_files=SideFiles(repository),
-        finite=settings.finite,
+        finite=configured.finite,
         fetch=lambda entries: ensure_objects(repository, needed_objects(entries)),
+        settings=settings,
     )

@@ -68,7 +68,7 @@ def merge_branches(
             "the branches have no commit in common", "to merge them all the same: --allow-unrelated-histories"
         )
     found = candidates(git, base, sides, one_sided=one_sided)
-    merged = merge_candidates(repository, found, rules)
+    merged = merge_candidates(repository, found, rules, [*sides, *([base] if base else [])])
     results = {each.path: (each.mode, _blob(git, merged[each.path])) for each in found}
     helpers = [
         with_files(git, side, {each.path: results[each.path] for each in found if each.sides[index]})

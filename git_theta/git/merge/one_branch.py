@@ -68,7 +68,7 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
         _note_unused(rule, alone, any_found=bool(found))
         return code
     _check_clean(git, alone)
-    merged = merge_candidates(repository, alone, rules)
+    merged = merge_candidates(repository, alone, rules, [*sides, base])
     results = {each: merged[each.path] for each in alone if _differs(git, each, merged[each.path])}
     _note_unused(rule, [each for each in alone if each not in results], any_found=bool(found))
     if not results:

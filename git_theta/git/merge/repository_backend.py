@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.preview_store import PreviewStore
 from git_theta.git.merge.save_rules import save_rules
+from git_theta.git.merge.settings_beside import SettingsBeside, blobs_of
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.repository.conflict_records import read_stages
 from git_theta.git.repository.merge_rules import check_rule
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.execute import Merger
@@ -109,7 +112,14 @@ class RepositoryBackend:
         return replace(self.rules, rules=(*self.rules.rules, *rules))
 
     def _merger(self, advance: Callable[[int], object] = lambda _count: None) -> Merger:
-        return replace(merger_of(self.workspace, self.path, advance), store=self.store)
+        repository = self.workspace.repository
+        texts = [version.to_bytes() if version else b"" for version in (self.base, *self.sides)]
+        # Once a conflict is left, the work tree has the settings that go with the result.
+        in_conflict = read_stages(repository.git, self.path) is not None
+        settings = SettingsBeside(
+            repository, self.path, partial(blobs_of, repository, texts), resolves=in_conflict
+        )
+        return replace(merger_of(self.workspace, self.path, advance, settings), store=self.store)
 
     def _changes(self, side: Manifest) -> dict[str, ScalarChange]:
         old, new = (

@@ -11,6 +11,7 @@ from git_theta.clean import same_content
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions
 from git_theta.git.merge.merger import merger_of
+from git_theta.git.merge.settings_beside import SettingsBeside
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.conflict_records import ConflictRecord, remove_record, write_record
 from git_theta.git.repository.given_rules import given_rules, parse_given
@@ -48,7 +49,8 @@ def resolve(
         _check_ours(repository, known_files, versions, file)
         all_rules = rules_of_conflict(repository, versions, rules, fallback)
         with progress(f"merging {path}", versions.ours.size) as advance:
-            merged = merger_of(workspace, path, advance).merge(
+            settings = SettingsBeside(repository, path, lambda: versions.stages.ids, resolves=True)
+            merged = merger_of(workspace, path, advance, settings).merge(
                 versions.base, [versions.ours, versions.theirs], all_rules
             )
         if merged.manifest is None:

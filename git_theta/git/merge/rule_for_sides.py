@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check_rule
-from git_theta.strategies.base import Case
+from git_theta.strategies.base import Case, model_weights
+from git_theta.strategies.groups import GroupStrategy
 from git_theta.strategies.lazy_array import from_array
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def check_sides(rule: MergeRule | None, count: int) -> None:
     strategy, options = strategies.registry().get(rule.strategy), check_rule(rule)
     if strategy.max_models is not None and count > strategy.max_models:
         return  # Most parameters may be changed on fewer sides; the plan tells.
+    if isinstance(strategy, GroupStrategy):
+        model_weights(getattr(options.values, "weights", ()), count)
+        return
     import numpy as np
 
     model = from_array(np.array([1.0, 2.0]))

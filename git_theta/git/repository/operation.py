@@ -34,7 +34,7 @@ _MERGES: Final = frozenset(
 _RESTORES: Final = frozenset(("checkout", "restore"))
 
 #: Prefix of a variable that `git merge` sets for each commit that it merges, and no other command does.
-_MERGED: Final = "GITHEAD_"
+MERGED: Final = "GITHEAD_"
 
 #: Git's folders of the rebases of both kinds, and of other sequences of picks.
 REBASE: Final = "rebase-merge"
@@ -59,7 +59,7 @@ def current_operation(repository: Repository, environment: Mapping[str, str] = o
         return Operation(_purpose_of_rebase(repository.git_dir), command)
     if command in _PICKS:
         return Operation(Purpose.PICK, command)
-    if command in _MERGES or any(name.startswith(_MERGED) for name in environment):
+    if command in _MERGES or any(name.startswith(MERGED) for name in environment):
         return Operation(Purpose.MERGE, command if command in _MERGES else "merge")
     found = _in_progress(repository.git_dir)
     if found is not None:

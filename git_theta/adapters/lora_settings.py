@@ -1,0 +1,109 @@
+"""Settings of a LoRA: ranks, and the factors of the products, by module."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from git_theta.adapters.factor_names import CONFIG
+from git_theta.errors import UsageError
+
+#: Longer patterns and names aren't matched: the time for a pattern of a stranger grows with both.
+_MAX_PATTERN: Final = 500
+_MAX_NAME: Final = 500
+
+#: Patterns that may take a time that is exponential or a high power of a name's length.
+_SLOW = re.compile(r"\)\s*[*+{]|(?:[^\\][*+{].*){3}", re.DOTALL)
+
+_DEFAULT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """Ranks and scales of an adapter.
+
+    Attributes:
+        rank: Rank of the factors.
+        alpha: Numerator of the scale.
+        rank_pattern: Patterns of modules with another rank; the first one that matches counts.
+        alpha_pattern: Patterns of modules with another numerator.
+        rslora: Whether the scale is `alpha / sqrt(rank)` rather than `alpha / rank`.
+    """
+
+    rank: float = _DEFAULT
+    alpha: float = _DEFAULT
+    rank_pattern: tuple[tuple[str, float], ...] = ()
+    alpha_pattern: tuple[tuple[str, float], ...] = ()
+    rslora: bool = False
+
+    def rank_of(self, module: str) -> float:
+        """The rank of a module's factors.
+
+        Raises:
+            UsageError: A pattern can't be matched.
+        """
+        return _of_module(self.rank_pattern, module, self.rank)
+
+    def scale(self, module: str, rank: int) -> float:
+        """The factor of the product of a module's factors.
+
+        Args:
+            module: Name of the module, without PEFT's prefix.
+            rank: Rank of the factors.
+
+        Raises:
+            UsageError: The factors have another rank than the settings, or a pattern can't be matched.
+        """
+        expected = self.rank_of(module)
+        alpha = _of_module(self.alpha_pattern, module, self.alpha)
+        if expected != rank or rank < 1:
+            raise UsageError(f"the adapter's factors of {module!r} have rank {rank}, not {expected:g}")
+        return alpha / (math.sqrt(rank) if self.rslora else rank)
+
+
+def lora_settings(config: Mapping[str, Any]) -> LoraSettings:
+    """The settings in an `adapter_config.json`.
+
+    Raises:
+        UsageError: A setting isn't valid.
+    """
+    return LoraSettings(
+        _number("r", config.get("r", _DEFAULT)),
+        _number("lora_alpha", config.get("lora_alpha", _DEFAULT)),
+        _patterns("rank_pattern", config.get("rank_pattern")),
+        _patterns("alpha_pattern", config.get("alpha_pattern")),
+        bool(config.get("use_rslora")),
+    )
+
+
+def _patterns(key: str, found: Any) -> tuple[tuple[str, float], ...]:
+    if not isinstance(found, Mapping | None):
+        raise UsageError(f"the adapter's {CONFIG} has {key} {found!r}", "it must be a map")
+    return tuple((pattern, _number(key, number)) for pattern, number in (found or {}).items())
+
+
+def _number(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UsageError(f"the adapter's {CONFIG} has {key} {value!r}", "it must be a number")
+    return value
+
+
+def _of_module(patterns: tuple[tuple[str, float], ...], module: str, default: float) -> float:
+    return next((number for pattern, number in patterns if _matches(pattern, module)), default)
+
+
+def _matches(pattern: str, module: str) -> bool:
+    """Whether PEFT would take a pattern for a module: it's the name's end, from a dot on."""
+    if module == pattern or module.endswith(f".{pattern}"):
+        return True
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)*", pattern) and "." not in pattern:
+        return False
+    if len(pattern) > _MAX_PATTERN or len(module) > _MAX_NAME or _SLOW.search(pattern):
+        raise UsageError(f"the adapter's {CONFIG} has a pattern that is too complex: {pattern[:80]!r}")
+    try:
+        return re.match(rf"(.*\.)?({pattern})$", module) is not None
+    except (re.error, RecursionError, OverflowError) as error:
+        raise UsageError(f"the adapter's {CONFIG} has a pattern that isn't one: {error}") from error

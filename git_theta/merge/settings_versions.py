@@ -1,0 +1,38 @@
+"""Settings beside a checkpoint, in each of its versions: what strategies for groups of parameters read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+#: The settings in one version; empty if it has no such file.
+Settings: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsVersions:
+    """A file of settings in each version of a checkpoint.
+
+    Attributes:
+        base: The settings beside the merge base.
+        sides: The settings beside each side, ours first; empty if no side has any.
+        result: The settings that will be beside the result; `None` if they're in conflict.
+    """
+
+    base: Settings = field(default_factory=dict)
+    sides: tuple[Settings, ...] = ()
+    result: Settings | None = field(default_factory=dict)
+
+    def of_side(self, index: int) -> Settings:
+        """The settings beside a side."""
+        return self.sides[index] if self.sides else {}
+
+
+#: Reads the versions of a file of settings, by the file's name.
+ReadSettings = Callable[[str], SettingsVersions]
+
+
+def no_settings(_name: str) -> SettingsVersions:
+    """The settings of checkpoints that stand alone."""
+    return SettingsVersions()
