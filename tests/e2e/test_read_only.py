@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+from tests.helpers.read_only import IN_A_NAMESPACE, may_mount
 from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, A, B
 
-_IN_A_NAMESPACE = ["unshare", "-rm", "sh", "-c"]
-
-
-def _may_mount() -> bool:
-    if not shutil.which("unshare"):
-        return False
-    mount = "mount -t tmpfs none /mnt && mount -o remount,ro /mnt"
-    return subprocess.run([*_IN_A_NAMESPACE, mount], capture_output=True).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not _may_mount(), reason="no file systems may be mounted here")
+pytestmark = pytest.mark.skipif(not may_mount(), reason="no file systems may be mounted here")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +33,7 @@ def read_only(repo: Repo, command: str, before: str = "true") -> bytes:
         f"mount -t tmpfs none {shlex.quote(str(place))} && cp -r {shlex.quote(str(repo.path))} {place}/r "
         f"&& cd {place}/r && {before} && mount -o remount,ro {place} && cd {place}/r && {command}"
     )
-    done = subprocess.run([*_IN_A_NAMESPACE, script], capture_output=True)
+    done = subprocess.run([*IN_A_NAMESPACE, script], capture_output=True)
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout
 

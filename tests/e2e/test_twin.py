@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.read_only import may_mount, read_only
 from tests.helpers.repo import Repo
 from tests.helpers.twins import DEEP, NAME, TEXT, VERSIONS, Twins, check_times, times
 
@@ -146,7 +147,7 @@ def stashes(twins: Twins, chance: random.Random) -> Steps:
 
 
 def others(twins: Twins, chance: random.Random, count: int) -> Steps:
-    """Linked worktrees, sparse checkouts and bundles."""
+    """Linked worktrees, submodules, sparse checkouts, bundles, and reading without a right to write."""
     rev, other = rev_of(chance), branch_of(chance)
 
     def worktree() -> None:
@@ -160,6 +161,30 @@ def others(twins: Twins, chance: random.Random, count: int) -> Steps:
         for repo, place in zip(twins.both, linked.both, strict=True):
             repo.git("worktree", "remove", "--force", str(place.path))
 
+    def submodule() -> None:
+        """Have each twin as a submodule, in a superproject that moves it to another commit and back."""
+        top, inside = f".git/super-{count}", f".git/super-{count}/sub"
+        trusting = ("-c", "protocol.file.allow=always")
+        for repo in twins.both:
+            repo.git("init", "-q", top)
+            outer = Repo(repo.path / top)
+            outer.git(*trusting, "submodule", "--quiet", "add", str(repo.path), "sub")
+            attributes = (repo.path / ".git/info/attributes").read_text()
+            (outer.path / ".git/modules/sub/info").mkdir(exist_ok=True)
+            (outer.path / ".git/modules/sub/info/attributes").write_text(attributes)
+            outer.git("-C", "sub", "rm", "-rq", "--cached", ".")
+            outer.git("-C", "sub", "reset", "-q", "--hard")
+            outer.git("commit", "-qm", "submodule")
+        outer_twins, inner = twins.folder(top), twins.folder(inside)
+        inner.check()
+        inner.each(lambda path: (path / NAME).write_bytes(VERSIONS[count % len(VERSIONS)]))
+        inner.check(locks=False)
+        inner.git("checkout", "-q", "--detach", "HEAD~1")
+        outer_twins.git("submodule", "--quiet", "update", "--force")
+        inner.check()
+        outer_twins.git("reset", "-q", "--hard", "--recurse-submodules")
+        inner.check()
+
     def bundle() -> None:
         twins.git("bundle", "create", "-q", ".git/all.bundle", "--all")
         twins.git("fetch", "-q", ".git/all.bundle", f"+refs/heads/{other}:refs/bundled/{other}")
@@ -171,8 +196,16 @@ def others(twins: Twins, chance: random.Random, count: int) -> Steps:
         twins.git("config", "core.sparseCheckout", "true")
         twins.git("sparse-checkout", "reapply")
 
+    def read() -> None:
+        """Look at state and files where nothing can be written."""
+        command = f"git status --porcelain; git cat-file --filters HEAD:{NAME}; git archive HEAD | tar xO"
+        ours, theirs = (read_only(repo.path, command) for repo in twins.both)
+        assert ours == theirs
+
     return {
         f"worktree of {rev}": worktree,
+        "submodule": submodule,
+        **({"read only": read} if may_mount() else {}),
         f"bundle of {other}": bundle,
         "sparse without model": lambda: sparse(_WITHOUT_MODEL),
         "sparse with all": lambda: sparse(_ALL),
