@@ -30,6 +30,7 @@ from git_theta.merge.outcome import (
     side_name,
 )
 from git_theta.merge.plan import file_key, plan_parameters, preferred_side, structure_entries
+from git_theta.merge.quantized import decide_quantized
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.settings_versions import ReadSettings, no_settings
 from git_theta.merge.structure import (
@@ -242,8 +243,8 @@ class Merger:
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
         version = self.version or partial(stored_version, store=self.store)
         aligned = align_versions(base, sides, rules, version, self._fetch_missing)
-        planned = plan_parameters(aligned.base, aligned.sides, rules, refused)
-        parameters = group_parameters(tuple(planned), rules, refused, self.settings)
+        planned = decide_quantized(tuple(plan_parameters(aligned.base, aligned.sides, rules, refused)), rules)
+        parameters = group_parameters(planned, rules, refused, self.settings)
         conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]
         conflicts = [*aligned.conflicts, *(each for each in conflicts if each.name not in aligned.unclear)]
         values = [entry for plan in parameters for entry in plan.inputs]
