@@ -51,7 +51,8 @@ Examples:
     metavar="NUMBER",
     help="For quantized: the error bound; values move in steps of 2*ln(1+epsilon). The default is 1e-4.",
 )
-def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> None:
+@click.option("--again", is_flag=True, help="Apply updates that MODEL has already once more.")
+def command(model: str, kind: str, data: Path | None, epsilon: float | None, again: bool) -> None:
     """Store exactly the given updates, and nothing more.
 
     The updates apply to the version of MODEL that is staged, or else committed. The result is written to
@@ -80,7 +81,7 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None) -> 
     repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
         if data and isinstance(update, FromData):
-            outcome = sideload(workspace, path, update, data)
+            outcome = sideload(workspace, path, update, data, again=again)
         else:
             assert isinstance(update, Lossy)  # noqa: S101
             outcome = store_lossy(workspace, path, update, epsilon or _DEFAULT_EPSILON)

@@ -98,6 +98,29 @@ def apply(
     return _apply(entry, last, store, value)
 
 
+def new_value(entry: Entry, step: GivenUpdate | None, store: LocalStore) -> tuple[memoryview, memoryview]:
+    """A parameter's value as it is, and after an update; nothing is stored.
+
+    Args:
+        entry: The parameter; its digest doesn't count.
+        step: The update, whose check has passed; `None` for the value as it is.
+        store: Has the parameter's objects.
+
+    Raises:
+        UnsuitableError: The update can't be applied.
+        ThetaError: The parameter can't be read.
+    """
+    spec, base = entry.spec, _base(entry, store)
+    before = _in_memory(base.chunks(CHUNK), spec, store)
+    if step is None:
+        return before, before
+    update = step.update
+    if isinstance(update, StoredAsGiven):
+        payload = b"".join(map(bytes, update.encode_given(step.given, spec, base, None)))
+        return before, _in_memory(update.decode(memoryview(payload), [base.read], spec.nbytes), spec, store)
+    return before, _in_memory(update.given_value(step.given, spec, base), spec, store)
+
+
 def apply_lossy(entry: Entry, update: Lossy, value: memoryview, epsilon: float, store: LocalStore) -> Draft:
     """A value near another one, as a lossy update of the parameter as it is.
 

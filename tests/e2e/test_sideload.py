@@ -236,9 +236,38 @@ def test_a_file_that_only_head_has(based: Repo) -> None:
 def test_the_staged_version_is_the_base(based: Repo) -> None:
     add(based, "ia3", DATA["ia3"])
     once = sources(based)["layer.0.bias"]
-    add(based, "ia3", DATA["ia3"])
+    updates = side(based, DATA["ia3"])
+    based.theta("add", NAME, "--update-type", "ia3", "--update-data", updates, "--again")
     assert sources(based)["layer.0.bias"].endswith(f",{once})")
     check_agreement(based)
+
+
+@pytest.mark.parametrize("kind", ["low-rank", "ia3", "sparse"])
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_update_is_not_applied_twice_by_mistake(based: Repo, kind: str, committed: bool) -> None:
+    add(based, kind, DATA[kind])
+    if committed:
+        based.git("commit", "-q", "-m", "once")
+    assert "has this update already" in refuse(
+        based, "--update-type", kind, "--update-data", side(based, DATA[kind])
+    )
+
+
+def test_an_update_that_another_program_merged_is_there_already(based: Repo) -> None:
+    merged = {name: value.copy() for name, value in BASE.items()}
+    merged["layer.0.weight"] += LEFT @ RIGHT
+    based.write(NAME, safetensors_bytes(merged))
+    based.commit("merged elsewhere")
+    data = side(based, DATA["low-rank"])
+    assert "has this update already" in refuse(based, "--update-type", "low-rank", "--update-data", data)
+    based.git("revert", "--no-edit", "HEAD")
+    assert "written and staged" in add(based, "low-rank", DATA["low-rank"])
+
+
+def test_another_update_of_the_same_parameter_is_another_one(based: Repo) -> None:
+    add(based, "low-rank", DATA["low-rank"])
+    other = {"layer.0.weight/R": LEFT[:, ::-1].copy(), "layer.0.weight/C": RIGHT}
+    assert "written and staged" in add(based, "low-rank", other)
 
 
 def test_nothing_to_do(based: Repo) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
-from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
+from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest, valid_manifest
+
+#: So many versions are looked at for an update that is there already.
+_VERSIONS = 20
 
 _UNMERGED_STAGES = (b"1", b"2", b"3")
 
@@ -58,6 +63,24 @@ def previous_version(git: Git, path: str) -> PreviousVersion:
     if manifest is None:
         raise UsageError(f"{path} has no previous version that git-theta stored", add_first)
     return PreviousVersion(manifest, mode, oid)
+
+
+def earlier_versions(repository: Repository, path: str) -> Iterator[Manifest]:
+    """The newest committed versions of a file, the newest first, by the first parents of HEAD.
+
+    Args:
+        repository: The repository, with Git at the top of its work tree.
+        path: The file, from there.
+    """
+    git = repository.git
+    if not git.ok("rev-parse", "-q", "--verify", "HEAD"):
+        return
+    words = ("rev-list", "--first-parent", f"--max-count={_VERSIONS}", "HEAD", "--", f":(top,literal){path}")
+    with Blobs(git.cwd) as blobs:
+        for commit in git.line(*words).split():
+            manifest = valid_manifest(blobs.read(f"{commit}:{path}", MAX_TEXT_BYTES) or b"")
+            if manifest:
+                yield manifest
 
 
 def _index_record(git: Git, path: str) -> bytes:

@@ -10,10 +10,11 @@ from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.selection import dense_choice
 from git_theta.errors import UsageError
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
-from git_theta.git.worktree.previous_version import previous_version
+from git_theta.git.worktree.previous_version import earlier_versions, previous_version
 from git_theta.git.worktree.update_target import UpdateResult, UpdateTarget, update_target
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.sideload.applied import can_be_applied_twice, is_applied
 from git_theta.sideload.draft import Draft, apply, check_steps, store_all
 from git_theta.sideload.given_update import FromData, GivenUpdate
 from git_theta.sideload.peft import is_adapter, read_adapter
@@ -23,8 +24,13 @@ from git_theta.store.local import LocalStore
 from git_theta.updates.base import UnsuitableError
 from git_theta.updates.side_loaded import StoredAsGiven
 
+#: Parameters by which an update that is there already is found; one may be too near to its base to tell.
+_PROBES = 2
 
-def sideload(workspace: Workspace, path: str, update: FromData, data: Path) -> UpdateResult:
+
+def sideload(
+    workspace: Workspace, path: str, update: FromData, data: Path, *, again: bool = False
+) -> UpdateResult:
     """Store the updates that a user gives.
 
     Where the work tree has the previous version, it gets the result. Where it has another version, that one
@@ -35,6 +41,7 @@ def sideload(workspace: Workspace, path: str, update: FromData, data: Path) -> U
         path: The checkpoint, from there.
         update: The kind of update that the data is for.
         data: A checkpoint file or an adapter's folder.
+        again: Whether updates that the file has already are applied once more.
 
     Raises:
         ThetaError: Something doesn't fit. Nothing is staged then, and the work tree is as it was.
@@ -45,7 +52,11 @@ def sideload(workspace: Workspace, path: str, update: FromData, data: Path) -> U
     given = _read_steps(data, update, previous.manifest)
     ensure_objects(repository, needed_objects([previous.manifest.layout, *(old[name] for name in given)]))
     with update_target(workspace, path, previous) as target:
-        return _store_changed(target, given) if target.is_changed else _apply(target, given)
+        if target.is_changed:
+            return _store_changed(target, given)
+        if not again:
+            _check_not_applied(target, given)
+        return _apply(target, given)
 
 
 def _read_steps(data: Path, update: FromData, manifest: Manifest) -> Mapping[str, Sequence[GivenUpdate]]:
@@ -57,6 +68,25 @@ def _read_steps(data: Path, update: FromData, manifest: Manifest) -> Mapping[str
     for name, steps in given.items():
         check_steps(steps, name, specs[name])
     return given
+
+
+def _check_not_applied(target: UpdateTarget, given: Mapping[str, Sequence[GivenUpdate]]) -> None:
+    """Check by one of its smallest parameters that an update isn't in the file already.
+
+    Raises:
+        UsageError: It is.
+    """
+    store, old = target.workspace.repository.store, target.previous.manifest.by_name
+    names = [name for name, steps in given.items() if can_be_applied_twice(tuple(steps))]
+    for name in sorted(names, key=lambda name: old[name].spec.nbytes)[:_PROBES]:
+        versions = earlier_versions(target.workspace.repository, target.path)
+        earlier = [manifest.by_name[name] for manifest in versions if name in manifest.by_name]
+        here = [each for each in earlier if all(store.has(ref.oid) for ref in each.source.payloads())]
+        if is_applied(old[name], given[name][0], here, store):
+            raise UsageError(
+                f"{target.path} has this update already: {name} is as after it",
+                "nothing was changed; to apply it once more: --again",
+            )
 
 
 def _apply(target: UpdateTarget, given: Mapping[str, Sequence[GivenUpdate]]) -> UpdateResult:
