@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from git_theta.errors import explained, traceback_lines
+from git_theta.git.plumbing.environment import make_folders_absolute
 from git_theta.runtime.output import warn
 from git_theta.runtime.suggest import did_you_mean
 from git_theta.version import __version__
@@ -102,6 +103,7 @@ def cli() -> None:
 def main(args: Sequence[str]) -> int:
     """Run a command; errors become messages and exit codes here and nowhere else."""
     try:
+        make_folders_absolute(os.environ)
         # Completions are for a program of one word; with two, they would replace those of `git`.
         name = "git-theta" if _COMPLETE in os.environ else "git theta"
         result: Any = cli.main(list(args), prog_name=name, complete_var=_COMPLETE, standalone_mode=False)

@@ -204,3 +204,11 @@ def test_status_of_a_file_that_is_only_a_manifest(repo: Repo) -> None:
     assert "1 file written" in repo.theta("checkout", MODEL)
     assert repo.read(MODEL) == A
     assert repo.status() == ""
+
+
+@pytest.mark.parametrize("command", [("status",), ("diff", "HEAD"), ("checkout",), ("show", f":{NAME}")])
+def test_a_repository_that_is_named_from_a_folder(history: Repo, command: tuple[str, ...]) -> None:
+    deep = history.path / "deep" / "er"
+    deep.mkdir(parents=True)
+    folders = {"GIT_DIR": "../../.git", "GIT_WORK_TREE": "../.."}
+    assert Repo(deep).run_theta(*command, env=folders).stdout == history.run_theta(*command).stdout

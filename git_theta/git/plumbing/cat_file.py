@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 
+from git_theta.errors import GitError
+from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.coprocess import Coprocess
+
+#: An id that no object has.
+_NO_OBJECT = b"0" * 40
 
 
 class Blobs:
@@ -20,6 +26,7 @@ class Blobs:
 
     def __init__(self, cwd: Path | None = None) -> None:
         self._git = Coprocess("cat-file", "--batch", cwd=cwd, extra_env={"GIT_NO_REPLACE_OBJECTS": "1"})
+        self._cwd = cwd
 
     def __enter__(self) -> Blobs:
         return self
@@ -33,8 +40,7 @@ class Blobs:
         """The bytes of a blob; `None` if there's none, or if it's larger than `limit` bytes.
 
         Args:
-            name: An id, `:path` for the index, or `REV:path`. A name with a line break is never found: the
-                protocol can't carry it.
+            name: An id, `:path` for the index, or `REV:path`.
             limit: The number of bytes from which a blob counts as absent.
         """
         found = self.lookup(name, limit)
@@ -44,7 +50,8 @@ class Blobs:
         """Id and bytes of a blob; see `read`."""
         request = name.encode("utf-8", "surrogateescape") if isinstance(name, str) else name
         if b"\n" in request:
-            return None
+            # A request is one line.
+            request = self._oid(request)
         try:
             stream = self._git.ask(request + b"\n")
             header = stream.readline()
@@ -61,6 +68,15 @@ class Blobs:
             self.close()
             return None
         return (fields[0].decode(), data) if fields[1] == b"blob" and len(data) == size else None
+
+    def _oid(self, name: bytes) -> bytes:
+        """The id of an object with a line break in its name; that of no object if there's none."""
+        if name.startswith(b"-"):
+            return _NO_OBJECT
+        try:
+            return Git(self._cwd).originals().line("rev-parse", "-q", "--verify", os.fsdecode(name)).encode()
+        except GitError:
+            return _NO_OBJECT
 
     def close(self) -> None:
         """End the process."""

@@ -6,7 +6,7 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, MutableMapping
 
 #: Variables by which users, or Git itself, change what a command means or prints. Variables that name the
 #: repository, its index or its settings aren't among them, nor those that are about servers.
@@ -36,6 +36,9 @@ _DROPPED = frozenset(
     }
 )
 
+#: Variables with folders that are relative to the folder in which the user started Git.
+_FOLDERS = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR")
+
 #: Ends of names that start with `GIT_TRACE`, but don't say where to write.
 _TRACE_OPTIONS = ("_BRIEF", "_NESTING", "_NO_DATA", "_MAX_FILES", "_REDACT")
 
@@ -50,6 +53,19 @@ def internal_environment(base: Mapping[str, str] | None = None) -> dict[str, str
     kept = {name: value for name, value in env.items() if not _changes_output(name, value)}
     # Messages are matched, so they must not be translated.
     return {**kept, "LC_ALL": "C"}
+
+
+def make_folders_absolute(environment: MutableMapping[str, str]) -> None:
+    """Replace relative folders in variables that name the repository, before Git runs in another folder.
+
+    They're those of `git --git-dir=../r/.git --work-tree=..`.
+
+    Args:
+        environment: The environment; changed in place.
+    """
+    for name in _FOLDERS:
+        if environment.get(name):
+            environment[name] = os.path.abspath(environment[name])
 
 
 def _changes_output(name: str, value: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from git_theta import settings
@@ -30,10 +31,12 @@ class Repository:
 
     @cached_property
     def _paths(self) -> tuple[Path, Path, Path, Path]:
-        text = self.git.line(
-            "rev-parse", "--git-common-dir", "--git-dir", "--git-path", "index", "--git-path", "hooks"
-        )
-        common, own, index, hooks = (self.git.folder / part for part in text.split("\n"))
+        questions = (("--git-common-dir",), ("--git-dir",), ("--git-path", "index"), ("--git-path", "hooks"))
+        lines = self.git.line("rev-parse", *chain(*questions)).split("\n")
+        if len(lines) != len(questions):
+            # The name of a folder has a line break.
+            lines = [self.git.line("rev-parse", *question) for question in questions]
+        common, own, index, hooks = (self.git.folder / line for line in lines)
         return common.resolve(), own.resolve(), index.resolve(), hooks
 
     @property

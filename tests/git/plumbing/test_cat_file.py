@@ -36,6 +36,15 @@ def test_other_names_have_no_blob_and_the_next_is_read(git: Git, name: str) -> N
         assert blobs.read(":a b") == b"one\0two"
 
 
+def test_names_with_line_breaks(repo: Repo) -> None:
+    (repo.path / "a\nb").write_bytes(b"one")
+    repo.commit()
+    with Blobs(repo.path) as blobs:
+        oid = Git(repo.path).line("rev-parse", "HEAD:a\nb")
+        assert blobs.lookup(":a\nb") == blobs.lookup("HEAD:a\nb") == (oid, b"one")
+        assert blobs.read("-a\nb") is None
+
+
 def test_large_blobs_are_absent(git: Git) -> None:
     with Blobs(git.cwd) as blobs:
         assert blobs.read(":a b", limit=6) is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +9,7 @@ from git_theta.errors import GitError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.check_attr import AttributeLookup
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.environment import internal_environment
+from git_theta.git.plumbing.environment import internal_environment, make_folders_absolute
 from tests.helpers.repo import Repo
 
 #: Variables that change what git commands mean or print.
@@ -70,3 +71,15 @@ def test_an_answer_comes_although_flush_is_0(repo: Repo, monkeypatch: pytest.Mon
     lookup = AttributeLookup(Git(repo.path), ["filter"])
     assert lookup.get(b"m.bin") == ("theta",)
     lookup.close()
+
+
+def test_relative_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = {"GIT_DIR": "../r/.git", "GIT_WORK_TREE": "/w", "GIT_COMMON_DIR": "", "GIT_INDEX_FILE": "i"}
+    make_folders_absolute(environment)
+    assert environment == {
+        "GIT_DIR": str(tmp_path.parent / "r" / ".git"),
+        "GIT_WORK_TREE": "/w",
+        "GIT_COMMON_DIR": "",
+        "GIT_INDEX_FILE": "i",
+    }

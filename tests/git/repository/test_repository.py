@@ -38,6 +38,15 @@ def test_folders_of_another_work_tree(repo: Repo, tmp_path: Path) -> None:
     assert other.store.root == own / "theta"
 
 
+def test_folders_with_line_breaks(tmp_path: Path) -> None:
+    path = tmp_path / "a\nb\n"
+    path.mkdir()
+    Git(path).run("init", "-q")
+    repository = Repository(Git(path))
+    assert repository.index == path.resolve() / ".git" / "index"
+    assert repository.root.resolve() == path.resolve()
+
+
 def test_an_index_and_hooks_elsewhere(repo: Repo, tmp_path: Path) -> None:
     repo.git("config", "core.hooksPath", ".shared")
     index = tmp_path / "other-index"
