@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from git_theta import strategies
 from git_theta.cli.render import print_json
-from git_theta.cli.rule import rule_of
+from git_theta.cli.rule import RULE_HELP, for_all, rules_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import merge
 from git_theta.git.merge.git_merge import MergeOptions
@@ -24,6 +23,8 @@ Examples:
   git theta merge -s ties --set density=0.3 fine-tune
   git theta merge -s average --set weights=0.5,0.3,0.2 one two      all at once
   git theta merge -s theirs --param 'classifier.*' fine-tune
+  git theta merge -s ties --rule 'slerp t=0.3 parameters=*self_attn*' fine-tune
+  git theta merge -s ties --base llama-v1 --allow-unrelated-histories other
   git theta merge --list                   the strategies and their options
 """
 
@@ -34,6 +35,12 @@ Examples:
 @click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
 @click.option(
     "--param", "parameters", multiple=True, metavar="GLOB", help="Use the strategy for these parameters only."
+)
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE_HELP)
+@click.option(
+    "--base",
+    metavar="REV[:PATH]",
+    help="Merge checkpoints with this base: for files that both sides added, or unrelated histories.",
 )
 @click.option(
     "--all-parameters/--no-all-parameters",
@@ -54,6 +61,8 @@ def command(
     strategy: str | None,
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
+    rules: tuple[str, ...],
+    base: str | None,
     all_parameters: bool | None,
     messages: tuple[str, ...],
     no_edit: bool,
@@ -85,7 +94,8 @@ def command(
     if no_ff and ff_only:
         raise UsageError("--no-ff and --ff-only exclude each other")
     options = MergeOptions(
-        rule=_for_all(rule_of(strategy, settings, parameters), all_parameters),
+        rules=_chosen(rules_of(strategy, settings, parameters, rules), all_parameters),
+        base=base or "",
         messages=messages,
         commit=not no_commit,
         fast_forward="only" if ff_only else "never" if no_ff else "allow",
@@ -95,15 +105,11 @@ def command(
     return merge(branches, options)
 
 
-def _for_all(rule: MergeRule | None, wanted: bool | None) -> MergeRule | None:
-    """The rule, for all parameters if the user wants that, or doesn't say and the strategy is meant so."""
-    if rule is None:
-        if wanted is not None:
-            raise UsageError("--all-parameters needs a strategy", "for example: -s average")
-        return None
-    meant = strategies.registry().get(rule.strategy).for_all
-    usual = meant == "always" or (meant == "with-options" and bool(rule.options))
-    return replace(rule, all_parameters=usual if wanted is None else wanted)
+def _chosen(rules: tuple[MergeRule, ...], wanted: bool | None) -> tuple[MergeRule, ...]:
+    """The rules, for all parameters if the user wants that, or doesn't say and the strategy is meant so."""
+    if not rules and wanted is not None:
+        raise UsageError("--all-parameters needs a strategy", "for example: -s average")
+    return tuple(for_all(rule, wanted) for rule in rules)
 
 
 def _list(as_json: bool) -> None:

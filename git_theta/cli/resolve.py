@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from git_theta.cli.rule import rule_of
+from git_theta.cli.rule import RULE_HELP, rules_of
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions, conflict_versions, write_versions
 from git_theta.git.merge.matching import check_matches
@@ -50,6 +50,7 @@ Examples:
     metavar="GLOB",
     help="Use the strategy for these parameters, in conflict or not; else it's for all that is in conflict.",
 )
+@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE_HELP)
 @click.option(
     "--versions", is_flag=True, help="Write base, ours and theirs beside the file, for a merge by hand."
 )
@@ -59,6 +60,7 @@ def command(
     strategy: str | None,
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
+    rules: tuple[str, ...],
     versions: bool,
 ) -> int:
     """Decide what a merge couldn't, and stage the merged checkpoints.
@@ -73,8 +75,12 @@ def command(
     What else can be done: take a side as a whole with `git checkout --theirs -- MODEL` and `git add MODEL`,
     or overwrite MODEL by a file of your own and `git add` it, or `git merge --abort`.
     """
-    rule = rule_of(strategy, settings, parameters)
-    if versions and rule:
+    decisions = rules_of(strategy, settings, parameters, rules)
+    # Decisions for some parameters are for these, in conflict or not; others for all that is in conflict.
+    named = 1 if parameters else 0
+    particular = [*decisions[:named], *(rule for rule in decisions[named:] if not rule.is_for(""))]
+    general = [rule for rule in decisions[named:] if rule.is_for("")]
+    if versions and decisions:
         raise UsageError("--versions decides nothing, so it goes without a strategy")
     if models and everything:
         raise UsageError("--all goes without names of files")
@@ -83,7 +89,7 @@ def command(
     repository = Repository(git).at_top()
     unmerged = unmerged_files(repository)
     if not paths and not everything:
-        if rule or versions:
+        if decisions or versions:
             raise UsageError("which files?", "name files or folders, or: --all")
         return _list(unmerged)
     if paths:
@@ -93,7 +99,7 @@ def command(
     if not files:
         say(f"{', '.join(paths)} isn't in conflict" if len(paths) == 1 else "Nothing of that is in conflict.")
     with Workspace(repository) as workspace:
-        failed = _each(workspace, files, rule, for_all=not parameters, versions=versions)
+        failed = _each(workspace, files, particular, general, versions=versions)
     for file in unmerged if everything else ():
         if not file.is_checkpoint:
             failed = True
@@ -117,9 +123,9 @@ def _list(unmerged: Sequence[UnmergedFile]) -> int:
 def _each(
     workspace: Workspace,
     files: Sequence[UnmergedFile],
-    rule: MergeRule | None,
+    rules: Sequence[MergeRule],
+    fallback: Sequence[MergeRule],
     *,
-    for_all: bool,
     versions: bool,
 ) -> bool:
     """Decide about files in conflict; returns whether something is left.
@@ -145,14 +151,14 @@ def _each(
 
     for file in files:
         failed |= tried(partial(read, file), file.path)
-    if rule:
+    if rules or fallback:
         manifests = [manifest for each in found for manifest in each.by_name.values()]
-        check_matches([rule], manifests, workspace.repository.store)
+        check_matches((*rules, *fallback), manifests, workspace.repository.store)
     for each in found:
         if versions:
             failed |= tried(partial(_write_versions, workspace, each), each.path)
         else:
-            failed |= tried(partial(_decide, workspace, each, rule, for_all=for_all), each.path)
+            failed |= tried(partial(_decide, workspace, each, rules, fallback), each.path)
     return failed
 
 
@@ -164,11 +170,12 @@ def _write_versions(workspace: Workspace, versions: ConflictVersions) -> bool:
 
 
 def _decide(
-    workspace: Workspace, versions: ConflictVersions, rule: MergeRule | None, *, for_all: bool
+    workspace: Workspace,
+    versions: ConflictVersions,
+    rules: Sequence[MergeRule],
+    fallback: Sequence[MergeRule],
 ) -> bool:
-    """Add a decision about a file; returns whether it's still in conflict."""
-    decisions = [rule] if rule else []
-    rules, fallback = ([], decisions) if for_all else (decisions, [])
+    """Add decisions about a file; returns whether it's still in conflict."""
     merged = resolve(workspace, versions, rules, fallback)
     if merged.manifest is not None:
         for line in merge_lines(merged, versions.operation):

@@ -24,6 +24,7 @@ from git_theta.git.repository.conflict_records import (
     read_stages,
     write_record,
 )
+from git_theta.git.repository.given_base import given_base
 from git_theta.git.repository.given_rules import given_rules, keep_rules, parse_given
 from git_theta.git.repository.merge_rules import asks_user, merge_rules
 from git_theta.git.repository.operation import current_operation, interrupted_operation, restores_conflict
@@ -76,8 +77,12 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     with Workspace(repository) as workspace:
         operation, given = _operation(repository, path)
         rules = merge_rules(repository, path, operation.purpose, given)
-        record = partial(_record_conflicts, repository, path, texts, operation, given)
-        base, ours, theirs = (manifest_of(workspace.cleaners, path, text) for text in texts)
+        base_id = _given_base(repository, path)
+        record = partial(_record_conflicts, repository, path, texts, operation, given, base_id)
+        before = texts[0]
+        if base_id:
+            before = repository.git.run("cat-file", "blob", base_id)
+        base, ours, theirs = (manifest_of(workspace.cleaners, path, text) for text in (before, *texts[1:]))
         if ours is None or theirs is None:
             raise UsageError(
                 "empty on one side; the work tree keeps ours", "take a side: git checkout --theirs, git add"
@@ -124,6 +129,14 @@ def _operation(repository: Repository, path: str) -> tuple[Operation, tuple[Merg
     return operation, given
 
 
+def _given_base(repository: Repository, path: str) -> str:
+    """The blob of the base that the user gave for this merge; empty for none."""
+    if restores_conflict() and read_stages(repository.git, path):
+        record = current_record(repository, path)
+        return record.base if record else ""
+    return given_base(repository.git, path)
+
+
 def _check_patterns(
     repository: Repository, path: str, given: Sequence[MergeRule], versions: Sequence[Manifest]
 ) -> None:
@@ -160,6 +173,7 @@ def _record_conflicts(
     texts: Sequence[bytes],
     operation: Operation,
     given: Sequence[MergeRule],
+    chosen_base: str,
     conflicts: Sequence[Conflict],
     parameters: Sequence[ParameterPlan] = (),
 ) -> None:
@@ -185,6 +199,7 @@ def _record_conflicts(
                 process=git_process(),
                 operation=operation,
                 given=rules,
+                base=chosen_base,
             )
             _write_record(repository, record)
     for line in conflict_lines(path, conflicts, parameters):

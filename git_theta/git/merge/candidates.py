@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from git_theta.errors import UsageError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
+from git_theta.git.repository.given_base import base_blob
 
 #: Modes of files, executable or not; Git merges links and submodules.
 _REGULAR = ("100644", "100755")
@@ -69,6 +71,25 @@ def candidates(
     ]
     values = attribute_values(git, "merge", [each.path for each in found])
     return [each for each in found if values.get(each.path) == "theta"]
+
+
+def with_base(git: Git, found: Sequence[MergeCandidate], base: str) -> list[MergeCandidate]:
+    """The checkpoints with the base that the user gave, where that has the file.
+
+    Args:
+        git: Git at the top of the work tree.
+        found: The checkpoints with Git's merge base.
+        base: An id, as `base_id` gives it; empty for none.
+
+    Raises:
+        UsageError: The base has none of the files.
+    """
+    if not (base and found):
+        return list(found)
+    blobs = [base_blob(git, base, each.path) for each in found]
+    if not any(blobs):
+        raise UsageError(f"the base has none of the checkpoints that are merged, such as {found[0].path}")
+    return [replace(each, base=blob or each.base) for each, blob in zip(found, blobs, strict=True)]
 
 
 def _candidate(

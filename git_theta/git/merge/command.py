@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.install.install import MERGE_DRIVER
@@ -14,6 +15,7 @@ from git_theta.git.merge.parents import Parents, independent_parents
 from git_theta.git.merge.rule_for_sides import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
+from git_theta.git.repository.given_base import base_id
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULES_VARIABLE
 from git_theta.merge.rules import MergeRule
@@ -39,24 +41,26 @@ def merge(branches: Sequence[str], options: MergeOptions) -> int:
     repository = Repository(git).at_top()  # an error outside of a work tree
     if not git.config(MERGE_DRIVER):
         raise GitError("Git isn't set up to merge checkpoints", "run `git theta install`")
-    rules = _with_rule(os.environ.get(RULES_VARIABLE, ""), options.rule)
+    rules = _with_rules(os.environ.get(RULES_VARIABLE, ""), options.rules)
+    if options.base:
+        options = replace(options, base=base_id(git, options.base))
     if len(branches) == 1:
         return merge_one(repository, branches[0], rules, options)
     parents = independent_parents(git, branches)
     if len(parents.branches) < 2:
         # If no branch is left, git says for any of them that it's merged already.
         return merge_one(repository, next(iter(parents.branches), branches[0]), rules, options)
-    check_sides(options.rule, 1 + len(parents.branches))
+    for rule in options.rules:
+        check_sides(rule, 1 + len(parents.branches))
     return _merge_several(git, parents, rules, options)
 
 
-def _with_rule(rules: str, rule: MergeRule | None) -> str:
-    """The text of rules with another one at the end, which takes precedence."""
-    if rule is None:
-        return rules
-    if set(str(rule)) & {";", "\n"}:
-        raise UsageError(f"a rule can't have a semicolon or a line break in it: {rule}")
-    return f"{rules};{rule}" if rules else str(rule)
+def _with_rules(text: str, rules: Sequence[MergeRule]) -> str:
+    """The text of rules with others at the end, which take precedence."""
+    for rule in rules:
+        if set(str(rule)) & {";", "\n"}:
+            raise UsageError(f"a rule can't have a semicolon or a line break in it: {rule}")
+    return ";".join([*([text] if text else []), *map(str, rules)])
 
 
 def _merge_several(git: Git, parents: Parents, rules: str, options: MergeOptions) -> int:
@@ -73,7 +77,8 @@ def _merge_several(git: Git, parents: Parents, rules: str, options: MergeOptions
         "\n\n".join(options.messages),
         unrelated=options.unrelated,
         keep_head=options.fast_forward == "never",
-        one_sided=options.rule is not None and options.rule.all_parameters,
+        one_sided=bool(options.base) or any(rule.all_parameters for rule in options.rules),
+        base=options.base,
     )
     action = " ".join(("merge", *parents.branches))
     # Git moves the work tree and the index along, and refuses to overwrite local changes.

@@ -70,12 +70,13 @@ def conflict_versions(repository: Repository, cleaners: Cleaners, path: str) -> 
         raise GitError(
             f"{path} was removed on one side", f"keep it: git add {quoted}; or remove it: git rm {quoted}"
         )
+    record = current_record(repository, path) or ConflictRecord(path, stages.ids, ())
+    ids = (record.base or stages.base, stages.ours, stages.theirs)
     with Blobs(repository.git.cwd) as blobs:
-        base, ours, theirs = (_version(blobs, cleaners, path, oid) for oid in stages.ids)
+        base, ours, theirs = (_version(blobs, cleaners, path, oid) for oid in ids)
     if ours is None or theirs is None:
         other = "theirs" if ours is None else "ours"
         raise GitError(f"{path} is empty on one side", f"take the other: git checkout --{other} -- {quoted}")
-    record = current_record(repository, path) or ConflictRecord(path, stages.ids, ())
     operation = record.operation or interrupted_operation(repository)
     return ConflictVersions(path, stages, base, ours, theirs, record, operation)
 

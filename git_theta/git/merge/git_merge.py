@@ -13,6 +13,7 @@ from typing import Literal
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interrupts_left_to_others
+from git_theta.git.repository.given_base import BASE_VARIABLE
 from git_theta.git.repository.merge_rules import asks_user
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULES_VARIABLE
@@ -30,7 +31,8 @@ class MergeOptions:
     """Options of `git theta merge`.
 
     Attributes:
-        rule: The rule for checkpoints, before all others; `None` to leave it to the settings.
+        rules: Rules for checkpoints, before all others, a later one first; empty to leave it to the settings.
+        base: The merge base of checkpoints, as `base_id` gives it; empty for Git's.
         messages: Paragraphs of the commit's message; empty to let Git write it.
         commit: Whether to commit; several branches can't be merged without.
         fast_forward: Whether HEAD may be moved instead.
@@ -38,7 +40,8 @@ class MergeOptions:
         edit: Whether an editor may open for the message.
     """
 
-    rule: MergeRule | None = None
+    rules: tuple[MergeRule, ...] = ()
+    base: str = ""
     messages: tuple[str, ...] = ()
     commit: bool = True
     fast_forward: FastForward = "allow"
@@ -58,13 +61,13 @@ def git_merge(branch: str, rules: str, options: MergeOptions, *extra: str) -> in
     Raises:
         KeyboardInterrupt: Ctrl-C ended it.
     """
-    words = ["git", *_not_asking(options.rule), "merge"]
+    words = ["git", *_not_asking(options.rules), "merge"]
     words += [word for text in options.messages for word in ("-m", text)]
     words += [] if options.commit else ["--no-commit"]
     words += [] if options.edit else ["--no-edit"]
     words += _FAST_FORWARD[options.fast_forward]
     words += ["--allow-unrelated-histories"] if options.unrelated else []
-    return run_on_terminal([*words, *extra, "--", branch], env={**os.environ, RULES_VARIABLE: rules})
+    return run_on_terminal([*words, *extra, "--", branch], env=_environment(rules, options))
 
 
 def git_commit(options: MergeOptions) -> int:
@@ -86,9 +89,15 @@ def _on_terminal() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def _not_asking(rule: MergeRule | None) -> list[str]:
-    """Options by which Git's merge driver doesn't ask on the terminal, if the rule answers everything."""
-    answered = rule is not None and all(map(rule.is_for, ("", LAYOUT))) and asks_user(Repository(Git()))
+def _environment(rules: str, options: MergeOptions) -> dict[str, str]:
+    given = {BASE_VARIABLE: options.base} if options.base else {}
+    return {**os.environ, RULES_VARIABLE: rules, **given}
+
+
+def _not_asking(rules: Sequence[MergeRule]) -> list[str]:
+    """Options by which Git's merge driver doesn't ask on the terminal, if a rule answers everything."""
+    general = any(all(map(rule.is_for, ("", LAYOUT))) for rule in rules)
+    answered = general and asks_user(Repository(Git()))
     return ["-c", "theta.merge="] if answered else []
 
 

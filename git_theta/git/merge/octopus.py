@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from git_theta.errors import GitError
-from git_theta.git.merge.candidates import candidates
+from git_theta.git.merge.candidates import candidates, with_base
 from git_theta.git.merge.merge_candidates import merge_candidates
 from git_theta.git.merge.merge_trees import commit_tree, merge_trees, with_files
 from git_theta.git.merge.parents import Parents, merge_base, merge_message
@@ -43,6 +43,7 @@ def merge_branches(
     unrelated: bool = False,
     keep_head: bool = False,
     one_sided: bool = False,
+    base: str = "",
 ) -> MergeCommit:
     """Make a merge commit. Branches, the index and the work tree stay as they are.
 
@@ -54,6 +55,7 @@ def merge_branches(
         unrelated: Whether the commits may have no common ancestor.
         keep_head: Whether HEAD becomes a parent even if a branch contains it.
         one_sided: Whether checkpoints that only one side changed are merged by the rules, too.
+        base: The merge base of checkpoints, as `base_id` gives it; empty for Git's.
 
     Raises:
         GitError: There are conflicts; the message names the files. Or a merge is going on, or Git is too old.
@@ -62,13 +64,14 @@ def merge_branches(
     git = repository.git
     _check(repository)
     sides = parents.sides
-    base = merge_base(git, sides)
-    if base is None and not unrelated:
+    ancestor = merge_base(git, sides)
+    if ancestor is None and not unrelated:
         raise GitError(
             "the branches have no commit in common", "to merge them all the same: --allow-unrelated-histories"
         )
-    found = candidates(git, base, sides, one_sided=one_sided)
-    merged = merge_candidates(repository, found, rules, [*sides, *([base] if base else [])])
+    found = candidates(git, ancestor, sides, one_sided=one_sided)
+    revisions = [*sides, *([ancestor] if ancestor else [])]
+    merged = merge_candidates(repository, with_base(git, found, base), rules, revisions)
     results = {each.path: (each.mode, _blob(git, merged[each.path])) for each in found}
     helpers = [
         with_files(git, side, {each.path: results[each.path] for each in found if each.sides[index]})

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from git_theta.errors import GitError, ThetaError, UsageError
-from git_theta.git.merge.candidates import MergeCandidate, candidates
+from git_theta.git.merge.candidates import MergeCandidate, candidates, with_base
 from git_theta.git.merge.git_merge import MergeOptions, git_commit, git_merge
 from git_theta.git.merge.matching import check_matches
 from git_theta.git.merge.merge_candidates import merge_candidates, versions
@@ -24,7 +24,6 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merge.outcome import Merged
-from git_theta.merge.rules import MergeRule
 from git_theta.report.merge_summary import merge_lines
 
 #: Checkpoints that a strategy wasn't used for, of which so many are named.
@@ -37,45 +36,53 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
     Args:
         repository: The repository, with Git at the top of its work tree.
         branch: The branch.
-        rules: Rules as in the variable `GIT_THETA_MERGE`, with that of the options.
+        rules: Rules as in the variable `GIT_THETA_MERGE`, with those of the options.
         options: Options of the merge.
 
     Returns:
         The exit code, which is git's.
 
     Raises:
-        UsageError: The rule doesn't fit two sides, or a pattern matches nothing; nothing has changed then.
+        UsageError: A rule doesn't fit two sides, a pattern matches nothing, or the base has no such file;
+            nothing has changed then.
         ThetaError: A checkpoint can't be merged; nothing has changed then.
     """
-    rule, git = options.rule, repository.git
+    git, given = repository.git, options.rules
     sides = _sides(git, branch)
-    base = merge_base(git, sides) if sides else None
-    if rule is None or base is None or (repository.git_dir / "MERGE_HEAD").exists():
+    ancestor = merge_base(git, sides) if sides else None
+    merging = (repository.git_dir / "MERGE_HEAD").exists()
+    if not sides or merging or not (options.base or (given and ancestor)):
         return git_merge(branch, rules, options)
-    check_sides(rule, 2)
-    if base == sides[1]:
+    for rule in given:
+        check_sides(rule, 2)
+    words = " and ".join(rule.strategy for rule in given) or "--base"
+    if ancestor == sides[1]:
         code = git_merge(branch, rules, options)
-        note(f"{rule.strategy} wasn't used: {branch} is merged already")
+        note(f"{words} wasn't used: {branch} is merged already")
         return code
-    found = candidates(git, base, sides, one_sided=True)
-    if not rule.is_for(""):
+    found = candidates(git, ancestor, sides, one_sided=True)
+    based = with_base(git, found, options.base)
+    if not all(rule.is_for("") for rule in given):
         with Workspace(repository) as workspace:
-            all_versions = [manifest for each in found for manifest in versions(workspace, each)]
-            check_matches([rule], all_versions, repository.store)
-    alone = [each for each in found if each.one_sided]
-    if not rule.all_parameters:
+            all_versions = [manifest for each in based for manifest in versions(workspace, each)]
+            check_matches(given, all_versions, repository.store)
+    alone = {each.path: each for each in found if each.one_sided}
+    everywhere = any(rule.all_parameters for rule in given)
+    if not (everywhere or options.base):
         code = git_merge(branch, rules, options)
-        _note_unused(rule, alone, any_found=bool(found))
+        _note_unused(words, [*alone.values()], any_found=bool(found), everywhere=False)
         return code
-    _check_clean(git, alone)
-    merged = merge_candidates(repository, alone, rules, [*sides, base])
-    results = {each: merged[each.path] for each in alone if _differs(git, each, merged[each.path])}
-    _note_unused(rule, [each for each in alone if each not in results], any_found=bool(found))
+    _check_clean(git, [*alone.values()])
+    revisions = [*sides, *([ancestor] if ancestor else [])]
+    merged = merge_candidates(repository, [each for each in based if each.path in alone], rules, revisions)
+    results = {each: merged[path] for path, each in alone.items() if _differs(git, each, merged[path])}
+    rest = [each for each in alone.values() if each not in results]
+    _note_unused(words, rest, any_found=bool(found), everywhere=everywhere)
     if not results:
         return git_merge(branch, rules, options)
     if options.fast_forward == "only":
         raise UsageError(
-            f"{rule.strategy} makes a new version of every model, which --ff-only doesn't allow",
+            f"{words} makes a new version of every model, which --ff-only doesn't allow",
             "leave --ff-only away, or take only what one side changed: --no-all-parameters",
         )
     return _merge_with(repository, branch, rules, options, results)
@@ -96,14 +103,14 @@ def _differs(git: Git, candidate: MergeCandidate, merged: Merged) -> bool:
     return oid != candidate.sides[candidate.changed[0]]
 
 
-def _note_unused(rule: MergeRule, alone: Sequence[MergeCandidate], *, any_found: bool) -> None:
-    """Say for which checkpoints a strategy wasn't used, as only one side changed them."""
+def _note_unused(words: str, alone: Sequence[MergeCandidate], *, any_found: bool, everywhere: bool) -> None:
+    """Say for which checkpoints strategies weren't used, as only one side changed them."""
     if not any_found:
-        note(f"{rule.strategy} wasn't used: no checkpoint differs")
+        note(f"{words} wasn't used: no checkpoint differs")
     for each in alone[:_SHOWN]:
         sides = "both sides made the same change" if len(each.changed) > 1 else _only_side(each)
-        hint = "" if rule.all_parameters else " (--all-parameters uses it anyway)"
-        note(f"{each.path}: {rule.strategy} wasn't used: {sides}{hint}")
+        hint = "" if everywhere else " (--all-parameters uses it anyway)"
+        note(f"{each.path}: {words} wasn't used: {sides}{hint}")
     if len(alone) > _SHOWN:
         note(f"  and {len(alone) - _SHOWN} more")
 

@@ -16,18 +16,16 @@ if TYPE_CHECKING:
     from git_theta.merge.rules import MergeRule
 
 
-def check_sides(rule: MergeRule | None, count: int) -> None:
+def check_sides(rule: MergeRule, count: int) -> None:
     """Check that a rule can merge some number of models, by a trial on two numbers.
 
     Args:
-        rule: The rule; `None` is always right.
+        rule: The rule.
         count: The number of models.
 
     Raises:
         UsageError: An option has too few or too many elements, or the strategy merges fewer models.
     """
-    if rule is None:
-        return
     strategy, options = strategies.registry().get(rule.strategy), check_rule(rule)
     if strategy.max_models is not None and count > strategy.max_models:
         return  # Most parameters may be changed on fewer sides; the plan tells.

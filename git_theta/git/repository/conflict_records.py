@@ -59,6 +59,7 @@ class ConflictRecord:
         process: Id of the git process that merges; 0 if it isn't known.
         operation: The operation of the conflict; `None` if the record doesn't have it.
         given: The rules given for the operation, as texts of merge rules.
+        base: The blob of the base that the user gave; empty for that of `ids`.
     """
 
     path: str
@@ -70,6 +71,7 @@ class ConflictRecord:
     process: int = 0
     operation: Operation | None = None
     given: tuple[str, ...] = ()
+    base: str = ""
 
 
 def file_stamp(status: os.stat_result) -> tuple[int, ...]:
@@ -140,6 +142,7 @@ def _read(place: Path) -> ConflictRecord | None:
             int(data.get("process", 0)),
             Operation(Purpose(data["purpose"]), str(data["command"])) if "purpose" in data else None,
             tuple(map(str, data.get("given", ()))),
+            str(data.get("base", "")),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
