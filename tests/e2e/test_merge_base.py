@@ -131,3 +131,14 @@ def test_a_wrong_base_changes_nothing(strangers: Repo, base: str, said: str) -> 
     assert said in strangers.theta(*words, ok=False)
     assert (strangers.git("rev-parse", "HEAD"), strangers.read(NAME)) == (head, before)
     assert strangers.git("status", "--porcelain") == ""
+
+
+def test_without_a_strategy_the_average_is_taken_where_both_differ_from_the_base(repo: Repo) -> None:
+    repo.theta("track", "*.safetensors")
+    commit(repo, "base", 0)
+    commit(repo, "main", 2, "base")
+    commit(repo, "side", 1, "main")
+    repo.git("checkout", "-q", "main")
+    expected = sides(repo, "-s", "average")
+    repo.theta("merge", "--no-edit", "--base", "base", "side")
+    assert repo.read(NAME) == expected
