@@ -223,10 +223,13 @@ class SshSession:
         )
 
     def _error_output(self) -> str:
-        self._errors.seek(0)
-        lines = _plain(self._errors.read()[-4096:].decode("utf-8", "replace"))
+        self._errors.seek(max(0, self._errors.seek(0, 2) - _ERROR_BYTES))
+        lines = _plain(self._errors.read(_ERROR_BYTES).decode("utf-8", "replace"))
         return lines[-1] if lines else ""
 
+
+#: The bytes at the end of the host's messages that are read.
+_ERROR_BYTES = 4096
 
 #: A size in bytes.
 _NUMBER = re.compile(r"[0-9]{1,18}")

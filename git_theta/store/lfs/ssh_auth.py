@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
 
+from git_theta.runtime.bounded_output import run_bounded
 from git_theta.store.lfs.batch import headers_of, lifetime
 from git_theta.store.lfs.endpoint import Operation
 from git_theta.store.remote import TransferError
@@ -27,6 +27,9 @@ _NOT_FOUND = 127
 
 #: Exit code of ssh when it can't connect, and the beginning of its own messages.
 _FAILED, _SSH = 255, "ssh: "
+
+#: The most bytes that the host says: a grant, or messages.
+_OUTPUT_BYTES = 1 << 20
 
 #: Seconds before a grant expires in which it isn't used any more.
 _SLACK = 5.0
@@ -104,9 +107,9 @@ class SshAuthenticator:
         command = authenticate_command(self._address, operation, self._settings, self._environment)
         host = self._address.host
         try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, capture_output=True, env=dict(self._environment)
-            )
+            done = run_bounded(command, self._environment, _OUTPUT_BYTES)
+        except ValueError as error:
+            raise TransferError(f"{host} gave an invalid answer to git-lfs-authenticate: {error}") from error
         except OSError as error:
             raise TransferError(f"can't run {command[0]}: {error.strerror or error}") from error
         if done.returncode:

@@ -93,6 +93,7 @@ def test_a_grant_is_kept_until_it_expires(tmp_path: Path) -> None:
         ("echo 'Connection timed out' >&2; exit 255", "can't be reached: Connection timed out", True),
         ("echo 'ssh: host not found' >&2; exit 255", "can't be reached: ssh: host not found", True),
         ("exit 255", "can't be reached: exit code 255", True),
+        ("yes", "invalid answer to git-lfs-authenticate: more than 1048576 bytes", False),
     ],
 )
 def test_a_host_that_refuses(tmp_path: Path, script: str, said: str, retry: bool) -> None:
@@ -101,7 +102,7 @@ def test_a_host_that_refuses(tmp_path: Path, script: str, said: str, retry: bool
         ssh.grant("upload")
     assert not isinstance(caught.value, NoLfsError)
     assert caught.value.retry is retry
-    assert ("lfs.url" in caught.value.hint) is ("Git LFS" in said)
+    assert ("lfs.url" in caught.value.hint) is ("access to Git LFS" in said)
 
 
 @pytest.mark.parametrize(
