@@ -32,18 +32,18 @@ def temporary_file() -> int:
         return os.dup(file.fileno())
 
 
-def scratch_memory(nbytes: int, temporary: Temporary, in_memory: int = _IN_MEMORY) -> memoryview:
+def scratch_memory(nbytes: int, temporary: Temporary, in_memory: int | None = None) -> memoryview:
     """`nbytes` of writable memory: anonymous if small, else a mapped temporary file.
 
     Args:
         nbytes: The number of bytes.
         temporary: Opens the file.
-        in_memory: The largest number of bytes that counts as small.
+        in_memory: The largest number of bytes that counts as small; `None` for 32 MiB.
 
     Raises:
         ThetaError: The disk has no room for the file.
     """
-    if nbytes <= in_memory:
+    if nbytes <= (_IN_MEMORY if in_memory is None else in_memory):
         return memoryview(bytearray(nbytes))
     handle = temporary()
     try:

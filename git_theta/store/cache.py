@@ -46,6 +46,9 @@ _PASSING = (
 #: Seconds to wait for another process that writes.
 _PATIENCE = 1.0
 
+#: Seconds for which queries see the database as it was: a query alone takes its locks, which takes longer.
+_SNAPSHOT_SECONDS = 1.0
+
 #: The cache forgets all files once it has more than this many.
 _MAX_FILES = 20_000
 
@@ -61,6 +64,8 @@ class Cache:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._broken = False
+        self._has_snapshots = False
+        self._snapshot_at = 0.0
         self._new_sources: dict[str, str] = {}
         self._new_files: list[tuple[int, int, int, int, int, bytes]] = []
 
@@ -112,6 +117,8 @@ class Cache:
         connection = self._connect(create=True)
         if connection:
             try:
+                # What others wrote since a snapshot can't be written over.
+                connection.rollback()
                 with connection:
                     connection.executemany(
                         "insert or replace into sources values (?, ?)",
@@ -141,11 +148,21 @@ class Cache:
         if not connection:
             return None
         try:
+            self._renew_snapshot(connection)
             row: tuple[object, ...] | None = connection.execute(query, values).fetchone()
         except sqlite3.Error as error:
             self._give_up(error)
             return None
         return row
+
+    def _renew_snapshot(self, connection: sqlite3.Connection) -> None:
+        now = time.monotonic()
+        if self._has_snapshots and not (
+            connection.in_transaction and now < self._snapshot_at + _SNAPSHOT_SECONDS
+        ):
+            connection.rollback()
+            connection.execute("begin")
+            self._snapshot_at = now
 
     def _connect(self, create: bool) -> sqlite3.Connection | None:
         if self._connection or self._broken or not (create or self._path.exists()):
@@ -156,7 +173,9 @@ class Cache:
             # Callers take turns under a lock of their own.
             connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
             try:
-                connection.execute("pragma journal_mode = wal")
+                (mode,) = connection.execute("pragma journal_mode = wal").fetchone()
+                # Where there's no such log, readers keep writers waiting.
+                self._has_snapshots = mode == "wal"
                 connection.execute("pragma synchronous = normal")
                 connection.executescript(_SCHEMA)
                 if is_new:

@@ -18,6 +18,7 @@ from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.base import missing_object, store_errors
+from git_theta.store.mapped_objects import MappedObjects
 from git_theta.store.names import is_object_name, object_path
 from git_theta.store.object_files import (
     WrittenObject,
@@ -53,6 +54,7 @@ class LocalStore:
         borrows: Whether they're linked or copied then; if not, as in a store that may only be read, they're
             read where they are.
         limits: See `Store.limits`.
+        mapped: Keeps the objects mapped that parts are read of; `None` to open an object for each.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class LocalStore:
         *,
         borrows: bool = True,
         limits: Limits = DEFAULT_LIMITS,
+        mapped: MappedObjects | None = None,
     ) -> None:
         self.root = root
         self._root = str(root)
@@ -69,6 +72,7 @@ class LocalStore:
         self._neighbours = tuple(LocalStore(path) for path in neighbours)
         self._borrows = borrows
         self._verified = VerifiedObjects()
+        self._mapped = mapped
 
     @property
     def tmp(self) -> Path:
@@ -113,6 +117,13 @@ class LocalStore:
     def in_place(self) -> LocalStore:
         """The same store, which reads the objects of neighbours where they are."""
         return LocalStore(self.root, self.neighbours, borrows=False, limits=self.limits)
+
+    @property
+    def kept_open(self) -> LocalStore:
+        """The same store for one command that reads many small payloads, and changes no object."""
+        return LocalStore(
+            self.root, self.neighbours, borrows=self._borrows, limits=self.limits, mapped=MappedObjects()
+        )
 
     @property
     def alone(self) -> LocalStore:
@@ -178,6 +189,8 @@ class LocalStore:
         """
         if length > _READ_BELOW:
             return self.get(oid)[offset : offset + length]
+        if self._mapped:
+            return self._mapped.get(oid, self.get)[offset : offset + length]
         with self._opened(oid) as handle:
             length = min(length, os.fstat(handle).st_size - offset)
             # A manifest may name any range, also one that no file has.

@@ -28,7 +28,7 @@ def merger_of(
     repository = workspace.repository
     configured = repository.settings
     return Merger(
-        repository.store,
+        repository.store.kept_open,
         known=workspace.known_files.source,
         threads=configured.thread_count,
         progress=advance,

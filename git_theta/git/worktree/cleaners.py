@@ -53,7 +53,7 @@ class Cleaners:
 
         settings = self._repository.settings
         return Cleaner(
-            self._repository.store,
+            self._repository.store.kept_open,
             known=self._known_files.source,
             threads=settings.thread_count,
             progress=advance,

@@ -52,7 +52,7 @@ def smudge(
     """
     from git_theta.smudge import Smudger
 
-    Smudger(repository.store, repository.settings.thread_count, progress).smudge(manifest, handle)
+    Smudger(repository.store.kept_open, repository.settings.thread_count, progress).smudge(manifest, handle)
     known_files.remember(manifest)
 
 
