@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
+from typing import TYPE_CHECKING
 
 from git_theta.combine.dtypes import convert
 from git_theta.combine.model import Model
-from git_theta.merge.combine import ReadSideFile, merged_parameter
-from git_theta.merge.outcome import ParameterPlan, Taken
+from git_theta.merge.combine import ReadSideFile, merged_group, merged_parameter
+from git_theta.merge.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merge.rules import MergeRule
 from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry
 from git_theta.model.strided import Temporary, temporary_file
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.merge_group import new_non_finite
 from git_theta.strategies.merge_parameter import NonFinite
 from git_theta.updates.base import Input, Pieces
+from git_theta.updates.rounding import round_to
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +34,12 @@ class Structure:
         layout: The bytes around the parameters, and their places.
         stretches: Names of `U8` parameters of the layout that aren't parameters of the model → size in bytes,
             and reader.
+        names: Name of a parameter → its name in the file; only where they differ.
     """
 
     layout: Layout
     stretches: Mapping[str, tuple[int, Callable[[], Pieces]]] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ class CombinedValues:
         side_files: Reads parameters of the side files that options name.
         temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
         report: Called with elements of results that aren't finite, and were so in no model.
+        report_loss: Called with groups of parameters whose values are an approximation.
     """
 
     def __init__(
@@ -83,12 +94,16 @@ class CombinedValues:
         side_files: ReadSideFile,
         temporary: Temporary = temporary_file,
         report: Callable[[NonFinite], object] = lambda _found: None,
+        report_loss: Callable[[Approximated], object] = lambda _found: None,
     ) -> None:
         self._plans = {plan.name: plan for plan in combination.parameters}
         self._combination = combination
         self._side_files = side_files
         self._temporary = temporary
         self._report = report
+        self._report_loss = report_loss
+        self._groups: dict[int, dict[str, NDArray[np.float64]]] = {}
+        self._turn = Lock()
         self._owners = _owners(combination.models)
 
     def pieces(self, name: str) -> Pieces:
@@ -107,6 +122,13 @@ class CombinedValues:
             yield from read(spec.nbytes) if same else convert(read(0), outcome.entry.spec, spec.dtype)
             return
         assert isinstance(outcome, MergeRule)  # noqa: S101
+        if plan.group:
+            rounded = round_to(self._of_group(plan).reshape(-1), spec.dtype)
+            non_finite = new_non_finite(name, spec, rounded)
+            if non_finite:
+                self._report(non_finite)
+            yield memoryview(rounded.tobytes())
+            return
         position = self._combination.positions.get(name, 0.0)
         merged = merged_parameter(
             plan, outcome, self._read, self._side_files, self._temporary, position, spec.dtype
@@ -115,6 +137,26 @@ class CombinedValues:
         found = merged.non_finite()
         if found is not None:
             self._report(found)
+
+    def _of_group(self, plan: ParameterPlan) -> NDArray[np.float64]:
+        """The value of a parameter that is combined with others; theirs are kept until they're asked for."""
+        key = id(plan.group)
+        with self._turn:
+            if plan.name not in self._groups.get(key, {}):
+                self._groups[key] = self._whole_group(plan)
+            value = self._groups[key].pop(plan.name)
+            if not self._groups[key]:
+                del self._groups[key]
+            return value
+
+    def _whole_group(self, plan: ParameterPlan) -> dict[str, NDArray[np.float64]]:
+        assert isinstance(plan.outcome, MergeRule)  # noqa: S101
+        members = [each for each in self._plans.values() if each.group is plan.group]
+        position = self._combination.positions.get(plan.name, 0.0)
+        values, loss = merged_group(members, plan.outcome, self._read, position)
+        if loss:
+            self._report_loss(loss)
+        return dict(values)
 
     def _read(self, entry: Entry) -> Input:
         return lambda _nbytes: self._owners[entry.digest].read(entry)

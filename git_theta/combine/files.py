@@ -13,6 +13,7 @@ from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.errors import UsageError
 from git_theta.formats.base import FileVersion
+from git_theta.merge.settings_versions import Settings, parsed_settings
 from git_theta.model.manifest import Entry
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.mapped import mapped_file
@@ -26,6 +27,8 @@ _NAMES = (
     "model.safetensors",
     "pytorch_model.bin",
     "diffusion_pytorch_model.safetensors",
+    "adapter_model.safetensors",
+    "adapter_model.bin",
 )
 
 #: Bytes of the index of a model's shards, at most.
@@ -68,7 +71,22 @@ def open_file(path: Path, name: str, threads: int, stack: ExitStack) -> Model:
     def read(entry: Entry) -> Pieces:
         yield file.value(names[entry.digest])
 
-    return Model(name, manifest, lambda: FileVersion(file.layout, data), read)
+    return Model(
+        name,
+        manifest,
+        lambda: FileVersion(file.layout, data),
+        read,
+        settings=lambda beside: read_settings(path.parent / beside),
+    )
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings in a file; empty if it isn't there.
+
+    Raises:
+        UsageError: The file isn't a JSON map.
+    """
+    return parsed_settings(str(path), _read(path) if path.is_file() else None)
 
 
 def open_folder(folder: Path, name: str, open_one: OpenFile) -> Model:

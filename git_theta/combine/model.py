@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from git_theta.formats.base import FileVersion
+from git_theta.merge.settings_versions import Settings
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.updates.base import Pieces
 
@@ -21,6 +22,7 @@ class Model:
         read: Reads the value of a parameter, given an entry with its digest.
         prepare: Brings values here that will be read. Returns the bytes of memory that reading one takes
             beside the value itself.
+        settings: Reads a file of settings beside the checkpoint, by its name; empty if there's none.
     """
 
     name: str
@@ -28,3 +30,4 @@ class Model:
     version: Callable[[], FileVersion]
     read: Callable[[Entry], Pieces]
     prepare: Callable[[Iterable[Entry]], int] = field(default=lambda _entries: 0)
+    settings: Callable[[str], Settings] = field(default=lambda _name: {})

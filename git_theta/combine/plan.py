@@ -11,10 +11,13 @@ from git_theta.combine.dtypes import WIDEST, mixed, result_spec, widened
 from git_theta.combine.model import Model
 from git_theta.combine.structure import merged_structure, new_structure
 from git_theta.errors import UsageError
+from git_theta.merge.alignment import AlignedVersions, align_versions
 from git_theta.merge.combine import positions_of
 from git_theta.merge.outcome import LAYOUT, Conflict, ParameterPlan, Taken
-from git_theta.merge.plan import parameter_entries, plan_parameters
+from git_theta.merge.plan import parameter_entries
+from git_theta.merge.plan_together import plan_together
 from git_theta.merge.rules import MergeRule, MergeRules
+from git_theta.merge.settings_versions import ReadSettings, SettingsVersions
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.strategies.take_side import TakeSide
 
@@ -61,15 +64,16 @@ def plan_combination(
     wide = mixed(given)
     models, base = [widened(model, wide) for model in models], base and widened(base, wide)
     rules = MergeRules(choices.rules)
-    plans = plan_parameters(base.manifest if base else None, [model.manifest for model in models], rules)
-    settled, unmatched = _settle([plan for plan in plans if plan.likely or _failed(plan)], base is not None)
+    aligned = _aligned(models, base, rules)
+    plans = plan_together(aligned.base, aligned.sides, rules, _settings(models, base))
+    settled, unmatched = _settle([plan for plan in plans if plan.spec or _failed(plan)], base is not None)
     if unmatched and not choices.keep_unmatched:
         raise _unmatched(unmatched)
     first = {entry.name: entry.spec for entry in given[0].manifest.entries}
     specs = {
-        plan.name: result_spec(plan.likely.spec, first.get(plan.name), choices.dtype)
+        plan.name: result_spec(plan.spec, first.get(plan.name), choices.dtype)
         for plan in settled
-        if plan.likely
+        if plan.spec
     }
     structure, notes = None, _dtype_notes(wide, choices.dtype)
     if for_file:
@@ -77,7 +81,7 @@ def plan_combination(
         if wide or changed:
             structure = new_structure(given[: len(models)], specs)
         else:
-            structure, more = merged_structure(base, models, specs, rules)
+            structure, more = merged_structure(base, models, specs, rules, aligned)
             notes += more
     return Combination(
         tuple(settled),
@@ -88,6 +92,38 @@ def plan_combination(
         tuple(unmatched),
         notes,
     )
+
+
+def _aligned(models: Sequence[Model], base: Model | None, rules: MergeRules) -> AlignedVersions:
+    """The models with names by which their parameters correspond.
+
+    Raises:
+        UsageError: It isn't clear which ones do.
+    """
+    sides = [model.manifest for model in models]
+    owners = {id(model.manifest): model for model in (*models, *([base] if base else []))}
+    aligned = align_versions(
+        base.manifest if base else None,
+        sides,
+        rules,
+        lambda manifest: owners[id(manifest)].version(),
+        lambda _entries: None,
+    )
+    if aligned.conflicts:
+        first = aligned.conflicts[0]
+        raise UsageError(f"{first.name}: {first.reason}")
+    return aligned
+
+
+def _settings(models: Sequence[Model], base: Model | None) -> ReadSettings:
+    """Reads files of settings beside the models; those beside the result are as beside the first one."""
+
+    def read(name: str) -> SettingsVersions:
+        sides = tuple(model.settings(name) for model in models)
+        before = base.settings(name) if base else {}
+        return SettingsVersions(before, sides, sides[0]) if any((before, *sides)) else SettingsVersions()
+
+    return read
 
 
 def _failed(plan: ParameterPlan) -> bool:

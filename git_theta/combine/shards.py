@@ -69,7 +69,12 @@ def joined(name: str, shards: Sequence[Model]) -> Model:
     if composed.stretches:
         raise UsageError(f"the shards of {name} have too much beside their tensors")
     return Model(
-        name, manifest, lambda: FileVersion(composed.layout, _skeleton(composed.layout)), read, prepare
+        name,
+        manifest,
+        lambda: FileVersion(composed.layout, _skeleton(composed.layout)),
+        read,
+        prepare,
+        shards[0].settings,
     )
 
 

@@ -14,6 +14,7 @@ from git_theta.formats.base import ComposeError, FileVersion
 from git_theta.formats.compose import compose_file
 from git_theta.formats.safetensors.compose import new_safetensors
 from git_theta.formats.safetensors.header import read_header, read_metadata
+from git_theta.merge.alignment import AlignedVersions
 from git_theta.merge.outcome import LAYOUT
 from git_theta.merge.plan import parameter_entries, structure_entries
 from git_theta.merge.rules import MergeRule, MergeRules
@@ -36,7 +37,11 @@ _SAFETENSORS = "safetensors"
 
 
 def merged_structure(
-    base: Model | None, models: Sequence[Model], specs: Mapping[str, TensorSpec], rules: MergeRules
+    base: Model | None,
+    models: Sequence[Model],
+    specs: Mapping[str, TensorSpec],
+    rules: MergeRules,
+    aligned: AlignedVersions,
 ) -> tuple[Structure, tuple[str, ...]]:
     """The structure that a merge of the models has, and remarks for the user.
 
@@ -45,6 +50,7 @@ def merged_structure(
         models: The models, the first one first.
         specs: Dtype and shape of each parameter of the result.
         rules: The rules of the combination.
+        aligned: The models with the names of parameters in the combination.
 
     Raises:
         UsageError: There's no file of the first model's format with these parameters.
@@ -58,14 +64,18 @@ def merged_structure(
         return owners[id(manifest)].version()
 
     decided = replace(rules, fallback=(*rules.fallback, _FIRST))
-    found = merge_structure(
-        before.manifest if before else None, [model.manifest for model in alike], specs, decided, version
-    )
+    sides = [model.manifest for model in alike]
+    views = [
+        view if model is own else own.manifest
+        for view, model, own in zip(aligned.sides, models, alike, strict=True)
+    ]
+    found = merge_structure(before.manifest if before else None, sides, specs, decided, version, views)
     if isinstance(found, StructureConflicts):
         return new_structure(models, specs), ()
     if isinstance(found, NewStructure):
         return _composed(found), ()
-    return _taken(owners[id(found.side)], found)
+    index = next(index for index, side in enumerate(sides) if side is found.side)
+    return _taken(alike[index], found, aligned.file_names[index])
 
 
 def new_structure(models: Sequence[Model], specs: Mapping[str, TensorSpec]) -> Structure:
@@ -84,7 +94,7 @@ def new_structure(models: Sequence[Model], specs: Mapping[str, TensorSpec]) -> S
         composed = compose_file(
             first.manifest.format, None, [model.version() for model in alike], specs, lambda _name: 0
         )
-        return Structure(composed.layout, _in_memory(composed.stretches))
+        return Structure(composed.layout, _in_memory(composed.stretches), composed.names)
     except ComposeError as error:
         if first.manifest.format != _SAFETENSORS:
             raise UsageError(
@@ -108,13 +118,15 @@ def as_first(model: Model, first: Model) -> Model:
     )
 
 
-def _taken(model: Model, found: TakenStructure) -> tuple[Structure, tuple[str, ...]]:
+def _taken(
+    model: Model, found: TakenStructure, names: Mapping[str, str]
+) -> tuple[Structure, tuple[str, ...]]:
     stretches = {
         entry.name: (entry.spec.nbytes, partial(_read, model, entry))
         for entry in structure_entries(model.manifest)[1:]
     }
     notes = (f"all but the parameters is as in {model.name}; other changes there can't be joined",)
-    return Structure(model.version().layout, stretches), notes if found.dropped else ()
+    return Structure(model.version().layout, stretches, names), notes if found.dropped else ()
 
 
 def _read(model: Model, entry: Entry) -> Pieces:
@@ -123,7 +135,7 @@ def _read(model: Model, entry: Entry) -> Pieces:
 
 
 def _composed(found: NewStructure) -> Structure:
-    return Structure(parse_layout(found.layout), _in_memory(found.stretches))
+    return Structure(parse_layout(found.layout), _in_memory(found.stretches), found.names)
 
 
 def _in_memory(stretches: Mapping[str, bytes]) -> dict[str, tuple[int, Callable[[], Pieces]]]:

@@ -46,12 +46,13 @@ def write_combination(
     """
     structure = combination.structure
     assert structure is not None  # noqa: S101
+    own = {file_name: name for name, file_name in structure.names.items()}
     placed = _placed(combination, structure)
     distinct = without_tied(placed)
 
     def read(entry: Entry) -> Pieces:
         stretch = structure.stretches.get(entry.name)
-        return stretch[1]() if stretch else values.pieces(entry.name)
+        return stretch[1]() if stretch else values.pieces(own.get(entry.name, entry.name))
 
     if any_overlap(distinct):
         # Only true digests show whether values that share memory agree.
@@ -68,7 +69,7 @@ def write_combination(
 
 
 def _placed(combination: Combination, structure: Structure) -> list[PlacedParameter]:
-    entries = [_entry(plan, combination) for plan in combination.parameters]
+    entries = [_entry(plan, combination, structure) for plan in combination.parameters]
     entries += [
         Entry(name, TensorSpec("U8", (size,)), name, NOT_STORED)
         for name, (size, _) in structure.stretches.items()
@@ -77,15 +78,16 @@ def _placed(combination: Combination, structure: Structure) -> list[PlacedParame
     return place_parameters(Manifest("", structure.layout.size, layout, tuple(entries)), structure.layout)
 
 
-def _entry(plan: ParameterPlan, combination: Combination) -> Entry:
+def _entry(plan: ParameterPlan, combination: Combination, structure: Structure) -> Entry:
     """An entry of the result. Its digest is that of what the value is made of, equal for tied parameters."""
     spec = combination.specs[plan.name]
-    inputs = inputs_of(plan)
+    name, inputs = structure.names.get(plan.name, plan.name), inputs_of(plan)
     if isinstance(plan.outcome, Taken) and inputs and inputs[0].spec == spec:
-        return Entry(plan.name, spec, inputs[0].digest, NOT_STORED)
+        return Entry(name, spec, inputs[0].digest, NOT_STORED)
     position = combination.positions.get(plan.name, 0.0)
-    made_of = repr((plan.outcome, plan.models, position, [each.digest for each in inputs]))
-    return Entry(plan.name, spec, digest(made_of.encode("utf-8", "surrogatepass")), NOT_STORED)
+    member = plan.name if plan.group else ""
+    made_of = repr((plan.outcome, member, plan.models, position, [each.digest for each in inputs]))
+    return Entry(name, spec, digest(made_of.encode("utf-8", "surrogatepass")), NOT_STORED)
 
 
 def _with_digests(

@@ -18,7 +18,6 @@ from git_theta.formats.split import OPAQUE
 from git_theta.merge.alignment import align_versions
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile, positions_of
 from git_theta.merge.file_version import ReadVersion, stored_version
-from git_theta.merge.group_parameters import group_parameters
 from git_theta.merge.outcome import (
     LAYOUT,
     Approximated,
@@ -29,8 +28,8 @@ from git_theta.merge.outcome import (
     non_finite_text,
     side_name,
 )
-from git_theta.merge.plan import file_key, plan_parameters, preferred_side, structure_entries
-from git_theta.merge.quantized import decide_quantized
+from git_theta.merge.plan import file_key, preferred_side, structure_entries
+from git_theta.merge.plan_together import plan_together
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.settings_versions import ReadSettings, no_settings
 from git_theta.merge.structure import (
@@ -243,8 +242,7 @@ class Merger:
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
         version = self.version or partial(stored_version, store=self.store)
         aligned = align_versions(base, sides, rules, version, self._fetch_missing)
-        planned = decide_quantized(tuple(plan_parameters(aligned.base, aligned.sides, rules, refused)), rules)
-        parameters = group_parameters(planned, rules, refused, self.settings)
+        parameters = plan_together(aligned.base, aligned.sides, rules, self.settings, refused)
         conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]
         conflicts = [*aligned.conflicts, *(each for each in conflicts if each.name not in aligned.unclear)]
         values = [entry for plan in parameters for entry in plan.inputs]

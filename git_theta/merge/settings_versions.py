@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from git_theta.errors import UsageError
 
 #: The settings in one version; empty if it has no such file.
 Settings: TypeAlias = Mapping[str, Any]
@@ -36,3 +39,20 @@ ReadSettings = Callable[[str], SettingsVersions]
 def no_settings(_name: str) -> SettingsVersions:
     """The settings of checkpoints that stand alone."""
     return SettingsVersions()
+
+
+def parsed_settings(path: str, text: bytes | None) -> dict[str, Any]:
+    """The settings of a version; none without the file.
+
+    Raises:
+        UsageError: It isn't a JSON map.
+    """
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"a version of {path} isn't JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise UsageError(f"a version of {path} isn't a map of settings")
+    return found

@@ -14,7 +14,7 @@ from git_theta.git.merge.models import ModelFiles
 from git_theta.git.merge.rule_for_sides import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.limits import DEFAULT_LIMITS
-from git_theta.merge.outcome import Merged
+from git_theta.merge.outcome import Approximated, Merged
 from git_theta.report.merge_summary import merge_lines
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn
@@ -74,14 +74,17 @@ def write_result(combination: Combination, files: ModelFiles, output: Path) -> N
         ThetaError: A value can't be made, or the file can't be written. It's as it was then.
     """
     non_finite: list[NonFinite] = []
+    losses: list[Approximated] = []
     memory = prepare(combination)
     threads = max(1, min(files.threads, DEFAULT_LIMITS.memory // max(1, memory)))
-    values = CombinedValues(combination, files.side_value, report=non_finite.append)
+    values = CombinedValues(
+        combination, files.side_value, report=non_finite.append, report_loss=losses.append
+    )
     total = sum(spec.nbytes for spec in combination.specs.values())
     with progress(f"combining into {output}", total) as advance:
         write_combination(combination, values, output, threads, advance)
-    done = Merged(None, combination.parameters, non_finite=tuple(non_finite))
-    done = Merged(None, combination.parameters, non_finite=tuple(non_finite))
+    done = Merged(None, combination.parameters, non_finite=tuple(non_finite), approximated=tuple(losses))
+    done = Merged(None, combination.parameters, non_finite=tuple(non_finite), approximated=tuple(losses))
     summary, *warnings = merge_lines(done)
     warn(*combination.notes, *warnings)
     if combination.kept:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 
-from git_theta.combine.files import model_files, open_file, open_folder
+from git_theta.combine.files import model_files, open_file, open_folder, read_settings
 from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.encoding.budget import check_values
@@ -25,10 +26,14 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.merge.file_version import stored_version
 from git_theta.merge.plan import structure_entries
+from git_theta.merge.settings_versions import Settings, parsed_settings
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Pieces
+
+#: Bytes of a file of settings, at most.
+_MAX_SETTINGS = 1 << 20
 
 #: Bytes of the index of a model's shards, at most.
 _MAX_INDEX = 100_000_000
@@ -97,13 +102,13 @@ class ModelFiles:
             manifest = parse_if_manifest(file.data) if file else None
         if manifest is not None:
             # In the work tree of a lazy clone, a manifest stands for its file.
-            return self._stored(manifest, name)
+            return self._stored(manifest, name, lambda beside: read_settings(path.parent / beside))
         return open_file(path, name, self.threads, self._stack)
 
     def _version(self, name: str) -> Model:
         git = self._repository().git
         if name.startswith("-") or not _is_tree(git, name):
-            return self._stored(find_manifest(git, name), name)
+            return self._stored(find_manifest(git, name), name, partial(self._committed_settings, name))
         listed = os.fsdecode(git.run("ls-tree", "-z", "--name-only", name)).split("\0")
         with Blobs(git.cwd) as blobs:
             files = model_files(
@@ -113,11 +118,19 @@ class ModelFiles:
             )
         return joined(name, [self.model(_inside(name, each)) for each in files])
 
-    def _stored(self, manifest: Manifest, name: str) -> Model:
+    def _committed_settings(self, name: str, beside: str) -> Settings:
+        """The settings in a file of a revision, beside another one of it."""
+        rev, _, path = name.partition(":")
+        folder, slash, _ = path.rpartition("/")
+        with Blobs(self._git.cwd) as blobs:
+            text = blobs.read(f"{rev}:{folder}{slash}{beside}", _MAX_SETTINGS)
+        return parsed_settings(beside, text)
+
+    def _stored(self, manifest: Manifest, name: str, settings: Callable[[str], Settings]) -> Model:
         if manifest.format == OPAQUE:
             raise UsageError(f"{name} isn't a checkpoint of a format that has parameters")
         require_updates(manifest)
-        return stored_model(self._repository(), manifest, name, self._say)
+        return replace(stored_model(self._repository(), manifest, name, self._say), settings=settings)
 
 
 def _is_tree(git: Git, name: str) -> bool:

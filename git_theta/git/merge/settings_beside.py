@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.git.merge.version_commits import version_commits
@@ -17,7 +15,7 @@ from git_theta.git.plumbing.parent_command import favoured_side
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import read_stages
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.settings_versions import Settings, SettingsVersions
+from git_theta.merge.settings_versions import Settings, SettingsVersions, parsed_settings
 from git_theta.model.three_way import trivial_merge
 from git_theta.report.text import printable
 
@@ -59,8 +57,10 @@ class SettingsBeside:
             result = self._in_work_tree(path)
         else:
             merged = _merged(self.repository, base, sides)
-            result = None if merged is None else _parsed(path, merged)
-        return SettingsVersions(_parsed(path, base), tuple(_parsed(path, text) for text in sides), result)
+            result = None if merged is None else parsed_settings(path, merged)
+        return SettingsVersions(
+            parsed_settings(path, base), tuple(parsed_settings(path, text) for text in sides), result
+        )
 
     def _texts(self, path: str) -> list[bytes | None]:
         """The file in each version; `None` where there's none."""
@@ -87,7 +87,7 @@ class SettingsBeside:
         with work_file(self.repository.git.path(path)) as file:
             text = None if file is None else bytes(file.data[:_MAX_SETTINGS])
         try:
-            return _parsed(path, text)
+            return parsed_settings(path, text)
         except UsageError:
             if text is not None and b"<<<<<<<" in text:
                 return None
@@ -98,23 +98,6 @@ def blobs_of(repository: Repository, texts: Sequence[bytes]) -> tuple[str, ...]:
     """Ids of blobs by their content; empty for an empty one, which stands for a version without the file."""
     run = repository.git.run
     return tuple(run("hash-object", "--stdin", stdin=text).decode().strip() if text else "" for text in texts)
-
-
-def _parsed(path: str, text: bytes | None) -> dict[str, Any]:
-    """The settings of a version; none without the file.
-
-    Raises:
-        UsageError: It isn't a JSON map.
-    """
-    if text is None:
-        return {}
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"a version of {path} isn't JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise UsageError(f"a version of {path} isn't a map of settings")
-    return found
 
 
 def _merged(repository: Repository, base: bytes | None, sides: Sequence[bytes | None]) -> bytes | None:
