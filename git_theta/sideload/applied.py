@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry, Source
@@ -45,26 +44,27 @@ def is_applied(entry: Entry, step: GivenUpdate, earlier: Iterable[Entry], store:
         return widen(np.frombuffer(value, f"<u{entry.spec.word_size}"), entry.spec.dtype)
 
     now = None
-    for before in _before(entry, earlier):
+    for before, source in _before(entry, earlier):
         try:
-            base, updated = new_value(before, step, store)
+            base, updated = new_value(before, source, step, store)
         except (UnsuitableError, ThetaError):
             continue
         after = numbers(updated)
         if now is None:
-            now = numbers(new_value(entry, None, store)[0])
+            now = numbers(new_value(entry, entry.source, None, store)[0])
         size = float(np.linalg.norm(after - numbers(base)))
         if size and float(np.linalg.norm(after - now)) <= _NEAR * size:
             return True
     return False
 
 
-def _before(entry: Entry, earlier: Iterable[Entry]) -> Iterator[Entry]:
-    """The parameter before each update that its value stands on, and in earlier versions."""
+def _before(entry: Entry, earlier: Iterable[Entry]) -> Iterator[tuple[Entry, Source]]:
+    """The sources of the values before each update that a value stands on, and of earlier versions."""
     source: Source = entry.source
     for _ in range(_MOST_LEVELS):
         if len(source.inputs) != 1:
             break
         source = source.inputs[0]
-        yield replace(entry, source=source)
-    yield from (each for each in earlier if each.spec == entry.spec and each.digest != entry.digest)
+        yield entry, source
+    others = (each for each in earlier if each.spec == entry.spec and each.digest != entry.digest)
+    yield from ((each, each.source) for each in others)

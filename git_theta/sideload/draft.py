@@ -98,11 +98,14 @@ def apply(
     return _apply(entry, last, store, value)
 
 
-def new_value(entry: Entry, step: GivenUpdate | None, store: LocalStore) -> tuple[memoryview, memoryview]:
-    """A parameter's value as it is, and after an update; nothing is stored.
+def new_value(
+    entry: Entry, source: Source, step: GivenUpdate | None, store: LocalStore
+) -> tuple[memoryview, memoryview]:
+    """A value that a parameter has or stands on, and the same after an update; nothing is stored.
 
     Args:
-        entry: The parameter; its digest doesn't count.
+        entry: The parameter.
+        source: Its source, or the source of a value of the same dtype and shape.
         step: The update, whose check has passed; `None` for the value as it is.
         store: Has the parameter's objects.
 
@@ -110,7 +113,7 @@ def new_value(entry: Entry, step: GivenUpdate | None, store: LocalStore) -> tupl
         UnsuitableError: The update can't be applied.
         ThetaError: The parameter can't be read.
     """
-    spec, base = entry.spec, _base(entry, store)
+    spec, base = entry.spec, candidate_from(entry, source, store).base
     before = _in_memory(base.chunks(CHUNK), spec, store)
     if step is None:
         return before, before
