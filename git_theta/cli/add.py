@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import click
 
@@ -12,8 +11,9 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.sideload import sideload
+from git_theta.git.worktree.sideload import SideloadOptions, sideload
 from git_theta.git.worktree.store_lossy import store_lossy
+from git_theta.git.worktree.update_files import update_files
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.text import human_size, plural
 from git_theta.runtime.output import say
@@ -25,6 +25,7 @@ _DEFAULT_EPSILON = 1e-4
 _EPILOG = """\b
 Examples:
   git theta add model.safetensors --update-type low-rank --update-data my-lora/
+  git theta add model.safetensors --update-type low-rank --update-data runs:lora --scale 0.5
   git theta add model.safetensors --update-type sparse --update-data change.safetensors
   git theta add model.safetensors --update-type quantized
 """
@@ -42,8 +43,9 @@ Examples:
 @click.option(
     "--update-data",
     "data",
-    type=click.Path(path_type=Path),
-    help="A checkpoint file of updates, or a folder in which PEFT saved a LoRA or IA3 adapter.",
+    metavar="PATH",
+    help="A checkpoint file of updates; or PEFT's folder of a LoRA or IA3 adapter, or its file; "
+    "or REV:PATH of one.",
 )
 @click.option(
     "--epsilon",
@@ -51,8 +53,28 @@ Examples:
     metavar="NUMBER",
     help="For quantized: the error bound; values move in steps of 2*ln(1+epsilon). The default is 1e-4.",
 )
+@click.option(
+    "--scale", type=float, metavar="NUMBER", help="For low-rank: a factor for the products that are added."
+)
+@click.option(
+    "--base", metavar="REV", default="", help="Apply the updates to the version of MODEL in this commit."
+)
+@click.option(
+    "--tied",
+    is_flag=True,
+    help="Where an adapter replaces an embedding, change the output layer tied to it, too.",
+)
 @click.option("--again", is_flag=True, help="Apply updates that MODEL has already once more.")
-def command(model: str, kind: str, data: Path | None, epsilon: float | None, again: bool) -> None:
+def command(
+    model: str,
+    kind: str,
+    data: str | None,
+    epsilon: float | None,
+    scale: float | None,
+    base: str,
+    tied: bool,
+    again: bool,
+) -> None:
     """Store exactly the given updates, and nothing more.
 
     The updates apply to the version of MODEL that is staged, or else committed. The result is written to
@@ -76,12 +98,16 @@ def command(model: str, kind: str, data: Path | None, epsilon: float | None, aga
         raise UsageError("--epsilon is for lossy updates, such as --update-type quantized")
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
+    if scale is not None and not math.isfinite(scale):
+        raise UsageError(f"--scale {scale:g} isn't a finite number")
     git = Git()
     path = work_tree_path(git, model)
     repository = Repository(git).at_top()
     with Workspace(repository) as workspace:
         if data and isinstance(update, FromData):
-            outcome = sideload(workspace, path, update, data, again=again)
+            options = SideloadOptions(scale, base, again, tied)
+            with update_files(workspace, data) as place:
+                outcome = sideload(workspace, path, update, place, options)
         else:
             assert isinstance(update, Lossy)  # noqa: S101
             outcome = store_lossy(workspace, path, update, epsilon or _DEFAULT_EPSILON)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from git_theta.adapters.factor_names import CONFIG, PREFIX, factor_name
+from git_theta.adapters.lora_settings import lora_settings
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.sideload.given_update import GivenUpdate
@@ -22,13 +24,10 @@ from git_theta.updates.low_rank import LowRank
 from git_theta.updates.sparse import Sparse
 from git_theta.updates.sparse_given import every_element
 
-CONFIG = "adapter_config.json"
 _WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 #: Name of the update by the adapter's `peft_type`.
 _KINDS = {"LORA": "low-rank", "IA3": "ia3"}
-
-_PREFIX = "base_model.model."
 
 #: Settings under which merging is more than adding a product.
 _VARIANTS = (
@@ -60,33 +59,22 @@ _UNSUPPORTED = re.compile(r"\.(lora_|ia3_|token_adapter\.|original_module\.)")
 
 @dataclass(frozen=True, slots=True)
 class _Adapter:
-    """An adapter's settings, and names and types of the checkpoint's parameters."""
+    """An adapter's settings, a factor of its products, and names and types of the checkpoint's parameters."""
 
     config: Mapping[str, Any]
     names: Names
     specs: Mapping[str, TensorSpec]
+    factor: float = 1.0
 
     def scale(self, module: str, rank: int) -> float:
-        """The factor of the product of a module's factors: alpha / rank, or its rsLoRA variant.
+        """The factor of the product of a module's factors; without settings, just the factor given.
 
         Raises:
             UsageError: The factors have another rank than the settings.
         """
-        expected = self._setting("rank_pattern", module, "r")
-        alpha = self._setting("alpha_pattern", module, "lora_alpha")
-        if expected != rank or rank < 1:
-            raise UsageError(f"the adapter's factors of {module!r} have rank {rank}, not {expected:g}")
-        return alpha / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
-
-    def _setting(self, patterns: str, module: str, default: str) -> float:
-        value = self.config.get(default, 8)
-        for pattern, found in (self.config.get(patterns) or {}).items():
-            if _matches(rf"(.*\.)?({pattern})$", module):
-                value = found
-                break
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise UsageError(f"the adapter's {CONFIG} has {default} {value!r}", "it must be a number")
-        return value
+        if not self.config:
+            return self.factor
+        return lora_settings(self.config).scale(module, rank) * self.factor
 
     @property
     def flipped(self) -> bool:
@@ -101,32 +89,45 @@ class _Adapter:
         return any(module.endswith(str(name)) for name in listed)
 
 
-def is_adapter(path: Path) -> bool:
-    """Whether a path is a folder that PEFT saved an adapter in."""
-    return (path / CONFIG).is_file()
+def is_adapter(path: Path, scale: float | None = None) -> bool:
+    """Whether a path is a folder that PEFT saved an adapter in, or the adapter's file.
+
+    Args:
+        path: The folder or file.
+        scale: The factor of products that the user gave: with that, a file of factors needs no settings.
+    """
+    if path.is_dir():
+        return (path / CONFIG).is_file()
+    if (path.parent / CONFIG).is_file() and path.stem.startswith("adapter"):
+        return path.is_file()
+    return scale is not None and any(map(factor_name, read_tensors(path)))
 
 
 def read_adapter(
-    folder: Path, kind: str, specs: Mapping[str, TensorSpec]
+    path: Path, kind: str, specs: Mapping[str, TensorSpec], scale: float | None = None
 ) -> dict[str, tuple[GivenUpdate, ...]]:
     """The updates of each parameter that merging an adapter amounts to, in their order.
 
     Args:
-        folder: A folder with `adapter_config.json` and `adapter_model.safetensors` or `adapter_model.bin`.
+        path: A folder with `adapter_config.json` and `adapter_model.safetensors` or `adapter_model.bin`, or
+            a file of tensors beside such settings, or without any if there's a scale.
         kind: Name of the update that the user asked for.
         specs: Dtypes and shapes of the checkpoint's parameters.
+        scale: A factor for the products of a LoRA, besides that of its settings; `None` for 1.
 
     Raises:
-        UsageError: The folder has no such adapter, or one that doesn't fit the checkpoint.
+        UsageError: The path has no such adapter, or one that doesn't fit the checkpoint.
     """
-    adapter = _Adapter(_config(folder, kind), Names(specs), specs)
-    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
-    if weights is None:
-        raise UsageError(f"{folder} has no {' or '.join(_WEIGHTS)}")
+    folder = path if path.is_dir() else path.parent
+    config = _config(folder, kind) if (folder / CONFIG).is_file() else {}
+    if scale is not None and kind != "low-rank":
+        raise UsageError(f"--scale is for the factors of a LoRA, not for {kind}")
+    adapter = _Adapter(config, Names(specs), specs, 1.0 if scale is None else scale)
+    weights = _weights(path) if path.is_dir() else path
     found: dict[str, tuple[GivenUpdate, ...]] = {}
     factors: dict[str, dict[str, Array]] = {}
     for name, array in read_tensors(weights).items():
-        key = name.removeprefix(_PREFIX)
+        key = name.removeprefix(PREFIX)
         lora = _LORA.fullmatch(key)
         embedding = _LORA_EMBEDDING.fullmatch(key)
         vector = _IA3.fullmatch(key)
@@ -147,6 +148,13 @@ def read_adapter(
     if not found:
         raise UsageError(f"the adapter {weights} has no tensors")
     return found
+
+
+def _weights(folder: Path) -> Path:
+    for name in _WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    raise UsageError(f"{folder} has no {' or '.join(_WEIGHTS)}")
 
 
 _HINT = "merge it with PEFT, save the model over the file, and use plain `git add`"

@@ -270,6 +270,92 @@ def test_another_update_of_the_same_parameter_is_another_one(based: Repo) -> Non
     assert "written and staged" in add(based, "low-rank", other)
 
 
+def adapter(folder: Path, arrays: Arrays, **settings: Any) -> Path:
+    """A LoRA of rank 2 for layer.0, as PEFT saves it, and other tensors."""
+    prefix = "base_model.model.layer.0.lora"
+    folder.mkdir(parents=True, exist_ok=True)
+    factors = {f"{prefix}_A.weight": RIGHT, f"{prefix}_B.weight": LEFT}
+    (folder / "adapter_model.safetensors").write_bytes(safetensors_bytes({**factors, **arrays}))
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, **settings}
+    (folder / "adapter_config.json").write_text(json.dumps(config))
+    return folder
+
+
+def moved(repo: Repo) -> float:
+    """The factor of the product that was added to layer.0."""
+    change = arrays_of(repo.read(NAME))["layer.0.weight"] - BASE["layer.0.weight"]
+    product = (LEFT @ RIGHT).ravel()
+    return float(change.ravel() @ product / (product @ product))
+
+
+LORA = ("--update-type", "low-rank", "--update-data")
+
+
+def test_a_scaled_adapter(based: Repo, tmp_path: Path) -> None:
+    folder = adapter(tmp_path / "lora", {})
+    based.theta("add", NAME, *LORA, str(folder), "--scale", "0.25")
+    assert moved(based) == pytest.approx(0.5, abs=1e-4)
+    check_agreement(based)
+
+
+def test_the_file_of_an_adapter(based: Repo, tmp_path: Path) -> None:
+    file = adapter(tmp_path / "lora", {}) / "adapter_model.safetensors"
+    based.theta("add", NAME, *LORA, str(file))
+    assert moved(based) == pytest.approx(2, abs=1e-4)
+
+
+def test_a_file_of_factors_without_settings_needs_a_scale(based: Repo, tmp_path: Path) -> None:
+    file = adapter(tmp_path / "lora", {}) / "adapter_model.safetensors"
+    alone = file.rename(tmp_path / "lora.safetensors")
+    refuse(based, *LORA, str(alone))
+    based.theta("add", NAME, *LORA, str(alone), "--scale", "3")
+    assert moved(based) == pytest.approx(3, abs=1e-4)
+
+
+@pytest.mark.parametrize("inside", ["lora", "lora/", "lora/adapter_model.safetensors"])
+def test_an_adapter_of_a_commit(based: Repo, inside: str) -> None:
+    based.git("checkout", "-q", "-b", "runs")
+    adapter(based.path / "lora", {})
+    based.commit("adapter")
+    based.git("checkout", "-q", "-")
+    assert not (based.path / "lora").exists()
+    based.theta("add", NAME, *LORA, f"runs:{inside}")
+    assert moved(based) == pytest.approx(2, abs=1e-4)
+    assert "no adapter in it" in refuse(based, *LORA, "runs:other")
+
+
+def test_the_version_of_a_commit_as_the_base(based: Repo, tmp_path: Path) -> None:
+    folder = str(adapter(tmp_path / "lora", {}))
+    based.theta("add", NAME, *LORA, folder, "--scale", "5")
+    based.git("commit", "-q", "-m", "older adapter")
+    based.theta("add", NAME, *LORA, folder, "--base", "HEAD^")
+    assert moved(based) == pytest.approx(2, abs=1e-4)
+    assert "Nothing changed" in based.theta("add", NAME, *LORA, folder, "--base", "HEAD^")
+    check_agreement(based)
+
+
+def test_changes_in_the_work_tree_are_not_lost_for_a_base(based: Repo, tmp_path: Path) -> None:
+    based.write(NAME, safetensors_bytes({**BASE, "step": np.arange(4)}))
+    folder = str(adapter(tmp_path / "lora", {}))
+    assert "would overwrite" in refuse(based, *LORA, folder, "--base", "HEAD")
+
+
+def test_an_embedding_that_the_output_layer_is_tied_to(based: Repo, tmp_path: Path) -> None:
+    embedding = normal(20, 8)
+    based.write(NAME, safetensors_bytes({**BASE, "model.embed_tokens.weight": embedding}))
+    based.write("config.json", b'{"model_type": "llama", "tie_word_embeddings": true}')
+    based.commit("tied")
+    saved = {"base_model.model.model.embed_tokens.weight": embedding + 1}
+    folder = str(adapter(tmp_path / "lora", saved, modules_to_save=["embed_tokens"]))
+    assert "tie_word_embeddings" in refuse(based, *LORA, folder)
+    based.theta("add", NAME, *LORA, folder, "--tied")
+    np.testing.assert_array_equal(arrays_of(based.read(NAME))["model.embed_tokens.weight"], embedding + 1)
+    # PEFT saves an embedding that has factors, too, with the value that it had.
+    based.git("reset", "-q", "--hard")
+    saved = {"base_model.model.model.embed_tokens.weight": embedding}
+    based.theta("add", NAME, *LORA, str(adapter(tmp_path / "lora", saved)))
+
+
 def test_nothing_to_do(based: Repo) -> None:
     assert "Nothing changed" in add(based, "ia3", {"layer.0.bias/ia3": np.ones((), "f4")})
     assert based.status() == ""
