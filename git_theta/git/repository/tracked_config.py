@@ -15,6 +15,10 @@ from git_theta.store.urls import is_bucket
 #: The path of git-lfs's tracked settings, from the top of the work tree.
 LFS_CONFIG = ".lfsconfig"
 
+#: The command that reads settings from stdin. From there, Git would include other files, which a stranger may
+#: name: any on this machine, also those that are secret, or don't end.
+_LIST = ("config", "--list", "-z", "--no-includes", "--file", "-")
+
 
 def lfs_settings(repository: Repository) -> Mapping[str, str]:
     """Settings in `.lfsconfig`.
@@ -26,7 +30,7 @@ def lfs_settings(repository: Repository) -> Mapping[str, str]:
     if not data:
         return {}
     try:
-        return parse_config(repository.git.run("config", "--list", "-z", "--file", "-", stdin=data))
+        return parse_config(repository.git.run(*_LIST, stdin=data))
     except GitError as error:
         raise UsageError(f"{LFS_CONFIG} isn't valid: {error.message}") from error
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from git_theta.errors import UsageError
@@ -31,6 +33,16 @@ def test_settings_of_git_lfs_that_are_not_valid(repo: Repo, repository: Reposito
     repo.write(".lfsconfig", b"[lfs\n")
     with pytest.raises(UsageError, match=r"\.lfsconfig isn't valid"):
         lfs_settings(repository)
+
+
+@pytest.mark.parametrize("section", ["include", 'includeIf "gitdir:**"'])
+def test_no_file_is_included(repo: Repo, repository: Repository, tmp_path: Path, section: str) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("[lfs]\n\tpushurl = https://secret\n")
+    (repo.path / ".lfsconfig").write_text(f"[lfs]\n\turl = https://lfs\n[{section}]\n\tpath = {secret}\n")
+    found = lfs_settings(repository)
+    assert found["lfs.url"] == "https://lfs"
+    assert "lfs.pushurl" not in found
 
 
 def test_a_bucket(repo: Repo, repository: Repository) -> None:
