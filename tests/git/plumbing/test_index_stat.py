@@ -94,7 +94,7 @@ def new_repo(tmp_path: Path, *options: str) -> Repo:
     script = tmp_path / "filter.sh"
     script.write_text(FILTER)
     script.chmod(0o755)
-    (tmp_path / "gitconfig").write_text(
+    (tmp_path / ".gitconfig").write_text(
         "[user]\n\tname = A\n\temail = a@example.com\n[core]\n\tquotePath = false\n"
         f'[filter "test"]\n\trequired = true\n\tclean = "\'{script}\' clean %f"\n'
         f"\tsmudge = \"'{script}' smudge %f\"\n"
@@ -102,7 +102,7 @@ def new_repo(tmp_path: Path, *options: str) -> Repo:
     env = {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
-        "GIT_CONFIG_GLOBAL": str(tmp_path / "gitconfig"),
+        "GIT_CONFIG_GLOBAL": str(tmp_path / ".gitconfig"),
         "GIT_CONFIG_NOSYSTEM": "1",
         "FILTER_LOG": str(tmp_path / "log"),
     }
