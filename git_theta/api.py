@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from git_theta.checkpoint_file import read_checkpoint
+from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
+from git_theta.combine.files import shard_names
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
@@ -17,7 +21,7 @@ from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.revspec import find_manifest
+from git_theta.git.repository.revspec import SHARDS_INDEX, find_manifest, find_version
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.parameter_names import select
@@ -63,7 +67,8 @@ def load(
     chosen parameters that aren't in the store are fetched from the repository's remotes, all at once.
 
     Args:
-        path: The file, relative to the current folder or absolute.
+        path: The file, relative to the current folder or absolute; or the index of a model's shards, such as
+            `model.safetensors.index.json`, for the parameters of all of them.
         rev: A revision, such as `HEAD~1` or a branch; the file in the work tree when `None`.
         params: Names, or patterns such as `encoder/*`; only these are fetched and decoded. All when `None`.
         framework: `numpy`: arrays, bf16 and fp8 with the dtypes of `ml_dtypes`; or `torch`: tensors.
@@ -81,10 +86,81 @@ def load(
     if framework not in ("numpy", "torch"):
         raise UsageError(f"framework {framework!r} isn't known: numpy or torch")
     make = _array if framework == "numpy" else _torch_maker()
-    values = (
-        _work_file_values(path, params) if rev is None else _stored_values(manifest(path, rev), path, params)
-    )
-    return {name: make(*value) for name, value in values.items()}
+    with ExitStack() as stack:
+        files = [_opened(each, rev, stack) for each in _files(path, rev)]
+        owners = _owners(files, path)
+        chosen = select(owners, params, str(path))
+        parts = [(file, [name for name in chosen if owners[name] is file]) for file in files]
+        values = {name: value for file, names in parts for name, value in file.values(names).items()}
+        return {name: make(*values[name]) for name in chosen}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _OpenedFile:
+    """A checkpoint file whose values can be read.
+
+    Attributes:
+        path: The file.
+        names: Names of its parameters.
+        values: Reads the values of parameters, given their names.
+    """
+
+    path: Path_
+    names: Collection[str]
+    values: Callable[[Sequence[str]], dict[str, Value]]
+
+
+def _files(path: Path_, rev: str | None) -> list[Path_]:
+    """The checkpoint files of a model: the file itself, or those that the index of its shards lists."""
+    if not os.fspath(path).endswith(SHARDS_INDEX):
+        return [path]
+    if rev is None:
+        try:
+            data = Path(path).read_bytes()
+        except FileNotFoundError as error:
+            raise _no_file(path) from error
+    else:
+        folder, name = _located(path)
+        data = find_version(Git(folder), f"{rev}:./{name}")
+    return [Path(path).parent / name for name in shard_names(data, str(path))]
+
+
+def _opened(path: Path_, rev: str | None, stack: ExitStack) -> _OpenedFile:
+    """The file in the work tree, kept open by the stack; or a version of it from the store."""
+    found = manifest(path, rev) if rev is not None else None
+    if found is None:
+        try:
+            data = stack.enter_context(mapped_file(path))
+        except FileNotFoundError as error:
+            raise _no_file(path) from error
+        found = parse_if_manifest(data)
+    if found is not None:
+        return _OpenedFile(path, found.by_name, partial(_stored_values, found, path))
+    with ThreadPoolExecutor() as pool:
+        file = read_checkpoint(data, pool=pool)
+    return _OpenedFile(path, file.tensors, partial(_file_values, file))
+
+
+def _owners(files: Sequence[_OpenedFile], path: Path_) -> dict[str, _OpenedFile]:
+    """The file that has each parameter, by name.
+
+    Raises:
+        UsageError: Two files have the same parameter.
+    """
+    owners: dict[str, _OpenedFile] = {}
+    for file in files:
+        for name in file.names:
+            if name in owners:
+                raise UsageError(
+                    f"{path}: parameter {name!r} is in {owners[name].path} and in {file.path}",
+                    "name one of them",
+                )
+            owners[name] = file
+    return owners
+
+
+def _no_file(path: Path_) -> UsageError:
+    return UsageError(f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'")
 
 
 def _located(path: Path_) -> tuple[Path, str]:
@@ -96,32 +172,12 @@ def _located(path: Path_) -> tuple[Path, str]:
     return folder, str(full.relative_to(folder))
 
 
-def _work_file_values(path: Path_, params: Iterable[str] | None) -> dict[str, Value]:
-    """Values from the file itself, or from the store if there's still a manifest in its place."""
-    try:
-        with mapped_file(path) as data:
-            found = parse_if_manifest(data)
-            if found is None:
-                return _file_values(data, path, params)
-    except FileNotFoundError as error:
-        raise UsageError(
-            f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'"
-        ) from error
-    return _stored_values(found, path, params)
+def _file_values(file: CheckpointFile, names: Sequence[str]) -> dict[str, Value]:
+    return {name: (bytearray(file.value(name)), file.tensors[name].spec) for name in names}
 
 
-def _file_values(data: memoryview, path: Path_, params: Iterable[str] | None) -> dict[str, Value]:
-    with ThreadPoolExecutor() as pool:
-        file = read_checkpoint(data, pool=pool)
-    return {
-        name: (bytearray(file.value(name)), file.tensors[name].spec)
-        for name in select(file.tensors, params, str(path))
-    }
-
-
-def _stored_values(wanted: Manifest, path: Path_, params: Iterable[str] | None) -> dict[str, Value]:
+def _stored_values(wanted: Manifest, path: Path_, names: Sequence[str]) -> dict[str, Value]:
     repository = Repository(Git(_located(path)[0]))
-    names = select(wanted.by_name, params, str(path))
     entries = [wanted.by_name[name] for name in names]
     for entry in entries:
         require_updates_of(entry, wanted)

@@ -66,6 +66,60 @@ def test_loads_a_file_that_is_still_a_manifest(path: Path) -> None:
     assert git_theta.load(path).keys() == ARRAYS.keys()
 
 
+@pytest.fixture
+def index(repo: Repo) -> Path:
+    """The index of a model of two shards, in HEAD; the one in the work tree has zeros in its second shard."""
+    repo.write("llama/1.safetensors", safetensors_bytes({"b": np.ones(3), "a": np.zeros(0)}))
+    second = repo.write("llama/2.safetensors", safetensors_bytes({"a/b": np.arange(4)}))
+    weight_map = {"b": "1.safetensors", "a": "1.safetensors", "a/b": "2.safetensors"}
+    path = repo.write("llama/model.safetensors.index.json", json.dumps({"weight_map": weight_map}).encode())
+    repo.commit()
+    second.write_bytes(safetensors_bytes({"a/b": np.zeros(4)}))
+    return path
+
+
+def test_loads_the_shards_that_an_index_lists(index: Path) -> None:
+    stored, worked = git_theta.load(index, "HEAD"), git_theta.load(index)
+    assert list(stored) == list(worked) == ["a", "a/b", "b"]
+    assert np.array_equal(stored["a/b"], np.arange(4))
+    assert np.array_equal(worked["a/b"], np.zeros(4))
+    assert np.array_equal(stored["b"], np.ones(3))
+    assert list(git_theta.load(index, "HEAD", ["a*"])) == ["a", "a/b"]
+    assert list(git_theta.load(index, params=["b"])) == ["b"]
+    with pytest.raises(UsageError, match="no parameter 'c'"):
+        git_theta.load(index, "HEAD", ["c"])
+
+
+def test_shards_of_which_some_are_still_manifests(index: Path, repo: Repo) -> None:
+    manifest = repo.git("show", "HEAD:llama/2.safetensors")
+    (index.parent / "2.safetensors").write_text(manifest)
+    assert np.array_equal(git_theta.load(index)["a/b"], np.arange(4))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"weight_map": {"a": "../1.safetensors"}}', "isn't the name of a file beside it"),
+        ('{"weight_map": {"a": "3.safetensors"}}', "there's no .*3.safetensors"),
+        ('{"weight_map": {"a": "1.safetensors", "b": "copy.safetensors"}}', "parameter '.' is in"),
+        ("[]", "isn't an index"),
+    ],
+)
+def test_an_index_that_lists_no_model(index: Path, repo: Repo, text: str, problem: str) -> None:
+    repo.write("llama/copy.safetensors", (index.parent / "1.safetensors").read_bytes())
+    index.write_text(text)
+    repo.commit()
+    for rev in (None, "HEAD"):
+        with pytest.raises(UsageError, match=problem):
+            git_theta.load(index, rev)
+
+
+def test_an_index_has_no_manifest(index: Path) -> None:
+    with pytest.raises(UsageError, match="index of a model's shards") as caught:
+        git_theta.manifest(index, "HEAD")
+    assert "renormalize" not in str(caught.value.hint)
+
+
 def test_chooses_parameters(path: Path) -> None:
     assert list(git_theta.load(path, "HEAD~1", ["encoder/*"])) == ["encoder/0", "encoder/1"]
     assert list(git_theta.load(path, "HEAD~1", ["steps"])) == ["steps"]

@@ -11,6 +11,7 @@ import click
 from git_theta.cli.rule import RULE_HELP, rules_of
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions, conflict_versions, write_versions
+from git_theta.git.merge.keep_or_remove import keep_or_remove
 from git_theta.git.merge.matching import check_matches
 from git_theta.git.merge.resolve import resolve
 from git_theta.git.merge.unmerged_files import UnmergedFile, chosen_files, refuse_plain, unmerged_files
@@ -71,6 +72,8 @@ def command(
     After a conflict, the work tree has ours as a valid checkpoint. Each use of this command adds a decision.
     When all is decided, the merged file is written and staged; then commit as usual. What isn't in conflict
     is merged as the merge itself would have done: by the strategy that it was given.
+
+    A checkpoint that one side removed is kept or removed by `-s ours` or `-s theirs`: as that side has it.
 
     What else can be done: take a side as a whole with `git checkout --theirs -- MODEL` and `git add MODEL`,
     or overwrite MODEL by a file of your own and `git add` it, or `git merge --abort`.
@@ -150,7 +153,10 @@ def _each(
         return False
 
     for file in files:
-        failed |= tried(partial(read, file), file.path)
+        if file.is_checkpoint and file.missing:
+            failed |= tried(partial(_keep_or_remove, workspace, file, rules, fallback), file.path)
+        else:
+            failed |= tried(partial(read, file), file.path)
     if rules or fallback:
         manifests = [manifest for each in found for manifest in each.by_name.values()]
         check_matches((*rules, *fallback), manifests, workspace.repository.store)
@@ -160,6 +166,18 @@ def _each(
         else:
             failed |= tried(partial(_decide, workspace, each, rules, fallback), each.path)
     return failed
+
+
+def _keep_or_remove(
+    workspace: Workspace, file: UnmergedFile, rules: Sequence[MergeRule], fallback: Sequence[MergeRule]
+) -> bool:
+    """Settle a file that isn't in both sides; returns whether it's still in conflict."""
+    if not rules and not fallback:
+        say(f"{file.path}: {file.need}")
+        return True
+    kept = keep_or_remove(workspace, file, fallback)
+    say(f"{file.path}: kept as in {fallback[-1].strategy}, and staged" if kept else f"{file.path}: removed")
+    return False
 
 
 def _write_versions(workspace: Workspace, versions: ConflictVersions) -> bool:

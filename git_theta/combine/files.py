@@ -124,14 +124,23 @@ def model_files(listed: Sequence[str], folder: str, read: Callable[[str], bytes]
         return found
     if not known.endswith(".index.json"):
         return [known]
-    names = _shard_names(read(known), f"{folder}/{known}")
+    names = shard_names(read(known), f"{folder}/{known}")
     missing = [name for name in names if name not in listed]
     if missing:
         raise UsageError(f"{folder} has no {missing[0]}, which {known} names")
     return names
 
 
-def _shard_names(data: bytes, where: str) -> list[str]:
+def shard_names(data: bytes, where: str) -> list[str]:
+    """Names of the shards of a model, from the JSON of its index. All are beside the index.
+
+    Args:
+        data: The JSON.
+        where: Name of the index for messages.
+
+    Raises:
+        UsageError: It isn't such an index.
+    """
     try:
         names = json.loads(data)["weight_map"].values()
         found = sorted({_plain(name) for name in names})

@@ -68,7 +68,8 @@ def conflict_versions(repository: Repository, cleaners: Cleaners, path: str) -> 
     quoted = shlex.quote(path)
     if not stages.ours or not stages.theirs:
         raise GitError(
-            f"{path} was removed on one side", f"keep it: git add {quoted}; or remove it: git rm {quoted}"
+            f"{path} isn't in both sides",
+            f"keep or remove it: git theta resolve {quoted} -s ours (or theirs)",
         )
     record = current_record(repository, path) or ConflictRecord(path, stages.ids, ())
     ids = (record.base or stages.base, stages.ours, stages.theirs)

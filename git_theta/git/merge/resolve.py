@@ -141,21 +141,22 @@ def _check_ours(
         raise UsageError(
             f"{path} isn't a file in the work tree", f"get it back: git checkout --ours -- {quoted}"
         )
-    if not _is_ours(repository, known_files, versions.ours, file):
+    if not has_version(repository, known_files, versions.ours, file):
         raise UsageError(
             f"{path} in the work tree isn't ours as the merge left it",
             f"use what is there: git add {quoted}; or get ours back: git checkout --ours -- {quoted}",
         )
 
 
-def _is_ours(repository: Repository, known_files: KnownFiles, ours: Manifest, file: WorkFile) -> bool:
+def has_version(repository: Repository, known_files: KnownFiles, version: Manifest, file: WorkFile) -> bool:
+    """Whether a file of the work tree is a version, in full or still as its manifest."""
     if is_manifest(file.data):
-        return bytes(file.data) == ours.to_bytes()
+        return bytes(file.data) == version.to_bytes()
     threads, store = repository.settings.thread_count, repository.store
     found = known_files.manifest(file) or fingerprint(
-        file.data, threads, store.temporary_file, (ours,), store
+        file.data, threads, store.temporary_file, (version,), store
     )
-    return same_content(found, ours)
+    return same_content(found, version)
 
 
 def _index_lines(versions: ConflictVersions) -> bytes:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from git_theta.errors import GitError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
-from git_theta.git.plumbing.unmerged import unmerged_paths
+from git_theta.git.plumbing.unmerged import unmerged_stages
 from git_theta.git.repository.conflict_records import current_record
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
@@ -25,11 +25,13 @@ class UnmergedFile:
         path: Path from the top of the work tree.
         is_checkpoint: Whether git-theta stores it; other files are settled as Git says.
         conflicts: What is known to be decided; empty if the merge left no record.
+        missing: The sides that don't have the file, of `ours` and `theirs`.
     """
 
     path: str
     is_checkpoint: bool
     conflicts: tuple[Conflict, ...] = ()
+    missing: tuple[str, ...] = ()
 
     @property
     def need(self) -> str:
@@ -37,6 +39,12 @@ class UnmergedFile:
         name = shlex.quote(self.path)
         if not self.is_checkpoint:
             return f"no checkpoint: settle it as any file, then: git add {name}"
+        if len(self.missing) == 1:
+            (gone,) = self.missing
+            kept = "ours" if gone == "theirs" else "theirs"
+            return f"not in {gone}: git theta resolve {name} -s {kept} keeps it, -s {gone} removes it"
+        if self.missing:
+            return f"in neither side any more: git theta resolve {name} -s ours removes it"
         count = plural(len(self.conflicts), "conflict") if self.conflicts else "in conflict"
         return f"{count}: git theta resolve {name} -s ours (or theirs, …)"
 
@@ -47,13 +55,14 @@ def unmerged_files(repository: Repository) -> list[UnmergedFile]:
     Args:
         repository: The repository, with Git at the top of its work tree.
     """
-    paths = sorted(unmerged_paths(repository.git))
-    filters = attribute_values(repository.git, "filter", paths)
+    stages = unmerged_stages(repository.git)
+    filters = attribute_values(repository.git, "filter", sorted(stages))
     found = []
-    for path in paths:
+    for path in sorted(stages):
         record = current_record(repository, path)
         tracked = filters.get(path) == "theta" and not is_plain_file(path)
-        found.append(UnmergedFile(path, tracked, record.conflicts if record else ()))
+        missing = tuple(side for stage, side in ((2, "ours"), (3, "theirs")) if stage not in stages[path])
+        found.append(UnmergedFile(path, tracked, record.conflicts if record else (), missing))
     return found
 
 

@@ -11,6 +11,9 @@ from git_theta.git.plumbing.command import Git
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 
+#: End of the name of an index: the JSON in which libraries list the shards of a model.
+SHARDS_INDEX = ".index.json"
+
 
 def is_revision(git: Git, name: str) -> bool:
     """Whether a name stands for a commit, or for a tree."""
@@ -39,11 +42,20 @@ def find_manifest(git: Git, name: str) -> Manifest:
         UsageError: There's no such version, or it isn't a tracked checkpoint.
         ManifestError: The manifest is damaged.
     """
+    return _parsed(find_version(git, name), name)
+
+
+def find_version(git: Git, name: str) -> bytes:
+    """The bytes that Git has of a version of a file, named as in `find_manifest`: a manifest or the file.
+
+    Raises:
+        UsageError: There's no such version.
+    """
     with Blobs(git.cwd) as blobs:
         for candidate in _candidates(git, name):
             blob = blobs.read(candidate, MAX_TEXT_BYTES)
             if blob is not None:
-                return _parsed(blob, name)
+                return blob
     raise _unknown(git, name)
 
 
@@ -78,6 +90,8 @@ def _parsed(blob: bytes, name: str) -> Manifest:
         manifest = parse_if_manifest(blob)
     except ManifestError as error:
         raise ManifestError(f"{name}: {error.message}", error.hint) from error
+    if manifest is None and name.endswith(SHARDS_INDEX):
+        raise UsageError(f"{name} is the index of a model's shards", "name one of the files that it lists")
     if manifest is None:
         raise UsageError(
             f"{name} is in Git as a whole file, not as a checkpoint",
