@@ -123,6 +123,21 @@ Prefer = Callable[[str], int | None]
 
 
 @runtime_checkable
+class Counts(Protocol):
+    """A `Prefer` that also knows counters."""
+
+    def count(self, name: str, base: int | None, values: Sequence[int]) -> int | None:
+        """The merged number of values that differ from the base; `None` if the name isn't a counter's.
+
+        Args:
+            name: Name of the number.
+            base: The number in the common ancestor; `None` if it isn't there.
+            values: The numbers of the sides that differ from the base, ours first.
+        """
+        ...
+
+
+@runtime_checkable
 class Composer(Protocol):
     """A format that can merge versions of a file and write the result."""
 

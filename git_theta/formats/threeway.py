@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
-from git_theta.formats.base import Prefer
+from git_theta.formats.base import Counts, Prefer
 from git_theta.model.three_way import trivial_merge
 
 K = TypeVar("K", bound=Hashable)
@@ -26,6 +26,22 @@ class ThreeWay:
     def conflicts(self) -> tuple[str, ...]:
         """Names in conflict for which no side was preferred, in order."""
         return tuple(self._conflicts)
+
+    def count(self, name: str, base: object, values: Sequence[object]) -> int | None:
+        """The merged number of a counter that sides changed differently; `None` for anything else.
+
+        Args:
+            name: Name of the value.
+            base: The value in the common ancestor.
+            values: The values of the sides, ours first.
+        """
+        numbers = [value for value in values if type(value) is int]
+        if not isinstance(self._prefer, Counts) or len(numbers) < len(values):
+            return None
+        if trivial_merge(base, values) is not None:
+            return None
+        old = base if type(base) is int else None
+        return self._prefer.count(name, old, [number for number in numbers if number != old])
 
     def choose(
         self, name: str, base: Hashable, values: Sequence[Hashable], sides: Sequence[int] | None = None

@@ -7,11 +7,11 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.errors import ThetaError
-from git_theta.formats.base import Prefer
 from git_theta.formats.compose import align_files, is_aligner
 from git_theta.merge.file_version import ReadVersion, with_contents
-from git_theta.merge.outcome import LAYOUT, Conflict, content_key
-from git_theta.merge.plan import parameter_entries, preferred_side, structure_entries
+from git_theta.merge.outcome import Conflict, content_key
+from git_theta.merge.plan import parameter_entries, structure_entries
+from git_theta.merge.preference import Preference
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Entry, Manifest
 
@@ -66,7 +66,7 @@ def align_versions(
     try:
         old = with_contents(base, version) if base else None
         new = [with_contents(side, version) for side in sides]
-        found = align_files(sides[0].format, old, new, preference(rules))
+        found = align_files(sides[0].format, old, new, Preference(rules))
     except ThetaError:
         # The names are all that's known then. Damage is reported where the values are read.
         return same
@@ -81,16 +81,6 @@ def align_versions(
         tuple(Conflict(name, reason) for name, reason in found.unclear.items()),
         frozenset(unclear),
     )
-
-
-def preference(rules: MergeRules) -> Prefer:
-    """The side that the rules prefer for a part of the file, or for the file's structure."""
-
-    def prefer(name: str) -> int | None:
-        side = preferred_side(name, rules)
-        return preferred_side(LAYOUT, rules) if side is None else side
-
-    return prefer
 
 
 def _is_doubtful(versions: Sequence[Manifest]) -> bool:

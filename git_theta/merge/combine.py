@@ -16,9 +16,10 @@ from git_theta.merge.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.strided import Temporary, scratch_memory
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
+from git_theta.strategies.counter import WHOLE_NUMBERS, CounterRule
 from git_theta.strategies.gradients import has_gradient
 from git_theta.strategies.groups import GroupStrategy
 from git_theta.strategies.merge_group import merge_group, new_non_finite
@@ -86,6 +87,8 @@ class Combiner:
             CorruptError: An input is damaged.
         """
         spec, inputs = plan.inputs[0].spec, plan.inputs
+        if spec.dtype in WHOLE_NUMBERS:
+            return self._counted(plan, rule)
         merged = merged_parameter(
             plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position
         )
@@ -96,6 +99,20 @@ class Combiner:
         if found is not None:
             self.report(found)
         return stored
+
+    def _counted(self, plan: ParameterPlan, rule: MergeRule) -> StoredValue:
+        """A value of whole numbers, which counters alone are combined to."""
+        import numpy as np
+
+        strategy = strategies.registry().get(rule.strategy)
+        assert isinstance(strategy, CounterRule)  # noqa: S101
+        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.models)
+        kind = numpy_dtype(spec.dtype)
+        arrays = [np.frombuffer(b"".join(self._bytes_of(entry)(spec.nbytes)), kind) for entry in inputs]
+        base = arrays[count] if len(arrays) > count else None
+        options = parse_options(strategy, dict(rule.options)).values
+        value = strategy.count(arrays[:count], base, options)
+        return self.writer.write(plan.name, spec, memoryview(value.tobytes()), inputs)
 
     def combine_group(
         self, plans: Sequence[ParameterPlan], rule: MergeRule, position: float = 0.0

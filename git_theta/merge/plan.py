@@ -17,6 +17,7 @@ from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.three_way import trivial_merge
+from git_theta.strategies.counter import WHOLE_NUMBERS, CounterRule
 from git_theta.strategies.groups import GroupStrategy
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE
@@ -141,7 +142,8 @@ def outcome_by_rule(
     if isinstance(strategy, TakeSide):
         return _by_side(name, base, sides, strategy, rule)
     changed = [sides[index] for index in participants(base, sides, rule)]
-    reason = _obstacle(base, changed)
+    counts = isinstance(strategy, CounterRule)
+    reason = _obstacle(base, changed, (*COMPUTABLE, *WHOLE_NUMBERS) if counts else COMPUTABLE)
     if not reason and strategy.needs_base:
         reason = _obstacle_of_base(base, changed, rule)
     most = strategy.max_models
@@ -171,8 +173,8 @@ def _obstacle_of_base(base: Entry | None, changed: Sequence[Entry | None], rule:
     return ""
 
 
-def _obstacle(base: Entry | None, changed: Sequence[Entry | None]) -> str:
-    """Why sides that differ can't be combined; empty if they can be."""
+def _obstacle(base: Entry | None, changed: Sequence[Entry | None], dtypes: Sequence[str]) -> str:
+    """Why sides that differ can't be combined by a strategy for some dtypes; empty if they can be."""
     entries = [side for side in changed if side]
     if len(entries) < len(changed):
         return "removed on one side, changed on the other"
@@ -181,6 +183,6 @@ def _obstacle(base: Entry | None, changed: Sequence[Entry | None]) -> str:
         return f"{change} to dtypes {' and '.join(entry.spec.dtype for entry in entries)}"
     if len({entry.spec.shape for entry in entries}) > 1:
         return f"{change} to shapes {' and '.join(str(list(entry.spec.shape)) for entry in entries)}"
-    if entries[0].spec.dtype not in COMPUTABLE:
+    if entries[0].spec.dtype not in dtypes:
         return f"{change} on both sides, and {entries[0].spec.dtype} values aren't averaged"
     return ""

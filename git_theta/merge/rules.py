@@ -114,15 +114,20 @@ class MergeRules:
         rules: Rules for all parameters that several sides changed.
         fallback: Rules for parameters that are in conflict by `rules`.
         default: The rule for parameters that none of `rules` is for.
+        standing: Rules for parameters that none of `rules` is for, or that are in conflict by these; before
+            `fallback`.
     """
 
     rules: tuple[MergeRule, ...] = ()
     fallback: tuple[MergeRule, ...] = ()
     default: MergeRule = DEFAULT
+    standing: tuple[MergeRule, ...] = ()
 
     def to_try(self, name: str) -> Iterator[MergeRule]:
         """The rule for a parameter, then the rules to try if it leads to a conflict."""
-        yield next((rule for rule in reversed(self.rules) if rule.is_for(name)), self.default)
+        standing = [rule for rule in reversed(self.standing) if rule.is_for(name)]
+        chosen = next((rule for rule in reversed(self.rules) if rule.is_for(name)), None)
+        yield from (chosen, *standing) if chosen else (standing or (self.default,))
         yield from (rule for rule in reversed(self.fallback) if rule.is_for(name))
 
     def for_all(self, name: str) -> MergeRule | None:
@@ -132,10 +137,11 @@ class MergeRules:
 
     def of_path(self, path: str) -> MergeRules:
         """The rules for one file."""
-        rules, fallback = (
-            tuple(rule for rule in some if rule.is_for_path(path)) for some in (self.rules, self.fallback)
+        rules, fallback, standing = (
+            tuple(rule for rule in some if rule.is_for_path(path))
+            for some in (self.rules, self.fallback, self.standing)
         )
-        return replace(self, rules=rules, fallback=fallback)
+        return replace(self, rules=rules, fallback=fallback, standing=standing)
 
     def of_sides(self, indices: Sequence[int], count: int) -> MergeRules:
         """The rules for some of the sides; see `MergeRule.of_sides`."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from git_theta.errors import PluginError
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
-from git_theta.merge.alignment import preference
 from git_theta.merge.file_version import ReadVersion, with_contents
 from git_theta.merge.outcome import LAYOUT, Conflict, content_key
 from git_theta.merge.plan import parameter_entries, preferred_side, structure_entries
+from git_theta.merge.preference import Preference
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
@@ -181,7 +181,7 @@ def _compose(
             with_contents(base, version) if base else None,
             [with_contents(side, version) for side in sides],
             wanted,
-            preference(rules),
+            Preference(rules),
         )
     except ComposeError as error:
         return StructureConflicts((Conflict(LAYOUT, error.message),))

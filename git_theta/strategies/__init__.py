@@ -38,6 +38,7 @@ _BUILT_IN = {
     "nearswap": "nearswap:NearSwap",
     "arcee-fusion": "arcee_fusion:ArceeFusion",
     "passthrough": "passthrough:PassThrough",
+    "counter": "counter:CounterRule",
     "fisher": "fisher:Fisher",
     "lora-svd": "lora:LoraSvd",
     "lora-cat": "lora:LoraCat",

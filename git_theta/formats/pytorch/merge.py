@@ -143,6 +143,9 @@ class TreeMerge:
         """The node of the side that changed it, without tensors that aren't wanted."""
         chosen = spots[0]
         if len(spots) > 1:
+            counted = self.rule.count(chosen.path, base and base.node, [spot.node for spot in spots])
+            if counted is not None:
+                return counted
             values = [self._value(spot) for spot in spots]
             sides = [spot.side for spot in spots]
             chosen = spots[self.rule.choose(chosen.path or ".", self._value(base), values, sides)]

@@ -17,6 +17,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_file import read_settings_file, require_in_tree
 from git_theta.merge.purpose import Purpose
 from git_theta.merge.rules import DEFAULT, PICK_DEFAULT, MergeRule, MergeRules, parse_rule, parse_toml
+from git_theta.merge.standing_rules import standing_rules
 from git_theta.settings import MERGE_ATTRIBUTE, PICK_ATTRIBUTE, TRACKED_CONFIG
 from git_theta.strategies.option_text import ParsedOptions, parse_options
 from git_theta.strategies.take_side import SIDES
@@ -63,7 +64,7 @@ def merge_rules(
         found += (rule for rule in checked_rules(where, read, path, check) if _is_for(rule, purpose))
     now = [rule for rule in given if rule.when in ("", purpose.value, "always")]
     default = DEFAULT if purpose is Purpose.MERGE else PICK_DEFAULT
-    return MergeRules((*found, *now), default=default).of_path(path)
+    return MergeRules((*found, *now), default=default, standing=standing_rules(purpose)).of_path(path)
 
 
 def checked_rules(
