@@ -38,8 +38,11 @@ _RANDOM = ("*rng_state*", "*rng_states*", "*random_state*", "*random_states*")
 #: Files that have nothing but such states: of the Trainer of Hugging Face, and of Accelerate.
 _RANDOM_FILES = ("rng_state*.pth", "random_states_*.pkl")
 
-#: Values that a scheduler computes anew from its counters.
-_DERIVED = ("*_last_lr", "*_last_lr/*")
+#: Values that a scheduler computes anew from its counters: the rates, and their copies in the optimizer.
+_DERIVED = ("*_last_lr", "*_last_lr/*", "*param_groups/*/lr")
+
+#: The place of these rules in messages: `counter by default`.
+_PLACE = "default"
 
 
 def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
@@ -50,7 +53,7 @@ def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
     options = (("add", "true"),) if purpose is Purpose.PICK else ()
     globs = tuple(glob for key in _COUNTERS for glob in (key, f"*/{key}", f"*.{key}"))
     return (
-        MergeRule("ours", parameters=(*_RANDOM, *_DERIVED)),
-        MergeRule("ours", paths=_RANDOM_FILES),
-        MergeRule("counter", options, parameters=(*globs, *_PROGRESS)),
+        MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=_PLACE),
+        MergeRule("ours", paths=_RANDOM_FILES, place=_PLACE),
+        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), place=_PLACE),
     )

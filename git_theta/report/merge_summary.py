@@ -21,6 +21,9 @@ from git_theta.merge.rules import PICK_DEFAULT, MergeRule
 from git_theta.report.text import plural, printable
 from git_theta.strategies.take_side import SIDES
 
+#: Ends of the names of an optimizer's moments, such as `max_exp_avg_sq`.
+_MOMENTS = ("exp_avg", "exp_avg_sq", "momentum_buffer", "exp_inf", "square_avg", "grad_avg")
+
 #: So many conflicts are listed.
 _SHOWN = 5
 
@@ -70,8 +73,20 @@ def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[
         more = f" (and {plural(len(found) - 1, 'other parameter')})" if len(found) > 1 else ""
         yield f"warning: {printable(found[0].name)}{more}: {non_finite_text(found[0])}"
     yield from (f"warning: {text}" for text in merged.dropped)
+    moments = sum(_is_moment(each) for each in merged.parameters)
+    if moments:
+        yield (
+            f"note: {plural(moments, 'tensor')} of an optimizer's state were combined like weights; "
+            "to keep ours, add a merge rule: ours parameters=*exp_avg* parameters=*momentum_buffer*"
+        )
     if merged.approximated:
         yield f"warning: {_approximation(merged.approximated)}"
+
+
+def _is_moment(plan: ParameterPlan) -> bool:
+    """Whether a parameter is a moment of an optimizer, and was combined."""
+    last = plan.name.rpartition("/")[2]
+    return isinstance(plan.outcome, MergeRule) and last.endswith(_MOMENTS)
 
 
 def _approximation(groups: Sequence[Approximated]) -> str:

@@ -30,7 +30,12 @@ def checkpoint(**changes: Any) -> dict[str, Any]:
         state["head.weight"] = torch.full((2, 3), float(changes["head"]))
     held = optimizer.state_dict()
     held["param_groups"][0]["lr"] = changes.get("lr", 0.01)
-    return {"model": state, "optimizer": held, "epoch": changes.get("epoch", 1), "args": {"name": "run"}}
+    return {
+        "model": state,
+        "optimizer": held,
+        "epoch": changes.get("epoch", 1),
+        "args": {"name": "run", "seed": changes.get("seed", 0)},
+    }
 
 
 def fork(repo: Repo, ours: dict[str, Any], theirs: dict[str, Any], base: dict[str, Any], **save: Any) -> None:
@@ -72,13 +77,14 @@ def test_a_training_checkpoint(repo: Repo, zipped: bool) -> None:
     repo.theta("fsck")
 
 
-def test_counters_that_both_sides_moved_are_in_conflict(repo: Repo) -> None:
-    fork(repo, checkpoint(epoch=2), checkpoint(epoch=3, **{"0_bias": 0.5}), checkpoint())
+def test_values_that_both_sides_changed_are_in_conflict(repo: Repo) -> None:
+    ours, theirs = checkpoint(epoch=2, seed=1), checkpoint(epoch=3, seed=2, **{"0_bias": 0.5})
+    fork(repo, ours, theirs, checkpoint())
     output = repo.git("merge", "-m", "merged", "side", ok=False)
-    assert "epoch: changed to different values on both sides" in output
-    repo.theta("resolve", NAME, "-s", "ours", "--param", "epoch")
+    assert "args/seed: changed to different values on both sides" in output
+    repo.theta("resolve", NAME, "-s", "ours", "--param", "args/seed")
     found = loaded(repo.path / NAME)
-    assert found["epoch"] == 2
+    assert (found["args"]["seed"], found["epoch"]) == (1, 3)
     assert torch.equal(found["model"]["0.bias"], checkpoint(**{"0_bias": 0.5})["model"]["0.bias"])
 
 

@@ -25,7 +25,7 @@ A, B, C, UPSTREAM = 0.125, 0.5, 2.0, 8.0
 def model(value: float, steps: int | None = None) -> bytes:
     made: dict[str, NDArray[Any]] = {"w": np.full((40, 40), value, "f4")}
     if steps is not None:
-        made["steps"] = np.array(steps)
+        made["codes"] = np.array(steps)
     return safetensors_bytes(made)
 
 
@@ -239,7 +239,7 @@ def test_a_pick_in_conflict_keeps_its_purpose_and_its_rules(forked: Repo) -> Non
     forked.git("checkout", "-q", "two")
     commit(forked, 1 + A + 4, 5)
     forked.git("checkout", "-q", "one")
-    assert "steps" in forked.git("cherry-pick", "two", ok=False)
+    assert "codes" in forked.git("cherry-pick", "two", ok=False)
     assert "cherry-pick applies a change" in forked.theta("resolve", NAME, "-s", "theirs")
     assert value(forked) == 1 + UPSTREAM + 2 + 4
     forked.git("reset", "-q", "--hard")

@@ -52,7 +52,12 @@ def lightning(number: int) -> dict[str, Any]:
             "w": torch.full((3,), float(number)),
         },
         "loops": {"fit_loop": {"epoch_loop.batch_progress": progress}},
-        "optimizer_states": [{"state": {0: {"step": torch.tensor(10.0 * number)}}, "param_groups": []}],
+        "optimizer_states": [
+            {
+                "state": {0: {"step": torch.tensor(10.0 * number)}},
+                "param_groups": [{"lr": 0.1 / number, "params": [0]}],
+            }
+        ],
         "lr_schedulers": [{"last_epoch": number, "_step_count": number + 1, "_last_lr": [0.1 / number]}],
         "rng_states": {"torch": torch.full((4,), number, dtype=torch.uint8), "python": (3, (number,), None)},
     }
@@ -74,6 +79,7 @@ def test_a_training_checkpoint_merges_without_conflicts(
     # A sum of step counts from 1 has the 1 of every side, but for that of the base.
     assert found["lr_schedulers"] == [{"last_epoch": count, "_step_count": count + 1, "_last_lr": [0.1 / 3]}]
     assert found["rng_states"]["torch"].tolist() == [3] * 4
+    assert found["optimizer_states"][0]["param_groups"] == [{"lr": 0.1 / 3, "params": [0]}]
     assert found["rng_states"]["python"] == (3, (3,), None)
 
 

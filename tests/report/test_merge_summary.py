@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
@@ -83,3 +85,16 @@ def test_warnings_follow_the_summary() -> None:
     _, first, second = merge_lines(merged)
     assert first.startswith("warning: big (and 1 other parameter): of 6 elements in F16, 2 infinite and ")
     assert second == "warning: a change is gone"
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "said"),
+    [
+        ("optimizer/state/0/exp_avg", MergeRule("average"), True),
+        ("optimizer/state/0/exp_avg", Taken(OURS, 0), False),
+        ("exp_avg.weight", MergeRule("average"), False),
+    ],
+)
+def test_a_note_says_that_moments_were_combined(name: str, outcome: Taken | MergeRule, said: bool) -> None:
+    lines = [*merge_lines(Merged(None, (replace(plan(outcome), name=name),)))]
+    assert any("1 tensor of an optimizer's state" in line for line in lines) == said
