@@ -70,6 +70,7 @@ UNMIRRORED = {
     "store.lfs.giftless": "agreement with a server",
     "strategies.contract": "every strategy",
     "strategies.mergekit": "agreement with mergekit",
+    "strategies.peft": "agreement with peft",
     "strategies.robust": "extreme values in every strategy",
 }
 

@@ -55,6 +55,18 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "convolutions": ("lora", {"target_modules": ["conv", "point"]}),
     "saved": ("lora", {"target_modules": ["up"], "modules_to_save": ["head"]}),
     "biases": ("lora", {"target_modules": ["up"], "bias": "all"}),
+    "trained biases": ("lora", {"target_modules": ["up", "square"], "bias": "lora_only"}),
+    "one layer of a pattern": ("lora", {"target_modules": r"(up|square)"}),
+    "rslora with patterns": (
+        "lora",
+        {
+            "target_modules": ["up", "conv"],
+            "use_rslora": True,
+            "rank_pattern": {"up": 2},
+            "alpha_pattern": {"conv": 3},
+        },
+    ),
+    "saved embedding": ("lora", {"target_modules": ["up"], "modules_to_save": ["embed", "head"]}),
     "lora bias": ("lora", {"target_modules": ["up"], "lora_bias": True}),
     "ia3": ("ia3", {"target_modules": ["up", "square"], "feedforward_modules": ["square"]}),
     "ia3 turned": (
