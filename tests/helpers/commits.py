@@ -20,3 +20,13 @@ class Commits:
         tree = self._git.run("mktree", stdin="".join(lines).encode()).decode().strip()
         words = [word for parent in parents for word in ("-p", parent)]
         return self._git.run("commit-tree", tree, *words, stdin=b"a commit").decode().strip()
+
+
+def commit_of_nested_trees(git: Git, blob: str, *parents: str) -> str:
+    """The id of a commit of thirty trees and 2^30 paths of one blob, such as `0/1/1/…/0`."""
+    kind, oid = "100644 blob", blob
+    for _ in range(30):
+        listing = "".join(f"{kind} {oid}\t{name}\n" for name in range(2))
+        kind, oid = "040000 tree", git.run("mktree", stdin=listing.encode()).decode().strip()
+    words = [word for parent in parents for word in ("-p", parent)]
+    return git.run("commit-tree", oid, *words, stdin=b"nested").decode().strip()

@@ -50,6 +50,7 @@ def changed_files(git: Git, revs: Sequence[str], paths: Sequence[str], *, cached
     """
     options = ("--raw", "-z", "--no-abbrev", "--no-relative")
     if len(revs) == 2:
+        git.check_listed(*revs)
         raw = git.listing("diff-tree", "-r", "-M", *options, *revs, "--", *paths)
     elif cached:
         raw = git.run("diff-index", "--cached", "-M", *options, *(revs or [_head(git)]), "--", *paths)

@@ -20,7 +20,10 @@ def find_rename_source(
     Git tells by the text of the manifests. Where every parameter got another value, the source is the removed
     file with the most similar parameters.
     """
-    raw = git.run("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "-M", "--diff-filter=ARD", parent, commit)
+    git.check_listed(parent, commit)
+    raw = git.listing(
+        "diff-tree", "-r", "-z", "--raw", "--no-abbrev", "-M", "--diff-filter=ARD", parent, commit
+    )
     removed = []
     target: str | None = None
     for change in parse_raw_diff(raw):

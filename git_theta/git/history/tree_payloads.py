@@ -62,13 +62,13 @@ class TreePayloads:
     def _blobs(self) -> Iterator[str]:
         """Ids of the blobs of tracked files."""
         if self._rev is None:
-            listing = self._git.run("ls-files", "-s", "-z", "--full-name", "--", ":(top)")
+            records = self._git.records("ls-files", "-s", "-z", "--full-name", "--", ":(top)")
         elif self._git.ok("rev-parse", "-q", "--verify", f"{self._rev}^{{tree}}"):
-            listing = self._git.listing("ls-tree", "-r", "-z", "--full-tree", self._rev)
+            records = self._git.records("ls-tree", "-r", "-z", "--full-tree", self._rev)
         else:
             return
         oids = {}
-        for record in filter(None, listing.split(b"\0")):
+        for record in records:
             head, _, name = record.partition(b"\t")
             words = head.decode().split(" ")
             oids[os.fsdecode(name)] = words[1] if self._rev is None else words[2]

@@ -113,6 +113,7 @@ def _candidate(
 
 def _changes(git: Git, old: str, new: str) -> Iterator[tuple[str, tuple[_Version, _Version]]]:
     """Path → version before and after, of each changed file between two trees."""
+    git.check_listed(old, new)
     raw = git.listing("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", old, new)
     for change in parse_raw_diff(raw):
         before, after = _Version(change.old_mode, change.old_oid), _Version(change.new_mode, change.new_oid)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,11 @@ from git_theta.errors import GitError
 from git_theta.git.plumbing.environment import internal_environment
 from git_theta.runtime import gitconfig
 
-#: Bytes of a listing: several million files.
-_MAX_LISTING = 512 << 20
+#: Bytes of a listing: more than a million files.
+_MAX_LISTING = 256 << 20
+
+#: Bytes that are read at once from a listing.
+_READ = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,34 @@ class Git:
             GitError: The command failed, or its output is larger than any repository's: a few trees that
                 contain each other have billions of files.
         """
+        return b"".join(self._read_listing(args))
+
+    def records(self, *args: str, end: bytes = b"\0") -> Iterator[bytes]:
+        """The records of a listing, one after the other, without the bytes that end each.
+
+        Raises:
+            GitError: As for `listing`, when the records before were given.
+        """
+        rest = b""
+        for piece in self._read_listing(args):
+            *records, rest = (rest + piece).split(end)
+            yield from records
+        if rest:
+            yield rest
+
+    def check_listed(self, *revs: str) -> None:
+        """Check that trees have no more files than a listing holds.
+
+        Commands that compare trees keep all differences in memory before they write the first.
+
+        Raises:
+            GitError: There's no such tree, or it has more files.
+        """
+        for rev in revs:
+            for _ in self._read_listing(("ls-tree", "-r", "-z", "--full-tree", rev)):
+                pass
+
+    def _read_listing(self, args: tuple[str, ...]) -> Iterator[bytes]:
         env = internal_environment(self.env)
         with tempfile.TemporaryFile() as stderr:
             try:
@@ -64,14 +95,18 @@ class Git:
                 raise _not_found() from error
             with process:
                 assert process.stdout  # noqa: S101
-                output = process.stdout.read(_MAX_LISTING + 1)
-                if len(output) > _MAX_LISTING:
+                total = 0
+                try:
+                    while piece := process.stdout.read(_READ):
+                        total += len(piece)
+                        if total > _MAX_LISTING:
+                            raise GitError(f"git {args[0]} lists more than {_MAX_LISTING >> 20} MiB of files")
+                        yield piece
+                except BaseException:
                     process.kill()
-                    raise GitError(f"git {args[0]} lists more than {_MAX_LISTING >> 20} MiB of files")
+                    raise
             stderr.seek(0)
-            return _checked(
-                args[0], subprocess.CompletedProcess(args, process.returncode, output, stderr.read())
-            )
+            _checked(args[0], subprocess.CompletedProcess(args, process.returncode, b"", stderr.read()))
 
     def ok(self, *args: str, stdin: bytes | None = None) -> bool:
         """Whether `git ARGS…` exits with 0; its output is dropped."""

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from git_theta.errors import ManifestError
+from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
-from git_theta.git.plumbing.raw_diff import raw_changes
 from git_theta.git.repository.oid_scan import find_object_names
 from git_theta.git.repository.revspec import check_revision
 from git_theta.model.manifest import Manifest
@@ -20,8 +18,8 @@ from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 #: The minimum size of a manifest, in bytes.
 _MIN_BYTES = 150
 
-#: The line that `git log` is told to write before each commit. No path or subject is likely to look like it.
-_COMMIT = re.compile("\x01([0-9a-f]{40,64})\x02")
+#: The number of manifests of one commit, by path.
+_MAX_PATHS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,10 @@ class ManifestBlob:
 
 @dataclass(frozen=True, slots=True)
 class CommitBlobs:
-    """A commit, and path and id of each blob that its first parent doesn't have there."""
+    """A commit, and path and id of each blob (or folder) that no earlier commit has.
+
+    A path with a line break ends there.
+    """
 
     oid: str
     subject: str
@@ -68,17 +69,21 @@ def revision_manifests(git: Git, rev: str) -> list[ManifestBlob]:
     """Manifests in a commit's tree.
 
     Raises:
-        UsageError: There's no such revision.
+        UsageError: There's no such revision, or it has too many manifests.
+        GitError: It has more files than any repository.
     """
     check_revision(git, rev)
-    listing = git.listing("ls-tree", "-r", "-l", "-z", "--full-tree", rev)
-    found = []
-    for record in filter(None, listing.split(b"\0")):
+    paths: dict[str, list[str]] = {}
+    for record in git.records("ls-tree", "-r", "-z", "--full-tree", rev):
         head, _, name = record.partition(b"\t")
-        mode, kind, oid, size = head.decode().split()
-        if kind == "blob" and mode.startswith("100") and _MIN_BYTES <= int(size) <= MAX_TEXT_BYTES:
-            found.append((os.fsdecode(name), oid))
-    return list(_read(git, found))
+        mode, kind, oid = head.decode().split(" ")
+        if kind == "blob" and mode.startswith("100"):
+            paths.setdefault(oid, []).append(os.fsdecode(name))
+    found = _manifests(git, _lines(paths))
+    if sum(len(paths[oid]) for oid in found) > _MAX_PATHS:
+        raise UsageError(f"{rev} has more than {_MAX_PATHS:,} checkpoints")
+    versions = (replace(version, path=path) for oid, version in found.items() for path in paths[oid])
+    return sorted(versions, key=lambda version: os.fsencode(version.path))
 
 
 def tree_objects(git: Git, tips: Iterable[str]) -> set[str]:
@@ -168,8 +173,14 @@ def _lines(items: Iterable[str]) -> bytes:
 
 def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, ManifestBlob]:
     git = git.originals()
-    listing = git.run("rev-list", "--objects", "--no-object-names", *options, stdin=stdin)
-    kinds = git.run("cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=listing)
+    return _manifests(git, git.run("rev-list", "--objects", "--no-object-names", *options, stdin=stdin))
+
+
+def _manifests(git: Git, oids: bytes) -> dict[str, ManifestBlob]:
+    """Blob id → manifest, for all manifests among some objects, whose ids are lines."""
+    kinds = git.originals().run(
+        "cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=oids
+    )
     candidates = []
     for line in kinds.decode().splitlines():
         oid, kind, *size = line.split(" ")
@@ -191,28 +202,29 @@ def commit_blobs(git: Git, revs: Iterable[str] = ()) -> Iterator[CommitBlobs]:
     wanted = chosen or ["--all", "--reflog"]
     if not git.run("rev-list", "-n1", *wanted, "--"):
         return
-    text = git.listing(
-        "log",
-        "--reverse",
-        "--topo-order",
-        "--diff-merges=first-parent",
-        "--root",
-        "--raw",
-        "-z",
-        "--no-abbrev",
-        "--no-renames",
-        # Users may have configured other defaults.
-        *("--no-color", "--no-relative", "--no-show-signature"),
-        "--format=format:%x01%H%x02%s",
+    # Each tree is listed once. To compare the trees of each commit with its parent would list all paths, and
+    # some trees that contain each other have billions.
+    lines = git.records(
+        *("rev-list", "--reverse", "--topo-order", "--objects", "--in-commit-order", "--missing=allow-any"),
+        # The mark keeps an empty subject from being an empty line.
+        "--format=format:%x01%s",
         *wanted,
         "--",
+        end=b"\n",
     )
-    pieces = _COMMIT.split(os.fsdecode(text))
-    for oid, rest in zip(pieces[1::2], pieces[2::2], strict=True):
-        subject, _, raw = rest.partition("\n")
-        changes = raw_changes(iter(raw.split("\0")))
-        blobs = tuple((change.new_path, change.new_oid) for change in changes if change.new_oid)
-        yield CommitBlobs(oid, subject.rstrip("\0"), blobs)
+    oid, subject, blobs = "", "", list[tuple[str, str]]()
+    for line in lines:
+        if line.startswith(b"commit "):
+            if oid:
+                yield CommitBlobs(oid, subject, tuple(blobs))
+            oid, blobs = line.removeprefix(b"commit ").decode(), []
+            subject = os.fsdecode(next(lines)).removeprefix("\x01")
+        elif oid:
+            name, _, path = os.fsdecode(line).partition(" ")
+            if path:
+                blobs.append((path, name))
+    if oid:
+        yield CommitBlobs(oid, subject, tuple(blobs))
 
 
 def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[ManifestBlob]:

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
+
+from git_theta.errors import GitError
 from git_theta.git.merge.candidates import candidates
+from git_theta.git.plumbing import command
 from git_theta.git.plumbing.command import Git
-from tests.helpers.commits import Commits
+from tests.helpers.commits import Commits, commit_of_nested_trees
 
 
 def paths(git: Git, base: str | None, *sides: str) -> list[str]:
@@ -35,3 +39,13 @@ def test_a_side_without_a_change_counts_with_the_base(git: Git, commit: Commits)
     base = commit({"m.pt": "a"})
     (found,) = candidates(git, base, [commit({"m.pt": "b"}), base, commit({"m.pt": "c"})])
     assert found.sides[1] == found.base
+
+
+def test_trees_of_a_billion_paths_are_not_compared(
+    git: Git, commit: Commits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = commit({"m.pt": "a"})
+    blob = git.run("rev-parse", f"{base}:m.pt").decode().strip()
+    monkeypatch.setattr(command, "_MAX_LISTING", 1 << 20)
+    with pytest.raises(GitError, match="git ls-tree lists more than 1 MiB of files"):
+        candidates(git, base, [base, commit_of_nested_trees(git, blob, base)])

@@ -7,18 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from git_theta.errors import UsageError
+from git_theta.errors import GitError, UsageError
+from git_theta.git.plumbing import command
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
+from git_theta.git.repository import manifest_walk
 from git_theta.git.repository.manifest_walk import (
     ManifestBlob,
+    commit_blobs,
     history_manifests,
     note_unreadable,
     object_sizes,
     reachable_manifests,
+    revision_manifests,
     tree_objects,
 )
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.commits import commit_of_nested_trees
 from tests.helpers.repo import Repo
 
 NAME = "m.safetensors"
@@ -124,3 +129,47 @@ def test_a_push_tells_of_what_cannot_be_read(
     assert two.theta("push", "origin").count(f"manifest {unreadable.oid} can't be read") == 1
     note_unreadable([])
     assert not capfd.readouterr().err
+
+
+def test_commits_with_their_new_blobs(two: Repo) -> None:
+    two.write("renamed", two.read(NAME)[:-1])
+    two.write("also\nhere", b"text")
+    two.git("add", "-A")
+    two.git("commit", "-q", "--allow-empty-message", "-m", "")
+    third = two.git("rev-parse", "HEAD").strip()
+    found = list(commit_blobs(Git(two.path)))
+    assert [commit.oid for commit in found] == two.git("rev-list", "--reverse", "HEAD").split()
+    assert [commit.subject for commit in found] == ["commit 1", "commit 2", ""]
+    assert (NAME, manifest(two, "HEAD~2")) in found[0].blobs
+    assert found[1].blobs == ((NAME, manifest(two, "HEAD^")),)
+    assert found[2].oid == third
+    assert [path for path, _ in found[2].blobs] == ["also", "renamed"]
+
+
+def test_trees_of_a_billion_paths_are_read_once(two: Repo) -> None:
+    git = Git(two.path)
+    blob = manifest(two, "HEAD")
+    nested = commit_of_nested_trees(git, blob, two.git("rev-parse", "HEAD^").strip())
+    found = list(commit_blobs(git, [nested]))
+    assert [len(commit.blobs) for commit in found] == [2, 30]
+    assert found[1].blobs[-1] == ("/".join("0" * 30), blob)
+
+
+def test_trees_of_a_billion_paths_are_not_listed(two: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    git = Git(two.path)
+    nested = commit_of_nested_trees(git, manifest(two, "HEAD"))
+    monkeypatch.setattr(command, "_MAX_LISTING", 1 << 20)
+    with pytest.raises(GitError, match="git ls-tree lists more than 1 MiB of files"):
+        revision_manifests(git, nested)
+
+
+def test_manifests_of_one_revision_are_bounded(two: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    two.write("copy.safetensors", two.read(NAME))
+    two.commit()
+    git = Git(two.path)
+    found = revision_manifests(git, "HEAD")
+    assert [version.path for version in found] == ["copy.safetensors", NAME]
+    assert found[0].manifest is found[1].manifest
+    monkeypatch.setattr(manifest_walk, "_MAX_PATHS", 1)
+    with pytest.raises(UsageError, match="HEAD has more than 1 checkpoints"):
+        revision_manifests(git, "HEAD")
