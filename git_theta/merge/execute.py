@@ -74,12 +74,14 @@ class MergePlan:
         structure: The structure of the file.
         header: Unknown keys of the manifest's header.
         names: Name of a parameter in the merge → its name in the file; only where they differ.
+        prefixes: Prefixes of names that differ between the versions, in words.
     """
 
     parameters: tuple[ParameterPlan, ...]
     structure: TakenStructure | NewStructure
     header: tuple[tuple[str, str], ...]
     names: Mapping[str, str]
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +189,7 @@ class Merger:
             non_finite=tuple(non_finite),
             dropped=_dropped(plan, base, sides),
             approximated=tuple(approximated),
+            prefixes=plan.prefixes,
         )
 
     def _settle_sharing(
@@ -270,7 +273,7 @@ class Merger:
             names = aligned.file_names[sides.index(structure.side)]
         else:
             names = structure.names
-        return MergePlan(parameters, structure, merge_header(base, sides), names)
+        return MergePlan(parameters, structure, merge_header(base, sides), names, aligned.prefixes)
 
     def _carry_out(
         self,

@@ -156,6 +156,7 @@ class Merged:
         non_finite: Parameters of the result with elements that aren't finite, and were so in no model.
         dropped: Changes of a side that aren't in the result, though no rule says so for each, in words.
         approximated: Groups of parameters whose values aren't exactly those of the strategy's method.
+        prefixes: Prefixes of names that differ between the versions, in words.
     """
 
     manifest: Manifest | None
@@ -165,6 +166,7 @@ class Merged:
     non_finite: tuple[NonFinite, ...] = ()
     dropped: tuple[str, ...] = ()
     approximated: tuple[Approximated, ...] = ()
+    prefixes: tuple[str, ...] = ()
 
 
 def content_key(entry: Entry | None) -> Hashable:

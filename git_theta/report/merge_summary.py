@@ -68,6 +68,7 @@ def _choice(rule: MergeRule) -> str:
 def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:
     """The summary of a merge, and a warning for everything that may be wrong with the result."""
     yield summary(merged, operation)
+    yield from (f"names differ by a prefix: {text}" for text in merged.prefixes)
     found = merged.non_finite
     if found:
         more = f" (and {plural(len(found) - 1, 'other parameter')})" if len(found) > 1 else ""
