@@ -103,6 +103,19 @@ def is_adapter(path: Path, scale: float | None = None) -> bool:
     return scale is not None and any(map(factor_name, read_tensors(path)))
 
 
+def keeps_ties(path: Path) -> bool:
+    """Whether PEFT replaces what is tied together with an adapter: by its setting `ensure_weight_tying`.
+
+    Args:
+        path: A path for which `is_adapter` holds.
+
+    Raises:
+        UsageError: The settings can't be read.
+    """
+    config = (path if path.is_dir() else path.parent) / CONFIG
+    return config.is_file() and bool(_settings(config).get("ensure_weight_tying"))
+
+
 def read_adapter(
     path: Path, kind: str, specs: Mapping[str, TensorSpec], scale: float | None = None
 ) -> dict[str, tuple[GivenUpdate, ...]]:
@@ -161,12 +174,7 @@ _HINT = "merge it with PEFT, save the model over the file, and use plain `git ad
 
 
 def _config(folder: Path, kind: str) -> dict[str, Any]:
-    try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{folder / CONFIG} can't be read: {error}") from error
-    if not isinstance(config, dict):
-        raise UsageError(f"{folder / CONFIG} isn't a map of settings")
+    config = _settings(folder / CONFIG)
     found = _KINDS.get(str(config.get("peft_type")))
     if found is None:
         raise UsageError(f"the adapter is of type {config.get('peft_type')!r}, not LORA or IA3", _HINT)
@@ -178,6 +186,16 @@ def _config(folder: Path, kind: str) -> dict[str, Any]:
     start = config.get("init_lora_weights")
     if start not in _KEEPS_BASE:
         raise UsageError(f"the adapter was initialised by {start!r}, which changes the base", _HINT)
+    return config
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{path} can't be read: {error}") from error
+    if not isinstance(config, dict):
+        raise UsageError(f"{path} isn't a map of settings")
     return config
 
 

@@ -350,6 +350,9 @@ def test_an_embedding_that_the_output_layer_is_tied_to(based: Repo, tmp_path: Pa
     assert "tie_word_embeddings" in refuse(based, *LORA, folder)
     based.theta("add", NAME, *LORA, folder, "--tied")
     np.testing.assert_array_equal(arrays_of(based.read(NAME))["model.embed_tokens.weight"], embedding + 1)
+    based.git("reset", "-q", "--hard")
+    both = adapter(tmp_path / "both", saved, modules_to_save=["embed_tokens"], ensure_weight_tying=True)
+    based.theta("add", NAME, *LORA, str(both))
     # PEFT saves an embedding that has factors, too, with the value that it had.
     based.git("reset", "-q", "--hard")
     saved = {"base_model.model.model.embed_tokens.weight": embedding}

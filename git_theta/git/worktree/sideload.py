@@ -24,7 +24,7 @@ from git_theta.model.manifest import Entry, Manifest
 from git_theta.sideload.applied import can_be_applied_twice, is_applied
 from git_theta.sideload.draft import Draft, apply, check_steps, store_all
 from git_theta.sideload.given_update import FromData, GivenUpdate
-from git_theta.sideload.peft import is_adapter, read_adapter
+from git_theta.sideload.peft import is_adapter, keeps_ties, read_adapter
 from git_theta.sideload.tied import CONFIG, has_tied_output, replaced_embeddings, replaces
 from git_theta.sideload.update_data import read_steps
 from git_theta.smudge import Smudger
@@ -88,7 +88,7 @@ def sideload(
                     f"{path} has changes that --base would overwrite", "commit or stash them first"
                 )
             return _store_changed(target, given)
-        if is_adapter(data, options.scale) and not options.tied:
+        if is_adapter(data, options.scale) and not (options.tied or keeps_ties(data)):
             _check_ties(repository, path, base, given)
         if not (options.again or options.base):
             _check_not_applied(target, given)
