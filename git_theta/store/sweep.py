@@ -1,7 +1,12 @@
-"""Removal of temporary files that killed processes left."""
+"""Removal of temporary files that killed processes left.
+
+The folder may be another user's, as a remote is, or be shared with others, who can put a link to any folder
+in its place. So only names that git-theta makes are removed, and through no link.
+"""
 
 from __future__ import annotations
 
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +16,12 @@ STALE_SECONDS = 24 * 3600
 
 #: Factor on that age for partial downloads, which can be resumed, and for folders of long commands.
 _LONGER = 14
+
+#: Names of temporary files: those of `tempfile` and `AtomicFile`, of partial downloads, and of objects that
+#: are written to a folder or by SSH.
+_NAME = re.compile(
+    r"tmp[a-z0-9_]{8}|\.git-theta-[0-9a-f]{16}|[0-9a-f]{64}(\.[0-9a-f]{16})?|ssh\.[0-9a-f]{16}"
+)
 
 #: Names of folders that belong to a command begin with one of these.
 _COMMANDS = ("migrate-", "preview-")
@@ -24,12 +35,14 @@ def sweep(tmp: Path, downloads: Path, older_than: float = STALE_SECONDS) -> int:
         downloads: Folder with partial downloads.
         older_than: Age in seconds.
     """
+    if tmp.is_symlink():
+        return 0
     return _remove_old(tmp, older_than) + _remove_old(downloads, older_than * _LONGER)
 
 
 def _remove_old(folder: Path, seconds: float) -> int:
     removed = 0
-    if folder.is_dir():
+    if folder.is_dir() and not folder.is_symlink():
         for path in folder.iterdir():
             with suppress(OSError):
                 removed += _remove_folder(path, seconds) if path.is_dir() else _remove_file(path, seconds)
@@ -37,7 +50,7 @@ def _remove_old(folder: Path, seconds: float) -> int:
 
 
 def _remove_file(path: Path, seconds: float) -> bool:
-    if path.lstat().st_mtime >= time.time() - seconds:
+    if not _NAME.fullmatch(path.name) or path.lstat().st_mtime >= time.time() - seconds:
         return False
     path.unlink()
     return True

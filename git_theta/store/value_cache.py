@@ -100,6 +100,9 @@ class ValueCache:
     def _clear(self) -> int:
         """Remove values that were never taken; returns the bytes of the others."""
         total = 0
+        if self._folder.is_symlink() or self._folder.parent.is_symlink():
+            # Whoever shares the repository may have put a link to any folder here.
+            raise NotADirectoryError(self._folder)
         for path in self._folder.iterdir():
             with suppress(OSError):
                 status = path.stat()

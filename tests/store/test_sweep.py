@@ -16,12 +16,12 @@ def store(tmp_path: Path) -> LocalStore:
 
 def test_sweep_removes_only_old_files(store: LocalStore) -> None:
     store.put([b"x"])
-    old, new = store.tmp / "old", store.tmp / "new"
+    old, new = store.tmp / "tmpabcd_012", store.tmp / "tmp12345678"
     old.touch()
     new.touch()
     os.utime(old, (time.time() - 100_000,) * 2)
     assert store.sweep() == 1
-    assert [path.name for path in store.tmp.iterdir()] == ["new"]
+    assert [path.name for path in store.tmp.iterdir()] == ["tmp12345678"]
 
 
 def test_sweep_removes_folders_that_killed_commands_left(store: LocalStore) -> None:
@@ -34,6 +34,42 @@ def test_sweep_removes_folders_that_killed_commands_left(store: LocalStore) -> N
         os.utime(folder / "pack", (0, 0))
     assert store.sweep() == 1
     assert sorted(path.name for path in store.tmp.iterdir()) == ["aside", "migrate-recent"]
+
+
+@pytest.mark.parametrize(
+    "name", ["tmpabcd_012", f".git-theta-{'0' * 16}", "a" * 64, f"{'a' * 64}.{'0' * 16}", f"ssh.{'0' * 16}"]
+)
+def test_sweep_removes_all_kinds_of_temporary_files(store: LocalStore, name: str) -> None:
+    store.tmp.mkdir(parents=True)
+    (store.tmp / name).touch()
+    os.utime(store.tmp / name, (0, 0))
+    assert store.sweep() == 1
+
+
+def test_sweep_leaves_files_of_others(store: LocalStore) -> None:
+    store.tmp.mkdir(parents=True)
+    for name in ("thesis.tex", "tmp", "tmpABCDEFGH", "a" * 63):
+        (store.tmp / name).touch()
+        os.utime(store.tmp / name, (0, 0))
+    assert store.sweep() == 0
+    assert len(list(store.tmp.iterdir())) == 4
+
+
+@pytest.mark.parametrize("place", ["tmp", "incoming"])
+def test_sweep_follows_no_link(store: LocalStore, tmp_path: Path, place: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "tmpabcd_012").touch()
+    (elsewhere / ("a" * 64)).touch()
+    (elsewhere / "incoming").mkdir()
+    (elsewhere / "incoming" / ("a" * 64)).touch()
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (0, 0))
+    link = {"tmp": store.tmp, "incoming": store.incoming}[place]
+    link.parent.mkdir(parents=True)
+    link.symlink_to(elsewhere)
+    assert store.sweep() == 0
+    assert len(list(elsewhere.rglob("*"))) == 4
 
 
 def test_sweep_leaves_folders_that_it_does_not_know(store: LocalStore) -> None:
