@@ -6,6 +6,9 @@ Attributes:
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 from git_theta.version import __version__
 
 # Every filter start pays for what is imported here.
@@ -15,7 +18,25 @@ if TYPE_CHECKING:
 
     from git_theta.api import load, manifest
 
-__all__ = ["__version__", "load", "manifest"]
+__all__ = ["__version__", "load", "manifest", "merge"]
+
+
+class _Package(ModuleType):
+    """The package, whose `merge` is the function also when the subpackage of that name has been imported."""
+
+    @property
+    def merge(self) -> Any:
+        """See `git_theta.api_merge.merge`."""
+        from git_theta.api_merge import merge
+
+        return merge
+
+    @merge.setter
+    def merge(self, _subpackage: ModuleType) -> None:
+        """Python sets the subpackage here when it's imported, and finds it without that."""
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:

@@ -54,7 +54,7 @@ def manifest(path: Path_, rev: str | None = None) -> Manifest:
         UsageError: There's no such version, or the file isn't tracked.
         GitError: The path isn't in a repository.
     """
-    folder, name = _located(path)
+    folder, name = located(path)
     return find_manifest(Git(folder), f":./{name}" if rev is None else f"{rev}:./{name}")
 
 
@@ -120,7 +120,7 @@ def _files(path: Path_, rev: str | None) -> list[Path_]:
         except FileNotFoundError as error:
             raise _no_file(path) from error
     else:
-        folder, name = _located(path)
+        folder, name = located(path)
         data = find_version(Git(folder), f"{rev}:./{name}")
     return [Path(path).parent / name for name in shard_names(data, str(path))]
 
@@ -163,7 +163,7 @@ def _no_file(path: Path_) -> UsageError:
     return UsageError(f"there's no file {path}", "name a revision to read one that was deleted: rev='HEAD'")
 
 
-def _located(path: Path_) -> tuple[Path, str]:
+def located(path: Path_) -> tuple[Path, str]:
     """The deepest folder of a path that exists, and the rest of the path."""
     full = Path(os.path.abspath(path))
     folder = full.parent
@@ -177,7 +177,7 @@ def _file_values(file: CheckpointFile, names: Sequence[str]) -> dict[str, Value]
 
 
 def _stored_values(wanted: Manifest, path: Path_, names: Sequence[str]) -> dict[str, Value]:
-    repository = Repository(Git(_located(path)[0]))
+    repository = Repository(Git(located(path)[0]))
     entries = [wanted.by_name[name] for name in names]
     for entry in entries:
         require_updates_of(entry, wanted)

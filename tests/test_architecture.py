@@ -29,6 +29,7 @@ LAYERS = [
     {"mergetool"},
     {"git"},
     {"api", "demo"},
+    {"api_merge"},
     {"cli"},
     {"__main__", "__init__"},
 ]

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from git_theta.cli.rule import RULE_HELP, for_all, rules_of
+from git_theta.cli.rule import RULE_HELP, rules_of
 from git_theta.combine.dtypes import WIDEST, parse_dtype
 from git_theta.combine.plan import Choices
 from git_theta.errors import UsageError
 from git_theta.git.merge.combine_models import combine_models
+from git_theta.git.repository.merge_rules import for_command
 
 _EPILOG = """\b
 Examples:
@@ -79,6 +80,6 @@ def command(
     if not given:
         raise UsageError("how are the models to be combined?", "for example: -s average")
     choices = Choices(
-        tuple(for_all(rule, all_parameters) for rule in given), parse_dtype(dtype), keep_unmatched
+        tuple(for_command(rule, all_parameters) for rule in given), parse_dtype(dtype), keep_unmatched
     )
     combine_models(models, base, choices, output, force=force)

@@ -9,10 +9,11 @@ import click
 
 from git_theta import strategies
 from git_theta.cli.render import print_json
-from git_theta.cli.rule import RULE_HELP, for_all, rules_of
+from git_theta.cli.rule import RULE_HELP, rules_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import merge
 from git_theta.git.merge.git_merge import MergeOptions
+from git_theta.git.repository.merge_rules import for_command
 from git_theta.merge.rules import MergeRule
 from git_theta.runtime.output import say
 from git_theta.strategies.base import summary_of
@@ -109,7 +110,7 @@ def _chosen(rules: tuple[MergeRule, ...], wanted: bool | None) -> tuple[MergeRul
     """The rules, for all parameters if the user wants that, or doesn't say and the strategy is meant so."""
     if not rules and wanted is not None:
         raise UsageError("--all-parameters needs a strategy", "for example: -s average")
-    return tuple(for_all(rule, wanted) for rule in rules)
+    return tuple(for_command(rule, wanted) for rule in rules)
 
 
 def _list(as_json: bool) -> None:

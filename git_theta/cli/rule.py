@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from git_theta import strategies
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check_rule
 from git_theta.merge.rules import MergeRule, parse_rule
@@ -33,18 +31,6 @@ def rules_of(
     """
     first = rule_of(strategy, settings, parameters)
     return (*([first] if first else []), *map(_given, more))
-
-
-def for_all(rule: MergeRule, wanted: bool | None) -> MergeRule:
-    """The rule, also for parameters that only one side changed, if the user wants that.
-
-    Args:
-        rule: The rule.
-        wanted: The user's choice; `None` to leave it to the strategy, some of which are meant so.
-    """
-    meant = strategies.registry().get(rule.strategy).for_all
-    usual = meant == "always" or (meant == "with-options" and bool(rule.options))
-    return replace(rule, all_parameters=usual if wanted is None else wanted)
 
 
 def _given(text: str) -> MergeRule:

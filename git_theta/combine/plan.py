@@ -76,6 +76,8 @@ def plan_combination(
         if plan.spec
     }
     structure, notes = None, _dtype_notes(wide, choices.dtype)
+    if any(plan.group for plan in settled):
+        notes += (f"factors of adapters are for the settings beside {given[0].name}: copy that file, too",)
     if for_file:
         changed = any(plan.likely and specs[plan.name] != plan.likely.spec for plan in settled)
         if wide or changed:

@@ -132,6 +132,18 @@ def check_rule(rule: MergeRule) -> ParsedOptions:
     return parse_options(strategies.registry().get(rule.strategy), dict(rule.options))
 
 
+def for_command(rule: MergeRule, wanted: bool | None) -> MergeRule:
+    """The rule, also for parameters that only one side changed, if the user wants that.
+
+    Args:
+        rule: The rule.
+        wanted: The user's choice; `None` to leave it to the strategy, some of which are meant so.
+    """
+    meant = strategies.registry().get(rule.strategy).for_all
+    usual = meant == "always" or (meant == "with-options" and bool(rule.options))
+    return replace(rule, all_parameters=usual if wanted is None else wanted)
+
+
 def for_picks(rule: MergeRule) -> MergeRule:
     """The rule, for applying changes only."""
     return replace(rule, when=Purpose.PICK.value)
