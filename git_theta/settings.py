@@ -123,7 +123,10 @@ def from_config(config: Mapping[str, str], environment: Mapping[str, str]) -> Se
 
 def _size(config: Mapping[str, str], key: str, default: int) -> int:
     text = config.get(key.lower())
-    return default if text is None else parse_size(text)
+    try:
+        return default if text is None else parse_size(text)
+    except UsageError as error:
+        raise UsageError(f"{key}: {error.message}", error.hint) from error
 
 
 def _truth(key: str, text: str) -> bool:

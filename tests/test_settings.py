@@ -59,7 +59,7 @@ def test_the_environment_is_stronger() -> None:
         ({"theta.fetch": "never"}, "theta.fetch is 'never'"),
         ({"theta.checkfinite": "yes"}, "theta.checkFinite is 'yes'"),
         ({"theta.hooks": "maybe"}, "theta.hooks is 'maybe'"),
-        ({"theta.materialisethreshold": "-1"}, "'-1' isn't a size"),
+        ({"theta.materialisethreshold": "-1"}, "theta.materialiseThreshold: '-1' isn't a size"),
     ],
 )
 def test_values_that_are_not_valid(config: dict[str, str], message: str) -> None:
