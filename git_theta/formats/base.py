@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from git_theta.errors import ThetaError
 from git_theta.model.layout import Checksum, Layout
@@ -94,11 +94,13 @@ class FileVersion:
             `git_theta.formats.split.STRETCH`. Other bytes may be anything.
         contents: Name of a parameter → a value that's equal for parameters of equal content in all versions.
             Parameters that it lacks have contents of their own.
+        parsed: Key → a value that the format's plugin has made of the version, and keeps for its next call.
     """
 
     layout: Layout
     skeleton: memoryview
     contents: Mapping[str, Hashable] = field(default_factory=dict)
+    parsed: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

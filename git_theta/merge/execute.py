@@ -17,7 +17,7 @@ from git_theta.errors import CorruptError, ThetaError
 from git_theta.formats.split import OPAQUE
 from git_theta.merge.alignment import align_versions
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile, positions_of
-from git_theta.merge.file_version import ReadVersion, stored_version
+from git_theta.merge.file_version import ReadVersion, read_once, stored_version
 from git_theta.merge.outcome import (
     LAYOUT,
     Approximated,
@@ -243,7 +243,7 @@ class Merger:
             return Merged(whole, whole=taken.strategy)
         if any(side.format == OPAQUE for side in sides):
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
-        version = self.version or partial(stored_version, store=self.store)
+        version = read_once(self.version or partial(stored_version, store=self.store))
         aligned = align_versions(base, sides, rules, version, self._fetch_missing)
         parameters = plan_together(aligned.base, aligned.sides, rules, self.settings, refused)
         conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]

@@ -28,5 +28,20 @@ def stored_version(manifest: Manifest, store: LocalStore) -> FileVersion:
 
 def with_contents(manifest: Manifest, version: ReadVersion) -> FileVersion:
     """A version with the contents of its parameters, for comparisons; errors are those of `version`."""
+    found = version(manifest)
+    if found.contents:
+        return found
     contents = {entry.name: content_key(entry) for entry in parameter_entries(manifest)}
-    return replace(version(manifest), contents=contents)
+    return replace(found, contents=contents)
+
+
+def read_once(version: ReadVersion) -> ReadVersion:
+    """A reader that reads each version once, with the contents of its parameters."""
+    known: dict[int, tuple[Manifest, FileVersion]] = {}
+
+    def read(manifest: Manifest) -> FileVersion:
+        if id(manifest) not in known:
+            known[id(manifest)] = manifest, with_contents(manifest, version)
+        return known[id(manifest)][1]
+
+    return read

@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 def compose_legacy(
     base: FileVersion | None,
     sides: Sequence[FileVersion],
-    located: Sequence[Located],
+    sources: Sequence[VersionTree],
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer,
 ) -> FileDraft:
-    """See `git_theta.formats.base.Composer`; `located` has the tensors of each side, then of the base."""
-    versions = (*sides, *((base,) if base else ()))
-    sources = [legacy_tree(version, found) for version, found in zip(versions, located, strict=True)]
+    """See `git_theta.formats.base.Composer`; `sources` has the tree of each side, then of the base."""
     if len({one.big_endian for one in sources[: len(sides)]}) > 1:
         raise ComposeError("the sides were written on machines of different byte orders")
     trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)

@@ -37,19 +37,13 @@ _ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 16
 def compose_zipped(
     base: FileVersion | None,
     sides: Sequence[FileVersion],
-    located: Sequence[Located],
+    sources: Sequence[VersionTree],
     wanted: Mapping[str, TensorSpec],
     prefer: Prefer,
 ) -> FileDraft:
-    """See `git_theta.formats.base.Composer`; `located` has the tensors of each side, then of the base."""
+    """See `git_theta.formats.base.Composer`; `sources` has the tree of each side, then of the base."""
     versions = (*sides, *((base,) if base else ()))
     archives = [read_records(version.skeleton)[2] for version in versions]
-    if any(name.startswith(_PROGRAM) for archive in archives for name in archive):
-        raise ComposeError("TorchScript archives hold a program, which can't be merged")
-    sources = [
-        _source(version, found, archive)
-        for version, found, archive in zip(versions, located, archives, strict=True)
-    ]
     if len({one.big_endian for one in sources[: len(sides)]}) > 1:
         raise ComposeError("the sides were written on machines of different byte orders")
     trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
@@ -76,11 +70,10 @@ def zipped_tree(version: FileVersion, located: Located) -> VersionTree:
         ComposeError: It can't be written again.
         FormatError: The file is damaged.
     """
-    return _source(version, located, read_records(version.skeleton)[2])
-
-
-def _source(version: FileVersion, located: Located, archive: Mapping[str, Member]) -> VersionTree:
     data = version.skeleton
+    archive = read_records(data)[2]
+    if any(name.startswith(_PROGRAM) for name in archive):
+        raise ComposeError("TorchScript archives hold a program, which can't be merged")
     pickle = read_member(data, archive[_PICKLE], MAX_PICKLE)
     storages = {
         name.removeprefix(_STORAGES): (member.offset, member.size)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from git_theta.formats.base import Alignment, FileDraft, FileVersion, Prefer
+    from git_theta.formats.pytorch.version_tree import VersionTree
     from git_theta.model.tensor import TensorSpec
 
 #: How the pickle of the magic number starts, or where it is found early on in binary protocols.
@@ -48,11 +49,9 @@ class PyTorchLegacy:
     def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
         """Compare the trees."""
         from git_theta.formats.pytorch.alignment import TreeAlignment
-        from git_theta.formats.pytorch.compose_legacy import legacy_tree
 
-        trees = [legacy_tree(side, self.locate(side.skeleton)) for side in sides]
-        old = legacy_tree(base, self.locate(base.skeleton)) if base else None
-        return TreeAlignment(old, trees, prefer).alignment()
+        old = self._tree(base) if base else None
+        return TreeAlignment(old, [self._tree(side) for side in sides], prefer).alignment()
 
     def compose(
         self,
@@ -64,5 +63,14 @@ class PyTorchLegacy:
         """Merge the trees of the main pickles; everything else of the new file is as in the first side."""
         from git_theta.formats.pytorch.compose_legacy import compose_legacy
 
-        located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
-        return compose_legacy(base, sides, located, wanted, prefer)
+        trees = [self._tree(version) for version in (*sides, *((base,) if base else ()))]
+        return compose_legacy(base, sides, trees, wanted, prefer)
+
+    def _tree(self, version: FileVersion) -> VersionTree:
+        """The tree of a version, which is read once."""
+        from git_theta.formats.pytorch.compose_legacy import legacy_tree
+
+        tree: VersionTree | None = version.parsed.get("tree")
+        if tree is None:
+            tree = version.parsed["tree"] = legacy_tree(version, self.locate(version.skeleton))
+        return tree

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from git_theta.formats.base import Alignment, FileDraft, FileVersion, Prefer
+    from git_theta.formats.pytorch.version_tree import VersionTree
     from git_theta.model.tensor import TensorSpec
 
 _ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
@@ -65,11 +66,9 @@ class PyTorchZip:
     def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
         """Compare the trees."""
         from git_theta.formats.pytorch.alignment import TreeAlignment
-        from git_theta.formats.pytorch.compose_zipped import zipped_tree
 
-        trees = [zipped_tree(side, self.locate(side.skeleton)) for side in sides]
-        old = zipped_tree(base, self.locate(base.skeleton)) if base else None
-        return TreeAlignment(old, trees, prefer).alignment()
+        old = self._tree(base) if base else None
+        return TreeAlignment(old, [self._tree(side) for side in sides], prefer).alignment()
 
     def compose(
         self,
@@ -81,8 +80,17 @@ class PyTorchZip:
         """Merge the trees of `data.pkl`, and write a new archive."""
         from git_theta.formats.pytorch.compose_zipped import compose_zipped
 
-        located = [self.locate(version.skeleton) for version in (*sides, *((base,) if base else ()))]
-        return compose_zipped(base, sides, located, wanted, prefer)
+        trees = [self._tree(version) for version in (*sides, *((base,) if base else ()))]
+        return compose_zipped(base, sides, trees, wanted, prefer)
+
+    def _tree(self, version: FileVersion) -> VersionTree:
+        """The tree of a version, which is read once."""
+        from git_theta.formats.pytorch.compose_zipped import zipped_tree
+
+        tree: VersionTree | None = version.parsed.get("tree")
+        if tree is None:
+            tree = version.parsed["tree"] = zipped_tree(version, self.locate(version.skeleton))
+        return tree
 
 
 def _views(
