@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from git_theta.entry_points import Origin, installed_entry_points, origin_of
 from git_theta.errors import PluginError, ThetaError
+from git_theta.runtime.suggest import did_you_mean
 from git_theta.version import __version__
 
 if TYPE_CHECKING:
@@ -194,11 +195,15 @@ class Registry(Generic[T]):
     def _entry_point(self, name: str) -> EntryPoint:
         points = self._external.get(name, ())
         if not points:
-            known = ", ".join(dict.fromkeys((*self._builtins, *self._external)))
-            raise PluginError(
-                f"there's no {self.kind} called {name!r}; known: {known}",
+            known = list(dict.fromkeys((*self._builtins, *self._external)))
+            likely = did_you_mean(name, known)
+            elsewhere = (
                 f"upgrade git-theta, or install the package that offers {name!r} as one of {self.group}: "
-                f"{sys.executable} -m pip install PACKAGE",
+                f"{sys.executable} -m pip install PACKAGE"
+            )
+            raise PluginError(
+                f"there's no {self.kind} called {name!r}; known: {', '.join(known)}",
+                f"{likely} Or else {elsewhere}" if likely else elsewhere,
             )
         if len(points) > 1:
             raise PluginError(

@@ -236,3 +236,12 @@ def test_every_built_in_plugin_is_healthy(family: object) -> None:
     found = family.registry()  # type: ignore[attr-defined]
     assert [each for each in found.offers() if each.origin.builtin and each.health.state != "ok"] == []
     assert len(list(found)) >= len([each for each in found.offers() if each.origin.builtin])
+
+
+def test_a_mistyped_name_gets_the_one_that_is_like_it() -> None:
+    with pytest.raises(PluginError) as caught:
+        strategies.registry().get("avrage")
+    assert caught.value.hint.startswith("did you mean 'average'? Or else upgrade")
+    with pytest.raises(PluginError) as caught:
+        strategies.registry().get("zzzz")
+    assert caught.value.hint.startswith("upgrade git-theta")

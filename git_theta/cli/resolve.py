@@ -114,6 +114,8 @@ def _list(unmerged: Sequence[UnmergedFile]) -> int:
     """Say what each file in conflict needs; returns the exit code, 1 if there are any."""
     for file in unmerged:
         say(f"{file.path}: {file.need}")
+        if file.error and file.error.hint:
+            say(f"  hint: {file.error.hint}")
         for conflict in file.conflicts[:_LISTED]:
             say(f"  {conflict_name(conflict)}: {conflict.reason}")
         if len(file.conflicts) > _LISTED:

@@ -6,11 +6,13 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from git_theta.errors import GitError
+from git_theta.errors import GitError, ThetaError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.unmerged import unmerged_stages
 from git_theta.git.repository.conflict_records import current_record
+from git_theta.git.repository.merge_rules import merge_rules
+from git_theta.git.repository.operation import interrupted_operation
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.merge.outcome import Conflict
@@ -26,12 +28,14 @@ class UnmergedFile:
         is_checkpoint: Whether git-theta stores it; other files are settled as Git says.
         conflicts: What is known to be decided; empty if the merge left no record.
         missing: The sides that don't have the file, of `ours` and `theirs`.
+        error: The error in the rules of the file that stops every merge of it; `None` if there's none.
     """
 
     path: str
     is_checkpoint: bool
     conflicts: tuple[Conflict, ...] = ()
     missing: tuple[str, ...] = ()
+    error: ThetaError | None = None
 
     @property
     def need(self) -> str:
@@ -45,6 +49,8 @@ class UnmergedFile:
             return f"not in {gone}: git theta resolve {name} -s {kept} keeps it, -s {gone} removes it"
         if self.missing:
             return f"in neither side any more: git theta resolve {name} -s ours removes it"
+        if self.error:
+            return f"can't be merged: {self.error.message}"
         count = plural(len(self.conflicts), "conflict") if self.conflicts else "in conflict"
         return f"{count}: git theta resolve {name} -s ours (or theirs, …)"
 
@@ -61,9 +67,19 @@ def unmerged_files(repository: Repository) -> list[UnmergedFile]:
     for path in sorted(stages):
         record = current_record(repository, path)
         tracked = filters.get(path) == "theta" and not is_plain_file(path)
+        error = _error_of_rules(repository, path) if tracked and not record else None
         missing = tuple(side for stage, side in ((2, "ours"), (3, "theirs")) if stage not in stages[path])
-        found.append(UnmergedFile(path, tracked, record.conflicts if record else (), missing))
+        found.append(UnmergedFile(path, tracked, record.conflicts if record else (), missing, error))
     return found
+
+
+def _error_of_rules(repository: Repository, path: str) -> ThetaError | None:
+    """The error in the rules of a file, if one isn't valid."""
+    try:
+        merge_rules(repository, path, interrupted_operation(repository).purpose)
+    except ThetaError as error:
+        return error
+    return None
 
 
 def chosen_files(git: Git, files: Sequence[UnmergedFile], paths: Sequence[str]) -> list[UnmergedFile]:
