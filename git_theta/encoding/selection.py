@@ -36,6 +36,10 @@ _MAX_COST = 0.95
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
 
+#: The size, in bytes, up to which a value is dense. The manifest names the base's object in 64 hexadecimal
+#: digits: an update can't save as much.
+_NEVER_SMALLER = 64
+
 
 @dataclass(frozen=True, slots=True)
 class EncodingChoice:
@@ -78,15 +82,17 @@ def choices(
 ) -> Iterator[EncodingChoice]:
     """Ways to store a value, the cheapest by estimate first; the last is dense.
 
+    Dense is the only way for the smallest values.
+
     Args:
         value: Logical bytes: C-contiguous, little-endian.
         spec: Dtype and shape.
-        candidates: Values that it may be an update of.
+        candidates: Values that it may be an update of; a lazy iterable isn't read for the smallest values.
         names: Updates that may be chosen.
         failed: Called for each update of a package that fails; other updates are tried nevertheless.
     """
     found: list[tuple[float, EncodingChoice]] = []
-    for candidate in candidates:
+    for candidate in candidates if spec.nbytes > _NEVER_SMALLER else ():
         options = _same_type if candidate.base.spec == spec else _other_type
         chosen = list(load_updates(names))
         try:

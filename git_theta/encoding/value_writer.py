@@ -147,12 +147,12 @@ class ValueWriter:
             again = self._restored(value, spec, before)
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
-        candidates = [
+        candidates = (
             candidate_from(entry, source, self.store, at_limit)
             for entry in bases
             for source, at_limit in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
             if self.has(source) and can_be_extended(source, entry.spec.nbytes, self.store)
-        ]
+        )
         for choice in choices(value, spec, candidates, self.updates, self.failed):
             try:
                 return StoredValue(name, spec, key, self._encode(choice))

@@ -72,6 +72,20 @@ def test_a_damaged_base_is_passed_over() -> None:
     assert [choice.update for choice in chosen(trained(SPEC), broken)] == ["dense"]
 
 
+def test_the_smallest_values_are_dense_and_their_bases_unread() -> None:
+    def candidates() -> Iterator[BaseCandidate]:
+        asked.append("candidate")
+        yield BaseCandidate(base_of(bytes(spec.nbytes), spec), DENSE)
+
+    asked: list[str] = []
+    for elements, updates_tried in ((16, 0), (17, 1)):
+        spec = TensorSpec("F32", (elements,))
+        value = memoryview(bytes(4 * elements - 1) + b"\1")
+        found = list(selection.choices(value, spec, candidates(), updates.AUTO))
+        assert found[-1].update == "dense"
+        assert len(asked) == updates_tried
+
+
 def test_an_update_goes_on_top_of_one_that_reshapes() -> None:
     shorter = TensorSpec("F32", (120, 160))
     old = trained(SPEC)
