@@ -164,7 +164,8 @@ def assemble(name: str, data: memoryview, located: Located, note: str = "") -> S
         note: See `Split`.
 
     Raises:
-        FormatError: The bytes around the tensors are too many for a layout.
+        FormatError: The bytes around the tensors are too many for a layout, or their long stretches are, with
+            the tensors, too many parameters.
     """
     gaps = uncovered(located, len(data))
     if sum(end - start for start, end in gaps if end - start <= MAX_LITERAL) > MAX_LITERALS:
@@ -174,6 +175,8 @@ def assemble(name: str, data: memoryview, located: Located, note: str = "") -> S
         Tensor(_free_name(f"{STRETCH}{index}", taken), TensorSpec("U8", (end - start,)), start)
         for index, (start, end) in enumerate(gap for gap in gaps if gap[1] - gap[0] > MAX_LITERAL)
     ]
+    if len(located.tensors) + len(blobs) > MAX_PARAMETERS:
+        raise FormatError(f"it has more than {MAX_PARAMETERS:,} tensors and long stretches between them")
     literals = [Literal(a, bytes(data[a:b])) for a, b in gaps if b - a <= MAX_LITERAL]
     tensors = (*blobs, *located.tensors)
     placements = tuple(Placement(t.name, t.offset, t.strides, t.big_endian) for t in tensors)

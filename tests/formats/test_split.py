@@ -118,6 +118,14 @@ def test_a_file_of_more_tensors_than_a_manifest_may_have_is_opaque(monkeypatch: 
     assert "more than 1 tensors" in found.note
 
 
+def test_long_stretches_between_tensors_count_as_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("git_theta.formats.split.MAX_PARAMETERS", 1)
+    monkeypatch.setattr("git_theta.formats.split.MAX_LITERAL", 0)
+    found = split(DATA, [Fixed(located=Located((Tensor("a", BYTES_4, 4),)))])
+    assert found.format == OPAQUE
+    assert found.note == "it has more than 1 tensors and long stretches between them: kept as an opaque file"
+
+
 def test_a_file_whose_layout_could_not_be_read_again_is_opaque(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("git_theta.model.layout.MAX_PIECES", 2)
     found = split(DATA, [Fixed()])

@@ -71,7 +71,7 @@ def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
         for oid, version in history_manifests(repository.git, revs).items()
         if version.manifest is not None
     }
-    steps = list(commit_blobs(repository.git, revs))
+    steps = commit_blobs(repository.git, manifests, revs)
     if not revs:
         staged = tuple((version.path, version.oid) for version in index_manifests(repository.git))
         steps.append(CommitBlobs("", "(index)", staged))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from git_theta.git.maintenance.manifest_index import ManifestIndex
@@ -88,7 +88,7 @@ def plan_fsck(repository: Repository, revs: Iterable[str] = ()) -> FsckPlan:
         named=named,
         missing=absent - elsewhere,
         elsewhere=elsewhere,
-        locations=find_locations(repository, revs),
+        locations=find_locations(repository, {version.oid for version in versions}, revs),
     )
 
 
@@ -97,12 +97,14 @@ def needs_any(entry: Entry, oids: frozenset[str]) -> bool:
     return bool(oids) and any(ref.oid in oids for ref in entry.source.payloads())
 
 
-def find_locations(repository: Repository, revs: list[str]) -> Mapping[str, Location]:
-    """Locations of the manifests in the history of some revisions, or everywhere, by blob id."""
+def find_locations(
+    repository: Repository, manifests: Container[str], revs: list[str]
+) -> Mapping[str, Location]:
+    """Locations of manifests, by blob id, in the history of some revisions, or everywhere."""
     found: dict[str, Location] = {}
     if not revs:
         found = {version.oid: Location(version.path) for version in index_manifests(repository.git)}
-    for commit in commit_blobs(repository.git, revs):
+    for commit in commit_blobs(repository.git, manifests, revs):
         for path, oid in commit.blobs:
             if oid not in found or not found[oid].rev:
                 found[oid] = Location(path, commit.oid)

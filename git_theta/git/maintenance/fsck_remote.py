@@ -56,7 +56,7 @@ def fsck_remote(repository: Repository, name: str, revs: Iterable[str] = ()) -> 
     with connected(open_remote(repository, name, "download")) as remote:
         url, found = remote.url, remote_has(remote, wanted)
     missing = [each.oid for each in wanted if each.oid not in found]
-    locations = find_locations(repository, revs)
+    locations = find_locations(repository, {version.oid for version in versions}, revs)
     needed_by = {oid: v for v in reversed(versions) for oid in (v.manifest.oids() if v.manifest else ())}
     problems = [unreadable(v, locations.get(v.oid, Location())) for v in versions if not v.manifest]
     for oid in missing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.errors import ManifestError, UsageError
@@ -43,10 +43,7 @@ class ManifestBlob:
 
 @dataclass(frozen=True, slots=True)
 class CommitBlobs:
-    """A commit, and path and id of each blob (or folder) that no earlier commit has.
-
-    A path with a line break ends there.
-    """
+    """A commit, and path and id of each wanted blob that no earlier commit has."""
 
     oid: str
     subject: str
@@ -189,42 +186,68 @@ def _manifests(git: Git, oids: bytes) -> dict[str, ManifestBlob]:
     return {version.oid: version for version in _read(git, candidates)}
 
 
-def commit_blobs(git: Git, revs: Iterable[str] = ()) -> Iterator[CommitBlobs]:
+def commit_blobs(git: Git, wanted: Container[str], revs: Iterable[str] = ()) -> list[CommitBlobs]:
     """The commits of a history, the oldest first, each with its new blobs.
 
     Args:
         git: Git in the repository.
+        wanted: Ids of the blobs that count.
         revs: Revisions whose history counts; all refs and reflogs when empty.
     """
     chosen = list(revs)
     for rev in chosen:
         check_revision(git, rev)
-    wanted = chosen or ["--all", "--reflog"]
-    if not git.run("rev-list", "-n1", *wanted, "--"):
-        return
+    roots = chosen or ["--all", "--reflog"]
+    if not git.run("rev-list", "-n1", *roots, "--"):
+        return []
     # Each tree is listed once. To compare the trees of each commit with its parent would list all paths, and
     # some trees that contain each other have billions.
     lines = git.records(
         *("rev-list", "--reverse", "--topo-order", "--objects", "--in-commit-order", "--missing=allow-any"),
         # The mark keeps an empty subject from being an empty line.
         "--format=format:%x01%s",
-        *wanted,
+        *roots,
         "--",
         end=b"\n",
     )
-    oid, subject, blobs = "", "", list[tuple[str, str]]()
+    commits: list[tuple[str, str]] = []
+    found: dict[str, list[tuple[str, str]]] = {}
     for line in lines:
-        if line.startswith(b"commit "):
-            if oid:
-                yield CommitBlobs(oid, subject, tuple(blobs))
-            oid, blobs = line.removeprefix(b"commit ").decode(), []
-            subject = os.fsdecode(next(lines)).removeprefix("\x01")
-        elif oid:
-            name, _, path = os.fsdecode(line).partition(" ")
-            if path:
-                blobs.append((path, name))
-    if oid:
-        yield CommitBlobs(oid, subject, tuple(blobs))
+        word, _, rest = line.partition(b" ")
+        if word == b"commit":
+            commits.append((rest.decode(), os.fsdecode(next(lines)).removeprefix("\x01")))
+        elif commits and (oid := word.decode()) in wanted:
+            found.setdefault(commits[-1][0], []).append((os.fsdecode(rest), oid))
+    whole = _whole_paths(git, found)
+    return [CommitBlobs(oid, subject, tuple(whole.get(oid, ()))) for oid, subject in commits]
+
+
+def _whole_paths(
+    git: Git, found: Mapping[str, Sequence[tuple[str, str]]]
+) -> dict[str, list[tuple[str, str]]]:
+    """Paths and ids of blobs, by commit, with the whole of the paths that `rev-list` cuts at a line break."""
+    asked = [(commit, path, oid) for commit, blobs in found.items() for path, oid in blobs]
+    answers = git.originals().run(
+        "cat-file",
+        "--batch-check=%(objectname)",
+        stdin=b"".join(os.fsencode(f"{commit}:{path}\n") for commit, path, _ in asked),
+    )
+    whole: dict[str, list[tuple[str, str]]] = {}
+    for (commit, path, oid), answer in zip(asked, answers.splitlines(), strict=True):
+        if answer.decode(errors="replace") != oid:
+            path = _path_in_commit(git, commit, path, oid)
+        whole.setdefault(commit, []).append((path, oid))
+    return whole
+
+
+def _path_in_commit(git: Git, commit: str, start: str, oid: str) -> str:
+    """A blob's path in a commit that has it, by the path's first line."""
+    for record in git.records("ls-tree", "-r", "-z", "--full-tree", commit):
+        head, _, name = record.partition(b"\t")
+        path = os.fsdecode(name)
+        if head.endswith(oid.encode()) and path.startswith(f"{start}\n"):
+            return path
+    return start
 
 
 def _read(git: Git, candidates: Iterable[tuple[str, str]]) -> Iterator[ManifestBlob]:

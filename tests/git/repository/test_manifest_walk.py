@@ -131,28 +131,30 @@ def test_a_push_tells_of_what_cannot_be_read(
     assert not capfd.readouterr().err
 
 
-def test_commits_with_their_new_blobs(two: Repo) -> None:
-    two.write("renamed", two.read(NAME)[:-1])
-    two.write("also\nhere", b"text")
+def test_commits_with_their_new_manifests(two: Repo) -> None:
+    name = "folder\nof/a\nmodel"
+    two.write(".gitattributes", two.read(".gitattributes") + b"*model filter=theta\n")
+    two.write(name, two.read(NAME)[:-1])
+    two.git("mv", NAME, "renamed.safetensors")
     two.git("add", "-A")
     two.git("commit", "-q", "--allow-empty-message", "-m", "")
-    third = two.git("rev-parse", "HEAD").strip()
-    found = list(commit_blobs(Git(two.path)))
+    git = Git(two.path)
+    found = commit_blobs(git, history_manifests(git))
     assert [commit.oid for commit in found] == two.git("rev-list", "--reverse", "HEAD").split()
     assert [commit.subject for commit in found] == ["commit 1", "commit 2", ""]
-    assert (NAME, manifest(two, "HEAD~2")) in found[0].blobs
-    assert found[1].blobs == ((NAME, manifest(two, "HEAD^")),)
-    assert found[2].oid == third
-    assert [path for path, _ in found[2].blobs] == ["also", "renamed"]
+    assert [commit.blobs for commit in found[:2]] == [
+        ((NAME, manifest(two, "HEAD~2")),),
+        ((NAME, manifest(two, "HEAD^")),),
+    ]
+    assert [path for path, _ in found[2].blobs] == [name]
 
 
 def test_trees_of_a_billion_paths_are_read_once(two: Repo) -> None:
     git = Git(two.path)
     blob = manifest(two, "HEAD")
     nested = commit_of_nested_trees(git, blob, two.git("rev-parse", "HEAD^").strip())
-    found = list(commit_blobs(git, [nested]))
-    assert [len(commit.blobs) for commit in found] == [2, 30]
-    assert found[1].blobs[-1] == ("/".join("0" * 30), blob)
+    found = commit_blobs(git, [blob], [nested])
+    assert [commit.blobs for commit in found] == [(), (("/".join("0" * 30), blob),)]
 
 
 def test_trees_of_a_billion_paths_are_not_listed(two: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
