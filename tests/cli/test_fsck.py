@@ -98,7 +98,7 @@ def test_a_damaged_manifest(history: Repo) -> None:
 def test_leftovers_of_killed_processes_are_removed(history: Repo, report: Json) -> None:
     tmp = history.path / ".git" / "theta" / "tmp"
     tmp.mkdir(exist_ok=True)
-    old, new = tmp / "old", tmp / "new"
+    old, new = tmp / "tmpaaaaaaaa", tmp / "tmpbbbbbbbb"
     for path in (old, new):
         path.write_bytes(b"x")
     os.utime(old, (0, 0))
