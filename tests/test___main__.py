@@ -52,4 +52,4 @@ def test_ctrl_c_ends_a_command_that_waits_for_its_threads() -> None:
     assert process.stdout.readline() == b"computing\n"
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=20)
-    assert (process.returncode, told) == (130, b"interrupted\n")
+    assert (process.returncode, told.strip()) == (130, b"interrupted")

@@ -58,6 +58,11 @@ class MergeRule:
         exact, pattern = _matcher(self.parameters)
         return name in exact or pattern.match(name) is not None
 
+    @property
+    def is_for_all(self) -> bool:
+        """Whether the rule is for every parameter."""
+        return self.parameters == _EVERY
+
     def is_for_path(self, path: str) -> bool:
         """Whether the rule is for a file at that path from the top of the work tree."""
         return any(

@@ -84,6 +84,12 @@ def test_within_a_place_the_last_that_matches_counts(repo: Repo) -> None:
     assert chosen("base; ties parameters=*.bias", name="w") == "base"
 
 
+def test_a_given_strategy_is_for_counters_too() -> None:
+    counter = "bn.num_batches_tracked"
+    assert chosen("", counter).startswith("counter ")
+    assert chosen("ties", counter) == "ties"
+
+
 def test_rules_for_paths(repo: Repo) -> None:
     tracked(
         '[[merge]]\nstrategy = "average"\n'
