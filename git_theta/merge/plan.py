@@ -119,7 +119,9 @@ def _outcome(
         if keys[index] == content_key(base):
             return Taken(base)
         return Taken(sides[index], None if all(key == keys[index] for key in keys) else index)
-    first, *others = (outcome_by_rule(name, base, sides, rule) for rule in rules.to_try(name))
+    has_one_element = all(entry.spec.count == 1 for entry in (base, *sides) if entry)
+    fitting = (rule for rule in rules.to_try(name) if has_one_element or not rule.one_element)
+    first, *others = (outcome_by_rule(name, base, sides, rule) for rule in fitting)
     first = Conflict(name, refused) if refused else first
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
 

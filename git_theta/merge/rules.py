@@ -42,6 +42,7 @@ class MergeRule:
         paths: Globs of files; one without `/` is for the last part of a path.
         when: The purpose that the rule is for: `merge`, `pick` or `always`; empty if the rule doesn't say.
         all_parameters: Whether the rule is also for parameters that only one side changed.
+        one_element: Whether the rule is only for parameters of one element, and for values besides tensors.
         place: Name of the setting that has the rule, for messages; rules are equal wherever they stand.
     """
 
@@ -51,6 +52,7 @@ class MergeRule:
     paths: tuple[str, ...] = _EVERY
     when: str = ""
     all_parameters: bool = False
+    one_element: bool = False
     place: str = field(default="", compare=False)
 
     def is_for(self, name: str) -> bool:
@@ -132,7 +134,7 @@ class MergeRules:
         """The rule for a parameter, then the rules to try if it leads to a conflict."""
         standing = [rule for rule in reversed(self.standing) if rule.is_for(name)]
         chosen = next((rule for rule in reversed(self.rules) if rule.is_for(name)), None)
-        yield from (chosen, *standing) if chosen else (standing or (self.default,))
+        yield from (chosen, *standing) if chosen else (*standing, self.default)
         yield from (rule for rule in reversed(self.fallback) if rule.is_for(name))
 
     def for_all(self, name: str) -> MergeRule | None:

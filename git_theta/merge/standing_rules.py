@@ -55,5 +55,5 @@ def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
     return (
         MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=_PLACE),
         MergeRule("ours", paths=_RANDOM_FILES, place=_PLACE),
-        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), place=_PLACE),
+        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), one_element=True, place=_PLACE),
     )

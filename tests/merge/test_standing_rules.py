@@ -106,3 +106,8 @@ def test_a_side_for_a_counter_is_that(store: LocalStore) -> None:
 @pytest.mark.parametrize("name", ["encoder.weight", "steps_emb.weight", "step_size", "epoch_loss", "cpu"])
 def test_names_that_only_look_like_counters(name: str) -> None:
     assert next(MERGE.to_try(name)) == MERGE.default
+
+
+def test_a_vector_is_no_counter(store: LocalStore) -> None:
+    base, ours, theirs = ({"step": torch.full((2,), float(number))} for number in (0, 1, 3))
+    assert merged(store, base, ours, theirs, rules=MERGE)["step"].tolist() == [2.0, 2.0]

@@ -36,8 +36,7 @@ def chosen(variable: str = "", name: str = "w", path: str = PATH, purpose: Purpo
     """The rule for a parameter, as text."""
     environment = {"GIT_THETA_MERGE": variable} if variable else {}
     given = given_rules(Repository(Git()), Operation(purpose), environment)
-    (rule,) = merge_rules(Repository(Git()), path, purpose, given).to_try(name)
-    return str(rule)
+    return str(next(merge_rules(Repository(Git()), path, purpose, given).to_try(name)))
 
 
 def test_each_place_is_stronger_than_the_one_before(repo: Repo) -> None:
