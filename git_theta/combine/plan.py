@@ -13,9 +13,9 @@ from git_theta.combine.structure import merged_structure, new_structure
 from git_theta.errors import UsageError
 from git_theta.merge.alignment import AlignedVersions, align_versions
 from git_theta.merge.combine import positions_of
+from git_theta.merge.manifest_parts import parameter_entries
 from git_theta.merge.outcome import LAYOUT, Conflict, ParameterPlan, Taken
-from git_theta.merge.plan import parameter_entries
-from git_theta.merge.plan_together import plan_together
+from git_theta.merge.plan_parameters import plan_parameters
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.settings_versions import ReadSettings, SettingsVersions
 from git_theta.model.parameter_names import matches, unknown_parameter
@@ -65,7 +65,7 @@ def plan_combination(
     models, base = [widened(model, wide) for model in models], base and widened(base, wide)
     rules = MergeRules(choices.rules)
     aligned = _aligned(models, base, rules)
-    plans = plan_together(aligned.base, aligned.sides, rules, _settings(models, base))
+    plans = plan_parameters(aligned.base, aligned.sides, rules, _settings(models, base))
     settled, unmatched = _settle([plan for plan in plans if plan.spec or _failed(plan)], base is not None)
     if unmatched and not choices.keep_unmatched:
         raise _unmatched(unmatched)

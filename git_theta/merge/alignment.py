@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from git_theta.errors import ThetaError
 from git_theta.formats.compose import align_files, is_aligner
 from git_theta.merge.file_version import ReadVersion, with_contents
+from git_theta.merge.manifest_parts import parameter_entries, structure_entries
 from git_theta.merge.outcome import Conflict, content_key, side_name
-from git_theta.merge.plan import parameter_entries, structure_entries
 from git_theta.merge.preference import Preference
 from git_theta.merge.renames import Prefix, changed_prefixes, naming_side, renamed_parameters
 from git_theta.merge.rules import MergeRules

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, starmap
 
-from git_theta import strategies
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
-from git_theta.formats.split import OPAQUE
-from git_theta.merge.alignment import align_versions
 from git_theta.merge.combine import Combiner, ReadMapped, ReadSideFile, positions_of
-from git_theta.merge.file_version import ReadVersion, read_once, stored_version
+from git_theta.merge.file_version import ReadVersion, stored_version
+from git_theta.merge.manifest_parts import structure_entries
 from git_theta.merge.outcome import (
     LAYOUT,
     Approximated,
@@ -28,31 +26,25 @@ from git_theta.merge.outcome import (
     non_finite_text,
     side_name,
 )
-from git_theta.merge.plan import file_key, preferred_side, structure_entries
-from git_theta.merge.plan_together import plan_together
+from git_theta.merge.plan_each import preferred_side
+from git_theta.merge.plan_file import FilePlanner, MergePlan, preferred_whole
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.settings_versions import ReadSettings, no_settings
 from git_theta.merge.structure import (
     NewStructure,
-    StructureConflicts,
     TakenStructure,
-    different_formats,
     header_conflicts,
-    merge_header,
-    merge_structure,
 )
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.placed import place_parameters, sharing_names
 from git_theta.model.tensor import TensorSpec
-from git_theta.model.three_way import trivial_merge
 from git_theta.runtime.threads import run_grouped
 from git_theta.settings import DEFAULT_DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.strategies.merge_parameter import NonFinite
-from git_theta.strategies.take_side import TakeSide
 from git_theta.updates import AUTO
 from git_theta.updates.base import Input
 
@@ -63,25 +55,6 @@ def _nothing_to_fetch(_entries: Iterable[Entry]) -> None:
 
 def _no_side_files(path: str, _name: str) -> tuple[TensorSpec, Input]:
     raise ThetaError(f"{path}: side files can't be read here")
-
-
-@dataclass(frozen=True, slots=True)
-class MergePlan:
-    """A merge without conflicts that is still to be carried out.
-
-    Attributes:
-        parameters: Every parameter; no outcome is a conflict.
-        structure: The structure of the file.
-        header: Unknown keys of the manifest's header.
-        names: Name of a parameter in the merge → its name in the file; only where they differ.
-        prefixes: Prefixes of names that differ between the versions, in words.
-    """
-
-    parameters: tuple[ParameterPlan, ...]
-    structure: TakenStructure | NewStructure
-    header: tuple[tuple[str, str], ...]
-    names: Mapping[str, str]
-    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +134,10 @@ class Merger:
             MissingObjectError: A value that is needed isn't in the store and can't be fetched.
             CorruptError: A value is damaged.
         """
+        planner = self._planner()
         refused: dict[str, str] = {}
         while True:
-            plan = self._plan(base, sides, rules, refused, fetch_values=True)
+            plan = planner.plan(base, sides, rules, refused, fetch_values=True)
             if isinstance(plan, Merged):
                 return plan
             non_finite: list[NonFinite] = []
@@ -208,7 +182,7 @@ class Merger:
         try:
             self._check_shared_memory(manifest)
         except CorruptError:
-            return _whole(sides, side, text)
+            return preferred_whole(sides, side, text)
         return Merged(manifest, parameters, dropped=(f"some are as in {side_name(side)}: {text}",))
 
     def plan(self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged:
@@ -216,64 +190,12 @@ class Merger:
 
         There's a manifest only if one side is taken as a whole. Arguments and errors are those of `merge`.
         """
-        plan = self.plan_file(base, sides, rules)
+        plan = self._planner().plan(base, sides, rules, fetch_values=False)
         return plan if isinstance(plan, Merged) else Merged(None, plan.parameters)
 
-    def plan_file(
-        self, base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules
-    ) -> Merged | MergePlan:
-        """As `plan`, with everything else that is in the file; arguments and errors are those of `merge`."""
-        return self._plan(base, sides, rules, {}, fetch_values=False)
-
-    def _plan(
-        self,
-        base: Manifest | None,
-        sides: Sequence[Manifest],
-        rules: MergeRules,
-        refused: Mapping[str, str],
-        *,
-        fetch_values: bool,
-    ) -> Merged | MergePlan:
-        """A merge to carry out; or the result, if one side is taken as a whole or there are conflicts."""
-        index = trivial_merge(file_key(base), [file_key(side) for side in sides])
-        if index is not None and not _is_for_all(base, sides, rules):
-            return Merged(sides[index], whole=_whole_name(sides, index))
-        taken = rules.rules[-1] if rules.rules and index is not None else None
-        if taken and taken.parameters == ("*",) and (whole := _whole_version(base, sides, taken)):
-            return Merged(whole, whole=taken.strategy)
-        if any(side.format == OPAQUE for side in sides):
-            return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
-        version = read_once(self.version or partial(stored_version, store=self.store))
-        aligned = align_versions(base, sides, rules, version, self._fetch_missing)
-        parameters = plan_together(aligned.base, aligned.sides, rules, self.settings, refused)
-        conflicts = [plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict)]
-        conflicts = [*aligned.conflicts, *(each for each in conflicts if each.name not in aligned.unclear)]
-        values = [entry for plan in parameters for entry in plan.inputs]
-        self._fetch_missing(
-            [
-                *(values if fetch_values and not conflicts else []),
-                *(entry for each in (base, *sides) for entry in structure_entries(each)),
-            ]
-        )
-        wanted = {plan.name: plan.spec for plan in parameters if plan.spec}
-        structure = merge_structure(base, sides, wanted, rules, version, aligned.sides)
-        if isinstance(structure, StructureConflicts):
-            reason = different_formats(base, sides)
-            if reason:
-                # Parameters of files of different formats don't go together.
-                return _whole_side(sides, rules, reason)
-            side = preferred_side(LAYOUT, rules)
-            if side is not None:
-                return _whole(sides, side, structure.conflicts[0].reason)
-            known = {conflict.name for conflict in conflicts}
-            conflicts += (each for each in structure.conflicts if each.name not in known)
-        if conflicts or isinstance(structure, StructureConflicts):
-            return Merged(None, parameters, tuple(conflicts))
-        if isinstance(structure, TakenStructure):
-            names = aligned.file_names[sides.index(structure.side)]
-        else:
-            names = structure.names
-        return MergePlan(parameters, structure, merge_header(base, sides), names, aligned.prefixes)
+    def _planner(self) -> FilePlanner:
+        version = self.version or partial(stored_version, store=self.store)
+        return FilePlanner(version, self._fetch_missing, self.settings)
 
     def _carry_out(
         self,
@@ -357,44 +279,6 @@ def _dropped(plan: MergePlan, base: Manifest | None, sides: Sequence[Manifest]) 
         name = side_name(sides.index(plan.structure.side))
         found.append(f"all but the parameters is as in {name}, as the changes there can't be joined")
     return tuple(found)
-
-
-def _whole(sides: Sequence[Manifest], side: int, reason: str) -> Merged:
-    """One side as a whole, as a rule prefers it and nothing else is possible."""
-    name = side_name(side)
-    return Merged(sides[side], whole=name, dropped=(f"all is as in {name}: {reason}",))
-
-
-def _whole_side(sides: Sequence[Manifest], rules: MergeRules, reason: str) -> Merged:
-    """The side that the rules take for the whole file, or else a conflict."""
-    index = preferred_side("", rules)
-    if index is None:
-        return Merged(None, (), (Conflict("", reason),))
-    return Merged(sides[index], whole=side_name(index))
-
-
-def _is_for_all(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> bool:
-    """Whether a rule may change parameters of a file that only one side changed."""
-    formats = {version.format for version in (base, *sides) if version}
-    changed = any(file_key(side) != file_key(base) for side in sides)
-    comparable = base is not None and len(formats) == 1 and OPAQUE not in formats
-    return changed and comparable and any(rule.all_parameters for rule in rules.rules)
-
-
-def _whole_version(base: Manifest | None, sides: Sequence[Manifest], rule: MergeRule) -> Manifest | None:
-    """The version that a rule takes as a whole, with all that isn't a parameter; `None` if it combines."""
-    strategy = strategies.registry().get(rule.strategy)
-    if not isinstance(strategy, TakeSide) or not rule.all_parameters:
-        return None
-    return base if strategy.side is None else sides[strategy.side] if strategy.side < len(sides) else None
-
-
-def _whole_name(sides: Sequence[Manifest], index: int) -> str:
-    """The name of a version that was taken by equality."""
-    keys = [file_key(side) for side in sides]
-    if all(key == keys[index] for key in keys):
-        return "what all sides have"
-    return side_name(index)
 
 
 def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from git_theta.formats.base import FileVersion
+from git_theta.merge.manifest_parts import parameter_entries
 from git_theta.merge.outcome import content_key
-from git_theta.merge.plan import parameter_entries
 from git_theta.model.manifest import Manifest
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore

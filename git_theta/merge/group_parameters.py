@@ -11,7 +11,7 @@ from git_theta import strategies
 from git_theta.adapters.factor_names import DOWN, UP, factor_name
 from git_theta.errors import UsageError
 from git_theta.merge.outcome import Conflict, GroupPlan, ParameterPlan, Taken, content_key
-from git_theta.merge.plan import outcome_by_rule
+from git_theta.merge.plan_each import outcome_by_rule
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.settings_versions import ReadSettings, SettingsVersions
 from git_theta.model.manifest import Entry

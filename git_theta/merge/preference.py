@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from git_theta import strategies
 from git_theta.merge.outcome import LAYOUT
-from git_theta.merge.plan import preferred_side
+from git_theta.merge.plan_each import preferred_side
 from git_theta.merge.rules import MergeRules
 from git_theta.strategies.counter import CounterRule
 from git_theta.strategies.option_text import parse_options

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from git_theta.merge.plan import parameter_entries
+from git_theta.merge.manifest_parts import parameter_entries
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_pairs import pair_by_end
 

@@ -9,8 +9,9 @@ from git_theta.errors import PluginError
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
 from git_theta.merge.file_version import ReadVersion, with_contents
+from git_theta.merge.manifest_parts import parameter_entries, structure_entries
 from git_theta.merge.outcome import LAYOUT, Conflict, content_key
-from git_theta.merge.plan import parameter_entries, preferred_side, structure_entries
+from git_theta.merge.plan_each import preferred_side
 from git_theta.merge.preference import Preference
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Manifest

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from git_theta.errors import ThetaError
 from git_theta.merge.outcome import Conflict, Merged
-from git_theta.merge.plan import plan_parameters
+from git_theta.merge.plan_each import plan_each
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
 from git_theta.model.digest import digest
@@ -44,7 +44,7 @@ class Backend:
 
     def plan(self, rules: Sequence[MergeRule]) -> Merged:
         base, *sides = (self._manifest(arrays) for arrays in (self.base, self.ours, self.theirs))
-        plan = tuple(plan_parameters(base, sides, MergeRules(tuple(rules))))
+        plan = tuple(plan_each(base, sides, MergeRules(tuple(rules))))
         takes = [rule for rule in rules if rule.strategy in ("ours", "theirs")]
         decided = {c.name for c in self.conflicts for rule in takes if rule.is_for(c.name)}
         left = [parameter.outcome for parameter in plan if isinstance(parameter.outcome, Conflict)]

@@ -6,7 +6,7 @@ import pytest
 
 from git_theta.merge.group_parameters import group_parameters
 from git_theta.merge.outcome import Conflict, ParameterPlan, Taken
-from git_theta.merge.plan import plan_parameters
+from git_theta.merge.plan_each import plan_each
 from git_theta.merge.rules import PICK_DEFAULT, MergeRule, MergeRules
 from git_theta.merge.settings_versions import SettingsVersions, no_settings
 from git_theta.model.manifest import Manifest
@@ -38,7 +38,7 @@ def planned(
 ) -> dict[str, ParameterPlan]:
     base, *sides = map(manifest, versions)
     chosen = rules or MergeRules()
-    plans = tuple(plan_parameters(base, sides, chosen, refused or {}))
+    plans = tuple(plan_each(base, sides, chosen, refused or {}))
     return {plan.name: plan for plan in group_parameters(plans, chosen, refused or {}, no_settings)}
 
 
@@ -149,7 +149,7 @@ def test_all_sides_take_part_by_a_rule_for_all_parameters() -> None:
 
 def test_settings_are_those_of_the_sides_that_take_part() -> None:
     base, *sides = (manifest(lora(*each)) for each in (("a", "b"), ("a", "b"), ("c", "d"), ("e", "f")))
-    plans = tuple(plan_parameters(base, sides, MergeRules()))
+    plans = tuple(plan_each(base, sides, MergeRules()))
     settings = SettingsVersions({}, ({"r": 9}, {"r": 2, "lora_alpha": 3}, {"r": 2}), {"r": 2})
     found = group_parameters(plans, MergeRules(), {}, lambda _name: settings)
     assert found[0].group

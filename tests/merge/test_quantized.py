@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from git_theta.merge.outcome import Conflict, ParameterPlan, Taken
-from git_theta.merge.plan import plan_parameters
+from git_theta.merge.plan_each import plan_each
 from git_theta.merge.quantized import decide_quantized, quantized_groups
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -29,7 +29,7 @@ def manifest(version: Version) -> Manifest:
 def plan(*versions: Version, rules: MergeRules | None = None) -> dict[str, ParameterPlan]:
     rules = rules or MergeRules()
     base, *sides = map(manifest, versions)
-    decided = decide_quantized(tuple(plan_parameters(base, sides, rules)), rules)
+    decided = decide_quantized(tuple(plan_each(base, sides, rules)), rules)
     return {each.name: each for each in decided}
 
 

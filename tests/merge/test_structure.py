@@ -11,8 +11,8 @@ from safetensors.numpy import save
 from git_theta.clean import Cleaner
 from git_theta.errors import PluginError
 from git_theta.merge.file_version import stored_version
+from git_theta.merge.manifest_parts import parameter_entries
 from git_theta.merge.outcome import LAYOUT, Conflict
-from git_theta.merge.plan import parameter_entries
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.merge.structure import (
     NewStructure,

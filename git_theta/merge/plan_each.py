@@ -1,17 +1,17 @@
-"""The plan of a merge: an outcome for each parameter of three or more manifests. Equality first, then a rule.
+"""The plan of a merge for each parameter by itself: its outcome by equality, or else by a rule.
 
 No value is read, and nothing is written; `execute` carries a plan out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 from git_theta import strategies
 from git_theta.errors import UsageError
-from git_theta.formats.split import STRETCH
+from git_theta.merge.manifest_parts import parameter_entries
 from git_theta.merge.outcome import Conflict, ParameterPlan, Taken, content_key, participants
 from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest
@@ -23,14 +23,14 @@ from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import COMPUTABLE
 
 #: No parameter is refused.
-EMPTY: Mapping[str, str] = MappingProxyType({})
+NONE_REFUSED: Mapping[str, str] = MappingProxyType({})
 
 
-def plan_parameters(
+def plan_each(
     base: Manifest | None,
     sides: Sequence[Manifest],
     rules: MergeRules,
-    refused: Mapping[str, str] = EMPTY,
+    refused: Mapping[str, str] = NONE_REFUSED,
 ) -> Iterator[ParameterPlan]:
     """The outcome of each parameter, in the order of a manifest.
 
@@ -51,24 +51,6 @@ def plan_parameters(
     for name in sorted(names, key=sort_key):
         old, new = before.get(name), tuple(table.get(name) for table in tables)
         yield ParameterPlan(name, old, new, _outcome(name, old, new, fitting(name), refused.get(name, "")))
-
-
-def parameter_entries(manifest: Manifest | None) -> tuple[Entry, ...]:
-    """The parameters that are merged one by one."""
-    return tuple(entry for entry in manifest.entries if not _is_stretch(entry)) if manifest else ()
-
-
-def structure_entries(manifest: Manifest | None) -> tuple[Entry, ...]:
-    """The layout and the stretches of bytes between parameters: everything but parameters."""
-    return (manifest.layout, *filter(_is_stretch, manifest.entries)) if manifest else ()
-
-
-def file_key(manifest: Manifest | None) -> Hashable:
-    """Equal for manifests that rebuild the same file."""
-    if manifest is None:
-        return None
-    keys = tuple((entry.name, content_key(entry)) for entry in manifest.all_entries())
-    return manifest.format, manifest.size, keys
 
 
 def preferred_side(name: str, rules: MergeRules) -> int | None:
@@ -95,10 +77,6 @@ def _for_their_groups(rules: MergeRules) -> Callable[[str], MergeRules]:
         rules=tuple(rule for rule in rules.rules if fits(rule, name)),
         fallback=tuple(rule for rule in rules.fallback if fits(rule, name)),
     )
-
-
-def _is_stretch(entry: Entry) -> bool:
-    return entry.name.startswith(STRETCH)
 
 
 def _outcome(

@@ -1,4 +1,4 @@
-"""The plan of all parameters of a file: each for itself, then those that mean something only together."""
+"""The plan of all parameters of a file: each by itself, then groups of parameters that need one outcome."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 
 from git_theta.merge.group_parameters import group_parameters
 from git_theta.merge.outcome import ParameterPlan
-from git_theta.merge.plan import EMPTY, plan_parameters
+from git_theta.merge.plan_each import NONE_REFUSED, plan_each
 from git_theta.merge.quantized import decide_quantized
 from git_theta.merge.rules import MergeRules
 from git_theta.merge.settings_versions import ReadSettings, no_settings
 from git_theta.model.manifest import Manifest
 
 
-def plan_together(
+def plan_parameters(
     base: Manifest | None,
     sides: Sequence[Manifest],
     rules: MergeRules,
     settings: ReadSettings = no_settings,
-    refused: Mapping[str, str] = EMPTY,
+    refused: Mapping[str, str] = NONE_REFUSED,
 ) -> tuple[ParameterPlan, ...]:
     """The outcome of each parameter, in the order of a manifest.
 
@@ -32,5 +32,5 @@ def plan_together(
     Raises:
         UsageError: A rule names an unknown strategy, or its options don't fit.
     """
-    planned = decide_quantized(tuple(plan_parameters(base, sides, rules, refused)), rules)
+    planned = decide_quantized(tuple(plan_each(base, sides, rules, refused)), rules)
     return group_parameters(planned, rules, refused, settings)
