@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
-from git_theta.formats.base import Alignment, ComposeError, Prefer
+from git_theta.formats.base import Alignment, ComposeError, FileVersion, Prefer
 from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.fingerprints import Fingerprints
 from git_theta.formats.pytorch.nodes import Dict, Global, Object
+from git_theta.formats.pytorch.optimizers import OptimizerState, optimizer_state
+from git_theta.formats.pytorch.tensor_places import TensorPlaces
 from git_theta.formats.pytorch.tree import is_listed_dict, named_nodes
 from git_theta.formats.pytorch.version_tree import Spot, VersionTree, tensor_in
 from git_theta.formats.pytorch.views import is_subclass
@@ -49,16 +52,26 @@ class Labels(NamedTuple):
     of_sides: list[list[Label]]
 
 
-class _Optimizer(NamedTuple):
-    """An optimizer's `state_dict`.
+def align_trees(
+    base: FileVersion | None,
+    sides: Sequence[FileVersion],
+    tree_of: Callable[[FileVersion], VersionTree],
+    prefer: Prefer,
+) -> Alignment:
+    """The tensors that correspond in several versions of a file.
 
-    Attributes:
-        states: Number of a parameter → its state.
-        groups: The numbers of each group's parameters, as a fingerprint.
+    Args:
+        base: The common ancestor of the sides, `None` if there's none.
+        sides: The versions to merge.
+        tree_of: Reads the tree of a version.
+        prefer: See `git_theta.formats.base.Prefer`.
+
+    Raises:
+        ComposeError: The trees are too deep or too large.
+        FormatError: A version is damaged.
     """
-
-    states: dict[int, Spot]
-    groups: tuple[int, ...]
+    old = tree_of(base) if base else None
+    return TreeAlignment(old, [tree_of(side) for side in sides], prefer).alignment()
 
 
 def identity_of(spots: Iterable[Spot]) -> Identity:
@@ -98,9 +111,7 @@ class TreeAlignment:
                 for (_, node), name in version.names.items()
             }
         )
-        self._places: dict[Hashable, int] = {}
-        self._found: dict[int, dict[str, int]] = {side: {} for side in self._versions}
-        self._hidden: dict[int, set[str]] = defaultdict(set)
+        self._tensors = TensorPlaces()
         self._unclear: dict[str, str] = {}
         self._seen: set[Identity] = set()
         self._steps = 0
@@ -108,33 +119,17 @@ class TreeAlignment:
         self._visit(0, old, [Spot(index, "", side.root) for index, side in enumerate(sides)])
 
     def alignment(self) -> Alignment:
-        """The names in the merge: those of the first version that has the parameter, made unique."""
-        names: dict[int, str] = {}
-        taken: set[str] = set()
-        counts: Counter[str] = Counter()
-        found: dict[int, dict[str, str]] = {}
-        for side in sorted(self._versions, key=lambda side: (side == BASE, side)):
-            found[side] = {}
-            for name in self._versions[side].specs:
-                if name in self._hidden[side]:
-                    continue
-                place = self._found[side].get(name)
-                if place is None:
-                    place = self._place("elsewhere", name)
-                if place not in names:
-                    names[place] = _unique(name, taken, counts)
-                found[side][name] = names[place]
-        sides = tuple(found[side] for side in sorted(found) if side != BASE)
-        return Alignment(found.get(BASE, {}), sides, self._unclear)
+        """The names in the merge."""
+        sides = sorted(self._versions, key=lambda side: (side == BASE, side))
+        names = self._tensors.names({side: self._versions[side].specs for side in sides})
+        of_sides = tuple(names[side] for side in sorted(names) if side != BASE)
+        return Alignment(names.get(BASE, {}), of_sides, self._unclear)
 
-    # Places.
+    # Tensors.
 
-    def _place(self, *parts: Hashable) -> int:
-        return self._places.setdefault(parts, len(self._places) + 1)
-
-    def _put(self, place: int, spot: Spot, name: str | None) -> None:
+    def _put(self, where: int, spot: Spot, name: str | None) -> None:
         if name is not None:
-            self._found[spot.side].setdefault(name, place)
+            self._tensors.put(where, spot.side, name)
 
     def _put_below(self, where: int, spot: Spot) -> None:
         """Tensors at and below a place whose parts aren't compared correspond by their names there."""
@@ -143,7 +138,8 @@ class TreeAlignment:
         for path, node, _ in named_nodes(spot.node, spot.path):
             counts[path] += 1
             below = path[len(spot.path) :]
-            self._put(self._place(where, "by name", below, counts[path]), spot, version.name_of(path, node))
+            place = self._tensors.place(where, "by name", below, counts[path])
+            self._put(place, spot, version.name_of(path, node))
 
     # The walk.
 
@@ -199,12 +195,12 @@ class TreeAlignment:
         for spot in everything:
             self._put_below(where, spot)
             if winner is None and chosen is not None and spot is not spots[chosen]:
-                self._hidden[spot.side].update(self._names(spot))
+                self._tensors.hide(spot.side, self._names(spot))
 
     def _choose(self, spots: list[Spot]) -> int | None:
         sides = [spot.side for spot in spots]
         names = [spots[0].path or "."]
-        names += [name for spot in spots for name, _ in zip(self._names(spot), range(1), strict=False)]
+        names += [name for spot in spots for name in islice(self._names(spot), 1)]
         chosen = next((side for side in map(self._prefer, names) if side is not None), None)
         return sides.index(chosen) if chosen in sides else None
 
@@ -246,13 +242,13 @@ class TreeAlignment:
             if node.items is not None:
                 self._items(where, base, spots, children.added_items)
             states = _map(children.state, spots)
-            self._state(self._place(where, "state"), children.state(base) if base else None, states)
+            self._state(self._tensors.place(where, "state"), children.state(base) if base else None, states)
 
     def _arguments(self, where: int, base: Spot | None, versions: list[Spot]) -> None:
         for number, found in enumerate(zip(*map(children.arguments, versions), strict=False)):
             parts = list(found)
             old = parts.pop(0) if base else None
-            self._visit(self._place(where, "argument", number), old, parts)
+            self._visit(self._tensors.place(where, "argument", number), old, parts)
 
     def _items(
         self, where: int, base: Spot | None, spots: list[Spot], of: Callable[[Spot], list[Spot]]
@@ -308,7 +304,7 @@ class TreeAlignment:
     ) -> None:
         for label in dict.fromkeys(label for side in sides for label in side):
             found = [side[label] for side in sides if label in side]
-            self._visit(self._place(where, kind, label), before.get(label), found)
+            self._visit(self._tensors.place(where, kind, label), before.get(label), found)
 
     def _check_optimizer(self, versions: list[dict[int, list[Spot]]]) -> None:
         """Check that the states of an optimizer, which it has by the number of a parameter, correspond.
@@ -324,23 +320,13 @@ class TreeAlignment:
         if len({each.groups for each in found}) > 1 or not in_place(lists):
             raise UnclearError(_OPTIMIZER)
 
-    def _optimizer(self, pairs: dict[int, list[Spot]]) -> _Optimizer | None:
-        """An optimizer's `state_dict`; `None` if it's none, or has no states."""
-        first = next(iter(self._versions.values()))
-        states, groups = (pairs.get(self._prints.of(first, key)) for key in ("state", "param_groups"))
-        if not states or not groups or not isinstance(states[0].node, Dict):
+    def _optimizer(self, pairs: dict[int, list[Spot]]) -> OptimizerState | None:
+        version = next(iter(self._versions.values()))
+        states, groups = (pairs.get(self._prints.of(version, key)) for key in ("state", "param_groups"))
+        if not states or not groups:
             return None
-        keyed = children.pairs(states[0])
-        if not keyed or not all(type(key) is int for key, _ in keyed):
-            return None
-        version, listed = self._versions[groups[0].side], groups[0].node
-        numbers = [
-            self._prints.of(version, value)
-            for group in (listed if isinstance(listed, list) else ())
-            for key, value in (group.pairs if isinstance(group, Dict) else ())
-            if key == "params"
-        ]
-        return _Optimizer(dict(keyed), tuple(numbers))
+        owner = self._versions[groups[0].side]
+        return optimizer_state(states[0], groups[0].node, lambda value: self._prints.of(owner, value))
 
     def _state(self, where: int, base: Spot | None, spots: list[Spot]) -> None:
         nodes = [spot.node for spot in (*spots, *((base,) if base else ()))]
@@ -349,7 +335,7 @@ class TreeAlignment:
         elif all(map(children.is_slotted, nodes)):
             old = children.halves(base) if base else (None, None)
             for number, found in enumerate(zip(*map(children.halves, spots), strict=True)):
-                self._state(self._place(where, number), old[number], list(found))
+                self._state(self._tensors.place(where, number), old[number], list(found))
         else:
             self._visit(where, base, spots)
 
@@ -369,14 +355,3 @@ def _is_mapping(node: Any) -> bool:
 
 def _map(function: Callable[[Spot], Any], spots: Iterable[Spot]) -> list[Any]:
     return [function(spot) for spot in spots]
-
-
-def _unique(name: str, taken: set[str], counts: Counter[str]) -> str:
-    """The name, with the first free number appended if it's taken."""
-    unique = name
-    counts[name] += 1
-    while unique in taken:
-        counts[name] += 1
-        unique = f"{name}#{counts[name]}"
-    taken.add(unique)
-    return unique

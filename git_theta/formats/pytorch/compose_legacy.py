@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located, Prefer
+from git_theta.formats.base import FileDraft, FileVersion, Located
 from git_theta.formats.blank import blank
 from git_theta.formats.pytorch.legacy_file import COUNT, read_legacy
 from git_theta.formats.pytorch.merge import TreeMerge
@@ -13,20 +13,20 @@ from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.version_tree import VersionTree, version_tree
 
 if TYPE_CHECKING:
-    from git_theta.model.tensor import TensorSpec
+    pass
 
 
-def compose_legacy(
-    base: FileVersion | None,
-    sides: Sequence[FileVersion],
-    sources: Sequence[VersionTree],
-    wanted: Mapping[str, TensorSpec],
-    prefer: Prefer,
-) -> FileDraft:
-    """See `git_theta.formats.base.Composer`; `sources` has the tree of each side, then of the base."""
-    if len({one.big_endian for one in sources[: len(sides)]}) > 1:
-        raise ComposeError("the sides were written on machines of different byte orders")
-    trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
+def compose_legacy(sides: Sequence[FileVersion], trees: TreeMerge) -> FileDraft:
+    """The merged file; everything but the main pickle and the storages is as in the first side.
+
+    Args:
+        sides: The versions.
+        trees: The merge of their trees.
+
+    Raises:
+        ComposeError: The trees can't be merged.
+        FormatError: A version is damaged.
+    """
     tree = trees.root()
     slots = list(trees.slots)
     pickles = (*read_legacy(sides[0].skeleton).head, tree, [slot.new for slot in slots])

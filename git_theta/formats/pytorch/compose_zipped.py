@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located, Prefer
+from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
@@ -16,7 +16,7 @@ from git_theta.formats.pytorch.zip_writer import Record, write_archive
 from git_theta.formats.threeway import ThreeWay, merged_order
 
 if TYPE_CHECKING:
-    from git_theta.model.tensor import TensorSpec
+    pass
 
 #: Records about the archive itself, which are those of the first side.
 _OWN = frozenset(("version", "byteorder", ".format_version", ".storage_alignment", ".data/serialization_id"))
@@ -34,19 +34,20 @@ _MAX_RECORDS = 1 << 27
 _ALIGNMENT, _MAX_ALIGNMENT = 64, 1 << 16
 
 
-def compose_zipped(
-    base: FileVersion | None,
-    sides: Sequence[FileVersion],
-    sources: Sequence[VersionTree],
-    wanted: Mapping[str, TensorSpec],
-    prefer: Prefer,
-) -> FileDraft:
-    """See `git_theta.formats.base.Composer`; `sources` has the tree of each side, then of the base."""
+def compose_zipped(base: FileVersion | None, sides: Sequence[FileVersion], trees: TreeMerge) -> FileDraft:
+    """The merged archive.
+
+    Args:
+        base: The common ancestor of the sides, `None` if there's none.
+        sides: The versions.
+        trees: The merge of their trees.
+
+    Raises:
+        ComposeError: The archives can't be merged.
+        FormatError: A version is damaged.
+    """
     versions = (*sides, *((base,) if base else ()))
     archives = [read_records(version.skeleton)[2] for version in versions]
-    if len({one.big_endian for one in sources[: len(sides)]}) > 1:
-        raise ComposeError("the sides were written on machines of different byte orders")
-    trees = TreeMerge(sources[len(sides)] if base else None, sources[: len(sides)], wanted, prefer)
     root = trees.root()
     pickle = write_pickle(root)
     slots: list[Record] = [(_STORAGES + slot.new, slot) for slot in trees.slots]

@@ -48,10 +48,9 @@ class PyTorchLegacy:
 
     def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
         """Compare the trees."""
-        from git_theta.formats.pytorch.alignment import TreeAlignment
+        from git_theta.formats.pytorch.alignment import align_trees
 
-        old = self._tree(base) if base else None
-        return TreeAlignment(old, [self._tree(side) for side in sides], prefer).alignment()
+        return align_trees(base, sides, self._tree, prefer)
 
     def compose(
         self,
@@ -62,15 +61,12 @@ class PyTorchLegacy:
     ) -> FileDraft:
         """Merge the trees of the main pickles; everything else of the new file is as in the first side."""
         from git_theta.formats.pytorch.compose_legacy import compose_legacy
+        from git_theta.formats.pytorch.merge import merge_trees
 
-        trees = [self._tree(version) for version in (*sides, *((base,) if base else ()))]
-        return compose_legacy(base, sides, trees, wanted, prefer)
+        return compose_legacy(sides, merge_trees(base, sides, self._tree, wanted, prefer))
 
     def _tree(self, version: FileVersion) -> VersionTree:
-        """The tree of a version, which is read once."""
         from git_theta.formats.pytorch.compose_legacy import legacy_tree
+        from git_theta.formats.pytorch.version_tree import read_once
 
-        tree: VersionTree | None = version.parsed.get("tree")
-        if tree is None:
-            tree = version.parsed["tree"] = legacy_tree(version, self.locate(version.skeleton))
-        return tree
+        return read_once(version, lambda: legacy_tree(version, self.locate(version.skeleton)))

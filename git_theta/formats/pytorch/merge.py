@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from git_theta.formats.base import ComposeError, Prefer
+from git_theta.formats.base import ComposeError, FileVersion, Prefer
 from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.alignment import BASE, TreeAlignment, identity_of
 from git_theta.formats.pytorch.fingerprints import Fingerprints
@@ -26,6 +26,32 @@ _MAX_STEPS = 4_000_000
 _ABSENT: Any = object()
 
 _SETS = frozenset(("set", "frozenset"))
+
+
+def merge_trees(
+    base: FileVersion | None,
+    sides: Sequence[FileVersion],
+    tree_of: Callable[[FileVersion], VersionTree],
+    wanted: Mapping[str, TensorSpec],
+    prefer: Prefer,
+) -> TreeMerge:
+    """The merge of the trees of several versions of a file.
+
+    Args:
+        base: The common ancestor of the sides, `None` if there's none.
+        sides: The versions to merge.
+        tree_of: Reads the tree of a version.
+        wanted: The tensors of the merged tree, by their names in the merge.
+        prefer: See `git_theta.formats.base.Prefer`.
+
+    Raises:
+        ComposeError: The sides' bytes are in different orders, or their trees are too deep or too large.
+        FormatError: A version is damaged.
+    """
+    trees = [tree_of(side) for side in sides]
+    if len({tree.big_endian for tree in trees}) > 1:
+        raise ComposeError("the sides were written on machines of different byte orders")
+    return TreeMerge(tree_of(base) if base else None, trees, wanted, prefer)
 
 
 class TreeMerge:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from git_theta.formats.base import ComposeError, Located
+from git_theta.formats.base import ComposeError, FileVersion, Located
 from git_theta.formats.pytorch.locate_views import locate_each
 from git_theta.formats.pytorch.nodes import Object, Pickled
 from git_theta.formats.pytorch.tree import named_nodes
@@ -156,6 +156,14 @@ def version_tree(
     return VersionTree(
         tree.root, pickle, data, storages, known, big_endian, names, specs, storage_of, sharing, contents
     )
+
+
+def read_once(version: FileVersion, read: Callable[[], VersionTree]) -> VersionTree:
+    """The tree of a version, kept with it from the first reading on; errors are those of `read`."""
+    tree: VersionTree | None = version.parsed.get("tree")
+    if tree is None:
+        tree = version.parsed["tree"] = read()
+    return tree
 
 
 def tensor_in(node: Any) -> Any:

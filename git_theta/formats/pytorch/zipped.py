@@ -65,10 +65,9 @@ class PyTorchZip:
 
     def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
         """Compare the trees."""
-        from git_theta.formats.pytorch.alignment import TreeAlignment
+        from git_theta.formats.pytorch.alignment import align_trees
 
-        old = self._tree(base) if base else None
-        return TreeAlignment(old, [self._tree(side) for side in sides], prefer).alignment()
+        return align_trees(base, sides, self._tree, prefer)
 
     def compose(
         self,
@@ -79,18 +78,15 @@ class PyTorchZip:
     ) -> FileDraft:
         """Merge the trees of `data.pkl`, and write a new archive."""
         from git_theta.formats.pytorch.compose_zipped import compose_zipped
+        from git_theta.formats.pytorch.merge import merge_trees
 
-        trees = [self._tree(version) for version in (*sides, *((base,) if base else ()))]
-        return compose_zipped(base, sides, trees, wanted, prefer)
+        return compose_zipped(base, sides, merge_trees(base, sides, self._tree, wanted, prefer))
 
     def _tree(self, version: FileVersion) -> VersionTree:
-        """The tree of a version, which is read once."""
         from git_theta.formats.pytorch.compose_zipped import zipped_tree
+        from git_theta.formats.pytorch.version_tree import read_once
 
-        tree: VersionTree | None = version.parsed.get("tree")
-        if tree is None:
-            tree = version.parsed["tree"] = zipped_tree(version, self.locate(version.skeleton))
-        return tree
+        return read_once(version, lambda: zipped_tree(version, self.locate(version.skeleton)))
 
 
 def _views(
