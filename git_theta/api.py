@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,7 @@ from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.revspec import SHARDS_INDEX, find_manifest, find_version
+from git_theta.git.repository.revspec import SHARDS_INDEX, find_manifest, find_manifests, find_version
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.parameter_names import select
@@ -87,11 +86,10 @@ def load(
         raise UsageError(f"framework {framework!r} isn't known: numpy or torch")
     make = _array if framework == "numpy" else _torch_maker()
     with ExitStack() as stack:
-        files = [_opened(each, rev, stack) for each in _files(path, rev)]
+        files = _opened_files(path, rev, stack)
         owners = _owners(files, path)
         chosen = select(owners, params, str(path))
-        parts = [(file, [name for name in chosen if owners[name] is file]) for file in files]
-        values = {name: value for file, names in parts for name, value in file.values(names).items()}
+        values = _values(path, [(owners[name].content, name) for name in chosen])
         return {name: make(*values[name]) for name in chosen}
 
 
@@ -101,13 +99,16 @@ class _OpenedFile:
 
     Attributes:
         path: The file.
-        names: Names of its parameters.
-        values: Reads the values of parameters, given their names.
+        content: The manifest of a version in the store, or the file in the work tree, taken apart.
     """
 
     path: Path_
-    names: Collection[str]
-    values: Callable[[Sequence[str]], dict[str, Value]]
+    content: Manifest | CheckpointFile
+
+    @property
+    def names(self) -> Collection[str]:
+        """Names of the parameters."""
+        return self.content.by_name if isinstance(self.content, Manifest) else self.content.tensors
 
 
 def _files(path: Path_, rev: str | None) -> list[Path_]:
@@ -125,20 +126,27 @@ def _files(path: Path_, rev: str | None) -> list[Path_]:
     return [Path(path).parent / name for name in shard_names(data, str(path))]
 
 
-def _opened(path: Path_, rev: str | None, stack: ExitStack) -> _OpenedFile:
-    """The file in the work tree, kept open by the stack; or a version of it from the store."""
-    found = manifest(path, rev) if rev is not None else None
-    if found is None:
-        try:
-            data = stack.enter_context(mapped_file(path))
-        except FileNotFoundError as error:
-            raise _no_file(path) from error
-        found = parse_if_manifest(data)
+def _opened_files(path: Path_, rev: str | None, stack: ExitStack) -> list[_OpenedFile]:
+    """The files of a model: those in the work tree, kept open by the stack; or versions from the store."""
+    paths = _files(path, rev)
+    if rev is None:
+        return [_OpenedFile(each, _work_file(each, stack)) for each in paths]
+    folder = located(path)[0]
+    names = [f"{rev}:./{os.path.relpath(os.path.abspath(each), folder)}" for each in paths]
+    return [_OpenedFile(*pair) for pair in zip(paths, find_manifests(Git(folder), names), strict=True)]
+
+
+def _work_file(path: Path_, stack: ExitStack) -> Manifest | CheckpointFile:
+    """A file in the work tree, or the manifest that stands in its place."""
+    try:
+        data = stack.enter_context(mapped_file(path))
+    except FileNotFoundError as error:
+        raise _no_file(path) from error
+    found = parse_if_manifest(data)
     if found is not None:
-        return _OpenedFile(path, found.by_name, partial(_stored_values, found, path))
+        return found
     with ThreadPoolExecutor() as pool:
-        file = read_checkpoint(data, pool=pool)
-    return _OpenedFile(path, file.tensors, partial(_file_values, file))
+        return read_checkpoint(data, pool=pool)
 
 
 def _owners(files: Sequence[_OpenedFile], path: Path_) -> dict[str, _OpenedFile]:
@@ -172,21 +180,27 @@ def located(path: Path_) -> tuple[Path, str]:
     return folder, str(full.relative_to(folder))
 
 
-def _file_values(file: CheckpointFile, names: Sequence[str]) -> dict[str, Value]:
-    return {name: (bytearray(file.value(name)), file.tensors[name].spec) for name in names}
+def _values(path: Path_, wanted: Iterable[tuple[Manifest | CheckpointFile, str]]) -> dict[str, Value]:
+    """The values of parameters, given the file and the name of each; objects are fetched for all at once."""
+    values: dict[str, Value] = {}
+    entries: list[Entry] = []
+    for content, name in wanted:
+        if isinstance(content, Manifest):
+            require_updates_of(content.by_name[name], content)
+            entries.append(content.by_name[name])
+        else:
+            values[name] = bytearray(content.value(name)), content.tensors[name].spec
+    return {**values, **_stored_values(path, entries)} if entries else values
 
 
-def _stored_values(wanted: Manifest, path: Path_, names: Sequence[str]) -> dict[str, Value]:
+def _stored_values(path: Path_, entries: Sequence[Entry]) -> dict[str, Value]:
     repository = Repository(Git(located(path)[0]))
-    entries = [wanted.by_name[name] for name in names]
-    for entry in entries:
-        require_updates_of(entry, wanted)
+    store = repository.store
     ensure_objects(repository, needed_objects(entries), say=_silently)
-    memory = check_values(entries, repository.store).memory
-    threads = affordable_threads(repository.settings.thread_count, memory, repository.store)
+    threads = affordable_threads(repository.settings.thread_count, check_values(entries, store).memory, store)
     with ThreadPoolExecutor(threads) as pool:
-        values = run_all(pool, lambda entry: _stored_value(entry, repository.store), entries)
-    return dict(zip(names, values, strict=True))
+        values = run_all(pool, lambda entry: _stored_value(entry, store), entries)
+    return dict(zip((entry.name for entry in entries), values, strict=True))
 
 
 def _silently(_text: str) -> None:

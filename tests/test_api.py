@@ -90,6 +90,16 @@ def test_loads_the_shards_that_an_index_lists(index: Path) -> None:
         git_theta.load(index, "HEAD", ["c"])
 
 
+def test_objects_of_all_shards_are_fetched_at_once(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        "git_theta.api.ensure_objects", lambda _repo, objects, **_: asked.append(len(objects))
+    )
+    git_theta.load(index, rev="HEAD")
+    assert len(asked) == 1
+    assert asked[0] >= 2
+
+
 def test_shards_of_which_some_are_still_manifests(index: Path, repo: Repo) -> None:
     manifest = repo.git("show", "HEAD:llama/2.safetensors")
     (index.parent / "2.safetensors").write_text(manifest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator, Sequence
 
 from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
@@ -42,7 +43,12 @@ def find_manifest(git: Git, name: str) -> Manifest:
         UsageError: There's no such version, or it isn't a tracked checkpoint.
         ManifestError: The manifest is damaged.
     """
-    return _parsed(find_version(git, name), name)
+    return find_manifests(git, [name])[0]
+
+
+def find_manifests(git: Git, names: Sequence[str]) -> list[Manifest]:
+    """The manifests of versions of files, in the given order; see `find_manifest`."""
+    return [_parsed(blob, name) for blob, name in zip(_find(git, names), names, strict=True)]
 
 
 def find_version(git: Git, name: str) -> bytes:
@@ -51,16 +57,21 @@ def find_version(git: Git, name: str) -> bytes:
     Raises:
         UsageError: There's no such version.
     """
-    with Blobs(git.cwd) as blobs:
-        for candidate in _candidates(git, name):
-            blob = blobs.read(candidate, MAX_TEXT_BYTES)
-            if blob is not None:
-                return blob
-    raise _unknown(git, name)
+    return next(_find(git, [name]))
 
 
-def _candidates(git: Git, name: str) -> list[str]:
+def _find(git: Git, names: Sequence[str]) -> Iterator[bytes]:
     prefix = git.line("rev-parse", "--show-prefix") if _has_tree(git) else ""
+    with Blobs(git.cwd) as blobs:
+        for name in names:
+            found = (blobs.read(candidate, MAX_TEXT_BYTES) for candidate in _candidates(prefix, name))
+            blob = next((blob for blob in found if blob is not None), None)
+            if blob is None:
+                raise _unknown(git, name)
+            yield blob
+
+
+def _candidates(prefix: str, name: str) -> list[str]:
     own = f":{os.path.normpath(os.path.join(prefix, name))}"
     rev, colon, path = name.partition(":")
     if not colon:
