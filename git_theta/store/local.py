@@ -1,50 +1,21 @@
-"""The local store: one file per object under `<git-common-dir>/theta/objects`.
-
-An object appears under its name only when all of its bytes are on disk; see `git_theta.store.object_files`.
-"""
+"""The local store: objects of this repository, and of neighbours: repositories that it was cloned from."""
 
 from __future__ import annotations
 
-import errno
-import mmap
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cached_property
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.shared_folders import make_folders
-from git_theta.store.base import missing_object, store_errors
 from git_theta.store.mapped_objects import MappedObjects
-from git_theta.store.names import is_object_name, object_path
-from git_theta.store.object_files import (
-    WrittenObject,
-    adopt_file,
-    commit_object,
-    create_temporary,
-    open_regular,
-    regular_size,
-    renew,
-    write_object,
-)
-from git_theta.store.value_cache import ValueCache
-from git_theta.store.verified_objects import VerifiedObjects
-
-if TYPE_CHECKING:
-    from git_theta.store.quarantine import Quarantine
-
-#: Ranges of up to this many bytes are read: a map for each of thousands of small payloads costs more.
-_READ_BELOW = 1 << 20
-
-#: Errors of a folder that may only be read.
-_READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+from git_theta.store.object_files import renew
+from git_theta.store.object_folder import ObjectFolder
 
 
-class LocalStore:
-    """Objects in a folder.
+class LocalStore(ObjectFolder):
+    """Objects in a folder, and in those of neighbours.
 
     Args:
         root: The folder `theta` in Git's common directory; made when first written to.
@@ -66,47 +37,10 @@ class LocalStore:
         limits: Limits = DEFAULT_LIMITS,
         mapped: MappedObjects | None = None,
     ) -> None:
-        self.root = root
-        self._root = str(root)
+        super().__init__(root, mapped)
         self.limits = limits
-        self._neighbours = tuple(LocalStore(path) for path in neighbours)
+        self._neighbours = tuple(ObjectFolder(path) for path in neighbours)
         self._borrows = borrows
-        self._verified = VerifiedObjects()
-        self._mapped = mapped
-
-    @property
-    def tmp(self) -> Path:
-        """Folder for temporary files, on the same file system as the objects."""
-        return self.root / "tmp"
-
-    @property
-    def incoming(self) -> Path:
-        """Folder for partial downloads, each under its object's name."""
-        return self.tmp / "incoming"
-
-    @property
-    def quarantine_folder(self) -> Path:
-        """Folder for objects in quarantine."""
-        return self.tmp / "aside"
-
-    @cached_property
-    def value_cache(self) -> ValueCache:
-        """Values that were just computed."""
-        return ValueCache(self.tmp / "values")
-
-    def path(self, oid: str) -> Path:
-        """Path of an object, whether it's there or not.
-
-        Raises:
-            ValueError: The name isn't 64 hexadecimal digits, and could lead out of the folder.
-        """
-        return Path(self._place(oid))
-
-    @property
-    def writable(self) -> bool:
-        """Whether this process may write to the store."""
-        folder = next((each for each in (self.tmp, self.root) if each.exists()), self.root.parent)
-        return os.access(folder, os.W_OK | os.X_OK)
 
     @property
     def neighbours(self) -> tuple[Path, ...]:
@@ -132,15 +66,11 @@ class LocalStore:
 
     def has(self, oid: str) -> bool:
         """Whether the object can be read now: it's here or at a neighbour."""
-        return (
-            os.path.isfile(self._place(oid))
-            or any(store.has(oid) for store in self._neighbours)
-            or self._comes_back(oid)
-        )
+        return super().has(oid) or any(store.has(oid) for store in self._neighbours)
 
     def keeps(self, oid: str) -> bool:
         """Whether the object is here, whatever becomes of the neighbours."""
-        return self.path(oid).is_file() or self._comes_back(oid)
+        return super().has(oid)
 
     def take(self, oid: str) -> bool:
         """Link or copy an object from a neighbour that has it undamaged; returns whether one did."""
@@ -166,167 +96,11 @@ class LocalStore:
 
     def size(self, oid: str) -> int | None:
         """Size of the object in bytes, here or at a neighbour; `None` if it isn't there."""
-        sizes = (store.size(oid) for store in self._neighbours)
-        own = regular_size(self.path(oid))
+        own = super().size(oid)
         if own is not None:
             return own
+        sizes = (store.size(oid) for store in self._neighbours)
         return next((size for size in sizes if size is not None), None)
-
-    def get(self, oid: str) -> memoryview:
-        """The object, memory-mapped.
-
-        Raises:
-            MissingObjectError: The object isn't there.
-        """
-        with self._opened(oid) as handle:
-            return _mapped(handle, os.fstat(handle).st_size)
-
-    def part(self, oid: str, offset: int, length: int) -> memoryview:
-        """A range of the object, in memory if it's short; fewer bytes where the object ends.
-
-        Raises:
-            MissingObjectError: The object isn't there.
-        """
-        if length > _READ_BELOW:
-            return self.get(oid)[offset : offset + length]
-        if self._mapped:
-            return self._mapped.get(oid, self.get)[offset : offset + length]
-        with self._opened(oid) as handle:
-            length = min(length, os.fstat(handle).st_size - offset)
-            # A manifest may name any range, also one that no file has.
-            return memoryview(os.pread(handle, length, offset) if length > 0 else b"")
-
-    def open(self, oid: str) -> BinaryIO:
-        """The object as a file, open for reading.
-
-        Raises:
-            MissingObjectError: The object isn't there.
-            OSError: The object can't be read.
-        """
-        path = self.path(oid)
-        return open(path if path.exists() else self._found(oid), "rb", opener=open_regular)
-
-    def list(self) -> Iterator[tuple[str, int]]:
-        """Names and sizes of all objects."""
-        for path in (self.root / "objects").glob("??/??/*"):
-            size = regular_size(path) if is_object_name(path.name) else None
-            if size is not None:
-                yield path.name, size
-
-    def verify(self, oid: str) -> None:
-        """Check the bytes of an object against its name, once as long as its file doesn't change.
-
-        Raises:
-            MissingObjectError: The object isn't there.
-            CorruptError: The bytes have another SHA-256.
-        """
-        import hashlib
-
-        with self._opened(oid) as handle:
-            status = os.fstat(handle)
-            if self._verified.has(oid, status):
-                return
-            if hashlib.sha256(_mapped(handle, status.st_size)).hexdigest() != oid:
-                raise CorruptError(
-                    f"object {oid} is damaged: its bytes have another SHA-256",
-                    f"replace {self.path(oid)} by the file of the same name from another clone",
-                )
-        self._verified.add(oid, status)
-
-    def put(self, pieces: Iterable[bytes | memoryview]) -> str:
-        """Write an object; see `Store.put`.
-
-        Raises:
-            ThetaError: The disk is full, or the store can't be written; nothing is left behind.
-        """
-        written = self.write(pieces)
-        self.commit(written)
-        return written.oid
-
-    def write(self, pieces: Iterable[bytes | memoryview]) -> WrittenObject:
-        """Write the bytes of an object without waiting for the disk. `commit` then adds it to the store.
-
-        Raises:
-            ThetaError: As for `put`.
-        """
-        with store_errors(self.root):
-            return write_object(self.tmp, pieces)
-
-    def commit(self, written: WrittenObject) -> None:
-        """Make a written object durable, and add it to the store. To be called once.
-
-        Raises:
-            ThetaError: As for `put`.
-        """
-        with store_errors(self.root):
-            commit_object(written, self.path(written.oid))
-
-    def adopt(self, file: BinaryIO, path: Path, oid: str) -> None:
-        """Make an open file in `tmp` an object; its bytes must have been checked against the name.
-
-        Args:
-            file: The file, open for writing.
-            path: Path of the file.
-            oid: Name of the object.
-
-        Raises:
-            OSError: The disk is full, or the store can't be written; the file stays where it was.
-        """
-        adopt_file(file, path, self.path(oid))
-
-    def temporary_file(self) -> int:
-        """A descriptor of a new file without a name, for reading and writing.
-
-        It's in the system's folder for temporary files if this repository may only be read.
-
-        Raises:
-            OSError: The file can't be made.
-        """
-        try:
-            handle, name = create_temporary(self.tmp)
-        except OSError as error:
-            if error.errno not in _READ_ONLY:
-                raise
-            from git_theta.model.strided import temporary_file
-
-            return temporary_file()
-        os.unlink(name)
-        return handle
-
-    def sweep(self) -> int:
-        """Remove temporary files that killed processes left, and return how many."""
-        from git_theta.store.sweep import sweep
-
-        return sweep(self.tmp, self.incoming)
-
-    @contextmanager
-    def quarantine(self) -> Iterator[Quarantine]:
-        """Take objects out of the store; those that weren't dropped go back when the context ends.
-
-        Raises:
-            ThetaError: The store can't be written, or another process uses the quarantine.
-        """
-        from git_theta.store.quarantine import quarantine
-
-        with store_errors(self.root), quarantine(self.quarantine_folder, self.path) as held:
-            yield held
-
-    def restore_quarantined(self) -> None:
-        """Put back the objects that a killed process left in quarantine."""
-        from git_theta.store.quarantine import restore_quarantined
-
-        restore_quarantined(self.quarantine_folder, self.path)
-
-    def _place(self, oid: str) -> str:
-        """The path of an object as text, which is made sooner than a `Path`."""
-        return f"{self._root}/{object_path(oid)}"
-
-    def _comes_back(self, oid: str) -> bool:
-        """Whether the object is here after all, because a killed process left it in quarantine."""
-        if not (self.quarantine_folder / oid).exists():
-            return False
-        self.restore_quarantined()
-        return self.path(oid).exists()
 
     def _borrow(self, oid: str) -> None:
         """Link or copy an object from a neighbour.
@@ -338,10 +112,9 @@ class LocalStore:
             if store.has(oid):
                 self._borrow_from(store, oid)
                 return
-        if not self._comes_back(oid):
-            raise missing_object(oid)
+        super()._found(oid)
 
-    def _borrow_from(self, store: LocalStore, oid: str) -> None:
+    def _borrow_from(self, store: ObjectFolder, oid: str) -> None:
         """Link or copy an object from another store that has it."""
         source, target = store.path(oid), self.path(oid)
         make_folders(target.parent)
@@ -353,23 +126,6 @@ class LocalStore:
             target.unlink()
         if self.put([store.get(oid)]) != oid:
             raise CorruptError(f"object {oid} is damaged in {store.root}")
-
-    @contextmanager
-    def _opened(self, oid: str) -> Iterator[int]:
-        try:
-            handle = self._open(oid)
-            try:
-                yield handle
-            finally:
-                os.close(handle)
-        except OSError as error:
-            raise ThetaError(f"object {oid} can't be read: {error.strerror}") from error
-
-    def _open(self, oid: str) -> int:
-        try:
-            return open_regular(self._place(oid))
-        except FileNotFoundError:
-            return open_regular(self._found(oid))
 
     def _found(self, oid: str) -> Path:
         """The path of an object that isn't here yet: after it was borrowed, or at a neighbour.
@@ -391,8 +147,3 @@ class LocalStore:
                 return there
             raise
         return self.path(oid)
-
-
-def _mapped(handle: int, size: int) -> memoryview:
-    # An empty file can't be mapped.
-    return memoryview(mmap.mmap(handle, 0, access=mmap.ACCESS_READ) if size else b"")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from git_theta.errors import CorruptError
-from git_theta.store import local
+from git_theta.store import object_folder
 from git_theta.store.local import LocalStore
 from git_theta.store.verified_objects import VerifiedObjects
 
@@ -31,8 +31,8 @@ def test_a_pack_is_read_once_for_all_parameters_that_it_has(
     store = LocalStore(tmp_path)
     oid = store.put([b"pack"])
     reads = []
-    mapped = local._mapped
-    monkeypatch.setattr(local, "_mapped", lambda *args: reads.append(args) or mapped(*args))
+    mapped = object_folder._mapped
+    monkeypatch.setattr(object_folder, "_mapped", lambda *args: reads.append(args) or mapped(*args))
     store.verify(oid)
     store.verify(oid)
     assert len(reads) == 1
