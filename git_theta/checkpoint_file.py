@@ -17,7 +17,7 @@ from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.strided import Temporary, gather, temporary_file
 from git_theta.model.tensor import TensorSpec
-from git_theta.runtime.threads import run_all
+from git_theta.runtime.threads import run_grouped
 from git_theta.store.base import Store
 
 #: Stands where a manifest has a source.
@@ -158,7 +158,7 @@ def identified(file: CheckpointFile, pool: ThreadPoolExecutor) -> Manifest:
         return Entry(tensor.name, tensor.spec, digest(file.value(tensor.name)), NOT_STORED)
 
     largest_first = sorted(file.tensors.values(), key=lambda tensor: -tensor.spec.nbytes)
-    entries = run_all(pool, identify, largest_first)
+    entries = run_grouped(pool, identify, largest_first, lambda tensor: tensor.spec.nbytes)
     layout = file.layout.to_bytes()
     return Manifest(
         file.format,

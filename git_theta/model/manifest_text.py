@@ -175,6 +175,7 @@ def _parse_header(lines: list[str]) -> Manifest:
 def _parse_lines(data: bytes, start: int, number: int) -> Iterator[Entry]:
     """The parameters of the lines from byte `start` on, which is in line `number`."""
     before, sources = b"", 0
+    last, last_text = None, ""
     while start < len(data):
         end = data.find(b"\n", start, start + MAX_LINE_BYTES)
         if end < 0:
@@ -185,7 +186,11 @@ def _parse_lines(data: bytes, start: int, number: int) -> Iterator[Entry]:
             sources += rest.count("(")
             if sources > MAX_SOURCES:
                 raise ManifestError(f"more than {MAX_SOURCES:,} sources up to here")
-            entry = _parse_entry(unescape(name), rest)
+            if last is not None and rest == last_text:
+                # Tied parameters: only their names differ.
+                entry = Entry(unescape(name), last.spec, last.digest, last.source, last.extra)
+            else:
+                entry = _parse_entry(unescape(name), rest)
             key = name.encode()
             if key <= before:
                 raise ManifestError(f"parameter {name[:80]!r} is repeated or out of order")
@@ -193,6 +198,7 @@ def _parse_lines(data: bytes, start: int, number: int) -> Iterator[Entry]:
             raise ManifestError(f"line {number}: {error.message}") from error
         yield entry
         before, start, number = key, end + 1, number + 1
+        last, last_text = entry, rest
 
 
 def _text(data: bytes) -> str:

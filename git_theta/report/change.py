@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cache
 
 from git_theta.diff import Diff, diff
 from git_theta.errors import ThetaError
@@ -120,6 +121,8 @@ def file_change(
     found = diff(old.manifest, new.manifest)
     fresh: set[ObjectRef] | None = None
     stored, missing = None, 0
+    # Many parameters may share an object.
+    size_of = cache(size_of)
     if new.stored and new.manifest and (old.absent or old.stored):
         fresh = added_payloads(old.manifest, new.manifest)
         fresh -= elsewhere(fresh)

@@ -75,6 +75,15 @@ def test_an_error_names_the_line_and_the_reason(old: str, new: str, complaint: s
         parse_manifest(text.replace(old, new, 1).encode())
 
 
+def test_tied_parameters_are_read_as_others_are() -> None:
+    made = manifest_named(*(f"tied{index}" for index in range(5)))
+    assert parse_manifest(made.to_bytes()) == made
+    text = made.to_text()
+    for damaged, complaint in (("tied3 F33", "line 9: unknown dtype"), ("tied%0 F32", "line 9.*name")):
+        with pytest.raises(ManifestError, match=complaint):
+            parse_manifest(text.replace("tied3 F32", damaged).encode())
+
+
 def test_order_and_repetition_are_refused() -> None:
     for names in (("b", "a"), ("a", "a")):
         with pytest.raises(ManifestError, match="repeated or out of order"):

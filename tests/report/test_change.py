@@ -54,6 +54,20 @@ def test_only_new_payloads_cost() -> None:
     assert (row.update, row.stored, found.stored) == ("delta", 7, 7)
 
 
+def test_an_object_of_many_parameters_is_looked_at_once() -> None:
+    asked = list[str]()
+
+    def size_of(oid: str) -> int:
+        asked.append(oid)
+        return 100
+
+    whole = Source("dense", ObjectRef(B))
+    tied = manifest(*(entry(f"t{index}", B, whole) for index in range(5)))
+    found = file_change(Side("m"), Side("m", tied, stored=True), size_of, lambda _ref: None)
+    assert [row.stored for row in found.rows] == [100] * 5
+    assert sorted(asked) == sorted(set(asked))
+
+
 def test_a_low_rank_update_has_its_rank() -> None:
     (row,) = compared(None, manifest(entry("a", B, Source("low-rank", ObjectRef(B))))).rows
     assert row.update == "low-rank 8"

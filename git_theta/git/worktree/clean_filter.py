@@ -184,8 +184,13 @@ class CleanFilter:
         if path is None:
             return []
         names = (f":{path}", f"HEAD:{path}", f"MERGE_HEAD:{path}")
-        found = (valid_manifest(self._blobs.read(name, MAX_TEXT_BYTES)) for name in names)
-        return [manifest for manifest in found if manifest]
+        found: dict[str, Manifest | None] = {}
+        for name in names:
+            blob = self._blobs.lookup(name, MAX_TEXT_BYTES)
+            # Index and HEAD mostly have the same one.
+            if blob and blob[0] not in found:
+                found[blob[0]] = valid_manifest(blob[1])
+        return [manifest for manifest in found.values() if manifest]
 
 
 def _with_note(path: str | None, cleaned: Cleaned) -> bytes:
