@@ -144,7 +144,7 @@ class ActionClient:
                     f"{total} bytes, not {size}"
                 )
             file.seek(start)
-            copy_body(response, file, advance)
+            copy_body(response, file, advance, self._http.low_speed(dated.action.href))
 
     @contextmanager
     def _response(

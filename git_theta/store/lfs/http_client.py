@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Lock
+from time import monotonic
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 from urllib.parse import urljoin, urlsplit
 
-from git_theta.store.lfs.http_settings import HttpSettings, Tls
+from git_theta.store.lfs.http_settings import HttpSettings, LowSpeed, Tls
 from git_theta.store.remote import TransferError
 from git_theta.store.urls import http_url, is_downgrade, same_server, user_and_password, without_password
 
 if TYPE_CHECKING:
-    from urllib3 import BaseHTTPResponse, PoolManager
+    from urllib3 import BaseHTTPResponse, PoolManager, Timeout
 
 _CONNECT_SECONDS = 30.0
 _READ_SECONDS = 60.0
@@ -66,6 +67,10 @@ class HttpClient:
         self._home = home
         self._pools: dict[Tls, PoolManager] = {}
         self._lock = Lock()
+
+    def low_speed(self, url: str) -> LowSpeed:
+        """The speed below which a download from a URL is given up."""
+        return self._settings.low_speed(url)
 
     @contextmanager
     def request(
@@ -120,6 +125,7 @@ class HttpClient:
             method,
             bare,
             headers=dict(headers),
+            timeout=self._timeout(url),
             # Of a file, the library uses `read` alone.
             body=cast("IO[Any] | bytes | None", body),
             redirect=False,
@@ -135,6 +141,14 @@ class HttpClient:
         if not response.closed and not _ends_soon(response):
             response.close()
         response.release_conn()
+
+    def _timeout(self, url: str) -> Timeout:
+        """The time for connecting, and for each read: shorter if the user gives up slow servers sooner."""
+        import urllib3
+
+        slow = self.low_speed(url)
+        read = min(_READ_SECONDS, slow.seconds) if slow.limit else _READ_SECONDS
+        return urllib3.Timeout(connect=_CONNECT_SECONDS, read=read)
 
     def _pool(self, tls: Tls) -> PoolManager:
         with self._lock:
@@ -154,7 +168,6 @@ def _pool(tls: Tls) -> PoolManager:
 def _new_pool(tls: Tls) -> PoolManager:
     import urllib3
 
-    timeout = urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS)
     verify = "CERT_REQUIRED" if tls.verify else "CERT_NONE"
     if not tls.verify:
         # The user has switched the check off, and needn't be warned at each request.
@@ -165,7 +178,6 @@ def _new_pool(tls: Tls) -> PoolManager:
             maxsize=_MAX_CONNECTIONS,
             cert_reqs=verify,
             ca_certs=authorities,
-            timeout=timeout,
             blocksize=_PIECE,
         )
     try:
@@ -177,7 +189,6 @@ def _new_pool(tls: Tls) -> PoolManager:
             maxsize=_MAX_CONNECTIONS,
             cert_reqs=verify,
             ca_certs=authorities,
-            timeout=timeout,
             blocksize=_PIECE,
         )
     except (ValueError, urllib3.exceptions.HTTPError) as error:
@@ -207,11 +218,26 @@ def _ends_soon(response: BaseHTTPResponse) -> bool:
     return False
 
 
-def copy_body(response: BaseHTTPResponse, file: BinaryIO, advance: Callable[[int], object]) -> None:
-    """Write the body of a response to a file, as it arrives."""
+def copy_body(
+    response: BaseHTTPResponse, file: BinaryIO, advance: Callable[[int], object], low_speed: LowSpeed
+) -> None:
+    """Write the body of a response to a file, as it arrives.
+
+    Raises:
+        TimeoutError: It arrives too slowly.
+    """
+    began, size = monotonic(), 0
     while piece := response.read1(_PIECE):
         file.write(piece)
         advance(len(piece))
+        size += len(piece)
+        now = monotonic()
+        if now - began >= low_speed.seconds:
+            if size < low_speed.limit * (now - began):
+                raise TimeoutError(
+                    f"less than {low_speed.limit:,} bytes a second for {low_speed.seconds} seconds"
+                )
+            began, size = now, 0
 
 
 def _redirect_target(url: str, location: str) -> str:

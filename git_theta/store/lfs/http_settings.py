@@ -15,6 +15,11 @@ from git_theta.store.urls import server_of
 #: Values of headers: Latin-1 without control characters.
 _SENDABLE = re.compile(r"[\t\x20-\x7e\xa0-\xff]*")
 
+#: Numbers as Git's settings have them. More digits are no speed.
+_NUMBER = re.compile(r"(\d{1,15})([kKmMgG]?)")
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
 _FALSE = ("false", "no", "off", "0", "")
 
 #: How specific a setting is for a URL: length of the host, length of the path, whether the user fits.
@@ -40,6 +45,19 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class LowSpeed:
+    """The speed below which a download is given up.
+
+    Attributes:
+        limit: Bytes a second; 0 for none.
+        seconds: The time for which it has to be slower, in seconds.
+    """
+
+    limit: int = 100
+    seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
 class HttpSettings:
     """Git's settings and the environment, asked for a URL.
 
@@ -61,6 +79,13 @@ class HttpSettings:
             or os.path.expanduser(self._value("sslcainfo", url) or ""),
             proxy=self._proxy(url),
         )
+
+    def low_speed(self, url: str) -> LowSpeed:
+        """The speed below which a download from a URL is given up."""
+        found = LowSpeed()
+        limit = self._number("GIT_HTTP_LOW_SPEED_LIMIT", "lowspeedlimit", url, found.limit)
+        seconds = self._number("GIT_HTTP_LOW_SPEED_TIME", "lowspeedtime", url, found.seconds)
+        return LowSpeed(limit, seconds) if limit > 0 and seconds > 0 else LowSpeed(0)
 
     def headers(self, url: str, own: bool) -> dict[str, str]:
         """Headers from settings that fit a URL.
@@ -94,6 +119,12 @@ class HttpSettings:
             elif colon:
                 found[name.lower()] = rank, name, [content]
         return {name: ", ".join(contents) for _, name, contents in found.values()}
+
+    def _number(self, variable: str, name: str, url: str, default: int) -> int:
+        """A number of the environment or a setting; the default if there's none, or it's no number."""
+        text = self.environment.get(variable) or self._value(name, url) or ""
+        match = _NUMBER.fullmatch(text.strip())
+        return int(match[1]) * _UNITS[match[2].lower()] if match else default
 
     def _value(self, name: str, url: str) -> str | None:
         best, found = _ANYWHERE, None

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.runtime.gitconfig import GitConfig
-from git_theta.store.lfs.http_settings import HttpSettings
+from git_theta.store.lfs.http_settings import HttpSettings, LowSpeed
 from git_theta.store.remote import TransferError
 
 URL = "https://me@git.example.com/a/b.git/info/lfs"
@@ -98,3 +98,20 @@ def test_headers_that_cannot_be_sent(value: str) -> None:
     with pytest.raises(TransferError, match="no header may have") as caught:
         HttpSettings({"http.extraheader": value}, {}).headers("https://host/a", own=True)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "expected"),
+    [
+        ({}, {}, LowSpeed()),
+        ({"http.lowspeedlimit": "0"}, {}, LowSpeed(0)),
+        ({"http.lowspeedlimit": "2k", "http.lowspeedtime": "5"}, {}, LowSpeed(2048, 5)),
+        ({"http.https://git.example.com.lowspeedlimit": "7", "http.lowspeedlimit": "1"}, {}, LowSpeed(7, 60)),
+        ({"http.lowspeedlimit": "1"}, {"GIT_HTTP_LOW_SPEED_LIMIT": "9"}, LowSpeed(9, 60)),
+        ({"http.lowspeedlimit": "-1", "http.lowspeedtime": "9" * 99}, {}, LowSpeed()),
+    ],
+)
+def test_the_speed_that_is_too_low(
+    settings: dict[str, str], environment: dict[str, str], expected: LowSpeed
+) -> None:
+    assert HttpSettings(settings, environment).low_speed(URL) == expected

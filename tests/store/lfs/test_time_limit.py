@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ import pytest
 from git_theta.store.lfs import time_limit
 from git_theta.store.lfs.client import LfsRemote
 from git_theta.store.lfs.endpoint import Endpoint
+from git_theta.store.lfs.http_client import HttpClient, copy_body
+from git_theta.store.lfs.http_settings import HttpSettings
 from git_theta.store.remote import RemoteObject, TransferError
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -57,6 +60,19 @@ def test_an_answer_that_drips(monkeypatch: pytest.MonkeyPatch, first: bytes, dro
     monkeypatch.setattr(time_limit, "ANSWER_SECONDS", 0.3)
     with dripping(first, drop) as url, pytest.raises(TransferError, match="no complete answer") as caught:
         LfsRemote(Endpoint(url), {}, None, {}).downloads([RemoteObject("0" * 64, 1)])
+    assert caught.value.tries == 2
+
+
+@pytest.mark.parametrize("drop", [b" ", b""], ids=["drips", "silent"])
+def test_a_download_that_is_slower_than_git_would_bear(drop: bytes) -> None:
+    client = HttpClient(HttpSettings({"http.lowspeedlimit": "1k", "http.lowspeedtime": "1"}, {}), "")
+    with (
+        dripping(HEAD + b"Content-Length: 1000000\r\n\r\n", drop) as url,
+        pytest.raises(TransferError, match=r"broke: .*(bytes a second|timed out)") as caught,
+        client.request("GET", url, {}, {}) as response,
+    ):
+        copy_body(response, io.BytesIO(), lambda _count: None, client.low_speed(url))
+    assert caught.value.retry
     assert caught.value.tries == 2
 
 
