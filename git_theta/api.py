@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
-from git_theta.combine.files import shard_names
+from git_theta.combine.files import read_index, shard_names
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
@@ -116,10 +116,9 @@ def _files(path: Path_, rev: str | None) -> list[Path_]:
     if not os.fspath(path).endswith(SHARDS_INDEX):
         return [path]
     if rev is None:
-        try:
-            data = Path(path).read_bytes()
-        except FileNotFoundError as error:
-            raise _no_file(path) from error
+        if not Path(path).exists():
+            raise _no_file(path)
+        data = read_index(Path(path))
     else:
         folder, name = located(path)
         data = find_version(Git(folder), f"{rev}:./{name}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -31,8 +33,12 @@ _NAMES = (
     "adapter_model.bin",
 )
 
-#: Bytes of the index of a model's shards, at most.
-_MAX_INDEX = 100_000_000
+#: Bytes of the index of a model's shards, at most; models of a million tensors have less. JSON takes up to 22
+#: bytes of memory for each byte.
+MAX_INDEX = 32 << 20
+
+#: Bytes of a file of settings, at most.
+_MAX_SETTINGS = 1 << 20
 
 #: Opens the model in a file; its arguments are the path and the name for messages.
 OpenFile = Callable[[Path, str], Model]
@@ -84,9 +90,9 @@ def read_settings(path: Path) -> Settings:
     """The settings in a file; empty if it isn't there.
 
     Raises:
-        UsageError: The file isn't a JSON map.
+        UsageError: The file isn't a JSON map, or is larger than 1 MiB.
     """
-    return parsed_settings(str(path), _read(path) if path.is_file() else None)
+    return parsed_settings(str(path), _read(path, _MAX_SETTINGS) if path.is_file() else None)
 
 
 def open_folder(folder: Path, name: str, open_one: OpenFile) -> Model:
@@ -100,7 +106,8 @@ def open_folder(folder: Path, name: str, open_one: OpenFile) -> Model:
     Raises:
         UsageError: The folder has no model, or several; or a shard can't be read.
     """
-    files = model_files(sorted(each.name for each in folder.iterdir()), name, lambda n: _read(folder / n))
+    listed = sorted(each.name for each in folder.iterdir())
+    files = model_files(listed, name, lambda index: read_index(folder / index))
     return joined(name, [open_one(folder / each, f"{name}/{each}") for each in files])
 
 
@@ -139,8 +146,9 @@ def shard_names(data: bytes, where: str) -> list[str]:
         where: Name of the index for messages.
 
     Raises:
-        UsageError: It isn't such an index.
+        UsageError: It isn't such an index, or is too large.
     """
+    _check_size(len(data), MAX_INDEX, where)
     try:
         names = json.loads(data)["weight_map"].values()
         found = sorted({_plain(name) for name in names})
@@ -162,9 +170,30 @@ def _plain(name: str) -> str:
     return name
 
 
-def _read(path: Path) -> bytes:
+def read_index(path: Path) -> bytes:
+    """The JSON of an index of shards.
+
+    Raises:
+        UsageError: It can't be read, or is too large.
+    """
+    return _read(path, MAX_INDEX)
+
+
+def _read(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file; another one might never end."""
     try:
-        with path.open("rb") as file:
-            return file.read(_MAX_INDEX)
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise UsageError(f"{path} isn't a regular file")
+            data = file.read(limit + 1)
+    except FileNotFoundError as error:
+        raise UsageError(f"there's no file {path}") from error
     except OSError as error:
         raise UsageError(f"{path} can't be read: {error.strerror}") from error
+    _check_size(len(data), limit, str(path))
+    return data
+
+
+def _check_size(size: int, limit: int, name: str) -> None:
+    if size > limit:
+        raise UsageError(f"{name} is larger than {limit >> 20} MiB, which no such file is")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from git_theta.combine.files import open_file, open_folder
+from git_theta.combine import files
+from git_theta.combine.files import open_file, open_folder, read_index, read_settings, shard_names
 from git_theta.combine.model import Model
 from git_theta.errors import UsageError
 from tests.helpers.combining import combined, loaded, model_file, weights
@@ -71,6 +73,23 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(text)
     with ExitStack() as stack, pytest.raises(UsageError, match="shards"):
         from_folder(stack, tmp_path)
+
+
+def test_an_index_or_settings_without_end_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = tmp_path / "model.safetensors.index.json"
+    os.mkfifo(index)
+    for read in (lambda: read_index(index), lambda: open_folder(tmp_path, "m", pytest.fail)):
+        with pytest.raises(UsageError, match="isn't a regular file"):
+            read()
+    large = tmp_path / "adapter_config.json"
+    large.write_bytes(b" " * (1 << 20) + b"{}")
+    with pytest.raises(UsageError, match="larger than 1 MiB"):
+        read_settings(large)
+    monkeypatch.setattr(files, "MAX_INDEX", 100)
+    with pytest.raises(UsageError, match="larger than"):
+        shard_names(b'{"weight_map": {"a": "b"}}' + b" " * 100, "m")
 
 
 def test_a_parameter_in_two_shards_is_refused(tmp_path: Path) -> None:

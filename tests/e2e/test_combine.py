@@ -68,6 +68,10 @@ def test_files_need_no_repository(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found[NAMES[0]], np.asarray(exact).astype("f4"))
     done = in_process.theta(tmp_path, ["combine", "-s", "average", "a", "HEAD:b", "-o", "new"], env=outside)
     assert done.returncode != 0
+    os.mkfifo(tmp_path / "pipe")
+    words = ["combine", "-s", "average", "a", "b", "-o", "pipe", "--force"]
+    assert "isn't a regular file" in in_process.theta(tmp_path, words, env=outside).stderr
+    assert (tmp_path / "pipe").is_fifo()
     assert "isn't in a Git repository" in done.stderr
 
 

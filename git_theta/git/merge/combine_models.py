@@ -57,10 +57,12 @@ def check_output(output: Path, *, force: bool) -> None:
     """Check that a file may be written.
 
     Raises:
-        UsageError: It's there already, or its folder isn't.
+        UsageError: It's there already, or isn't a regular file, or its folder isn't there.
     """
     if output.is_dir():
         raise UsageError(f"{output} is a folder", "name a file in it")
+    if output.exists() and not output.is_file():
+        raise UsageError(f"{output} isn't a regular file")
     if not output.parent.is_dir():
         raise UsageError(f"there's no folder {output.parent}")
     if not force and (output.exists() or output.is_symlink()):
@@ -83,7 +85,6 @@ def write_result(combination: Combination, files: ModelFiles, output: Path) -> N
     total = sum(spec.nbytes for spec in combination.specs.values())
     with progress(f"combining into {output}", total) as advance:
         write_combination(combination, values, output, threads, advance)
-    done = Merged(None, combination.parameters, non_finite=tuple(non_finite), approximated=tuple(losses))
     done = Merged(None, combination.parameters, non_finite=tuple(non_finite), approximated=tuple(losses))
     summary, *warnings = merge_lines(done)
     warn(*combination.notes, *warnings)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from git_theta.combine.files import model_files, open_file, open_folder, read_settings
+from git_theta.combine.files import MAX_INDEX, model_files, open_file, open_folder, read_settings
 from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.encoding.budget import check_values
@@ -34,9 +34,6 @@ from git_theta.updates.base import Input, Pieces
 
 #: Bytes of a file of settings, at most.
 _MAX_SETTINGS = 1 << 20
-
-#: Bytes of the index of a model's shards, at most.
-_MAX_INDEX = 100_000_000
 
 
 class ModelFiles:
@@ -114,7 +111,7 @@ class ModelFiles:
             files = model_files(
                 sorted(filter(None, listed)),
                 name,
-                lambda each: blobs.read(_inside(name, each), _MAX_INDEX) or b"",
+                lambda each: blobs.read(_inside(name, each), MAX_INDEX) or b"",
             )
         return joined(name, [self.model(_inside(name, each)) for each in files])
 
