@@ -14,8 +14,8 @@ from git_theta.combine.dtypes import WIDEST, parse_dtype
 from git_theta.combine.plan import Choices, plan_combination
 from git_theta.errors import UsageError
 from git_theta.git.merge.models import ModelFiles
+from git_theta.git.merge.option_check import check_sides
 from git_theta.git.merge.parents import merge_base
-from git_theta.git.merge.rule_for_sides import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import check_rule, for_command
 from git_theta.git.repository.revspec import check_revision

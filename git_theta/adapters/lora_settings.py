@@ -106,4 +106,6 @@ def _matches(pattern: str, module: str) -> bool:
     try:
         return re.match(rf"(.*\.)?({pattern})$", module) is not None
     except (re.error, RecursionError, OverflowError) as error:
-        raise UsageError(f"the adapter's {CONFIG} has a pattern that isn't one: {error}") from error
+        raise UsageError(
+            f"the adapter's {CONFIG} has a pattern that isn't a regular expression: {error}"
+        ) from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from git_theta.cli.rule import RULE_HELP, rules_of
+from git_theta.cli.rule import rule_options, rules_of
 from git_theta.combine.dtypes import WIDEST, parse_dtype
 from git_theta.combine.plan import Choices
 from git_theta.errors import UsageError
@@ -26,11 +26,7 @@ Examples:
 @click.argument("models", nargs=-1)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The new file.")
 @click.option("-s", "--strategy", help="How to combine the models: average, ties, slerp, …")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
-@click.option(
-    "--param", "parameters", multiple=True, metavar="GLOB", help="Use the strategy for these parameters only."
-)
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE_HELP)
+@rule_options()
 @click.option("--base", metavar="MODEL", help="The model that the others come from.")
 @click.option(
     "--all-parameters/--no-all-parameters",

@@ -9,7 +9,7 @@ import click
 
 from git_theta import strategies
 from git_theta.cli.render import print_json
-from git_theta.cli.rule import RULE_HELP, rules_of
+from git_theta.cli.rule import rule_options, rules_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import merge
 from git_theta.git.merge.git_merge import MergeOptions
@@ -33,11 +33,7 @@ Examples:
 @click.command("merge", epilog=_EPILOG, short_help="Merge branches, with a strategy for the models.")
 @click.argument("branches", nargs=-1)
 @click.option("-s", "--strategy", help="How to merge what several sides changed: average, ties, ours, …")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
-@click.option(
-    "--param", "parameters", multiple=True, metavar="GLOB", help="Use the strategy for these parameters only."
-)
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE_HELP)
+@rule_options()
 @click.option(
     "--base",
     metavar="REV[:PATH]",

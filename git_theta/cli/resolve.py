@@ -8,11 +8,11 @@ from functools import partial
 
 import click
 
-from git_theta.cli.rule import RULE_HELP, rules_of
+from git_theta.cli.rule import rule_options, rules_of
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions, conflict_versions, write_versions
 from git_theta.git.merge.keep_or_remove import keep_or_remove
-from git_theta.git.merge.matching import check_matches
+from git_theta.git.merge.pattern_check import check_matches
 from git_theta.git.merge.resolve import resolve
 from git_theta.git.merge.unmerged_files import UnmergedFile, chosen_files, refuse_plain, unmerged_files
 from git_theta.git.plumbing.command import Git
@@ -43,15 +43,9 @@ Examples:
 @click.argument("models", type=click.Path(), nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Decide about all checkpoints in conflict.")
 @click.option("-s", "--strategy", help="How to decide: ours, theirs, base, average, ties, …")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy.")
-@click.option(
-    "--param",
-    "parameters",
-    multiple=True,
-    metavar="GLOB",
-    help="Use the strategy for these parameters, in conflict or not; else it's for all that is in conflict.",
+@rule_options(
+    "Use the strategy for these parameters, in conflict or not; else it's for all that is in conflict."
 )
-@click.option("--rule", "rules", multiple=True, metavar="RULE", help=RULE_HELP)
 @click.option(
     "--versions", is_flag=True, help="Write base, ours and theirs beside the file, for a merge by hand."
 )

@@ -2,17 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
 
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check_rule
 from git_theta.merge.rules import MergeRule, parse_rule
 
-#: Help of the option `--rule`, the same in all commands.
-RULE_HELP = (
-    "A further strategy with its options, and the parameters that it's for: "
-    "'STRATEGY OPTION=VALUE parameters=GLOB'. Can be given many times; the last that fits a parameter counts."
-)
+#: A function that becomes a command.
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def rule_options(
+    parameters: str = "Use the strategy for these parameters only.",
+) -> Callable[[_Function], _Function]:
+    """The options `--set`, `--param` and `--rule` of commands that have `-s STRATEGY`.
+
+    Args:
+        parameters: Help of `--param`.
+    """
+    options = (
+        click.option(
+            "--set", "settings", multiple=True, metavar="KEY=VALUE", help="Set an option of the strategy."
+        ),
+        click.option("--param", "parameters", multiple=True, metavar="GLOB", help=parameters),
+        click.option(
+            "--rule",
+            "rules",
+            multiple=True,
+            metavar="RULE",
+            help="A further strategy with its options, and the parameters that it's for: 'STRATEGY "
+            "OPTION=VALUE parameters=GLOB'. Can be given many times; the last that fits a parameter counts.",
+        ),
+    )
+
+    def add(function: _Function) -> _Function:
+        # Decorators apply from the bottom up.
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
 
 
 def rules_of(

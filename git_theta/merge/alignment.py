@@ -12,7 +12,7 @@ from git_theta.merge.file_version import ReadVersion, with_contents
 from git_theta.merge.manifest_parts import parameter_entries, structure_entries
 from git_theta.merge.outcome import Conflict, content_key, side_name
 from git_theta.merge.preference import Preference
-from git_theta.merge.renames import Prefix, changed_prefixes, naming_side, renamed_parameters
+from git_theta.merge.renamed_prefixes import Prefix, changed_prefixes, naming_side, renamed_parameters
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key

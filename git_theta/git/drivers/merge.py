@@ -147,7 +147,7 @@ def _check_patterns(
     """
     rules = [rule for rule in given if rule.is_for_path(path) and rule.parameters != ("*",)]
     if rules:
-        from git_theta.git.merge.matching import check_matches, tracked_manifests, unmatched
+        from git_theta.git.merge.pattern_check import check_matches, tracked_manifests, unmatched
 
         if unmatched(rules, versions, repository.store):
             check_matches(rules, [*versions, *tracked_manifests(repository)], repository.store)

@@ -11,7 +11,7 @@ from git_theta.combine.plan import Choices, plan_combination
 from git_theta.combine.write import write_combination
 from git_theta.errors import UsageError
 from git_theta.git.merge.models import ModelFiles
-from git_theta.git.merge.rule_for_sides import check_sides
+from git_theta.git.merge.option_check import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.limits import DEFAULT_LIMITS
 from git_theta.merge.outcome import Approximated, Merged
@@ -35,11 +35,11 @@ def combine_models(
         base: The model that they come from; `None` if there's none.
         choices: The user's choices.
         output: The new file.
-        force: Whether it may be there already.
+        force: Whether an existing file is overwritten.
 
     Raises:
-        UsageError: The models can't be combined so.
-        ThetaError: A model can't be read, or the file can't be written. It's as it was then.
+        UsageError: A model's name, the output, or a choice isn't valid, or the models don't go together.
+        ThetaError: A model can't be read, or the file can't be written; a file of that name is unchanged.
     """
     if len(names) < 2:
         raise UsageError("which models are to be combined?", "git theta combine -s average ONE OTHER -o FILE")
@@ -73,7 +73,7 @@ def write_result(combination: Combination, files: ModelFiles, output: Path) -> N
     """Carry a combination out, write its file, and say what became of the parameters.
 
     Raises:
-        ThetaError: A value can't be made, or the file can't be written. It's as it was then.
+        ThetaError: A value can't be made, or the file can't be written; a file of that name is unchanged.
     """
     non_finite: list[NonFinite] = []
     losses: list[Approximated] = []
@@ -89,7 +89,7 @@ def write_result(combination: Combination, files: ModelFiles, output: Path) -> N
     summary, *warnings = merge_lines(done)
     warn(*combination.notes, *warnings)
     if combination.kept:
-        warn(f"as in the first model that has it: {_shown(combination.kept)}")
+        warn(f"taken from the first model that has each: {_shown(combination.kept)}")
     say(f"{printable(str(output))}: {summary}")
 
 

@@ -11,8 +11,8 @@ from git_theta.git.install.install import MERGE_DRIVER
 from git_theta.git.merge.git_merge import MergeOptions, run_on_terminal
 from git_theta.git.merge.octopus import merge_branches
 from git_theta.git.merge.one_branch import merge_one
+from git_theta.git.merge.option_check import check_sides
 from git_theta.git.merge.parents import Parents, independent_parents
-from git_theta.git.merge.rule_for_sides import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.given_base import base_id

@@ -13,10 +13,10 @@ from contextlib import suppress
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.merge.candidates import MergeCandidate, candidates, with_base
 from git_theta.git.merge.git_merge import MergeOptions, git_commit, git_merge
-from git_theta.git.merge.matching import check_matches
 from git_theta.git.merge.merge_candidates import merge_candidates, versions
+from git_theta.git.merge.option_check import check_sides
 from git_theta.git.merge.parents import merge_base
-from git_theta.git.merge.rule_for_sides import check_sides
+from git_theta.git.merge.pattern_check import check_matches
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import work_file

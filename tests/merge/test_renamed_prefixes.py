@@ -11,7 +11,7 @@ from safetensors.numpy import load
 from git_theta.clean import Cleaner
 from git_theta.merge.execute import Merger
 from git_theta.merge.outcome import Merged
-from git_theta.merge.renames import Prefix, changed_prefixes, renamed_parameters
+from git_theta.merge.renamed_prefixes import Prefix, changed_prefixes, renamed_parameters
 from git_theta.merge.rules import MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.report.merge_summary import merge_lines
