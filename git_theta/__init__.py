@@ -6,9 +6,6 @@ Attributes:
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 from git_theta.version import __version__
 
 # Every filter start pays for what is imported here.
@@ -17,26 +14,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from git_theta.api import load, manifest
+    from git_theta.api_merge import merge
 
 __all__ = ["__version__", "load", "manifest", "merge"]
-
-
-class _Package(ModuleType):
-    """The package, whose `merge` is the function also when the subpackage of that name has been imported."""
-
-    @property
-    def merge(self) -> Any:
-        """See `git_theta.api_merge.merge`."""
-        from git_theta.api_merge import merge
-
-        return merge
-
-    @merge.setter
-    def merge(self, _subpackage: ModuleType) -> None:
-        """Python sets the subpackage here when it's imported, and finds it without that."""
-
-
-sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:
@@ -44,6 +24,10 @@ def __getattr__(name: str) -> Any:
         from git_theta import api
 
         return getattr(api, name)
+    if name == "merge":
+        from git_theta.api_merge import merge
+
+        return merge
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

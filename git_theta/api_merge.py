@@ -19,7 +19,7 @@ from git_theta.git.merge.parents import merge_base
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import check_rule, for_command
 from git_theta.git.repository.revspec import check_revision
-from git_theta.merge.rules import MergeRule, parse_rule
+from git_theta.merging.rules import MergeRule, parse_rule
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.strategies.gradients import gradient_text

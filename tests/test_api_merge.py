@@ -122,6 +122,6 @@ def test_wrong_uses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_function_is_there_whatever_was_imported_before() -> None:
     check = "assert callable(git_theta.merge)"
-    code = f"import git_theta.merge.rules, git_theta; {check}; import git_theta.merge.plan_file; {check}"
+    code = f"import git_theta.merging.rules, git_theta; {check}; import git_theta.merging.plan_file; {check}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)

@@ -23,7 +23,7 @@ LAYERS = [
     {"encoding", "strategies", "legacy"},
     {"checkpoint_file", "file_writer"},
     {"clean", "smudge", "diff", "testing"},
-    {"merge"},
+    {"merging"},
     {"sideload", "combine"},
     {"report"},
     {"mergetool"},

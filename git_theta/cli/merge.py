@@ -14,7 +14,7 @@ from git_theta.errors import UsageError
 from git_theta.git.merge.command import merge
 from git_theta.git.merge.git_merge import MergeOptions
 from git_theta.git.repository.merge_rules import for_command
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.rules import MergeRule
 from git_theta.runtime.output import say
 from git_theta.strategies.base import summary_of
 from git_theta.strategies.option_text import describe

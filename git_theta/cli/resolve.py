@@ -19,7 +19,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.rules import MergeRule
 from git_theta.report.merge_summary import conflict_name, merge_lines
 from git_theta.report.text import plural
 from git_theta.runtime.output import say

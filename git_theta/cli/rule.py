@@ -9,7 +9,7 @@ import click
 
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check_rule
-from git_theta.merge.rules import MergeRule, parse_rule
+from git_theta.merging.rules import MergeRule, parse_rule
 
 #: A function that becomes a command.
 _Function = TypeVar("_Function", bound=Callable[..., Any])

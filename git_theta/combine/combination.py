@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from git_theta.combine.dtypes import convert
 from git_theta.combine.model import Model
-from git_theta.merge.combine import ReadSideFile, merged_group, merged_parameter
-from git_theta.merge.outcome import Approximated, ParameterPlan, Taken
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.combine import ReadSideFile, merged_group, merged_parameter
+from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
+from git_theta.merging.rules import MergeRule
 from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry
 from git_theta.model.strided import Temporary, temporary_file

@@ -15,7 +15,7 @@ from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.errors import UsageError
 from git_theta.formats.base import FileVersion
-from git_theta.merge.settings_versions import Settings, parsed_settings
+from git_theta.merging.settings_versions import Settings, parsed_settings
 from git_theta.model.manifest import Entry
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.mapped import mapped_file

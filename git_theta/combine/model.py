@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from git_theta.formats.base import FileVersion
-from git_theta.merge.settings_versions import Settings
+from git_theta.merging.settings_versions import Settings
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.updates.base import Pieces
 

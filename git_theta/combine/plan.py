@@ -11,13 +11,13 @@ from git_theta.combine.dtypes import WIDEST, mixed, result_spec, widened
 from git_theta.combine.model import Model
 from git_theta.combine.structure import merged_structure, new_structure
 from git_theta.errors import UsageError
-from git_theta.merge.alignment import AlignedVersions, align_versions
-from git_theta.merge.combine import positions_of
-from git_theta.merge.manifest_parts import parameter_entries
-from git_theta.merge.outcome import LAYOUT, Conflict, ParameterPlan, Taken
-from git_theta.merge.plan_parameters import plan_parameters
-from git_theta.merge.rules import MergeRule, MergeRules
-from git_theta.merge.settings_versions import ReadSettings, SettingsVersions
+from git_theta.merging.alignment import AlignedVersions, align_versions
+from git_theta.merging.combine import positions_of
+from git_theta.merging.manifest_parts import parameter_entries
+from git_theta.merging.outcome import LAYOUT, Conflict, ParameterPlan, Taken
+from git_theta.merging.plan_parameters import plan_parameters
+from git_theta.merging.rules import MergeRule, MergeRules
+from git_theta.merging.settings_versions import ReadSettings, SettingsVersions
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.strategies.take_side import TakeSide
 

@@ -10,7 +10,7 @@ from git_theta.errors import UsageError
 from git_theta.formats.base import FileVersion
 from git_theta.formats.blank import blank
 from git_theta.formats.compose import compose_file
-from git_theta.merge.manifest_parts import parameter_entries
+from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.model.digest import digest
 from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry, Manifest

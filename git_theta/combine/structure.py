@@ -14,11 +14,11 @@ from git_theta.formats.base import ComposeError, FileVersion
 from git_theta.formats.compose import compose_file
 from git_theta.formats.safetensors.compose import new_safetensors
 from git_theta.formats.safetensors.header import read_header, read_metadata
-from git_theta.merge.alignment import AlignedVersions
-from git_theta.merge.manifest_parts import parameter_entries, structure_entries
-from git_theta.merge.outcome import LAYOUT
-from git_theta.merge.rules import MergeRule, MergeRules
-from git_theta.merge.structure import (
+from git_theta.merging.alignment import AlignedVersions
+from git_theta.merging.manifest_parts import parameter_entries, structure_entries
+from git_theta.merging.outcome import LAYOUT
+from git_theta.merging.rules import MergeRule, MergeRules
+from git_theta.merging.structure import (
     NewStructure,
     StructureConflicts,
     TakenStructure,

@@ -12,7 +12,7 @@ from git_theta.checkpoint_file import NOT_STORED
 from git_theta.combine.combination import Combination, CombinedValues, Structure, inputs_of
 from git_theta.errors import ThetaError
 from git_theta.file_writer import FileWriter
-from git_theta.merge.outcome import ParameterPlan, Taken
+from git_theta.merging.outcome import ParameterPlan, Taken
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.placed import PlacedParameter, any_overlap, place_parameters, without_tied

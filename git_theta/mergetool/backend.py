@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from git_theta.merge.outcome import Merged
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.outcome import Merged
+from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Entry
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.rules import MergeRule
 
 _EVERY = ("*",)
 

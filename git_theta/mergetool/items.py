@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta.errors import UsageError
-from git_theta.merge.outcome import Conflict, Merged, ParameterPlan, Taken
+from git_theta.merging.outcome import Conflict, Merged, ParameterPlan, Taken
 from git_theta.model.parameter_names import matches
 from git_theta.report.fold import Folded, fold, natural
 from git_theta.report.merge_summary import conflict_name

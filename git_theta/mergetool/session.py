@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.merge.outcome import Merged, ParameterPlan
-from git_theta.merge.rules import MergeRule
 from git_theta.mergetool import view
 from git_theta.mergetool.backend import Backend
 from git_theta.mergetool.change_stats import ChangeStats, Comparison, group_stats, parameter_stats
@@ -15,6 +13,8 @@ from git_theta.mergetool.choice_history import ChoiceHistory, in_effect
 from git_theta.mergetool.commands import Command, StrategyChoice, parse_line
 from git_theta.mergetool.help import check_strategy_name, help_lines, strategy_lines
 from git_theta.mergetool.items import ALL, Item, overview
+from git_theta.merging.outcome import Merged, ParameterPlan
+from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.model.parameter_names import matches
 from git_theta.report.lines import Line

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from git_theta.merge.outcome import Conflict, Merged, ParameterPlan, Taken
-from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.change_stats import ChangeStats
 from git_theta.mergetool.columns import MOST_WIDTH, Row, aligned, cut, name_width, short_and_full
 from git_theta.mergetool.items import Item, Overview
+from git_theta.merging.outcome import Conflict, Merged, ParameterPlan, Taken
+from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.report.lines import Line
 from git_theta.report.merge_summary import summary

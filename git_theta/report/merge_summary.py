@@ -6,7 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from git_theta.merge.outcome import (
+from git_theta.merging.outcome import (
     LAYOUT,
     Approximated,
     Conflict,
@@ -16,8 +16,8 @@ from git_theta.merge.outcome import (
     non_finite_text,
     side_name,
 )
-from git_theta.merge.purpose import Operation, Purpose
-from git_theta.merge.rules import PICK_DEFAULT, MergeRule
+from git_theta.merging.purpose import Operation, Purpose
+from git_theta.merging.rules import PICK_DEFAULT, MergeRule
 from git_theta.report.text import plural, printable
 from git_theta.strategies.take_side import SIDES
 

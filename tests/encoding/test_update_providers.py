@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from git_theta.clean import Cleaner
 from git_theta.encoding.update_providers import require_updates, with_providers
 from git_theta.errors import PluginError
-from git_theta.merge.execute import Merger
-from git_theta.merge.rules import MergeRules
+from git_theta.merging.execute import Merger
+from git_theta.merging.rules import MergeRules
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.manifest_text import parse_manifest
 from git_theta.model.tensor import TensorSpec

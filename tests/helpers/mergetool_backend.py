@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from git_theta.errors import ThetaError
-from git_theta.merge.outcome import Conflict, Merged
-from git_theta.merge.plan_each import plan_each
-from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
+from git_theta.merging.outcome import Conflict, Merged
+from git_theta.merging.plan_each import plan_each
+from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.tensor import TensorSpec

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.choice_history import ChoiceHistory, in_effect
+from git_theta.merging.rules import MergeRule, MergeRules
 
 A, B = MergeRule("ours"), MergeRule("theirs", parameters=("x",))
 

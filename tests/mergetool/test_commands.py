@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from git_theta.errors import UsageError
-from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.commands import Command, StrategyChoice, parse_line
+from git_theta.merging.rules import MergeRule
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merge.outcome import Conflict
 from git_theta.mergetool.items import Overview, escaped, overview
+from git_theta.merging.outcome import Conflict
 from tests.helpers.mergetool_backend import Backend, layers
 
 

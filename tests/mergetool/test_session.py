@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import pytest
 
-from git_theta.merge.outcome import Conflict
-from git_theta.merge.rules import MergeRule
 from git_theta.mergetool.session import MergeSession
+from git_theta.merging.outcome import Conflict
+from git_theta.merging.rules import MergeRule
 from git_theta.report.lines import Line, plain
 from tests.helpers.mergetool_backend import Backend, layers
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from git_theta.merge.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
+from git_theta.merging.rules import MergeRule
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.merge_summary import conflict_lines, conflict_name, merge_lines, summary
 from git_theta.strategies.merge_parameter import NonFinite

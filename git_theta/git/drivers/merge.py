@@ -31,9 +31,9 @@ from git_theta.git.repository.operation import current_operation, interrupted_op
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.outcome import Conflict, ParameterPlan
-from git_theta.merge.purpose import Operation
-from git_theta.merge.rules import MergeRule, MergeRules
+from git_theta.merging.outcome import Conflict, ParameterPlan
+from git_theta.merging.purpose import Operation
+from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
 from git_theta.report.merge_summary import conflict_lines, merge_lines, unused_rules

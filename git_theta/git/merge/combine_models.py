@@ -14,7 +14,7 @@ from git_theta.git.merge.models import ModelFiles
 from git_theta.git.merge.option_check import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.limits import DEFAULT_LIMITS
-from git_theta.merge.outcome import Approximated, Merged
+from git_theta.merging.outcome import Approximated, Merged
 from git_theta.report.merge_summary import merge_lines
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn

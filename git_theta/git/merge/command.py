@@ -18,7 +18,7 @@ from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.given_base import base_id
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULES_VARIABLE
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.rules import MergeRule
 from git_theta.report.merge_summary import merge_lines
 from git_theta.report.text import printable
 from git_theta.runtime.output import say

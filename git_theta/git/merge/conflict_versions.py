@@ -21,7 +21,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
-from git_theta.merge.purpose import Operation
+from git_theta.merging.purpose import Operation
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES
 from git_theta.runtime.atomic_write import Replacement

@@ -17,8 +17,8 @@ from git_theta.git.repository.given_base import BASE_VARIABLE
 from git_theta.git.repository.merge_rules import asks_user
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULES_VARIABLE
-from git_theta.merge.outcome import LAYOUT
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.outcome import LAYOUT
+from git_theta.merging.rules import MergeRule
 
 #: Whether HEAD may be moved to the branch instead of making a merge commit.
 FastForward = Literal["allow", "only", "never"]

@@ -18,8 +18,8 @@ from git_theta.git.plumbing.tty import on_terminal, read_line
 from git_theta.git.repository.conflict_records import read_record, remove_record, write_record
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.session import Ask, MergeSession, Say
+from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.report.lines import Line
 from git_theta.report.merge_summary import merge_lines

@@ -13,7 +13,7 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import read_stages, remove_record
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest_text import MAX_TEXT_BYTES
 
 

@@ -17,9 +17,9 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULES_VARIABLE
 from git_theta.git.worktree.cleaners import Cleaners
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.outcome import Merged
-from git_theta.merge.purpose import Operation
-from git_theta.merge.rules import MergeRules
+from git_theta.merging.outcome import Merged
+from git_theta.merging.purpose import Operation
+from git_theta.merging.rules import MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES
 from git_theta.report.merge_summary import conflict_name

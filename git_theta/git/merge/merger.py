@@ -7,8 +7,8 @@ from collections.abc import Callable
 from git_theta.git.merge.side_files import SideFiles
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.execute import Merger
-from git_theta.merge.settings_versions import ReadSettings, no_settings
+from git_theta.merging.execute import Merger
+from git_theta.merging.settings_versions import ReadSettings, no_settings
 
 
 def merger_of(

@@ -24,9 +24,9 @@ from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
-from git_theta.merge.file_version import stored_version
-from git_theta.merge.manifest_parts import structure_entries
-from git_theta.merge.settings_versions import Settings, parsed_settings
+from git_theta.merging.file_version import stored_version
+from git_theta.merging.manifest_parts import structure_entries
+from git_theta.merging.settings_versions import Settings, parsed_settings
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.tensor import TensorSpec

@@ -18,7 +18,7 @@ from git_theta.git.merge.parents import Parents, merge_base, merge_message
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.git_version import MERGE_TREE, check_version
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.outcome import Merged
+from git_theta.merging.outcome import Merged
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.outcome import Merged
+from git_theta.merging.outcome import Merged
 from git_theta.report.merge_summary import merge_lines
 
 #: Checkpoints that a strategy wasn't used for, of which so many are named.

@@ -13,7 +13,7 @@ from git_theta.strategies.groups import GroupStrategy
 from git_theta.strategies.lazy_array import from_array
 
 if TYPE_CHECKING:
-    from git_theta.merge.rules import MergeRule
+    from git_theta.merging.rules import MergeRule
 
 
 def check_sides(rule: MergeRule, count: int) -> None:

@@ -9,9 +9,9 @@ from git_theta.errors import FormatError, ThetaError
 from git_theta.formats.scalars import scalars
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.manifest_parts import parameter_entries
-from git_theta.merge.outcome import LAYOUT
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.manifest_parts import parameter_entries
+from git_theta.merging.outcome import LAYOUT
+from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, valid_manifest
 from git_theta.model.parameter_names import matches, unknown_parameter

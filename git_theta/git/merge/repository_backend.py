@@ -16,10 +16,10 @@ from git_theta.git.remote.fetch import ensure_objects, needed_objects
 from git_theta.git.repository.conflict_records import read_stages
 from git_theta.git.repository.merge_rules import check_rule
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.execute import Merger
-from git_theta.merge.outcome import Merged
-from git_theta.merge.rules import MergeRule, MergeRules
 from git_theta.mergetool.backend import Preview
+from git_theta.merging.execute import Merger
+from git_theta.merging.outcome import Merged
+from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.merge_summary import conflict_name
 from git_theta.report.readers import StoredReader

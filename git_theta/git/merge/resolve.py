@@ -20,8 +20,8 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.stage import index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
-from git_theta.merge.outcome import Merged
-from git_theta.merge.rules import MergeRule, MergeRules, parse_rule
+from git_theta.merging.outcome import Merged
+from git_theta.merging.rules import MergeRule, MergeRules, parse_rule
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.progress import progress

@@ -15,7 +15,7 @@ from git_theta.git.plumbing.parent_command import favoured_side
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import read_stages
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.settings_versions import Settings, SettingsVersions, parsed_settings
+from git_theta.merging.settings_versions import Settings, SettingsVersions, parsed_settings
 from git_theta.model.three_way import trivial_merge
 from git_theta.report.text import printable
 

@@ -15,7 +15,7 @@ from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.repository.operation import interrupted_operation
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.outcome import Conflict
+from git_theta.merging.outcome import Conflict
 from git_theta.report.text import plural
 
 

@@ -8,7 +8,7 @@ from git_theta.clean import same_content
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.work_file import WorkFile
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.merge.combine import ReadMapped
+from git_theta.merging.combine import ReadMapped
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.smudge import Smudger

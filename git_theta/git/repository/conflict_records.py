@@ -15,8 +15,8 @@ from pathlib import Path
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.outcome import Conflict
-from git_theta.merge.purpose import Operation, Purpose
+from git_theta.merging.outcome import Conflict
+from git_theta.merging.purpose import Operation, Purpose
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.runtime.shared_folders import make_folders, share
 

@@ -15,9 +15,9 @@ from git_theta.errors import PluginError, UsageError, join_hints
 from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_file import read_settings_file, require_in_tree
-from git_theta.merge.purpose import Purpose
-from git_theta.merge.rules import DEFAULT, PICK_DEFAULT, MergeRule, MergeRules, parse_rule, parse_toml
-from git_theta.merge.standing_rules import standing_rules
+from git_theta.merging.purpose import Purpose
+from git_theta.merging.rules import DEFAULT, PICK_DEFAULT, MergeRule, MergeRules, parse_rule, parse_toml
+from git_theta.merging.standing_rules import standing_rules
 from git_theta.settings import MERGE_ATTRIBUTE, PICK_ATTRIBUTE, TRACKED_CONFIG
 from git_theta.strategies.option_text import ParsedOptions, parse_options
 from git_theta.strategies.take_side import SIDES

@@ -15,7 +15,7 @@ from typing import Final
 from git_theta.errors import GitError
 from git_theta.git.plumbing.parent_command import nearest_command
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.purpose import Operation, Purpose
+from git_theta.merging.purpose import Operation, Purpose
 
 #: Commands that apply a change. `git rebase` also makes merges again, and `git merge-tree` does both.
 _PICKS: Final = frozenset(

@@ -18,7 +18,7 @@ from git_theta.git.repository.foreign_pointers import foreign_pointer_kind
 from git_theta.git.repository.plain_files import is_plain_file
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.merge.outcome import Conflict
+from git_theta.merging.outcome import Conflict
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest, valid_manifest, with_plain_line_ends
 

@@ -18,7 +18,7 @@ from git_theta.git.repository.conflict_records import (
     write_record,
 )
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.outcome import Conflict
+from git_theta.merging.outcome import Conflict
 from tests.helpers.repo import Repo
 
 PATH = "deep/ünï m.txt"

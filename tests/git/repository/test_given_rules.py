@@ -7,7 +7,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.given_rules import given_rules, keep_rules, parse_given
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import gives_rules
-from git_theta.merge.purpose import Operation, Purpose
+from git_theta.merging.purpose import Operation, Purpose
 from tests.helpers.repo import Repo
 
 REBASE = Operation(Purpose.PICK, "rebase")

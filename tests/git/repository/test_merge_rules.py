@@ -10,8 +10,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.given_rules import given_rules
 from git_theta.git.repository.merge_rules import from_attribute, merge_rules
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.purpose import Operation, Purpose
-from git_theta.merge.rules import MergeRule
+from git_theta.merging.purpose import Operation, Purpose
+from git_theta.merging.rules import MergeRule
 from tests.helpers.repo import Repo
 
 PATH = "models/a.pt"

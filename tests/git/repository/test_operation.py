@@ -8,7 +8,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository import operation
 from git_theta.git.repository.operation import current_operation, interrupted_operation
 from git_theta.git.repository.repository import Repository
-from git_theta.merge.purpose import Operation, Purpose
+from git_theta.merging.purpose import Operation, Purpose
 from tests.helpers.repo import Repo
 
 MERGE, PICK = Purpose.MERGE, Purpose.PICK

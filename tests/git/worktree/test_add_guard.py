@@ -6,7 +6,7 @@ from git_theta.errors import GitError
 from git_theta.git.repository.conflict_records import ConflictRecord, write_record
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.add_guard import refuse_unresolved
-from git_theta.merge.outcome import Conflict
+from git_theta.merging.outcome import Conflict
 from tests.helpers.model_files import FIRST, NAME, SECOND
 from tests.helpers.repo import Repo
 

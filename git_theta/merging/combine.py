@@ -1,0 +1,282 @@
+"""Combine the values of one parameter by a strategy, and store the result: if possible as a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from git_theta import strategies
+from git_theta.encoding.budget import is_affordable
+from git_theta.encoding.decode import read_value
+from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
+from git_theta.merging.layer_positions import layer_positions
+from git_theta.merging.outcome import Approximated, ParameterPlan
+from git_theta.merging.rules import MergeRule
+from git_theta.model.manifest import Entry
+from git_theta.model.sizes import payload_bytes
+from git_theta.model.strided import Temporary, scratch_memory
+from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.settings import DEPTH_FACTOR
+from git_theta.store.local import LocalStore
+from git_theta.strategies.counter import WHOLE_NUMBERS, CounterRule
+from git_theta.strategies.gradients import has_gradient
+from git_theta.strategies.groups import GroupStrategy
+from git_theta.strategies.merge_group import merge_group, new_non_finite
+from git_theta.strategies.merge_parameter import MergedParameter, NonFinite, ParameterInputs, merge_parameter
+from git_theta.strategies.option_text import parse_options
+from git_theta.updates.base import Input, Pieces
+from git_theta.updates.rounding import round_to, widen
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from git_theta.strategies.groups import Values
+
+#: Payload bytes of the inputs of a recipe, as a multiple of the value's bytes. With more, the value is stored
+#: itself: each checkout would read and decode all inputs.
+_MOST_ENCODED = 4.0
+
+#: A share of a result that isn't worth a word: less than what rounding takes.
+_NEGLIGIBLE = 1e-4
+
+#: Reads side files: path and name of a parameter → its dtype, shape and bytes.
+ReadSideFile = Callable[[str, str], tuple[TensorSpec, Input]]
+
+#: The bytes of a value that is in a mapped file as it is; `None` if it isn't.
+ReadMapped = Callable[[Entry], memoryview | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Combiner:
+    """Computes and stores the values that rules make of several versions. Threads may share one.
+
+    Attributes:
+        store: The store of the inputs.
+        writer: Stores the results.
+        known: Finds a source of a value that was stored before, by its digest.
+        depth: The most updates that should stand on each other.
+        side_files: Reads parameters of the side files that options name.
+        mapped: Reads values that needn't be decoded.
+        report: Called with elements of results that aren't finite, and were so in no model.
+        report_loss: Called with groups whose values are an approximation.
+    """
+
+    store: LocalStore
+    writer: ValueWriter
+    known: FindSource
+    depth: int
+    side_files: ReadSideFile
+    mapped: ReadMapped
+    report: Callable[[NonFinite], object] = field(default=lambda _found: None)
+    report_loss: Callable[[Approximated], object] = field(default=lambda _found: None)
+
+    def combine(self, plan: ParameterPlan, rule: MergeRule, position: float = 0.0) -> StoredValue:
+        """The merged value of a parameter.
+
+        Args:
+            plan: The parameter.
+            rule: Its outcome.
+            position: Position of the parameter's layer.
+
+        Raises:
+            UsageError: The options don't fit the parameter or the number of models.
+            PluginError: A strategy of a package fails.
+            MissingObjectError: An input isn't in the store.
+            CorruptError: An input is damaged.
+        """
+        spec, inputs = plan.inputs[0].spec, plan.inputs
+        if spec.dtype in WHOLE_NUMBERS:
+            return self._counted(plan, rule)
+        merged = merged_parameter(
+            plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position
+        )
+        stored = self._as_recipe(plan.name, spec, merged, inputs)
+        if stored is None:
+            stored = self.writer.write(plan.name, spec, self._evaluated(merged.value(), spec), inputs)
+        found = merged.non_finite()
+        if found is not None:
+            self.report(found)
+        return stored
+
+    def _counted(self, plan: ParameterPlan, rule: MergeRule) -> StoredValue:
+        """A value of whole numbers, which counters alone are combined to."""
+        import numpy as np
+
+        strategy = strategies.registry().get(rule.strategy)
+        assert isinstance(strategy, CounterRule)  # noqa: S101
+        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.models)
+        kind = numpy_dtype(spec.dtype)
+        arrays = [np.frombuffer(b"".join(self._bytes_of(entry)(spec.nbytes)), kind) for entry in inputs]
+        base = arrays[count] if len(arrays) > count else None
+        options = parse_options(strategy, dict(rule.options)).values
+        value = strategy.count(arrays[:count], base, options)
+        return self.writer.write(plan.name, spec, memoryview(value.tobytes()), inputs)
+
+    def combine_group(
+        self, plans: Sequence[ParameterPlan], rule: MergeRule, position: float = 0.0
+    ) -> list[StoredValue]:
+        """The merged values of parameters that are combined together.
+
+        Args:
+            plans: The parameters of one group.
+            rule: Their outcome.
+            position: Position of their layer.
+
+        Raises:
+            UsageError: The options don't fit the number of models, or a value doesn't allow it.
+            PluginError: A strategy of a package fails, or gives values of other shapes than it said.
+            MissingObjectError: An input isn't in the store.
+            CorruptError: An input is damaged.
+        """
+        merged, loss = merged_group(plans, rule, self._bytes_of, position)
+        if loss:
+            self.report_loss(loss)
+        return [self._written(plan, merged[plan.name]) for plan in plans]
+
+    def _written(self, plan: ParameterPlan, value: NDArray[np.float64]) -> StoredValue:
+        assert plan.spec  # noqa: S101
+        spec = plan.spec
+        rounded = round_to(value.reshape(-1), spec.dtype)
+        found = new_non_finite(plan.name, spec, rounded)
+        if found:
+            self.report(found)
+        bases = [entry for entry in plan.inputs if entry.spec == spec]
+        return self.writer.write(plan.name, spec, memoryview(rounded.tobytes()), bases)
+
+    def _as_recipe(
+        self, name: str, spec: TensorSpec, merged: MergedParameter, inputs: Sequence[Entry]
+    ) -> StoredValue | None:
+        """The value as one that exists, or as a recipe; `None` if its bytes must be stored."""
+        recipe = merged.recipe()
+        if recipe is None:
+            return None
+        same = merged.equal_input()
+        if same is not None:
+            return StoredValue(name, spec, inputs[same].digest, inputs[same].source)
+        payload, used = recipe
+        sources = tuple(inputs[i].source for i in used)
+        refs = [ref for source in sources for ref in source.payloads()]
+        too_deep = max((source.depth for source in sources), default=0) >= DEPTH_FACTOR * self.depth
+        if too_deep or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes:
+            return None
+        if not is_affordable("recipe", payload, sources, spec.nbytes, self.store):
+            return None
+        digest = self.store.value_cache.write(merged.value(), spec.nbytes)
+        if merged.has_nan:
+            # The bits of a NaN that comes out of an operation depend on the processor.
+            return None
+        for entry in inputs:
+            if entry.digest == digest:
+                return StoredValue(name, spec, digest, entry.source)
+        known = self.known(digest)
+        if known and self.writer.has(known):
+            return StoredValue(name, spec, digest, known)
+        return self.writer.write_derived(name, spec, digest, "recipe", payload, sources)
+
+    def _evaluated(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
+        value = scratch_memory(spec.nbytes, self.store.temporary_file)
+        position = 0
+        for piece in pieces:
+            value[position : position + len(piece)] = piece
+            position += len(piece)
+        return value
+
+    def _bytes_of(self, entry: Entry) -> Input:
+        mapped = self.mapped(entry)
+        if mapped is not None:
+            return lambda _nbytes: iter((mapped,))
+        return lambda _nbytes: read_value(entry, self.store)
+
+
+def merged_parameter(
+    plan: ParameterPlan,
+    rule: MergeRule,
+    read: Callable[[Entry], Input],
+    side_files: ReadSideFile,
+    temporary: Temporary,
+    position: float = 0.0,
+    dtype: str = "",
+) -> MergedParameter:
+    """The value that a rule makes of the versions of a parameter, not evaluated yet.
+
+    Args:
+        plan: The parameter; its outcome is the rule.
+        rule: The rule.
+        read: Reads the value of a version.
+        side_files: Reads parameters of the side files that options name.
+        temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
+        position: Position of the parameter's layer, for options that are gradients.
+        dtype: Dtype of the result; empty for that of the versions.
+
+    Raises:
+        UsageError: The options don't fit the parameter or the number of models.
+        PluginError: A strategy of a package fails.
+    """
+    strategy = strategies.registry().get(rule.strategy)
+    options = parse_options(strategy, dict(rule.of_sides(plan.models, len(plan.sides)).options), position)
+    inputs, count = plan.inputs, len(plan.models)
+    values = [read(entry) for entry in inputs]
+    versions = ParameterInputs(
+        plan.name,
+        inputs[0].spec,
+        values[:count],
+        values[count] if len(values) > count else None,
+        [side_files(path, plan.name) for path in options.files],
+        dtype,
+    )
+    with strategies.registry().guard(rule.strategy):
+        return merge_parameter(strategy, options.values, versions, temporary)
+
+
+def merged_group(
+    plans: Sequence[ParameterPlan], rule: MergeRule, read: Callable[[Entry], Input], position: float = 0.0
+) -> tuple[Values, Approximated | None]:
+    """The values that a rule makes of parameters together, not rounded yet, and what they lack.
+
+    Args:
+        plans: The parameters of one group; their outcome is the rule.
+        rule: The rule.
+        read: Reads the value of a version.
+        position: Position of the layer, for options that are gradients.
+
+    Raises:
+        UsageError: The options don't fit the number of models, or a value doesn't allow it.
+        PluginError: A strategy of a package fails, or gives values of other shapes than it said.
+    """
+    strategy, group = strategies.registry().get(rule.strategy), plans[0].group
+    assert isinstance(strategy, GroupStrategy)  # noqa: S101
+    assert group  # noqa: S101
+    texts = dict(rule.of_sides(group.models, len(plans[0].sides)).options)
+    options = parse_options(strategy, texts, position).values
+    versions = zip(*(plan.inputs for plan in plans), strict=True)
+    values = [
+        {plan.name: _numbers(entry, read) for plan, entry in zip(plans, entries, strict=True)}
+        for entries in versions
+    ]
+    with strategies.registry().guard(rule.strategy):
+        merged = merge_group(strategy, options, group.case, group.specs, values)
+    if merged.kept >= 1 - _NEGLIGIBLE:
+        return merged.values, None
+    loss = Approximated(group.case.group, rule.strategy, merged.kept, strategy.alternative)
+    return merged.values, loss
+
+
+def _numbers(entry: Entry, read: Callable[[Entry], Input]) -> NDArray[np.float64]:
+    import numpy as np
+
+    data = b"".join(read(entry)(entry.spec.nbytes))
+    words = np.frombuffer(data, f"<u{entry.spec.word_size}")
+    return widen(words, entry.spec.dtype).reshape(entry.spec.shape)
+
+
+def positions_of(plans: Iterable[ParameterPlan]) -> Mapping[str, float]:
+    """Name → position of its layer, of the parameters that a rule with gradients combines."""
+    plans = list(plans)
+    rules = {plan.outcome for plan in plans if isinstance(plan.outcome, MergeRule)}
+    gradual = {rule for rule in rules if any(has_gradient(text) for _, text in rule.options)}
+    if not gradual:
+        return {}
+    found = layer_positions(plan.name for plan in plans if plan.likely)
+    return {plan.name: found[plan.name] for plan in plans if plan.outcome in gradual}

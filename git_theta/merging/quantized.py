@@ -1,0 +1,135 @@
+"""Parameters whose values mean something only together: a quantised weight, its scales and its zero points.
+
+The codes of one side under the scale of another are other weights, and so is the average of both. So such a
+group is decided as one: it's taken from the only side that changed it, or from a side that a rule names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from git_theta import strategies
+from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_key
+from git_theta.merging.rules import MergeRule, MergeRules
+from git_theta.model.manifest import Entry
+from git_theta.model.three_way import trivial_merge
+from git_theta.strategies.take_side import TakeSide
+from git_theta.updates.rounding import ARITHMETIC
+
+#: Names of a module's parameters that go with its `weight`: of GPTQ, AWQ, bitsandbytes, HQQ, AQLM, ComfyUI.
+_SIBLING = re.compile(
+    r"(?P<stem>.*?)(?P<sep>[./]|\A)(?:qweight|qzeros|scales|g_idx|SCB|weight_format|weight_scales|scale_weight"
+    r"|scale_input|input_scale|input_scale_ub|input_global_scale|output_scale|comfy_quant|W_q|codes|codebooks)\Z"
+)
+
+#: Ends of names of what goes with a weight: `weight_scale_inv`, `weight.absmax`, `w_scale`, `weight_packed`.
+_COMPANION = re.compile(
+    r"(?P<stem>.+?)(?P<sep>[./_])(?:scale|scales|scale_inv|scale_2|global_scale|zero|zeros|zero_point|shape"
+    r"|g_idx|packed|blocks|absmax|quant_map|nested_absmax|nested_quant_map|quant_state[./].+|_data|_scale|_shift"
+    r"|qdata|int_data)\Z"
+)
+
+#: Names that a message lists.
+_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class QuantizedGroup:
+    """The parameters of a quantised weight.
+
+    Attributes:
+        names: Their names, two or more, the weight first if it has one.
+    """
+
+    names: tuple[str, ...]
+
+
+def quantized_groups(plans: Iterable[ParameterPlan]) -> list[QuantizedGroup]:
+    """The groups among the parameters of a merge; time is in proportion to their number."""
+    table = {plan.name: plan for plan in plans}
+    members: dict[str, list[str]] = defaultdict(list)
+    for name in table:
+        key = _weight_of(name, table)
+        if key is not None:
+            members[key].append(name)
+    groups = []
+    for key, companions in members.items():
+        names = tuple(dict.fromkeys((*([key] if key in table else []), *companions)))
+        if len(names) > 1 and any(_has_codes(table[name]) for name in names):
+            groups.append(QuantizedGroup(names))
+    return groups
+
+
+def decide_quantized(plans: Sequence[ParameterPlan], rules: MergeRules) -> tuple[ParameterPlan, ...]:
+    """The plan in which every group has one outcome: a side, or a conflict.
+
+    Args:
+        plans: All parameters, each by itself.
+        rules: The rules for this file.
+    """
+    table = {plan.name: plan for plan in plans}
+    for group in quantized_groups(plans):
+        members = [table[name] for name in group.names]
+        table |= {plan.name: plan for plan in _decided(group, members, rules)}
+    return tuple(table.values())
+
+
+def _decided(
+    group: QuantizedGroup, members: Sequence[ParameterPlan], rules: MergeRules
+) -> Iterable[ParameterPlan]:
+    if sum(bool(plan.changed) for plan in members) <= 1:
+        # Under one scale, codes are numbers like others, and so are the scales of equal codes.
+        return members
+    base = tuple(content_key(plan.base) for plan in members)
+    sides = [tuple(content_key(plan.sides[i]) for plan in members) for i in range(len(members[0].sides))]
+    winner = trivial_merge(base, sides)
+    if winner is not None:
+        side = None if sides[winner] == base or all(each == sides[winner] for each in sides) else winner
+        return [replace(plan, outcome=Taken(plan.sides[winner], side)) for plan in members]
+    for rule, strategy in _side_rules(group, rules):
+        return [replace(plan, outcome=_taken(plan, strategy.side, rule)) for plan in members]
+    first, *others = group.names
+    listed = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
+    reason = f"changed on both sides: {first} and {listed} are a quantised weight, which is taken as a whole"
+    return [
+        replace(plan, outcome=Conflict(plan.name, f"goes with {first}" if plan.name != first else reason))
+        for plan in members
+    ]
+
+
+def _side_rules(group: QuantizedGroup, rules: MergeRules) -> Iterator[tuple[MergeRule, TakeSide]]:
+    """The rules that take a side for a member: the first of them holds for all."""
+    for name in group.names:
+        for rule in rules.to_try(name):
+            strategy = strategies.registry().get(rule.strategy)
+            if isinstance(strategy, TakeSide):
+                yield rule, strategy
+
+
+def _taken(plan: ParameterPlan, side: int | None, rule: MergeRule) -> Taken | Conflict:
+    if side is None:
+        return Taken(plan.base, None, rule)
+    if side == 1 and len(plan.sides) > 2:
+        return Conflict(plan.name, "theirs isn't one side in a merge of several branches")
+    return Taken(plan.sides[side], side, rule)
+
+
+def _weight_of(name: str, known: Container[str]) -> str | None:
+    """The name of the weight that a parameter belongs to, also if there's no such parameter; or `None`."""
+    found = _SIBLING.match(name)
+    if found:
+        return f"{found['stem']}{found['sep']}weight"
+    found = _COMPANION.match(name)
+    if not found:
+        return None
+    stem, separator = found["stem"], found["sep"]
+    return stem if separator == "_" or stem in known else f"{stem}{separator}weight"
+
+
+def _has_codes(plan: ParameterPlan) -> bool:
+    """Whether a version of a parameter isn't made of floats of 16 bits or more."""
+    entries: tuple[Entry | None, ...] = (plan.base, *plan.sides)
+    return any(entry.spec.dtype not in ARITHMETIC for entry in entries if entry)

@@ -1,0 +1,104 @@
+"""Find prefixes of names that differ between versions: `module.encoder.weight` and `encoder.weight`."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from git_theta.merging.manifest_parts import parameter_entries
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.name_pairs import pair_by_end
+
+#: A word of a name with the separator after it.
+_WORD = re.compile(r"[^./]*[./]?")
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """A change of the beginning of names.
+
+    Attributes:
+        old: The beginning in one version, with the separator at its end; empty where words were put in front.
+        new: The beginning in the other version.
+    """
+
+    old: str
+    new: str
+
+    def renamed(self, name: str) -> str | None:
+        """The name in the other version; `None` for a name that begins otherwise."""
+        return self.new + name[len(self.old) :] if name.startswith(self.old) else None
+
+    @property
+    def is_wrapper(self) -> bool:
+        """Whether one version only has more words, as a wrapped model has: `a/module.` and `a/`."""
+        return all(one == other for one, other in zip(_words(self.old), _words(self.new), strict=False))
+
+
+def naming_side(base: Manifest | None, sides: Sequence[Manifest]) -> int:
+    """The side whose names a merge has: the first one that changed prefixes, or else ours."""
+    changed = (index for index, side in enumerate(sides) if base and changed_prefixes(base, side))
+    return next(changed, 0)
+
+
+def changed_prefixes(version: Manifest, reference: Manifest) -> list[Prefix]:
+    """The prefixes by which names of a version differ from those of a reference.
+
+    A prefix counts if at least two parameters of equal dtype and shape have it, and half of all that begin
+    so. It must be that of a wrapper, or some values must be equal. Other names with equal ends, such as those
+    of a head that was replaced by another one, stay apart.
+
+    Args:
+        version: A version of a checkpoint.
+        reference: The version whose names are wanted.
+    """
+    known, wanted = version.by_name, reference.by_name
+    missing = [entry for entry in parameter_entries(version) if entry.name not in wanted]
+    free = [entry for entry in parameter_entries(reference) if entry.name not in known]
+    pairs = pair_by_end(
+        [_words(each.name) for each in missing], [_words(each.name) for each in free], least=1
+    )
+    counts = Counter(
+        _prefix(missing[at], free[other]) for at, other in pairs if missing[at].spec == free[other].spec
+    )
+    by_name = {entry.name: entry for entry in free}
+    return [prefix for prefix, _ in counts.most_common() if _is_sure(prefix, missing, by_name)]
+
+
+def renamed_parameters(version: Manifest, reference: Manifest, prefixes: Sequence[Prefix]) -> dict[str, str]:
+    """Name → name in the reference, of the parameters that prefixes rename; no two have one name then."""
+    found: dict[str, str] = {}
+    used = set(version.by_name)
+    for entry in parameter_entries(version):
+        if entry.name in reference.by_name:
+            continue
+        for prefix in prefixes:
+            name = prefix.renamed(entry.name)
+            if name in reference.by_name and name not in used:
+                found[entry.name] = name
+                used.add(name)
+                break
+    return found
+
+
+def _is_sure(prefix: Prefix, missing: Sequence[Entry], free: Mapping[str, Entry]) -> bool:
+    begin_so = [(entry, prefix.renamed(entry.name)) for entry in missing]
+    named = [(entry, free.get(name)) for entry, name in begin_so if name is not None]
+    alike = [(entry, other) for entry, other in named if other and other.spec == entry.spec]
+    equal = any(entry.digest == other.digest for entry, other in alike)
+    return len(alike) >= 2 and 2 * len(alike) >= len(named) and (prefix.is_wrapper or equal)
+
+
+def _prefix(one: Entry, other: Entry) -> Prefix:
+    """The shortest beginnings after which both names are equal, word by word."""
+    ours, theirs = _words(one.name), _words(other.name)
+    shared = 0
+    while shared < min(len(ours), len(theirs)) and ours[-1 - shared] == theirs[-1 - shared]:
+        shared += 1
+    return Prefix("".join(ours[: len(ours) - shared]), "".join(theirs[: len(theirs) - shared]))
+
+
+def _words(name: str) -> list[str]:
+    return [word for word in _WORD.findall(name) if word]

@@ -1,0 +1,59 @@
+"""Rules that stand behind all others, for what is no reason for a conflict: counters, and random states."""
+
+from __future__ import annotations
+
+from git_theta.merging.purpose import Purpose
+from git_theta.merging.rules import MergeRule
+
+#: Last keys of counters: of PyTorch, Lightning, Transformers, diffusers, torchtune, and others.
+_COUNTERS = (
+    "num_batches_tracked",
+    "n_averaged",
+    "step",
+    "steps",
+    "global_step",
+    "_step_count",
+    "last_epoch",
+    "epoch",
+    "current_epoch",
+    "epochs_run",
+    "steps_run",
+    "total_epochs_run",
+    "iteration",
+    "num_updates",
+    "optimization_step",
+    "num_input_tokens_seen",
+    "num_samples_seen",
+    "total_batch_idx",
+    "batch_idx",
+    "_batches_that_stepped",
+)
+
+#: The progress of Lightning's loops.
+_PROGRESS = ("*progress/total/*", "*progress/current/*")
+
+#: Parameters and values with the states of random numbers, wherever they are in a file.
+_RANDOM = ("*rng_state*", "*rng_states*", "*random_state*", "*random_states*")
+
+#: Files that have nothing but such states: of the Trainer of Hugging Face, and of Accelerate.
+_RANDOM_FILES = ("rng_state*.pth", "random_states_*.pkl")
+
+#: Values that a scheduler computes anew from its counters: the rates, and their copies in the optimizer.
+_DERIVED = ("*_last_lr", "*_last_lr/*", "*param_groups/*/lr")
+
+#: The place of these rules in messages: `counter by default`.
+_PLACE = "default"
+
+
+def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
+    """The rules for parameters and values that would be in conflict by all others.
+
+    A merge takes the larger count, and a pick adds the change; states of random numbers are ours.
+    """
+    options = (("add", "true"),) if purpose is Purpose.PICK else ()
+    globs = tuple(glob for key in _COUNTERS for glob in (key, f"*/{key}", f"*.{key}"))
+    return (
+        MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=_PLACE),
+        MergeRule("ours", paths=_RANDOM_FILES, place=_PLACE),
+        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), one_element=True, place=_PLACE),
+    )

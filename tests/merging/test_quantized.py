@@ -1,0 +1,110 @@
+"""Values that mean something only together: quantised weights and their scales."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from git_theta.merging.outcome import Conflict, ParameterPlan, Taken
+from git_theta.merging.plan_each import plan_each
+from git_theta.merging.quantized import decide_quantized, quantized_groups
+from git_theta.merging.rules import MergeRule, MergeRules
+from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.tensor import TensorSpec
+
+Version = dict[str, tuple[str, str]]
+
+
+def manifest(version: Version) -> Manifest:
+    """A manifest of parameters: name → dtype and a text that stands for the value."""
+    entries = (
+        Entry(name, TensorSpec(dtype, (2,)), value, Source("dense", None))
+        for name, (dtype, value) in sorted(version.items())
+    )
+    layout = Entry("layout", TensorSpec("U8", (1,)), "0", Source("dense", None))
+    return Manifest("safetensors", 9, layout, tuple(entries))
+
+
+def plan(*versions: Version, rules: MergeRules | None = None) -> dict[str, ParameterPlan]:
+    rules = rules or MergeRules()
+    base, *sides = map(manifest, versions)
+    decided = decide_quantized(tuple(plan_each(base, sides, rules)), rules)
+    return {each.name: each for each in decided}
+
+
+def fp8(code: str, scale: str, name: str = "l.weight", suffix: str = "_scale") -> Version:
+    return {name: ("F8_E4M3", code), name + suffix: ("F32", scale), "l.bias": ("F32", code)}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["l.weight", "l.weight_scale"],
+        ["l.weight", "l.weight_scale_inv"],
+        ["l.weight", "l.scale_weight", "l.scale_input"],
+        ["l.weight", "l.SCB", "l.weight_format"],
+        ["l.weight", "l.weight.absmax", "l.weight.quant_map", "l.weight.quant_state.bitsandbytes__nf4"],
+        ["l.qweight", "l.qzeros", "l.scales", "l.g_idx"],
+        ["l.weight_packed", "l.weight_scale", "l.weight_zero_point", "l.weight_shape"],
+        ["l.weight", "l.weight_scale", "l.weight_scale_2", "l.input_scale"],
+        ["experts.gate_up_proj_blocks", "experts.gate_up_proj_scales"],
+        ["mlp1_weight.blocks", "mlp1_weight.scales"],
+        ["w", "w_scale"],
+        ["model/w/_data", "model/w/_scale"],
+        ["qweight", "scales"],
+    ],
+    ids=lambda names: names[-1],
+)
+def test_groups_of_common_kinds(names: list[str]) -> None:
+    version = {name: ("I32" if i == 0 else "F16", "1") for i, name in enumerate(names)}
+    version |= {"l.bias": ("F16", "1"), "other.weight": ("F16", "1")}
+    (group,) = quantized_groups(plan(version, version).values())
+    assert sorted(group.names) == sorted(names)
+
+
+@pytest.mark.parametrize("name", ["l.scale", "l.weight_scale", "l.logit_scale"])
+def test_scales_of_floats_are_parameters_like_others(name: str) -> None:
+    version = {"l.weight": ("F32", "1"), name: ("F32", "1")}
+    assert quantized_groups(plan(version, version).values()) == []
+
+
+def test_a_weight_and_its_scale_that_both_sides_changed_are_in_conflict() -> None:
+    found = plan(fp8("0", "0"), fp8("1", "1"), fp8("2", "2"))
+    outcome = found["l.weight"].outcome
+    assert isinstance(outcome, Conflict)
+    assert "l.weight and l.weight_scale are a quantised weight" in outcome.reason
+    assert found["l.weight_scale"].outcome == Conflict("l.weight_scale", "goes with l.weight")
+    assert isinstance(found["l.bias"].outcome, MergeRule)
+
+
+def test_members_that_different_sides_changed_are_in_conflict() -> None:
+    found = plan(fp8("0", "0"), fp8("1", "0"), fp8("0", "2"))
+    assert isinstance(found["l.weight"].outcome, Conflict)
+    assert isinstance(found["l.weight_scale"].outcome, Conflict)
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_the_only_side_that_changed_a_group_has_all_of_it(everywhere: bool) -> None:
+    rule = replace(MergeRule("average"), all_parameters=everywhere)
+    found = plan(fp8("0", "0"), fp8("0", "0"), fp8("2", "2"), rules=MergeRules((rule,)))
+    taken = [found[name].outcome for name in ("l.weight", "l.weight_scale")]
+    assert all(isinstance(each, Taken) and each.side == 1 for each in taken)
+
+
+@pytest.mark.parametrize("parameters", ["l.weight", "*_scale", "*"])
+@pytest.mark.parametrize(
+    ("side", "values"), [("ours", ("1", "0")), ("theirs", ("0", "2")), ("base", ("0", "0"))]
+)
+def test_a_side_for_one_member_is_one_for_all(parameters: str, side: str, values: tuple[str, str]) -> None:
+    rules = MergeRules(fallback=(MergeRule(side, parameters=(parameters,)),))
+    found = plan(fp8("0", "0"), fp8("1", "0"), fp8("0", "2"), rules=rules)
+    entries = [found[name].likely for name in ("l.weight", "l.weight_scale")]
+    assert tuple(entry.digest for entry in entries if entry) == values
+
+
+@pytest.mark.parametrize("versions", [("01", "11", "21"), ("01", "02", "03")], ids=["codes", "scales"])
+def test_one_changed_member_is_combined(versions: tuple[str, ...]) -> None:
+    found = plan(*(fp8(*version) for version in versions))
+    assert not any(isinstance(each.outcome, Conflict) for each in found.values())
+    assert any(isinstance(found[name].outcome, MergeRule) for name in ("l.weight", "l.weight_scale"))
