@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,6 +15,7 @@ from git_theta.model.sizes import SizeOf, payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.base import Store
+from git_theta.updates import RESHAPING
 from git_theta.updates.base import Base
 
 _SEPARATORS = re.compile(r"[./]")
@@ -55,41 +56,47 @@ def match_parameters(
 ) -> dict[str, Entry]:
     """The entry of a manifest that each parameter probably comes from, by the parameter's name.
 
-    An equal name decides, if the type is equal or accepted. A model may have been wrapped or renamed since:
-    otherwise, of the unmatched entries of equal dtype and shape, the one that shares the longest suffix of
-    the name's words is taken, and of several such the first in the manifest's order. Parameters without a
-    counterpart are left out.
+    An equal name decides, if the type is equal, reshaped, or accepted. A model may have been wrapped or
+    renamed since: otherwise, of the unmatched entries of equal dtype and shape, the one that shares the
+    longest suffix of the name's words is taken, and of several such the first in the manifest's order. Then
+    entries of an accepted dtype and equal shape are matched likewise. Parameters without a counterpart are
+    left out.
 
     Args:
         wanted: Parameters of the new file.
         manifest: An earlier version of the file, or a related checkpoint.
-        accepts: Tells whether an entry of the same name but of another type will do.
+        accepts: Tells whether an entry of another type will do.
     """
+
+    def fits(spec: TensorSpec, base: TensorSpec) -> bool:
+        return base.is_reshaped(spec) or accepts(spec, base)
+
     found: dict[str, Entry] = {}
     others = []
     for item in wanted:
         entry = manifest.by_name.get(item.name)
-        if entry and (entry.spec == item.spec or accepts(item.spec, entry.spec)):
+        if entry and fits(item.spec, entry.spec):
             found[item.name] = entry
         else:
             others.append(item)
-    if others:
-        taken = {entry.name for entry in found.values()}
-        free: dict[TensorSpec, list[Entry]] = defaultdict(list)
-        for entry in manifest.entries:
-            if entry.name not in taken:
-                free[entry.spec].append(entry)
-        for spec, items in _by_spec(others).items():
-            found.update(_by_suffix(items, free.get(spec, [])))
+    # Names of equal types first: a model may have both a master copy and one of another dtype.
+    for kind in (_dtype_and_shape, _shape_alone):
+        if others:
+            taken = {entry.name for entry in found.values()}
+            free = [entry for entry in manifest.entries if entry.name not in taken]
+            found.update(_by_suffix(others, free, kind, fits))
+            others = [item for item in others if item.name not in found]
     return found
 
 
 def byte_overlap(wanted: Sequence[NewParameter], manifest: Manifest) -> float:
-    """The share of the parameters' bytes whose dtype and shape occur in the manifest too, from 0 to 1."""
-    shared = sum(
-        spec.nbytes * min(count, manifest.spec_counts[spec])
-        for spec, count in Counter(item.spec for item in wanted).items()
-    )
+    """The share of the parameters' bytes whose shape occurs in the manifest too, from 0 to 1."""
+    shared, seen = 0, Counter[tuple[int, ...]]()
+    for item in wanted:
+        shape = item.spec.shape
+        seen[shape] += 1
+        if seen[shape] <= manifest.shape_counts[shape]:
+            shared += item.spec.nbytes
     return shared / max(1, sum(item.spec.nbytes for item in wanted))
 
 
@@ -97,8 +104,9 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     """The sources that an update may apply to, each with a flag: whether the chain is at its depth limit.
 
     These are the base itself, or the nearest link of its chain that may be extended, and the root of the
-    chain. The root keeps chains short. A base at the depth limit is for updates that are much cheaper
-    there than on the root, such as an adapter that was merged into a fine-tuned model.
+    chain: its first link of the same dtype and shape. The root keeps chains short. A base at the depth limit
+    is for updates that are much cheaper there than on the root, such as an adapter that was merged into a
+    fine-tuned model.
 
     Args:
         source: Source of the base.
@@ -109,15 +117,20 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     if depth < 2:
         return []
     nearest = source
-    while nearest.inputs and (
+    while _has_base(nearest) and (
         nearest.depth >= DEPTH_FACTOR * depth
         or payload_bytes(nearest.payloads(), size_of) > _MAX_ENCODED_RATIO * nbytes
     ):
         nearest = nearest.inputs[0]
     root = nearest
-    while root.inputs:
+    while _has_base(root):
         root = root.inputs[0]
     return [(link, link.depth >= depth) for link in dict.fromkeys((nearest, root))]
+
+
+def _has_base(source: Source) -> bool:
+    """Whether a source applies to a value of the same dtype and shape."""
+    return bool(source.inputs) and source.update not in RESHAPING
 
 
 def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> BaseCandidate:
@@ -133,20 +146,37 @@ def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = 
     return BaseCandidate(base, source, at_limit)
 
 
-def _by_spec(items: Iterable[NewParameter]) -> dict[TensorSpec, list[NewParameter]]:
-    groups: dict[TensorSpec, list[NewParameter]] = defaultdict(list)
-    for item in items:
-        groups[item.spec].append(item)
-    return groups
+def _dtype_and_shape(spec: TensorSpec) -> Hashable:
+    return spec
 
 
-def _by_suffix(items: list[NewParameter], free: list[Entry]) -> dict[str, Entry]:
-    """Pairs of items and entries of one type whose names share a suffix of words, longest suffixes first."""
-    # A short match never takes the entry of a longer one.
-    pairs = pair_by_end(
-        [_words(item.name) for item in items], [_words(entry.name) for entry in free], least=1
-    )
-    return {items[at].name: free[other] for at, other in pairs}
+def _shape_alone(spec: TensorSpec) -> Hashable:
+    return spec.shape
+
+
+def _by_suffix(
+    wanted: Sequence[NewParameter],
+    free: Iterable[Entry],
+    kind: Callable[[TensorSpec], Hashable],
+    fits: Accepts,
+) -> dict[str, Entry]:
+    """Pairs of parameters and entries of one kind whose names share a suffix of words, longest first."""
+    groups: dict[Hashable, tuple[list[NewParameter], list[Entry]]] = defaultdict(lambda: ([], []))
+    for item in wanted:
+        groups[kind(item.spec)][0].append(item)
+    for entry in free:
+        if kind(entry.spec) in groups:
+            groups[kind(entry.spec)][1].append(entry)
+    found = {}
+    for items, entries in groups.values():
+        # A short match never takes the entry of a longer one.
+        pairs = pair_by_end(
+            [_words(item.name) for item in items], [_words(entry.name) for entry in entries], least=1
+        )
+        for at, other in pairs:
+            if fits(items[at].spec, entries[other].spec):
+                found[items[at].name] = entries[other]
+    return found
 
 
 def _words(name: str) -> list[str]:

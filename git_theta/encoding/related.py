@@ -14,11 +14,12 @@ from git_theta.encoding.candidates import (
 from git_theta.encoding.selection import relative_delta_cost
 from git_theta.model.manifest import Manifest
 from git_theta.store.base import Store
+from git_theta.updates.cast import cast_to
 
 #: Gives the logical bytes of a parameter of the new file, by name.
 ValueOf = Callable[[str], memoryview]
 
-#: The least share of a file's bytes that a checkpoint must have parameters of equal type for.
+#: The least share of a file's bytes that a checkpoint must have parameters of equal shape for.
 _MIN_OVERLAP = 0.5
 
 #: Number of checkpoints that are compared by value, and of parameters that are compared in each.
@@ -71,7 +72,9 @@ def _cost(
 ) -> float:
     """The mean relative cost of deltas on a few parameters all over the file; 1 if none can be compared."""
     matched = match_parameters(wanted, manifest, accepts)
-    same = [item for item in wanted if item.name in matched and matched[item.name].spec == item.spec]
+    same = [
+        item for item in wanted if item.name in matched and matched[item.name].spec.is_reshaped(item.spec)
+    ]
     suitable = [item for item in same if item.spec.nbytes in _COMPARED_SIZES] or same
     picked = suitable[:: max(1, len(suitable) // _COMPARED_PARAMETERS)][:_COMPARED_PARAMETERS]
     if not picked:
@@ -79,7 +82,7 @@ def _cost(
     costs: list[float] = []
     for item in picked:
         entry = matched[item.name]
-        base = candidate_from(entry, entry.source, store).base
+        base = cast_to(candidate_from(entry, entry.source, store).base, item.spec.dtype)
         costs.append(relative_delta_cost(value_of(item.name), item.spec, base))
         if costs[0] >= _UNRELATED_COST:
             break

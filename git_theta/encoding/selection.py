@@ -93,10 +93,11 @@ def choices(
     """
     found: list[tuple[float, EncodingChoice]] = []
     for candidate in candidates if spec.nbytes > _NEVER_SMALLER else ():
-        options = _same_type if candidate.base.spec == spec else _other_type
+        base = candidate.base
+        options = _same_type if base.spec.is_reshaped(spec) else _other_type
         chosen = list(load_updates(names))
         try:
-            for cost, choice in options(value, spec, candidate.base, candidate.source, chosen, failed):
+            for cost, choice in options(value, spec, base, candidate.source, chosen, failed):
                 found.append((cost * (_DEPTH_PENALTY if candidate.at_limit else 1), choice))
         except (CorruptError, MissingObjectError, PluginError):
             # The base can't be read.

@@ -113,9 +113,9 @@ class Manifest:
         return {entry.name: entry for entry in self.entries}
 
     @cached_property
-    def spec_counts(self) -> Counter[TensorSpec]:
-        """The number of parameters of each dtype and shape."""
-        return Counter(entry.spec for entry in self.entries)
+    def shape_counts(self) -> Counter[tuple[int, ...]]:
+        """The number of parameters of each shape."""
+        return Counter(entry.spec.shape for entry in self.entries)
 
     def all_entries(self) -> Iterator[Entry]:
         """The layout, then the parameters."""

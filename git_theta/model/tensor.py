@@ -109,6 +109,10 @@ class TensorSpec:
         """Number of elements."""
         return math.prod(self.shape)
 
+    def is_reshaped(self, other: TensorSpec) -> bool:
+        """Whether the other type has the same elements in equal or another shape: the bytes may be equal."""
+        return self.dtype == other.dtype and self.count == other.count
+
     @property
     def item_size(self) -> int:
         """Bytes per element."""

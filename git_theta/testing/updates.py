@@ -173,9 +173,10 @@ def _check_decode(plugin: Update, payload: bytes, value: bytes, inputs: list[Inp
             f"{plugin.name} asks for an input of another size than it tells"
         )
         assert min(demand.work, demand.memory) >= 0, f"{plugin.name} takes a negative work or memory"
+    sized: list[Input] = [partial(_refusing, each, asked.get(place)) for place, each in enumerate(inputs)]
     too_many = [*inputs, *inputs] or [as_input(value)]
     wrong: list[tuple[str, bytes | None, int, list[Input]]] = [
-        ("a wrong size", payload, len(value) + 16, inputs),
+        ("a wrong size", payload, len(value) + 16, sized),
         ("a truncated payload", payload[: len(payload) // 2], len(value), inputs),
         ("no payload", None, len(value), inputs),
         ("too many inputs", payload, len(value), too_many),
@@ -186,6 +187,13 @@ def _check_decode(plugin: Update, payload: bytes, value: bytes, inputs: list[Inp
         except CorruptError:
             continue
         raise AssertionError(f"{plugin.name} accepts {what}")
+
+
+def _refusing(read: Input, size: int | None, nbytes: int) -> Pieces:
+    """An input that has no other size than `size`, as stored values haven't; any, if that's `None`."""
+    if size not in (None, nbytes):
+        raise CorruptError(f"an input has another size than {nbytes} bytes")
+    return read(nbytes)
 
 
 def _bases(value: bytes, spec: TensorSpec) -> Iterator[bytes]:

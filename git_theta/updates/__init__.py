@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 #: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
 #: among them: a repository should name those that it needs, and a search would take longer than `git status`.
-AUTO = ("delta", "sparse", "low-rank", "rows")
+AUTO = ("delta", "sparse", "low-rank", "rows", "cast")
+
+#: The built-in updates whose base has another dtype or shape.
+RESHAPING = frozenset({"rows", "cast"})
 
 
 @cache
@@ -32,6 +35,7 @@ def registry() -> Registry[Update]:
             "rows": "git_theta.updates.rows:Rows",
             "ia3": "git_theta.updates.ia3:Ia3",
             "quantized": "git_theta.updates.quantized:Quantized",
+            "cast": "git_theta.updates.cast:Cast",
             "recipe": "git_theta.updates.recipe:Recipe",
         },
     )

@@ -25,7 +25,7 @@ def test_auto_stands_for_every_built_in_update_that_can_be_chosen() -> None:
         ("dense", ()),
         ("", ()),
         ("delta, sparse", ("delta", "sparse")),
-        ("sparse,auto", ("sparse", "delta", "low-rank", "rows")),
+        ("sparse,auto", ("sparse", "delta", "low-rank", "rows", "cast")),
         ("rows,dense,rows", ("rows",)),
     ],
 )

@@ -4,6 +4,7 @@ from git_theta.encoding.candidates import NewParameter, byte_overlap, match_para
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec
+from git_theta.updates.cast import Cast
 from git_theta.updates.rows import Rows
 
 SQUARE = TensorSpec("F32", (8, 8))
@@ -62,10 +63,33 @@ def test_another_shape_is_no_base_but_for_the_number_of_rows() -> None:
     assert matched(wanted, old) == {"a": "a"}
 
 
+def test_equal_elements_in_another_shape_will_do() -> None:
+    old = manifest(a=SQUARE, b=SQUARE)
+    assert matched({"a": TensorSpec("F32", (8, 2, 4)), "c": TensorSpec("F32", (64,))}, old) == {"a": "a"}
+
+
+def test_a_renamed_parameter_of_another_dtype_comes_after_those_of_its_own() -> None:
+    def accepts(spec: TensorSpec, base: TensorSpec) -> bool:
+        return Cast().accepts(spec, base)
+
+    half = TensorSpec("BF16", (8, 8))
+    old = manifest(a__w=SQUARE, b__w=half, c__w=TensorSpec("I32", (8, 8)))
+    wanted = [NewParameter("x.b.w", SQUARE), NewParameter("x.a.w", half), NewParameter("x.c.w", half)]
+    found = match_parameters(wanted, old, accepts)
+    assert {name: entry.name for name, entry in found.items()} == {"x.b.w": "a.w", "x.a.w": "b.w"}
+
+
+def test_a_root_has_the_dtype_and_shape_of_the_value() -> None:
+    cast = Source("cast", ObjectRef("1" * 64), (DENSE,))
+    tuned = Source("delta", ObjectRef("2" * 64), (cast,))
+    assert usable_bases(tuned, 1000, 2, lambda _oid: 10) == [(tuned, True), (cast, True)]
+
+
 def test_overlap_is_a_share_of_bytes() -> None:
     old = manifest(a=SQUARE, b=VECTOR)
     assert byte_overlap([NewParameter("x", SQUARE), NewParameter("y", VECTOR)], old) == 1
     assert byte_overlap([NewParameter("x", SQUARE), NewParameter("y", SQUARE)], old) == 0.5
+    assert byte_overlap([NewParameter("x", TensorSpec("BF16", (8, 8)))], old) == 1
     assert byte_overlap([], old) == 0
 
 

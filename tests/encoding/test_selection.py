@@ -17,6 +17,7 @@ from git_theta.model.manifest import ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Base
+from git_theta.updates.cast import cast_to
 from tests.helpers import plugins
 from tests.helpers.weights import base_of, joined, merged, pruned, trained, tuned
 
@@ -106,7 +107,7 @@ class Widened:
     name = "widened"
 
     def accepts(self, spec, base):
-        return (spec.dtype, base.dtype) == ("F32", "BF16") and spec.shape == base.shape
+        return (spec.dtype, base.dtype) == ("F32", "U16") and spec.shape == base.shape
 
     def encode(self, value, spec, base):
         yield typed_header(self.name, spec)
@@ -122,11 +123,35 @@ def test_a_plugin_may_take_bases_of_another_dtype(tmp_path: Path) -> None:
     plugins.install(tmp_path, "widened", {"git_theta.updates:widened": "Widened"}, WIDENED)
     with plugins.importable(tmp_path):
         names = parse_update_names("auto,widened")
-        short = TensorSpec("BF16", SPEC.shape)
+        short = TensorSpec("U16", SPEC.shape)
         assert may_reshape(names, SPEC, short)
         value = bytearray(SPEC.nbytes)
-        value[2::4], value[3::4] = (trained(short)[start::2] for start in (0, 1))
-        assert chosen(bytes(value), candidate(trained(short), short), names=names)[0].update == "widened"
+        halves = trained(TensorSpec("BF16", SPEC.shape))
+        value[2::4], value[3::4] = (halves[start::2] for start in (0, 1))
+        assert chosen(bytes(value), candidate(halves, short), names=names)[0].update == "widened"
+
+
+def test_a_copy_in_another_dtype_is_a_cast_and_what_differs_is_on_top() -> None:
+    half = TensorSpec("BF16", SPEC.shape)
+    master = trained(SPEC)
+    copy = joined(cast_to(base_of(master, SPEC), "BF16").read(half.nbytes))
+
+    def first(value: bytes) -> EncodingChoice:
+        found = selection.choices(memoryview(value), half, [candidate(master)], updates.AUTO)
+        return next(iter(found))
+
+    assert (first(copy).update, first(copy).inputs) == ("cast", (DENSE,))
+    top = first(tuned(copy, half, 1e-4))
+    (lower,) = top.inputs
+    assert isinstance(lower, EncodingChoice)
+    assert (top.update, lower.update, lower.inputs) == ("delta", "cast", (DENSE,))
+
+
+def test_a_reshaped_value_is_an_update_of_the_base_itself() -> None:
+    flat = TensorSpec("F32", (SPEC.count,))
+    old = trained(SPEC)
+    top, *_ = chosen(tuned(old, SPEC, 1e-5), candidate(old, flat))
+    assert (top.update, top.inputs) == ("delta", (DENSE,))
 
 
 @pytest.mark.parametrize("update", ["rows", "recipe", "ia3", "of-a-missing-plugin"])

@@ -23,6 +23,7 @@ from git_theta.store.local import LocalStore
 from git_theta.updates import registry
 from git_theta.updates.array import Array
 from git_theta.updates.base import Automatic, Base, Input, UnsuitableError
+from git_theta.updates.cast import Cast
 from git_theta.updates.dense import Dense
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.low_rank import LowRank
@@ -34,7 +35,7 @@ from tests.fuzz.format_targets import name, spec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
 
-_UPDATES = ("dense", "delta", "sparse", "low-rank", "rows", "ia3", "quantized", "recipe", "unknown")
+_UPDATES = ("dense", "delta", "sparse", "low-rank", "rows", "ia3", "quantized", "recipe", "cast", "unknown")
 
 
 def _oid(random: Random) -> str:
@@ -193,6 +194,7 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     longer = Base(TensorSpec("F32", (8, 5)), _input(_base(TensorSpec("F32", (8, 5)))))
     yield "rows", 0, joined(Rows().encode(memoryview(_base(matrix)), matrix, longer))
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
+    yield "cast", 0, Cast().encode_between("F64", "F32")
     yield "recipe", 0, Recipe().encode_with(mean, "F32")
 
 

@@ -11,6 +11,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.testing import check_update
 from git_theta.updates.array import Array
 from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, Update, single_input
+from git_theta.updates.cast import Cast
 from git_theta.updates.dense import Dense
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.quantized import Quantized
@@ -27,6 +28,7 @@ def array(part: str, *shape: int) -> Array:
 
 GIVEN: list[tuple[Update, list[tuple[TensorSpec, Given]]]] = [
     (Rows(), []),
+    (Cast(), []),
     (Quantized(), []),
     (Ia3(), [(MATRIX, {"ia3": array("ia3", 6, 1)}), (TensorSpec("BF16", (5,)), {"ia3": array("ia3", 1)})]),
     (Dense(), [(MATRIX, {"": array("", 6, 5)}), (TensorSpec("F16", (2,)), {"": array("", 2)})]),
