@@ -11,9 +11,11 @@ from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.model_paths import model_paths
 from git_theta.git.worktree.sideload import SideloadOptions, sideload
 from git_theta.git.worktree.store_lossy import store_lossy
 from git_theta.git.worktree.update_files import update_files
+from git_theta.git.worktree.update_target import combined_results
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.report.text import human_size, plural
 from git_theta.runtime.output import say
@@ -77,6 +79,9 @@ def command(
 ) -> None:
     """Store exactly the given updates, and nothing more.
 
+    MODEL is a checkpoint; or the index of a model's shards, such as model.safetensors.index.json, or the
+    model's folder, for updates of all shards.
+
     The updates apply to the version of MODEL that is staged, or else committed. The result is written to
     the work tree and staged. If MODEL has changed in the work tree already, for example by a merged
     adapter, the changed file is staged, bit for bit, and stored by means of the updates.
@@ -101,16 +106,17 @@ def command(
     if scale is not None and not math.isfinite(scale):
         raise UsageError(f"--scale {scale:g} isn't a finite number")
     git = Git()
-    path = work_tree_path(git, model)
     repository = Repository(git).at_top()
+    paths = model_paths(repository.git, work_tree_path(git, model))
     with Workspace(repository) as workspace:
         if data and isinstance(update, FromData):
             options = SideloadOptions(scale, base, again, tied)
             with update_files(workspace, data) as place:
-                outcome = sideload(workspace, path, update, place, options)
+                outcome = sideload(workspace, paths, update, place, options)
         else:
             assert isinstance(update, Lossy)  # noqa: S101
-            outcome = store_lossy(workspace, path, update, epsilon or _DEFAULT_EPSILON)
+            bound = epsilon or _DEFAULT_EPSILON
+            outcome = combined_results([store_lossy(workspace, path, update, bound) for path in paths])
     if not outcome.changed:
         say("Nothing changed.")
         return

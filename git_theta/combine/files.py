@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -19,6 +17,7 @@ from git_theta.merging.settings_versions import Settings, parsed_settings
 from git_theta.model.manifest import Entry
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.mapped import mapped_file
+from git_theta.small_file import MAX_SETTINGS, check_size, read_small_file
 from git_theta.updates.base import Pieces
 
 #: Names of a model's file in a folder, or of the index of its shards, in the order in which they're tried.
@@ -36,9 +35,6 @@ _NAMES = (
 #: Bytes of the index of a model's shards, at most; models of a million tensors have less. JSON takes up to 22
 #: bytes of memory for each byte.
 MAX_INDEX = 32 << 20
-
-#: Bytes of a file of settings, at most.
-_MAX_SETTINGS = 1 << 20
 
 #: Opens the model in a file; its arguments are the path and the name for messages.
 OpenFile = Callable[[Path, str], Model]
@@ -92,7 +88,7 @@ def read_settings(path: Path) -> Settings:
     Raises:
         UsageError: The file isn't a JSON map, or is larger than 1 MiB.
     """
-    return parsed_settings(str(path), _read(path, _MAX_SETTINGS) if path.is_file() else None)
+    return parsed_settings(str(path), read_small_file(path, MAX_SETTINGS) if path.is_file() else None)
 
 
 def open_folder(folder: Path, name: str, open_one: OpenFile) -> Model:
@@ -148,7 +144,7 @@ def shard_names(data: bytes, where: str) -> list[str]:
     Raises:
         UsageError: It isn't such an index, or is too large.
     """
-    _check_size(len(data), MAX_INDEX, where)
+    check_size(len(data), MAX_INDEX, where)
     try:
         names = json.loads(data)["weight_map"].values()
         found = sorted({_plain(name) for name in names})
@@ -176,24 +172,4 @@ def read_index(path: Path) -> bytes:
     Raises:
         UsageError: It can't be read, or is too large.
     """
-    return _read(path, MAX_INDEX)
-
-
-def _read(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file; another one might never end."""
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise UsageError(f"{path} isn't a regular file")
-            data = file.read(limit + 1)
-    except FileNotFoundError as error:
-        raise UsageError(f"there's no file {path}") from error
-    except OSError as error:
-        raise UsageError(f"{path} can't be read: {error.strerror}") from error
-    _check_size(len(data), limit, str(path))
-    return data
-
-
-def _check_size(size: int, limit: int, name: str) -> None:
-    if size > limit:
-        raise UsageError(f"{name} is larger than {limit >> 20} MiB, which no such file is")
+    return read_small_file(path, MAX_INDEX)

@@ -38,7 +38,11 @@ def select(names: Collection[str], patterns: Iterable[str] | None, where: str) -
     return sorted(found, key=sort_key)
 
 
-def unknown_parameter(patterns: Sequence[str], names: Collection[str], where: str) -> UsageError:
+class UnknownParameterError(UsageError):
+    """A name or pattern of parameters that a checkpoint doesn't have."""
+
+
+def unknown_parameter(patterns: Sequence[str], names: Collection[str], where: str) -> UnknownParameterError:
     """The error for patterns that match no parameter; its hint has the names closest to the first of them.
 
     Args:
@@ -47,7 +51,7 @@ def unknown_parameter(patterns: Sequence[str], names: Collection[str], where: st
         where: The checkpoint that has them.
     """
     near = [_printable(name) for name in closest(patterns[0], sorted(names, key=sort_key))]
-    return UsageError(
+    return UnknownParameterError(
         f"there's no parameter {' or '.join(map(repr, patterns))} in {where}",
         f"the closest: {', '.join(near)}" if near else "it has no parameters",
     )

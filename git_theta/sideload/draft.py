@@ -99,29 +99,39 @@ def apply(
 
 
 def new_value(
-    entry: Entry, source: Source, step: GivenUpdate | None, store: LocalStore
+    entry: Entry, source: Source, steps: Sequence[GivenUpdate], store: LocalStore
 ) -> tuple[memoryview, memoryview]:
-    """A value that a parameter has or stands on, and the same after an update; nothing is stored.
+    """A value that a parameter has or stands on, and the same after updates; nothing is stored.
 
     Args:
         entry: The parameter.
         source: Its source, or the source of a value of the same dtype and shape.
-        step: The update, whose check has passed; `None` for the value as it is.
+        steps: The updates, one after another, whose checks have passed; none for the value as it is.
         store: Has the parameter's objects.
 
     Raises:
-        UnsuitableError: The update can't be applied.
+        UnsuitableError: An update can't be applied.
         ThetaError: The parameter can't be read.
     """
-    spec, base = entry.spec, candidate_from(entry, source, store).base
-    before = _in_memory(base.chunks(CHUNK), spec, store)
-    if step is None:
-        return before, before
-    update = step.update
+    spec = entry.spec
+    first = before = _in_memory(candidate_from(entry, source, store).base.chunks(CHUNK), spec, store)
+    for step in steps:
+        before = _in_memory(_pieces_after(step, spec, before), spec, store)
+    return first, before
+
+
+def _pieces_after(step: GivenUpdate, spec: TensorSpec, value: memoryview) -> Pieces:
+    """The bytes of a value after an update."""
+    update, base = step.update, Base(spec, lambda _nbytes: iter((value,)))
     if isinstance(update, StoredAsGiven):
-        payload = b"".join(map(bytes, update.encode_given(step.given, spec, base, None)))
-        return before, _in_memory(update.decode(memoryview(payload), [base.read], spec.nbytes), spec, store)
-    return before, _in_memory(update.given_value(step.given, spec, base), spec, store)
+        try:
+            payload = b"".join(map(bytes, update.encode_given(step.given, spec, base, None)))
+            return update.decode(memoryview(payload), [base.read], spec.nbytes)
+        except UnsuitableError:
+            pass
+    if not isinstance(update, GivesValue):
+        raise UnsuitableError
+    return update.given_value(step.given, spec, base)
 
 
 def apply_lossy(entry: Entry, update: Lossy, value: memoryview, epsilon: float, store: LocalStore) -> Draft:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.checkpoints import safetensors_arrays, safetensors_bytes
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
 from tests.helpers.repo import Repo
 
@@ -78,17 +78,6 @@ def sources(repo: Repo, name: str = NAME) -> dict[str, str]:
     return {line.split(" ")[0]: line.split(" ")[4] for line in lines}
 
 
-def arrays_of(data: bytes) -> Arrays:
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    found = {}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        dtype = {"F32": "<f4", "I64": "<i8"}[entry["dtype"]]
-        found[name] = np.frombuffer(data[8 + size + start : 8 + size + end], dtype).reshape(entry["shape"])
-    return found
-
-
 def check_agreement(repo: Repo, name: str = NAME) -> None:
     """Index, work tree and a new checkout are the same, and Git doesn't read the file to know."""
     assert repo.git("diff-files", "--name-only") == ""
@@ -118,7 +107,7 @@ def test_the_result_is_written_and_staged(based: Repo, kind: str) -> None:
         elif kind != "dense":
             assert source.startswith(f"{kind}(")
             assert source.endswith(f",{before[name]})")
-    found = arrays_of(based.read(NAME))
+    found = safetensors_arrays(based.read(NAME))
     expected = {name: value.copy() for name, value in BASE.items()}
     if kind == "low-rank":
         expected["layer.0.weight"] += LEFT @ RIGHT
@@ -167,7 +156,7 @@ def test_quantized(based: Repo) -> None:
     changed = {name: value.astype(BASE.get(name, changed["new"]).dtype) for name, value in changed.items()}
     based.write(NAME, safetensors_bytes(changed))
     assert "written and staged" in based.theta("add", NAME, "--update-type", "quantized", "--epsilon", "1e-3")
-    found = arrays_of(based.read(NAME))
+    found = safetensors_arrays(based.read(NAME))
     assert found.keys() == changed.keys()
     for name, value in changed.items():
         if name.endswith(".weight"):
@@ -180,7 +169,7 @@ def test_quantized(based: Repo) -> None:
 
 def test_quantized_again_and_again(based: Repo) -> None:
     for _ in range(3):
-        value = arrays_of(based.read(NAME))
+        value = safetensors_arrays(based.read(NAME))
         value["layer.0.weight"] = value["layer.0.weight"] + 1e-3 * normal(96, 128)
         based.write(NAME, safetensors_bytes(value))
         based.theta("add", NAME, "--update-type", "quantized")
@@ -223,7 +212,7 @@ def test_tied_parameters_stay_tied(repo: Repo) -> None:
 def test_a_file_that_is_still_a_manifest(based: Repo) -> None:
     based.write(NAME, based.git("cat-file", "-p", f":{NAME}").encode())
     add(based, "ia3", DATA["ia3"])
-    assert arrays_of(based.read(NAME)).keys() == BASE.keys()
+    assert safetensors_arrays(based.read(NAME)).keys() == BASE.keys()
     check_agreement(based)
 
 
@@ -283,7 +272,7 @@ def adapter(folder: Path, arrays: Arrays, **settings: Any) -> Path:
 
 def moved(repo: Repo) -> float:
     """The factor of the product that was added to layer.0."""
-    change = arrays_of(repo.read(NAME))["layer.0.weight"] - BASE["layer.0.weight"]
+    change = safetensors_arrays(repo.read(NAME))["layer.0.weight"] - BASE["layer.0.weight"]
     product = (LEFT @ RIGHT).ravel()
     return float(change.ravel() @ product / (product @ product))
 
@@ -349,7 +338,8 @@ def test_an_embedding_that_the_output_layer_is_tied_to(based: Repo, tmp_path: Pa
     folder = str(adapter(tmp_path / "lora", saved, modules_to_save=["embed_tokens"]))
     assert "tie_word_embeddings" in refuse(based, *LORA, folder)
     based.theta("add", NAME, *LORA, folder, "--tied")
-    np.testing.assert_array_equal(arrays_of(based.read(NAME))["model.embed_tokens.weight"], embedding + 1)
+    after = safetensors_arrays(based.read(NAME))
+    np.testing.assert_array_equal(after["model.embed_tokens.weight"], embedding + 1)
     based.git("reset", "-q", "--hard")
     both = adapter(tmp_path / "both", saved, modules_to_save=["embed_tokens"], ensure_weight_tying=True)
     based.theta("add", NAME, *LORA, str(both))

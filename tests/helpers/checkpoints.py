@@ -38,3 +38,16 @@ def safetensors_bytes(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str,
         at += len(data)
     text = json.dumps(header).encode()
     return struct.pack("<Q", len(text)) + text + b"".join(body)
+
+
+def safetensors_arrays(data: bytes) -> dict[str, NDArray[Any]]:
+    """The arrays of a safetensors file of dtypes that numpy has."""
+    size = int.from_bytes(data[:8], "little")
+    dtypes = {name: f"<{code}" for code, name in _NAMES.items()}
+    found = {}
+    for name, entry in json.loads(data[8 : 8 + size]).items():
+        if name != "__metadata__":
+            start, end = (8 + size + offset for offset in entry["data_offsets"])
+            array = np.frombuffer(data[start:end], dtypes[entry["dtype"]])
+            found[name] = array.reshape(entry["shape"])
+    return found

@@ -47,25 +47,43 @@ def after(entry: Entry, step: GivenUpdate, store: LocalStore) -> Entry:
 def test_an_update_on_which_a_value_stands(store: LocalStore) -> None:
     entry = entry_of(store, WEIGHTS)
     once = after(entry, times(2), store)
-    assert not is_applied(entry, times(2), [], store)
-    assert is_applied(once, times(2), [], store)
-    assert not is_applied(once, times(3), [], store)
+    assert not is_applied(entry, [times(2)], [], store)
+    assert is_applied(once, [times(2)], [], store)
+    assert not is_applied(once, [times(3)], [], store)
 
 
 def test_an_update_of_an_earlier_version(store: LocalStore) -> None:
     entry = entry_of(store, WEIGHTS)
     rounded = entry_of(store, (WEIGHTS * np.float32(2)).astype("f2").astype("f4"))
     rounded = replace(rounded, spec=entry.spec)
-    assert is_applied(rounded, times(2), [entry], store)
-    assert not is_applied(rounded, times(2), [], store)
-    assert not is_applied(rounded, times(2.5), [entry], store)
+    assert is_applied(rounded, [times(2)], [entry], store)
+    assert not is_applied(rounded, [times(2)], [], store)
+    assert not is_applied(rounded, [times(2.5)], [entry], store)
 
 
 def test_an_update_that_changes_nothing(store: LocalStore) -> None:
     entry = entry_of(store, WEIGHTS)
-    assert not is_applied(entry, times(1), [entry], store)
+    assert not is_applied(entry, [times(1)], [entry], store)
 
 
 def test_updates_that_give_the_value_can_be_repeated() -> None:
     assert can_be_applied_twice((times(2),))
     assert not can_be_applied_twice((GivenUpdate(Dense(), {}),))
+
+
+def test_an_update_after_which_the_value_changed_again(store: LocalStore) -> None:
+    other = np.random.default_rng(1).standard_normal((40, 50)).astype("f4")
+    first = entry_of(store, WEIGHTS)
+    second = entry_of(store, WEIGHTS * np.float32(2))
+    third = entry_of(store, WEIGHTS * np.float32(2) + other)
+    assert is_applied(third, [times(2)], [third, second, first], store)
+    assert not is_applied(third, [times(3)], [third, second, first], store)
+
+
+def test_an_update_that_was_taken_back(store: LocalStore) -> None:
+    other = np.random.default_rng(1).standard_normal((40, 50)).astype("f4")
+    first = entry_of(store, WEIGHTS)
+    second = entry_of(store, WEIGHTS * np.float32(2))
+    third = entry_of(store, WEIGHTS + other / 4)
+    assert not is_applied(first, [times(2)], [second, first], store)
+    assert not is_applied(third, [times(2)], [third, first, second, first], store)

@@ -195,7 +195,7 @@ BAD: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any], str]] = {
     "kind": (PAIR, {"peft_type": "IA3"}, "use --update-type ia3"),
     "rank": (PAIR, {"r": 5}, "have rank 4, not 5"),
     "alpha": (PAIR, {"lora_alpha": "many"}, "lora_alpha 'many'"),
-    "pattern": (PAIR, {"rank_pattern": {"(": 4}}, "pattern that isn't one"),
+    "pattern": (PAIR, {"rank_pattern": {"(": 4}}, "isn't a regular expression"),
     "half": ({next(iter(PAIR)): DOWN}, {}, "lacks lora_B"),
     "magnitude": (PAIR | {"base_model.model.up.lora_magnitude_vector": normal(24)}, {}, "can't merge"),
     "tokens": (

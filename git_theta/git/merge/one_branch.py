@@ -21,7 +21,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.repository import Repository
-from git_theta.git.worktree.stage import index_line, write_and_stage
+from git_theta.git.worktree.stage import NewVersion, index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.outcome import Merged
 from git_theta.report.merge_summary import merge_lines
@@ -172,6 +172,5 @@ def _write(workspace: Workspace, candidate: MergeCandidate, merged: Merged) -> N
                 raise GitError(f"{path} was written to meanwhile", "try again when it's quiet")
 
         before = index_line(path, mode.decode(), oid.decode())
-        write_and_stage(
-            repository, workspace.known_files, path, mode.decode(), merged.manifest, before, unchanged
-        )
+        new = NewVersion(path, mode.decode(), merged.manifest, before, unchanged)
+        write_and_stage(repository, workspace.known_files, [new])

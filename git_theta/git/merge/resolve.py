@@ -18,7 +18,7 @@ from git_theta.git.repository.given_rules import given_rules, parse_given
 from git_theta.git.repository.merge_rules import merge_rules
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.git.worktree.stage import index_line, write_and_stage
+from git_theta.git.worktree.stage import NewVersion, index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.outcome import Merged
 from git_theta.merging.rules import MergeRule, MergeRules, parse_rule
@@ -122,9 +122,8 @@ def _write_result(
             raise ThetaError(f"{path} was written to meanwhile", "try again when it's quiet")
 
     with progress(f"writing {path}", manifest.size) as advance:
-        write_and_stage(
-            repository, known_files, path, mode, manifest, _index_lines(versions), unchanged, advance
-        )
+        new = NewVersion(path, mode, manifest, _index_lines(versions), unchanged, advance)
+        write_and_stage(repository, known_files, [new])
     remove_record(repository, path)
 
 

@@ -65,17 +65,18 @@ def previous_version(git: Git, path: str) -> PreviousVersion:
     return PreviousVersion(manifest, mode, oid)
 
 
-def earlier_versions(repository: Repository, path: str) -> Iterator[Manifest]:
-    """The newest committed versions of a file, the newest first, by the first parents of HEAD.
+def earlier_versions(repository: Repository, path: str, rev: str = "HEAD") -> Iterator[Manifest]:
+    """The newest committed versions of a file, the newest first, by the first parents of a commit.
 
     Args:
         repository: The repository, with Git at the top of its work tree.
         path: The file, from there.
+        rev: The commit; without it, or if it's a tree, there are no versions.
     """
     git = repository.git
-    if not git.ok("rev-parse", "-q", "--verify", "HEAD"):
+    if not git.ok("rev-parse", "-q", "--verify", f"{rev}^{{commit}}"):
         return
-    words = ("rev-list", "--first-parent", f"--max-count={_VERSIONS}", "HEAD", "--", f":(top,literal){path}")
+    words = ("rev-list", "--first-parent", f"--max-count={_VERSIONS}", rev, "--", f":(top,literal){path}")
     with Blobs(git.cwd) as blobs:
         for commit in git.line(*words).split():
             manifest = valid_manifest(blobs.read(f"{commit}:{path}", MAX_TEXT_BYTES) or b"")

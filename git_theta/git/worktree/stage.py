@@ -1,10 +1,12 @@
-"""Stage a manifest and write its file, so that work tree, index and cache agree."""
+"""Stage manifests and write their files, so that work tree, index and cache agree."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from git_theta.git.plumbing.file_times import set_mtime
 from git_theta.git.plumbing.index_stat import refresh_stats
@@ -38,52 +40,76 @@ def stage(
         GitError: The index is locked, for example.
     """
     oid = _write_blob(repository, manifest)
-    _set_entry(repository, path, mode, oid)
+    _update_index(repository, [index_line(path, mode, oid)])
     _note_file(repository, known_files, path, oid, manifest, status)
 
 
-def write_and_stage(
-    repository: Repository,
-    known_files: KnownFiles,
-    path: str,
-    mode: str,
-    manifest: Manifest,
-    before: bytes,
-    check_unchanged: Callable[[], object],
-    progress: Callable[[int], object] = lambda _count: None,
-) -> None:
-    """Write a manifest's file over a file, and put the manifest into the index.
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """A version that replaces a file.
 
-    Either both are done or neither: whatever can fail comes before the file is replaced.
-
-    Args:
-        repository: The repository, with Git at the top of its work tree.
-        known_files: Remembers the file.
-        path: The file, from there.
+    Attributes:
+        path: The file, from the top of the work tree.
         mode: As in the index.
-        manifest: The new version. Objects that aren't here are fetched.
+        manifest: The version.
         before: The index's entries of the file, as `git update-index -z --index-info` reads them.
         check_unchanged: Called last; raises if the file may not be replaced any more.
         progress: Called with the number of bytes of each finished parameter.
+    """
+
+    path: str
+    mode: str
+    manifest: Manifest
+    before: bytes
+    check_unchanged: Callable[[], object]
+    progress: Callable[[int], object] = lambda _count: None
+
+
+def write_and_stage(repository: Repository, known_files: KnownFiles, versions: Sequence[NewVersion]) -> None:
+    """Write new versions over their files, and put their manifests into the index.
+
+    Either all is done or nothing: whatever can fail comes before a file is replaced. Should the system refuse
+    to rename a file after that, it and those after it stay as they were, in the index, too.
+
+    Args:
+        repository: The repository, with Git at the top of its work tree.
+        known_files: Remembers the files.
+        versions: The versions. Objects that aren't here are fetched.
 
     Raises:
-        ThetaError: The file can't be made, or the index is locked.
+        ThetaError: A file can't be made, or the index is locked.
     """
     began = time.time_ns()
-    ensure_objects(repository, manifest.objects())
-    with Replacement(repository.git.path(path)) as new:
-        smudge(repository, known_files, manifest, new.handle, progress)
-        set_mtime(new.handle, began)
-        os.fsync(new.handle)
-        oid = _write_blob(repository, manifest)
-        check_unchanged()
-        _set_entry(repository, path, mode, oid)
+    ensure_objects(repository, _objects(versions))
+    with ExitStack() as stack:
+        files = [stack.enter_context(Replacement(repository.git.path(each.path))) for each in versions]
+        for version, new in zip(versions, files, strict=True):
+            smudge(repository, known_files, version.manifest, new.handle, version.progress)
+            set_mtime(new.handle, began)
+            os.fsync(new.handle)
+        oids = [_write_blob(repository, each.manifest) for each in versions]
+        for version in versions:
+            version.check_unchanged()
+        _update_index(
+            repository,
+            (index_line(each.path, each.mode, oid) for each, oid in zip(versions, oids, strict=True)),
+        )
+        replaced: list[os.stat_result] = []
         try:
-            status = new.commit()
+            replaced.extend(new.commit() for new in files)
         except BaseException:
-            repository.git.run("update-index", "-z", "--index-info", stdin=before)
+            _update_index(repository, (each.before for each in versions[len(replaced) :]))
             raise
-    _note_file(repository, known_files, path, oid, manifest, status)
+        finally:
+            for version, oid, status in zip(versions, oids, replaced, strict=False):
+                _note_file(repository, known_files, version.path, oid, version.manifest, status)
+
+
+def _objects(versions: Iterable[NewVersion]) -> dict[str, int | None]:
+    found: dict[str, int | None] = {}
+    for version in versions:
+        found.update(version.manifest.objects())
+    return found
 
 
 def _write_blob(repository: Repository, manifest: Manifest) -> str:
@@ -91,9 +117,8 @@ def _write_blob(repository: Repository, manifest: Manifest) -> str:
     return oid.decode().strip()
 
 
-def _set_entry(repository: Repository, path: str, mode: str, oid: str) -> None:
-    line = index_line(path, mode, oid)
-    repository.git.run("update-index", "-z", "--index-info", stdin=line)
+def _update_index(repository: Repository, lines: Iterable[bytes]) -> None:
+    repository.git.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
 
 
 def index_line(path: str, mode: str, oid: str, stage: int = 0) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from git_theta.checkpoint_file import fingerprint, read_checkpoint
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.worktree.previous_version import PreviousVersion
-from git_theta.git.worktree.stage import index_line, stage, write_and_stage
+from git_theta.git.worktree.stage import NewVersion, index_line, stage, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.manifest_text import is_manifest
@@ -36,6 +36,16 @@ class UpdateResult:
     size: int
     stored: int
     written: bool
+
+
+def combined_results(results: Sequence[UpdateResult]) -> UpdateResult:
+    """The result for several files as one."""
+    return UpdateResult(
+        sum(each.changed for each in results),
+        sum(each.size for each in results),
+        sum(each.stored for each in results),
+        any(each.written for each in results),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,44 +111,79 @@ class UpdateTarget:
         Raises:
             ThetaError: The file was written to meanwhile, or the index is locked.
         """
-        self._check_unchanged()
+        self.check_unchanged()
         repository, known_files = self.workspace.repository, self.workspace.known_files
         stage(repository, known_files, self.path, self.previous.mode, manifest, self.file.status)
-        return self._result(manifest, written=False)
+        return self.result(manifest, written=False)
+
+    @property
+    def has_manifest(self) -> bool:
+        """Whether the file is still the manifest of the previous version."""
+        return is_manifest(self.file.data)
+
+    def new_version(self, manifest: Manifest, advance: Callable[[int], object]) -> NewVersion:
+        """The version that replaces the file.
+
+        Args:
+            manifest: Its manifest.
+            advance: Called with the number of bytes of each finished parameter.
+        """
+        before = index_line(self.path, self.previous.mode, self.previous.oid)
+        return NewVersion(self.path, self.previous.mode, manifest, before, self.check_unchanged, advance)
 
     def write_and_stage(self, manifest: Manifest) -> UpdateResult:
-        """Replace the file by what a manifest stands for, and stage that.
+        """Replace the file by the version that a manifest stands for, and stage that.
 
         Raises:
             ThetaError: The file was written to meanwhile or can't be written, or the index is locked.
         """
-        changes = manifest != self.previous.manifest
-        if changes or is_manifest(self.file.data):
-            with progress(f"writing {self.path}", manifest.size) as advance:
-                write_and_stage(
-                    self.workspace.repository,
-                    self.workspace.known_files,
-                    self.path,
-                    self.previous.mode,
-                    manifest,
-                    index_line(self.path, self.previous.mode, self.previous.oid),
-                    self._check_unchanged,
-                    advance,
-                )
-        return self._result(manifest, written=changes)
+        return write_and_stage_all([(self, manifest)])
 
-    def _check_unchanged(self) -> None:
+    def check_unchanged(self) -> None:
+        """Check that the file is the one that was opened, as it was then.
+
+        Raises:
+            ThetaError: It isn't.
+        """
         with work_file(self.workspace.repository.git.path(self.path)) as now:
             same = now and self.file.unchanged() and now.status.st_ino == self.file.status.st_ino
         if not same:
             raise ThetaError(f"{self.path} was written to meanwhile", "try again when it's quiet")
 
-    def _result(self, manifest: Manifest, *, written: bool) -> UpdateResult:
+    def result(self, manifest: Manifest, *, written: bool) -> UpdateResult:
+        """The number and size of the parameters that a new version of the file changes."""
         before = self.previous.manifest
         old = before.by_name
         changed = [e for e in manifest.entries if e.name not in old or old[e.name].digest != e.digest]
         stored = payload_bytes(added_payloads(before, manifest), self.workspace.repository.store.size)
         return UpdateResult(len(changed), sum(entry.spec.nbytes for entry in changed), stored, written)
+
+
+def write_and_stage_all(versions: Sequence[tuple[UpdateTarget, Manifest]]) -> UpdateResult:
+    """Replace files of one work tree by new versions, and stage these: all or none.
+
+    Args:
+        versions: Each file with the manifest of its new version, at least one.
+
+    Raises:
+        ThetaError: A file was written to meanwhile or can't be written, or the index is locked.
+    """
+    changes = [new != target.previous.manifest for target, new in versions]
+    to_write = [
+        (target, new)
+        for (target, new), is_new in zip(versions, changes, strict=True)
+        if is_new or target.has_manifest
+    ]
+    if to_write:
+        workspace = to_write[0][0].workspace
+        title = f"writing {to_write[0][0].path}" if len(to_write) == 1 else f"writing {len(to_write)} files"
+        with progress(title, sum(new.size for _, new in to_write)) as advance:
+            files = [target.new_version(new, advance) for target, new in to_write]
+            write_and_stage(workspace.repository, workspace.known_files, files)
+    results = [
+        target.result(new, written=is_new) for (target, new), is_new in zip(versions, changes, strict=True)
+    ]
+    return combined_results(results)
 
 
 @contextmanager
