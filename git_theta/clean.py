@@ -8,10 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
 from git_theta.encoding.allowed_updates import OnFailure, may_reshape
 from git_theta.encoding.candidates import NewParameter, match_parameters
+from git_theta.encoding.found_bases import FoundBases
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
@@ -25,6 +27,9 @@ from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.updates import AUTO
+
+if TYPE_CHECKING:
+    from git_theta.sketches.search import SketchSearch
 
 #: Smaller values, in bytes, are stored dense: there may be thousands, and headers are most of their cost.
 _MIN_UPDATED = 64
@@ -58,6 +63,7 @@ class Cleaner:
         updates: Names of the updates that may be chosen; dense always may.
         depth: Maximal number of updates in a chain, but for ones that save much; see `usable_bases`.
         candidates: Gives checkpoints that a file without a previous version may have been made from.
+        search: Finds stored values that the file's resemble; `None` to look by names only.
         lazy: Whether objects that a previous manifest names but the store lacks are on a remote, so that
             their values needn't be stored again.
     """
@@ -69,6 +75,7 @@ class Cleaner:
     updates: Sequence[str] = AUTO
     depth: int = DEFAULT_DEPTH
     candidates: Candidates = tuple
+    search: SketchSearch | None = None
     lazy: bool = False
 
     def clean(self, data: memoryview, previous: Iterable[Manifest] = ()) -> Cleaned:
@@ -111,11 +118,15 @@ class Cleaner:
     ) -> tuple[Entry, tuple[Entry, ...]]:
         """Store layout and tensors; their entries, those of the tensors sorted by name."""
         tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
-        bases = self._bases(file, tensors, earlier)
+        named = self._bases(file, tensors, earlier)
+        found = self._found_bases(writer)
 
         def store_tensor(tensor: Tensor) -> StoredValue:
-            value = file.value(tensor.name)
-            stored = writer.write(tensor.name, tensor.spec, value, bases.get(tensor.name, ()))
+            name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
+            bases = named.get(name, [])
+            stored = writer.write(
+                name, spec, value, found.beside(name, spec, value, bases) if found else bases
+            )
             stored.check_unchanged(value)
             self.progress(tensor.spec.nbytes)
             return stored
@@ -128,7 +139,14 @@ class Cleaner:
         values = stream_grouped(pool, store_tensor, tensors, lambda tensor: tensor.spec.nbytes)
         with closing(values):
             *entries, layout = finalize(chain(values, store_layout()), writer.batch)
+        if found:
+            found.remember(entries)
         return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
+
+    def _found_bases(self, writer: ValueWriter) -> FoundBases | None:
+        if self.search is None or not self.updates:
+            return None
+        return FoundBases(self.search, writer.source_of, self.store)
 
     def _bases(
         self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]

@@ -20,6 +20,7 @@ LAYERS = [
     {"model"},
     {"formats", "codecs", "store", "adapters"},
     {"updates"},
+    {"sketches"},
     {"encoding", "strategies", "legacy"},
     {"checkpoint_file", "file_writer"},
     {"clean", "smudge", "diff", "testing"},

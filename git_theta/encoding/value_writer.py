@@ -122,7 +122,7 @@ class ValueWriter:
     failed: OnFailure = lambda _error: None
 
     def write(
-        self, name: str, spec: TensorSpec, value: memoryview, bases: Sequence[Entry] = ()
+        self, name: str, spec: TensorSpec, value: memoryview, bases: Iterable[Entry] = ()
     ) -> StoredValue:
         """Store a value, unless the store has it.
 
@@ -130,7 +130,8 @@ class ValueWriter:
             name: The parameter's name.
             spec: Dtype and shape.
             value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
-            bases: Parameters that the value may be an update of.
+            bases: Parameters that the value may be an update of; a lazy iterable isn't read for a value that
+                is stored already.
 
         Raises:
             ThetaError: The store can't be written.
@@ -182,6 +183,10 @@ class ValueWriter:
         return StoredValue(
             name, spec, key, _UnpackedSource(update, _SmallPayload(self.batch.buffer.put(payload)), inputs)
         )
+
+    def source_of(self, key: str) -> Source | None:
+        """The source of a value by its digest; `None` if it isn't known. Its objects may be missing."""
+        return self.sources.get(key) or self.known(key)
 
     def has(self, source: Source) -> bool:
         """Whether the store has every object of a source.

@@ -15,7 +15,7 @@ from pathlib import Path
 from git_theta.errors import ManifestError
 from git_theta.model.manifest import Manifest, Source
 from git_theta.model.manifest_text import parse_manifest, parse_source
-from git_theta.runtime.shared_folders import make_folders, share
+from git_theta.store.database import Database
 
 _SCHEMA = """
 create table if not exists files (
@@ -30,25 +30,6 @@ create table if not exists sources (digest blob primary key, source text) withou
 FINE_TICK = 20_000_000
 COARSE_TICK = 2_000_000_000
 
-#: Trouble that may pass, or that concerns this process alone: nothing is wrong with the database itself.
-_PASSING = (
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_PERM,
-)
-
-#: Seconds to wait for another process that writes.
-_PATIENCE = 1.0
-
-#: Seconds for which queries see the database as it was: a query alone takes its locks, which takes longer.
-_SNAPSHOT_SECONDS = 1.0
-
 #: The cache forgets all files once it has more than this many.
 _MAX_FILES = 20_000
 
@@ -61,11 +42,7 @@ class Cache:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._broken = False
-        self._has_snapshots = False
-        self._snapshot_at = 0.0
+        self._database = Database(path, _SCHEMA)
         self._new_sources: dict[str, str] = {}
         self._new_files: list[tuple[int, int, int, int, int, bytes]] = []
 
@@ -73,7 +50,7 @@ class Cache:
         """The source by which a value of that digest was stored last; `None` if unknown."""
         text = self._new_sources.get(digest)
         if text is None:
-            row = self._one("select source from sources where digest = ?", (bytes.fromhex(digest),))
+            row = self._database.row("select source from sources where digest = ?", (bytes.fromhex(digest),))
             if not row or not isinstance(row[0], str):
                 return None
             text = row[0]
@@ -86,7 +63,7 @@ class Cache:
         key = _key(stat)
         if not _can_be_stored(key):
             return None
-        row = self._one(
+        row = self._database.row(
             "select manifest from files"
             " where device = ? and inode = ? and size = ? and mtime = ? and ctime = ?",
             key,
@@ -114,96 +91,25 @@ class Cache:
         """Write to the database."""
         if not (self._new_sources or self._new_files):
             return
-        connection = self._connect(create=True)
-        if connection:
-            try:
-                # What others wrote since a snapshot can't be written over.
-                connection.rollback()
-                with connection:
-                    connection.executemany(
-                        "insert or replace into sources values (?, ?)",
-                        ((bytes.fromhex(digest), text) for digest, text in self._new_sources.items()),
-                    )
-                    connection.executemany(
-                        "insert or replace into files values (?, ?, ?, ?, ?, ?)", self._new_files
-                    )
-                    (count,) = connection.execute("select count(*) from files").fetchone()
-                    if count > _MAX_FILES:
-                        connection.execute("delete from files")
-            except sqlite3.Error as error:
-                self._give_up(error)
+
+        def add(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                "insert or replace into sources values (?, ?)",
+                ((bytes.fromhex(digest), text) for digest, text in self._new_sources.items()),
+            )
+            connection.executemany("insert or replace into files values (?, ?, ?, ?, ?, ?)", self._new_files)
+            (count,) = connection.execute("select count(*) from files").fetchone()
+            if count > _MAX_FILES:
+                connection.execute("delete from files")
+
+        self._database.write(add)
         self._new_sources.clear()
         self._new_files.clear()
 
     def close(self) -> None:
         """Flush and close."""
         self.flush()
-        if self._connection:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-
-    def _one(self, query: str, values: tuple[object, ...]) -> tuple[object, ...] | None:
-        connection = self._connect(create=False)
-        if not connection:
-            return None
-        try:
-            self._renew_snapshot(connection)
-            row: tuple[object, ...] | None = connection.execute(query, values).fetchone()
-        except sqlite3.Error as error:
-            self._give_up(error)
-            return None
-        return row
-
-    def _renew_snapshot(self, connection: sqlite3.Connection) -> None:
-        now = time.monotonic()
-        if self._has_snapshots and not (
-            connection.in_transaction and now < self._snapshot_at + _SNAPSHOT_SECONDS
-        ):
-            connection.rollback()
-            connection.execute("begin")
-            self._snapshot_at = now
-
-    def _connect(self, create: bool) -> sqlite3.Connection | None:
-        if self._connection or self._broken or not (create or self._path.exists()):
-            return self._connection
-        try:
-            make_folders(self._path.parent)
-            is_new = not self._path.exists()
-            # Callers take turns under a lock of their own.
-            connection = sqlite3.connect(self._path, timeout=_PATIENCE, check_same_thread=False)
-            try:
-                (mode,) = connection.execute("pragma journal_mode = wal").fetchone()
-                # Where there's no such log, readers keep writers waiting.
-                self._has_snapshots = mode == "wal"
-                connection.execute("pragma synchronous = normal")
-                connection.executescript(_SCHEMA)
-                if is_new:
-                    share(self._path)
-            except sqlite3.Error:
-                connection.close()
-                raise
-        except (sqlite3.Error, OSError) as error:
-            self._give_up(error)
-            return None
-        self._connection = connection
-        return connection
-
-    def _give_up(self, error: Exception) -> None:
-        """Go on without the cache; a damaged database is removed, so that the next process begins afresh."""
-        self._broken = True
-        if self._connection:
-            with suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-        if not isinstance(error, sqlite3.Error):
-            return
-        # Text that isn't UTF-8 is an error without a code.
-        code = getattr(error, "sqlite_errorcode", None)
-        if code is None or code & 0xFF not in _PASSING:
-            for suffix in ("", "-wal", "-shm"):
-                with suppress(OSError):
-                    self._path.with_name(self._path.name + suffix).unlink()
+        self._database.close()
 
 
 def _key(stat: stat_result) -> tuple[int, int, int, int, int]:

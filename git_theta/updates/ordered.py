@@ -35,7 +35,7 @@ def difference(value: Words, base: Words, floats: bool) -> Words:
     """
     import numpy as np
 
-    steps = np.subtract(_ordered(value), _ordered(base)) if floats else np.subtract(value, base)
+    steps = np.subtract(ordered(value), ordered(base)) if floats else np.subtract(value, base)
     sign = _sign(steps)
     np.left_shift(steps, 1, out=steps)
     return np.bitwise_xor(steps, sign, out=steps)
@@ -50,9 +50,9 @@ def advance(base: Words, steps: Words, floats: bool) -> Words:
     np.bitwise_xor(moves, sign, out=moves)
     if not floats:
         return np.add(moves, base, out=moves)
-    np.add(moves, _ordered(base), out=moves)
+    np.add(moves, ordered(base), out=moves)
     # The mapping is its own inverse: it leaves the sign bit alone.
-    return _ordered(moves)
+    return ordered(moves)
 
 
 def by_exponent(words: Words, dtype: str) -> NDArray[np.intp] | None:
@@ -73,7 +73,7 @@ def by_exponent(words: Words, dtype: str) -> NDArray[np.intp] | None:
     return np.argsort(exponent, kind="stable")
 
 
-def _ordered(words: Words) -> Words:
+def ordered(words: Words) -> Words:
     """The words as two's complement integers in the order of the floats; -0.0 is one step below 0.0."""
     import numpy as np
 

@@ -136,7 +136,7 @@ def test_a_cache_with_other_columns_is_begun_afresh(tmp_path: Path, old_file: Pa
 def test_a_locked_cache_is_an_empty_one_and_stays(
     tmp_path: Path, old_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("git_theta.store.cache._PATIENCE", 0.01)
+    monkeypatch.setattr("git_theta.store.database._PATIENCE", 0.01)
     path = tmp_path / "c"
     reopened(path, manifest_named("x"), old_file.stat()).close()
     with closing(sqlite3.connect(path)) as other:

@@ -60,6 +60,7 @@ class Cleaners:
             updates=self.allowed_updates(path),
             depth=settings.depth,
             candidates=self._candidates,
+            search=self._known_files.search,
             lazy=settings.lazy,
         )
 

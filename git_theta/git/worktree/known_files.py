@@ -6,6 +6,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from git_theta.git.plumbing.work_file import WorkFile
     from git_theta.git.repository.repository import Repository
     from git_theta.model.manifest import Manifest, Source
+    from git_theta.sketches.search import SketchSearch
 
 #: How many of this process's manifests are kept as candidates that a new file may be an update of.
 _RECENT = 8
@@ -53,6 +55,14 @@ class KnownFiles:
         with self._cache_lock:
             return self._cache.source(digest)
 
+    @cached_property
+    def search(self) -> SketchSearch:
+        """The search for stored values that a new one resembles."""
+        from git_theta.sketches.search import SketchSearch
+        from git_theta.store.sketch_cache import SketchCache
+
+        return SketchSearch(SketchCache(self._repository.store.root))
+
     def recent(self) -> list[Manifest]:
         """The last manifests of this process, newest first."""
         return list(reversed(self._recent))
@@ -85,3 +95,5 @@ class KnownFiles:
         """Write the cache to disk and close it."""
         with self._cache_lock:
             self._cache.close()
+        if "search" in vars(self):
+            self.search.close()

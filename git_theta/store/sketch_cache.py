@@ -1,0 +1,147 @@
+"""The cache of sketches: some elements of each stored tensor, by dtype, shape and digest.
+
+The cache can be deleted at any time: what it lacks is found by name only, or computed again.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from git_theta.model.tensor import TensorSpec
+from git_theta.store.database import Database
+
+#: Another way to make sketches must get another name, as keys of both can't be compared.
+FILE_NAME = "sketches-1.sqlite"
+
+_SCHEMA = """
+create table if not exists sketches (
+    id integer primary key, dtype text, shape text, digest blob, keys blob,
+    unique (dtype, shape, digest)
+);
+"""
+
+#: The cache forgets the oldest sketches once it has more than this many.
+_MAX_SKETCHES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSketch:
+    """The sketch of a stored value.
+
+    Attributes:
+        spec: Dtype and shape of the value.
+        digest: Its BLAKE3-256, 64 hexadecimal digits.
+        keys: The sampled elements: little-endian uint32.
+    """
+
+    spec: TensorSpec
+    digest: str
+    keys: bytes
+
+
+class SketchCache:
+    """A small database in the store's folder. Use from one thread at a time.
+
+    Args:
+        folder: The store's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / FILE_NAME, _SCHEMA)
+
+    def specs(self) -> list[TensorSpec]:
+        """The dtypes and shapes of all values that have a sketch, in a fixed order."""
+        rows = self._database.rows("select distinct dtype, shape from sketches order by dtype, shape")
+        return [spec for spec in (_parse_spec(dtype, shape) for dtype, shape in rows) if spec]
+
+    def beginnings(self, spec: TensorSpec, count: int) -> list[tuple[str, bytes]]:
+        """The digests of all values of a type, sorted, each with the first keys of its sketch.
+
+        Args:
+            spec: Dtype and shape.
+            count: The number of keys.
+        """
+        rows = self._database.rows(
+            "select digest, substr(keys, 1, ?) from sketches where dtype = ? and shape = ? order by digest",
+            (4 * count, spec.dtype, _shape_text(spec)),
+        )
+        return [
+            (digest.hex(), keys)
+            for digest, keys in rows
+            if isinstance(digest, bytes)
+            and len(digest) == 32
+            and isinstance(keys, bytes)
+            and len(keys) == 4 * count
+        ]
+
+    def keys(self, spec: TensorSpec, digests: Iterable[str], count: int) -> dict[str, bytes]:
+        """The keys of sketches by digest, those that are there.
+
+        Args:
+            spec: Dtype and shape of the values.
+            digests: Digests of the values.
+            count: The number of keys in each sketch.
+        """
+        wanted = [bytes.fromhex(digest) for digest in digests]
+        places = ",".join("?" * len(wanted))
+        query = f"select digest, keys from sketches where dtype = ? and shape = ? and digest in ({places})"  # noqa: S608
+        rows = self._database.rows(query, (spec.dtype, _shape_text(spec), *wanted))
+        return {
+            digest.hex(): keys
+            for digest, keys in rows
+            if isinstance(digest, bytes) and isinstance(keys, bytes) and len(keys) == 4 * count
+        }
+
+    def add(self, sketches: Iterable[StoredSketch]) -> None:
+        """Keep sketches; of values that have one, the older stays."""
+        rows = [
+            (each.spec.dtype, _shape_text(each.spec), bytes.fromhex(each.digest), each.keys)
+            for each in sketches
+        ]
+
+        def insert(sql: sqlite3.Connection) -> None:
+            sql.executemany(
+                "insert or ignore into sketches (dtype, shape, digest, keys) values (?, ?, ?, ?)", rows
+            )
+            sql.execute(
+                "delete from sketches where id <= (select max(id) from sketches) - ?", (_MAX_SKETCHES,)
+            )
+
+        if rows:
+            self._database.write(insert)
+
+    def keep_only(self, digests: Iterable[str]) -> None:
+        """Forget the sketches of all other values.
+
+        Args:
+            digests: Digests of values that are still stored.
+        """
+        rows = [(bytes.fromhex(digest),) for digest in digests]
+
+        def delete(sql: sqlite3.Connection) -> None:
+            sql.execute("create temporary table kept (digest blob primary key) without rowid")
+            sql.executemany("insert or ignore into kept values (?)", rows)
+            sql.execute("delete from sketches where digest not in (select digest from kept)")
+            sql.execute("drop table kept")
+
+        if self._database.row("select id from sketches"):
+            self._database.write(delete)
+
+    def close(self) -> None:
+        """Close the file; the next question opens it again."""
+        self._database.close()
+
+
+def _shape_text(spec: TensorSpec) -> str:
+    return ",".join(map(str, spec.shape))
+
+
+def _parse_spec(dtype: object, shape: object) -> TensorSpec | None:
+    """The type that a row of the database names; `None` if it makes no sense."""
+    try:
+        return TensorSpec(str(dtype), tuple(map(int, str(shape).split(","))) if shape else ())
+    except ValueError:
+        return None

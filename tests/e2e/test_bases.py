@@ -1,0 +1,111 @@
+"""Bases from anywhere in the repository with real Git: other files, shards, and versions of long ago."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from git_theta.model.manifest_text import parse_manifest
+from git_theta.model.tensor import TensorSpec
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
+from tests.helpers.weights import trained, tuned
+
+SPEC = TensorSpec("F32", (128, 128))
+NAMES = [f"model.layers.{n}.weight" for n in range(6)]
+MODEL = dict(zip(NAMES, (trained(SPEC, seed) for seed in range(6)), strict=True))
+
+
+@pytest.fixture
+def repo(tracked: Repo, tmp_path: Path) -> Repo:
+    return tracked.copy(tmp_path / "repo")
+
+
+def fine_tune(seed: int) -> dict[str, bytes]:
+    return {name: tuned(value, SPEC, 1e-5, seed) for name, value in MODEL.items()}
+
+
+def write(repo: Repo, name: str, values: dict[str, bytes]) -> bytes:
+    data = safetensors_bytes(
+        {key: np.frombuffer(value, "<f4").reshape(SPEC.shape) for key, value in values.items()}
+    )
+    repo.write(name, data)
+    return data
+
+
+def write_shards(repo: Repo, values: dict[str, bytes], count: int) -> None:
+    for part in range(count):
+        shard = {name: values[name] for name in NAMES[part::count]}
+        write(repo, f"model-{part + 1}-of-{count}.safetensors", shard)
+
+
+def manifest_text(repo: Repo, version: str) -> str:
+    return repo.git("cat-file", "-p", version)
+
+
+def updates(repo: Repo, version: str) -> list[str]:
+    manifest = parse_manifest(manifest_text(repo, version).encode())
+    return [entry.source.update for entry in manifest.entries]
+
+
+def check_out_again(repo: Repo, name: str, data: bytes) -> None:
+    (repo.path / name).unlink()
+    repo.git("checkout", "--", name)
+    assert repo.read(name) == data
+    assert repo.status() == ""
+
+
+def test_a_tuned_model_saved_in_other_shards_is_stored_as_deltas(repo: Repo) -> None:
+    write_shards(repo, MODEL, 3)
+    repo.commit()
+    repo.git("rm", "-q", "model-*")
+    data = write(repo, "model.safetensors", fine_tune(1))
+    repo.commit()
+    assert updates(repo, "HEAD:model.safetensors") == ["delta"] * 6
+    check_out_again(repo, "model.safetensors", data)
+    write_shards(repo, fine_tune(2), 2)
+    repo.commit()
+    assert updates(repo, "HEAD:model-1-of-2.safetensors") == ["delta"] * 3
+
+
+def test_the_base_may_be_a_file_that_was_deleted_long_ago(repo: Repo) -> None:
+    write(repo, "old.safetensors", MODEL)
+    repo.commit()
+    repo.git("rm", "-q", "old.safetensors")
+    repo.git("commit", "-qm", "remove")
+    other = {name: trained(SPEC, 50 + n) for n, name in enumerate(NAMES)}
+    write(repo, "new.safetensors", other)
+    repo.commit()
+    data = write(repo, "new.safetensors", fine_tune(1))
+    repo.commit()
+    assert updates(repo, "HEAD:new.safetensors") == ["delta"] * 6
+    check_out_again(repo, "new.safetensors", data)
+
+
+def test_adding_again_gives_the_same_manifest(repo: Repo) -> None:
+    write(repo, "a.safetensors", MODEL)
+    repo.commit()
+    for seed in range(3):
+        write(repo, f"b{seed}.safetensors", {f"x.{name}": value for name, value in fine_tune(seed).items()})
+    repo.commit()
+    before = manifest_text(repo, ":b2.safetensors")
+    (repo.path / "b2.safetensors").touch()
+    (repo.path / ".git" / "theta" / "cache.sqlite").unlink()
+    assert repo.status() == ""
+    repo.git("rm", "-q", "--cached", "b2.safetensors")
+    repo.git("add", "b2.safetensors")
+    assert manifest_text(repo, ":b2.safetensors") == before
+
+
+@pytest.mark.parametrize("junk", [b"", b"junk" * 2000])
+def test_sketches_may_be_lost(repo: Repo, junk: bytes) -> None:
+    write(repo, "a.safetensors", MODEL)
+    repo.commit()
+    (sketches,) = (repo.path / ".git" / "theta").glob("sketches-*.sqlite")
+    sketches.write_bytes(junk) if junk else sketches.unlink()
+    data = write(repo, "a.safetensors", fine_tune(1))
+    repo.commit()
+    assert updates(repo, "HEAD:a.safetensors") == ["delta"] * 6
+    check_out_again(repo, "a.safetensors", data)

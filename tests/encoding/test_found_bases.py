@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from git_theta.clean import Cleaner
+from git_theta.encoding.found_bases import FoundBases
+from git_theta.model.digest import digest
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.search import SketchSearch
+from git_theta.store.local import LocalStore
+from git_theta.store.sketch_cache import SketchCache
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.storing import smudge
+from tests.helpers.weights import trained, tuned
+
+SPEC = TensorSpec("F32", (64, 128))
+LAYERS = [trained(SPEC, seed) for seed in range(6)]
+
+
+class Repository:
+    """A store with the sketches and the sources of everything stored."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = LocalStore(folder)
+        self.search = SketchSearch(SketchCache(folder))
+        self.entries: dict[str, Entry] = {}
+
+    def add(self, values: Mapping[str, bytes], *previous: Manifest, threads: int = 1) -> Manifest:
+        arrays = {name: np.frombuffer(value, "<f4").reshape(SPEC.shape) for name, value in values.items()}
+        cleaner = Cleaner(self.store, self.source_of, threads=threads, search=self.search)
+        manifest = cleaner.clean(memoryview(safetensors_bytes(arrays)), previous).manifest
+        self.entries.update((entry.digest, entry) for entry in manifest.entries)
+        return manifest
+
+    def source_of(self, key: str):  # type: ignore[no-untyped-def]
+        return self.entries[key].source if key in self.entries else None
+
+    def entry(self, value: bytes) -> Entry:
+        return self.entries[digest(value)]
+
+    def found(self, value: bytes, *named: Entry) -> list[str]:
+        bases = FoundBases(self.search, self.source_of, self.store)
+        return [entry.digest for entry in bases.beside("new", SPEC, memoryview(value), named)]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    made = Repository(tmp_path / "theta")
+    with closing(made.search):
+        yield made
+
+
+def cost(manifest: Manifest, before: Manifest) -> float:
+    """Bytes of new objects as a share of the file."""
+    new = {oid: size or 0 for oid, size in manifest.objects().items() if oid not in before.objects()}
+    return sum(new.values()) / manifest.size
+
+
+def inputs(manifest: Manifest) -> list[str]:
+    return [entry.source.update for entry in manifest.entries]
+
+
+def test_named_bases_come_first_and_better_ones_follow(repository: Repository) -> None:
+    repository.add({f"layer.{n}": value for n, value in enumerate(LAYERS)})
+    child, named = tuned(LAYERS[3], SPEC), repository.entry(LAYERS[0])
+    assert repository.found(child, named) == [digest(LAYERS[0]), digest(LAYERS[3])]
+    assert repository.found(child) == [digest(LAYERS[3])]
+    assert repository.found(trained(SPEC, 100), named) == [digest(LAYERS[0])]
+
+
+def test_a_close_named_base_is_enough(repository: Repository) -> None:
+    sibling = tuned(LAYERS[0], SPEC, seed=9)
+    repository.add({"a": LAYERS[0]})
+    repository.add({"b": sibling})
+    child = tuned(LAYERS[0], SPEC)
+    assert repository.found(child, repository.entry(LAYERS[0])) == [digest(LAYERS[0])]
+
+
+def test_bases_whose_objects_are_gone_are_left_out(repository: Repository) -> None:
+    repository.add({"a": LAYERS[0]})
+    for oid in repository.entry(LAYERS[0]).source.payloads():
+        repository.store.path(oid.oid).unlink()
+    assert repository.found(tuned(LAYERS[0], SPEC)) == []
+    repository.entries.clear()
+    assert repository.found(tuned(LAYERS[0], SPEC)) == []
+
+
+def test_values_of_one_file_do_not_find_each_other(repository: Repository) -> None:
+    """Their order of storing depends on threads."""
+    manifest = repository.add({f"layer.{n}": tuned(LAYERS[0], SPEC, seed=n) for n in range(8)}, threads=4)
+    assert set(inputs(manifest)) == {"dense"}
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_shards_are_split_and_joined_at_the_cost_of_the_tuning(repository: Repository, parts: int) -> None:
+    names = [f"model.layers.{n}.weight" for n in range(6)]
+    before = dict(zip(names, LAYERS, strict=True))
+    shards = [repository.add({name: before[name] for name in names[part::parts]}) for part in range(parts)]
+    after = {name: tuned(value, SPEC) for name, value in before.items()}
+    for other_parts in (1, 2, 6):
+        for part in range(other_parts):
+            manifest = repository.add({name: after[name] for name in names[part::other_parts]})
+            assert smudge(repository.store, manifest)
+            assert "dense" not in inputs(manifest)
+    direct = repository.add(after, *shards)
+    assert set(inputs(direct)) == {"delta"}
+
+
+def test_layers_that_moved_are_updates_of_what_they_were(repository: Repository) -> None:
+    before = repository.add({f"layer.{n}": value for n, value in enumerate(LAYERS)})
+    kept = [LAYERS[n] for n in (0, 2, 2, 5)]
+    moved = repository.add({f"layer.{n}": value for n, value in enumerate(kept)}, before)
+    assert moved.oids() - before.oids() == {moved.layout.source.payload.oid}  # type: ignore[union-attr]
+    after = repository.add({f"layer.{n}": tuned(value, SPEC, seed=n) for n, value in enumerate(kept)}, before)
+    assert cost(after, before) < 0.7
+    roots = [entry.source.inputs[0] for entry in after.entries]
+    assert roots == [repository.entry(value).source for value in kept]
+
+
+def test_names_do_not_matter(repository: Repository) -> None:
+    repository.add({f"model.layers.{n}.q_proj.weight": value for n, value in enumerate(LAYERS)})
+    other = repository.add({f"blk{n}/query": tuned(value, SPEC) for n, value in enumerate(LAYERS)})
+    assert set(inputs(other)) == {"delta"}
+
+
+def test_a_path_that_had_another_model_finds_the_older_one(repository: Repository) -> None:
+    names = [f"layer.{n}" for n in range(6)]
+    first = repository.add(dict(zip(names, LAYERS, strict=True)))
+    second = repository.add({name: trained(SPEC, 50 + n) for n, name in enumerate(names)}, first)
+    assert set(inputs(second)) == {"dense"}
+    third = repository.add(
+        {name: tuned(value, SPEC) for name, value in zip(names, LAYERS, strict=True)}, second
+    )
+    assert [entry.source.inputs[0] for entry in third.entries] == [repository.entry(v).source for v in LAYERS]
+
+
+def test_the_same_history_gives_the_same_manifest(tmp_path: Path) -> None:
+    made = []
+    for threads in (1, 4):
+        repository = Repository(tmp_path / str(threads))
+        with closing(repository.search):
+            for seed in range(4):
+                files = {f"{seed}.{n}": tuned(value, SPEC, seed=seed) for n, value in enumerate(LAYERS)}
+                manifest = repository.add(files, threads=threads)
+        made.append(manifest.to_text())
+    assert made[0] == made[1]

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from git_theta.model.tensor import TensorSpec
+from git_theta.store import sketch_cache
+from git_theta.store.sketch_cache import FILE_NAME, SketchCache, StoredSketch
+from tests.helpers.manifests import A, B
+
+SPEC = TensorSpec("F32", (64, 128))
+SCALAR = TensorSpec("I64", ())
+
+
+def cached(folder: Path, *sketches: StoredSketch) -> SketchCache:
+    with closing(SketchCache(folder)) as cache:
+        cache.add(sketches)
+    return SketchCache(folder)
+
+
+def test_another_process_finds_sketches_by_type_and_digest(tmp_path: Path) -> None:
+    one, other = StoredSketch(SPEC, B, bytes(range(32))), StoredSketch(SCALAR, A, b"abcd")
+    with closing(cached(tmp_path, one, other, StoredSketch(SPEC, A, b"x" * 32))) as cache:
+        assert cache.specs() == [SPEC, SCALAR]
+        assert cache.beginnings(SPEC, 2) == [(A, b"x" * 8), (B, bytes(range(8)))]
+        assert cache.keys(SPEC, [B, "0" * 64], 8) == {B: bytes(range(32))}
+        assert cache.keys(SCALAR, [A], 1) == {A: b"abcd"}
+
+
+def test_the_sketch_of_a_value_is_kept_once(tmp_path: Path) -> None:
+    with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"), StoredSketch(SPEC, A, b"efgh"))) as cache:
+        assert cache.beginnings(SPEC, 1) == [(A, b"abcd")]
+
+
+def test_without_a_file_nothing_is_found_and_none_is_made(tmp_path: Path) -> None:
+    with closing(SketchCache(tmp_path / "theta")) as cache:
+        assert (cache.specs(), cache.beginnings(SPEC, 1), cache.keys(SPEC, [A], 1)) == ([], [], {})
+        cache.add([])
+        cache.keep_only([A])
+    assert not (tmp_path / "theta").exists()
+
+
+def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sketch_cache, "_MAX_SKETCHES", 2)
+    names = [f"{number:064}" for number in range(4)]
+    with closing(cached(tmp_path, *(StoredSketch(SPEC, name, b"abcd") for name in names))) as cache:
+        assert [digest for digest, _ in cache.beginnings(SPEC, 1)] == names[2:]
+
+
+def test_sketches_of_values_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+    with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"), StoredSketch(SCALAR, B, b"abcd"))) as cache:
+        cache.keep_only([B])
+        assert cache.specs() == [SCALAR]
+        cache.keep_only([])
+        assert cache.specs() == []
+
+
+@pytest.mark.parametrize("value", ["'abc'", "5", "null", "x'00'", "cast(x'ff' as text)"])
+@pytest.mark.parametrize("column", ["dtype", "shape", "digest", "keys"])
+def test_garbage_is_left_out(tmp_path: Path, column: str, value: str) -> None:
+    cached(tmp_path, StoredSketch(SPEC, A, b"abcd")).close()
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
+        connection.execute(f"update sketches set {column} = {value}")
+    with closing(SketchCache(tmp_path)) as cache:
+        cache.specs()
+        assert cache.beginnings(SPEC, 1) == []
+        assert cache.keys(SPEC, [A], 1) == {}
+
+
+def test_a_damaged_file_is_begun_afresh(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_bytes(b"junk" * 1000)
+    with closing(SketchCache(tmp_path)) as cache:
+        assert cache.specs() == []
+    with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"))) as cache:
+        assert cache.specs() == [SPEC]
