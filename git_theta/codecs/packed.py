@@ -100,7 +100,7 @@ class PackedReader:
 
         count, width = len(chunk), chunk.dtype.itemsize
         if self._segment is None:
-            self._read_planes(chunk)
+            self.read_whole(chunk)
             return
         if len(self._buffer) < count * width:
             self._buffer = np.empty(count * width, np.uint8)
@@ -126,8 +126,12 @@ class PackedReader:
             if place in filled:
                 np.bitwise_or(chunk, planes[place], out=chunk)
 
-    def _read_planes(self, chunk: Words) -> None:
-        """Fill an array that is a single segment, plane by plane: it may be much larger than a chunk."""
+    def read_whole(self, chunk: Words) -> None:
+        """Fill an array that is a single segment, plane by plane: it may be much larger than a chunk.
+
+        Raises:
+            CorruptError: The frames are damaged or end early.
+        """
         import numpy as np
 
         chunk.fill(0)

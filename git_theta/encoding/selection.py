@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from git_theta import updates
-from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.allowed_updates import OnFailure, accepts_base, load_updates
 from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.decode import decode_verified
+from git_theta.encoding.samples import Samples, first_difference, samples_all_over
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Source
 from git_theta.model.tensor import TensorSpec
@@ -35,6 +35,15 @@ _MAX_COST = 0.95
 
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
+
+#: A payload below this share of the value's bytes isn't compared with the dense one.
+_UNSUSPICIOUS = 0.25
+
+#: The size of the dense payload is known about as exactly as this.
+_TOLERANCE = 1.02
+
+#: Bytes of a payload that may be a header.
+_LONGEST_HEADER = 256
 
 #: The size, in bytes, up to which a value is dense. The manifest names the base's object in 64 hexadecimal
 #: digits: an update can't save as much.
@@ -102,7 +111,8 @@ def choices(
         except (CorruptError, MissingObjectError, PluginError):
             # The base can't be read.
             continue
-    yield from (choice for _, choice in sorted(found, key=lambda pair: pair[0]))
+    for _, choice in sorted(found, key=lambda pair: pair[0]):
+        yield replace(choice, payload=partial(_shorter_than_dense, choice.payload, value, spec))
     yield dense_choice(value, spec)
 
 
@@ -117,28 +127,6 @@ def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> floa
     return min(1.0, Delta().estimate(sample) / Dense().share(sample))
 
 
-def first_difference(value: memoryview, spec: TensorSpec, base: Base) -> Sample | None:
-    """The first chunk of a value that differs from its base; `None` if the values are equal.
-
-    Args:
-        value: Logical bytes.
-        spec: Dtype and shape of the value.
-        base: A value of the same size.
-    """
-    import numpy as np
-
-    word = f"<u{spec.word_size}"
-    start = 0
-    for chunk in base.chunks(CHUNK):
-        before = np.frombuffer(chunk, word)
-        after = np.frombuffer(value[start : start + len(chunk)], word)
-        if not np.array_equal(before, after):
-            whole = len(chunk) == len(value)
-            return Sample(spec, after, before.copy(), start // spec.word_size, whole)
-        start += len(chunk)
-    return None
-
-
 def _same_type(
     value: memoryview,
     spec: TensorSpec,
@@ -151,21 +139,35 @@ def _same_type(
     sample = first_difference(value, spec, base)
     if sample is None:
         return
-    limit = _MAX_COST * Dense().share(sample)
-    for update in chosen:
-        if not is_automatic(update):
-            continue
+    found = _estimates(Samples((sample,), 1.0), chosen, failed)
+    if not found and not sample.whole:
+        # A large value may have been replaced in part, and the first difference is in that part.
+        found = _estimates(samples_all_over(value, spec, base), chosen, failed)
+    for cost, update in found:
+        yield cost, EncodingChoice(update.name, partial(_encoded, update, value, spec, base), (source,))
+
+
+def _estimates(
+    samples: Samples, chosen: Sequence[Update], failed: OnFailure
+) -> list[tuple[float, Automatic]]:
+    """The updates that are expected to pay, each with the expected share of the value's bytes."""
+    dense = [Dense().share(sample) for sample in samples.samples]
+    limit = _MAX_COST * sum(dense)
+    found = []
+    for update in filter(is_automatic, chosen):
         try:
             with updates.registry().guard(update.name):
-                estimate = update.estimate(sample)
+                estimates = [update.estimate(sample) for sample in samples.samples]
         except PluginError as error:
             failed(error)
             continue
-        if estimate is not None and estimate < limit:
-            yield (
-                estimate,
-                EncodingChoice(update.name, partial(_encoded, update, value, spec, base), (source,)),
-            )
+        # Where an update doesn't suit, it takes as much as a dense value at least.
+        costs = [
+            whole if each is None else min(each, whole) for each, whole in zip(estimates, dense, strict=True)
+        ]
+        if samples.share * sum(costs) < limit:
+            found.append((samples.share * sum(costs) / len(costs), update))
+    return found
 
 
 def _other_type(
@@ -177,6 +179,7 @@ def _other_type(
     failed: OnFailure,
 ) -> Iterator[tuple[float, EncodingChoice]]:
     """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
+    limit = _MAX_COST * _dense_share(value, spec)
     for update in chosen:
         if not accepts_base(update, spec, base.spec):
             continue
@@ -190,11 +193,36 @@ def _other_type(
         cost = len(payload) / spec.nbytes
         lower = EncodingChoice(update.name, partial(_once, payload), (source,))
         reshaped = Base(spec, partial(_decoded, update, payload, base))
+        if cost >= limit:
+            continue
         if first_difference(value, spec, reshaped) is None:
             yield cost, lower
             continue
         for estimate, choice in _same_type(value, spec, reshaped, lower, chosen, failed):
-            yield cost + estimate, choice
+            if cost + estimate < limit:
+                yield cost + estimate, choice
+
+
+def _shorter_than_dense(payload: Callable[[], Payload], value: memoryview, spec: TensorSpec) -> Payload:
+    """A payload that ends in an `UnsuitableError` once it's longer than the dense one would be."""
+    size, most = 0, _UNSUSPICIOUS * spec.nbytes
+    checked = False
+    for piece in payload():
+        size += len(piece)
+        if size > most and not checked:
+            most = max(most, _TOLERANCE * _dense_share(value, spec) * spec.nbytes)
+            checked = True
+        if size > most + _LONGEST_HEADER:
+            raise UnsuitableError
+        yield piece
+
+
+def _dense_share(value: memoryview, spec: TensorSpec) -> float:
+    """The expected size of the dense payload as a share of the value's bytes."""
+    import numpy as np
+
+    words = np.frombuffer(value, f"<u{spec.word_size}")
+    return Dense().share(Sample(spec, words, words, 0, True))
 
 
 def _encoded(update: Automatic | Reshaping, value: memoryview, spec: TensorSpec, base: Base) -> Payload:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from random import Random
 
-from git_theta.encoding.selection import first_difference
+from git_theta.encoding.samples import first_difference
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.testing.values import all_specs, as_input, sample_value, sample_weights

@@ -140,7 +140,7 @@ class Sample:
 
     Attributes:
         spec: Dtype and shape of the whole value, and of the whole base.
-        value: Consecutive machine words of the value, from the first MiB that differs.
+        value: Consecutive machine words of the value, of the first MiB that differs or of another one.
         base: The words at the same place in the base.
         start: Index of the first word in the value.
         whole: Whether the sample is the whole value.

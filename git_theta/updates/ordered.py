@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
     from git_theta.updates.base import Words
 
-#: Right shift by dtype after which the low byte of a word is its exponent, or most of it.
-_EXPONENT = {"F32": 23, "BF16": 7, "F16": 10, "F64": 52, "C32": 10, "C64": 23, "C128": 52}
+#: Bits of the mantissa by dtype. Shifted right by as many, the low byte of a word is its
+#: exponent, or most of it.
+_MANTISSA = {"F32": 23, "BF16": 7, "F16": 10, "F64": 52, "C32": 10, "C64": 23, "C128": 52}
+
+#: Bits of magnitude by which words are sorted finely.
+_FINE = 16
 
 
 def is_ordered(spec: TensorSpec) -> bool:
@@ -63,7 +67,7 @@ def by_exponent(words: Words, dtype: str) -> NDArray[np.intp] | None:
     """
     import numpy as np
 
-    shift = _EXPONENT.get(dtype)
+    shift = _MANTISSA.get(dtype)
     if shift is None:
         return None
     exponent = np.right_shift(words, shift).astype(np.uint8)
@@ -71,6 +75,22 @@ def by_exponent(words: Words, dtype: str) -> NDArray[np.intp] | None:
         # Five bits of exponent: the sign is above them.
         exponent &= 31
     return np.argsort(exponent, kind="stable")
+
+
+def by_magnitude(words: Words) -> NDArray[np.intp]:
+    """Indices that sort floats by the upper bits of their magnitude, stably: finer than `by_exponent`."""
+    import numpy as np
+
+    magnitude = np.left_shift(words, 1)
+    bits = 8 * words.dtype.itemsize
+    if bits > _FINE:
+        magnitude = np.right_shift(magnitude, bits - _FINE).astype(f"<u{_FINE // 8}")
+    return np.argsort(magnitude, kind="stable")
+
+
+def mantissa_bits(dtype: str) -> int | None:
+    """Bits of the mantissa of a float's word, without the hidden one; `None` for small exponents."""
+    return _MANTISSA.get(dtype)
 
 
 def ordered(words: Words) -> Words:

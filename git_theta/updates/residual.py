@@ -1,8 +1,8 @@
 """Residuals: the exact differences between a value and its prediction, chunk by chunk.
 
 Differences of ordered integers are sorted by the prediction's exponents, which the decoder knows, and written
-as packed byte planes, segment by segment. A chunk begins with a varint: 0 for an exact prediction, without
-anything after it; else 1.
+as packed byte planes, segment by segment. A chunk begins with a varint, its kind. A chunk of several kinds of
+blocks, or with many zeros that weren't predicted, has a better prediction first, where that is shorter.
 """
 
 from __future__ import annotations
@@ -10,17 +10,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.codecs.packed import PackedReader, PackedWriter, varint
+from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Payload
 from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
+from git_theta.updates.pruning import Pruning, Zeros, find_zeros
+from git_theta.updates.stretches import EQUAL, WHOLE, block_count, kinds_of, spread
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from git_theta.updates.base import Words
 
 #: Bytes of a segment: small, as statistics change with the exponent. Half or twice as many take more.
 _SEGMENT = 1 << 16
 
-_EXACT, _DIFFERENT = varint(0), varint(1)
+#: Kinds of chunks. An exact prediction has nothing after it; `_BLOCKS` has the kinds of its blocks, then the
+#: steps of those that aren't equal.
+_EXACT, _STEPS, _BLOCKS = range(3)
+
+#: Kinds of chunks with a mask of zeros, which the chunk's residual follows.
+_PRUNED = {
+    3: Pruning(signed=False, sorted=False),
+    4: Pruning(signed=False, sorted=True),
+    5: Pruning(signed=True, sorted=False),
+    6: Pruning(signed=True, sorted=True),
+}
 
 
 class ResidualWriter:
@@ -32,7 +48,8 @@ class ResidualWriter:
     """
 
     def __init__(self, spec: TensorSpec, most: int) -> None:
-        self._dtype = spec.dtype
+        self._spec = spec
+        self._most = most
         self._floats = is_ordered(spec)
         segment = _SEGMENT // spec.word_size
         self._writer = PackedWriter(spec.word_size, most, literals=self._floats, segment=segment)
@@ -47,14 +64,52 @@ class ResidualWriter:
         import numpy as np
 
         if np.array_equal(value, prediction):
-            yield _EXACT
+            yield varint(_EXACT)
             return
-        yield _DIFFERENT
+        found = find_zeros(value, prediction, self._floats)
+        if found is None:
+            yield from self._unpruned(value, prediction)
+            return
+        yield min(
+            self._pruned(found, value, prediction), b"".join(self._unpruned(value, prediction)), key=len
+        )
+
+    def _pruned(self, zeros: Zeros, value: Words, prediction: Words) -> bytes:
+        """A chunk's mask of zeros, in the order in which it's shorter, and the residual beyond."""
+        import numpy as np
+
+        masks = []
+        for kind, pruning in _PRUNED.items():
+            if pruning.signed == zeros.signed and (self._floats or not pruning.sorted):
+                bits = pruning.bits(zeros.mask, prediction)
+                packed = PackedWriter(1, len(bits), literals=True).frames(bits)
+                masks.append(varint(kind) + b"".join(packed))
+        nearer = zeros.applied(prediction)
+        exact = np.array_equal(value, nearer)
+        return b"".join(
+            [min(masks, key=len), *([varint(_EXACT)] if exact else self._unpruned(value, nearer))]
+        )
+
+    def _unpruned(self, value: Words, prediction: Words) -> Payload:
+        """The steps of a chunk, after the kinds of its blocks where that is shorter."""
         steps = difference(value, prediction, self._floats)
-        order = by_exponent(prediction, self._dtype)
+        kinds = kinds_of(steps, self._spec)
+        order = by_exponent(prediction, self._spec.dtype)
         if order is not None:
             steps = steps[order]
-        yield from self._writer.frames(steps)
+        if kinds is None:
+            yield varint(_STEPS)
+            yield from self._writer.frames(steps)
+            return
+        plain = b"".join([varint(_STEPS), *self._writer.frames(steps)])
+        pieces = [varint(_BLOCKS), *PackedWriter(1, len(kinds), literals=False).frames(kinds)]
+        each = spread(kinds, len(value), self._spec)
+        stored = each != EQUAL
+        nearer = _nearer(prediction, each)[stored]
+        steps = difference(value[stored], nearer, self._floats)
+        order = by_exponent(nearer, self._spec.dtype)
+        pieces += self._writer.frames(steps if order is None else steps[order])
+        yield min(plain, b"".join(pieces), key=len)
 
 
 class ResidualReader:
@@ -66,7 +121,7 @@ class ResidualReader:
     """
 
     def __init__(self, data: memoryview, spec: TensorSpec) -> None:
-        self._dtype = spec.dtype
+        self._spec = spec
         self._floats = is_ordered(spec)
         self._reader = PackedReader(data, segment=_SEGMENT // spec.word_size)
 
@@ -81,11 +136,35 @@ class ResidualReader:
         """
         import numpy as np
 
-        if not self._reader.varint():
+        kind = self._reader.varint()
+        if kind in _PRUNED:
+            bits = np.empty(-(-len(prediction) // 8), np.uint8)
+            self._reader.read_whole(bits)
+            prediction = _PRUNED[kind].apply(bits, prediction)
+            kind = self._reader.varint()
+        if kind == _EXACT:
             return prediction
+        if kind == _STEPS:
+            return self._advanced(prediction)
+        if kind != _BLOCKS:
+            raise CorruptError("the payload has a residual of an unknown kind")
+        kinds = np.empty(block_count(len(prediction), self._spec), np.uint8)
+        self._reader.read_whole(kinds)
+        if int(kinds.max(initial=0)) > WHOLE:
+            raise CorruptError("the payload has blocks of an unknown kind")
+        each = spread(kinds, len(prediction), self._spec)
+        stored = each != EQUAL
+        words = prediction.copy()
+        words[stored] = self._advanced(_nearer(prediction, each)[stored])
+        return words
+
+    def _advanced(self, prediction: Words) -> Words:
+        """The words that lie the next steps from a prediction."""
+        import numpy as np
+
         steps = np.empty_like(prediction)
         self._reader.read(steps)
-        order = by_exponent(prediction, self._dtype)
+        order = by_exponent(prediction, self._spec.dtype)
         if order is not None:
             placed = np.empty_like(steps)
             placed[order] = steps
@@ -99,3 +178,10 @@ class ResidualReader:
             CorruptError: Bytes are left.
         """
         self._reader.end()
+
+
+def _nearer(prediction: Words, kinds: NDArray[np.uint8]) -> Words:
+    """The prediction, with zeros where a word's kind is `WHOLE`."""
+    import numpy as np
+
+    return np.where(kinds == WHOLE, prediction.dtype.type(0), prediction)

@@ -16,7 +16,7 @@ from git_theta.errors import CorruptError
 from git_theta.model.manifest import ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
-from git_theta.updates.base import Base
+from git_theta.updates.base import Base, UnsuitableError
 from git_theta.updates.cast import cast_to
 from tests.helpers import plugins
 from tests.helpers.weights import base_of, joined, merged, pruned, trained, tuned
@@ -49,6 +49,53 @@ def test_the_cheapest_comes_first_and_dense_last(changed: bytes, update: str) ->
     assert found[0].update == update
     assert found[-1].update == "dense"
     assert found[-1].inputs == ()
+
+
+LARGE = TensorSpec("F32", (2048, 512))
+ROWS_OF_A_MIB = 512
+
+
+@pytest.mark.parametrize("same", [True, False])
+@pytest.mark.parametrize("first", [0, ROWS_OF_A_MIB, 3 * ROWS_OF_A_MIB])
+def test_a_replaced_part_of_a_value_costs_that_part(first: int, same: bool) -> None:
+    old = trained(LARGE)
+    rows = slice(first * 2048, (first + ROWS_OF_A_MIB) * 2048)
+    rest = old if same else tuned(old, LARGE, 1e-6)
+    new = bytearray(rest)
+    new[rows] = trained(LARGE, 7)[rows]
+    best, *_ = selection.choices(memoryview(bytes(new)), LARGE, [candidate(old, LARGE)], updates.AUTO)
+    assert best.update == "delta"
+    assert len(joined(best.payload())) < (0.22 if same else 0.48) * LARGE.nbytes
+
+
+WASTEFUL = """
+class Wasteful:
+    name = "wasteful"
+
+    def estimate(self, sample):
+        return 0.01
+
+    def encode(self, value, spec, base):
+        yield value[: len(value) // 5]
+        yield value
+
+    def decode(self, payload, inputs, nbytes):
+        yield payload[-nbytes:]
+"""
+
+
+def test_a_payload_longer_than_the_dense_one_is_given_up(tmp_path: Path) -> None:
+    plugins.install(tmp_path, "wasteful", {"git_theta.updates:wasteful": "Wasteful"}, WASTEFUL)
+    old = trained(SPEC)
+    new = tuned(old, SPEC)
+    with plugins.importable(tmp_path):
+        first, second, _ = chosen(new, candidate(old), names=("wasteful", "delta"))
+        assert (first.update, second.update) == ("wasteful", "delta")
+        payload = first.payload()
+        next(payload)
+        with pytest.raises(UnsuitableError):
+            list(payload)
+        assert joined(second.payload())
 
 
 def test_only_allowed_updates_are_chosen() -> None:

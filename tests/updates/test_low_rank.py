@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given as having
 from hypothesis import strategies as st
 
-from git_theta.encoding.selection import first_difference
+from git_theta.encoding.samples import first_difference
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.testing import check_update

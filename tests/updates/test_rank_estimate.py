@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from git_theta.encoding.selection import first_difference
+from git_theta.encoding.samples import first_difference
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Sample
 from git_theta.updates.rank_estimate import estimate_cost
