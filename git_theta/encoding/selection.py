@@ -161,6 +161,8 @@ def _estimates(
         except PluginError as error:
             failed(error)
             continue
+        if all(each is None for each in estimates):
+            continue
         # Where an update doesn't suit, it takes as much as a dense value at least.
         costs = [
             whole if each is None else min(each, whole) for each, whole in zip(estimates, dense, strict=True)

@@ -38,7 +38,7 @@ class Delta:
 
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """Chunks of the base, and of the residual with its order."""
-        return streaming(inputs, nbytes, work=6, memory=12 << 20)
+        return streaming(inputs, nbytes, work=6, memory=8 << 20)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The base's chunks with the residuals applied."""
