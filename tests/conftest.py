@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = home / ".gitconfig"
     settings.write_text(_SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
+        # A shell's background jobs ignore Ctrl-C, and so would all processes that tests start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         for name in [name for name in os.environ if name.startswith(("GIT_", "THETA_", "XDG_"))]:
             patch.delenv(name)
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # or each process compiles all its modules

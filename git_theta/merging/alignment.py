@@ -106,7 +106,7 @@ def _with_one_prefix(aligned: AlignedVersions) -> AlignedVersions:
     said = []
     sides, file_names = [], []
     for index, (view, names) in enumerate(zip(aligned.sides, aligned.file_names, strict=True)):
-        prefixes = changed_prefixes(view, reference) if index != at else []
+        prefixes = changed_prefixes(view, reference, aligned.base) if index != at else []
         said += [_in_words(prefix, side_name(index), side_name(at)) for prefix in prefixes]
         new = renamed_parameters(view, reference, prefixes)
         sides.append(_with_names(view, new))
@@ -115,7 +115,7 @@ def _with_one_prefix(aligned: AlignedVersions) -> AlignedVersions:
         file_names.append({name: name_in_file for name, name_in_file in own.items() if name != name_in_file})
     base = aligned.base
     if base:
-        prefixes = changed_prefixes(base, reference)
+        prefixes = changed_prefixes(base, reference, base)
         said = said or [_in_words(prefix, "the base", side_name(at)) for prefix in prefixes]
         base = _with_names(base, renamed_parameters(base, reference, prefixes))
     if not said:

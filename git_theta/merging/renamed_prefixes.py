@@ -39,20 +39,22 @@ class Prefix:
 
 def naming_side(base: Manifest | None, sides: Sequence[Manifest]) -> int:
     """The side whose names a merge has: the first one that changed prefixes, or else ours."""
-    changed = (index for index, side in enumerate(sides) if base and changed_prefixes(base, side))
+    changed = (index for index, side in enumerate(sides) if base and changed_prefixes(base, side, base))
     return next(changed, 0)
 
 
-def changed_prefixes(version: Manifest, reference: Manifest) -> list[Prefix]:
+def changed_prefixes(version: Manifest, reference: Manifest, base: Manifest | None = None) -> list[Prefix]:
     """The prefixes by which names of a version differ from those of a reference.
 
     A prefix counts if at least two parameters of equal dtype and shape have it, and half of all that begin
     so. It must be that of a wrapper, or some values must be equal. Other names with equal ends, such as those
-    of a head that was replaced by another one, stay apart.
+    of a head that was replaced by another one, stay apart. So do all of a prefix by which two parameters of
+    the merge base would be one.
 
     Args:
         version: A version of a checkpoint.
         reference: The version whose names are wanted.
+        base: The merge base; `None` if there's none.
     """
     known, wanted = version.by_name, reference.by_name
     missing = [entry for entry in parameter_entries(version) if entry.name not in wanted]
@@ -64,7 +66,8 @@ def changed_prefixes(version: Manifest, reference: Manifest) -> list[Prefix]:
         _prefix(missing[at], free[other]) for at, other in pairs if missing[at].spec == free[other].spec
     )
     by_name = {entry.name: entry for entry in free}
-    return [prefix for prefix, _ in counts.most_common() if _is_sure(prefix, missing, by_name)]
+    apart = base.by_name if base else {}
+    return [prefix for prefix, _ in counts.most_common() if _is_sure(prefix, missing, by_name, apart)]
 
 
 def renamed_parameters(version: Manifest, reference: Manifest, prefixes: Sequence[Prefix]) -> dict[str, str]:
@@ -83,8 +86,12 @@ def renamed_parameters(version: Manifest, reference: Manifest, prefixes: Sequenc
     return found
 
 
-def _is_sure(prefix: Prefix, missing: Sequence[Entry], free: Mapping[str, Entry]) -> bool:
+def _is_sure(
+    prefix: Prefix, missing: Sequence[Entry], free: Mapping[str, Entry], apart: Mapping[str, Entry]
+) -> bool:
     begin_so = [(entry, prefix.renamed(entry.name)) for entry in missing]
+    if any(entry.name in apart and name in apart for entry, name in begin_so):
+        return False
     named = [(entry, free.get(name)) for entry, name in begin_so if name is not None]
     alike = [(entry, other) for entry, other in named if other and other.spec == entry.spec]
     equal = any(entry.digest == other.digest for entry, other in alike)

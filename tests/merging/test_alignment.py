@@ -140,6 +140,12 @@ def test_places_that_only_seem_equal_across_sides(store: LocalStore) -> None:
     assert numbers(loaded(store, found)) == {"w": 1, "a/b": 2, "a": {"b": 50}}
 
 
+def test_parameters_that_the_base_has_apart_are_not_renamed(store: LocalStore) -> None:
+    base = {"a": [tensor(1), tensor(2)], "0": tensor(3), 1: tensor(4)}
+    found = merged(store, base, {"a": base["a"]}, {"0": base["0"], "1": N})
+    assert numbers(loaded(store, found)) == {"1": 50}
+
+
 def optimizer(count: int, number: float) -> dict[str, Any]:
     """The state of an optimizer with a number of parameters of growing size."""
     return {
