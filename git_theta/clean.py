@@ -16,6 +16,7 @@ from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.found_bases import FoundBases
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
+from git_theta.encoding.relatives import relatives
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
@@ -118,14 +119,18 @@ class Cleaner:
     ) -> tuple[Entry, tuple[Entry, ...]]:
         """Store layout and tensors; their entries, those of the tensors sorted by name."""
         tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
-        named = self._bases(file, tensors, earlier)
+        named, parts = self._bases(file, tensors, earlier)
         found = self._found_bases(writer)
 
         def store_tensor(tensor: Tensor) -> StoredValue:
             name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
             bases = named.get(name, [])
             stored = writer.write(
-                name, spec, value, found.beside(name, spec, value, bases) if found else bases
+                name,
+                spec,
+                value,
+                found.beside(name, spec, value, bases) if found else bases,
+                parts.get(name, ()),
             )
             stored.check_unchanged(value)
             self.progress(tensor.spec.nbytes)
@@ -150,10 +155,10 @@ class Cleaner:
 
     def _bases(
         self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]
-    ) -> dict[str, list[Entry]]:
-        """The entries that each tensor may be an update of, by the tensor's name."""
+    ) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
+        """The entries that each tensor may be an update of, and those that it may be made of, by its name."""
         if not self.updates:
-            return {}
+            return {}, {}
         accepts = partial(may_reshape, self.updates)
         wanted = [
             NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _MIN_UPDATED
@@ -161,12 +166,16 @@ class Cleaner:
         if not earlier:
             earlier = related_checkpoints(wanted, file.value, self.candidates(), self.store, accepts)
         found: dict[str, list[Entry]] = {}
+        parts: dict[str, list[Entry]] = {}
         for manifest in earlier:
-            for name, entry in match_parameters(wanted, manifest, accepts).items():
+            matched = match_parameters(wanted, manifest, accepts)
+            for name, entry in matched.items():
                 known = found.setdefault(name, [])
                 if all(entry.digest != other.digest for other in known):
                     known.append(entry)
-        return found
+            for name, near in relatives(wanted, manifest, matched).items():
+                parts.setdefault(name, near)
+        return found, parts
 
 
 def reconcile(manifest: Manifest, previous: Iterable[Manifest]) -> Manifest:

@@ -38,7 +38,7 @@ def parse_update_names(text: str, unavailable: OnFailure | None = None) -> tuple
                 raise
             unavailable(error)
             continue
-        if is_automatic(update) or is_reshaping(update):
+        if is_automatic(update) or is_reshaping(update) or name in updates.AUTO:
             found.append(name)
         elif name != Dense.name:
             raise UsageError(f"git add never chooses {name!r}", "see: git theta add --help")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from git_theta import updates
+from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.stored_payload import read_payload
 from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
 from git_theta.limits import WORK_PER_STORED_BYTE
@@ -157,12 +158,27 @@ def is_affordable(update: str, payload: bytes, inputs: Sequence[Source], nbytes:
     return True
 
 
+def can_be_derived(choice: EncodingChoice, nbytes: int, store: Store) -> bool:
+    """Whether a choice whose payloads are small, and one more update of its value, stay within the limits."""
+    try:
+        weight = _weigh(choice, nbytes, store, {})
+        more = default_demand(1, nbytes)
+        oids = (oid for source in choice.sources() for oid in _oids(source))
+        check_weight(Weight(weight.work + more.work, weight.memory + more.memory), oids, store)
+    except ThetaError:
+        return False
+    return True
+
+
 def affordable_threads(threads: int, memory: int, store: Store) -> int:
     """The number of threads that may work at once, of which each takes at most `memory` bytes."""
     return max(1, min(threads, store.limits.memory // max(1, memory)))
 
 
-def _weigh(source: Source, nbytes: int, store: Store, demands: _Demands) -> Weight:
+def _weigh(source: Source | EncodingChoice, nbytes: int, store: Store, demands: _Demands) -> Weight:
+    if isinstance(source, EncodingChoice):
+        payload = memoryview(source.payload_bytes())
+        return _with_inputs(_demand(source, nbytes, lambda: payload), source, store, demands)
     count = len(source.inputs)
     if not count and source.update == "dense":
         # Nearly every source: an update's own demand costs more to ask for.
@@ -172,10 +188,10 @@ def _weigh(source: Source, nbytes: int, store: Store, demands: _Demands) -> Weig
         ref = source.payload
         demand = demands.get((source.update, ref, count, nbytes))
         if demand is None:
-            payload = _Payload(ref, store)
-            demand = _demand(source, nbytes, payload)
+            stored = _Payload(ref, store)
+            demand = _demand(source, nbytes, stored)
             # Most demands follow from the size alone: they're those of every payload.
-            demands[source.update, ref if payload.is_read else None, count, nbytes] = demand
+            demands[source.update, ref if stored.is_read else None, count, nbytes] = demand
     return _with_inputs(demand, source, store, demands)
 
 
@@ -192,16 +208,16 @@ class _Payload:
         return read_payload(self._ref, self._store) if self._ref else None
 
 
-def _with_inputs(demand: Demand, source: Source, store: Store, demands: _Demands) -> Weight:
-    work, memory = demand.work + _UPDATE_WORK, demand.memory
+def _with_inputs(demand: Demand, source: Source | EncodingChoice, store: Store, demands: _Demands) -> Weight:
+    work, memories = demand.work + _UPDATE_WORK, [0]
     for part, size in zip(source.inputs, demand.inputs, strict=True):
         weight = _weigh(part, size, store, demands)
-        work += weight.work
-        memory += weight.memory
-    return Weight(work, memory)
+        work += demand.passes * weight.work
+        memories.append(weight.memory)
+    return Weight(work, demand.memory + (max(memories) if demand.in_turn else sum(memories)))
 
 
-def _demand(source: Source, nbytes: int, payload: ReadPayload) -> Demand:
+def _demand(source: Source | EncodingChoice, nbytes: int, payload: ReadPayload) -> Demand:
     registry = updates.registry()
     count = len(source.inputs)
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import decode_verified, read_value
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_pairs import pair_by_end
@@ -34,12 +35,12 @@ class BaseCandidate:
 
     Attributes:
         base: The value; reading it raises CorruptError for damaged objects.
-        source: How the value is obtained.
+        source: How the value is obtained; a choice, if it's made of stored values.
         at_limit: Whether the source's chain has as many updates as it should have at most.
     """
 
     base: Base
-    source: Source
+    source: Source | EncodingChoice
     at_limit: bool = False
 
 

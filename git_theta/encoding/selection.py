@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from git_theta import updates
 from git_theta.encoding.allowed_updates import OnFailure, accepts_base, load_updates
 from git_theta.encoding.candidates import BaseCandidate
+from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import decode_verified
 from git_theta.encoding.samples import Samples, first_difference, samples_all_over
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
@@ -50,21 +51,6 @@ _LONGEST_HEADER = 256
 _NEVER_SMALLER = 64
 
 
-@dataclass(frozen=True, slots=True)
-class EncodingChoice:
-    """A way to store a value.
-
-    Attributes:
-        update: Name of the update.
-        payload: Encodes the value; may raise `UnsuitableError`.
-        inputs: The values that the update applies to: sources, or choices that must be stored first.
-    """
-
-    update: str
-    payload: Callable[[], Payload]
-    inputs: tuple[Source | EncodingChoice, ...] = ()
-
-
 def dense_choice(value: memoryview, spec: TensorSpec) -> EncodingChoice:
     """The choice that is always possible."""
     return EncodingChoice(Dense.name, partial(Dense().encode, value, spec))
@@ -88,6 +74,7 @@ def choices(
     candidates: Iterable[BaseCandidate],
     names: Sequence[str],
     failed: OnFailure = lambda _error: None,
+    derived: Callable[[], Iterable[BaseCandidate]] = tuple,
 ) -> Iterator[EncodingChoice]:
     """Ways to store a value, the cheapest by estimate first; the last is dense.
 
@@ -99,21 +86,37 @@ def choices(
         candidates: Values that it may be an update of; a lazy iterable isn't read for the smallest values.
         names: Updates that may be chosen.
         failed: Called for each update of a package that fails; other updates are tried nevertheless.
+        derived: Gives values that are made of stored ones; asked if no candidate will do.
     """
     found: list[tuple[float, EncodingChoice]] = []
-    for candidate in candidates if spec.nbytes > _NEVER_SMALLER else ():
-        base = candidate.base
-        options = _same_type if base.spec.is_reshaped(spec) else _other_type
-        chosen = list(load_updates(names))
-        try:
-            for cost, choice in options(value, spec, base, candidate.source, chosen, failed):
-                found.append((cost * (_DEPTH_PENALTY if candidate.at_limit else 1), choice))
-        except (CorruptError, MissingObjectError, PluginError):
-            # The base can't be read.
-            continue
+    if spec.nbytes > _NEVER_SMALLER:
+        for candidate in candidates:
+            found += _on_candidate(value, spec, candidate, names, failed)
+        if not found:
+            for candidate in derived():
+                found += _on_candidate(value, spec, candidate, names, failed)
     for _, choice in sorted(found, key=lambda pair: pair[0]):
         yield replace(choice, payload=partial(_shorter_than_dense, choice.payload, value, spec))
     yield dense_choice(value, spec)
+
+
+def _on_candidate(
+    value: memoryview, spec: TensorSpec, candidate: BaseCandidate, names: Sequence[str], failed: OnFailure
+) -> Iterator[tuple[float, EncodingChoice]]:
+    """Choices on a candidate, each with its expected share of the value's bytes; none if it can't be read."""
+    base, source, chosen = candidate.base, candidate.source, list(load_updates(names))
+    factor = _DEPTH_PENALTY if candidate.at_limit else 1
+    if isinstance(source, EncodingChoice):
+        options = _derived(value, spec, base, source, chosen, failed)
+    elif base.spec.is_reshaped(spec):
+        options = _same_type(value, spec, base, source, chosen, failed)
+    else:
+        options = _other_type(value, spec, base, source, chosen, failed)
+    try:
+        for cost, choice in options:
+            yield cost * factor, choice
+    except (CorruptError, MissingObjectError, PluginError):
+        return
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
@@ -181,7 +184,6 @@ def _other_type(
     failed: OnFailure,
 ) -> Iterator[tuple[float, EncodingChoice]]:
     """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
-    limit = _MAX_COST * _dense_share(value, spec)
     for update in chosen:
         if not accepts_base(update, spec, base.spec):
             continue
@@ -192,17 +194,35 @@ def _other_type(
         except PluginError as error:
             failed(error)
             continue
-        cost = len(payload) / spec.nbytes
         lower = EncodingChoice(update.name, partial(_once, payload), (source,))
         reshaped = Base(spec, partial(_decoded, update, payload, base))
-        if cost >= limit:
-            continue
-        if first_difference(value, spec, reshaped) is None:
-            yield cost, lower
-            continue
-        for estimate, choice in _same_type(value, spec, reshaped, lower, chosen, failed):
-            if cost + estimate < limit:
-                yield cost + estimate, choice
+        yield from _derived(value, spec, reshaped, lower, chosen, failed)
+
+
+def _derived(
+    value: memoryview,
+    spec: TensorSpec,
+    base: Base,
+    lower: EncodingChoice,
+    chosen: Sequence[Update],
+    failed: OnFailure,
+) -> Iterator[tuple[float, EncodingChoice]]:
+    """Choices on a base that isn't stored: the choice that gives it, and updates on top where it differs."""
+    cost, limit = _payload_size(lower) / spec.nbytes, _MAX_COST * _dense_share(value, spec)
+    if cost >= limit:
+        return
+    if first_difference(value, spec, base) is None:
+        yield cost, lower
+        return
+    for estimate, choice in _same_type(value, spec, base, lower, chosen, failed):
+        if cost + estimate < limit:
+            yield cost + estimate, choice
+
+
+def _payload_size(choice: EncodingChoice) -> int:
+    """Bytes of the payloads that a choice and those below it store."""
+    below = sum(_payload_size(part) for part in choice.inputs if isinstance(part, EncodingChoice))
+    return len(choice.payload_bytes()) + below
 
 
 def _shorter_than_dense(payload: Callable[[], Payload], value: memoryview, spec: TensorSpec) -> Payload:

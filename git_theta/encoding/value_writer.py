@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, groupby
 
 from git_theta.encoding.allowed_updates import OnFailure
-from git_theta.encoding.budget import can_be_extended
-from git_theta.encoding.candidates import candidate_from, usable_bases
-from git_theta.encoding.selection import EncodingChoice, choices, dense_choice, repeated_choice
+from git_theta.encoding.budget import can_be_derived, can_be_extended
+from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_bases
+from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.forms import derived_candidates
+from git_theta.encoding.selection import choices, dense_choice, repeated_choice
 from git_theta.errors import CorruptError, MissingObjectError, PluginError, ValueChangedError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -20,7 +23,11 @@ from git_theta.store.local import LocalStore
 from git_theta.store.pack_buffer import BufferedPayload
 from git_theta.store.packs import PACK_BELOW, pack
 from git_theta.updates import AUTO
+from git_theta.updates.arrange import Arrange
 from git_theta.updates.base import UnsuitableError
+
+#: Bytes of the smallest value that is looked for in values of another form: small ones cost less than that.
+_LEAST_DERIVED = 1 << 10
 
 #: Finds a source by the digest of its value, among everything that was ever stored here.
 FindSource = Callable[[str], Source | None]
@@ -122,7 +129,12 @@ class ValueWriter:
     failed: OnFailure = lambda _error: None
 
     def write(
-        self, name: str, spec: TensorSpec, value: memoryview, bases: Iterable[Entry] = ()
+        self,
+        name: str,
+        spec: TensorSpec,
+        value: memoryview,
+        bases: Iterable[Entry] = (),
+        relatives: Iterable[Entry] = (),
     ) -> StoredValue:
         """Store a value, unless the store has it.
 
@@ -132,6 +144,8 @@ class ValueWriter:
             value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
             bases: Parameters that the value may be an update of; a lazy iterable isn't read for a value that
                 is stored already.
+            relatives: Parameters that it may be made of, arranged otherwise; the bases count too. A lazy
+                iterable isn't read if a base will do.
 
         Raises:
             ThetaError: The store can't be written.
@@ -148,13 +162,15 @@ class ValueWriter:
             again = self._restored(value, spec, before)
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
+        bases = list(bases)
         candidates = (
             candidate_from(entry, source, self.store, at_limit)
             for entry in bases
             for source, at_limit in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
             if self.has(source) and can_be_extended(source, entry.spec.nbytes, self.store)
         )
-        for choice in choices(value, spec, candidates, self.updates, self.failed):
+        derived = partial(self._derived, value, spec, chain(bases, relatives))
+        for choice in choices(value, spec, candidates, self.updates, self.failed, derived):
             try:
                 return StoredValue(name, spec, key, self._encode(choice))
             except PluginError as error:
@@ -163,6 +179,25 @@ class ValueWriter:
                 # The value is at hand: a damaged base only means another choice.
                 continue
         raise AssertionError("dense is always possible")
+
+    def _derived(
+        self, value: memoryview, spec: TensorSpec, relatives: Iterable[Entry]
+    ) -> Iterator[BaseCandidate]:
+        """Bases that are made of stored values, and that every reader accepts."""
+        if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
+            return
+        usable = [
+            candidate_from(entry, source, self.store, at_limit)
+            for entry in relatives
+            for source, at_limit in usable_bases(
+                entry.source, entry.spec.nbytes, self.depth, self.store.size
+            )[:1]
+            if self.has(source)
+        ]
+        for candidate in derived_candidates(value, spec, usable):
+            choice = candidate.source
+            if isinstance(choice, EncodingChoice) and can_be_derived(choice, spec.nbytes, self.store):
+                yield candidate
 
     def write_derived(
         self, name: str, spec: TensorSpec, key: str, update: str, payload: bytes, inputs: tuple[Source, ...]

@@ -12,7 +12,8 @@ from git_theta import updates
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.candidates import candidate_from, usable_bases
-from git_theta.encoding.selection import EncodingChoice, choices, dense_choice
+from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.selection import choices, dense_choice
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source

@@ -21,11 +21,15 @@ class Demand:
         inputs: Bytes of each input.
         work: Bytes decoded and elements computed; a unit takes about a nanosecond.
         memory: Bytes that are held at once.
+        passes: The number of times that the inputs are read at most.
+        in_turn: Whether the inputs are read one after the other, so that no two take memory at once.
     """
 
     inputs: tuple[int, ...]
     work: int
     memory: int
+    passes: int = 1
+    in_turn: bool = False
 
 
 @runtime_checkable

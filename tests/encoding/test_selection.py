@@ -11,7 +11,7 @@ from git_theta import updates
 from git_theta.encoding import selection
 from git_theta.encoding.allowed_updates import may_reshape, parse_update_names
 from git_theta.encoding.candidates import BaseCandidate
-from git_theta.encoding.selection import EncodingChoice
+from git_theta.encoding.choice import EncodingChoice
 from git_theta.errors import CorruptError
 from git_theta.model.manifest import ObjectRef, Source
 from git_theta.model.tensor import TensorSpec

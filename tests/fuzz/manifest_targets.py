@@ -21,6 +21,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
 from git_theta.updates import registry
+from git_theta.updates.arrange import Arrange, Arrangement
 from git_theta.updates.array import Array
 from git_theta.updates.base import Automatic, Base, Input, UnsuitableError
 from git_theta.updates.cast import Cast
@@ -31,11 +32,24 @@ from git_theta.updates.program import Program
 from git_theta.updates.quantized import Quantized
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rows import Rows
+from git_theta.updates.strided_copy import Dimension, StridedCopy
 from tests.fuzz.format_targets import name, spec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
 
-_UPDATES = ("dense", "delta", "sparse", "low-rank", "rows", "ia3", "quantized", "recipe", "cast", "unknown")
+_UPDATES = (
+    "dense",
+    "delta",
+    "sparse",
+    "low-rank",
+    "rows",
+    "ia3",
+    "quantized",
+    "recipe",
+    "cast",
+    "arrange",
+    "unknown",
+)
 
 
 def _oid(random: Random) -> str:
@@ -194,6 +208,8 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     longer = Base(TensorSpec("F32", (8, 5)), _input(_base(TensorSpec("F32", (8, 5)))))
     yield "rows", 0, joined(Rows().encode(memoryview(_base(matrix)), matrix, longer))
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
+    transposed = StridedCopy(0, 0, (Dimension(5, 1, 6), Dimension(6, 5, 1)))
+    yield "arrange", 0, Arrange().encode_arrangement(Arrangement(((transposed,),), (30,)), matrix)
     yield "cast", 0, Cast().encode_between("F64", "F32")
     yield "recipe", 0, Recipe().encode_with(mean, "F32")
 
