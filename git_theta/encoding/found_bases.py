@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING
 
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.sketch import MIN_SKETCHED, sketch
 from git_theta.store.base import Store
 
 if TYPE_CHECKING:
-    from git_theta.sketches.search import SketchSearch
+    from git_theta.sketches.search import Match, SketchSearch
     from git_theta.sketches.sketch import Sketch
 
 #: The number of found bases that a value may be an update of, besides those that names suggest.
 _MAX_FOUND = 2
+
+#: The number of values that a new one may be made of.
+_MAX_PARTS = 128
 
 #: A found base must promise differences of at most this share of the bits that those from a named base have,
 #: and of so many bits less for each of 100: reading another base takes time.
@@ -43,7 +47,7 @@ class FoundBases:
     def beside(
         self, name: str, spec: TensorSpec, value: memoryview, named: Sequence[Entry]
     ) -> Iterator[Entry]:
-        """Bases for a value, those that names suggest first.
+        """Bases for a value, those that names suggest first; they have as many elements in the same order.
 
         Args:
             name: The parameter's name.
@@ -51,20 +55,29 @@ class FoundBases:
             value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
             named: Parameters that the value may be an update of by their names.
         """
-        from git_theta.sketches.sketch import sketch
-
         yield from named
         new = sketch(value, spec)
         if new is None:
             return
         self._sketches[name] = new
-        matches = self._search.nearest(new)
+        matches = self._search.nearest(value, spec)
         if matches:
-            known = self._search.compare(new, [entry.digest for entry in named if entry.spec == spec])
+            known = self._search.compare(value, spec, [(entry.spec, entry.digest) for entry in named])
             most = min(known.values(), default=32.0)
             limit = min(most * _BETTER, most - _MIN_GAIN * 8 * spec.word_size)
-            digests = (match.digest for match in matches if match.bits <= limit)
-            yield from self._entries(spec, digests, {entry.digest for entry in named})
+            yield from self._entries((match for match in matches if match.bits <= limit), named, _MAX_FOUND)
+
+    def of_other_forms(self, spec: TensorSpec, value: memoryview, named: Sequence[Entry]) -> Iterator[Entry]:
+        """Values that a new one may be made of, those that names suggest first.
+
+        Args:
+            spec: Dtype and shape.
+            value: As for `beside`.
+            named: Parameters that it may be made of by their names.
+        """
+        yield from named
+        if spec.nbytes >= MIN_SKETCHED:
+            yield from self._entries(self._search.other_forms(value, spec), named, _MAX_PARTS)
 
     def remember(self, entries: Iterable[Entry]) -> None:
         """Keep the sketches of the file's values, once they're stored."""
@@ -72,13 +85,14 @@ class FoundBases:
             {entry.digest: self._sketches[entry.name] for entry in entries if entry.name in self._sketches}
         )
 
-    def _entries(self, spec: TensorSpec, digests: Iterable[str], named: set[str]) -> Iterator[Entry]:
-        """The first few of some values whose objects are here."""
+    def _entries(self, matches: Iterable[Match], named: Sequence[Entry], most: int) -> Iterator[Entry]:
+        """The first few of some stored values whose objects are here, but for the named ones."""
+        digests = {entry.digest for entry in named}
         count = 0
-        for digest in digests:
-            source = None if digest in named else self._source_of(digest)
+        for match in matches:
+            source = None if match.digest in digests else self._source_of(match.digest)
             if source and all(self._store.has(ref.oid) for ref in source.payloads()):
-                yield Entry("", spec, digest, source)
+                yield Entry("", match.spec, match.digest, source)
                 count += 1
-                if count == _MAX_FOUND:
+                if count == most:
                     return

@@ -177,13 +177,16 @@ def difference_bits(keys: Keys, others: Keys, missing: int) -> NDArray[np.int32]
     return np.maximum(np.subtract(bits, 126, out=bits), 0, out=bits)
 
 
-def own_bits(new: Sketch) -> float:
+def own_bits(keys: Keys, missing: int) -> float:
     """The mean number of bits of the differences between a value and an unrelated one like it.
 
     The value is compared with itself in another order.
+
+    Args:
+        keys: The keys of the value, flat.
+        missing: As for `difference_bits`.
     """
     import numpy as np
 
-    missing = resolution(new.spec)
-    shifts = (1, len(new.keys) // 2)
-    return float(np.mean([difference_bits(new.keys, np.roll(new.keys, by), missing).mean() for by in shifts]))
+    others = np.stack([np.roll(keys, 1), np.roll(keys, len(keys) // 2)])
+    return float(difference_bits(keys, others, missing).mean())

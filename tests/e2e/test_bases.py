@@ -84,6 +84,17 @@ def test_the_base_may_be_a_file_that_was_deleted_long_ago(repo: Repo) -> None:
     check_out_again(repo, "new.safetensors", data)
 
 
+def test_a_copy_in_another_dtype_may_be_in_other_shards(repo: Repo) -> None:
+    write_shards(repo, MODEL, 3)
+    repo.commit()
+    half = {f"h.{n}": np.frombuffer(value, "<f4").astype("<f2") for n, value in enumerate(MODEL.values())}
+    data = safetensors_bytes({name: value.reshape(SPEC.shape) for name, value in half.items()})
+    repo.write("half.safetensors", data)
+    repo.commit()
+    assert updates(repo, "HEAD:half.safetensors") == ["cast"] * 6
+    check_out_again(repo, "half.safetensors", data)
+
+
 def test_adding_again_gives_the_same_manifest(repo: Repo) -> None:
     write(repo, "a.safetensors", MODEL)
     repo.commit()

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from git_theta.model.digest import digest
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.search import SketchSearch
 from git_theta.sketches.sketch import Sketch, sketch
 from git_theta.store.sketch_cache import FILE_NAME, SketchCache
+from git_theta.updates.rounding import round_to, widen
 from tests.helpers.weights import moved, trained, tuned
 
 SPEC = TensorSpec("F32", (64, 128))
@@ -35,7 +37,7 @@ def add(search: SketchSearch, *values: bytes) -> None:
 
 
 def nearest(search: SketchSearch, value: bytes) -> list[str]:
-    return [match.digest for match in search.nearest(sketched(value))]
+    return [match.digest for match in search.nearest(memoryview(value), SPEC)]
 
 
 def test_the_closest_value_comes_first(search: SketchSearch) -> None:
@@ -49,10 +51,10 @@ def test_unrelated_values_are_left_out(search: SketchSearch) -> None:
     assert [nearest(search, trained(SPEC, 1000 + seed)) for seed in range(20)] == [[]] * 20
 
 
-def test_values_of_other_types_are_left_out(search: SketchSearch) -> None:
+def test_values_of_other_elements_are_left_out(search: SketchSearch) -> None:
     add(search, MODEL[0])
-    spec = TensorSpec("F32", (128, 64))
-    assert search.nearest(sketched(MODEL[0], spec)) == []
+    for spec in (TensorSpec("I32", (64, 128)), TensorSpec("C64", (64, 64)), TensorSpec("F32", (127, 64))):
+        assert search.nearest(memoryview(MODEL[0])[: spec.nbytes], spec) == []
 
 
 def test_where_nothing_varies_nothing_is_found(search: SketchSearch) -> None:
@@ -80,13 +82,13 @@ def test_another_process_finds_the_same(search: SketchSearch, tmp_path: Path) ->
     assert nearest(search, child) == []
     add(search, *MODEL)
     with closing(SketchSearch(SketchCache(tmp_path))) as other:
-        assert search.nearest(sketched(child)) == other.nearest(sketched(child)) != []
+        assert search.nearest(memoryview(child), SPEC) == other.nearest(memoryview(child), SPEC) != []
 
 
 def test_certain_values_are_compared(search: SketchSearch) -> None:
     add(search, *MODEL)
     child, parent, stranger = tuned(MODEL[3], SPEC), digest(MODEL[3]), digest(MODEL[4])
-    bits = search.compare(sketched(child), [parent, stranger, "0" * 64])
+    bits = search.compare(memoryview(child), SPEC, [(SPEC, each) for each in (parent, stranger, "0" * 64)])
     assert bits.keys() == {parent, stranger}
     assert bits[parent] < 0.8 * bits[stranger]
 
@@ -96,3 +98,73 @@ def test_without_a_writable_folder_nothing_is_found(tmp_path: Path) -> None:
     with closing(SketchSearch(SketchCache(tmp_path))) as search:
         add(search, MODEL[0])
         assert nearest(search, MODEL[0]) == []
+
+
+def array(seed: int, *shape: int) -> NDArray[np.float32]:
+    spec = TensorSpec("F32", shape)
+    return np.frombuffer(trained(spec, seed), "<f4").reshape(shape)
+
+
+def add_arrays(search: SketchSearch, *arrays: NDArray[np.float32]) -> list[str]:
+    """Their digests."""
+    found = {digest(each.tobytes()): sketched(each.tobytes(), spec_of(each)) for each in arrays}
+    search.add(found)
+    return list(found)
+
+
+def spec_of(each: NDArray[np.float32]) -> TensorSpec:
+    return TensorSpec("F32", each.shape)
+
+
+def other_forms(search: SketchSearch, new: NDArray[np.float32]) -> list[str]:
+    new = np.ascontiguousarray(new) + np.random.default_rng(9).standard_normal(new.shape).astype("f4") * 1e-4
+    return [match.digest for match in search.other_forms(memoryview(new.tobytes()), spec_of(new))]
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F16"])
+def test_casts_are_near(search: SketchSearch, dtype: str) -> None:
+    add(search, *MODEL)
+    narrow = TensorSpec(dtype, SPEC.shape)
+    rounded = round_to(widen(np.frombuffer(MODEL[7], "<u4"), "F32"), dtype).tobytes()
+    (match,) = search.nearest(memoryview(tuned(rounded, narrow, 1e-5)), narrow)
+    assert match.digest == digest(MODEL[7])
+    search.add({digest(rounded): sketched(rounded, narrow)})
+    child = tuned(MODEL[7], SPEC, 1e-5)
+    assert nearest(search, child) == [digest(MODEL[7]), digest(rounded)]
+    assert search.compare(memoryview(child), SPEC, [(narrow, digest(rounded))])[digest(rounded)] > 10
+
+
+def test_reshaped_values_are_near(search: SketchSearch) -> None:
+    add(search, *MODEL)
+    child = tuned(MODEL[7], SPEC)
+    for shape in ((8192,), (128, 64), (2, 32, 128)):
+        found = search.nearest(memoryview(child), TensorSpec("F32", shape))
+        assert [match.digest for match in found] == [digest(MODEL[7])]
+
+
+def test_parts_of_a_fused_matrix_come_in_their_order(search: SketchSearch) -> None:
+    layers = [array(seed, 64, 64) for seed in range(40)]
+    names = add_arrays(search, *layers)
+    assert other_forms(search, np.concatenate(layers[3:6])) == names[3:6]
+    assert other_forms(search, np.concatenate(layers[3:6], 1)) == names[3:6]
+    assert other_forms(search, np.stack(layers[8:16])) == names[8:16]
+    assert other_forms(search, layers[9].T) == [names[9]]
+    assert other_forms(search, np.concatenate([layers[1], array(99, 64, 64), layers[2]])) == [
+        names[1],
+        names[2],
+    ]
+    assert other_forms(search, array(98, 192, 64)) == []
+
+
+def test_the_larger_matrix_is_found_for_its_parts(search: SketchSearch) -> None:
+    parts = [array(seed, 64, 64) for seed in range(3)]
+    strangers = [array(50 + seed, 192, 64) for seed in range(40)]
+    *_, fused = add_arrays(search, *strangers, np.concatenate(parts))
+    assert [other_forms(search, part) for part in parts] == [[fused]] * 3
+
+
+def test_one_value_of_all_elements_is_better_than_some_parts(search: SketchSearch) -> None:
+    base = array(1, 64, 64)
+    part, whole = add_arrays(search, base[:32], base.T)
+    assert other_forms(search, base) == [whole]
+    assert part != whole
