@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from git_theta.adapters.factor_names import CONFIG
+from git_theta.adapters.module_patterns import is_end
 from git_theta.errors import UsageError
-
-#: Longer patterns and names aren't matched: the time for a pattern of a stranger grows with both.
-_MAX_PATTERN: Final = 500
-_MAX_NAME: Final = 500
-
-#: Patterns that may take a time that is exponential or a high power of a name's length.
-_SLOW = re.compile(r"\)\s*[*+{]|(?:[^\\][*+{].*){3}", re.DOTALL)
 
 _DEFAULT = 8
 
@@ -92,20 +85,4 @@ def _number(key: str, value: Any) -> float:
 
 
 def _of_module(patterns: tuple[tuple[str, float], ...], module: str, default: float) -> float:
-    return next((number for pattern, number in patterns if _matches(pattern, module)), default)
-
-
-def _matches(pattern: str, module: str) -> bool:
-    """Whether PEFT would take a pattern for a module: it's the name's end, from a dot on."""
-    if module == pattern or module.endswith(f".{pattern}"):
-        return True
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)*", pattern) and "." not in pattern:
-        return False
-    if len(pattern) > _MAX_PATTERN or len(module) > _MAX_NAME or _SLOW.search(pattern):
-        raise UsageError(f"the adapter's {CONFIG} has a pattern that is too complex: {pattern[:80]!r}")
-    try:
-        return re.match(rf"(.*\.)?({pattern})$", module) is not None
-    except (re.error, RecursionError, OverflowError) as error:
-        raise UsageError(
-            f"the adapter's {CONFIG} has a pattern that isn't a regular expression: {error}"
-        ) from error
+    return next((number for pattern, number in patterns if is_end(pattern, module)), default)

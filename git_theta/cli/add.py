@@ -87,9 +87,10 @@ def command(
     adapter, the changed file is staged, bit for bit, and stored by means of the updates.
 
     A file of updates names its tensors after MODEL's parameters. low-rank has NAME/R and NAME/C, whose
-    matrix product is added. ia3 has NAME/ia3, which is multiplied, with numpy's broadcasting. sparse has
-    NAME/data, NAME/indices, NAME/indptr and NAME/shape, a matrix in compressed sparse rows that is added.
-    dense has NAME, the new value.
+    matrix product is added; of a stack of matrices, such as the weights of experts, they may be stacks, too.
+    ia3 has NAME/ia3, which is multiplied, with numpy's broadcasting. sparse has NAME/data, NAME/indices,
+    NAME/indptr and NAME/shape, a matrix in compressed sparse rows that is added. dense has NAME, the new
+    value.
 
     The type quantized is lossy and needs no data: changes in the work tree are rounded to whole steps from
     the previous version, and the result overwrites MODEL.

@@ -9,6 +9,7 @@ from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry, Source
 from git_theta.sideload.draft import new_value
 from git_theta.sideload.given_update import GivenUpdate
+from git_theta.sideload.token_rows import TokenRows
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import UnsuitableError
 from git_theta.updates.dense import Dense
@@ -33,7 +34,7 @@ _MOST_LEVELS = 8
 
 def can_be_applied_twice(steps: Sequence[GivenUpdate]) -> bool:
     """Whether applying updates again changes the value again: not if they just give values."""
-    return not isinstance(steps[0].update, Dense)
+    return not isinstance(steps[0].update, Dense | TokenRows)
 
 
 def is_applied(

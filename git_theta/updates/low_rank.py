@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 class LowRank:
     """A matrix that moved along few directions; a tensor is seen as a matrix by its first dimension.
 
+    Side-loaded factors may also be stacks, as those of experts: then each matrix of the tensor, by its first
+    dimension, has factors of its own.
+
     Args:
         scale: Side-loaded factors' product is multiplied by this, as that of a LoRA by alpha / rank.
     """
@@ -67,13 +70,17 @@ class LowRank:
         yield from self._encode(value, spec, base, factors)
 
     def check(self, given: Given, name: str, spec: TensorSpec) -> None:
-        """Check that `R` is rows by rank and `C` rank by columns, all finite."""
+        """Check that `R` is rows by rank and `C` rank by columns, or both stacks of such, all finite."""
         check_computable(name, spec)
-        rows, columns = matrix_shape(spec.shape)
         left, right = given["R"], given["C"]
+        stack = _stack_of(left.spec)
+        if stack and (len(spec.shape) < 3 or stack != spec.shape[0]):
+            raise left.misfit(name, spec)
         rank = left.spec.shape[-1] if left.spec.shape else 0
-        left.check_shape((rows, rank), name, spec)
-        right.check_shape((rank, columns), name, spec)
+        rows, columns = _matrix(spec, stack)
+        leading = (stack,) if stack else ()
+        left.check_shape((*leading, rows // (stack or 1), rank), name, spec)
+        right.check_shape((*leading, rank, columns), name, spec)
         left.numbers(), right.numbers()
 
     def encode_given(self, given: Given, spec: TensorSpec, base: Base, value: memoryview | None) -> Payload:
@@ -83,11 +90,11 @@ class LowRank:
             UnsuitableError: The factors have more than full rank: they'd save nothing.
         """
         left, right = _in_one_dtype(given)
-        rank = left.spec.shape[1]
-        if rank > min(matrix_shape(spec.shape)):
+        rank, stack = left.spec.shape[-1], _stack_of(left.spec)
+        if rank > _full_rank(spec, stack):
             raise UnsuitableError
         yield from self._encode(
-            value, spec, base, _Factors(left.data, right.data, rank, left.spec.dtype, self._scale)
+            value, spec, base, _Factors(left.data, right.data, rank, left.spec.dtype, self._scale, stack)
         )
 
     def given_value(self, given: Given, spec: TensorSpec, base: Base) -> Pieces:
@@ -95,13 +102,18 @@ class LowRank:
         import numpy as np
 
         left, right = (array.numbers() for array in _in_one_dtype(given))
+        stack = _stack_of(given["R"].spec)
+        rows, columns = _matrix(spec, stack)
+        left, right = left.reshape(rows, -1), right.reshape(stack or 1, -1, columns)
         row = 0
-        for chunk in base.chunks(_block_bytes(spec)):
+        for chunk in base.chunks(_block_bytes(spec, stack)):
             words = np.frombuffer(chunk, f"<u{spec.word_size}")
-            count = len(words) // right.shape[1]
-            total = np.zeros((count, right.shape[1]))
-            for k in range(len(right)):
-                total += left[row : row + count, k, None] * right[k]
+            count = len(words) // columns
+            total = np.zeros((count, columns))
+            for start, end, matrix in _stretches(row, row + count, rows // (stack or 1)):
+                part = total[start - row : end - row]
+                for k in range(right.shape[1]):
+                    part += left[start:end, k, None] * right[matrix, k]
             row += count
             yield add_nonzero(words, total.reshape(-1) * self._scale, spec.dtype).data.cast("B")
 
@@ -118,11 +130,12 @@ class LowRank:
             scale=factors.scale,
             sizes=[len(factor) for factor in encoded],
             residual=value is not None,
+            **({"stack": factors.stack} if factors.stack else {}),
         )
         yield from encoded
         if value is None:
             return
-        writer = ResidualWriter(spec, _block_bytes(spec) // spec.word_size)
+        writer = ResidualWriter(spec, _block_bytes(spec, factors.stack) // spec.word_size)
         start = 0
         for words, prediction in _predictions(spec, base, factors):
             size = words.nbytes
@@ -132,10 +145,10 @@ class LowRank:
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """A product for each rank and element; a block, and the factors, which are on disk if large."""
         spec, header, _ = unpack_typed(self.name, payload(), nbytes)
-        rank, dtype, _, _ = _parse_header(spec, header)
-        rows, columns = matrix_shape(spec.shape)
-        factors = rank * (rows + columns) * TensorSpec(dtype, ()).item_size
-        block = min(_block_bytes(spec), nbytes) // spec.item_size
+        rank, dtype, _, _, stack = _parse_header(spec, header)
+        rows, columns = _matrix(spec, stack)
+        factors = rank * (rows + (stack or 1) * columns) * TensorSpec(dtype, ()).item_size
+        block = min(_block_bytes(spec, stack), nbytes) // spec.item_size
         work = 2 * rank * spec.count + 8 * nbytes + factors
         memory = min(factors, 64 << 20) + block_memory(block, spec.item_size)
         return Demand((nbytes,) * inputs, work, memory)
@@ -158,10 +171,11 @@ class _Factors:
 
     Attributes:
         left: C-contiguous elements, rows by rank.
-        right: C-contiguous elements, rank by columns.
+        right: C-contiguous elements, rank by columns; of all matrices of a stack one after another.
         rank: The inner dimension.
         dtype: Dtype of both, one of `ARITHMETIC`.
         scale: The product is multiplied by this.
+        stack: Number of matrices that have factors of their own; 0 for one matrix.
     """
 
     left: memoryview
@@ -169,6 +183,7 @@ class _Factors:
     rank: int
     dtype: str
     scale: float = 1.0
+    stack: int = 0
 
     def typed(self) -> Iterator[tuple[memoryview, TensorSpec]]:
         """Each factor with its dtype and its number of elements."""
@@ -177,13 +192,14 @@ class _Factors:
             yield data, TensorSpec(self.dtype, (len(data) // item,))
 
 
-def _parse_header(spec: TensorSpec, header: PayloadHeader) -> tuple[int, str, float, list[int]]:
-    """The rank of the factors, their dtype, the scale of their product, and their encoded sizes in bytes.
+def _parse_header(spec: TensorSpec, header: PayloadHeader) -> tuple[int, str, float, list[int], int]:
+    """The rank of the factors, their dtype, the scale of their product, their sizes in bytes, and the stack.
 
     Raises:
         CorruptError: The header doesn't fit the value's dtype and shape.
     """
     rank, dtype, scale, sizes = (header.get(key) for key in ("rank", "factors", "scale", "sizes"))
+    stack = header.get("stack", 0)
     if (
         spec.dtype not in ARITHMETIC
         or dtype not in ARITHMETIC
@@ -191,10 +207,12 @@ def _parse_header(spec: TensorSpec, header: PayloadHeader) -> tuple[int, str, fl
         or not isinstance(scale, float)
         or not isinstance(sizes, list)
         or [type(size) for size in sizes] != [int, int]
-        or not 0 <= rank <= min(matrix_shape(spec.shape))
+        or type(stack) is not int
+        or (stack and (len(spec.shape) < 3 or stack != spec.shape[0]))
+        or not 0 <= rank <= _full_rank(spec, stack)
     ):
         raise CorruptError("the payload's factors make no sense")
-    return rank, dtype, scale, sizes
+    return rank, dtype, scale, sizes, stack
 
 
 def _parse_factors(spec: TensorSpec, header: PayloadHeader, body: memoryview) -> tuple[_Factors, memoryview]:
@@ -203,14 +221,14 @@ def _parse_factors(spec: TensorSpec, header: PayloadHeader, body: memoryview) ->
     Raises:
         CorruptError: The header doesn't fit the value's dtype and shape, or a factor can't be decoded.
     """
-    rank, dtype, scale, sizes = _parse_header(spec, header)
-    rows, columns = matrix_shape(spec.shape)
+    rank, dtype, scale, sizes, stack = _parse_header(spec, header)
+    rows, columns = _matrix(spec, stack)
     factors, start = [], 0
-    for size, count in zip(sizes, (rows * rank, rank * columns), strict=True):
+    for size, count in zip(sizes, (rows * rank, (stack or 1) * rank * columns), strict=True):
         end = start + max(size, 0)
         factors.append(decode_tensor(header.get("codec"), body[start:end], TensorSpec(dtype, (count,))))
         start = end
-    return _Factors(factors[0], factors[1], rank, dtype, scale), body[start:]
+    return _Factors(factors[0], factors[1], rank, dtype, scale, stack), body[start:]
 
 
 def _in_one_dtype(given: Given) -> tuple[Array, Array]:
@@ -236,24 +254,55 @@ def _predictions(spec: TensorSpec, base: Base, factors: _Factors) -> Iterator[tu
     """The base's words and the predicted ones, block of rows by block of rows."""
     import numpy as np
 
-    rows, columns = matrix_shape(spec.shape)
+    rows, columns = _matrix(spec, factors.stack)
     # In their own dtype, as in float64 they'd take several times the memory.
     word = f"<u{TensorSpec(factors.dtype, ()).item_size}"
     left = np.frombuffer(factors.left, word).reshape(rows, factors.rank)
-    right = np.frombuffer(factors.right, word).reshape(factors.rank, columns)
+    right = np.frombuffer(factors.right, word).reshape(factors.stack or 1, factors.rank, columns)
     row = 0
-    for chunk in base.chunks(_block_bytes(spec)):
+    for chunk in base.chunks(_block_bytes(spec, factors.stack)):
         words = np.frombuffer(chunk, f"<u{spec.word_size}")
         count = len(words) // columns
-        left_block = widen(left[row : row + count].reshape(-1), factors.dtype).reshape(count, factors.rank)
-        right_rows = (widen(one, factors.dtype) for one in right)
-        yield words, predict(words, spec.dtype, left_block, right_rows, factors.scale)
+        parts = []
+        for start, end, matrix in _stretches(row, row + count, rows // (factors.stack or 1)):
+            numbers = widen(left[start:end].reshape(-1), factors.dtype)
+            right_rows = (widen(one, factors.dtype) for one in right[matrix])
+            part = words[(start - row) * columns : (end - row) * columns]
+            left_block = numbers.reshape(end - start, factors.rank)
+            parts.append(predict(part, spec.dtype, left_block, right_rows, factors.scale))
+        yield words, parts[0] if len(parts) == 1 else np.concatenate(parts)
         row += count
 
 
-def _block_bytes(spec: TensorSpec) -> int:
+def _stack_of(left: TensorSpec) -> int:
+    """Number of matrices that a left factor is for; 0 if it isn't a stack."""
+    return left.shape[0] if len(left.shape) == 3 else 0
+
+
+def _matrix(spec: TensorSpec, stack: int) -> tuple[int, int]:
+    """Rows of all matrices of a stack together, and columns of each; of one matrix if the stack is 0."""
+    if not stack:
+        return matrix_shape(spec.shape)
+    height, columns = matrix_shape(spec.shape[1:])
+    return stack * height, columns
+
+
+def _full_rank(spec: TensorSpec, stack: int) -> int:
+    return min(matrix_shape(spec.shape[1:] if stack else spec.shape))
+
+
+def _stretches(row: int, end: int, height: int) -> Iterator[tuple[int, int, int]]:
+    """The first row, the end and the number of each matrix in some rows of a stack, by a matrix's height."""
+    while row < end:
+        matrix = row // height
+        stop = min(end, (matrix + 1) * height)
+        yield row, stop, matrix
+        row = stop
+
+
+def _block_bytes(spec: TensorSpec, stack: int = 0) -> int:
     """Bytes of a block: as many whole rows as fit into a chunk, and at least one."""
-    row = matrix_shape(spec.shape)[1] * spec.item_size
+    row = _matrix(spec, stack)[1] * spec.item_size
     return max(1, CHUNK // max(row, 1)) * row
 
 

@@ -157,7 +157,10 @@ def smudge(data: bytes) -> None:
 
 
 #: A matrix of each kind of arithmetic, for payloads.
-_SPECS = tuple(TensorSpec(dtype, (6, 5)) for dtype in ("F32", "BF16", "I64", "F8_E4M3", "BOOL", "C64"))
+_SPECS = (
+    *(TensorSpec(dtype, (6, 5)) for dtype in ("F32", "BF16", "I64", "F8_E4M3", "BOOL", "C64")),
+    TensorSpec("F32", (3, 4, 5)),
+)
 
 
 def _base(of: TensorSpec) -> bytes:
@@ -203,6 +206,10 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
 
     factors = {"R": part("R", 6, 2), "C": part("C", 2, 5)}
     yield "low-rank", 0, joined(LowRank().encode_given(factors, matrix, base, None))
+    stack = TensorSpec("F32", (3, 4, 5))
+    factors = {"R": part("R", 3, 4, 2), "C": part("C", 3, 2, 5)}
+    base_of_stack = Base(stack, _input(_base(stack)))
+    yield "low-rank", len(_SPECS) - 1, joined(LowRank().encode_given(factors, stack, base_of_stack, None))
     yield "ia3", 0, joined(Ia3().encode_given({"ia3": part("ia3", 5)}, matrix, base, None))
     yield "quantized", 0, joined(Quantized().encode_near(memoryview(_base(matrix)), matrix, base, 1e-3))
     longer = Base(TensorSpec("F32", (8, 5)), _input(_base(TensorSpec("F32", (8, 5)))))

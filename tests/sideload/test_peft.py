@@ -187,9 +187,117 @@ def test_ia3_turned(feedforward: bool, tmp_path: Path) -> None:
     assert np.array_equal(found["bert.square.weight"], BASE["bert.square.weight"] * vector.T)
 
 
+def test_attention(tmp_path: Path) -> None:
+    base = {"attn.in_proj_weight": normal(48, 16), "attn.out_proj.weight": normal(16, 16)}
+    arrays = {
+        "base_model.model.attn.lora_A.weight": normal(4, 16),
+        "base_model.model.attn.lora_B.weight": normal(48, 4),
+        "base_model.model.attn.base_layer.out_proj.lora_A.weight": normal(4, 16),
+        "base_model.model.attn.base_layer.out_proj.lora_B.weight": normal(16, 4),
+    }
+    found = sideloaded(base, adapter(tmp_path, arrays), "low-rank", tmp_path)
+    assert near(found["attn.in_proj_weight"], base["attn.in_proj_weight"] + 2 * product(arrays, "attn"))
+    moved = 2 * product(arrays, "attn.base_layer.out_proj")
+    assert near(found["attn.out_proj.weight"], base["attn.out_proj.weight"] + moved)
+
+
+def test_a_square_weight_among_weights_that_the_setting_is_wrong_for(tmp_path: Path) -> None:
+    manifest, _ = stored(BASE, tmp_path)
+    folder = adapter(tmp_path, PAIR | SQUARE, fan_in_fan_out=True)
+    with pytest.raises(UsageError, match="orientation of 'square'"):
+        given_by(folder, "low-rank", manifest)
+
+
+MAGNITUDES = {"base_model.model.up.lora_magnitude_vector": np.abs(normal(24))}
+
+
+def test_magnitudes(tmp_path: Path) -> None:
+    folder = adapter(tmp_path, PAIR | MAGNITUDES, use_dora=True)
+    found = sideloaded(BASE, folder, "low-rank", tmp_path)["bert.up.weight"]
+    whole = BASE["bert.up.weight"] + 2 * product(PAIR, "up")
+    lengths = np.linalg.norm(whole, axis=1, keepdims=True)
+    expected = whole / lengths * next(iter(MAGNITUDES.values()))[:, None]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_magnitudes_of_zeros(tmp_path: Path) -> None:
+    base = {"up.weight": BASE["bert.up.weight"].copy()}
+    base["up.weight"][5] = 0
+    zeros = {**PAIR, "base_model.model.up.lora_B.weight": np.zeros_like(UP)}
+    folder = adapter(tmp_path, zeros | MAGNITUDES, use_dora=True)
+    with pytest.raises(UsageError, match="no direction"):
+        sideloaded(base, folder, "low-rank", tmp_path)
+
+
+def experts(*names: str, inputs: int = 16, outputs: int = 24) -> dict[str, NDArray[Any]]:
+    """Factors of rank 2 of three experts."""
+    found = {}
+    for name in names:
+        found[f"base_model.model.{name}.lora_A.weight"] = normal(6, inputs)
+        found[f"base_model.model.{name}.lora_B.weight"] = normal(outputs, 6)
+    return found
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_parameters_of_experts(flipped: bool, tmp_path: Path) -> None:
+    arrays = experts("mlp.experts")
+    base = {"model.mlp.experts.gate_up_proj": normal(3, *((16, 24) if flipped else (24, 16)))}
+    target = ["mlp.experts.gate_up_proj"]
+    folder = adapter(tmp_path, arrays, r=2, target_parameters=target, target_modules=[])
+    found = sideloaded(base, folder, "low-rank", tmp_path)
+    down, up = (value.astype("f8") for value in arrays.values())
+    moved = np.einsum("ore,eri->eoi", up.reshape(24, 2, 3), down.reshape(3, 2, 16)) * 4
+    expected = base["model.mlp.experts.gate_up_proj"] + (moved.transpose(0, 2, 1) if flipped else moved)
+    assert near(found["model.mlp.experts.gate_up_proj"], expected)
+
+
+def test_several_parameters_of_a_module_are_told_apart_by_their_shapes(tmp_path: Path) -> None:
+    arrays = experts("experts.base_layer", inputs=16, outputs=40) | experts("experts", inputs=20, outputs=16)
+    base = {"experts.down_proj": normal(3, 20, 16), "experts.gate_up_proj": normal(3, 16, 40)}
+    folder = adapter(tmp_path, arrays, r=2, target_parameters=list(base))
+    assert sideloaded(base, folder, "low-rank", tmp_path).keys() == base.keys()
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        ([(3, 16, 16)], "fit in several ways"),
+        ([(3, 16, 24), (3, 16, 24)], "fit in several ways"),
+        ([(3, 16, 25)], "don't fit the shapes"),
+        ([(4, 16, 24)], "don't fit the shapes"),
+        ([(6, 16, 24)], "have rank 1, not 2"),
+        ([(3, 4, 4, 24)], "don't fit the shapes"),
+        ([(3, 16, 24), (3, 24, 40)], "has 1 pairs"),
+    ],
+)
+def test_parameters_that_cannot_be_told(shapes: list[tuple[int, ...]], message: str, tmp_path: Path) -> None:
+    base = {f"experts.{number}": normal(*shape) for number, shape in enumerate(shapes)}
+    outputs = shapes[0][-1] if shapes[0] == (3, 16, 16) else 24
+    arrays = experts("experts", outputs=outputs)
+    if shapes == [(3, 16, 24), (3, 16, 24)]:
+        arrays |= experts("experts.base_layer")
+    manifest, _ = stored(base, tmp_path)
+    with pytest.raises(UsageError, match=message):
+        given_by(adapter(tmp_path, arrays, r=2, target_parameters=list(base)), "low-rank", manifest)
+
+
+@pytest.mark.parametrize("indices", [[2, 0, 18], {"embed": [2, 0, 18]}])
+def test_tokens(indices: Any, tmp_path: Path) -> None:
+    rows = normal(3, 16)
+    arrays = {**PAIR, "base_model.model.embed.token_adapter.trainable_tokens_delta": rows}
+    folder = adapter(tmp_path, arrays, trainable_token_indices=indices)
+    found = sideloaded(BASE, folder, "low-rank", tmp_path)
+    expected = BASE["bert.embed.weight"].copy()
+    expected[[2, 0, 18]] = rows
+    assert found.keys() == {"bert.up.weight", "bert.embed.weight"}
+    np.testing.assert_array_equal(found["bert.embed.weight"], expected)
+
+
 BAD: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any], str]] = {
-    "dora": (PAIR, {"use_dora": True}, "uses use_dora"),
-    "parameters": (PAIR, {"target_parameters": ["x"]}, "uses target_parameters"),
+    "dora without magnitudes": (PAIR, {"use_dora": True}, "lacks lora_magnitude_vector"),
+    "parameters": (PAIR, {"target_parameters": "x"}, "no list of names"),
+    "another variant": (PAIR, {"use_novelty": True}, "uses use_novelty"),
+    "settings of another variant": (PAIR, {"novelty_config": {"a": 1}}, "uses novelty_config"),
     "pissa": (PAIR, {"init_lora_weights": "pissa_niter_4"}, "initialised by 'pissa_niter_4'"),
     "type": (PAIR, {"peft_type": "VERA"}, "type 'VERA', not LORA or IA3"),
     "kind": (PAIR, {"peft_type": "IA3"}, "use --update-type ia3"),
@@ -197,11 +305,36 @@ BAD: dict[str, tuple[dict[str, NDArray[Any]], dict[str, Any], str]] = {
     "alpha": (PAIR, {"lora_alpha": "many"}, "lora_alpha 'many'"),
     "pattern": (PAIR, {"rank_pattern": {"(": 4}}, "isn't a regular expression"),
     "half": ({next(iter(PAIR)): DOWN}, {}, "lacks lora_B"),
-    "magnitude": (PAIR | {"base_model.model.up.lora_magnitude_vector": normal(24)}, {}, "can't merge"),
+    "magnitude": (PAIR | MAGNITUDES, {}, "use_dora says otherwise"),
+    "magnitude's shape": (
+        PAIR | {name: value[:5] for name, value in MAGNITUDES.items()},
+        {"use_dora": True},
+        "doesn't fit",
+    ),
     "tokens": (
         {"base_model.model.embed.token_adapter.trainable_tokens_delta": normal(1, 16)},
         {},
-        "can't merge",
+        "no trainable_token_indices for 'embed'",
+    ),
+    "tokens given twice": (
+        {"base_model.model.embed.token_adapter.trainable_tokens_delta": normal(2, 16)},
+        {"trainable_token_indices": {"embed": [3, 3]}},
+        "given twice",
+    ),
+    "tokens beyond the vocabulary": (
+        {"base_model.model.embed.token_adapter.trainable_tokens_delta": normal(2, 16)},
+        {"trainable_token_indices": [3, 19]},
+        "doesn't have",
+    ),
+    "more tokens than rows": (
+        {"base_model.model.embed.token_adapter.trainable_tokens_delta": normal(2, 16)},
+        {"trainable_token_indices": [3]},
+        "doesn't fit",
+    ),
+    "two names of one tensor": (
+        PAIR | {"base_model.model.up.lora_A.other.weight": DOWN},
+        {},
+        "several tensors for up.lora_A.weight",
     ),
     "stranger": ({"base_model.model.nothing.weight": normal(3)}, {}, "no parameter 'nothing.weight'"),
     "module": (

@@ -18,6 +18,16 @@ transformers = pytest.importorskip("transformers")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+class Experts(torch.nn.Module):  # type: ignore[misc, name-defined]
+    """The stacked weights of three experts."""
+
+    def __init__(self, is_transposed: bool) -> None:
+        super().__init__()
+        self.is_transposed = is_transposed
+        shapes = ((8, 12), (6, 8)) if is_transposed else ((12, 8), (8, 6))
+        self.gate_up_proj, self.down_proj = (torch.nn.Parameter(torch.randn(3, *shape)) for shape in shapes)
+
+
 class Small(torch.nn.Module):  # type: ignore[misc, name-defined]
     """One layer of each type that adapters are put on."""
 
@@ -31,12 +41,18 @@ class Small(torch.nn.Module):  # type: ignore[misc, name-defined]
         self.conv = torch.nn.Conv2d(8, 12, 3)
         self.point = torch.nn.Conv2d(12, 6, 1)
         self.head = torch.nn.Linear(40, 3)
+        self.line = torch.nn.Conv1d(8, 12, 3)
+        self.volume = torch.nn.Conv3d(2, 3, 2)
+        self.experts = Experts(is_transposed=False)
+        self.turned_experts = Experts(is_transposed=True)
+        self.layers = torch.nn.ModuleList(torch.nn.ModuleDict({"q": torch.nn.Linear(8, 8)}) for _ in range(3))
 
 
 def config(kind: str, **settings: Any) -> Any:
     if kind == "ia3":
         return peft.IA3Config(**settings)
-    return peft.LoraConfig(r=4, lora_alpha=9, **settings)
+    rank = {} if "r" in settings else {"r": 4}
+    return peft.LoraConfig(lora_alpha=9, **rank, **settings)
 
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -67,6 +83,33 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "saved embedding": ("lora", {"target_modules": ["up"], "modules_to_save": ["embed", "head"]}),
+    "dora": ("lora", {"target_modules": ["up", "square"], "use_dora": True}),
+    "dora with rslora": ("lora", {"target_modules": ["up", "embed"], "use_dora": True, "use_rslora": True}),
+    "dora turned": ("lora", {"target_modules": ["turned", "wide"], "use_dora": True, "fan_in_fan_out": True}),
+    "dora of convolutions": ("lora", {"target_modules": ["conv", "point", "line"], "use_dora": True}),
+    "volumes": ("lora", {"target_modules": ["volume", "line"]}),
+    "experts": (
+        "lora",
+        {"target_modules": [], "target_parameters": ["experts.gate_up_proj", "experts.down_proj"]},
+    ),
+    "experts with patterns": (
+        "lora",
+        {
+            "target_modules": ["up"],
+            "target_parameters": ["gate_up_proj", "turned_experts.down_proj"],
+            "rank_pattern": {"experts.gate_up_proj": 2, "up": 3},
+            "alpha_pattern": {"down_proj": 5},
+            "use_rslora": True,
+        },
+    ),
+    "a weight as a parameter": ("lora", {"target_modules": ["up"], "target_parameters": ["square.weight"]}),
+    "tokens": ("lora", {"target_modules": ["up"], "trainable_token_indices": {"embed": [5, 1, 18]}}),
+    "orthogonal": ("lora", {"target_modules": ["up"], "init_lora_weights": "orthogonal"}),
+    "some layers": (
+        "lora",
+        {"target_modules": ["q"], "layers_to_transform": [1], "layers_pattern": "layers"},
+    ),
+    "all linear but one": ("lora", {"target_modules": "all-linear", "exclude_modules": ["turned", "wide"]}),
     "lora bias": ("lora", {"target_modules": ["up"], "lora_bias": True}),
     "ia3": ("ia3", {"target_modules": ["up", "square"], "feedforward_modules": ["square"]}),
     "ia3 turned": (
@@ -109,13 +152,20 @@ def test_side_loading_gives_the_weights_that_peft_merges(case: str, safe: bool, 
         assert near, (name, ulps(value, after[name]))
 
 
-@pytest.mark.parametrize("settings", [{"use_dora": True}, {"init_lora_weights": "pissa"}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"init_lora_weights": "olora"},
+        {"init_lora_weights": "pissa"},
+        {"target_modules": ["up", "turned", "wide", "head"]},
+    ],
+)
 def test_adapters_that_cannot_be_merged(settings: dict[str, Any], tmp_path: Path) -> None:
     from git_theta.errors import UsageError
 
     model = Small()
     before = arrays(model)
-    adapted = peft.get_peft_model(model, config("lora", target_modules=["up"], **settings))
+    adapted = peft.get_peft_model(model, config("lora", **{"target_modules": ["up"], **settings}))
     adapted.save_pretrained(tmp_path / "adapter")
     with pytest.raises(UsageError, match="adapter"):
         sideloaded(before, tmp_path / "adapter", "low-rank", tmp_path)

@@ -85,3 +85,44 @@ def test_factors_of_more_than_full_rank_give_a_value_only() -> None:
     product = given["R"].numbers() @ given["C"].numbers()
     expected = np.frombuffer(old, "<f4") + 2 * product.reshape(-1)
     assert np.allclose(value, expected, rtol=1e-6)
+
+
+def test_a_stack_has_factors_for_each_of_its_matrices() -> None:
+    spec = TensorSpec("F32", (3, 40, 50))
+    old = trained(spec)
+    given = {"R": factor("R", 3, 40, 2), "C": factor("C", 3, 2, 50)}
+    LowRank().check(given, "w", spec)
+    payload = joined(LowRank(0.5).encode_given(given, spec, base_of(old, spec), None))
+    assert len(payload) < 3 * 2 * (40 + 50) * 4 + 300
+    found = np.frombuffer(joined(LowRank().decode(memoryview(payload), [input_of(old)], len(old))), "<f4")
+    expected = np.frombuffer(old, "<f4").reshape(spec.shape) + 0.5 * (
+        given["R"].numbers() @ given["C"].numbers()
+    )
+    np.testing.assert_array_equal(found.reshape(spec.shape), expected.astype("f4"))
+    changed = bytearray(found.tobytes())
+    changed[7] ^= 1
+    exact = joined(LowRank(0.5).encode_given(given, spec, base_of(old, spec), memoryview(changed)))
+    assert joined(LowRank().decode(memoryview(exact), [input_of(old)], len(old))) == changed
+    value = joined(LowRank(0.5).given_value(given, spec, base_of(old, spec)))
+    np.testing.assert_allclose(np.frombuffer(value, "<f4"), found, rtol=1e-6, atol=1e-7)
+
+
+def test_a_stack_larger_than_a_block() -> None:
+    spec = TensorSpec("F32", (5, 300, 400))
+    old = trained(spec)
+    given = {"R": factor("R", 5, 300, 1), "C": factor("C", 5, 1, 400)}
+    payload = joined(LowRank().encode_given(given, spec, base_of(old, spec), None))
+    found = np.frombuffer(joined(LowRank().decode(memoryview(payload), [input_of(old)], len(old))), "<f4")
+    expected = np.frombuffer(old, "<f4").reshape(spec.shape) + given["R"].numbers() * given["C"].numbers()
+    np.testing.assert_array_equal(found.reshape(spec.shape), expected.astype("f4"))
+
+
+@pytest.mark.parametrize(
+    "shapes", [((2, 40, 2), (2, 2, 50)), ((3, 40, 2), (3, 3, 50)), ((3, 40, 2), (2, 50))]
+)
+def test_stacks_that_do_not_fit(shapes: tuple[tuple[int, ...], tuple[int, ...]]) -> None:
+    given = {"R": factor("R", *shapes[0]), "C": factor("C", *shapes[1])}
+    with pytest.raises(UsageError, match="doesn't fit"):
+        LowRank().check(given, "w", TensorSpec("F32", (3, 40, 50)))
+    with pytest.raises(UsageError, match="doesn't fit"):
+        LowRank().check(given, "w", TensorSpec("F32", (120, 50)))
