@@ -49,4 +49,5 @@ def check_size(size: int, limit: int, name: str) -> None:
         UsageError: It's larger than a limit.
     """
     if size > limit:
-        raise UsageError(f"{name} is larger than {limit >> 20} MiB, which no such file is")
+        largest = f"{limit >> 20} MiB" if limit >> 20 else f"{limit >> 10} KiB"
+        raise UsageError(f"{name} is larger than {largest}, which no such file is")

@@ -62,6 +62,7 @@ UNMIRRORED = {
     "examples": "the example package of plugins",
     "golden": "files of earlier versions",
     "laws": "laws of clean and smudge",
+    "combine.mergekit.run_merge": "agreement with mergekit",
     "cli.commands": "the table of commands",
     "cli.hostile": "every command",
     "cli.completion": "completions of the shell",

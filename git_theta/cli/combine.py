@@ -10,7 +10,7 @@ from git_theta.cli.rule import rule_options, rules_of
 from git_theta.combine.dtypes import WIDEST, parse_dtype
 from git_theta.combine.plan import Choices
 from git_theta.errors import UsageError
-from git_theta.git.merge.combine_models import combine_models
+from git_theta.git.merge.combine_models import combine_config, combine_models
 from git_theta.git.repository.merge_rules import for_command
 
 _EPILOG = """\b
@@ -19,6 +19,7 @@ Examples:
   git theta combine -s ties --set density=0.3 --base main:m.pt main:m.pt one:m.pt two:m.pt -o m.pt
   git theta combine -s slerp --set t=layers:0..1 llama/ chat/ -o merged.safetensors
   git theta combine -s linear --rule 'slerp t=0.3 parameters=*self_attn*' a.pt b.pt -o c.pt
+  git theta combine --config mergekit.yml -o merged.safetensors
 """
 
 
@@ -27,6 +28,11 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The new file.")
 @click.option("-s", "--strategy", help="How to combine the models: average, ties, slerp, …")
 @rule_options()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="A merge in the YAML of mergekit, which names models, method and parameters.",
+)
 @click.option("--base", metavar="MODEL", help="The model that the others come from.")
 @click.option(
     "--all-parameters/--no-all-parameters",
@@ -36,10 +42,8 @@ Examples:
 )
 @click.option(
     "--dtype",
-    default=WIDEST,
-    show_default=True,
-    help="Dtype of floats in the result: widest (of the models' dtypes), ours (that of the first model), or "
-    "one such as BF16.",
+    help="Dtype of floats in the result: widest of the models' dtypes (the default), ours (that of the first "
+    "model), or one such as BF16.",
 )
 @click.option(
     "--keep-unmatched",
@@ -54,9 +58,10 @@ def command(
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
     rules: tuple[str, ...],
+    config: Path | None,
     base: str | None,
     all_parameters: bool | None,
-    dtype: str,
+    dtype: str | None,
     keep_unmatched: bool,
     force: bool,
 ) -> None:
@@ -68,14 +73,25 @@ def command(
 
     Parameters are combined as `git theta merge` does; those that are equal in all models stay as they are. A
     parameter that isn't in all models is an error, unless there's a base that says who added or removed it.
-    Everything but parameters is as in the first model, and with --base also what another one changed.
+    Everything but parameters is as in the first model, and with --base also what another one changed. Of
+    counters (of steps, of batches), the larger is taken.
+
+    With --config, a file says all that, in the YAML of mergekit: models or slices of layers, the method and
+    its parameters with filters and gradients, dtypes.
     """
     given = rules_of(strategy, settings, parameters, rules)
     if output is None:
         raise UsageError("where does the result go?", "-o FILE")
+    if config:
+        if models or given or base or dtype or all_parameters is not None:
+            raise UsageError("--config says what is combined and how", "leave other models and options out")
+        combine_config(config, output, keep_unmatched=keep_unmatched, force=force)
+        return
     if not given:
         raise UsageError("how are the models to be combined?", "for example: -s average")
     choices = Choices(
-        tuple(for_command(rule, all_parameters) for rule in given), parse_dtype(dtype), keep_unmatched
+        tuple(for_command(rule, all_parameters) for rule in given),
+        parse_dtype(dtype or WIDEST),
+        keep_unmatched,
     )
     combine_models(models, base, choices, output, force=force)

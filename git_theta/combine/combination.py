@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from git_theta.combine.dtypes import convert
 from git_theta.combine.model import Model
-from git_theta.merging.combine import ReadSideFile, merged_group, merged_parameter
+from git_theta.merging.combine import ReadSideFile, counted_value, merged_group, merged_parameter
 from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
 from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry
 from git_theta.model.strided import Temporary, temporary_file
 from git_theta.model.tensor import TensorSpec
+from git_theta.strategies.counter import WHOLE_NUMBERS
 from git_theta.strategies.merge_group import new_non_finite
 from git_theta.strategies.merge_parameter import NonFinite
 from git_theta.updates.base import Input, Pieces
@@ -128,6 +129,9 @@ class CombinedValues:
             if non_finite:
                 self._report(non_finite)
             yield memoryview(rounded.tobytes())
+            return
+        if plan.inputs[0].spec.dtype in WHOLE_NUMBERS:
+            yield memoryview(counted_value(plan, outcome, self._read))
             return
         position = self._combination.positions.get(name, 0.0)
         merged = merged_parameter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -10,7 +10,8 @@ from blake3 import blake3
 
 from git_theta.combine.model import Model
 from git_theta.errors import UsageError
-from git_theta.model.manifest import Entry
+from git_theta.merging.outcome import ParameterPlan
+from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.suggest import did_you_mean
 from git_theta.updates.base import Pieces
@@ -63,15 +64,21 @@ def wider(dtypes: Iterable[str]) -> str:
     return "F32" if len(found) > 1 and _RANKS[found[0]] == 1 else found[0]
 
 
-def mixed(models: Sequence[Model]) -> dict[str, str]:
-    """Name → the wider dtype, of each parameter that is of several float dtypes."""
-    found: dict[str, set[str]] = {}
+def mixed(models: Iterable[Model], same: Callable[[str], str] = str) -> dict[str, str]:
+    """Name → the wider dtype, of each parameter that is of several float dtypes.
+
+    Args:
+        models: The models.
+        same: Gives parameters that may be combined one name; by default those that have one.
+    """
+    dtypes: dict[str, set[str]] = {}
+    keys: dict[str, str] = {}
     for model in models:
         for entry in model.manifest.entries:
-            found.setdefault(entry.name, set()).add(entry.spec.dtype)
-    return {
-        name: wider(dtypes) for name, dtypes in found.items() if len(dtypes) > 1 and dtypes <= _RANKS.keys()
-    }
+            keys[entry.name] = key = same(entry.name)
+            dtypes.setdefault(key, set()).add(entry.spec.dtype)
+    several = {key for key, found in dtypes.items() if len(found) > 1 and found <= _RANKS.keys()}
+    return {name: wider(dtypes[key]) for name, key in keys.items() if key in several}
 
 
 def widened(model: Model, dtypes: Mapping[str, str]) -> Model:
@@ -131,6 +138,37 @@ def convert(pieces: Pieces, spec: TensorSpec, dtype: str) -> Pieces:
 
 def _given(pieces: Pieces, _nbytes: int) -> Pieces:
     return pieces
+
+
+def result_specs(plans: Iterable[ParameterPlan], first: Manifest, dtype: str) -> dict[str, TensorSpec]:
+    """Dtype and shape of all parameters of the result; see `result_spec`.
+
+    Args:
+        plans: The parameters.
+        first: The first model as it is.
+        dtype: The dtype that the user wants, or `widest` or `ours`.
+    """
+    known = {entry.name: entry.spec for entry in first.entries}
+    return {plan.name: result_spec(plan.spec, known.get(plan.name), dtype) for plan in plans if plan.spec}
+
+
+def keeps_dtypes(plans: Iterable[ParameterPlan], specs: Mapping[str, TensorSpec]) -> bool:
+    """Whether all parameters of the result have the dtype and shape that they have in a model."""
+    return all(not plan.likely or specs[plan.name] == plan.likely.spec for plan in plans)
+
+
+def dtype_notes(wide: Mapping[str, str], dtype: str) -> tuple[str, ...]:
+    """Remarks for the user about parameters of several dtypes; empty if a dtype was chosen.
+
+    Args:
+        wide: Name → dtype, of parameters that were widened.
+        dtype: The dtype that the user wants, or `widest` or `ours`.
+    """
+    if not wide or dtype != WIDEST:
+        return ()
+    dtypes = ", ".join(sorted(set(wide.values())))
+    count = f"{len(wide)} parameters have" if len(wide) > 1 else "a parameter has"
+    return (f"{count} another dtype in some models: the wider is taken, {dtypes} (dtype chooses another)",)
 
 
 def result_spec(spec: TensorSpec, first: TensorSpec | None, dtype: str) -> TensorSpec:

@@ -88,7 +88,8 @@ class Combiner:
         """
         spec, inputs = plan.inputs[0].spec, plan.inputs
         if spec.dtype in WHOLE_NUMBERS:
-            return self._counted(plan, rule)
+            counted = counted_value(plan, rule, self._bytes_of)
+            return self.writer.write(plan.name, spec, memoryview(counted), inputs)
         merged = merged_parameter(
             plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position
         )
@@ -99,20 +100,6 @@ class Combiner:
         if found is not None:
             self.report(found)
         return stored
-
-    def _counted(self, plan: ParameterPlan, rule: MergeRule) -> StoredValue:
-        """A value of whole numbers, which counters alone are combined to."""
-        import numpy as np
-
-        strategy = strategies.registry().get(rule.strategy)
-        assert isinstance(strategy, CounterRule)  # noqa: S101
-        spec, inputs, count = plan.inputs[0].spec, plan.inputs, len(plan.models)
-        kind = numpy_dtype(spec.dtype)
-        arrays = [np.frombuffer(b"".join(self._bytes_of(entry)(spec.nbytes)), kind) for entry in inputs]
-        base = arrays[count] if len(arrays) > count else None
-        options = parse_options(strategy, dict(rule.options)).values
-        value = strategy.count(arrays[:count], base, options)
-        return self.writer.write(plan.name, spec, memoryview(value.tobytes()), inputs)
 
     def combine_group(
         self, plans: Sequence[ParameterPlan], rule: MergeRule, position: float = 0.0
@@ -228,6 +215,25 @@ def merged_parameter(
     )
     with strategies.registry().guard(rule.strategy):
         return merge_parameter(strategy, options.values, versions, temporary)
+
+
+def counted_value(plan: ParameterPlan, rule: MergeRule, read: Callable[[Entry], Input]) -> bytes:
+    """The bytes of a value of whole numbers, which counters alone are combined to.
+
+    Args:
+        plan: The parameter; its outcome is the rule.
+        rule: The rule.
+        read: Reads the value of a version.
+    """
+    import numpy as np
+
+    strategy = strategies.registry().get(rule.strategy)
+    assert isinstance(strategy, CounterRule)  # noqa: S101
+    spec, count = plan.inputs[0].spec, len(plan.models)
+    kind = numpy_dtype(spec.dtype)
+    arrays = [np.frombuffer(b"".join(read(entry)(spec.nbytes)), kind) for entry in plan.inputs]
+    base = arrays[count] if len(arrays) > count else None
+    return strategy.count(arrays[:count], base, parse_options(strategy, dict(rule.options)).values).tobytes()
 
 
 def merged_group(

@@ -50,7 +50,7 @@ def plan_each(
     fitting = _for_their_groups(rules)
     for name in sorted(names, key=sort_key):
         old, new = before.get(name), tuple(table.get(name) for table in tables)
-        yield ParameterPlan(name, old, new, _outcome(name, old, new, fitting(name), refused.get(name, "")))
+        yield ParameterPlan(name, old, new, outcome_of(name, old, new, fitting(name), refused.get(name, "")))
 
 
 def preferred_side(name: str, rules: MergeRules) -> int | None:
@@ -79,9 +79,21 @@ def _for_their_groups(rules: MergeRules) -> Callable[[str], MergeRules]:
     )
 
 
-def _outcome(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules, refused: str
+def outcome_of(
+    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules, refused: str = ""
 ) -> Taken | MergeRule | Conflict:
+    """The outcome of a parameter: by equality, or by the first rule that leads to none in conflict.
+
+    Args:
+        name: Name of the parameter.
+        base: The entry in the merge base; `None` if the parameter isn't there.
+        sides: The entry on each side.
+        rules: The rules for this file.
+        refused: Why the result of the first rule isn't wanted; empty if it is.
+
+    Raises:
+        UsageError: A rule names an unknown strategy.
+    """
     keys = [content_key(side) for side in sides]
     index = trivial_merge(content_key(base), keys)
     if index is not None:

@@ -46,7 +46,7 @@ _PLACE = "default"
 
 
 def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
-    """The rules for parameters and values that would be in conflict by all others.
+    """The rules for parameters and values that would be in conflict by all others; some are for some files.
 
     A merge takes the larger count, and a pick adds the change; states of random numbers are ours.
     """

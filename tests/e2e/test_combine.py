@@ -55,6 +55,30 @@ def test_a_combination_is_what_a_merge_gives(fork: Repo, strategy: str) -> None:
     assert fork.read("combined") == fork.read(NAME)
 
 
+@pytest.mark.parametrize("strategy", [(), ("-s", "average"), ("-s", "ties")])
+def test_counters_are_counted_by_every_command(fork: Repo, strategy: tuple[str, ...]) -> None:
+    """Whatever the strategy is, as it can't merge whole numbers: a network with BatchNorm has no conflict."""
+    name = "bn.num_batches_tracked"
+    for branch, count in (("base", 1), ("side", 5), ("main", 9)):
+        fork.git("checkout", "-q", branch)
+        if branch != "base":
+            fork.git("merge", "-q", "-s", "ours", "--no-edit", "base")
+        fork.write(
+            NAME, safetensors_bytes({**load(fork.read(NAME)), name: np.array(count)}, {"format": "pt"})
+        )
+        fork.commit("count")
+    names = ("--base", f"base:{NAME}", f"main:{NAME}", f"side:{NAME}")
+    fork.theta("combine", *(strategy or ("-s", "average")), *names, "-o", "combined")
+    assert load(fork.read("combined"))[name] == 9
+    said = fork.run_theta("merge", "--no-edit", *strategy, "side").stderr
+    assert "1 by counter" in said
+    assert load(fork.read(NAME))[name] == 9
+    if strategy:
+        found, merged = (load(fork.read(file)) for file in ("combined", NAME))
+        assert found.keys() == merged.keys()
+        assert all((found[key] == merged[key]).all() for key in found)
+
+
 def test_files_need_no_repository(tmp_path: Path) -> None:
     values = [weights(seed) for seed in (1, 2, 3)]
     for name, value in zip("abc", values, strict=True):
@@ -124,3 +148,32 @@ def test_errors(fork: Repo, words: tuple[str, ...], said: str) -> None:
     assert done.returncode != 0
     assert said in done.stderr
     assert not (fork.path / "x").exists()
+
+
+def test_a_merge_for_mergekit(fork: Repo) -> None:
+    fork.write("copy/model.safetensors", fork.read(NAME))
+    text = f"""
+merge_method: ties
+base_model: base:{NAME}
+models:
+  - {{model: copy, parameters: {{density: 0.4}}}}
+  - {{model: "side:{NAME}", parameters: {{density: [0.2, 0.6]}}}}
+parameters: {{weight: 1}}
+"""
+    fork.write("merge.yml", text.encode())
+    done = fork.run_theta("combine", "--config", "merge.yml", "-o", "out")
+    assert "out: merged 5 parameters: 5 by ties" in done.stdout
+    names = ("copy", f"side:{NAME}", "--base", f"base:{NAME}")
+    options = ("--set", "density=0.4,layers:0.2..0.6", "--set", "weights=1,1", "--all-parameters")
+    fork.theta("combine", "-s", "ties", *options, *names, "-o", "same")
+    assert fork.read("out") == fork.read("same")
+    assert "is there already" in fork.theta("combine", "--config", "merge.yml", "-o", "out", ok=False)
+    assert "leave other models" in fork.theta("combine", "--config", "merge.yml", "a", "-o", "new", ok=False)
+    assert "there's no file none.yml" in fork.theta("combine", "--config", "none.yml", "-o", "new", ok=False)
+    fork.write("merge.yml", text.replace("copy,", "org/name,").encode())
+    assert "of a hub must be downloaded" in fork.theta(
+        "combine", "--config", "merge.yml", "-o", "new", ok=False
+    )
+    fork.write("merge.yml", text.replace("copy,", "copy+lora,").encode())
+    assert "an adapter isn't applied" in fork.theta("combine", "--config", "merge.yml", "-o", "new", ok=False)
+    assert not (fork.path / "new").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from random import Random
 
+from git_theta.combine.mergekit import read as mergekit_read
 from git_theta.encoding.allowed_updates import parse_update_names
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.gitattributes import tracked_patterns, untrack, value_of
@@ -78,6 +79,24 @@ def read_toml(data: bytes) -> None:
     """Read merge rules, and look for those of a parameter."""
     rules = MergeRules(parse_toml(data, "config.toml")).of_path("a/b.pt")
     assert list(rules.to_try("a.b/c"))
+
+
+_MERGEKIT = (
+    "merge_method: ties\nbase_model: c\nmodels: [{model: a}, {model: b, parameters: {density: [0, 1]}}]\n",
+    "merge_method: passthrough\nslices:\n  - sources: [{model: a, layer_range: [0, 4]}]\n",
+    "parameters:\n  weight: [{filter: mlp, value: 0.5}, {value: 1e-4}]\n  normalize: true\n",
+    "dtype: bfloat16\n",
+)
+
+
+def mergekit(random: Random) -> bytes:
+    """A merge for mergekit."""
+    return "".join(random.sample(_MERGEKIT, random.randint(1, 4))).encode()
+
+
+def read_mergekit(data: bytes) -> None:
+    """Read a merge for mergekit."""
+    assert mergekit_read.read_config(data, "merge.yml").models
 
 
 def rules(random: Random) -> bytes:
@@ -163,6 +182,7 @@ _TOML = (
 SETTINGS_TARGETS = (
     Target("config", config, read_config, tuple(f"\0{key}\n".encode() for key in _KEYS), share=0.6),
     Target("toml", toml, read_toml, _TOML),
+    Target("mergekit", mergekit, read_mergekit, (b"&a", b"*a", b"<<", b"!!int", b"{", b"[", b"- ", b".inf")),
     Target("merge-rules", rules, read_rules, (b"'", b'"', b"\\", b"=", b";", b"path=", b"[!", b"*" * 40)),
     Target("attributes", attributes, read_attributes, (b"\n", b'"', b" ", b"\\", b"filter=theta", b"[attr]")),
     Target(

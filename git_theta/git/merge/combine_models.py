@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from git_theta.combine.combination import Combination, CombinedValues, prepare
+from git_theta.combine.mergekit.plan import plan_config
+from git_theta.combine.mergekit.read import MAX_CONFIG, read_config
 from git_theta.combine.plan import Choices, plan_combination
 from git_theta.combine.write import write_combination
 from git_theta.errors import UsageError
@@ -19,6 +21,7 @@ from git_theta.report.merge_summary import merge_lines
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn
 from git_theta.runtime.progress import progress
+from git_theta.small_file import read_small_file
 from git_theta.strategies.merge_parameter import NonFinite
 
 #: Parameters that a message names.
@@ -51,6 +54,27 @@ def combine_models(
         models = [files.model(name) for name in names]
         combination = plan_combination(models, files.model(base) if base else None, choices)
         write_result(combination, files, output)
+
+
+def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: bool) -> None:
+    """Carry out a merge that a file describes for mergekit, and write the result.
+
+    Args:
+        path: The file, of YAML.
+        output: The new file.
+        keep_unmatched: Whether parameters that can't be combined are as in the first model that has them.
+        force: Whether an existing file is overwritten.
+
+    Raises:
+        UsageError: The file isn't such a merge, or a model's name or the output isn't valid, or the models
+            don't go together.
+        ThetaError: A model can't be read, or the file can't be written; a file of that name is unchanged.
+    """
+    config = read_config(read_small_file(path, MAX_CONFIG), str(path))
+    check_output(output, force=force)
+    with ExitStack() as stack:
+        files = ModelFiles(Git(), stack)
+        write_result(plan_config(config, files.model, keep_unmatched=keep_unmatched), files, output)
 
 
 def check_output(output: Path, *, force: bool) -> None:

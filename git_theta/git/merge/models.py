@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -34,6 +35,9 @@ from git_theta.updates.base import Input, Pieces
 
 #: Bytes of a file of settings, at most.
 _MAX_SETTINGS = 1 << 20
+
+#: The name of a model on the Hugging Face Hub, `owner/name`; a revision may follow.
+_HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
 
 
 class ModelFiles:
@@ -92,7 +96,7 @@ class ModelFiles:
             return self._file(Path(path), name)
         if ":" in name:
             return self._version(name)
-        raise UsageError(f"there's no file {name}", "a version in Git is written as REV:PATH")
+        raise UsageError(f"there's no file {name}", _hint(name))
 
     def _file(self, path: Path, name: str) -> Model:
         with work_file(str(path)) as file:
@@ -128,6 +132,15 @@ class ModelFiles:
             raise UsageError(f"{name} isn't a checkpoint of a format that has parameters")
         require_updates(manifest)
         return replace(stored_model(self._repository(), manifest, name, self._say), settings=settings)
+
+
+def _hint(name: str) -> str:
+    """Advice about a name that is neither a file nor a version."""
+    if "+" in name:
+        return "an adapter isn't applied on the way: git theta add --update-data applies one"
+    if _HUB.fullmatch(name):
+        return "a version in Git is written as REV:PATH; a model of a hub must be downloaded first"
+    return "a version in Git is written as REV:PATH"
 
 
 def _is_tree(git: Git, name: str) -> bool:

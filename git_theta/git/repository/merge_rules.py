@@ -64,9 +64,7 @@ def merge_rules(
         found += (rule for rule in checked_rules(where, read, path, check) if _is_for(rule, purpose))
     now = [rule for rule in given if rule.when in ("", purpose.value, "always")]
     default = DEFAULT if purpose is Purpose.MERGE else PICK_DEFAULT
-    # A strategy that was asked for is used for every parameter, or there's a conflict that says why not.
-    standing = () if any(rule.is_for_all for rule in now) else standing_rules(purpose)
-    return MergeRules((*found, *now), default=default, standing=standing).of_path(path)
+    return MergeRules((*found, *now), default=default, standing=standing_rules(purpose)).of_path(path)
 
 
 def checked_rules(

@@ -1,0 +1,1 @@
+"""Merges written for mergekit, as YAML: https://github.com/arcee-ai/mergekit."""
