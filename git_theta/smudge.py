@@ -27,6 +27,10 @@ from git_theta.store.local import LocalStore
 _MAX_STRETCHES = 1 << 30
 
 
+#: Gives the pieces of an entry's value as they are.
+Watch = Callable[[Entry, Iterator[memoryview]], Iterator[memoryview]]
+
+
 @dataclass(frozen=True, slots=True)
 class Smudger:
     """Rebuilds files from manifests.
@@ -35,11 +39,13 @@ class Smudger:
         store: Where objects are.
         threads: Number of parameters to work on at once.
         progress: Called with the number of bytes of each finished parameter.
+        watch: Sees the pieces of each value on their way into the file.
     """
 
     store: LocalStore
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
+    watch: Watch = field(default=lambda _entry, pieces: pieces)
 
     def smudge(self, manifest: Manifest, handle: int) -> None:
         """Write the file into an empty, readable and writable file.
@@ -121,4 +127,4 @@ class Smudger:
     def _value(self, entry: Entry) -> Iterator[memoryview]:
         """The bytes of a value, checked against its digest or still cached from a merge."""
         cached = self.store.value_cache.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
-        return read_value(entry, self.store) if cached is None else iter((cached,))
+        return self.watch(entry, read_value(entry, self.store) if cached is None else iter((cached,)))

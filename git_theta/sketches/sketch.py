@@ -7,7 +7,6 @@ float32, so that tensors of different dtypes can be compared, too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -107,26 +106,49 @@ def sketch(value: memoryview, spec: TensorSpec) -> Sketch | None:
     return Sketch(spec, sample_keys(words[sample_positions(len(words), samples)], spec))
 
 
-def sketch_pieces(pieces: Iterable[memoryview], spec: TensorSpec) -> Sketch | None:
-    """The sketch of a value that comes in pieces, each valid until the next is asked for.
+class SampleTaker:
+    """Takes the samples of a value's sketch from its bytes as they pass by.
 
     Args:
-        pieces: The logical bytes; all pieces are asked for, so that what checks them at the end does so.
-        spec: Dtype and shape.
+        spec: Dtype and shape of the value, which has a sketch.
     """
+
+    def __init__(self, spec: TensorSpec) -> None:
+        import numpy as np
+
+        self._spec = spec
+        self._wanted = _sampled_bytes(spec.nbytes // spec.word_size, sample_count(spec), spec.word_size)
+        self._sampled = np.zeros(len(self._wanted), np.uint8)
+        self._start = 0
+
+    def take(self, piece: memoryview) -> None:
+        """Take samples from the next bytes of the value."""
+        import numpy as np
+
+        first, last = np.searchsorted(self._wanted, (self._start, self._start + len(piece)))
+        if first < last:
+            places = self._wanted[first:last] - self._start
+            self._sampled[first:last] = np.frombuffer(piece, np.uint8)[places]
+        self._start += len(piece)
+
+    def sketch(self) -> Sketch:
+        """The sketch, once all bytes have passed."""
+        import numpy as np
+
+        words = self._sampled.view(f"<u{self._spec.word_size}")
+        positions = sample_positions(self._spec.nbytes // self._spec.word_size, len(words))
+        keys = np.empty(len(words), np.uint32)
+        keys[np.argsort(positions, kind="stable")] = sample_keys(words, self._spec)
+        return Sketch(self._spec, keys)
+
+
+@lru_cache(maxsize=64)
+def _sampled_bytes(elements: int, samples: int, word_size: int) -> NDArray[np.int64]:
+    """Indices of the bytes of the sampled elements, ascending."""
     import numpy as np
 
-    samples = sample_count(spec)
-    size = spec.word_size
-    sampled = np.zeros((samples, size), np.uint8)
-    # Where the bytes of each sampled element are.
-    wanted = sample_positions(spec.nbytes // size, samples)[:, None] * size + np.arange(size)
-    start = 0
-    for piece in pieces:
-        inside = (wanted >= start) & (wanted < start + len(piece))
-        sampled[inside] = np.frombuffer(piece, np.uint8)[wanted[inside] - start]
-        start += len(piece)
-    return Sketch(spec, sample_keys(sampled.reshape(-1).view(f"<u{size}"), spec)) if samples else None
+    positions = np.sort(sample_positions(elements, samples))
+    return (positions[:, None] * word_size + np.arange(word_size)).reshape(-1)
 
 
 def sample_keys(words: NDArray[np.unsignedinteger[Any]], spec: TensorSpec) -> Keys:

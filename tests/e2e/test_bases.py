@@ -110,6 +110,18 @@ def test_adding_again_gives_the_same_manifest(repo: Repo) -> None:
     assert manifest_text(repo, ":b2.safetensors") == before
 
 
+def test_a_version_of_somebody_else_is_a_base_long_after_its_checkout(repo: Repo, tmp_path: Path) -> None:
+    write(repo, "m.safetensors", MODEL)
+    repo.commit()
+    Repo(tmp_path).git("clone", "-q", str(repo.path), "clone")
+    clone = Repo(tmp_path / "clone")
+    write(clone, "m.safetensors", {name: trained(SPEC, 50 + n) for n, name in enumerate(NAMES)})
+    clone.commit()
+    write(clone, "m.safetensors", {f"x{n}": value for n, value in enumerate(fine_tune(1).values())})
+    clone.commit()
+    assert updates(clone, "HEAD:m.safetensors") == ["delta"] * 6
+
+
 @pytest.mark.parametrize("junk", [b"", b"junk" * 2000])
 def test_sketches_may_be_lost(repo: Repo, junk: bytes) -> None:
     write(repo, "a.safetensors", MODEL)

@@ -7,6 +7,7 @@ from git_theta.model.tensor import ITEM_SIZE, TensorSpec
 from git_theta.sketches.sketch import (
     HEAD,
     MIN_SKETCHED,
+    SampleTaker,
     Sketch,
     comparable,
     difference_bits,
@@ -15,7 +16,6 @@ from git_theta.sketches.sketch import (
     sample_count,
     sample_positions,
     sketch,
-    sketch_pieces,
 )
 from git_theta.updates.rounding import round_to, widen
 from tests.helpers.weights import trained, tuned
@@ -61,17 +61,12 @@ def test_a_value_in_pieces_has_the_sketch_of_the_whole(dtype: str) -> None:
         np.random.default_rng(0).integers(0, 2 if dtype == "BOOL" else 256, spec.nbytes, np.uint8).tobytes()
     )
     view = memoryview(value)
-    pieces = (view[at : at + 1001] for at in range(0, len(value), 1001))
-    found = sketch_pieces(pieces, spec)
-    assert found is not None
+    samples = SampleTaker(spec)
+    for at in range(0, len(value), 1001):
+        samples.take(view[at : at + 1001])
+    found = samples.sketch()
     assert np.array_equal(found.keys, sketched(value, spec).keys)
     assert found.keys.dtype == np.uint32
-
-
-def test_pieces_of_a_small_value_are_asked_for_all_the_same() -> None:
-    pieces = iter([memoryview(b"abcd"), memoryview(b"efgh")])
-    assert sketch_pieces(pieces, TensorSpec("F32", (2,))) is None
-    assert list(pieces) == []
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "F64"])

@@ -38,7 +38,7 @@ def smudge(
     handle: int,
     progress: Callable[[int], object] = lambda _count: None,
 ) -> None:
-    """Write a manifest's file, and note how its values are stored.
+    """Write a manifest's file, and note how its values are stored and what they resemble.
 
     Args:
         repository: The repository, whose store has all objects.
@@ -50,10 +50,15 @@ def smudge(
     Raises:
         ThetaError: See `Smudger.smudge`.
     """
+    from git_theta.sketches.passing_values import PassingValues
     from git_theta.smudge import Smudger
 
-    Smudger(repository.store.kept_open, repository.settings.thread_count, progress).smudge(manifest, handle)
+    values = PassingValues()
+    threads = repository.settings.thread_count
+    Smudger(repository.store.kept_open, threads, progress, values.watch).smudge(manifest, handle)
     known_files.remember(manifest)
+    if values.sketches:
+        known_files.search.add(values.sketches)
 
 
 def read_pieces(handle: int, size: int = 1 << 20) -> Iterator[memoryview]:
