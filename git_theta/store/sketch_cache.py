@@ -57,6 +57,11 @@ class SketchCache:
         rows = self._database.rows("select distinct dtype, shape from sketches order by dtype, shape")
         return [spec for spec in (_parse_spec(dtype, shape) for dtype, shape in rows) if spec]
 
+    def digests(self) -> list[str]:
+        """The digests of all values that have a sketch."""
+        rows = self._database.rows("select digest from sketches")
+        return [digest.hex() for (digest,) in rows if isinstance(digest, bytes)]
+
     def beginnings(self, spec: TensorSpec, count: int) -> list[tuple[str, bytes]]:
         """The digests of all values of a type, sorted, each with the first keys of its sketch.
 

@@ -52,6 +52,7 @@ def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_sketches_of_values_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"), StoredSketch(SCALAR, B, b"abcd"))) as cache:
+        assert sorted(cache.digests()) == [A, B]
         cache.keep_only([B])
         assert cache.specs() == [SCALAR]
         cache.keep_only([])

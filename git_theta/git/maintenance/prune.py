@@ -24,6 +24,7 @@ from git_theta.git.maintenance.retention import (
     decide_fates,
     list_objects,
 )
+from git_theta.git.maintenance.unused_sketches import forget_unused_sketches
 from git_theta.git.maintenance.worktree_state import index_locks
 from git_theta.git.remote.remotes import connected, open_remote
 from git_theta.git.repository.repository import Repository
@@ -110,6 +111,7 @@ def prune(repository: Repository, options: PruneOptions) -> PruneResult:
     if deletable and not options.dry_run:
         chosen = [item for item in objects if item.oid in deletable]
         kept |= _delete(repository, options, chosen, fates, decide)
+        forget_unused_sketches(repository)
     return PruneResult(
         tuple((item, kept[item.oid]) for item in objects if item.oid in kept),
         tuple((item, fates[item.oid]) for item in objects if item.oid not in kept),
