@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from git_theta import strategies
 from git_theta.api import located
 from git_theta.combine.combination import CombinedValues, prepare
-from git_theta.combine.dtypes import WIDEST, parse_dtype
 from git_theta.combine.plan import Choices, plan_combination
 from git_theta.errors import UsageError
 from git_theta.git.merge.models import ModelFiles
@@ -19,7 +18,10 @@ from git_theta.git.merge.parents import merge_base
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import check_rule, for_command
 from git_theta.git.repository.revspec import check_revision
-from git_theta.merging.rules import MergeRule, parse_rule
+from git_theta.merging.dtypes import WIDEST, parse_dtype
+from git_theta.merging.renames import parse_rename
+from git_theta.merging.rule_text import parse_rule
+from git_theta.merging.rules import MergeRule
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.strategies.gradients import gradient_text
@@ -84,6 +86,7 @@ def merge(
     strategy: str = "average",
     params: Iterable[str] | None = None,
     rules: Iterable[str] = (),
+    rename: str | Iterable[str] = (),
     all_parameters: bool | None = None,
     dtype: str = WIDEST,
     keep_unmatched: bool = False,
@@ -102,6 +105,7 @@ def merge(
         strategy: The strategy; `git theta merge --list` shows them.
         params: Names or patterns of the parameters to offer; all when `None`.
         rules: Further rules, such as `"slerp t=0.3 parameters=*self_attn*"`; the last one that fits counts.
+        rename: Parameters of other models by the names that ours has for them, such as `"bert.*=*"`.
         all_parameters: Whether strategies are also for parameters that only one model changed since the base;
             `None` leaves that to them, as the command does.
         dtype: Dtype of floats in the result: `widest` of the models', `ours`, or a name such as `BF16`.
@@ -117,6 +121,8 @@ def merge(
     chosen = tuple(for_command(each, all_parameters) for each in (rule, *map(parse_rule, rules)))
     for each in chosen:
         check_rule(each)
+    renames = [rename] if isinstance(rename, str) else rename
+    form = MergeRule("", renames=tuple(map(parse_rename, renames)))
     stack = ExitStack()
     try:
         git, inside = _place(path_or_models if revs is not None else None)
@@ -130,7 +136,7 @@ def merge(
         combination = plan_combination(
             models,
             files.model(before) if before else None,
-            Choices(chosen, parse_dtype(dtype), keep_unmatched),
+            Choices((*chosen, form), parse_dtype(dtype), keep_unmatched),
             for_file=False,
         )
         prepare(combination)

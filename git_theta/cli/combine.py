@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from git_theta.cli.rule import rule_options, rules_of
-from git_theta.combine.dtypes import WIDEST, parse_dtype
+from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
 from git_theta.combine.plan import Choices
 from git_theta.errors import UsageError
 from git_theta.git.merge.combine_models import combine_config, combine_models
 from git_theta.git.repository.merge_rules import for_command
+from git_theta.merging.dtypes import WIDEST, parse_dtype
 
 _EPILOG = """\b
 Examples:
@@ -28,6 +28,7 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The new file.")
 @click.option("-s", "--strategy", help="How to combine the models: average, ties, slerp, …")
 @rule_options()
+@form_options()
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -39,11 +40,6 @@ Examples:
     default=None,
     help="With --base: whether the strategy is also for parameters that only one model changed. By default, "
     "averages, linear, base, and task-arithmetic with options are.",
-)
-@click.option(
-    "--dtype",
-    help="Dtype of floats in the result: widest of the models' dtypes (the default), ours (that of the first "
-    "model), or one such as BF16.",
 )
 @click.option(
     "--keep-unmatched",
@@ -58,10 +54,11 @@ def command(
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
     rules: tuple[str, ...],
+    renames: tuple[str, ...],
+    dtype: str | None,
     config: Path | None,
     base: str | None,
     all_parameters: bool | None,
-    dtype: str | None,
     keep_unmatched: bool,
     force: bool,
 ) -> None:
@@ -83,14 +80,14 @@ def command(
     if output is None:
         raise UsageError("where does the result go?", "-o FILE")
     if config:
-        if models or given or base or dtype or all_parameters is not None:
+        if models or given or renames or base or dtype or all_parameters is not None:
             raise UsageError("--config says what is combined and how", "leave other models and options out")
         combine_config(config, output, keep_unmatched=keep_unmatched, force=force)
         return
     if not given:
         raise UsageError("how are the models to be combined?", "for example: -s average")
     choices = Choices(
-        tuple(for_command(rule, all_parameters) for rule in given),
+        (*(for_command(rule, all_parameters) for rule in given), *form_rules(renames)),
         parse_dtype(dtype or WIDEST),
         keep_unmatched,
     )

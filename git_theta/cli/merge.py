@@ -9,7 +9,7 @@ import click
 
 from git_theta import strategies
 from git_theta.cli.render import print_json
-from git_theta.cli.rule import rule_options, rules_of
+from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
 from git_theta.errors import UsageError
 from git_theta.git.merge.command import merge
 from git_theta.git.merge.git_merge import MergeOptions
@@ -25,6 +25,7 @@ Examples:
   git theta merge -s average --set weights=0.5,0.3,0.2 one two      all at once
   git theta merge -s theirs --param 'classifier.*' fine-tune
   git theta merge -s ties --rule 'slerp t=0.3 parameters=*self_attn*' fine-tune
+  git theta merge --rename 'module.*=*' --dtype BF16 fine-tune
   git theta merge -s ties --base llama-v1 --allow-unrelated-histories other
   git theta merge --list                   the strategies and their options
 """
@@ -34,6 +35,7 @@ Examples:
 @click.argument("branches", nargs=-1)
 @click.option("-s", "--strategy", help="How to merge what several sides changed: average, ties, ours, …")
 @rule_options()
+@form_options()
 @click.option(
     "--base",
     metavar="REV[:PATH]",
@@ -59,6 +61,8 @@ def command(
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
     rules: tuple[str, ...],
+    renames: tuple[str, ...],
+    dtype: str | None,
     base: str | None,
     all_parameters: bool | None,
     messages: tuple[str, ...],
@@ -91,7 +95,10 @@ def command(
     if no_ff and ff_only:
         raise UsageError("--no-ff and --ff-only exclude each other")
     options = MergeOptions(
-        rules=_chosen(rules_of(strategy, settings, parameters, rules), all_parameters),
+        rules=(
+            *_chosen(rules_of(strategy, settings, parameters, rules), all_parameters),
+            *form_rules(renames, dtype),
+        ),
         base=base or "",
         messages=messages,
         commit=not no_commit,

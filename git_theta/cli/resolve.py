@@ -8,7 +8,7 @@ from functools import partial
 
 import click
 
-from git_theta.cli.rule import rule_options, rules_of
+from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions, conflict_versions, write_versions
 from git_theta.git.merge.keep_or_remove import keep_or_remove
@@ -34,6 +34,7 @@ Examples:
   git theta resolve model.safetensors -s theirs             for all of that, take theirs
   git theta resolve model.safetensors -s ours --param 'embeddings.*'
   git theta resolve model.safetensors -s ties --set density=0.3 --param '*.weight'
+  git theta resolve model.safetensors --rename 'module.*=*'
   git theta resolve --all -s ours                           models/ would be those in a folder
   git theta resolve model.safetensors --versions            write all three, to merge by hand
 """
@@ -46,6 +47,7 @@ Examples:
 @rule_options(
     "Use the strategy for these parameters, in conflict or not; else it's for all that is in conflict."
 )
+@form_options()
 @click.option(
     "--versions", is_flag=True, help="Write base, ours and theirs beside the file, for a merge by hand."
 )
@@ -56,6 +58,8 @@ def command(
     settings: tuple[str, ...],
     parameters: tuple[str, ...],
     rules: tuple[str, ...],
+    renames: tuple[str, ...],
+    dtype: str | None,
     versions: bool,
 ) -> int:
     """Decide what a merge couldn't, and stage the merged checkpoints.
@@ -75,9 +79,11 @@ def command(
     decisions = rules_of(strategy, settings, parameters, rules)
     # Decisions for some parameters are for these, in conflict or not; others for all that is in conflict.
     named = 1 if parameters else 0
-    particular = [*decisions[:named], *(rule for rule in decisions[named:] if not rule.is_for(""))]
+    forms = form_rules(renames, dtype)
+    particular = [*decisions[:named], *(rule for rule in decisions[named:] if not rule.is_for("")), *forms]
     general = [rule for rule in decisions[named:] if rule.is_for("")]
-    if versions and decisions:
+    decided = bool(decisions or forms)
+    if versions and decided:
         raise UsageError("--versions decides nothing, so it goes without a strategy")
     if models and everything:
         raise UsageError("--all goes without names of files")
@@ -86,7 +92,7 @@ def command(
     repository = Repository(git).at_top()
     unmerged = unmerged_files(repository)
     if not paths and not everything:
-        if decisions or versions:
+        if decided or versions:
             raise UsageError("which files?", "name files or folders, or: --all")
         return _list(unmerged)
     if paths:

@@ -9,7 +9,10 @@ import click
 
 from git_theta.errors import UsageError
 from git_theta.git.repository.merge_rules import check_rule
-from git_theta.merging.rules import MergeRule, parse_rule
+from git_theta.merging.dtypes import parse_dtype
+from git_theta.merging.renames import parse_rename
+from git_theta.merging.rule_text import parse_rule
+from git_theta.merging.rules import MergeRule
 
 #: A function that becomes a command.
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -45,6 +48,44 @@ def rule_options(
         return function
 
     return add
+
+
+def form_options() -> Callable[[_Function], _Function]:
+    """The options `--rename` and `--dtype` of commands, for models that aren't alike."""
+    options = (
+        click.option(
+            "--rename",
+            "renames",
+            multiple=True,
+            metavar="OLD=NEW",
+            help="Parameters OLD of the other models are what ours calls NEW. Both may have one *: "
+            "'bert.*=*'. Can be given many times; the last that fits a name counts.",
+        ),
+        click.option(
+            "--dtype",
+            help="Dtype of floats in the result: widest of the models' dtypes (the default), ours, theirs, "
+            "or one such as BF16.",
+        ),
+    )
+
+    def add(function: _Function) -> _Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def form_rules(renames: Sequence[str], dtype: str | None = None) -> tuple[MergeRule, ...]:
+    """The rule of the options `--rename` and `--dtype`, if one of them is given.
+
+    Raises:
+        UsageError: An option isn't valid.
+    """
+    rule = MergeRule(
+        "", renames=tuple(map(parse_rename, renames)), dtype=parse_dtype(dtype) if dtype is not None else ""
+    )
+    return (rule,) if rule != MergeRule("") else ()
 
 
 def rules_of(

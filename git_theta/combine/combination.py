@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from git_theta.combine.dtypes import convert
 from git_theta.combine.model import Model
 from git_theta.merging.combine import ReadSideFile, counted_value, merged_group, merged_parameter
+from git_theta.merging.converted import ConvertedValues
+from git_theta.merging.dtypes import convert
 from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
 from git_theta.model.layout import Layout
@@ -55,6 +56,7 @@ class Combination:
         structure: The file; `None` if no file is wanted.
         kept: Parameters that can't be combined, and are as in the first model that has them.
         notes: Further remarks for the user.
+        values: Values of models that aren't as in their files.
     """
 
     parameters: tuple[ParameterPlan, ...]
@@ -64,11 +66,12 @@ class Combination:
     structure: Structure | None
     kept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    values: ConvertedValues = field(default_factory=ConvertedValues)
 
     @property
     def inputs(self) -> list[Entry]:
         """The values that are read: for each parameter, those that it's made of."""
-        return [entry for plan in self.parameters for entry in inputs_of(plan)]
+        return self.values.origins(entry for plan in self.parameters for entry in inputs_of(plan))
 
 
 def inputs_of(plan: ParameterPlan) -> Sequence[Entry]:
@@ -105,7 +108,7 @@ class CombinedValues:
         self._report_loss = report_loss
         self._groups: dict[int, dict[str, NDArray[np.float64]]] = {}
         self._turn = Lock()
-        self._owners = _owners(combination.models)
+        self._owners = owners_of(combination.models)
 
     def pieces(self, name: str) -> Pieces:
         """The bytes of a value in the dtype of the result; each piece is valid until the next is asked for.
@@ -119,8 +122,7 @@ class CombinedValues:
         if isinstance(outcome, Taken):
             assert outcome.entry is not None  # noqa: S101
             read = self._read(outcome.entry)
-            same = outcome.entry.spec.dtype == spec.dtype
-            yield from read(spec.nbytes) if same else convert(read(0), outcome.entry.spec, spec.dtype)
+            yield from convert(read, outcome.entry.spec, spec.dtype)
             return
         assert isinstance(outcome, MergeRule)  # noqa: S101
         if plan.group:
@@ -163,7 +165,8 @@ class CombinedValues:
         return dict(values)
 
     def _read(self, entry: Entry) -> Input:
-        return lambda _nbytes: self._owners[entry.digest].read(entry)
+        read = self._combination.values.reader(entry, lambda each: self._owners[each.digest].read(each))
+        return lambda _nbytes: read()
 
 
 def prepare(combination: Combination) -> int:
@@ -173,7 +176,7 @@ def prepare(combination: Combination) -> int:
         MissingObjectError: A value is nowhere.
         ExcessError: A value takes more than the limits allow.
     """
-    owners = _owners(combination.models)
+    owners = owners_of(combination.models)
     wanted = combination.inputs
     memory = [
         model.prepare(entry for entry in wanted if owners[entry.digest] is model)
@@ -182,7 +185,7 @@ def prepare(combination: Combination) -> int:
     return sum(memory)
 
 
-def _owners(models: Iterable[Model]) -> dict[str, Model]:
+def owners_of(models: Iterable[Model]) -> dict[str, Model]:
     """Digest → the first model that has the value."""
     found: dict[str, Model] = {}
     for model in models:

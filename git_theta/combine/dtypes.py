@@ -4,64 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 
 from blake3 import blake3
 
 from git_theta.combine.model import Model
-from git_theta.errors import UsageError
+from git_theta.merging.dtypes import OURS, WIDEST, convert, wider
 from git_theta.merging.outcome import ParameterPlan
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.tensor import TensorSpec
-from git_theta.runtime.suggest import did_you_mean
-from git_theta.updates.base import Pieces
-from git_theta.updates.recipe import blocks
-from git_theta.updates.rounding import ARITHMETIC, round_to
-
-#: The wider of two dtypes has all numbers of the other one; of BF16 and F16, that's F32.
-_RANKS = {"F64": 3, "F32": 2, "F16": 1, "BF16": 1}
-
-#: Names of dtypes as PyTorch and mergekit write them.
-_ALIASES = {
-    "float64": "F64",
-    "double": "F64",
-    "float32": "F32",
-    "float": "F32",
-    "float16": "F16",
-    "half": "F16",
-    "bfloat16": "BF16",
-}
-
-#: The choices that aren't a dtype: the wider of the models', or that of the first model.
-WIDEST, OURS = "widest", "ours"
-
-#: Elements that are converted at once.
-_BLOCK = 1 << 16
-
-
-def parse_dtype(text: str) -> str:
-    """A dtype of floats, or `widest` or `ours`, from any of its usual names.
-
-    Raises:
-        UsageError: There's no such dtype, or it isn't one of floats.
-    """
-    name = text.removeprefix("torch.")
-    found = _ALIASES.get(name.lower(), name.upper())
-    if name.lower() in (WIDEST, OURS):
-        return name.lower()
-    if found not in ARITHMETIC:
-        known = (WIDEST, OURS, *ARITHMETIC, *_ALIASES)
-        raise UsageError(
-            f"{text!r} isn't a dtype of floats that models can be combined in",
-            did_you_mean(text, known) or f"known: {', '.join((WIDEST, OURS, *ARITHMETIC))}",
-        )
-    return found
-
-
-def wider(dtypes: Iterable[str]) -> str:
-    """The dtype that has all numbers of some float dtypes."""
-    found = sorted(set(dtypes), key=lambda dtype: -_RANKS[dtype])
-    return "F32" if len(found) > 1 and _RANKS[found[0]] == 1 else found[0]
+from git_theta.updates.base import Input, Pieces
+from git_theta.updates.rounding import ARITHMETIC
 
 
 def mixed(models: Iterable[Model], same: Callable[[str], str] = str) -> dict[str, str]:
@@ -77,7 +29,7 @@ def mixed(models: Iterable[Model], same: Callable[[str], str] = str) -> dict[str
         for entry in model.manifest.entries:
             keys[entry.name] = key = same(entry.name)
             dtypes.setdefault(key, set()).add(entry.spec.dtype)
-    several = {key for key, found in dtypes.items() if len(found) > 1 and found <= _RANKS.keys()}
+    several = {key for key, found in dtypes.items() if len(found) > 1 and found <= set(ARITHMETIC)}
     return {name: wider(dtypes[key]) for name, key in keys.items() if key in several}
 
 
@@ -102,7 +54,7 @@ def widened(model: Model, dtypes: Mapping[str, str]) -> Model:
         if entry.name in chosen:
             dtype = dtypes[entry.name]
             hasher = blake3()
-            for piece in convert(model.read(entry), entry.spec, dtype):
+            for piece in convert(_input(model, entry), entry.spec, dtype):
                 hasher.update(piece)
             origins[hasher.hexdigest()] = entry, dtype
             entries.append(
@@ -115,7 +67,7 @@ def widened(model: Model, dtypes: Mapping[str, str]) -> Model:
         if entry.digest not in origins:
             return model.read(entry)
         origin, dtype = origins[entry.digest]
-        return convert(model.read(origin), origin.spec, dtype)
+        return convert(_input(model, origin), origin.spec, dtype)
 
     def prepare(wanted: Iterable[Entry]) -> int:
         return model.prepare(origins[e.digest][0] if e.digest in origins else e for e in wanted)
@@ -124,20 +76,8 @@ def widened(model: Model, dtypes: Mapping[str, str]) -> Model:
     return replace(model, manifest=manifest, read=read, prepare=prepare)
 
 
-def convert(pieces: Pieces, spec: TensorSpec, dtype: str) -> Pieces:
-    """The bytes of a value in another float dtype, rounded to nearest.
-
-    Args:
-        pieces: The bytes of the value.
-        spec: Its dtype and shape.
-        dtype: The other dtype.
-    """
-    for numbers in blocks(partial(_given, pieces), spec.dtype, spec.nbytes, _BLOCK):
-        yield round_to(numbers, dtype).data.cast("B")
-
-
-def _given(pieces: Pieces, _nbytes: int) -> Pieces:
-    return pieces
+def _input(model: Model, entry: Entry) -> Input:
+    return lambda _nbytes: model.read(entry)
 
 
 def result_specs(plans: Iterable[ParameterPlan], first: Manifest, dtype: str) -> dict[str, TensorSpec]:

@@ -6,18 +6,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from git_theta import strategies
-from git_theta.combine.combination import Combination
-from git_theta.combine.dtypes import WIDEST, dtype_notes, keeps_dtypes, mixed, result_specs, widened
+from git_theta.combine.combination import Combination, owners_of
+from git_theta.combine.dtypes import keeps_dtypes
 from git_theta.combine.matching import align_models, rules_for, settle
 from git_theta.combine.model import Model
 from git_theta.combine.structure import merged_structure, new_structure
 from git_theta.errors import UsageError
 from git_theta.merging.combine import positions_of
+from git_theta.merging.common_form import VersionValues, in_common_form
+from git_theta.merging.dtypes import WIDEST
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import LAYOUT
 from git_theta.merging.plan_parameters import plan_parameters
+from git_theta.merging.renames import unused_renames
 from git_theta.merging.rules import MergeRule
 from git_theta.merging.settings_versions import ReadSettings, SettingsVersions
+from git_theta.model.manifest import Entry
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.strategies.take_side import TakeSide
 
@@ -56,17 +60,16 @@ def plan_combination(
     _check_patterns(choices.rules, given)
     if base is None:
         _check_no_base(choices.rules)
-    wide = mixed(given)
-    models, base = [widened(model, wide) for model in models], base and widened(base, wide)
-    rules = rules_for(models[0], choices.rules)
+    rules = rules_for(models[0], (MergeRule("", dtype=choices.dtype), *choices.rules))
     aligned = align_models(models, base, rules)
-    plans = plan_parameters(aligned.base, aligned.sides, rules, _settings(models, base))
+    form = in_common_form(aligned.base, aligned.sides, rules, _reader(given))
+    plans = form.with_dtypes(plan_parameters(form.base, form.sides, rules, _settings(models, base)))
     settled, kept = settle(plans, has_base=base is not None, keep_unmatched=choices.keep_unmatched)
-    specs = result_specs(settled, given[0].manifest, choices.dtype)
-    structure, notes = None, dtype_notes(wide, choices.dtype)
+    specs = {plan.name: plan.spec for plan in settled if plan.spec}
+    structure, notes = None, (*aligned.notes, *form.notes)
     if any(plan.group for plan in settled):
         notes += (f"factors of adapters are for the settings beside {given[0].name}: copy that file, too",)
-    if for_file and not wide and keeps_dtypes(settled, specs):
+    if for_file and not form.values and keeps_dtypes(settled, specs):
         structure, more = merged_structure(base, models, specs, rules, aligned)
         notes += more
     elif for_file:
@@ -79,7 +82,20 @@ def plan_combination(
         structure,
         kept,
         notes,
+        form.values,
     )
+
+
+def _reader(models: Sequence[Model]) -> VersionValues:
+    """Reads values of models, before the combination is carried out."""
+    owners = owners_of(models)
+
+    def prepare(entries: Iterable[Entry]) -> None:
+        wanted = list(entries)
+        for model in models:
+            model.prepare(entry for entry in wanted if owners[entry.digest] is model)
+
+    return VersionValues(lambda entry: owners[entry.digest].read(entry), prepare)
 
 
 def _settings(models: Sequence[Model], base: Model | None) -> ReadSettings:
@@ -95,13 +111,19 @@ def _settings(models: Sequence[Model], base: Model | None) -> ReadSettings:
 
 def _check_no_base(rules: Iterable[MergeRule]) -> None:
     for rule in rules:
-        strategy = strategies.registry().get(rule.strategy)
+        strategy = strategies.registry().get(rule.strategy) if rule.strategy else None
+        if strategy is None:
+            continue
         if strategy.needs_base or (isinstance(strategy, TakeSide) and strategy.side is None):
             raise UsageError(f"{rule.strategy} needs the model that the others come from", "give it: --base")
 
 
-def _check_patterns(rules: Iterable[MergeRule], models: Sequence[Model]) -> None:
+def _check_patterns(rules: Sequence[MergeRule], models: Sequence[Model]) -> None:
     names = {entry.name for model in models for entry in parameter_entries(model.manifest)}
     for glob in dict.fromkeys(glob for rule in rules for glob in rule.parameters):
         if glob not in ("*", LAYOUT) and not any(matches(name, (glob,)) for name in names):
             raise unknown_parameter([glob], names, "what is combined")
+    renames = [rename for rule in rules for rename in rule.renames]
+    unused = unused_renames(renames, [[entry.name for entry in model.manifest.entries] for model in models])
+    for rename, reason in unused.items():
+        raise UsageError(f"--rename {rename}: {reason}")

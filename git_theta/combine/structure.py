@@ -69,7 +69,9 @@ def merged_structure(
         view if model is own else own.manifest
         for view, model, own in zip(aligned.sides, models, alike, strict=True)
     ]
-    found = merge_structure(before.manifest if before else None, sides, specs, decided, version, views)
+    found = merge_structure(
+        before.manifest if before else None, sides, specs, decided, version, views, aligned.renamed
+    )
     if isinstance(found, StructureConflicts):
         return new_structure(models, specs), ()
     if isinstance(found, NewStructure):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from git_theta.errors import UsageError
-from git_theta.merging.rules import MergeRule, parse_rule
+from git_theta.merging.rule_text import parse_rule
+from git_theta.merging.rules import MergeRule
 from git_theta.runtime.suggest import did_you_mean
 
 #: Verb → the least and the most words that may follow.

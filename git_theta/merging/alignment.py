@@ -13,6 +13,7 @@ from git_theta.merging.manifest_parts import parameter_entries, structure_entrie
 from git_theta.merging.outcome import Conflict, content_key, side_name
 from git_theta.merging.preference import Preference
 from git_theta.merging.renamed_prefixes import Prefix, changed_prefixes, naming_side, renamed_parameters
+from git_theta.merging.renames import Rename, names_like, new_names
 from git_theta.merging.rules import MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_escapes import sort_key
@@ -31,7 +32,8 @@ class AlignedVersions:
         file_names: For each side, name in the merge → name in the side's file; only where they differ.
         conflicts: Parts of the file whose parameters can't be told apart, and that several sides changed.
         unclear: Names in the merge of the parameters in these parts.
-        prefixes: Prefixes of names that differ between the versions, in words.
+        notes: Names that differ between the versions, in words.
+        renamed: Indices of sides whose parameters have the names of ours because the user says so.
     """
 
     base: Manifest | None
@@ -39,7 +41,8 @@ class AlignedVersions:
     file_names: tuple[Mapping[str, str], ...]
     conflicts: tuple[Conflict, ...] = ()
     unclear: frozenset[str] = frozenset()
-    prefixes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    renamed: frozenset[int] = frozenset()
 
 
 def align_versions(
@@ -51,8 +54,8 @@ def align_versions(
 ) -> AlignedVersions:
     """Give the parameters that correspond one name; the sides' own names are kept as far as possible.
 
-    The files' structures are read only if names leave a doubt. Where prefixes differ, the names are those of
-    the side that changed them, or ours.
+    The files' structures are read only if names leave a doubt. Renames of the rules give theirs the names of
+    ours. Where prefixes differ, the names are those of the side that changed them, or ours.
 
     Args:
         base: The merge base; `None` if there's none.
@@ -60,8 +63,11 @@ def align_versions(
         rules: The rules for this file.
         version: Reads a version's layout and stretches.
         fetch: Called with entries that are needed, to bring their objects to the store.
+
+    Raises:
+        UsageError: Renames give two parameters one name.
     """
-    return _with_one_prefix(_by_keys(base, sides, rules, version, fetch))
+    return _with_one_prefix(_with_renames(_by_keys(base, sides, rules, version, fetch), rules.renames))
 
 
 def _by_keys(
@@ -99,32 +105,70 @@ def _by_keys(
     )
 
 
+def _with_renames(aligned: AlignedVersions, renames: Sequence[Rename]) -> AlignedVersions:
+    """The versions with the names of ours, where the user says which parameters are renamed."""
+    if not renames:
+        return aligned
+    ours, *others = ([entry.name for entry in parameter_entries(view)] for view in aligned.sides)
+    found = [new_names(names, ours, renames) for names in others]
+    before = [entry.name for entry in parameter_entries(aligned.base)]
+    for names in found:
+        of_base = names_like(before, ours, names)
+        if of_base:
+            break
+    else:
+        of_base = {}
+    said = [
+        f"names of {side_name(index)} that --rename replaced: {len(names):,}"
+        for index, names in enumerate(found, 1)
+        if names
+    ]
+    renamed = frozenset(index for index, names in enumerate(found, 1) if names)
+    return replace(_with_new_names(aligned, of_base, [{}, *found], said), renamed=renamed)
+
+
 def _with_one_prefix(aligned: AlignedVersions) -> AlignedVersions:
     """The versions with the names of one side, where their prefixes differ."""
     at = naming_side(aligned.base, aligned.sides)
     reference = aligned.sides[at]
-    said = []
-    sides, file_names = [], []
-    for index, (view, names) in enumerate(zip(aligned.sides, aligned.file_names, strict=True)):
+    said, found = [], []
+    for index, view in enumerate(aligned.sides):
         prefixes = changed_prefixes(view, reference, aligned.base) if index != at else []
         said += [_in_words(prefix, side_name(index), side_name(at)) for prefix in prefixes]
-        new = renamed_parameters(view, reference, prefixes)
-        sides.append(_with_names(view, new))
+        found.append(renamed_parameters(view, reference, prefixes))
+    of_base: Mapping[str, str] = {}
+    if aligned.base:
+        prefixes = changed_prefixes(aligned.base, reference, aligned.base)
+        said = said or [_in_words(prefix, "the base", side_name(at)) for prefix in prefixes]
+        of_base = renamed_parameters(aligned.base, reference, prefixes)
+    return _with_new_names(aligned, of_base, found, said)
+
+
+def _with_new_names(
+    aligned: AlignedVersions,
+    of_base: Mapping[str, str],
+    of_sides: Sequence[Mapping[str, str]],
+    said: Sequence[str],
+) -> AlignedVersions:
+    """The versions under further names, each given as name so far → new name, and with further notes."""
+    if not said and not of_base and not any(of_sides):
+        return aligned
+    file_names = []
+    for new, names in zip(of_sides, aligned.file_names, strict=True):
         own = {new.get(name, name): name_in_file for name, name_in_file in names.items()}
         own |= {name: names.get(before, before) for before, name in new.items()}
         file_names.append({name: name_in_file for name, name_in_file in own.items() if name != name_in_file})
-    base = aligned.base
-    if base:
-        prefixes = changed_prefixes(base, reference, base)
-        said = said or [_in_words(prefix, "the base", side_name(at)) for prefix in prefixes]
-        base = _with_names(base, renamed_parameters(base, reference, prefixes))
-    if not said:
-        return aligned
-    return replace(aligned, base=base, sides=tuple(sides), file_names=tuple(file_names), prefixes=tuple(said))
+    return replace(
+        aligned,
+        base=_with_names(aligned.base, of_base) if aligned.base else None,
+        sides=tuple(map(_with_names, aligned.sides, of_sides)),
+        file_names=tuple(file_names),
+        notes=(*aligned.notes, *said),
+    )
 
 
 def _in_words(prefix: Prefix, version: str, reference: str) -> str:
-    return f"{prefix.old}* of {version} is {prefix.new}* of {reference}"
+    return f"names differ by a prefix: {prefix.old}* of {version} is {prefix.new}* of {reference}"
 
 
 def _with_names(manifest: Manifest, names: Mapping[str, str]) -> Manifest:

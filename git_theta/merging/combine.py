@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
+from git_theta.merging.converted import ConvertedValues
+from git_theta.merging.dtypes import convert
 from git_theta.merging.layer_positions import layer_positions
-from git_theta.merging.outcome import Approximated, ParameterPlan
+from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import payload_bytes
@@ -61,6 +64,7 @@ class Combiner:
         mapped: Reads values that needn't be decoded.
         report: Called with elements of results that aren't finite, and were so in no model.
         report_loss: Called with groups whose values are an approximation.
+        values: Values of versions that aren't as in their files.
     """
 
     store: LocalStore
@@ -71,6 +75,7 @@ class Combiner:
     mapped: ReadMapped
     report: Callable[[NonFinite], object] = field(default=lambda _found: None)
     report_loss: Callable[[Approximated], object] = field(default=lambda _found: None)
+    values: ConvertedValues = field(default_factory=ConvertedValues)
 
     def combine(self, plan: ParameterPlan, rule: MergeRule, position: float = 0.0) -> StoredValue:
         """The merged value of a parameter.
@@ -86,20 +91,38 @@ class Combiner:
             MissingObjectError: An input isn't in the store.
             CorruptError: An input is damaged.
         """
-        spec, inputs = plan.inputs[0].spec, plan.inputs
+        assert plan.spec  # noqa: S101
+        spec, inputs = plan.spec, plan.inputs
         if spec.dtype in WHOLE_NUMBERS:
             counted = counted_value(plan, rule, self._bytes_of)
             return self.writer.write(plan.name, spec, memoryview(counted), inputs)
         merged = merged_parameter(
-            plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position
+            plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position, plan.dtype
         )
-        stored = self._as_recipe(plan.name, spec, merged, inputs)
+        is_stored = not plan.dtype and not any(map(self.values.has, inputs))
+        stored = self._as_recipe(plan.name, spec, merged, inputs) if is_stored else None
         if stored is None:
-            stored = self.writer.write(plan.name, spec, self._evaluated(merged.value(), spec), inputs)
+            value = self._evaluated(merged.value(), spec)
+            stored = self.writer.write(plan.name, spec, value, self.values.origins(inputs))
         found = merged.non_finite()
         if found is not None:
             self.report(found)
         return stored
+
+    def convert(self, plan: ParameterPlan) -> StoredValue:
+        """The value of a version, in the dtype and with the rows of the result.
+
+        Args:
+            plan: The parameter; its outcome is the version.
+
+        Raises:
+            MissingObjectError: A value that it's made of isn't in the store.
+            CorruptError: Such a value is damaged.
+        """
+        assert plan.spec and isinstance(plan.outcome, Taken) and plan.outcome.entry  # noqa: S101, PT018
+        entry, spec = plan.outcome.entry, plan.spec
+        pieces = convert(self._bytes_of(entry), entry.spec, spec.dtype)
+        return self.writer.write(plan.name, spec, self._evaluated(pieces, spec), self.values.origins([entry]))
 
     def combine_group(
         self, plans: Sequence[ParameterPlan], rule: MergeRule, position: float = 0.0
@@ -129,7 +152,7 @@ class Combiner:
         found = new_non_finite(plan.name, spec, rounded)
         if found:
             self.report(found)
-        bases = [entry for entry in plan.inputs if entry.spec == spec]
+        bases = [entry for entry in self.values.origins(plan.inputs) if entry.spec == spec]
         return self.writer.write(plan.name, spec, memoryview(rounded.tobytes()), bases)
 
     def _as_recipe(
@@ -171,6 +194,9 @@ class Combiner:
         return value
 
     def _bytes_of(self, entry: Entry) -> Input:
+        if self.values.has(entry):
+            read = self.values.reader(entry, partial(read_value, store=self.store))
+            return lambda _nbytes: read()
         mapped = self.mapped(entry)
         if mapped is not None:
             return lambda _nbytes: iter((mapped,))

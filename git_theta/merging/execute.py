@@ -10,10 +10,13 @@ from functools import partial
 from itertools import chain, starmap
 
 from git_theta.encoding.budget import affordable_threads, check_values
+from git_theta.encoding.decode import read_value
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.merging.combine import Combiner, ReadMapped, ReadSideFile, positions_of
+from git_theta.merging.common_form import VersionValues
+from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.file_version import ReadVersion, stored_version
 from git_theta.merging.manifest_parts import structure_entries
 from git_theta.merging.outcome import (
@@ -163,7 +166,7 @@ class Merger:
             non_finite=tuple(non_finite),
             dropped=_dropped(plan, base, sides),
             approximated=tuple(approximated),
-            prefixes=plan.prefixes,
+            notes=plan.notes,
         )
 
     def _settle_sharing(
@@ -191,11 +194,16 @@ class Merger:
         There's a manifest only if one side is taken as a whole. Arguments and errors are those of `merge`.
         """
         plan = self._planner().plan(base, sides, rules, fetch_values=False)
-        return plan if isinstance(plan, Merged) else Merged(None, plan.parameters)
+        return plan if isinstance(plan, Merged) else Merged(None, plan.as_in_files())
 
     def _planner(self) -> FilePlanner:
         version = self.version or partial(stored_version, store=self.store)
-        return FilePlanner(version, self._fetch_missing, self.settings)
+        reader = VersionValues(partial(read_value, store=self.store), self._prepare, self.threads)
+        return FilePlanner(version, self._fetch_missing, self.settings, reader)
+
+    def _prepare(self, entries: Sequence[Entry]) -> None:
+        self._fetch_missing(entries)
+        check_values(entries, self.store)
 
     def _carry_out(
         self,
@@ -204,15 +212,25 @@ class Merger:
         report: Callable[[NonFinite], object],
         report_loss: Callable[[Approximated], object] = lambda _found: None,
     ) -> Manifest:
-        outcomes = [parameter.outcome for parameter in plan.parameters]
-        taken = [outcome.entry for outcome in outcomes if isinstance(outcome, Taken) and outcome.entry]
+        taken = {each.name: each.outcome.entry for each in plan.parameters if isinstance(each.outcome, Taken)}
+        made = [each for each in plan.parameters if _is_made(each, plan.values)]
+        kept = [taken[name] for name in taken.keys() - {each.name for each in made}]
         sources = {entry.digest: entry.source for side in reversed(sides) for entry in side.all_entries()}
         with Batch(self.store) as batch:
             writer = ValueWriter(self.store, batch, sources, self.known, self.updates, self.depth)
             combiner = Combiner(
-                self.store, writer, self.known, self.depth, self.side_files, self.mapped, report, report_loss
+                self.store,
+                writer,
+                self.known,
+                self.depth,
+                self.side_files,
+                self.mapped,
+                report,
+                report_loss,
+                plan.values,
             )
-            combined = self._combine(_groups(plan.parameters), combiner)
+            combined = self._combine(_groups(plan.parameters, plan.values), combiner)
+            combined += [combiner.convert(each) for each in made]
             structure = _written(plan.structure, writer)
             written = finalize([*combined, *structure], batch)
         parameters, new_structure = written[: len(combined)], written[len(combined) :]
@@ -222,7 +240,7 @@ class Merger:
         else:
             name, size, entries = plan.structure.format, plan.structure.size, tuple(new_structure)
         layout, *stretches = entries
-        named = (_with_name(entry, plan.names) for entry in (*taken, *parameters))
+        named = (_with_name(entry, plan.names) for entry in (*filter(None, kept), *parameters))
         everything = sorted((*named, *stretches), key=lambda entry: sort_key(entry.name))
         return completed(Manifest(name, size, layout, tuple(everything), plan.header), self.store, sides)
 
@@ -281,7 +299,13 @@ def _dropped(plan: MergePlan, base: Manifest | None, sides: Sequence[Manifest]) 
     return tuple(found)
 
 
-def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:
+def _is_made(plan: ParameterPlan, values: ConvertedValues) -> bool:
+    """Whether a parameter is taken from a version, but isn't there as it will be in the result."""
+    entry = plan.outcome.entry if isinstance(plan.outcome, Taken) else None
+    return entry is not None and (values.has(entry) or plan.spec != entry.spec)
+
+
+def _groups(plans: Iterable[ParameterPlan], values: ConvertedValues) -> list[_Group]:
     """The parameters to combine. Tied parameters have equal values everywhere, and must stay equal."""
     groups: dict[tuple[MergeRule, float, object], list[ParameterPlan]] = defaultdict(list)
     plans = list(plans)
@@ -291,10 +315,11 @@ def _groups(plans: Iterable[ParameterPlan]) -> list[_Group]:
             groups[plan.outcome, positions.get(plan.name, 0.0), id(plan.group)].append(plan)
         elif isinstance(plan.outcome, MergeRule):
             digests = tuple(version and version.digest for version in (plan.base, *plan.sides))
-            values = (plan.sides[0] and plan.sides[0].spec, digests)
-            groups[plan.outcome, positions.get(plan.name, 0.0), values].append(plan)
+            contents = (plan.sides[0] and plan.sides[0].spec, plan.dtype, digests)
+            groups[plan.outcome, positions.get(plan.name, 0.0), contents].append(plan)
     return [
-        _Group(rule, position, tuple(plans), _inputs(plans)) for (rule, position, _), plans in groups.items()
+        _Group(rule, position, tuple(plans), tuple(values.origins(_inputs(plans))))
+        for (rule, position, _), plans in groups.items()
     ]
 
 

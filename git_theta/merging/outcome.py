@@ -71,6 +71,7 @@ class ParameterPlan:
         sides: The entry on each side, ours first; `None` where the parameter isn't there.
         outcome: The version to take, the rule that combines the changed sides, or a conflict.
         group: The group that the parameter is combined with; `None` if it's combined alone.
+        dtype: Dtype of the result; empty for that of the versions.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ParameterPlan:
     sides: tuple[Entry | None, ...]
     outcome: Taken | MergeRule | Conflict
     group: GroupPlan | None = field(default=None, compare=False)
+    dtype: str = ""
 
     @property
     def changed(self) -> tuple[int, ...]:
@@ -109,9 +111,8 @@ class ParameterPlan:
     @property
     def spec(self) -> TensorSpec | None:
         """Dtype and shape of the result, or of `likely`; `None` if the parameter isn't there."""
-        if self.group:
-            return self.group.specs[self.name]
-        return self.likely.spec if self.likely else None
+        found = self.group.specs[self.name] if self.group else self.likely.spec if self.likely else None
+        return TensorSpec(self.dtype, found.shape) if found and self.dtype else found
 
     @property
     def inputs(self) -> tuple[Entry, ...]:
@@ -156,7 +157,7 @@ class Merged:
         non_finite: Parameters of the result with elements that aren't finite, and were so in no model.
         dropped: Changes of a side that aren't in the result, though no rule says so for each, in words.
         approximated: Groups of parameters whose values aren't exactly those of the strategy's method.
-        prefixes: Prefixes of names that differ between the versions, in words.
+        notes: Differences between the versions that the merge bridges, in words.
     """
 
     manifest: Manifest | None
@@ -166,7 +167,7 @@ class Merged:
     non_finite: tuple[NonFinite, ...] = ()
     dropped: tuple[str, ...] = ()
     approximated: tuple[Approximated, ...] = ()
-    prefixes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def content_key(entry: Entry | None) -> Hashable:

@@ -70,12 +70,13 @@ def _for_their_groups(rules: MergeRules) -> Callable[[str], MergeRules]:
         strategy = registry.get(rule.strategy)
         return not isinstance(strategy, GroupStrategy) or strategy.group_of(name) is not None
 
-    if not any(isinstance(registry.get(r.strategy), GroupStrategy) for r in (*rules.rules, *rules.fallback)):
+    named = (rule.strategy for rule in (*rules.rules, *rules.fallback) if rule.strategy)
+    if not any(isinstance(registry.get(name), GroupStrategy) for name in named):
         return lambda _name: rules
     return lambda name: replace(
         rules,
-        rules=tuple(rule for rule in rules.rules if fits(rule, name)),
-        fallback=tuple(rule for rule in rules.fallback if fits(rule, name)),
+        rules=tuple(rule for rule in rules.strategies if fits(rule, name)),
+        fallback=tuple(rule for rule in rules.fallback if rule.strategy and fits(rule, name)),
     )
 
 

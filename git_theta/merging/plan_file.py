@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from git_theta import strategies
 from git_theta.formats.split import OPAQUE
 from git_theta.merging.alignment import AlignedVersions, align_versions
+from git_theta.merging.common_form import VersionValues, in_common_form
+from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.file_version import ReadVersion, read_once
 from git_theta.merging.manifest_parts import file_key, structure_entries
 from git_theta.merging.outcome import LAYOUT, Conflict, Merged, ParameterPlan, side_name
@@ -37,14 +39,22 @@ class MergePlan:
         structure: The structure of the file.
         header: Unknown keys of the manifest's header.
         names: Name of a parameter in the merge → its name in the file; only where they differ.
-        prefixes: Prefixes of names that differ between the versions, in words.
+        notes: Differences between the versions that the merge bridges, in words.
+        values: Values of versions that aren't as in their files.
+        aligned: The versions with the values of their files; `None` if all values of the plan are.
     """
 
     parameters: tuple[ParameterPlan, ...]
     structure: TakenStructure | NewStructure
     header: tuple[tuple[str, str], ...]
     names: Mapping[str, str]
-    prefixes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    values: ConvertedValues = field(default_factory=ConvertedValues)
+    aligned: AlignedVersions | None = None
+
+    def as_in_files(self) -> tuple[ParameterPlan, ...]:
+        """The plans of parameters with versions as they are in files, for users to look at."""
+        return _as_in_files(self.parameters, self.aligned) if self.aligned else self.parameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +65,13 @@ class FilePlanner:
         version: Reads a version without the values of its parameters.
         fetch: Called with entries whose objects are needed, to bring those to the store that aren't there.
         settings: Reads files of settings beside the checkpoint, which tell what its values mean.
+        reader: Reads values that aren't of one form in all versions.
     """
 
     version: ReadVersion
     fetch: Callable[[Iterable[Entry]], object]
     settings: ReadSettings
+    reader: VersionValues
 
     def plan(
         self,
@@ -90,9 +102,10 @@ class FilePlanner:
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
         version = read_once(self.version)
         aligned = align_versions(base, sides, rules, version, self.fetch)
-        parameters = plan_parameters(aligned.base, aligned.sides, rules, self.settings, refused)
+        form = in_common_form(aligned.base, aligned.sides, rules, self.reader)
+        parameters = form.with_dtypes(plan_parameters(form.base, form.sides, rules, self.settings, refused))
         conflicts = _conflicts(aligned, parameters)
-        values = [entry for plan in parameters for entry in plan.inputs]
+        values = form.values.origins(entry for plan in parameters for entry in plan.inputs)
         self.fetch(
             [
                 *(values if fetch_values and not conflicts else []),
@@ -100,7 +113,7 @@ class FilePlanner:
             ]
         )
         wanted = {plan.name: plan.spec for plan in parameters if plan.spec}
-        structure = merge_structure(base, sides, wanted, rules, version, aligned.sides)
+        structure = merge_structure(base, sides, wanted, rules, version, aligned.sides, aligned.renamed)
         if isinstance(structure, StructureConflicts):
             reason = different_formats(base, sides)
             if reason:
@@ -112,12 +125,15 @@ class FilePlanner:
             known = {conflict.name for conflict in conflicts}
             conflicts += (each for each in structure.conflicts if each.name not in known)
         if conflicts or isinstance(structure, StructureConflicts):
-            return Merged(None, parameters, tuple(conflicts))
+            shown = _as_in_files(parameters, aligned) if form.values else parameters
+            return Merged(None, shown, tuple(conflicts))
         if isinstance(structure, TakenStructure):
             names = aligned.file_names[sides.index(structure.side)]
         else:
             names = structure.names
-        return MergePlan(parameters, structure, merge_header(base, sides), names, aligned.prefixes)
+        notes, header = (*aligned.notes, *form.notes), merge_header(base, sides)
+        in_files = aligned if form.values else None
+        return MergePlan(parameters, structure, header, names, notes, form.values, in_files)
 
 
 def preferred_whole(sides: Sequence[Manifest], side: int, reason: str) -> Merged:
@@ -130,6 +146,16 @@ def preferred_whole(sides: Sequence[Manifest], side: int, reason: str) -> Merged
     """
     name = side_name(side)
     return Merged(sides[side], whole=name, dropped=(f"all is as in {name}: {reason}",))
+
+
+def _as_in_files(parameters: Iterable[ParameterPlan], aligned: AlignedVersions) -> tuple[ParameterPlan, ...]:
+    """Plans of parameters, with versions as they are in files."""
+    before = aligned.base.by_name if aligned.base else {}
+    tables = [side.by_name for side in aligned.sides]
+    return tuple(
+        replace(plan, base=before.get(plan.name), sides=tuple(table.get(plan.name) for table in tables))
+        for plan in parameters
+    )
 
 
 def _conflicts(aligned: AlignedVersions, parameters: Iterable[ParameterPlan]) -> list[Conflict]:
@@ -145,7 +171,7 @@ def _whole_by_equality(base: Manifest | None, sides: Sequence[Manifest], rules: 
         return None
     if not _is_for_all(base, sides, rules):
         return Merged(sides[index], whole=_whole_name(sides, index))
-    last = rules.rules[-1]
+    last = rules.strategies[-1]
     taken = _whole_version(base, sides, last) if last.parameters == ("*",) else None
     return Merged(taken, whole=last.strategy) if taken else None
 

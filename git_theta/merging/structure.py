@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from git_theta.errors import PluginError
@@ -17,6 +17,9 @@ from git_theta.merging.rules import MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.model.three_way import trivial_merge
+
+#: The way out where a format can't have tensors of other dtypes or shapes than the sides have.
+_ADVICE = "; choose what a side has: --dtype ours (or theirs), --rows ours"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ def merge_structure(
     rules: MergeRules,
     version: ReadVersion,
     views: Sequence[Manifest] | None = None,
+    renamed: Collection[int] = (),
 ) -> Structure:
     """Merge everything but parameters: take the structure of a side, or compose a new one.
 
@@ -85,15 +89,17 @@ def merge_structure(
         rules: The rules for this file.
         version: Reads the layout and the stretches of a version.
         views: The sides with their parameters' names in the merge; `None` if these are their names.
+        renamed: Indices of sides whose own names aren't wanted in the result.
 
     Raises:
         PluginError: The format's plugin is missing, and no side is preferred.
     """
-    pairs = zip(sides, views or sides, strict=True)
     fitting = [
         side
-        for side, view in pairs
-        if _specs(view) == wanted and len(parameter_entries(side)) == len(parameter_entries(view))
+        for index, (side, view) in enumerate(zip(sides, views or sides, strict=True))
+        if index not in renamed
+        and _specs(view) == wanted
+        and len(parameter_entries(side)) == len(parameter_entries(view))
     ]
     standing = _standing_side(base, sides, fitting)
     if standing is not None:
@@ -107,7 +113,9 @@ def merge_structure(
             raise
         return TakenStructure(preferred, dropped=True)
     if isinstance(composed, StructureConflicts):
-        return TakenStructure(preferred, dropped=True) if preferred else composed
+        # The keys of a renamed side are those of other parameters to its format.
+        chosen_side = preferred or (sides[0] if renamed and sides[0] in fitting else None)
+        return TakenStructure(chosen_side, dropped=True) if chosen_side else composed
     if preferred and composed == _compose(None, [preferred], wanted, rules, version):
         # Nothing in the result is from another side: take this side's bytes, in their own style.
         return TakenStructure(preferred)
@@ -185,7 +193,9 @@ def _compose(
             Preference(rules),
         )
     except ComposeError as error:
-        return StructureConflicts((Conflict(LAYOUT, error.message),))
+        there = {entry.spec for side in sides for entry in parameter_entries(side)}
+        advice = "" if there.issuperset(wanted.values()) else _ADVICE
+        return StructureConflicts((Conflict(LAYOUT, error.message + advice),))
     if composed.conflicts:
         reason = "changed to different values on both sides"
         return StructureConflicts(tuple(Conflict(name, reason) for name in composed.conflicts))

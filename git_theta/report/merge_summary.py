@@ -68,7 +68,7 @@ def _choice(rule: MergeRule) -> str:
 def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:
     """The summary of a merge, and a warning for everything that may be wrong with the result."""
     yield summary(merged, operation)
-    yield from (f"names differ by a prefix: {text}" for text in merged.prefixes)
+    yield from merged.notes
     found = merged.non_finite
     if found:
         more = f" (and {plural(len(found) - 1, 'other parameter')})" if len(found) > 1 else ""
@@ -101,7 +101,7 @@ def _approximation(groups: Sequence[Approximated]) -> str:
 def unused_rules(merged: Merged, rules: Iterable[MergeRule]) -> list[MergeRule]:
     """The rules without patterns that combined no parameter; a side may have been taken for other values."""
     used = {each.asked.strategy for each in merged.parameters if each.asked}
-    general = [rule for rule in rules if rule.is_for("") and rule.strategy not in SIDES]
+    general = [rule for rule in rules if rule.is_for("") and rule.strategy not in ("", *SIDES)]
     return [rule for rule in general if merged.parameters and rule.strategy not in used]
 
 

@@ -152,3 +152,17 @@ def test_views_of_other_columns_end_by_a_side(repo: Repo) -> None:
     if repo.run("git", "merge", "-q", "-m", "merged", "side", ok=False).returncode:
         repo.theta("resolve", NAME, "-s", "theirs")
         assert (loaded(repo.path / NAME)["e"] == 3).all()
+
+
+def test_dtypes_of_sides_and_no_others(repo: Repo) -> None:
+    repo.theta("track", "*.pt")
+    base, ours, theirs = (
+        {"w": torch.full((30, 40), number), "v": torch.zeros(9)} for number in (0.0, 3.0, 1.0)
+    )
+    fork(repo, ours, {name: value.half() for name, value in theirs.items()}, base)
+    said = repo.theta("merge", "--no-edit", "--dtype", "BF16", "side", ok=False)
+    assert "choose what a side has: --dtype ours (or theirs)" in said
+    repo.theta("resolve", NAME, "--dtype", "theirs")
+    found = loaded(repo.path / NAME)
+    assert {str(value.dtype) for value in found.values()} == {"torch.float16"}
+    assert (found["w"] == 2).all()

@@ -10,7 +10,8 @@ from git_theta.encoding.allowed_updates import parse_update_names
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.gitattributes import tracked_patterns, untrack, value_of
 from git_theta.legacy.metadata import parse_metadata
-from git_theta.merging.rules import MergeRules, parse_lines, parse_toml
+from git_theta.merging.rule_text import parse_lines, parse_toml
+from git_theta.merging.rules import MergeRules
 from git_theta.settings import from_config, parse_size
 from git_theta.store.lfs.http_settings import HttpSettings
 from tests.fuzz.target import Target

@@ -15,7 +15,7 @@ from git_theta.combine.files import open_file
 from git_theta.combine.model import Model
 from git_theta.combine.plan import Choices, plan_combination
 from git_theta.combine.write import write_combination
-from git_theta.merging.rules import parse_rule
+from git_theta.merging.rule_text import parse_rule
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input
 from tests.helpers.checkpoints import safetensors_bytes

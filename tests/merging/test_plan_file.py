@@ -8,11 +8,13 @@ import pytest
 
 from git_theta.formats.base import FileVersion
 from git_theta.formats.split import OPAQUE
+from git_theta.merging.common_form import VersionValues
 from git_theta.merging.outcome import Conflict, Merged
 from git_theta.merging.plan_file import FilePlanner, MergePlan
 from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.merging.settings_versions import no_settings
-from git_theta.model.manifest import Manifest
+from git_theta.model.manifest import Entry, Manifest
+from git_theta.updates.base import Pieces
 from tests.helpers.small_manifests import manifest
 
 BASE, OURS, THEIRS = manifest(w="a"), manifest(w="b"), manifest(w="c")
@@ -22,7 +24,11 @@ def plan(base: Manifest | None, *sides: Manifest, rule: MergeRule | None = None)
     def version(_manifest: Manifest) -> FileVersion:
         raise AssertionError("equality and rules decide without the structures of files")
 
-    planner = FilePlanner(version, lambda _entries: None, no_settings)
+    def read(_entry: Entry) -> Pieces:
+        raise AssertionError("equality and rules decide without values")
+
+    reader = VersionValues(read, lambda _entries: None)
+    planner = FilePlanner(version, lambda _entries: None, no_settings, reader)
     return planner.plan(base, sides, MergeRules((rule,) if rule else ()), fetch_values=True)
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import UsageError
-from git_theta.merging.rules import DEFAULT, MergeRule, MergeRules, parse_lines, parse_rule, parse_toml
+from git_theta.merging.rule_text import parse_lines, parse_rule, parse_toml
+from git_theta.merging.rules import DEFAULT, MergeRule, MergeRules
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1)
 keys = st.from_regex(r"[a-z][a-z-]*", fullmatch=True).filter(lambda key: key not in ("parameters", "path"))

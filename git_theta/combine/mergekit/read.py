@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from git_theta.combine.dtypes import WIDEST, parse_dtype
 from git_theta.combine.mergekit.config import LayerSlice, MergekitConfig, Settings, SliceSource
 from git_theta.combine.mergekit.methods import METHODS, BasePlace, Method, Parameter
 from git_theta.combine.mergekit.settings import FilteredValue, Setting, scalar
 from git_theta.errors import UsageError
+from git_theta.merging.dtypes import WIDEST, parse_dtype
 from git_theta.runtime.suggest import did_you_mean
 from git_theta.runtime.yaml import parse_yaml_file
 

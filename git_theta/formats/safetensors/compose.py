@@ -96,15 +96,15 @@ def _value(metadata: Mapping[str, Any] | None, key: str) -> str | None:
 
 
 def _described(name: str, spec: TensorSpec, base: Header, sides: Sequence[Header]) -> dict[str, Any]:
-    """A tensor's entry in a header, from the first side that has the tensor with this dtype.
+    """A tensor's entry in a header, from the first side that has the tensor.
 
-    A side with the same shape goes first.
+    A side with the same dtype goes first, and of those one with the same shape.
     """
     found = [entry for entry in (header.get(name) for header in (*sides, base)) if entry]
-    same = [entry for entry in found if entry["dtype"] == spec.dtype]
-    for entry in sorted(same, key=lambda entry: entry["shape"] != list(spec.shape)):
-        return {**entry, "shape": list(spec.shape)}
-    raise ComposeError(f"no side has a parameter {name!r} of dtype {spec.dtype}")
+    shape = list(spec.shape)
+    for entry in sorted(found, key=lambda each: (each["dtype"] != spec.dtype, each["shape"] != shape)):
+        return {**entry, "dtype": spec.dtype, "shape": shape}
+    raise ComposeError(f"no side has a parameter {name!r}")
 
 
 def _order(sides: Sequence[Header], described: Mapping[str, Any]) -> list[str]:

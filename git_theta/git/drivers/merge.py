@@ -145,11 +145,11 @@ def _check_patterns(
     Raises:
         UsageError: A pattern matches nothing.
     """
-    rules = [rule for rule in given if rule.is_for_path(path) and rule.parameters != ("*",)]
+    rules = [rule for rule in given if rule.is_for_path(path) and (rule.renames or not rule.is_for_all)]
     if rules:
-        from git_theta.git.merge.pattern_check import check_matches, tracked_manifests, unmatched
+        from git_theta.git.merge.pattern_check import check_matches, tracked_manifests, unmatched, unused
 
-        if unmatched(rules, versions, repository.store):
+        if unmatched(rules, versions, repository.store) or unused(rules, versions):
             check_matches(rules, [*versions, *tracked_manifests(repository)], repository.store)
 
 

@@ -96,7 +96,7 @@ def _environment(rules: str, options: MergeOptions) -> dict[str, str]:
 
 def _not_asking(rules: Sequence[MergeRule]) -> list[str]:
     """Options by which Git's merge driver doesn't ask on the terminal, if a rule answers everything."""
-    general = any(all(map(rule.is_for, ("", LAYOUT))) for rule in rules)
+    general = any(rule.strategy and all(map(rule.is_for, ("", LAYOUT))) for rule in rules)
     answered = general and asks_user(Repository(Git()))
     return ["-c", "theta.merge="] if answered else []
 

@@ -55,14 +55,14 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
         return git_merge(branch, rules, options)
     for rule in given:
         check_sides(rule, 2)
-    words = " and ".join(rule.strategy for rule in given) or "--base"
+    words = " and ".join(rule.strategy or str(rule) for rule in given) or "--base"
     if ancestor == sides[1]:
         code = git_merge(branch, rules, options)
         note(f"{words} wasn't used: {branch} is merged already")
         return code
     found = candidates(git, ancestor, sides, one_sided=True)
     based = with_base(git, found, options.base)
-    if not all(rule.is_for("") for rule in given):
+    if any(rule.renames or not rule.is_for("") for rule in given):
         with Workspace(repository) as workspace:
             all_versions = [manifest for each in based for manifest in versions(workspace, each)]
             check_matches(given, all_versions, repository.store)

@@ -26,6 +26,8 @@ def check_sides(rule: MergeRule, count: int) -> None:
     Raises:
         UsageError: An option has too few or too many elements, or the strategy merges fewer models.
     """
+    if not rule.strategy:
+        return
     strategy, options = strategies.registry().get(rule.strategy), check_rule(rule)
     if strategy.max_models is not None and count > strategy.max_models:
         return  # Most parameters may be changed on fewer sides; the plan tells.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
-from git_theta.errors import FormatError, ThetaError
+from git_theta.errors import FormatError, ThetaError, UsageError
 from git_theta.formats.scalars import scalars
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import LAYOUT
+from git_theta.merging.renames import Rename, unused_renames
 from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, valid_manifest
@@ -21,8 +22,8 @@ from git_theta.store.local import LocalStore
 _EVERY = "*"
 
 
-def check_matches(rules: Iterable[MergeRule], versions: Sequence[Manifest], store: LocalStore) -> None:
-    """Check that each pattern of rules matches a parameter or another value.
+def check_matches(rules: Sequence[MergeRule], versions: Sequence[Manifest], store: LocalStore) -> None:
+    """Check that each pattern of rules matches a parameter or another value, and that each rename is of use.
 
     Args:
         rules: The rules.
@@ -36,6 +37,8 @@ def check_matches(rules: Iterable[MergeRule], versions: Sequence[Manifest], stor
     if missing:
         names = {entry.name for manifest in versions for entry in parameter_entries(manifest)}
         raise unknown_parameter(missing[:1], names, "what is merged")
+    for rename, reason in unused(rules, versions).items():
+        raise UsageError(f"--rename {rename}: {reason}")
 
 
 def unmatched(rules: Iterable[MergeRule], versions: Sequence[Manifest], store: LocalStore) -> list[str]:
@@ -45,6 +48,13 @@ def unmatched(rules: Iterable[MergeRule], versions: Sequence[Manifest], store: L
     missing = _not_matching(globs, names)
     # Values that aren't tensors are in the files' headers and pickles, which take time to read.
     return _not_matching(missing, {LAYOUT, *_scalar_names(versions, store)}) if missing else []
+
+
+def unused(rules: Iterable[MergeRule], versions: Sequence[Manifest]) -> dict[Rename, str]:
+    """The renames of rules that give no parameter of any version a name that there is, with reasons."""
+    renames = dict.fromkeys(rename for rule in rules for rename in rule.renames)
+    models = [[entry.name for entry in parameter_entries(version)] for version in versions]
+    return unused_renames(renames, models) if renames else {}
 
 
 def tracked_manifests(repository: Repository) -> Iterator[Manifest]:

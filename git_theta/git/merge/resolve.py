@@ -21,7 +21,8 @@ from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.stage import NewVersion, index_line, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.outcome import Merged
-from git_theta.merging.rules import MergeRule, MergeRules, parse_rule
+from git_theta.merging.rule_text import parse_rule
+from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.progress import progress

@@ -11,7 +11,8 @@ from typing import Final
 from git_theta.errors import GitError, UsageError
 from git_theta.git.repository.repository import Repository
 from git_theta.mergetool.items import escaped
-from git_theta.merging.rules import MergeRule, parse_toml
+from git_theta.merging.rule_text import parse_toml
+from git_theta.merging.rules import MergeRule
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.settings import TRACKED_CONFIG
 

@@ -21,7 +21,8 @@ from git_theta.git.repository.operation import APPLY, REBASE, SEQUENCE
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.rule_variables import RULE_KEYS, RULES_VARIABLE, gives_settings
 from git_theta.merging.purpose import Operation
-from git_theta.merging.rules import MergeRule, parse_lines, parse_rule
+from git_theta.merging.rule_text import parse_lines, parse_rule
+from git_theta.merging.rules import MergeRule
 from git_theta.runtime.atomic_write import atomic_write
 from git_theta.runtime.shared_folders import share
 

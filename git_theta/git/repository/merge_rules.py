@@ -16,10 +16,12 @@ from git_theta.git.plumbing.check_attr import attribute_text, attribute_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_file import read_settings_file, require_in_tree
 from git_theta.merging.purpose import Purpose
-from git_theta.merging.rules import DEFAULT, PICK_DEFAULT, MergeRule, MergeRules, parse_rule, parse_toml
+from git_theta.merging.rule_text import parse_rule, parse_toml
+from git_theta.merging.rules import DEFAULT, PICK_DEFAULT, MergeRule, MergeRules
 from git_theta.merging.standing_rules import standing_rules
 from git_theta.settings import MERGE_ATTRIBUTE, PICK_ATTRIBUTE, TRACKED_CONFIG
 from git_theta.strategies.option_text import ParsedOptions, parse_options
+from git_theta.strategies.options import NoOptions
 from git_theta.strategies.take_side import SIDES
 
 #: The value of `theta.merge` for questions on the terminal; no strategy has this name.
@@ -64,7 +66,9 @@ def merge_rules(
         found += (rule for rule in checked_rules(where, read, path, check) if _is_for(rule, purpose))
     now = [rule for rule in given if rule.when in ("", purpose.value, "always")]
     default = DEFAULT if purpose is Purpose.MERGE else PICK_DEFAULT
-    return MergeRules((*found, *now), default=default, standing=standing_rules(purpose)).of_path(path)
+    return MergeRules(
+        (*found, *now), default=default, standing=standing_rules(purpose), purpose=purpose
+    ).of_path(path)
 
 
 def checked_rules(
@@ -111,11 +115,12 @@ def _is_for(rule: MergeRule, purpose: Purpose) -> bool:
     """Whether a lasting rule holds for a purpose.
 
     A method that combines two lines of work would take most of a change away, or put it in twice. So it's not
-    for picks unless the rule says that. A side that the user wants is wanted in both.
+    for picks unless the rule says that. A side that the user wants is wanted in both, and models that aren't
+    alike go together in the same way.
     """
     if rule.when:
         return rule.when in (purpose.value, "always")
-    return purpose is Purpose.MERGE or rule.strategy in SIDES
+    return purpose is Purpose.MERGE or rule.strategy in SIDES or not rule.strategy
 
 
 def asks_user(repository: Repository) -> bool:
@@ -124,11 +129,13 @@ def asks_user(repository: Repository) -> bool:
 
 
 def check_rule(rule: MergeRule) -> ParsedOptions:
-    """The options of a rule's strategy.
+    """The options of a rule's strategy; none for a rule without one.
 
     Raises:
         UsageError: There's no such strategy, or it doesn't have these options.
     """
+    if not rule.strategy:
+        return ParsedOptions(NoOptions())
     return parse_options(strategies.registry().get(rule.strategy), dict(rule.options))
 
 
@@ -139,6 +146,8 @@ def for_command(rule: MergeRule, wanted: bool | None) -> MergeRule:
         rule: The rule.
         wanted: The user's choice; `None` to leave it to the strategy, some of which are meant so.
     """
+    if not rule.strategy:
+        return rule
     meant = strategies.registry().get(rule.strategy).for_all
     usual = meant == "always" or (meant == "with-options" and bool(rule.options))
     return replace(rule, all_parameters=usual if wanted is None else wanted)

@@ -10,7 +10,8 @@ from git_theta.errors import UsageError
 from git_theta.git.merge.save_rules import save_rules
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.merging.rules import MergeRule, parse_toml
+from git_theta.merging.rule_text import parse_toml
+from git_theta.merging.rules import MergeRule
 
 CONFIG = Path(".theta/config.toml")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -8,8 +8,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from git_theta.combine.dtypes import parse_dtype, wider
 from git_theta.errors import UsageError
+from git_theta.merging.dtypes import parse_dtype, wider
 from tests.helpers.combining import combined, loaded, model_file, weights
 
 

@@ -1,0 +1,210 @@
+"""Merges of models that aren't alike: other names, dtypes and vocabularies, tied and untied weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load
+
+import git_theta
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.repo import Repo
+
+NAME = "m.safetensors"
+
+Weights = dict[str, NDArray[Any]]
+
+
+def tensors(value: float, layers: str = "layers") -> Weights:
+    """Two tensors, all elements of which have a value."""
+    return {f"{layers}.{i}.w": np.full((12, 8), value + i, "f4") for i in range(2)}
+
+
+def commit(repo: Repo, branch: str, weights: Weights, **files: bytes) -> None:
+    """A model on a branch; on top of main if that isn't the branch."""
+    if branch != "main":
+        repo.git("checkout", "-q", "-B", branch, "main")
+    repo.write(NAME, safetensors_bytes(weights))
+    for name, data in files.items():
+        repo.write(name.replace("__", "."), data)
+    repo.commit(branch)
+
+
+def fork(repo: Repo, base: Weights, ours: Weights, theirs: Weights) -> Repo:
+    """A repository with main at a base, and two branches from there; ours is checked out."""
+    repo.theta("track", "*.safetensors")
+    for branch, weights in (("main", base), ("theirs", theirs), ("ours", ours)):
+        commit(repo, branch, weights)
+    return repo
+
+
+@pytest.fixture
+def renamed(repo: Repo) -> Repo:
+    """Theirs has other names, and all values were trained."""
+    return fork(repo, tensors(0), tensors(1), tensors(4, "blocks"))
+
+
+RENAME = "--rename", "blocks.*=layers.*"
+
+
+def found(repo: Repo) -> Weights:
+    assert repo.git("status", "--porcelain") == ""
+    return dict(load(repo.read(NAME)))
+
+
+def same(one: Mapping[str, NDArray[Any]], other: Mapping[str, NDArray[Any]]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in other.items():
+        np.testing.assert_array_equal(one[name], value, err_msg=name)
+
+
+def test_a_merge_with_other_names(renamed: Repo) -> None:
+    said = renamed.theta("merge", "--no-edit", *RENAME, "theirs")
+    assert "names of theirs that --rename replaced: 2" in said
+    same(found(renamed), tensors(2.5))
+
+
+def by_resolve(repo: Repo) -> None:
+    assert repo.git("merge", "theirs", ok=False)
+    repo.theta("resolve", NAME, *RENAME)
+    repo.git("commit", "-q", "--no-edit")
+
+
+def by_rebase(repo: Repo) -> None:
+    repo.git("rebase", "theirs", ok=False)
+    repo.theta("resolve", NAME, "--rename", "layers.*=blocks.*")
+    repo.git("-c", "core.editor=true", "rebase", "--continue")
+
+
+def by_rule(repo: Repo) -> None:
+    repo.git("config", "theta.mergeRule", "rename=blocks.*=layers.*")
+    repo.git("merge", "-q", "--no-edit", "theirs")
+
+
+def by_attribute(repo: Repo) -> None:
+    lines = repo.read(".gitattributes").decode()
+    text = lines.replace("merge=theta", "merge=theta theta-merge=average,rename=blocks.*=layers.*")
+    repo.write(".gitattributes", text.encode())
+    repo.commit("attributes")
+    repo.git("merge", "-q", "--no-edit", "theirs")
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [
+        (by_resolve, tensors(2.5)),
+        (by_rebase, tensors(5, "blocks")),
+        (by_rule, tensors(2.5)),
+        (by_attribute, tensors(2.5)),
+    ],
+)
+def test_other_ways_with_other_names(renamed: Repo, way: Callable[[Repo], None], expected: Weights) -> None:
+    way(renamed)
+    same(found(renamed), expected)
+
+
+def test_combine_and_python_take_the_names_of_the_first(renamed: Repo, tmp_path: Path) -> None:
+    models = f"ours:{NAME}", f"theirs:{NAME}"
+    renamed.theta("combine", "-s", "average", *RENAME, *models, "-o", "out")
+    same(load(renamed.read("out")), tensors(2.5))
+    values = git_theta.merge(renamed.path / NAME, ["ours", "theirs"], rename=RENAME[1])
+    same(dict(values), tensors(2.5))
+
+
+@pytest.mark.parametrize(
+    ("rename", "said"),
+    [
+        ("blcks.*=layers.*", "no parameter is called blcks.*"),
+        ("blocks.*=lairs.*", "no model has lairs.0.w"),
+        ("blocks.*=layers", "doesn't say which parameters are renamed"),
+    ],
+)
+def test_a_rename_of_no_use_changes_nothing(renamed: Repo, rename: str, said: str) -> None:
+    head = renamed.git("rev-parse", "HEAD")
+    for words in (
+        ("merge", "--no-edit", "--rename", rename, "theirs"),
+        ("combine", "-s", "average", "--rename", rename, f"ours:{NAME}", f"theirs:{NAME}", "-o", "out"),
+    ):
+        assert said in renamed.theta(*words, ok=False)
+    assert renamed.git("rev-parse", "HEAD") == head
+    assert renamed.git("status", "--porcelain") == ""
+
+
+def halves(weights: Weights) -> Weights:
+    return {name: value.astype("f2") for name, value in weights.items()}
+
+
+#: A model of which one side trains the first tensor, and the other one the second.
+FIRST, SECOND = "layers.0.w", "layers.1.w"
+START: Weights = {**tensors(1), "norm": np.ones(4, "f4")}
+TRAINED: Weights = {**START, FIRST: START[FIRST] + 1 / 3, SECOND: START[SECOND] + 4}
+
+
+@pytest.fixture
+def mixed(repo: Repo) -> Repo:
+    """Ours has trained the first tensor in float32, theirs the second one in float16."""
+    theirs = halves({**START, SECOND: TRAINED[SECOND]})
+    return fork(repo, START, {**START, FIRST: TRAINED[FIRST]}, theirs)
+
+
+def test_a_merge_in_the_wider_dtype_takes_what_each_side_trained(mixed: Repo) -> None:
+    said = mixed.git("merge", "--no-edit", "theirs")
+    assert "3 parameters have another dtype on some side: merged as F32 (--dtype chooses)" in said
+    same(found(mixed), TRAINED)
+    assert {value.dtype for value in found(mixed).values()} == {np.dtype("f4")}
+
+
+@pytest.mark.parametrize("dtype", ["F16", "theirs"])
+def test_a_merge_in_another_dtype(mixed: Repo, dtype: str) -> None:
+    mixed.theta("merge", "--no-edit", "--dtype", dtype, "theirs")
+    same(found(mixed), halves(TRAINED))
+    assert {value.dtype for value in found(mixed).values()} == {np.dtype("f2")}
+
+
+def test_averages_are_rounded_once_in_every_way(repo: Repo) -> None:
+    random = np.random.default_rng(0)
+    base, ours, theirs = ({"w": random.standard_normal((40, 30)).astype("f4")} for _ in range(3))
+    fork(repo, base, ours, halves(theirs))
+    exact = {"w": (ours["w"].astype("f8") + halves(theirs)["w"]) / 2}
+    models = f"ours:{NAME}", f"theirs:{NAME}"
+    repo.theta("combine", "-s", "average", "--dtype", "F16", *models, "-o", "out")
+    values = git_theta.merge(repo.path / NAME, ["ours", "theirs"], dtype="F16")
+    repo.theta("merge", "--no-edit", "--dtype", "F16", "theirs")
+    for each in (load(repo.read("out")), dict(values), dict(load(repo.read(NAME)))):
+        same(each, halves(exact))
+
+
+def test_a_dtype_is_remembered_with_a_conflict(repo: Repo) -> None:
+    ours, theirs = {**TRAINED, "head": np.zeros((3, 2), "f4")}, {**START, "head": np.ones((4, 5), "f2")}
+    fork(repo, {**START, "head": np.ones((3, 3), "f4")}, ours, theirs)
+    assert "head" in repo.theta("merge", "--no-edit", "--dtype", "F16", "theirs", ok=False)
+    repo.theta("resolve", NAME, "-s", "ours")
+    repo.git("commit", "-q", "--no-edit")
+    same(found(repo), halves({**TRAINED, "head": ours["head"]}))
+
+
+def test_a_dtype_holds_through_a_rebase(mixed: Repo) -> None:
+    mixed.write(NAME, safetensors_bytes({**START, FIRST: TRAINED[FIRST], "norm": START["norm"] * 3}))
+    mixed.commit("more")
+    mixed.git("rebase", "-q", "theirs", env={"GIT_THETA_MERGE": "dtype=F32"})
+    assert found(mixed)["norm"].dtype == "f4"
+    mixed.git("reset", "-q", "--hard", "ORIG_HEAD")
+    mixed.git("rebase", "-q", "theirs")
+    # A pick applies a change of values, so that the dtype is that of the model that it's applied to.
+    same(found(mixed), halves({**TRAINED, "norm": START["norm"] * 3}))
+    assert found(mixed)["norm"].dtype == "f2"
+
+
+def test_a_revert_gives_the_dtype_back(repo: Repo) -> None:
+    repo.theta("track", "*.safetensors")
+    for weights in (START, halves(START), halves({**START, SECOND: TRAINED[SECOND]})):
+        repo.write(NAME, safetensors_bytes(weights))
+        repo.commit("step")
+    repo.git("revert", "--no-edit", "HEAD^")
+    same(found(repo), {**START, SECOND: TRAINED[SECOND]})
+    assert found(repo)[FIRST].dtype == "f4"
