@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from benchmarks import deltas, memory, weights
+from benchmarks.forms import forms
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
 from benchmarks.rows import Row
@@ -146,6 +147,9 @@ def versions(plan: Plan) -> Iterator[Row]:
     """The cost of a new version when the old one is stored, beside other schemes. Without Git."""
     base = plan.families / "base" / MODEL if plan.families else plan.checkpoint()
     for pair in pairs(base, plan.families, plan.published, plan.folder):
+        yield deltas.measure(pair, plan.folder)
+    tuned = plan.families / "full" / "checkpoint-25" / MODEL if plan.families else None
+    for pair in forms(base, tuned, plan.folder):
         yield deltas.measure(pair, plan.folder)
 
 

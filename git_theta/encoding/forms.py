@@ -39,6 +39,9 @@ _MAX_PERMUTED = 5
 #: Elements of the shortest rows that are looked for.
 _SHORTEST_ROW = 8
 
+#: Most parts of a vector, such as the biases of an attention layer's heads.
+_MAX_PARTS = 128
+
 #: Rows at the beginning of a stored value by which it's found in a new one.
 _HEAD_ROWS = 3
 
@@ -183,10 +186,11 @@ def _gathered(
     value: memoryview, spec: TensorSpec, relatives: Sequence[BaseCandidate]
 ) -> Iterator[BaseCandidate]:
     """The candidate whose rows, or columns, are those of stored values: a fused, split or stacked matrix."""
-    if len(relatives) == 1 and relatives[0].base.spec.is_reshaped(spec):
-        return
     own = Base(spec, lambda _nbytes: iter((value,)))
-    for target, are_columns in _orientations(own, relatives[0].base.spec):
+    # Of a single value of this type, the other orientations would be the transposed value.
+    permuted = len(relatives) == 1 and relatives[0].base.spec == spec
+    orientations = _row_orientations if permuted else _orientations
+    for target, are_columns in orientations(own, relatives[0].base.spec):
         lines = [_lines(each.base, target.length, are_columns) for each in relatives]
         pairs = [(each, of) for each, of in zip(relatives, lines, strict=True) if of]
         found = _arrangement(target, pairs)
@@ -195,11 +199,15 @@ def _gathered(
             return
 
 
+def _row_orientations(own: Base, other: TensorSpec) -> Iterator[tuple[Lines, bool]]:
+    """The rows of a value, in each of the lengths that may be those of the others' rows."""
+    for length in _row_lengths(own.spec, other):
+        yield Lines(own, length), False
+
+
 def _orientations(own: Base, other: TensorSpec) -> Iterator[tuple[Lines, bool]]:
     """The lines of a value that may be lines of others, each with whether these are columns."""
-    length = _row_length(own.spec, other)
-    if length:
-        yield Lines(own, length), False
+    yield from _row_orientations(own, other)
     if len(own.spec.shape) == 2 and min(own.spec.shape) >= _SHORTEST_ROW:
         rows, columns = own.spec.shape
         yield Lines(own, rows, are_columns=True), False
@@ -257,12 +265,16 @@ def _arrangement(
     return [used[at][0] for at in places], Arrangement(tuple(copies), counts)
 
 
-def _row_length(spec: TensorSpec, base: TensorSpec) -> int:
-    """Elements of the longest rows that both consist of; 0 if they're too short to be told apart."""
+def _row_lengths(spec: TensorSpec, base: TensorSpec) -> Iterator[int]:
+    """Elements of the longest rows that both consist of; of vectors, also of equal parts of these."""
     ours = {math.prod(spec.shape[at:]) for at in range(len(spec.shape) + 1)}
     theirs = {math.prod(base.shape[at:]) for at in range(len(base.shape) + 1)}
     # A single row tells nothing about its order.
     length = max((ours & theirs) - ({spec.count} if spec.count == base.count else set()), default=1)
-    if length == 1 and max(len(spec.shape), len(base.shape)) == 1:
-        length = math.gcd(spec.count, base.count) if spec.count != base.count else 0
-    return length if length >= _SHORTEST_ROW else 0
+    if length >= _SHORTEST_ROW:
+        yield length
+    elif max(len(spec.shape), len(base.shape)) == 1:
+        most = math.gcd(spec.count, base.count)
+        for parts in range(1 + (spec.count == base.count), _MAX_PARTS + 1):
+            if most % parts == 0 and most // parts >= _SHORTEST_ROW:
+                yield most // parts

@@ -75,9 +75,10 @@ def _unlikeness(name: str, other: str) -> tuple[int, int]:
 
 def _is_compatible(spec: TensorSpec, base: TensorSpec) -> bool:
     """Whether rows of one may be rows, or columns, of the other."""
-    if len(spec.shape) <= 1 or len(base.shape) <= 1:
-        return len(spec.shape) == len(base.shape)
-    return base.shape[-1] in spec.shape or spec.shape[-1] in base.shape
+    if len(spec.shape) == len(base.shape) == 1:
+        return True
+    last, other = spec.shape[-1:], base.shape[-1:]
+    return bool(last and other) and (other[0] in spec.shape or last[0] in base.shape)
 
 
 def _bounded(spec: TensorSpec, entries: Sequence[Entry]) -> Iterator[Entry]:

@@ -34,6 +34,10 @@ from git_theta.updates.dense import Dense
 #: the time to decode a chain.
 _MAX_COST = 0.95
 
+#: Values are looked for in another form unless a candidate costs at most this share of the value's bytes, or
+#: of the dense payload: strangers of one distribution may save a tenth.
+_GOOD, _WORTH_DERIVING = 0.3, 0.85
+
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
 
@@ -86,14 +90,15 @@ def choices(
         candidates: Values that it may be an update of; a lazy iterable isn't read for the smallest values.
         names: Updates that may be chosen.
         failed: Called for each update of a package that fails; other updates are tried nevertheless.
-        derived: Gives values that are made of stored ones; asked if no candidate will do.
+        derived: Gives values that are made of stored ones; asked if no candidate saves much.
     """
     found: list[tuple[float, EncodingChoice]] = []
     if spec.nbytes > _NEVER_SMALLER:
         for candidate in candidates:
             found += _on_candidate(value, spec, candidate, names, failed)
-        if not found:
-            for candidate in derived():
+        if all(cost > _GOOD for cost, _ in found):
+            limit = _WORTH_DERIVING * _dense_share(value, spec)
+            for candidate in derived() if all(cost > limit for cost, _ in found) else ():
                 found += _on_candidate(value, spec, candidate, names, failed)
     for _, choice in sorted(found, key=lambda pair: pair[0]):
         yield replace(choice, payload=partial(_shorter_than_dense, choice.payload, value, spec))

@@ -57,6 +57,7 @@ PARTS = {"h.0.q.w": Q, "h.0.k.w": K, "h.0.v.w": V}
 GROUPED = PARTS | {"h.0.k.w": K[:32], "h.0.v.w": V[:32]}
 COLUMNS = {name: part.T for name, part in PARTS.items()}
 BIASES = {f"h.0.{part}.b": weights(512, seed=part) for part in range(3)}
+BY_HEAD = np.stack([bias.reshape(8, 64) for bias in BIASES.values()], axis=1).reshape(-1)
 
 FORMS: list[tuple[str, Model, Model]] = [
     ("transposed", {"h.0.w": weights(96, 160)}, {"h.0.w": weights(96, 160).T}),
@@ -78,6 +79,9 @@ FORMS: list[tuple[str, Model, Model]] = [
     ("stacked", {f"h.0.e.{at}.w": each for at, each in enumerate(EXPERTS)}, {"h.0.e.w": np.stack(EXPERTS)}),
     ("unstacked", {"h.0.e.w": np.stack(EXPERTS)}, {f"h.0.e.{at}.w": each for at, each in enumerate(EXPERTS)}),
     ("biases", BIASES, {"h.0.qkv.b": np.concatenate(list(BIASES.values()))}),
+    ("biases by head", BIASES, {"h.0.qkv.b": BY_HEAD}),
+    ("stacked biases", BIASES, {"h.0.qkv.b": np.stack(list(BIASES.values()))}),
+    ("rotary rows", {"h.0.q.w": Q}, {"h.0.q.w": Q.reshape(4, 2, 16, 128).swapaxes(1, 2).reshape(128, 128)}),
     ("inputs of zeros", {"in.w": KERNEL}, {"in.w": WIDENED}),
     ("transposed in another dtype", {"h.0.w": Q}, {"h.0.w": Q.T.astype(ml_dtypes.bfloat16)}),
     ("fused in another dtype", PARTS, {"h.0.qkv.w": QKV.astype("<f2")}),

@@ -30,7 +30,7 @@ def test_the_parts_of_a_layer_are_relatives_of_the_whole() -> None:
     old = manifest(**parts, h__0__attn__q__bias=TensorSpec("F32", (64,)), h__0__mlp__weight=SQUARE)
     wanted = {"h.0.attn.qkv.weight": TALL, "h.0.mlp.weight": SQUARE}
     assert found(wanted, old, "h.0.mlp.weight") == {
-        "h.0.attn.qkv.weight": ["h.0.attn.k.weight", "h.0.attn.q.weight", "h.0.attn.v.weight"]
+        "h.0.attn.qkv.weight": [f"h.0.attn.{part}" for part in ("k.weight", "q.weight", "v.weight", "q.bias")]
     }
 
 

@@ -1,0 +1,154 @@
+"""Pairs of a model and the same model in another form: other dtypes, and elements in other places."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import weights
+from benchmarks.pairs import Pair
+from git_theta.model.tensor import numpy_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Model = dict[str, NDArray[Any]]
+
+#: Only these layers' parameters count: enough of each kind.
+_LAYERS = ("encoder.layer.0.", "encoder.layer.1.")
+_HEADS = 12
+
+#: Standard deviation of the noise that stands for tuning, as a share of the tensor's.
+_TUNING = 5e-5
+
+#: Targets: of a value that can be computed from the old one, and of one that was tuned, too.
+_COMPUTED, _TUNED = 0.002, 0.41
+
+
+def forms(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
+    """Pairs of two layers in their own form, and in another one.
+
+    Args:
+        base: A safetensors checkpoint of BERT's names.
+        tuned: A fine-tune of it; `None` to add noise.
+        folder: Where the files go.
+    """
+    import ml_dtypes
+    import numpy as np
+
+    old = _read(base)
+    new = _read(tuned) if tuned else {name: _noisy(array) for name, array in old.items()}
+    half: Model = {name: array.astype(ml_dtypes.bfloat16) for name, array in old.items()}
+    new_half: Model = {name: array.astype(ml_dtypes.bfloat16) for name, array in new.items()}
+    kernel = old["encoder.layer.0.intermediate.dense.weight"].reshape(-1, 4, 4, 4)
+    wider = np.concatenate([kernel, np.zeros_like(kernel)], axis=1)
+    rows = [
+        ("float32 → bfloat16", old, half, _COMPUTED),
+        ("float32 → float16", old, {name: array.astype("<f2") for name, array in old.items()}, _COMPUTED),
+        ("bfloat16 → float32", half, {name: array.astype("<f4") for name, array in half.items()}, _COMPUTED),
+        ("float32 → bfloat16, tuned", old, new_half, 0.10),
+        ("flattened, tuned", old, {name: array.reshape(-1) for name, array in new.items()}, _TUNED),
+        ("transposed", old, _transposed(old), _COMPUTED),
+        ("transposed, tuned", old, _transposed(new), _TUNED),
+        ("q, k, v fused", old, _fused(old), _COMPUTED),
+        ("q, k, v fused, tuned", old, _fused(new), _TUNED),
+        ("q, k, v split", _fused(old), old, _COMPUTED),
+        ("q, k, v fused by head", old, _fused_by_head(old), _COMPUTED),
+        ("matrices stacked, as experts", old, _stacked(old), _COMPUTED),
+        ("matrices stacked, tuned", old, _stacked(new), _TUNED),
+        ("matrices unstacked", _stacked(old), old, _COMPUTED),
+        ("rows permuted for rotary positions", old, _rotary(old), _COMPUTED),
+        ("inputs of zeros added", {"conv_in.weight": kernel}, {"conv_in.weight": wider}, 0.01),
+    ]
+    for number, (name, before, after, limit) in enumerate(rows):
+        paths = folder / f"form-{number}-old.safetensors", folder / f"form-{number}-new.safetensors"
+        for path, model in zip(paths, (before, after), strict=True):
+            _write(path, model)
+        yield Pair(name, *paths, limit)
+
+
+def _read(path: Path) -> Model:
+    """The parameters of some layers."""
+    import numpy as np
+
+    header, start = weights.read_header(path)
+    data = np.memmap(path, np.uint8, "r")
+    found = {}
+    for name, field in header.items():
+        if name.startswith(_LAYERS):
+            begin, end = (start + offset for offset in field["data_offsets"])
+            found[name] = data[begin:end].view(numpy_dtype(field["dtype"])).reshape(field["shape"]).copy()
+    return found
+
+
+def _write(path: Path, model: Model) -> None:
+    kinds = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+    header, end = {}, 0
+    for name, array in model.items():
+        offsets = [end, end + array.nbytes]
+        header[name] = {"dtype": kinds[array.dtype.name], "shape": array.shape, "data_offsets": offsets}
+        end += array.nbytes
+    text = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.writelines(array.tobytes() for array in model.values())
+
+
+def _noisy(array: NDArray[Any]) -> NDArray[Any]:
+    import numpy as np
+
+    noise = np.random.default_rng(0).standard_normal(array.shape) * array.std() * _TUNING
+    return (array + noise).astype(array.dtype)
+
+
+def _transposed(model: Model) -> Model:
+    return {name: array.T for name, array in model.items()}
+
+
+def _attention(model: Model) -> Iterator[tuple[str, list[NDArray[Any]]]]:
+    """The name of each query, key and value together, and the three arrays."""
+    for name, array in model.items():
+        if ".self.query." in name:
+            others = [model[name.replace("query", part)] for part in ("key", "value")]
+            yield name.replace("query", "qkv"), [array, *others]
+
+
+def _without_attention(model: Model) -> Model:
+    return {name: array for name, array in model.items() if ".self." not in name}
+
+
+def _fused(model: Model) -> Model:
+    import numpy as np
+
+    return _without_attention(model) | {name: np.concatenate(parts) for name, parts in _attention(model)}
+
+
+def _fused_by_head(model: Model) -> Model:
+    """As in models whose matrix has the query, key and value of one head after the other."""
+    import numpy as np
+
+    fused = _without_attention(model)
+    for name, parts in _attention(model):
+        heads = [part.reshape(_HEADS, -1, *part.shape[1:]) for part in parts]
+        fused[name] = np.concatenate(heads, axis=1).reshape(-1, *parts[0].shape[1:])
+    return fused
+
+
+def _stacked(model: Model) -> Model:
+    """The query, key and value as one array of three dimensions."""
+    import numpy as np
+
+    return _without_attention(model) | {name: np.stack(parts) for name, parts in _attention(model)}
+
+
+def _rotary(model: Model) -> Model:
+    """Queries and keys with the halves of each head's rows interleaved, as some implementations have them."""
+    permuted = dict(model)
+    for name, array in model.items():
+        if ".self.query.weight" in name or ".self.key.weight" in name:
+            halves = array.reshape(_HEADS, 2, -1, array.shape[1])
+            permuted[name] = halves.swapaxes(1, 2).reshape(array.shape)
+    return permuted
