@@ -167,6 +167,7 @@ class Merger:
             dropped=_dropped(plan, base, sides),
             approximated=tuple(approximated),
             notes=plan.notes,
+            as_ours=plan.structure.by_default if isinstance(plan.structure, NewStructure) else (),
         )
 
     def _settle_sharing(

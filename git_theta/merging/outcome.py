@@ -158,6 +158,7 @@ class Merged:
         dropped: Changes of a side that aren't in the result, though no rule says so for each, in words.
         approximated: Groups of parameters whose values aren't exactly those of the strategy's method.
         notes: Differences between the versions that the merge bridges, in words.
+        as_ours: Names of values besides parameters that several sides changed, and that are ours by default.
     """
 
     manifest: Manifest | None
@@ -168,6 +169,7 @@ class Merged:
     dropped: tuple[str, ...] = ()
     approximated: tuple[Approximated, ...] = ()
     notes: tuple[str, ...] = ()
+    as_ours: tuple[str, ...] = ()
 
 
 def content_key(entry: Entry | None) -> Hashable:

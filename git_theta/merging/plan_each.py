@@ -55,10 +55,16 @@ def plan_each(
 
 def preferred_side(name: str, rules: MergeRules) -> int | None:
     """The side that a rule takes for something that can't be combined; `None` if there's no such rule."""
+    found = side_rule(name, rules)
+    return found[1].side if found else None
+
+
+def side_rule(name: str, rules: MergeRules) -> tuple[MergeRule, TakeSide] | None:
+    """The first rule that takes a side for something that can't be combined, and its strategy; or `None`."""
     for rule in rules.to_try(name):
         strategy = strategies.registry().get(rule.strategy)
         if isinstance(strategy, TakeSide):
-            return strategy.side
+            return rule, strategy
     return None
 
 

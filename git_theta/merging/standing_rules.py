@@ -42,7 +42,7 @@ _RANDOM_FILES = ("rng_state*.pth", "random_states_*.pkl")
 _DERIVED = ("*_last_lr", "*_last_lr/*", "*param_groups/*/lr")
 
 #: The place of these rules in messages: `counter by default`.
-_PLACE = "default"
+DEFAULT_PLACE = "default"
 
 
 def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
@@ -53,7 +53,7 @@ def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
     options = (("add", "true"),) if purpose is Purpose.PICK else ()
     globs = tuple(glob for key in _COUNTERS for glob in (key, f"*/{key}", f"*.{key}"))
     return (
-        MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=_PLACE),
-        MergeRule("ours", paths=_RANDOM_FILES, place=_PLACE),
-        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), one_element=True, place=_PLACE),
+        MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=DEFAULT_PLACE),
+        MergeRule("ours", paths=_RANDOM_FILES, place=DEFAULT_PLACE),
+        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), one_element=True, place=DEFAULT_PLACE),
     )

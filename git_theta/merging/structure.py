@@ -45,6 +45,7 @@ class NewStructure:
         layout: The encoded layout.
         stretches: Name → bytes of each stretch.
         names: Name of a parameter in the merge → its name in the file; only where they differ.
+        by_default: Names of values that several sides changed, and of which a rule by default took a side's.
     """
 
     format: str
@@ -52,6 +53,7 @@ class NewStructure:
     layout: bytes
     stretches: Mapping[str, bytes]
     names: Mapping[str, str] = field(default_factory=dict)
+    by_default: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,13 +186,14 @@ def _compose(
     reason = different_formats(base, sides)
     if reason:
         return StructureConflicts((Conflict(LAYOUT, reason),))
+    by_default: dict[str, None] = {}
     try:
         composed = compose_file(
             sides[0].format,
             with_contents(base, version) if base else None,
             [with_contents(side, version) for side in sides],
             wanted,
-            Preference(rules),
+            Preference(rules, lambda name: by_default.update({name: None})),
         )
     except ComposeError as error:
         there = {entry.spec for side in sides for entry in parameter_entries(side)}
@@ -200,4 +203,11 @@ def _compose(
         reason = "changed to different values on both sides"
         return StructureConflicts(tuple(Conflict(name, reason) for name in composed.conflicts))
     layout = composed.layout
-    return NewStructure(sides[0].format, layout.size, layout.to_bytes(), composed.stretches, composed.names)
+    return NewStructure(
+        sides[0].format,
+        layout.size,
+        layout.to_bytes(),
+        composed.stretches,
+        composed.names,
+        tuple(by_default),
+    )

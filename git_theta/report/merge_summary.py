@@ -74,6 +74,8 @@ def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[
         more = f" (and {plural(len(found) - 1, 'other parameter')})" if len(found) > 1 else ""
         yield f"warning: {printable(found[0].name)}{more}: {non_finite_text(found[0])}"
     yield from (f"warning: {text}" for text in merged.dropped)
+    if merged.as_ours:
+        yield f"note: ours by default, though other sides changed them: {_names(merged.as_ours)}"
     moments = sum(_is_moment(each) for each in merged.parameters)
     if moments:
         yield (
@@ -82,6 +84,12 @@ def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[
         )
     if merged.approximated:
         yield f"warning: {_approximation(merged.approximated)}"
+
+
+def _names(names: Sequence[str]) -> str:
+    """Some names, and the number of the others."""
+    more = f" (and {plural(len(names) - _SHOWN, 'other value')})" if len(names) > _SHOWN else ""
+    return ", ".join(map(printable, names[:_SHOWN])) + more
 
 
 def _is_moment(plan: ParameterPlan) -> bool:

@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from git_theta.formats.safetensors.header import read_header
 from git_theta.merging.execute import Merger
 from git_theta.merging.purpose import Purpose
 from git_theta.merging.rules import PICK_DEFAULT, MergeRule, MergeRules
 from git_theta.merging.standing_rules import standing_rules
 from git_theta.store.local import LocalStore
+from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.storing import clean, smudge
 
 torch: Any = pytest.importorskip("torch")
@@ -24,13 +27,14 @@ def store(tmp_path: Path) -> LocalStore:
     return LocalStore(tmp_path / "theta")
 
 
-def merged(store: LocalStore, *versions: Any, rules: MergeRules) -> Any:
-    def stored(value: Any) -> Any:
-        file = io.BytesIO()
-        torch.save(value, file)
-        return clean(store, file.getvalue())
+def _saved(value: Any) -> bytes:
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
 
-    base, *sides = map(stored, versions)
+
+def merged(store: LocalStore, *versions: Any, rules: MergeRules) -> Any:
+    base, *sides = (clean(store, _saved(value)) for value in versions)
     found = Merger(store).merge(base, sides, rules)
     assert found.manifest is not None, found.conflicts
     return torch.load(io.BytesIO(smudge(store, found.manifest)), weights_only=False)
@@ -94,6 +98,40 @@ def test_a_strategy_for_all_parameters_leaves_whole_counts_to_the_rule(store: Lo
     rules = replace(MERGE, rules=(MergeRule("ties"),))
     versions = [{"w": torch.full((3,), float(i)), "n.num_batches_tracked": torch.tensor(i)} for i in range(3)]
     assert merged(store, *versions, rules=rules)["n.num_batches_tracked"].item() == 2
+
+
+@pytest.mark.parametrize(("rules", "count"), [(MERGE, "5"), (PICK, "6")], ids=["merge", "pick"])
+def test_counters_in_the_metadata_of_safetensors(store: LocalStore, rules: MergeRules, count: str) -> None:
+    weights = {"w": np.zeros(2, "f4")}
+    versions = [
+        clean(store, safetensors_bytes({**weights, **more}, {"global_step": text}))
+        for text, more in (("2", {}), ("3", {"a": np.zeros(1, "f4")}), ("5", {"b": np.zeros(1, "f4")}))
+    ]
+    base, *sides = versions
+    done = Merger(store).merge(base, sides, rules)
+    assert done.manifest is not None
+    header = read_header(memoryview(smudge(store, done.manifest)))
+    assert header["__metadata__"] == {"global_step": count}
+
+
+def test_a_counter_that_is_not_a_number_on_all_sides_is_in_conflict(store: LocalStore) -> None:
+    versions = [
+        clean(store, safetensors_bytes({"w": np.zeros(2, "f4")}, {"step": text})) for text in ("1", "2", "a")
+    ]
+    base, *sides = versions
+    done = Merger(store).merge(base, sides, MERGE)
+    assert [conflict.name for conflict in done.conflicts] == ["__metadata__/step"]
+
+
+def test_the_values_that_are_ours_by_default_are_named(store: LocalStore) -> None:
+    base, *sides = (
+        clean(store, _saved({"lr_schedulers": [{"_last_lr": [rate]}], "epoch": 1, "w": torch.tensor([rate])}))
+        for rate in (1.0, 2.0, 3.0)
+    )
+    done = Merger(store).merge(base, sides, MERGE)
+    assert done.as_ours == ("lr_schedulers/0/_last_lr/0",)
+    chosen = replace(MERGE, rules=(MergeRule("ours", parameters=("*_last_lr*",)),))
+    assert Merger(store).merge(base, sides, chosen).as_ours == ()
 
 
 def test_a_side_for_a_counter_is_that(store: LocalStore) -> None:

@@ -98,3 +98,11 @@ def test_warnings_follow_the_summary() -> None:
 def test_a_note_says_that_moments_were_combined(name: str, outcome: Taken | MergeRule, said: bool) -> None:
     lines = [*merge_lines(Merged(None, (replace(plan(outcome), name=name),)))]
     assert any("1 tensor of an optimizer's state" in line for line in lines) == said
+
+
+def test_values_that_are_ours_by_default_are_said() -> None:
+    few = Merged(None, (plan(MergeRule("average")),), as_ours=("param_groups/0/lr",))
+    _, line = merge_lines(few)
+    assert line == "note: ours by default, though other sides changed them: param_groups/0/lr"
+    _, line = merge_lines(replace(few, as_ours=tuple(f"rng_states/{index}" for index in range(7))))
+    assert line.endswith("rng_states/4 (and 2 other values)")

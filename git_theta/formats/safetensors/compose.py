@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ _BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
 _RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
 
 Header = dict[str, Any]
+
+#: A whole number as it's written, of 18 digits at most.
+_WHOLE_NUMBER = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
 def compose_safetensors(
@@ -83,6 +87,10 @@ def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str
     merged = {}
     for key in merged_order(*(side or {} for side in given)):
         texts = [_value(side, key) for side in given]
+        count = rule.count(f"{METADATA}/{key}", _number(old, key), [_number(side, key) for side in given])
+        if count is not None:
+            merged[key] = str(count)
+            continue
         side = given[rule.choose(f"{METADATA}/{key}", _value(old, key), texts)]
         if side and key in side:
             merged[key] = side[key]
@@ -93,6 +101,12 @@ def _metadata(rule: ThreeWay, base: Header, sides: Sequence[Header]) -> dict[str
 
 def _value(metadata: Mapping[str, Any] | None, key: str) -> str | None:
     return json.dumps(metadata[key]) if metadata and key in metadata else None
+
+
+def _number(metadata: Mapping[str, Any] | None, key: str) -> int | None:
+    """The whole number that a text of the metadata is; `None` if it's none."""
+    text = (metadata or {}).get(key)
+    return int(text) if isinstance(text, str) and _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def _described(name: str, spec: TensorSpec, base: Header, sides: Sequence[Header]) -> dict[str, Any]:
