@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
 #: among them: a repository should name those that it needs, and a search would take longer than `git status`.
-AUTO = ("delta", "sparse", "low-rank", "rows", "cast", "arrange")
+AUTO = ("delta", "sparse", "low-rank", "ia3", "rows", "cast", "arrange")
 
 #: The built-in updates whose base has another dtype or shape.
 RESHAPING = frozenset({"rows", "cast", "arrange"})

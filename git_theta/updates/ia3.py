@@ -1,7 +1,11 @@
-"""IA3: a base times a vector that is broadcast against it, and if asked for the exact residual."""
+"""IA3: a base times a vector that is broadcast against it, and if asked for the exact residual.
+
+IA3 adapters are such vectors. Weights whose rows, columns or channels were scaled are found by `git add`.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +13,15 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.codecs.tensor_codec import DEFAULT_CODEC, decode_tensor, encode_tensor
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.array import check_computable
-from git_theta.updates.base import Base, Input, Payload, Pieces, single_input
+from git_theta.updates.array import Array, check_computable
+from git_theta.updates.base import Base, Input, Payload, Pieces, Sample, UnsuitableError, single_input
 from git_theta.updates.demand import Demand, ReadPayload, block_memory
+from git_theta.updates.factors import MANTISSA
 from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
+from git_theta.updates.rank_estimate import whole_rows
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
+from git_theta.updates.scaling import find_scaling, scaled_axes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +29,18 @@ if TYPE_CHECKING:
 
     from git_theta.updates.base import Words
     from git_theta.updates.side_loaded import Given
+
+#: Values of fewer bytes aren't searched for factors.
+_MIN_SCALED = 16 << 10
+
+#: Number of elements along each axis that show whether a value is scaled at all.
+_FEW = 16
+
+#: Elements that a prediction is tried on.
+_TRIED = 1 << 16
+
+#: Factor for estimates: what scaling saves beside other updates should be more than a chance of the sample.
+_CAUTION = 1.2
 
 
 class Ia3:
@@ -37,6 +56,50 @@ class Ia3:
         if not broadcasts(vector.spec.shape, spec.shape):
             raise vector.misfit(name, spec)
         vector.numbers()
+
+    def estimate(self, sample: Sample) -> float | None:
+        """The cost of the vector, and of a residual on trial."""
+        spec = sample.spec
+        if spec.nbytes < _MIN_SCALED or spec.dtype not in MANTISSA:
+            return None
+        first, count = whole_rows(sample)
+        count = min(count, max(1, _TRIED // max(1, spec.count // spec.shape[0])))
+        if not count:
+            return None
+        part = TensorSpec(spec.dtype, (count, *spec.shape[1:]))
+        value, base = (words[first : first + part.count] for words in (sample.value, sample.base))
+        rows = tuple(widen(words, spec.dtype).reshape(part.shape) for words in (value, base))
+        axes = scaled_axes(_few(rows[0]), _few(rows[1]), spec.shape, spec.dtype)
+        if axes is None:
+            return None
+        scaling = find_scaling(lambda: iter([(rows[0], rows[1])]), axes, part.shape, spec.dtype)
+        prediction = _product(rows[1], scaling.factors, spec.dtype)
+        residual = sum(map(len, ResidualWriter(spec, len(value)).frames(value, prediction)))
+        factors = math.prod(spec.shape[axis] for axis in axes)
+        size = factors * TensorSpec(scaling.dtype, ()).item_size
+        return _CAUTION * (residual / value.nbytes + size / spec.nbytes)
+
+    def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
+        """Header, the factors that were found, and the residual."""
+        if spec.dtype not in MANTISSA or not spec.shape:
+            raise UnsuitableError
+
+        def blocks() -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+            start = 0
+            for chunk in base.chunks(_block_bytes(spec)):
+                part = value[start : start + len(chunk)]
+                start += len(chunk)
+                yield _rows(part, spec), _rows(chunk, spec)
+
+        tried = (scaled_axes(_few(one), _few(other), spec.shape, spec.dtype) for one, other in blocks())
+        axes = next((axes for axes in tried if axes is not None), None)
+        if axes is None:
+            raise UnsuitableError
+        scaling = find_scaling(blocks, axes, spec.shape, spec.dtype)
+        vector = TensorSpec(scaling.dtype, scaling.factors.shape)
+        words = round_to(scaling.factors.reshape(-1), scaling.dtype)
+        given = {"ia3": Array("factors", vector, words.data.cast("B"))}
+        yield from self.encode_given(given, spec, base, value)
 
     def encode_given(self, given: Given, spec: TensorSpec, base: Base, value: memoryview | None) -> Payload:
         """Header, the vector, and the residual if there's a value."""
@@ -94,19 +157,36 @@ def broadcasts(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
 
 def _products(base: Base, vector: memoryview, vector_spec: TensorSpec) -> Iterator[Words]:
     """The base times the vector in float64, rounded once; block of rows by block of rows, flat."""
-    import numpy as np
-
     spec = base.spec
     rest = spec.shape[1:]
     factors = _with_dimensions(vector, vector_spec, len(rest) + 1)
     row = 0
     for chunk in base.chunks(_block_bytes(spec)):
-        numbers = widen(np.frombuffer(chunk, f"<u{spec.word_size}"), spec.dtype).reshape(-1, *rest)
+        numbers = _rows(chunk, spec)
         here = factors if len(factors) == 1 else factors[row : row + len(numbers)]
         row += len(numbers)
-        with np.errstate(over="ignore", invalid="ignore"):
-            product = numbers * here
-        yield round_to(product.reshape(-1), spec.dtype)
+        yield _product(numbers, here, spec.dtype)
+
+
+def _product(numbers: NDArray[np.float64], factors: NDArray[np.float64], dtype: str) -> Words:
+    """The product of two arrays, rounded once to words of a dtype, flat."""
+    import numpy as np
+
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = numbers * factors
+    return round_to(product.reshape(-1), dtype)
+
+
+def _few(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Elements from all over an array: 16 to 31 along each axis, if there are as many."""
+    return numbers[tuple(slice(None, None, max(1, size // _FEW)) for size in numbers.shape)]
+
+
+def _rows(data: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
+    """Whole rows of a tensor as float64."""
+    import numpy as np
+
+    return widen(np.frombuffer(data, f"<u{spec.word_size}"), spec.dtype).reshape(-1, *spec.shape[1:])
 
 
 def _with_dimensions(vector: memoryview, spec: TensorSpec, dimensions: int) -> NDArray[np.float64]:

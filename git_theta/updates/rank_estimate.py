@@ -42,7 +42,7 @@ def estimate_cost(sample: Sample) -> float | None:
     return _CAUTION * (factors + residual)
 
 
-def _whole_rows(sample: Sample) -> tuple[int, int]:
+def whole_rows(sample: Sample) -> tuple[int, int]:
     """The index of the first word of the first whole row in a sample, and the number of whole rows."""
     columns = matrix_shape(sample.spec.shape)[1]
     first = -sample.start % columns
@@ -57,7 +57,7 @@ def _residual_share(sample: Sample, rank: int) -> float | None:
     import numpy as np
 
     columns = matrix_shape(sample.spec.shape)[1]
-    first, count = _whole_rows(sample)
+    first, count = whole_rows(sample)
     count = min(count, max(_MIN_SIDE, _TRIED_ROWS * rank))
     after, before = (words[first : first + count * columns] for words in (sample.value, sample.base))
     base = widen(before, sample.spec.dtype)
@@ -75,7 +75,7 @@ def _rank(sample: Sample) -> int:
     rows, columns = matrix_shape(spec.shape)
     if spec.dtype not in MANTISSA or min(rows, columns) < _MIN_SIDE:
         return 0
-    first, count = _whole_rows(sample)
+    first, count = whole_rows(sample)
     if count < _MIN_SIDE:
         return 0
     change, noise = _change(sample, first, count, _FEW)

@@ -25,7 +25,7 @@ def test_auto_stands_for_every_built_in_update_that_can_be_chosen() -> None:
         ("dense", ()),
         ("", ()),
         ("delta, sparse", ("delta", "sparse")),
-        ("sparse,auto", ("sparse", "delta", "low-rank", "rows", "cast", "arrange")),
+        ("sparse,auto", ("sparse", "delta", "low-rank", "ia3", "rows", "cast", "arrange")),
         ("rows,dense,rows", ("rows",)),
     ],
 )
@@ -33,7 +33,7 @@ def test_names_in_a_setting(text: str, names: tuple[str, ...]) -> None:
     assert parse_update_names(text) == names
 
 
-@pytest.mark.parametrize("name", ["ia3", "quantized", "recipe"])
+@pytest.mark.parametrize("name", ["quantized", "recipe"])
 def test_updates_that_are_never_chosen(name: str) -> None:
     with pytest.raises(UsageError, match=f"never chooses '{name}'"):
         parse_update_names(f"auto,{name}")

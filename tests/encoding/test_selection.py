@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from git_theta import updates
@@ -18,8 +19,10 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Base, UnsuitableError
 from git_theta.updates.cast import cast_to
+from git_theta.updates.ia3 import Ia3
+from git_theta.updates.rounding import round_to, widen
 from tests.helpers import plugins
-from tests.helpers.weights import base_of, joined, merged, pruned, trained, tuned
+from tests.helpers.weights import base_of, input_of, joined, merged, pruned, trained, tuned
 
 SPEC = TensorSpec("F32", (128, 160))
 DENSE = Source("dense", ObjectRef("0" * 64))
@@ -96,6 +99,21 @@ def test_a_payload_longer_than_the_dense_one_is_given_up(tmp_path: Path) -> None
         with pytest.raises(UnsuitableError):
             list(payload)
         assert joined(second.payload())
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
+@pytest.mark.parametrize("of", [(1, 1), (2048, 1), (1, 512)])
+def test_scaled_weights_cost_their_factors(dtype: str, of: tuple[int, int]) -> None:
+    spec = TensorSpec(dtype, LARGE.shape)
+    old = trained(spec)
+    factors = np.random.default_rng(0).uniform(0.5, 2, of).astype("f4")
+    weights = widen(np.frombuffer(old, f"<u{spec.word_size}"), dtype).reshape(spec.shape)
+    new = round_to((weights * factors).reshape(-1), dtype).tobytes()
+    best, *_ = selection.choices(memoryview(new), spec, [candidate(old, spec)], updates.AUTO)
+    payload = joined(best.payload())
+    assert best.update == "ia3"
+    assert len(payload) < 0.02 * spec.nbytes
+    assert joined(Ia3().decode(memoryview(payload), [input_of(old)], len(new))) == new
 
 
 def test_only_allowed_updates_are_chosen() -> None:
@@ -201,7 +219,7 @@ def test_a_reshaped_value_is_an_update_of_the_base_itself() -> None:
     assert (top.update, top.inputs) == ("delta", (DENSE,))
 
 
-@pytest.mark.parametrize("update", ["rows", "recipe", "ia3", "of-a-missing-plugin"])
+@pytest.mark.parametrize("update", ["rows", "recipe", "quantized", "of-a-missing-plugin"])
 def test_payloads_that_cannot_be_made_again(update: str, tmp_path: Path) -> None:
     lost = Source(update, ObjectRef("1" * 64), (DENSE,))
     store = LocalStore(tmp_path)
