@@ -16,7 +16,7 @@ from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.found_bases import FoundBases
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
-from git_theta.encoding.relatives import relatives
+from git_theta.encoding.relatives import relatives as relatives_by_name
 from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
@@ -124,14 +124,12 @@ class Cleaner:
 
         def store_tensor(tensor: Tensor) -> StoredValue:
             name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
-            bases = named.get(name, [])
-            stored = writer.write(
-                name,
-                spec,
-                value,
-                found.beside(name, spec, value, bases) if found else bases,
-                parts.get(name, ()),
-            )
+            bases: Iterable[Entry] = named.get(name, [])
+            relatives: Iterable[Entry] = parts.get(name, [])
+            if found:
+                bases = found.beside(name, spec, value, named.get(name, []))
+                relatives = found.of_other_forms(spec, value, parts.get(name, []))
+            stored = writer.write(name, spec, value, bases, relatives)
             stored.check_unchanged(value)
             self.progress(tensor.spec.nbytes)
             return stored
@@ -173,7 +171,7 @@ class Cleaner:
                 known = found.setdefault(name, [])
                 if all(entry.digest != other.digest for other in known):
                     known.append(entry)
-            for name, near in relatives(wanted, manifest, matched).items():
+            for name, near in relatives_by_name(wanted, manifest, matched).items():
                 parts.setdefault(name, near)
         return found, parts
 

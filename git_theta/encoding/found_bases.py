@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
-from git_theta.sketches.sketch import MIN_SKETCHED, sketch
+from git_theta.sketches.sketch import sketch
 from git_theta.store.base import Store
 
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: The number of found bases that a value may be an update of, besides those that names suggest.
 _MAX_FOUND = 2
+
+#: Bytes of the smallest value that is searched for in other forms: there are many for each pair of shapes.
+_MIN_ARRANGED = 1 << 15
 
 #: The number of values that a new one may be made of.
 _MAX_PARTS = 128
@@ -76,7 +79,7 @@ class FoundBases:
             named: Parameters that it may be made of by their names.
         """
         yield from named
-        if spec.nbytes >= MIN_SKETCHED:
+        if spec.nbytes >= _MIN_ARRANGED:
             yield from self._entries(self._search.other_forms(value, spec), named, _MAX_PARTS)
 
     def remember(self, entries: Iterable[Entry]) -> None:

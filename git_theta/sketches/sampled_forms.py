@@ -66,11 +66,13 @@ class SampledForm:
         extent: The part of the new tensor that the stored one gives.
         samples: Indices into the keys of the stored tensor's sketch, ascending.
         positions: Flat indices of the same elements in the new tensor.
+        in_order: Whether both tensors have the same elements in the same order.
     """
 
     extent: Extent
     samples: Indices
     positions: Indices
+    in_order: bool = False
 
 
 def same_order(spec: TensorSpec) -> SampledForm:
@@ -83,7 +85,7 @@ def same_order(spec: TensorSpec) -> SampledForm:
 
     samples = sample_count(spec)
     positions = sample_positions(spec.nbytes // spec.word_size, samples)
-    return SampledForm(_whole(spec.shape), np.arange(samples), positions)
+    return SampledForm(_whole(spec.shape), np.arange(samples), positions, in_order=True)
 
 
 @lru_cache(maxsize=64)

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.query import NewValue, Query
 from git_theta.sketches.sampled_forms import Extent, SampledForm, other_forms, same_order
-from git_theta.sketches.sketch import (
-    HEAD,
-    Sketch,
-    comparable,
-    difference_bits,
-    own_bits,
-    resolution,
-    sample_count,
-    sample_keys,
-)
+from git_theta.sketches.sketch import Sketch, comparable, sample_count
+from git_theta.sketches.sketch_group import SketchGroup
 from git_theta.store.sketch_cache import SketchCache, StoredSketch
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from git_theta.sketches.sketch import Keys
-
-#: The number of stored values whose whole sketches are compared, beside ones that begin as closely.
-_COMPARED = 32
-_MAX_COMPARED = 128
-
-#: The fewest elements at the beginnings of sketches that say which ones to compare as a whole.
-_MIN_HEAD = 3
-
-#: A value is related if the bits of the differences are at most this share of those from an unrelated value.
-#: Few elements say less: with them, one of thousands of unrelated values would seem to be a little closer.
-_RELATED = 0.95
-_MARGIN = 3.0
-
-#: Where an unrelated value differs by fewer bits than this, there's nothing to gain.
-_MIN_OWN_BITS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +38,6 @@ class Match:
     extent: Extent
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Group:
-    """The stored values of one type.
-
-    Attributes:
-        digests: Their digests, sorted.
-        heads: uint32 [HEAD, number of values]: the beginnings of their sketches.
-    """
-
-    digests: tuple[str, ...]
-    heads: Keys
-
-
 class SketchSearch:
     """Searches the stored values of a repository. Any number of threads may use it.
 
@@ -85,8 +48,8 @@ class SketchSearch:
     def __init__(self, cache: SketchCache) -> None:
         self._cache = cache
         self._lock = Lock()
-        self._specs: tuple[TensorSpec, ...] | None = None
-        self._groups: dict[TensorSpec, _Group] = {}
+        self._types: dict[TensorSpec, int] | None = None
+        self._groups: dict[TensorSpec, SketchGroup] = {}
 
     def nearest(self, value: memoryview, spec: TensorSpec) -> list[Match]:
         """Stored values that a new one resembles element by element, the closest first.
@@ -97,11 +60,12 @@ class SketchSearch:
             value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
             spec: Dtype and shape.
         """
+        new = NewValue.of(value, spec)
         found = [
             match
-            for stored in self._types()
-            if _same_elements(spec, stored)
-            for match in self._matches(value, spec, stored, same_order(stored))
+            for stored in self._stored_types()
+            if new.varies and _same_elements(spec, stored)
+            for match in self._matches(new, stored, same_order(stored))
         ]
         return sorted(found, key=_closest_first)
 
@@ -115,12 +79,13 @@ class SketchSearch:
             value: As for `nearest`.
             spec: Likewise.
         """
+        new = NewValue.of(value, spec)
         found = [
             match
-            for stored in self._types()
-            if comparable(spec, stored)
+            for stored in self._stored_types()
+            if new.varies and comparable(spec, stored)
             for form in other_forms(spec, stored)
-            for match in self._matches(value, spec, stored, form)[:1]
+            for match in self._matches(new, stored, form)[:1]
         ]
         return _best_parts(found, spec)
 
@@ -135,11 +100,17 @@ class SketchSearch:
             stored: Types and digests. Values of another number of elements and those without a sketch are
                 left out.
         """
+        new = NewValue.of(value, spec)
         found: dict[str, float] = {}
         for other, digest in stored:
             if sample_count(other) and _same_elements(spec, other):
-                query = _Query.of(value, spec, same_order(other))
-                found.update((match.digest, match.bits) for match in self._compare(query, other, [digest]))
+                group = self._group(other)
+                at = bisect_left(group.digests, digest)
+                if group.digests[at : at + 1] == (digest,):
+                    with self._lock:
+                        digests, sketches = group.sketches(self._cache, [at])
+                    matches = _compare(new.query(same_order(other)), other, digests, sketches)
+                    found.update((match.digest, match.bits) for match in matches)
         return found
 
     def add(self, sketches: Mapping[str, Sketch]) -> None:
@@ -150,7 +121,7 @@ class SketchSearch:
         ]
         with self._lock:
             self._cache.add(stored)
-            self._specs = None
+            self._types = None
             for each in stored:
                 self._groups.pop(each.spec, None)
 
@@ -158,115 +129,40 @@ class SketchSearch:
         """Close the cache; the next search opens it again."""
         with self._lock:
             self._cache.close()
-            self._specs = None
+            self._types = None
             self._groups.clear()
 
-    def _types(self) -> tuple[TensorSpec, ...]:
+    def _stored_types(self) -> dict[TensorSpec, int]:
         with self._lock:
-            if self._specs is None:
-                self._specs = tuple(spec for spec in self._cache.specs() if sample_count(spec))
-            return self._specs
+            if self._types is None:
+                self._types = {spec: size for spec, size in self._cache.types().items() if sample_count(spec)}
+            return self._types
 
-    def _matches(
-        self, value: memoryview, spec: TensorSpec, stored: TensorSpec, form: SampledForm
-    ) -> list[Match]:
-        """The related values of a type, the closest first."""
-        query = _Query.of(value, spec, form)
-        if not query.limit:
-            return []
-        nearest = self._compare(query, stored, query.closest(self._group(stored)))
-        return [match for match in nearest if match.bits <= query.limit]
-
-    def _group(self, spec: TensorSpec) -> _Group:
-        import numpy as np
-
+    def _group(self, spec: TensorSpec) -> SketchGroup:
+        size = self._stored_types().get(spec, 0)
         with self._lock:
             if spec not in self._groups:
-                found = self._cache.beginnings(spec, HEAD)
-                heads = np.frombuffer(b"".join(keys for _, keys in found), "<u4").reshape(-1, HEAD)
-                self._groups[spec] = _Group(
-                    tuple(digest for digest, _ in found), np.ascontiguousarray(heads.T, np.uint32)
-                )
+                self._groups[spec] = SketchGroup.load(self._cache, spec, size)
             return self._groups[spec]
 
-    def _compare(self, query: _Query, stored: TensorSpec, digests: Iterable[str]) -> list[Match]:
-        import numpy as np
-
+    def _matches(self, new: NewValue, stored: TensorSpec, form: SampledForm) -> list[Match]:
+        """The related values of a type, the closest first."""
+        query, group = new.query(form), self._group(stored)
+        closest = query.closest(group.heads)
+        if not len(closest):
+            return []
         with self._lock:
-            found = self._cache.keys(stored, digests, sample_count(stored))
-        if not found:
-            return []
-        keys = np.frombuffer(b"".join(found.values()), "<u4").reshape(len(found), -1)
-        bits = query.bits(keys.astype(np.uint32, copy=False))
-        matches = (
-            Match(stored, digest, float(each), query.saving(float(each)), query.form.extent)
-            for digest, each in zip(found, bits, strict=True)
-        )
-        return sorted(matches, key=_closest_first)
+            digests, sketches = group.sketches(self._cache, closest.tolist())
+        return [match for match in _compare(query, stored, digests, sketches) if match.bits <= query.limit]
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class _Query:
-    """Elements of a new value at the places where those of a sketch would be.
-
-    Attributes:
-        keys: As in `Sketch`.
-        form: Where the elements are.
-        missing: `resolution` of the new value.
-        unrelated: The mean number of bits of the differences from an unrelated value.
-    """
-
-    keys: Keys
-    form: SampledForm
-    missing: int
-    unrelated: float
-
-    @classmethod
-    def of(cls, value: memoryview, spec: TensorSpec, form: SampledForm) -> _Query:
-        import numpy as np
-
-        words = np.frombuffer(value, f"<u{spec.word_size}")
-        keys = sample_keys(words[form.positions], spec)
-        missing = resolution(spec)
-        return cls(keys, form, missing, own_bits(keys, missing))
-
-    @property
-    def limit(self) -> float:
-        """The most bits by which a related value differs; 0 if no base can save much."""
-        if self.unrelated < _MIN_OWN_BITS:
-            return 0
-        return self.unrelated * (_RELATED - _MARGIN / len(self.keys))
-
-    def bits(self, stored: Keys) -> NDArray[np.float64]:
-        """The mean number of bits of the differences from some stored values.
-
-        Args:
-            stored: uint32 [number of values, number of samples].
-        """
-        differences = difference_bits(self.keys, stored[:, self.form.samples], self.missing)
-        means: NDArray[np.float64] = differences.sum(axis=1) / len(self.keys)
-        return means
-
-    def saving(self, bits: float) -> float:
-        """The share of the bits that a value saves."""
-        return max(0.0, 1 - bits / self.unrelated) if self.unrelated else 0.0
-
-    def closest(self, group: _Group) -> list[str]:
-        """The digests of the values whose sketches begin most like the new value."""
-        import numpy as np
-
-        head = self.form.samples[self.form.samples < HEAD]
-        if len(group.digests) <= _COMPARED:
-            return list(group.digests)
-        if len(head) < _MIN_HEAD:
-            return []
-        heads = group.heads if len(head) == HEAD else group.heads[head]
-        bits = difference_bits(self.keys[: len(head), None], heads, self.missing).sum(axis=0)
-        most = np.partition(bits, _COMPARED - 1)[_COMPARED - 1]
-        chosen = np.flatnonzero(bits <= most)
-        # The closest of all, if more of them are equally close than can be compared.
-        chosen = chosen[np.argsort(bits[chosen], kind="stable")][:_MAX_COMPARED]
-        return [group.digests[at] for at in chosen]
+def _compare(query: Query, stored: TensorSpec, digests: Sequence[str], sketches: Keys) -> list[Match]:
+    """The matches with some stored values of a type, the closest first."""
+    matches = (
+        Match(stored, digest, bits, query.new.saving(bits), query.form.extent)
+        for digest, bits in zip(digests, query.bits(sketches).tolist(), strict=True)
+    )
+    return sorted(matches, key=_closest_first)
 
 
 def _closest_first(match: Match) -> tuple[float, str]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Keys = NDArray[np.uint32]
 
-#: Smaller values, in bytes, have no sketch: there may be thousands of them.
-MIN_SKETCHED = 1 << 12
+#: Smaller values, in bytes, have no sketch: a search would take longer than storing them.
+MIN_SKETCHED = 1 << 14
 
 #: The number of elements in the smallest sketches, and in the beginnings of all.
 HEAD = 16

@@ -52,10 +52,15 @@ class SketchCache:
     def __init__(self, folder: Path) -> None:
         self._database = Database(folder / FILE_NAME, _SCHEMA)
 
-    def specs(self) -> list[TensorSpec]:
-        """The dtypes and shapes of all values that have a sketch, in a fixed order."""
-        rows = self._database.rows("select distinct dtype, shape from sketches order by dtype, shape")
-        return [spec for spec in (_parse_spec(dtype, shape) for dtype, shape in rows) if spec]
+    def types(self) -> dict[TensorSpec, int]:
+        """The number of sketches of values of each dtype and shape, in a fixed order."""
+        query = "select dtype, shape, count(*) from sketches group by dtype, shape order by dtype, shape"
+        found: dict[TensorSpec, int] = {}
+        for dtype, shape, count in self._database.rows(query):
+            spec = _parse_spec(dtype, shape)
+            if spec and isinstance(count, int):
+                found[spec] = count
+        return found
 
     def digests(self) -> list[str]:
         """The digests of all values that have a sketch."""

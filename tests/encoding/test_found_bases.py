@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
 from git_theta.encoding.found_bases import FoundBases
@@ -20,6 +21,7 @@ from tests.helpers.storing import smudge
 from tests.helpers.weights import trained, tuned
 
 SPEC = TensorSpec("F32", (64, 128))
+Array = NDArray[np.float32]
 LAYERS = [trained(SPEC, seed) for seed in range(6)]
 
 
@@ -33,6 +35,9 @@ class Repository:
 
     def add(self, values: Mapping[str, bytes], *previous: Manifest, threads: int = 1) -> Manifest:
         arrays = {name: np.frombuffer(value, "<f4").reshape(SPEC.shape) for name, value in values.items()}
+        return self.add_arrays(arrays, *previous, threads=threads)
+
+    def add_arrays(self, arrays: Mapping[str, Array], *previous: Manifest, threads: int = 1) -> Manifest:
         cleaner = Cleaner(self.store, self.source_of, threads=threads, search=self.search)
         manifest = cleaner.clean(memoryview(safetensors_bytes(arrays)), previous).manifest
         self.entries.update((entry.digest, entry) for entry in manifest.entries)
@@ -127,6 +132,18 @@ def test_names_do_not_matter(repository: Repository) -> None:
     repository.add({f"model.layers.{n}.q_proj.weight": value for n, value in enumerate(LAYERS)})
     other = repository.add({f"blk{n}/query": tuned(value, SPEC) for n, value in enumerate(LAYERS)})
     assert set(inputs(other)) == {"delta"}
+
+
+def test_values_of_other_forms_are_found_without_names(repository: Repository) -> None:
+    shaped = [np.frombuffer(value, "<f4").reshape(SPEC.shape) for value in LAYERS]
+    repository.add({f"model.{n}.proj.weight": value for n, value in enumerate(LAYERS)})
+    for fused in (np.concatenate(shaped[1:4]), np.stack(shaped[1:4]), np.concatenate(shaped[1:4], 1)):
+        (entry,) = repository.add_arrays({"qkv": fused}).entries
+        assert entry.source.update == "arrange"
+        assert entry.source.inputs == tuple(repository.entry(value).source for value in LAYERS[1:4])
+    tuned_and_turned = np.frombuffer(tuned(LAYERS[5], SPEC), "<f4").reshape(SPEC.shape).T.copy()
+    (entry,) = repository.add_arrays({"turned": tuned_and_turned}).entries
+    assert (entry.source.update, entry.source.inputs[0].update) == ("delta", "arrange")
 
 
 def test_a_path_that_had_another_model_finds_the_older_one(repository: Repository) -> None:

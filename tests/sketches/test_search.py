@@ -164,7 +164,7 @@ def test_the_larger_matrix_is_found_for_its_parts(search: SketchSearch) -> None:
 
 
 def test_one_value_of_all_elements_is_better_than_some_parts(search: SketchSearch) -> None:
-    base = array(1, 64, 64)
-    part, whole = add_arrays(search, base[:32], base.T)
+    base = array(1, 128, 64)
+    part, whole = add_arrays(search, base[:64], base.T)
     assert other_forms(search, base) == [whole]
     assert part != whole

@@ -36,7 +36,7 @@ def bits(new: Sketch, base: Sketch) -> float:
 def test_small_tensors_have_no_sketch_and_large_ones_a_small_one() -> None:
     assert sample_count(TensorSpec("U8", (MIN_SKETCHED - 1,))) == 0
     assert sketch(memoryview(b""), TensorSpec("F32", (0,))) is None
-    assert sample_count(TensorSpec("U8", (MIN_SKETCHED,))) == HEAD
+    assert sample_count(TensorSpec("U8", (MIN_SKETCHED,))) == 64 >= HEAD
     assert sample_count(TensorSpec("F32", (4096, 4096))) == sample_count(TensorSpec("F32", (1 << 14,))) == 256
 
 
@@ -56,7 +56,7 @@ def test_positions_are_in_many_columns() -> None:
 
 @pytest.mark.parametrize("dtype", sorted(ITEM_SIZE))
 def test_a_value_in_pieces_has_the_sketch_of_the_whole(dtype: str) -> None:
-    spec = TensorSpec(dtype, (65, 127))
+    spec = TensorSpec(dtype, (165, 127))
     value = (
         np.random.default_rng(0).integers(0, 2 if dtype == "BOOL" else 256, spec.nbytes, np.uint8).tobytes()
     )
@@ -107,6 +107,6 @@ def test_a_rounded_value_does_not_differ_from_the_one_it_was_rounded_from(dtype:
 def test_integers_are_compared_with_integers_alone() -> None:
     assert comparable(TensorSpec("I32", (4,)), TensorSpec("I32", (2, 2)))
     assert not comparable(TensorSpec("I32", (4,)), TensorSpec("F32", (4,)))
-    spec = TensorSpec("I16", (64, 64))
+    spec = TensorSpec("I16", (64, 128))
     numbers = np.arange(spec.count, dtype="<i2") - 2000
     assert bits(sketched(numbers.tobytes(), spec), sketched((numbers + 1).tobytes(), spec)) == 1

@@ -24,7 +24,7 @@ def cached(folder: Path, *sketches: StoredSketch) -> SketchCache:
 def test_another_process_finds_sketches_by_type_and_digest(tmp_path: Path) -> None:
     one, other = StoredSketch(SPEC, B, bytes(range(32))), StoredSketch(SCALAR, A, b"abcd")
     with closing(cached(tmp_path, one, other, StoredSketch(SPEC, A, b"x" * 32))) as cache:
-        assert cache.specs() == [SPEC, SCALAR]
+        assert cache.types() == {SPEC: 2, SCALAR: 1}
         assert cache.beginnings(SPEC, 2) == [(A, b"x" * 8), (B, bytes(range(8)))]
         assert cache.keys(SPEC, [B, "0" * 64], 8) == {B: bytes(range(32))}
         assert cache.keys(SCALAR, [A], 1) == {A: b"abcd"}
@@ -37,7 +37,7 @@ def test_the_sketch_of_a_value_is_kept_once(tmp_path: Path) -> None:
 
 def test_without_a_file_nothing_is_found_and_none_is_made(tmp_path: Path) -> None:
     with closing(SketchCache(tmp_path / "theta")) as cache:
-        assert (cache.specs(), cache.beginnings(SPEC, 1), cache.keys(SPEC, [A], 1)) == ([], [], {})
+        assert (cache.types(), cache.beginnings(SPEC, 1), cache.keys(SPEC, [A], 1)) == ({}, [], {})
         cache.add([])
         cache.keep_only([A])
     assert not (tmp_path / "theta").exists()
@@ -54,9 +54,9 @@ def test_sketches_of_values_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"), StoredSketch(SCALAR, B, b"abcd"))) as cache:
         assert sorted(cache.digests()) == [A, B]
         cache.keep_only([B])
-        assert cache.specs() == [SCALAR]
+        assert cache.types() == {SCALAR: 1}
         cache.keep_only([])
-        assert cache.specs() == []
+        assert cache.types() == {}
 
 
 @pytest.mark.parametrize("value", ["'abc'", "5", "null", "x'00'", "cast(x'ff' as text)"])
@@ -66,7 +66,7 @@ def test_garbage_is_left_out(tmp_path: Path, column: str, value: str) -> None:
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as connection, connection:
         connection.execute(f"update sketches set {column} = {value}")
     with closing(SketchCache(tmp_path)) as cache:
-        cache.specs()
+        cache.types()
         assert cache.beginnings(SPEC, 1) == []
         assert cache.keys(SPEC, [A], 1) == {}
 
@@ -74,6 +74,6 @@ def test_garbage_is_left_out(tmp_path: Path, column: str, value: str) -> None:
 def test_a_damaged_file_is_begun_afresh(tmp_path: Path) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"junk" * 1000)
     with closing(SketchCache(tmp_path)) as cache:
-        assert cache.specs() == []
+        assert cache.types() == {}
     with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"))) as cache:
-        assert cache.specs() == [SPEC]
+        assert cache.types() == {SPEC: 1}
