@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 from git_theta.encoding.candidates import (
     Accepts,
@@ -12,6 +13,7 @@ from git_theta.encoding.candidates import (
     match_parameters,
 )
 from git_theta.encoding.selection import relative_delta_cost
+from git_theta.encoding.shards import group_shards, join_shards
 from git_theta.model.manifest import Manifest
 from git_theta.store.base import Store
 from git_theta.updates.cast import cast_to
@@ -19,10 +21,13 @@ from git_theta.updates.cast import cast_to
 #: Gives the logical bytes of a parameter of the new file, by name.
 ValueOf = Callable[[str], memoryview]
 
-#: The least share of a file's bytes that a checkpoint must have parameters of equal shape for.
+#: The least share of the bytes of a file, or of a smaller checkpoint, that have parameters of equal shape in
+#: both; and the least share of the file's bytes.
 _MIN_OVERLAP = 0.5
+_MIN_SHARE = 1 / 64
 
-#: Number of checkpoints that are compared by value, and of parameters that are compared in each.
+#: How many bytes the checkpoints that are compared may have bases for, as a multiple of the file's; and
+#: the number of parameters that are compared in each.
 _MAX_COMPARED = 6
 _COMPARED_PARAMETERS = 3
 
@@ -47,7 +52,8 @@ def related_checkpoints(
     """The most closely related checkpoints, the closest first; empty if all are unrelated.
 
     Names and shapes only choose the parameters to compare; sampled values decide, as models of one
-    architecture that were trained independently have no values in common.
+    architecture that were trained independently have no values in common. Shards are joined, as the file may
+    be made from all of them.
 
     Args:
         wanted: Parameters of the new file.
@@ -57,14 +63,55 @@ def related_checkpoints(
         accepts: As for `match_parameters`.
         count: Number of checkpoints to return at most.
     """
+    total = sum(item.spec.nbytes for item in wanted)
     shares = [(byte_overlap(wanted, manifest), manifest) for manifest in candidates]
-    promising = sorted((pair for pair in shares if pair[0] >= _MIN_OVERLAP), key=lambda pair: -pair[0])
-    costs = []
-    for share, manifest in promising[:_MAX_COMPARED]:
+    promising = [pair for pair in shares if pair[0] >= max(_MIN_SHARE, _MIN_OVERLAP * _size(pair[1], total))]
+    related, compared = [], 0.0
+    for share, manifest in sorted(promising, key=lambda pair: -pair[0]):
         cost = _cost(wanted, value_of, manifest, store, accepts)
         if cost <= _RELATED_COST:
-            costs.append((cost / share, manifest))
-    return [manifest for _, manifest in sorted(costs, key=lambda pair: pair[0])[:count]]
+            related.append(_Related(manifest, share, cost))
+        compared += share
+        if compared >= _MAX_COMPARED:
+            break
+    return [join_shards(model) for model in _by_model(related)[:count]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Related:
+    """A checkpoint that is related to a file.
+
+    Attributes:
+        manifest: The checkpoint.
+        share: The share of the file's bytes that it may have bases for, from 0 to 1.
+        cost: The expected size of deltas from it, as a share of dense values.
+    """
+
+    manifest: Manifest
+    share: float
+    cost: float
+
+
+def _by_model(related: Sequence[_Related]) -> list[list[Manifest]]:
+    """Related checkpoints by the model that they're shards of, the model with the closest first."""
+    found = {id(each.manifest): each for each in sorted(related, key=lambda each: each.cost)}
+
+    def cost(model: Sequence[Manifest]) -> float:
+        shards = [found[id(shard)] for shard in model]
+        share = sum(shard.share for shard in shards)
+        return sum(shard.cost * shard.share for shard in shards) / share / min(1, share)
+
+    return sorted(group_shards(each.manifest for each in found.values()), key=cost)
+
+
+def _size(manifest: Manifest, total: int) -> float:
+    """The size of a checkpoint's parameters as a share of those of a file, at most 1.
+
+    Args:
+        manifest: The checkpoint.
+        total: Bytes of the file's parameters.
+    """
+    return min(1.0, sum(entry.spec.nbytes for entry in manifest.entries) / max(total, 1))
 
 
 def _cost(

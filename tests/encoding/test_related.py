@@ -48,8 +48,20 @@ def test_the_closest_comes_first_and_strangers_are_left_out(store: LocalStore) -
 
 def test_most_bytes_must_have_a_counterpart(store: LocalStore) -> None:
     half = stored(store, dict(list(PARENT.items())[:2]))
-    less = stored(store, dict(list(PARENT.items())[:1]))
-    assert related(store, CHILD, half, less) == [half]
+    array = np.frombuffer(PARENT["layer.0"], "<f4").reshape(SPEC.shape)
+    strange = np.zeros((100, 100, 3), "<f4")
+    part = clean(store, safetensors_bytes({"layer.0": array, "other": strange}))
+    assert related(store, CHILD, half, part) == [half]
+
+
+def test_shards_are_one_checkpoint(store: LocalStore) -> None:
+    whole = stored(store, {name: tuned(value, SPEC, 1e-3) for name, value in PARENT.items()})
+    shards = [stored(store, {name: value}) for name, value in PARENT.items()]
+    stranger = stored(store, {"layer.0": STRANGER["layer.0"]})
+    first, second = related(store, CHILD, whole, stranger, *shards)
+    assert [entry.name for entry in first.entries] == list(PARENT)
+    assert {entry.digest for entry in first.entries} == {shard.entries[0].digest for shard in shards}
+    assert second == whole
 
 
 def test_a_checkpoint_whose_objects_are_lost_is_unrelated(store: LocalStore) -> None:

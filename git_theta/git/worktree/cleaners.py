@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from git_theta.model.manifest import Manifest
 
 #: How many checkpoints of the index a new file is compared with.
-_MAX_TRACKED = 64
+_MAX_TRACKED = 512
 
 
 class Cleaners:
