@@ -14,6 +14,7 @@ from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
 from git_theta.encoding.allowed_updates import OnFailure, may_reshape
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.found_bases import FoundBases
+from git_theta.encoding.missing_sketches import make_missing_sketches
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.relatives import relatives as relatives_by_name
@@ -119,7 +120,7 @@ class Cleaner:
     ) -> tuple[Entry, tuple[Entry, ...]]:
         """Store layout and tensors; their entries, those of the tensors sorted by name."""
         tensors = sorted(file.tensors.values(), key=lambda tensor: (-tensor.spec.nbytes, tensor.name))
-        named, parts = self._bases(file, tensors, earlier)
+        named, parts = self._bases(file, tensors, earlier, pool)
         found = self._found_bases(writer)
 
         def store_tensor(tensor: Tensor) -> StoredValue:
@@ -152,7 +153,11 @@ class Cleaner:
         return FoundBases(self.search, writer.source_of, self.store)
 
     def _bases(
-        self, file: CheckpointFile, tensors: Sequence[Tensor], earlier: Sequence[Manifest]
+        self,
+        file: CheckpointFile,
+        tensors: Sequence[Tensor],
+        earlier: Sequence[Manifest],
+        pool: ThreadPoolExecutor,
     ) -> tuple[dict[str, list[Entry]], dict[str, list[Entry]]]:
         """The entries that each tensor may be an update of, and those that it may be made of, by its name."""
         if not self.updates:
@@ -161,8 +166,10 @@ class Cleaner:
         wanted = [
             NewParameter(tensor.name, tensor.spec) for tensor in tensors if tensor.spec.nbytes >= _MIN_UPDATED
         ]
+        candidates: Sequence[Manifest] = []
         if not earlier:
-            earlier = related_checkpoints(wanted, file.value, self.candidates(), self.store, accepts)
+            candidates = list(self.candidates())
+            earlier = related_checkpoints(wanted, file.value, candidates, self.store, accepts)
         found: dict[str, list[Entry]] = {}
         parts: dict[str, list[Entry]] = {}
         for manifest in earlier:
@@ -173,6 +180,9 @@ class Cleaner:
                     known.append(entry)
             for name, near in relatives_by_name(wanted, manifest, matched).items():
                 parts.setdefault(name, near)
+        unnamed = [item for item in wanted if item.name not in found]
+        if self.search and unnamed and candidates:
+            make_missing_sketches(unnamed, candidates, self.search, self.store, pool)
         return found, parts
 
 

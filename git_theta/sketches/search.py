@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from git_theta.model.manifest import Entry
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.query import NewValue, Query
 from git_theta.sketches.sampled_forms import Extent, SampledForm, other_forms, same_order
@@ -112,6 +113,15 @@ class SketchSearch:
                     matches = _compare(new.query(same_order(other)), other, digests, sketches)
                     found.update((match.digest, match.bits) for match in matches)
         return found
+
+    def without_sketch(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        """Entries whose values should have a sketch and have none."""
+        for entry in entries:
+            if sample_count(entry.spec):
+                digests = self._group(entry.spec).digests
+                at = bisect_left(digests, entry.digest)
+                if digests[at : at + 1] != (entry.digest,):
+                    yield entry
 
     def add(self, sketches: Mapping[str, Sketch]) -> None:
         """Keep the sketches of values, by digest; the next search finds them."""

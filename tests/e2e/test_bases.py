@@ -50,6 +50,11 @@ def updates(repo: Repo, version: str) -> list[str]:
     return [entry.source.update for entry in manifest.entries]
 
 
+def is_updated(repo: Repo, version: str) -> bool:
+    """Whether no value is stored as a whole."""
+    return "dense" not in updates(repo, version)
+
+
 def check_out_again(repo: Repo, name: str, data: bytes) -> None:
     (repo.path / name).unlink()
     repo.git("checkout", "--", name)
@@ -57,17 +62,17 @@ def check_out_again(repo: Repo, name: str, data: bytes) -> None:
     assert repo.status() == ""
 
 
-def test_a_tuned_model_saved_in_other_shards_is_stored_as_deltas(repo: Repo) -> None:
+def test_a_tuned_model_saved_in_other_shards_is_stored_as_updates(repo: Repo) -> None:
     write_shards(repo, MODEL, 3)
     repo.commit()
     repo.git("rm", "-q", "model-*")
     data = write(repo, "model.safetensors", fine_tune(1))
     repo.commit()
-    assert updates(repo, "HEAD:model.safetensors") == ["delta"] * 6
+    assert is_updated(repo, "HEAD:model.safetensors")
     check_out_again(repo, "model.safetensors", data)
     write_shards(repo, fine_tune(2), 2)
     repo.commit()
-    assert updates(repo, "HEAD:model-1-of-2.safetensors") == ["delta"] * 3
+    assert is_updated(repo, "HEAD:model-1-of-2.safetensors")
 
 
 def test_the_base_may_be_a_file_that_was_deleted_long_ago(repo: Repo) -> None:
@@ -80,7 +85,7 @@ def test_the_base_may_be_a_file_that_was_deleted_long_ago(repo: Repo) -> None:
     repo.commit()
     data = write(repo, "new.safetensors", fine_tune(1))
     repo.commit()
-    assert updates(repo, "HEAD:new.safetensors") == ["delta"] * 6
+    assert is_updated(repo, "HEAD:new.safetensors")
     check_out_again(repo, "new.safetensors", data)
 
 
@@ -119,7 +124,7 @@ def test_a_version_of_somebody_else_is_a_base_long_after_its_checkout(repo: Repo
     clone.commit()
     write(clone, "m.safetensors", {f"x{n}": value for n, value in enumerate(fine_tune(1).values())})
     clone.commit()
-    assert updates(clone, "HEAD:m.safetensors") == ["delta"] * 6
+    assert is_updated(clone, "HEAD:m.safetensors")
 
 
 @pytest.mark.parametrize("junk", [b"", b"junk" * 2000])
@@ -130,5 +135,5 @@ def test_sketches_may_be_lost(repo: Repo, junk: bytes) -> None:
     sketches.write_bytes(junk) if junk else sketches.unlink()
     data = write(repo, "a.safetensors", fine_tune(1))
     repo.commit()
-    assert updates(repo, "HEAD:a.safetensors") == ["delta"] * 6
+    assert is_updated(repo, "HEAD:a.safetensors")
     check_out_again(repo, "a.safetensors", data)
