@@ -41,14 +41,21 @@ class MergedValues(Mapping[str, Any]):
         specs: Dtype and shape of each.
         names: The names to offer.
         stack: Keeps the models' files open.
+        settings: Name → settings, of files beside the models that tell what values mean.
     """
 
     def __init__(
-        self, values: CombinedValues, specs: Mapping[str, TensorSpec], names: Sequence[str], stack: ExitStack
+        self,
+        values: CombinedValues,
+        specs: Mapping[str, TensorSpec],
+        names: Sequence[str],
+        stack: ExitStack,
+        settings: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._values = values
         self._specs = {name: specs[name] for name in names}
         self._stack = stack
+        self._settings = settings
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         """A new array of the merged value; bf16 and fp8 have the dtypes of `ml_dtypes`.
@@ -76,6 +83,10 @@ class MergedValues(Mapping[str, Any]):
     def specs(self) -> Mapping[str, TensorSpec]:
         """Dtype and shape of each parameter; nothing is computed."""
         return self._specs
+
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Settings that go with the values, by the file's name: `adapter_config.json` of adapters."""
+        return self._settings
 
 
 def merge(
@@ -141,9 +152,8 @@ def merge(
         )
         prepare(combination)
         wanted = select(combination.specs, params, "what is merged")
-        return MergedValues(
-            CombinedValues(combination, files.side_value), combination.specs, wanted, stack.pop_all()
-        )
+        values = CombinedValues(combination, files.side_value)
+        return MergedValues(values, combination.specs, wanted, stack.pop_all(), combination.settings)
     finally:
         stack.close()
 

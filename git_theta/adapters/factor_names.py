@@ -66,6 +66,12 @@ class FactorName:
     part: str = ""
 
     @property
+    def adapted(self) -> str:
+        """Name of the adapted module in the model, as patterns of settings match it."""
+        module = self.module.replace("/", ".")
+        return module.partition(PREFIX)[2] or module
+
+    @property
     def group(self) -> str:
         """Equal for all tensors of one adapter of one module, and a text for messages."""
         return f"{self.module} ({self.adapter})" if self.adapter else self.module

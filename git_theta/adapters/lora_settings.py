@@ -40,6 +40,14 @@ class LoraSettings:
         """
         return _of_module(self.rank_pattern, module, self.rank)
 
+    def alpha_of(self, module: str) -> float:
+        """The numerator of a module's scale.
+
+        Raises:
+            UsageError: A pattern can't be matched.
+        """
+        return _of_module(self.alpha_pattern, module, self.alpha)
+
     def scale(self, module: str, rank: int) -> float:
         """The factor of the product of a module's factors.
 
@@ -50,8 +58,7 @@ class LoraSettings:
         Raises:
             UsageError: The factors have another rank than the settings, or a pattern can't be matched.
         """
-        expected = self.rank_of(module)
-        alpha = _of_module(self.alpha_pattern, module, self.alpha)
+        expected, alpha = self.rank_of(module), self.alpha_of(module)
         if expected != rank or rank < 1:
             raise UsageError(f"the adapter's factors of {module!r} have rank {rank}, not {expected:g}")
         return alpha / (math.sqrt(rank) if self.rslora else rank)

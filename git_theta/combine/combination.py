@@ -13,6 +13,7 @@ from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.dtypes import convert
 from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
+from git_theta.merging.settings_versions import Settings
 from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry
 from git_theta.model.strided import Temporary, temporary_file
@@ -57,6 +58,7 @@ class Combination:
         kept: Parameters that can't be combined, and are as in the first model that has them.
         notes: Further remarks for the user.
         values: Values of models that aren't as in their files.
+        settings: Name → settings, of files that tell what values of the result mean, such as an adapter's.
     """
 
     parameters: tuple[ParameterPlan, ...]
@@ -67,6 +69,7 @@ class Combination:
     kept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     values: ConvertedValues = field(default_factory=ConvertedValues)
+    settings: Mapping[str, Settings] = field(default_factory=dict)
 
     @property
     def inputs(self) -> list[Entry]:

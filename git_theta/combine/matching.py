@@ -69,7 +69,7 @@ def settle(
     settled, unmatched = [], {}
     for plan in plans:
         reason = plan.outcome.reason if isinstance(plan.outcome, Conflict) else ""
-        if not has_base and None in plan.sides:
+        if not has_base and None in plan.sides and not plan.group:
             reason = "not in all models"
         if not reason and not plan.spec:
             continue

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from git_theta import strategies
+from git_theta.adapters.factor_names import CONFIG, factor_name
 from git_theta.combine.combination import Combination, owners_of
 from git_theta.combine.dtypes import keeps_dtypes
 from git_theta.combine.matching import align_models, rules_for, settle
 from git_theta.combine.model import Model
 from git_theta.combine.structure import merged_structure, new_structure
 from git_theta.errors import UsageError
+from git_theta.merging.adapter_settings import fitted_to
 from git_theta.merging.combine import positions_of
 from git_theta.merging.common_form import VersionValues, in_common_form
 from git_theta.merging.dtypes import WIDEST
 from git_theta.merging.manifest_parts import parameter_entries
-from git_theta.merging.outcome import LAYOUT
+from git_theta.merging.outcome import LAYOUT, ParameterPlan
 from git_theta.merging.plan_parameters import plan_parameters
 from git_theta.merging.renames import unused_renames
 from git_theta.merging.rules import MergeRule
-from git_theta.merging.settings_versions import ReadSettings, SettingsVersions
+from git_theta.merging.settings_versions import ReadSettings, Settings, SettingsVersions
 from git_theta.model.manifest import Entry
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.strategies.take_side import TakeSide
@@ -62,13 +65,12 @@ def plan_combination(
         _check_no_base(choices.rules)
     rules = rules_for(models[0], (MergeRule("", dtype=choices.dtype), *choices.rules))
     aligned = align_models(models, base, rules)
+    read = cache(_settings(models, base))
     form = in_common_form(aligned.base, aligned.sides, rules, _reader(given))
-    plans = form.with_dtypes(plan_parameters(form.base, form.sides, rules, _settings(models, base)))
+    plans = form.with_dtypes(plan_parameters(form.base, form.sides, rules, read))
     settled, kept = settle(plans, has_base=base is not None, keep_unmatched=choices.keep_unmatched)
     specs = {plan.name: plan.spec for plan in settled if plan.spec}
     structure, notes = None, (*aligned.notes, *form.notes)
-    if any(plan.group for plan in settled):
-        notes += (f"factors of adapters are for the settings beside {given[0].name}: copy that file, too",)
     if for_file and not form.values and keeps_dtypes(settled, specs):
         structure, more = merged_structure(base, models, specs, rules, aligned)
         notes += more
@@ -83,6 +85,7 @@ def plan_combination(
         kept,
         notes,
         form.values,
+        _fitted(settled, read),
     )
 
 
@@ -98,13 +101,23 @@ def _reader(models: Sequence[Model]) -> VersionValues:
     return VersionValues(lambda entry: owners[entry.digest].read(entry), prepare)
 
 
+def _fitted(plans: Sequence[ParameterPlan], read: ReadSettings) -> dict[str, Settings]:
+    """The settings beside the result, by the file's name: those of an adapter."""
+    if not any(factor_name(plan.name) for plan in plans):
+        return {}
+    settings = fitted_to(plans, read(CONFIG))
+    return {CONFIG: settings} if settings else {}
+
+
 def _settings(models: Sequence[Model], base: Model | None) -> ReadSettings:
     """Reads files of settings beside the models; those beside the result are as beside the first one."""
 
     def read(name: str) -> SettingsVersions:
         sides = tuple(model.settings(name) for model in models)
         before = base.settings(name) if base else {}
-        return SettingsVersions(before, sides, sides[0]) if any((before, *sides)) else SettingsVersions()
+        if not any((before, *sides)):
+            return SettingsVersions()
+        return SettingsVersions(before, sides, sides[0], fits=bool(sides[0]))
 
     return read
 

@@ -282,10 +282,13 @@ def merged_group(
     assert group  # noqa: S101
     texts = dict(rule.of_sides(group.models, len(plans[0].sides)).options)
     options = parse_options(strategy, texts, position).values
-    versions = zip(*(plan.inputs for plan in plans), strict=True)
-    values = [
-        {plan.name: _numbers(entry, read) for plan, entry in zip(plans, entries, strict=True)}
-        for entries in versions
+    there = zip(*(plan.inputs for plan in plans), strict=True)
+    versions = [*group.case.models, *([group.case.base] if group.case.base else [])]
+    values: list[Values] = [
+        {plan.name: _numbers(entry, read) for plan, entry in zip(plans, next(there), strict=True)}
+        if version.specs
+        else {}
+        for version in versions
     ]
     with strategies.registry().guard(rule.strategy):
         merged = merge_group(strategy, options, group.case, group.specs, values)

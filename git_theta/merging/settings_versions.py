@@ -21,11 +21,13 @@ class SettingsVersions:
         base: The settings beside the merge base.
         sides: The settings beside each side, ours first; empty if no side has any.
         result: The settings that will be beside the result; `None` if they're in conflict.
+        fits: Whether those of the result are changed where they don't fit it.
     """
 
     base: Settings = field(default_factory=dict)
     sides: tuple[Settings, ...] = ()
     result: Settings | None = field(default_factory=dict)
+    fits: bool = False
 
     def of_side(self, index: int) -> Settings:
         """The settings beside a side."""
@@ -56,3 +58,14 @@ def parsed_settings(path: str, text: bytes | None) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UsageError(f"a version of {path} isn't a map of settings")
     return found
+
+
+def settings_text(settings: Settings, like: bytes = b"") -> bytes:
+    """The JSON of settings, in the order of its keys, as PEFT writes it.
+
+    Args:
+        settings: The settings.
+        like: The text of other settings, which may end with a line break.
+    """
+    end = "\n" if like.endswith(b"\n") else ""
+    return f"{json.dumps(settings, indent=2)}{end}".encode()

@@ -24,7 +24,7 @@ class GroupVersion:
     """A group of parameters in one model.
 
     Attributes:
-        specs: Name → dtype and shape of each parameter.
+        specs: Name → dtype and shape of each parameter; empty if the model has none of them.
         settings: The settings beside the model; empty if there's no such file.
     """
 
@@ -34,7 +34,7 @@ class GroupVersion:
 
 @dataclass(frozen=True, slots=True)
 class GroupCase:
-    """A group of parameters to merge. All models have the same names in it.
+    """A group of parameters to merge. All models have the same names in it, or none, if the strategy allows.
 
     Attributes:
         group: Name of the group.
@@ -42,12 +42,14 @@ class GroupCase:
         base: The merge base; `None` if there's none, or it doesn't have the same parameters.
         settings: The settings that will be beside the result; `None` if these aren't decided, as both sides
             changed them.
+        fits: Whether these settings will be changed to fit the result.
     """
 
     group: str
     models: tuple[GroupVersion, ...]
     base: GroupVersion | None = None
     settings: Mapping[str, Any] | None = field(default_factory=dict)
+    fits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,12 @@ class GroupStrategy(Strategy):
         settings_file: Name of a JSON file that says what the values mean, in the folder of the model; empty
             if the strategy needs none.
         alternative: The strategy that keeps what this one loses, for messages; empty if there's none.
+        allows_absent: Whether a model may lack the group, as the base does, and takes part all the same.
     """
 
     settings_file: str = ""
     alternative: str = ""
+    allows_absent: bool = False
 
     def group_of(self, name: str) -> str | None:
         """Name of the group of a parameter; `None` if the strategy isn't for this parameter."""

@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
 
-from git_theta.adapters.factor_names import (
-    ALPHA,
-    BIAS,
-    CONFIG,
-    DOWN,
-    MAGNITUDE,
-    PREFIX,
-    UP,
-    FactorName,
-    factor_name,
-)
+from git_theta.adapters.factor_names import ALPHA, BIAS, CONFIG, DOWN, MAGNITUDE, UP, factor_name
 from git_theta.adapters.lora_settings import lora_settings
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.base import model_weights
 from git_theta.strategies.groups import GroupCase, GroupStrategy, GroupValues, GroupVersion
+from git_theta.strategies.lora_parts import (
+    check_version,
+    module_of,
+    part_of,
+    present,
+    product_of,
+    rank_of,
+    scale_of,
+    value_of,
+    with_rank,
+)
 from git_theta.strategies.options import option
-from git_theta.updates.rounding import ARITHMETIC
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from git_theta.strategies.factor_products import Product
     from git_theta.strategies.groups import Values
 
-#: Parts that each module's LoRA has.
-_FACTORS = frozenset((DOWN, UP))
+#: Larger ranks in settings are a mistake.
+_MAX_RANK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +53,10 @@ class LoraSvdOptions(LoraOptions):
 
 
 class _Lora(GroupStrategy):
-    """The sum of LoRA adapters' products, and of their other parts."""
+    """The sum of LoRA adapters' products, and of their other parts. A model without the LoRA adds nothing."""
 
     settings_file = CONFIG
+    allows_absent = True
 
     def group_of(self, name: str) -> str | None:
         """Name of the adapted module; `None` if it's no tensor of a LoRA."""
@@ -69,29 +66,23 @@ class _Lora(GroupStrategy):
     def result(self, case: GroupCase, options: Any) -> Mapping[str, TensorSpec]:
         """See `GroupStrategy.result`."""
         coefficients(options, len(case.models), has_base=case.base is not None)
-        for version in (*case.models, *([case.base] if case.base and options.changes else [])):
-            _check_version(version)
-        ranks = [_rank(version) for version in case.models]
+        models, module = present(case), module_of(case)
+        versions = [*models, *([case.base] if case.base and options.changes else [])]
+        for version in versions:
+            check_version(version, module)
+        like = models[0].specs
+        in_tensors = any(part_of(name) == ALPHA for name in like)
+        if not in_tensors and len({bool(version.settings) for version in versions}) > 1:
+            raise UsageError(f"{CONFIG} isn't beside all versions, and LoRA scales without it aren't known")
         rank = self._new_rank(case, options)
-        result = _result_settings(case)
-        expected = lora_settings(result).rank_of(_module(case)) if result else rank
-        if expected != rank:
-            raise UsageError(
-                f"LoRA factors would get rank {rank}, and {CONFIG} says {expected:g}: set r there to {rank}, "
-                f"then git theta resolve -s {self.name}"
-            )
-        if result:
-            scale = lora_settings(result).scale(_module(case), rank)
-            if scale == 0:
-                raise UsageError(f"{CONFIG} has lora_alpha 0, so LoRA factors have no product")
-        if not any(_part(name) == ALPHA for name in case.models[0].specs):
-            for version in case.models:
-                _scale(version, _module(case), {})
-        like = case.models[0].specs
-        return {
-            name: _with_rank(spec, _part(name), rank) if rank != ranks[0] else spec
-            for name, spec in like.items()
-        }
+        if not case.fits:
+            _check_settings(_result_settings(case), module, rank, self.name)
+        if not in_tensors:
+            for version in models:
+                scale_of(version, module, {})
+        if rank == rank_of(models[0]):
+            return dict(like)
+        return {name: with_rank(spec, part_of(name), rank) for name, spec in like.items()}
 
     def merge_group(self, case: GroupCase, values: Sequence[Values], options: Any) -> GroupValues:
         """See `GroupStrategy.merge_group`."""
@@ -99,31 +90,29 @@ class _Lora(GroupStrategy):
 
         weights = coefficients(options, len(case.models), has_base=case.base is not None)
         versions = (*case.models, *([case.base] if case.base else []))
-        used = [each for each in zip(versions, values, weights, strict=True) if each[2]]
+        there = [each for each in zip(versions, values, weights, strict=True) if each[0].specs]
+        used = [each for each in there if each[2]] or there[:1]
         if not all(np.isfinite(value).all() for _, given, _ in used for value in given.values()):
             raise UsageError(f"LoRA factors of {case.group} have elements that aren't finite: take a side")
-        rank, names = self._new_rank(case, options), {_part(name): name for name in case.models[0].specs}
-        result = _result_settings(case)
-        after = GroupVersion(case.models[0].specs, result)
-        scale = _scale_of_rank(after, _module(case), rank, _alpha(values[0]))
-        scales = [_scale(version, _module(case), given) / scale for version, given, _ in used]
-        products = [
-            _product(version, given, weight * factor)
-            for (version, given, weight), factor in zip(used, scales, strict=True)
-        ]
-        merged, kept = self._factors(products, rank)
+        specs, module = self.result(case, options), module_of(case)
+        first, given, _ = there[0]
+        names = {part_of(name): name for name in first.specs}
+        rank = self._new_rank(case, options)
+        scale = scale_of(GroupVersion(first.specs, _result_settings(case)), module, given, rank)
+        scales = [scale_of(version, module, given) / scale for version, given, _ in used]
+        terms = list(zip(used, scales, strict=True))
+        merged, kept = self._factors(
+            [product_of(version, given, weight * factor) for (version, given, weight), factor in terms], rank
+        )
         found = {names[UP]: merged.up, names[DOWN]: merged.down}
         if BIAS in names:
-            terms = zip(used, scales, strict=True)
-            biases = [weight * factor * _only(given, BIAS) for (_, given, weight), factor in terms]
+            biases = [weight * factor * value_of(given, BIAS) for (_, given, weight), factor in terms]
             found[names[BIAS]] = reduce(add, biases)
         if MAGNITUDE in names:
-            found[names[MAGNITUDE]] = reduce(
-                add, (weight * _only(given, MAGNITUDE) for _, given, weight in used)
-            )
+            magnitudes = [weight * value_of(given, MAGNITUDE) for _, given, weight in used]
+            found[names[MAGNITUDE]] = reduce(add, magnitudes)
         if ALPHA in names:
-            found[names[ALPHA]] = values[0][names[ALPHA]]
-        specs = self.result(case, options)
+            found[names[ALPHA]] = given[names[ALPHA]]
         return GroupValues({name: value.reshape(specs[name].shape) for name, value in found.items()}, kept)
 
     def _new_rank(self, case: GroupCase, options: Any) -> int:
@@ -149,9 +138,11 @@ class LoraSvd(_Lora):
 
     def _new_rank(self, case: GroupCase, options: LoraSvdOptions) -> int:
         if options.rank:
+            if options.rank > _MAX_RANK:
+                raise UsageError(f"the rank {options.rank} is more than {_MAX_RANK:,}")
             return options.rank
         settings = _result_settings(case)
-        rank = lora_settings(settings).rank_of(_module(case)) if settings else _rank(case.models[0])
+        rank = lora_settings(settings).rank_of(module_of(case)) if settings else rank_of(present(case)[0])
         if rank != int(rank) or not 1 <= rank <= _MAX_RANK:
             raise UsageError(f"{CONFIG} has the rank {rank:g}, which isn't a whole number from 1")
         return int(rank)
@@ -172,16 +163,15 @@ class LoraCat(_Lora):
     def _new_rank(self, case: GroupCase, options: LoraOptions) -> int:
         weights = coefficients(options, len(case.models), has_base=case.base is not None)
         versions = (*case.models, *([case.base] if case.base else []))
-        return sum(_rank(version) for version, weight in zip(versions, weights, strict=True) if weight)
+        used = [
+            version for version, weight in zip(versions, weights, strict=True) if weight and version.specs
+        ]
+        return sum(map(rank_of, used or present(case)[:1]))
 
     def _factors(self, products: Sequence[Product], rank: int) -> tuple[Product, float]:
         from git_theta.strategies.factor_products import concatenated
 
         return concatenated(products), 1.0
-
-
-#: Larger ranks in settings are a mistake.
-_MAX_RANK = 1 << 16
 
 
 def coefficients(options: Any, count: int, *, has_base: bool) -> tuple[float, ...]:
@@ -217,7 +207,7 @@ def _result_settings(case: GroupCase) -> Mapping[str, Any]:
     """
     if case.settings is not None:
         return case.settings
-    found = [each.settings for each in (*case.models, *([case.base] if case.base else []))]
+    found = [each.settings for each in (*present(case), *([case.base] if case.base else []))]
     if len({lora_settings(each) for each in found}) == 1:
         return found[0]
     raise UsageError(
@@ -225,90 +215,19 @@ def _result_settings(case: GroupCase) -> Mapping[str, Any]:
     )
 
 
-def _check_version(version: GroupVersion) -> None:
-    """Check that the group is one pair of factors of matrices.
+def _check_settings(settings: Mapping[str, Any], module: str, rank: int, strategy: str) -> None:
+    """Check that the settings of the result have the rank of its factors, and a scale.
 
     Raises:
-        UsageError: It isn't.
+        UsageError: They haven't.
     """
-    parts = [_part(name) for name in version.specs]
-    if not set(parts) >= _FACTORS or len(set(parts)) < len(parts):
-        raise UsageError("LoRA factors aren't one pair, and aren't averaged apart")
-    if version.settings.get("target_parameters"):
-        raise UsageError("LoRA factors of target_parameters aren't averaged apart: take a side")
-    for name, spec in version.specs.items():
-        if spec.dtype not in ARITHMETIC and _part(name) != ALPHA:
-            raise UsageError(f"LoRA factors of {spec.dtype} can't be computed with: take a side")
-    up, down = _spec(version, UP), _spec(version, DOWN)
-    if min(len(up.shape), len(down.shape)) < 2 or 0 in up.shape + down.shape:
-        raise UsageError("LoRA factors have shapes that aren't those of matrices")
-    if up.shape[1] != down.shape[0] or set(up.shape[2:]) - {1}:
-        raise UsageError(f"LoRA factors of shapes {list(up.shape)} and {list(down.shape)} have no product")
-
-
-def _scale(version: GroupVersion, module: str, values: Values) -> float:
-    """The factor of a version's product.
-
-    Raises:
-        UsageError: The factors have another rank than the settings.
-    """
-    return _scale_of_rank(version, module, _rank(version), _alpha(values))
-
-
-def _alpha(values: Values) -> float | None:
-    """The numerator of the scale, where the tensors have it."""
-    return next((float(each.reshape(-1)[0]) for name, each in values.items() if _part(name) == ALPHA), None)
-
-
-def _scale_of_rank(version: GroupVersion, module: str, rank: int, alpha: float | None) -> float:
-    if alpha is not None:
-        if alpha == 0 or not math.isfinite(alpha):
-            raise UsageError(f"LoRA factors of {module} have an alpha of {alpha:g}")
-        return alpha / rank
-    return lora_settings(version.settings).scale(module, rank) if version.settings else 1.0
-
-
-def _product(version: GroupVersion, values: Values, weight: float) -> Product:
-    from git_theta.strategies.factor_products import Product
-
-    rank = _rank(version)
-    return Product(_only(values, UP).reshape(-1, rank), _only(values, DOWN).reshape(rank, -1), weight)
-
-
-def _only(values: Values, part: str) -> NDArray[np.float64]:
-    return next(value for name, value in values.items() if _part(name) == part)
-
-
-def _spec(version: GroupVersion, part: str) -> TensorSpec:
-    return next(spec for name, spec in version.specs.items() if _part(name) == part)
-
-
-def _rank(version: GroupVersion) -> int:
-    return _spec(version, DOWN).shape[0]
-
-
-def _with_rank(spec: TensorSpec, part: str, rank: int) -> TensorSpec:
-    places = {DOWN: 0, UP: 1}
-    if part not in places:
-        return spec
-    shape = list(spec.shape)
-    shape[places[part]] = rank
-    return TensorSpec(spec.dtype, tuple(shape))
-
-
-def _module(case: GroupCase) -> str:
-    """Name of the adapted module, as patterns of the settings match it."""
-    found = _place(next(iter(case.models[0].specs)))
-    module = found.module.replace("/", ".")
-    return module.partition(PREFIX)[2] or module
-
-
-def _part(name: str) -> str:
-    return _place(name).part
-
-
-def _place(name: str) -> FactorName:
-    found = factor_name(name)
-    if found is None:
-        raise UsageError(f"parameter {name!r} isn't a LoRA factor")
-    return found
+    if not settings:
+        return
+    found = lora_settings(settings)
+    if found.rank_of(module) != rank:
+        raise UsageError(
+            f"LoRA factors would get rank {rank}, and {CONFIG} says {found.rank_of(module):g}: "
+            f"git theta resolve -s {strategy} sets it, too"
+        )
+    if found.scale(module, rank) == 0:
+        raise UsageError(f"{CONFIG} has lora_alpha 0, so LoRA factors have no product")

@@ -10,6 +10,7 @@ from git_theta.combine.combination import Combination, CombinedValues, prepare
 from git_theta.combine.mergekit.plan import plan_config
 from git_theta.combine.mergekit.read import MAX_CONFIG, read_config
 from git_theta.combine.plan import Choices, plan_combination
+from git_theta.combine.result_settings import new_settings, write_settings
 from git_theta.combine.write import write_combination
 from git_theta.errors import UsageError
 from git_theta.git.merge.models import ModelFiles
@@ -53,7 +54,7 @@ def combine_models(
         files = ModelFiles(Git(), stack)
         models = [files.model(name) for name in names]
         combination = plan_combination(models, files.model(base) if base else None, choices)
-        write_result(combination, files, output)
+        write_result(combination, files, output, force=force)
 
 
 def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: bool) -> None:
@@ -74,7 +75,8 @@ def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: boo
     check_output(output, force=force)
     with ExitStack() as stack:
         files = ModelFiles(Git(), stack)
-        write_result(plan_config(config, files.model, keep_unmatched=keep_unmatched), files, output)
+        combination = plan_config(config, files.model, keep_unmatched=keep_unmatched)
+        write_result(combination, files, output, force=force)
 
 
 def check_output(output: Path, *, force: bool) -> None:
@@ -93,14 +95,21 @@ def check_output(output: Path, *, force: bool) -> None:
         raise UsageError(f"{output} is there already", "to overwrite it: --force")
 
 
-def write_result(combination: Combination, files: ModelFiles, output: Path) -> None:
-    """Carry a combination out, write its file, and say what became of the parameters.
+def write_result(combination: Combination, files: ModelFiles, output: Path, *, force: bool) -> None:
+    """Carry a combination out, write its file and the settings beside it, and say what became of parameters.
+
+    Args:
+        combination: The combination.
+        files: Reads the models.
+        output: The new file.
+        force: Whether existing settings are overwritten.
 
     Raises:
         ThetaError: A value can't be made, or the file can't be written; a file of that name is unchanged.
     """
     non_finite: list[NonFinite] = []
     losses: list[Approximated] = []
+    beside = new_settings(combination, output, force=force)
     memory = prepare(combination)
     threads = max(1, min(files.threads, DEFAULT_LIMITS.memory // max(1, memory)))
     values = CombinedValues(
@@ -109,12 +118,13 @@ def write_result(combination: Combination, files: ModelFiles, output: Path) -> N
     total = sum(spec.nbytes for spec in combination.specs.values())
     with progress(f"combining into {output}", total) as advance:
         write_combination(combination, values, output, threads, advance)
+    write_settings(beside)
     done = Merged(None, combination.parameters, non_finite=tuple(non_finite), approximated=tuple(losses))
     summary, *warnings = merge_lines(done)
     warn(*combination.notes, *warnings)
     if combination.kept:
         warn(f"taken from the first model that has each: {_shown(combination.kept)}")
-    say(f"{printable(str(output))}: {summary}")
+    say(f"{printable(str(output))}: {summary}", *(f"{printable(str(place))}: written" for place in beside))
 
 
 def _shown(names: Sequence[str]) -> str:

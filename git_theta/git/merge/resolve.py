@@ -10,8 +10,10 @@ from git_theta.checkpoint_file import fingerprint
 from git_theta.clean import same_content
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.merge.conflict_versions import ConflictVersions
+from git_theta.git.merge.fitted_settings_file import fitted_settings_of, written_beside
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.settings_beside import SettingsBeside
+from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.conflict_records import ConflictRecord, remove_record, write_record
 from git_theta.git.repository.given_rules import given_rules, parse_given
@@ -25,6 +27,7 @@ from git_theta.merging.rule_text import parse_rule
 from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import is_manifest
+from git_theta.report.text import printable
 from git_theta.runtime.progress import progress
 
 
@@ -58,7 +61,10 @@ def resolve(
             record = _with_decisions(versions, merged, rules, fallback)
             write_record(repository, record)
         else:
-            _write_result(repository, known_files, versions, merged.manifest, file)
+            with written_beside(repository, path, fitted_settings_of(merged.parameters)) as changed:
+                _write_result(repository, known_files, versions, merged.manifest, file)
+            if changed:
+                note(f"{printable(changed)}: ranks and scales are those of the merged adapter now; staged")
     return merged
 
 

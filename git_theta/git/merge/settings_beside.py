@@ -32,8 +32,8 @@ class SettingsBeside:
         path: The checkpoint, from there.
         oids: Gives the blobs of its base and of each side, ours first; empty for a version without the file.
         revisions: Revisions that have these versions, as far as they're known.
-        resolves: Whether the result goes beside the file of settings in the work tree, rather than beside one
-            that Git merges.
+        resolves: Whether the result goes beside the file of settings in the work tree, which may be changed
+            to fit it, rather than beside one that Git merges.
     """
 
     repository: Repository
@@ -59,7 +59,10 @@ class SettingsBeside:
             merged = _merged(self.repository, base, sides)
             result = None if merged is None else parsed_settings(path, merged)
         return SettingsVersions(
-            parsed_settings(path, base), tuple(parsed_settings(path, text) for text in sides), result
+            parsed_settings(path, base),
+            tuple(parsed_settings(path, text) for text in sides),
+            result,
+            fits=self.resolves and bool(result),
         )
 
     def _texts(self, path: str) -> list[bytes | None]:

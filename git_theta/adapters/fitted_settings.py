@@ -1,0 +1,94 @@
+"""Settings of a LoRA whose ranks changed: the same settings, with ranks and scales that fit the factors."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from git_theta.adapters.factor_names import CONFIG
+from git_theta.adapters.lora_settings import LoraSettings, lora_settings
+from git_theta.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleFit:
+    """The rank and scale that settings must give a module.
+
+    Attributes:
+        rank: Rank of its factors.
+        scale: Factor of their product; `None` if the factors are made for any scale.
+    """
+
+    rank: int
+    scale: float | None = None
+
+
+def fitted_settings(config: Mapping[str, Any], modules: Mapping[str, ModuleFit]) -> dict[str, Any]:
+    """Settings that fit modules: as they are if these do, else with another rank, alpha and patterns.
+
+    The scale stays, also of factors that would do with any. Ranks and alphas of most modules are the general
+    ones; others get patterns of their own.
+
+    Args:
+        config: The settings.
+        modules: Name of a module, without PEFT's prefix → its rank and scale.
+
+    Raises:
+        UsageError: Settings aren't valid, or can't tell modules apart.
+    """
+    if _fits(config, modules):
+        return dict(config)
+    before = lora_settings(config)
+    root = math.sqrt if before.rslora else float
+    rank = _most_common(fit.rank for fit in modules.values())
+    usual = before.alpha * root(rank) / root(before.rank) if before.rank > 0 else before.alpha
+    alphas = {
+        name: usual if fit.scale is None and fit.rank == rank else root(fit.rank) * _scale(before, fit)
+        for name, fit in modules.items()
+    }
+    alpha = _most_common(alphas.values())
+    general = {**config, "r": rank, "lora_alpha": _plain(alpha)}
+    if _fits(general, modules):
+        return general
+    ranks = {name: fit.rank for name, fit in modules.items() if fit.rank != rank}
+    patterns = {name: _plain(own) for name, own in alphas.items() if own != alpha}
+    for make in (str, lambda name: f"^{re.escape(name)}"):
+        found = {
+            **general,
+            "rank_pattern": {make(name): own for name, own in ranks.items()},
+            "alpha_pattern": {make(name): own for name, own in patterns.items()},
+        }
+        if _fits(found, modules):
+            return found
+    raise UsageError(f"no {CONFIG} gives each module of the adapter its rank and scale: take a side")
+
+
+def _fits(config: Mapping[str, Any], modules: Mapping[str, ModuleFit]) -> bool:
+    settings = lora_settings(config)
+    for name, fit in modules.items():
+        if settings.rank_of(name) != fit.rank or settings.alpha_of(name) == 0:
+            return False
+        if fit.scale is not None and not math.isclose(settings.scale(name, fit.rank), fit.scale):
+            return False
+    return True
+
+
+def _scale(before: LoraSettings, fit: ModuleFit) -> float:
+    """The scale of a module; the general one if its factors do with any."""
+    if fit.scale is not None:
+        return fit.scale
+    root = math.sqrt if before.rslora else float
+    return before.alpha / root(before.rank) if before.rank > 0 else 1.0
+
+
+def _most_common(numbers: Iterable[Any]) -> Any:
+    """The most common number; of several, the largest."""
+    return max(Counter(numbers).items(), key=lambda item: (item[1], item[0]))[0]
+
+
+def _plain(number: float) -> float | int:
+    return int(number) if float(number).is_integer() else number
