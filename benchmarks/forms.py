@@ -61,6 +61,8 @@ def forms(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
         ("matrices stacked, tuned", old, _stacked(new), _TUNED),
         ("matrices unstacked", _stacked(old), old, _COMPUTED),
         ("rows permuted for rotary positions", old, _rotary(old), _COMPUTED),
+        ("float32 → int8, a scale for each row", old, _quantised(old, "<i1"), 0.10),
+        ("float32 → float8, a scale for each matrix", old, _quantised(old, ml_dtypes.float8_e4m3fn), 0.10),
         ("inputs of zeros added", {"conv_in.weight": kernel}, {"conv_in.weight": wider}, 0.01),
     ]
     for number, (name, before, after, limit) in enumerate(rows):
@@ -85,7 +87,7 @@ def _read(path: Path) -> Model:
 
 
 def _write(path: Path, model: Model) -> None:
-    kinds = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+    kinds = {"float32": "F32", "bfloat16": "BF16", "float16": "F16", "int8": "I8", "float8_e4m3fn": "F8_E4M3"}
     header, end = {}, 0
     for name, array in model.items():
         offsets = [end, end + array.nbytes]
@@ -102,6 +104,24 @@ def _noisy(array: NDArray[Any]) -> NDArray[Any]:
 
     noise = np.random.default_rng(0).standard_normal(array.shape) * array.std() * _TUNING
     return (array + noise).astype(array.dtype)
+
+
+def _quantised(model: Model, dtype: Any) -> Model:
+    """Matrices as int8 by rows, or as float8, with their scales; the rest as bfloat16."""
+    import ml_dtypes
+    import numpy as np
+
+    found: Model = {}
+    for name, array in model.items():
+        if array.ndim < 2:
+            found[name] = array.astype(ml_dtypes.bfloat16)
+            continue
+        by_rows = dtype == "<i1"
+        most = np.abs(array).max(axis=1, keepdims=True) if by_rows else np.abs(array).max(keepdims=True)
+        scales = most / np.float32(127 if by_rows else 448)
+        found[name] = (np.rint(array / scales) if by_rows else array / scales).astype(dtype)
+        found[f"{name}_scale"] = scales
+    return found
 
 
 def _transposed(model: Model) -> Model:

@@ -15,8 +15,9 @@ from git_theta.encoding.candidates import (
 from git_theta.encoding.selection import relative_delta_cost
 from git_theta.encoding.shards import group_shards, join_shards
 from git_theta.model.manifest import Manifest
+from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
-from git_theta.updates.cast import cast_to
+from git_theta.updates.cast import Cast, cast_to
 
 #: Gives the logical bytes of a parameter of the new file, by name.
 ValueOf = Callable[[str], memoryview]
@@ -119,10 +120,9 @@ def _cost(
 ) -> float:
     """The mean relative cost of deltas on a few parameters all over the file; 1 if none can be compared."""
     matched = match_parameters(wanted, manifest, accepts)
-    same = [
-        item for item in wanted if item.name in matched and matched[item.name].spec.is_reshaped(item.spec)
-    ]
-    suitable = [item for item in same if item.spec.nbytes in _COMPARED_SIZES] or same
+    found = [item for item in wanted if item.name in matched]
+    alike = [item for item in found if _is_comparable(item.spec, matched[item.name].spec)]
+    suitable = [item for item in alike if item.spec.nbytes in _COMPARED_SIZES] or alike
     picked = suitable[:: max(1, len(suitable) // _COMPARED_PARAMETERS)][:_COMPARED_PARAMETERS]
     if not picked:
         return 1.0
@@ -134,3 +134,8 @@ def _cost(
         if costs[0] >= _UNRELATED_COST:
             break
     return sum(costs) / len(costs)
+
+
+def _is_comparable(spec: TensorSpec, base: TensorSpec) -> bool:
+    """Whether deltas from a base of that type tell, itself or cast."""
+    return base.is_reshaped(spec) or Cast().accepts(spec, base)

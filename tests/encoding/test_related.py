@@ -13,9 +13,10 @@ from git_theta.encoding.related import related_checkpoints
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
+from git_theta.updates.cast import cast_to
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.storing import clean
-from tests.helpers.weights import trained, tuned
+from tests.helpers.weights import base_of, joined, trained, tuned
 
 SPEC = TensorSpec("F32", (64, 128))
 PARENT = {f"layer.{n}": trained(SPEC, n) for n in range(4)}
@@ -73,3 +74,17 @@ def test_a_checkpoint_whose_objects_are_lost_is_unrelated(store: LocalStore) -> 
 
 def test_without_candidates_nothing_is_read(store: LocalStore) -> None:
     assert related(store, CHILD) == []
+
+
+def test_a_copy_in_another_dtype_beside_the_model(store: LocalStore) -> None:
+    parent, stranger = stored(store, PARENT), stored(store, STRANGER)
+    half = TensorSpec("BF16", SPEC.shape)
+    values = {
+        name: joined(cast_to(base_of(value, SPEC), "BF16").read(half.nbytes)) for name, value in CHILD.items()
+    }
+    wanted = [NewParameter(name, half) for name in values]
+    accepts = partial(may_reshape, ())
+    found = related_checkpoints(
+        wanted, lambda name: memoryview(values[name]), (stranger, parent), store, accepts
+    )
+    assert found == [parent]

@@ -29,9 +29,11 @@ from git_theta.updates.dense import Dense
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.low_rank import LowRank
 from git_theta.updates.program import Program
+from git_theta.updates.quantisation import Quantisation
 from git_theta.updates.quantized import Quantized
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rows import Rows
+from git_theta.updates.scaled_cast import ScaledCast
 from git_theta.updates.strided_copy import Dimension, StridedCopy
 from tests.fuzz.format_targets import name, spec
 from tests.fuzz.mutations import mutated
@@ -47,6 +49,7 @@ _UPDATES = (
     "quantized",
     "recipe",
     "cast",
+    "scaled-cast",
     "arrange",
     "unknown",
 )
@@ -217,6 +220,10 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
     transposed = StridedCopy(0, 0, (Dimension(5, 1, 6), Dimension(6, 5, 1)))
     yield "arrange", 0, Arrange().encode_arrangement(Arrangement(((transposed,),), (30,)), matrix)
+    codes = TensorSpec("F8_E4M3", matrix.shape)
+    index = _SPECS.index(codes)
+    scales = np.ones(6, "<f4").view("<u4")
+    yield "scaled-cast", index, ScaledCast().encode_scaling(Quantisation(1, 5), scales, codes, "F32")
     yield "cast", 0, Cast().encode_between("F64", "F32")
     yield "recipe", 0, Recipe().encode_with(mean, "F32")
 

@@ -16,6 +16,7 @@ from git_theta.updates.dense import Dense
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.quantized import Quantized
 from git_theta.updates.rows import Rows
+from git_theta.updates.scaled_cast import ScaledCast
 from git_theta.updates.side_loaded import Given
 
 MATRIX = TensorSpec("F32", (6, 5))
@@ -29,6 +30,7 @@ def array(part: str, *shape: int) -> Array:
 GIVEN: list[tuple[Update, list[tuple[TensorSpec, Given]]]] = [
     (Rows(), []),
     (Cast(), []),
+    (ScaledCast(), []),
     (Quantized(), []),
     (Ia3(), [(MATRIX, {"ia3": array("ia3", 6, 1)}), (TensorSpec("BF16", (5,)), {"ia3": array("ia3", 1)})]),
     (Dense(), [(MATRIX, {"": array("", 6, 5)}), (TensorSpec("F16", (2,)), {"": array("", 2)})]),
