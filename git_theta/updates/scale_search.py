@@ -48,7 +48,7 @@ class _Largest:
     columns: Singles
 
     def of_blocks(self, rows: int, columns: int) -> Singles:
-        """Those of blocks of rows and columns."""
+        """Largest magnitudes of blocks of rows and columns."""
         import numpy as np
 
         if columns == 1:
