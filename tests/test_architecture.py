@@ -63,6 +63,7 @@ UNMIRRORED = {
     "golden": "files of earlier versions",
     "laws": "laws of clean and smudge",
     "combine.mergekit.run_merge": "agreement with mergekit",
+    "merging.laws": "laws of merges",
     "cli.commands": "the table of commands",
     "cli.hostile": "every command",
     "cli.completion": "completions of the shell",

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 from git_theta import strategies
 from git_theta.errors import UsageError
+from git_theta.merging.equal_models import keeps_equal
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_key, participants
 from git_theta.merging.rules import MergeRule, MergeRules
@@ -107,7 +108,7 @@ def outcome_of(
         everywhere = rules.for_all(name)
         if everywhere and refused:
             return Conflict(name, refused)
-        if everywhere and keys[index] != content_key(base):
+        if everywhere and not _stays(base, sides, everywhere):
             outcome = outcome_by_rule(name, base, sides, everywhere)
             if not isinstance(outcome, Conflict) and (
                 isinstance(outcome, Taken) or len(participants(base, sides, everywhere)) == len(sides)
@@ -121,6 +122,13 @@ def outcome_of(
     first, *others = (outcome_by_rule(name, base, sides, rule) for rule in fitting)
     first = Conflict(name, refused) if refused else first
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
+
+
+def _stays(base: Entry | None, sides: Sequence[Entry | None], rule: MergeRule) -> bool:
+    """Whether a rule for all parameters leaves one alone, as it's equal everywhere."""
+    there = [*([base] if base else []), *sides]
+    equal = all(content_key(entry) == content_key(sides[0]) for entry in there)
+    return equal and keeps_equal(rule, len(sides))
 
 
 def outcome_by_rule(

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from ml_dtypes import bfloat16
 from numpy.typing import NDArray
 
 _NAMES = {
@@ -41,9 +42,9 @@ def safetensors_bytes(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str,
 
 
 def safetensors_arrays(data: bytes) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file of dtypes that numpy has."""
+    """The arrays of a safetensors file of dtypes that numpy has, or of BF16."""
     size = int.from_bytes(data[:8], "little")
-    dtypes = {name: f"<{code}" for code, name in _NAMES.items()}
+    dtypes: dict[str, Any] = {name: f"<{code}" for code, name in _NAMES.items()} | {"BF16": bfloat16}
     found = {}
     for name, entry in json.loads(data[8 : 8 + size]).items():
         if name != "__metadata__":

@@ -132,6 +132,18 @@ def test_a_rule_for_all_parameters_combines_all_sides(
     assert len(parameter.inputs) == len(sides) + 1
 
 
+def test_equal_models_get_what_a_rule_for_all_parameters_gives() -> None:
+    options = (("normalize", "false"), ("weights", "0.5,0.3"))
+    rule = MergeRule("linear", options, all_parameters=True)
+    same = manifest(w="a")
+    for base in (same, None, manifest(w="b")):
+        (parameter,) = plan_each(base, [same, same], MergeRules((rule,)))
+        assert (parameter.outcome, parameter.models) == (rule, (0, 1))
+    average = MergeRule("linear", all_parameters=True)
+    for kept in (MergeRule("linear", options), average):
+        assert outcome(same, same, same, rules=MergeRules((kept,))) == Taken(same.entries[0])
+
+
 def test_a_rule_for_all_parameters_leaves_what_it_cannot_combine() -> None:
     rules = MergeRules((MergeRule("linear", all_parameters=True),))
     unchanged = outcome(manifest(w="a"), manifest(w="a"), manifest(w="a"), rules=rules)
