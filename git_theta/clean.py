@@ -18,7 +18,9 @@ from git_theta.encoding.missing_sketches import make_missing_sketches
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.relatives import relatives as relatives_by_name
-from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
+from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, write_small
+from git_theta.encoding.stored_value import StoredValue, finalize
+from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -123,6 +125,8 @@ class Cleaner:
         named, parts = self._bases(file, tensors, earlier, pool)
         found = self._found_bases(writer)
 
+        small = [tensor for tensor in tensors if self._is_small(tensor)]
+
         def store_tensor(tensor: Tensor) -> StoredValue:
             name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
             bases: Iterable[Entry] = named.get(name, [])
@@ -140,12 +144,26 @@ class Cleaner:
         def store_layout() -> Iterator[StoredValue]:
             yield writer.write("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
 
-        values = stream_grouped(pool, store_tensor, tensors, lambda tensor: tensor.spec.nbytes)
+        def small_value(tensor: Tensor) -> SmallValue:
+            name = tensor.name
+            read = partial(file.value, name)
+            return SmallValue(name, tensor.spec, read, named.get(name, ()), parts.get(name, ()))
+
+        def store_small() -> Iterator[StoredValue]:
+            values = [small_value(tensor) for tensor in small]
+            yield from write_small(writer, values)
+            self.progress(sum(each.spec.nbytes for each in small))
+
+        large = tensors[: len(tensors) - len(small)]
+        values = stream_grouped(pool, store_tensor, large, lambda tensor: tensor.spec.nbytes)
         with closing(values):
-            *entries, layout = finalize(chain(values, store_layout()), writer.batch)
+            *entries, layout = finalize(chain(values, store_small(), store_layout()), writer.batch)
         if found:
             found.remember(entries)
         return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
+
+    def _is_small(self, tensor: Tensor) -> bool:
+        return tensor.spec.nbytes <= SMALL_VALUE and are_bundled(self.updates)
 
     def _found_bases(self, writer: ValueWriter) -> FoundBases | None:
         if self.search is None or not self.updates:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.parameter_names import unknown_parameter
-from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes
+from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes, source_bytes
 from git_theta.report.text import human_size, plural, printable
 from git_theta.runtime.output import say
 
@@ -126,7 +126,7 @@ class _Row:
 
 
 def _row(entry: Entry, size_of: SizeOf) -> _Row:
-    own = payload_bytes([entry.source.payload] if entry.source.payload else [], size_of)
+    own = source_bytes(replace(entry.source, inputs=()), entry.spec.nbytes, size_of)
     return _Row(entry, _chain(entry.source), own, entry_bytes(entry, size_of))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from git_theta import updates
@@ -12,6 +13,7 @@ from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
 from git_theta.limits import WORK_PER_STORED_BYTE
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.store.base import Store
+from git_theta.updates.bundle import MAX_BUNDLE
 from git_theta.updates.demand import Demand, ReadPayload, default_demand
 
 #: Work that comes with each update, however small its value is: Python's own.
@@ -20,8 +22,18 @@ _UPDATE_WORK = 40_000
 #: Memory for the chunk of a dense value: words, planes, and their frames.
 _DENSE_MEMORY = 4 << 20
 
-#: Demands by update, payload (`None`: any), number of inputs and size. Many parameters may share a demand.
-_Demands = dict[tuple[str, ObjectRef | None, int, int], Demand]
+
+@dataclass(frozen=True, slots=True)
+class _Weighed:
+    """Facts that were found while values were weighed, for those that are weighed after them.
+
+    Attributes:
+        demands: By update, payload (`None`: any), number of inputs and size. Many parameters may share one.
+        bundles: The bundles that count already: each is decoded once for all values in it.
+    """
+
+    demands: dict[tuple[str, ObjectRef | None, int, int], Demand] = field(default_factory=dict)
+    bundles: set[ObjectRef] = field(default_factory=set)
 
 
 class Weight(NamedTuple):
@@ -49,7 +61,7 @@ def weigh(source: Source, nbytes: int, store: Store) -> Weight:
         MissingObjectError: An object isn't in the store.
         PluginError: An update of a package fails.
     """
-    return _weigh(source, nbytes, store, {})
+    return _weigh(source, nbytes, store, _Weighed())
 
 
 def check_weight(weight: Weight, oids: Iterable[str], store: Store, new: int = 0) -> None:
@@ -114,11 +126,11 @@ def total_weight(entries: Iterable[Entry], store: Store, *, only_allowed: bool =
         store: Where their objects are.
         only_allowed: Whether to leave out those that exceed the limits by themselves.
     """
-    demands: _Demands = {}
+    weighed = _Weighed()
     work = memory = 0
     for entry in entries:
         try:
-            weight = _weigh(entry.source, entry.spec.nbytes, store, demands)
+            weight = _weigh(entry.source, entry.spec.nbytes, store, weighed)
             if only_allowed:
                 check_weight(weight, _oids(entry.source), store)
         except ThetaError:
@@ -151,7 +163,7 @@ def is_affordable(update: str, payload: bytes, inputs: Sequence[Source], nbytes:
     """
     new = Source(update, None, tuple(inputs))
     try:
-        weight = _with_inputs(_demand(new, nbytes, lambda: memoryview(payload)), new, store, {})
+        weight = _with_inputs(_demand(new, nbytes, lambda: memoryview(payload)), new, store, _Weighed())
         check_weight(weight, (oid for source in inputs for oid in _oids(source)), store, len(payload))
     except ThetaError:
         return False
@@ -161,7 +173,7 @@ def is_affordable(update: str, payload: bytes, inputs: Sequence[Source], nbytes:
 def can_be_derived(choice: EncodingChoice, nbytes: int, store: Store) -> bool:
     """Whether a choice whose payloads are small, and one more update of its value, stay within the limits."""
     try:
-        weight = _weigh(choice, nbytes, store, {})
+        weight = _weigh(choice, nbytes, store, _Weighed())
         more = default_demand(1, nbytes)
         oids = (oid for source in choice.sources() for oid in _oids(source))
         check_weight(Weight(weight.work + more.work, weight.memory + more.memory), oids, store)
@@ -175,14 +187,24 @@ def affordable_threads(threads: int, memory: int, store: Store) -> int:
     return max(1, min(threads, store.limits.memory // max(1, memory)))
 
 
-def _weigh(source: Source | EncodingChoice, nbytes: int, store: Store, demands: _Demands) -> Weight:
+def _weigh(source: Source | EncodingChoice, nbytes: int, store: Store, weighed: _Weighed) -> Weight:
     if isinstance(source, EncodingChoice):
         payload = memoryview(source.payload_bytes())
-        return _with_inputs(_demand(source, nbytes, lambda: payload), source, store, demands)
+        return _with_inputs(_demand(source, nbytes, lambda: payload), source, store, weighed)
+    weight = _weigh_stored(source, nbytes, store, weighed)
+    if source.place is None or source.payload is None or source.payload in weighed.bundles:
+        return weight
+    weighed.bundles.add(source.payload)
+    return Weight(weight.work + MAX_BUNDLE, weight.memory + MAX_BUNDLE)
+
+
+def _weigh_stored(source: Source, nbytes: int, store: Store, weighed: _Weighed) -> Weight:
+    """The weight of a value whose bundle is open, if it's in one."""
     count = len(source.inputs)
     if not count and source.update == "dense":
         # Nearly every source: an update's own demand costs more to ask for.
         return Weight(nbytes + _UPDATE_WORK, min(4 * nbytes, _DENSE_MEMORY))
+    demands = weighed.demands
     demand = demands.get((source.update, None, count, nbytes))
     if demand is None:
         ref = source.payload
@@ -192,7 +214,7 @@ def _weigh(source: Source | EncodingChoice, nbytes: int, store: Store, demands: 
             demand = _demand(source, nbytes, stored)
             # Most demands follow from the size alone: they're those of every payload.
             demands[source.update, ref if stored.is_read else None, count, nbytes] = demand
-    return _with_inputs(demand, source, store, demands)
+    return _with_inputs(demand, source, store, weighed)
 
 
 class _Payload:
@@ -208,10 +230,10 @@ class _Payload:
         return read_payload(self._ref, self._store) if self._ref else None
 
 
-def _with_inputs(demand: Demand, source: Source | EncodingChoice, store: Store, demands: _Demands) -> Weight:
+def _with_inputs(demand: Demand, source: Source | EncodingChoice, store: Store, weighed: _Weighed) -> Weight:
     work, memories = demand.work + _UPDATE_WORK, [0]
     for part, size in zip(source.inputs, demand.inputs, strict=True):
-        weight = _weigh(part, size, store, demands)
+        weight = _weigh(part, size, store, weighed)
         work += demand.passes * weight.work
         memories.append(weight.memory)
     return Weight(work, demand.memory + (max(memories) if demand.in_turn else sum(memories)))

@@ -12,7 +12,7 @@ from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import decode_verified, read_value
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_pairs import pair_by_end
-from git_theta.model.sizes import SizeOf, payload_bytes
+from git_theta.model.sizes import SizeOf, source_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.base import Store
@@ -120,7 +120,7 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     nearest = source
     while _has_base(nearest) and (
         nearest.depth >= DEPTH_FACTOR * depth
-        or payload_bytes(nearest.payloads(), size_of) > _MAX_ENCODED_RATIO * nbytes
+        or source_bytes(nearest, nbytes, size_of) > _MAX_ENCODED_RATIO * nbytes
     ):
         nearest = nearest.inputs[0]
     root = nearest

@@ -12,9 +12,10 @@ from git_theta.encoding.budget import check_value
 from git_theta.encoding.stored_payload import read_payload
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
-from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
 from git_theta.updates.base import Pieces
+from git_theta.updates.bundle import Bundle, Bundling, takes_bundles
 from git_theta.updates.demand import tells_demand
 
 #: The number of objects that an error names: a value may be made from thousands.
@@ -124,12 +125,23 @@ def _decode(source: Source, store: Store, nbytes: int) -> Pieces:
     """The bytes that a tree gives whose demands are known to be within the limits."""
     registry = updates.registry()
     update = registry.get(source.update)
-    payload = read_payload(source.payload, store) if source.payload else None
     # An update that doesn't tell what it takes may ask for inputs of any size.
     read = _decode if tells_demand(update) else _decode_checked
     inputs = [partial(read, part, store) for part in source.inputs]
     with registry.guard(source.update):
-        yield from update.decode(payload, inputs, nbytes)
+        if source.place is not None and source.payload:
+            if not takes_bundles(update):
+                raise CorruptError(f"an update of kind {source.update!r} has no bundles")
+            bundle = _opened(update, source.payload, store)
+            yield from update.decode_bundled(bundle, source.place, inputs, nbytes)
+        else:
+            payload = read_payload(source.payload, store) if source.payload else None
+            yield from update.decode(payload, inputs, nbytes)
+
+
+def _opened(update: Bundling, ref: ObjectRef, store: Store) -> Bundle:
+    """A bundle, remembered for the other values that are in it."""
+    return store.bundles.get((update.name, ref), lambda: update.open_bundle(read_payload(ref, store)))
 
 
 def _decode_checked(source: Source, store: Store, nbytes: int) -> Pieces:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, groupby
+from itertools import chain
 
 from git_theta.encoding.allowed_updates import OnFailure
 from git_theta.encoding.budget import can_be_derived, can_be_extended
@@ -13,15 +13,15 @@ from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.forms import derived_candidates
 from git_theta.encoding.selection import choices, dense_choice, repeated_choice
-from git_theta.errors import CorruptError, MissingObjectError, PluginError, ValueChangedError
+from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
+from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
-from git_theta.store.pack_buffer import BufferedPayload
-from git_theta.store.packs import PACK_BELOW, pack
+from git_theta.store.packs import PACK_BELOW
 from git_theta.updates import AUTO
 from git_theta.updates.arrange import Arrange
 from git_theta.updates.base import UnsuitableError
@@ -31,76 +31,6 @@ _LEAST_DERIVED = 1 << 10
 
 #: Finds a source by the digest of its value, among everything that was ever stored here.
 FindSource = Callable[[str], Source | None]
-
-
-@dataclass(frozen=True, slots=True)
-class _SmallPayload:
-    """A payload that waits to share a pack with others.
-
-    Attributes:
-        payload: The encoded bytes.
-        lost: The range of a missing object that the payload restores; `None` for a new payload.
-    """
-
-    payload: BufferedPayload
-    lost: ObjectRef | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _UnpackedSource:
-    """A source whose small payloads have no place in a pack yet."""
-
-    update: str
-    payload: ObjectRef | _SmallPayload
-    inputs: tuple[Source | _UnpackedSource, ...]
-
-    def small_payloads(self) -> Iterator[_SmallPayload]:
-        """The payloads of the tree that are to be packed."""
-        if isinstance(self.payload, _SmallPayload):
-            yield self.payload
-        for part in self.inputs:
-            if isinstance(part, _UnpackedSource):
-                yield from part.small_payloads()
-
-    def source(self, packed: Mapping[BufferedPayload, ObjectRef]) -> Source:
-        """The source, once every payload has its place in a pack."""
-        payload = packed[self.payload.payload] if isinstance(self.payload, _SmallPayload) else self.payload
-        inputs = (part.source(packed) if isinstance(part, _UnpackedSource) else part for part in self.inputs)
-        return Source(self.update, payload, tuple(inputs))
-
-
-@dataclass(frozen=True, slots=True)
-class StoredValue:
-    """A parameter's value after it was encoded; `finalize` makes manifest entries of many at once.
-
-    Attributes:
-        name: The parameter's name.
-        spec: Dtype and shape.
-        digest: BLAKE3-256 of the logical bytes.
-        source: How to obtain the bytes; without ranges in packs until `finalize`.
-    """
-
-    name: str
-    spec: TensorSpec
-    digest: str
-    source: Source | _UnpackedSource
-
-    def check_unchanged(self, value: memoryview) -> None:
-        """Check that the bytes that were encoded still have the digest that was taken before.
-
-        The payload of a value in a mapped file that a program writes to would decode to other bytes, and
-        the file's times may not tell.
-
-        Args:
-            value: Logical bytes.
-
-        Raises:
-            ValueChangedError: They haven't.
-        """
-        if isinstance(self.source, _UnpackedSource) and digest(value) != self.digest:
-            raise ValueChangedError(
-                f"the file was written to while {self.name!r} was stored", "try again when it's quiet"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +81,10 @@ class ValueWriter:
             ThetaError: The store can't be written.
         """
         key = digest(value)
-        before = self.sources.get(key)
-        if before and (self.has(before) or self.lazy):
-            return StoredValue(name, spec, key, before)
-        source = self.known(key)
-        if source and self.has(source):
+        source = self.stored(key)
+        if source:
             return StoredValue(name, spec, key, source)
+        before = self.sources.get(key)
         if before:
             # Encoding is deterministic: a lost object comes back under its name.
             again = self._restored(value, spec, before)
@@ -199,6 +127,18 @@ class ValueWriter:
             if isinstance(choice, EncodingChoice) and can_be_derived(choice, spec.nbytes, self.store):
                 yield candidate
 
+    def stored(self, key: str) -> Source | None:
+        """The source of a value that the store has; `None` for a new one.
+
+        Args:
+            key: Digest of the value.
+        """
+        before = self.sources.get(key)
+        if before and (self.has(before) or self.lazy):
+            return before
+        source = self.known(key)
+        return source if source and self.has(source) else None
+
     def write_derived(
         self, name: str, spec: TensorSpec, key: str, update: str, payload: bytes, inputs: tuple[Source, ...]
     ) -> StoredValue:
@@ -216,7 +156,7 @@ class ValueWriter:
             ThetaError: The store can't be written.
         """
         return StoredValue(
-            name, spec, key, _UnpackedSource(update, _SmallPayload(self.batch.buffer.put(payload)), inputs)
+            name, spec, key, UnpackedSource(update, SmallPayload(self.batch.buffer.put(payload)), inputs)
         )
 
     def source_of(self, key: str) -> Source | None:
@@ -228,17 +168,19 @@ class ValueWriter:
 
         If so, the objects are protected from pruning until a manifest names them.
         """
-        return all(self.store.claim(ref.oid) for ref in source.payloads())
+        return all(self.batch.claim(ref.oid) for ref in source.payloads())
 
     def _restored(self, value: memoryview, spec: TensorSpec, lost: Source) -> EncodingChoice | None:
         """The choice that gives a lost payload again; `None` if its bases are lost too."""
+        if lost.place is not None:
+            return None
         if lost.update == "dense":
             return dense_choice(value, spec)
         if all(self.has(part) for part in lost.inputs):
             return repeated_choice(value, spec, lost, self.store)
         return None
 
-    def _encode(self, choice: EncodingChoice, lost: ObjectRef | None = None) -> _UnpackedSource:
+    def _encode(self, choice: EncodingChoice, lost: ObjectRef | None = None) -> UnpackedSource:
         """Encode a choice, and the choices below; payloads of at least `PACK_BELOW` bytes become objects."""
         inputs = tuple(
             self._encode(part) if isinstance(part, EncodingChoice) else part for part in choice.inputs
@@ -250,45 +192,6 @@ class ValueWriter:
             head.append(bytes(piece))
             size += len(piece)
             if size >= PACK_BELOW:
-                return _UnpackedSource(choice.update, self.batch.put(chain(head, pieces)), inputs)
+                return UnpackedSource(choice.update, self.batch.put(chain(head, pieces)), inputs)
         payload = self.batch.buffer.put(b"".join(head))
-        return _UnpackedSource(choice.update, _SmallPayload(payload, lost), inputs)
-
-
-def finalize(values: Iterable[StoredValue], batch: Batch) -> list[Entry]:
-    """Pack the small payloads; the manifest entries of all values, in the given order.
-
-    Args:
-        values: Stored values; a lazy iterable is consumed as it yields, so that packs fill while later
-            values are still being encoded.
-        batch: The transaction that the values were written in.
-
-    Raises:
-        ThetaError: The store can't be written.
-    """
-    stored: list[StoredValue] = []
-    lost: list[tuple[ObjectRef, BufferedPayload]] = []
-
-    def new_payloads() -> Iterator[BufferedPayload]:
-        for value in values:
-            stored.append(value)
-            for small in value.source.small_payloads() if isinstance(value.source, _UnpackedSource) else ():
-                if small.lost:
-                    lost.append((small.lost, small.payload))
-                else:
-                    yield small.payload
-
-    packed = pack(new_payloads(), batch)
-    # Restored payloads in their old order give the very pack that was lost.
-    lost.sort(key=lambda item: (item[0].oid, item[0].offset))
-    for _, group in groupby(lost, key=lambda item: item[0].oid):
-        packed |= pack((payload for _, payload in group if payload not in packed), batch)
-    return [
-        Entry(
-            value.name,
-            value.spec,
-            value.digest,
-            value.source.source(packed) if isinstance(value.source, _UnpackedSource) else value.source,
-        )
-        for value in stored
-    ]
+        return UnpackedSource(choice.update, SmallPayload(payload, lost), inputs)

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
-from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter
+from git_theta.encoding.stored_value import StoredValue
+from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.dtypes import convert
 from git_theta.merging.layer_positions import layer_positions
 from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
-from git_theta.model.manifest import Entry
-from git_theta.model.sizes import payload_bytes
+from git_theta.model.manifest import Entry, Source
+from git_theta.model.sizes import source_bytes
 from git_theta.model.strided import Temporary, scratch_memory
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.settings import DEPTH_FACTOR
@@ -167,9 +168,9 @@ class Combiner:
             return StoredValue(name, spec, inputs[same].digest, inputs[same].source)
         payload, used = recipe
         sources = tuple(inputs[i].source for i in used)
-        refs = [ref for source in sources for ref in source.payloads()]
         too_deep = max((source.depth for source in sources), default=0) >= DEPTH_FACTOR * self.depth
-        if too_deep or payload_bytes(refs, self.store.size) > _MOST_ENCODED * spec.nbytes:
+        together = Source("recipe", None, sources)
+        if too_deep or source_bytes(together, spec.nbytes, self.store.size) > _MOST_ENCODED * spec.nbytes:
             return None
         if not is_affordable("recipe", payload, sources, spec.nbytes, self.store):
             return None

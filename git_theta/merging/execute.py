@@ -12,7 +12,8 @@ from itertools import chain, starmap
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.new_manifest import completed
-from git_theta.encoding.value_writer import FindSource, StoredValue, ValueWriter, finalize
+from git_theta.encoding.stored_value import StoredValue, finalize
+from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.merging.combine import Combiner, ReadMapped, ReadSideFile, positions_of
 from git_theta.merging.common_form import VersionValues

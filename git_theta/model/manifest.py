@@ -41,20 +41,36 @@ class ObjectRef:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The way to obtain a value: an update of a payload and of the values of other sources."""
+    """The way to obtain a value: an update of a payload and of the values of other sources.
+
+    Attributes:
+        update: Name of the update.
+        payload: The payload; `None` for an update without one.
+        inputs: Sources of the other values.
+        place: Position of the value, in bytes, in what its payload decodes to, if that's a bundle of many
+            small values; `None` for a payload of this value alone.
+    """
 
     update: str
     payload: ObjectRef | None
     inputs: tuple[Source, ...] = ()
+    place: int | None = None
 
     def __str__(self) -> str:
-        parts = [str(self.payload) if self.payload else "-", *map(str, self.inputs)]
-        return f"{self.update}({','.join(parts)})"
+        payload = str(self.payload) if self.payload else "-"
+        place = "" if self.place is None else f"@{self.place}"
+        return f"{self.update}({','.join((payload + place, *map(str, self.inputs)))})"
 
     @property
     def depth(self) -> int:
         """Number of updates in the longest chain of the tree, this one included."""
         return 1 + max((source.depth for source in self.inputs), default=0)
+
+    def sources(self) -> Iterator[Source]:
+        """Every source of the tree, this one first."""
+        yield self
+        for source in self.inputs:
+            yield from source.sources()
 
     def payloads(self) -> Iterator[ObjectRef]:
         """Every payload in the tree, that of this source first."""

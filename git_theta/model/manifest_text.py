@@ -47,6 +47,7 @@ _HEADER = re.compile(r"([a-z][a-z0-9-]*) ([^\n]*)")
 _EXTRA = re.compile(r"([a-z][a-z0-9-]*)=([!-~]*)")
 _OBJECT = re.compile(
     r"([0-9a-f]{64})(?::(0|[1-9][0-9]{0,18})\+(0|[1-9][0-9]{0,18}))?(?:/([1-9][0-9]{0,18}))?"
+    r"(?:@(0|[1-9][0-9]{0,18}))?"
 )
 
 
@@ -255,7 +256,7 @@ def _source_at(text: str, start: int, depth: int) -> tuple[Source, int]:
     if not name or not text.startswith("(", name.end()) or depth > _MAX_DEPTH:
         raise ManifestError(f"bad source {text[:80]!r}")
     end = name.end() + 1
-    payload = None
+    payload = place = None
     if text.startswith("-", end):
         end += 1
     else:
@@ -265,6 +266,7 @@ def _source_at(text: str, start: int, depth: int) -> tuple[Source, int]:
         payload = ObjectRef(match[1], int(match[2] or 0), *(int(n) if n else None for n in match.group(3, 4)))
         if payload.size is not None and payload.offset + (payload.length or 0) > payload.size:
             raise ManifestError(f"a range beyond the end of its object in source {text[:80]!r}")
+        place = int(match[5]) if match[5] else None
         end = match.end()
     inputs = []
     while text.startswith(",", end):
@@ -272,4 +274,4 @@ def _source_at(text: str, start: int, depth: int) -> tuple[Source, int]:
         inputs.append(source)
     if not text.startswith(")", end):
         raise ManifestError(f"bad source {text[:80]!r}")
-    return Source(name[0], payload, tuple(inputs)), end + 1
+    return Source(name[0], payload, tuple(inputs), place), end + 1

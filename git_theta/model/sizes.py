@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from git_theta.model.manifest import Entry, Manifest, ObjectRef
+from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 
 #: Gives the size of an object in bytes; `None` for a missing object.
 SizeOf = Callable[[str], int | None]
 
 
 def entry_bytes(entry: Entry, size_of: SizeOf) -> int:
-    """Bytes of an entry's payloads."""
-    return payload_bytes(entry.source.payloads(), size_of)
+    """Bytes of an entry's payloads; of bundles, the value's share."""
+    return source_bytes(entry.source, entry.spec.nbytes, size_of)
+
+
+def source_bytes(source: Source, nbytes: int, size_of: SizeOf) -> int:
+    """Bytes that are stored for one value; of a bundle, at most the value's size.
+
+    Args:
+        source: How the value is made.
+        nbytes: Size of the value in bytes.
+        size_of: Gives the size of an object.
+    """
+    bundles = {one.payload for one in source.sources() if one.place is not None}
+    shares = sum(min(nbytes, payload_bytes([ref], size_of)) for ref in bundles if ref)
+    return shares + payload_bytes((ref for ref in source.payloads() if ref not in bundles), size_of)
 
 
 def manifest_bytes(manifest: Manifest, size_of: SizeOf) -> int:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from git_theta.errors import MissingObjectError, ThetaError, full_disk_hint
 from git_theta.limits import Limits
+from git_theta.store.opened_bundles import OpenedBundles
 
 
 class Store(Protocol):
@@ -17,6 +18,11 @@ class Store(Protocol):
     @property
     def limits(self) -> Limits:
         """The limits of what values may take that are made from the objects."""
+        ...
+
+    @property
+    def bundles(self) -> OpenedBundles:
+        """The bundles that were read last, decoded."""
         ...
 
     def has(self, oid: str) -> bool:

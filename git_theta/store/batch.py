@@ -34,6 +34,19 @@ class Batch:
         self._pool = ThreadPoolExecutor(2)
         self._pending: deque[Future[None]] = deque()
         self._lock = Lock()
+        self._claimed: set[str] = set()
+
+    def claim(self, oid: str) -> bool:
+        """Whether the store has an object, for the manifest of this batch; see `LocalStore.claim`.
+
+        A pack has the payloads of thousands of values: it's claimed once.
+        """
+        if oid in self._claimed:
+            return True
+        if self._store.claim(oid):
+            self._claimed.add(oid)
+            return True
+        return False
 
     def put(self, pieces: Iterable[bytes | memoryview]) -> ObjectRef:
         """Write an object and return a reference to it; it's in the store when the context has ended.

@@ -27,6 +27,7 @@ from git_theta.store.object_files import (
     regular_size,
     write_object,
 )
+from git_theta.store.opened_bundles import OpenedBundles
 from git_theta.store.value_cache import ValueCache
 from git_theta.store.verified_objects import VerifiedObjects
 
@@ -46,10 +47,14 @@ class ObjectFolder:
     Args:
         root: The folder, such as `theta` in Git's common directory; made when first written to.
         mapped: Keeps the objects mapped that parts are read of; `None` to open an object for each.
+
+    Attributes:
+        bundles: See `Store.bundles`.
     """
 
     def __init__(self, root: Path, mapped: MappedObjects | None = None) -> None:
         self.root = root
+        self.bundles = OpenedBundles()
         self._root = str(root)
         self._verified = VerifiedObjects()
         self._mapped = mapped

@@ -30,6 +30,7 @@ def registry() -> Registry[Update]:
         {
             "dense": "git_theta.updates.dense:Dense",
             "delta": "git_theta.updates.delta:Delta",
+            "steps": "git_theta.updates.steps:Steps",
             "sparse": "git_theta.updates.sparse:Sparse",
             "low-rank": "git_theta.updates.low_rank:LowRank",
             "rows": "git_theta.updates.rows:Rows",

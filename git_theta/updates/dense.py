@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from git_theta.codecs.tensor_codec import DEFAULT_CODEC, codec_named, encode_tensor
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.array import check_computable
 from git_theta.updates.base import Base, Input, Payload, Pieces, Sample
+from git_theta.updates.bundle import Bundle, check_bundle_size
 from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.payload import pack_header, unpack
 from git_theta.updates.rounding import ARITHMETIC
@@ -49,14 +50,36 @@ class Dense:
         """The codec's output."""
         if payload is None or inputs:
             raise CorruptError("a dense value has a payload and no inputs")
-        header, body = unpack(payload)
-        if header.get("update") != self.name or not isinstance(header.get("params"), dict):
-            raise CorruptError("the payload isn't of a dense value")
+        header, body = self._unpacked(payload)
         if header.get("nbytes") != nbytes:
             raise CorruptError(
                 f"the payload is of a value of {header.get('nbytes')!r:.40} bytes, not {nbytes}"
             )
         return codec_named(header.get("codec")).decode(body, header["params"], nbytes)
+
+    def open_bundle(self, payload: memoryview) -> Bundle:
+        """The values, one after another."""
+        header, body = self._unpacked(payload)
+        nbytes = check_bundle_size(header.get("nbytes"))
+        pieces = codec_named(header.get("codec")).decode(body, header["params"], nbytes)
+        return Bundle(TensorSpec("U8", (nbytes,)), memoryview(b"".join(pieces)))
+
+    def decode_bundled(self, bundle: Bundle, place: int, inputs: Sequence[Input], nbytes: int) -> Pieces:
+        """The value at its place."""
+        if inputs:
+            raise CorruptError("a dense value has no inputs")
+        yield bundle.part(place, nbytes)
+
+    def _unpacked(self, payload: memoryview) -> tuple[dict[str, Any], memoryview]:
+        """Header and body of a payload.
+
+        Raises:
+            CorruptError: The payload isn't of a dense value.
+        """
+        header, body = unpack(payload)
+        if header.get("update") != self.name or not isinstance(header.get("params"), dict):
+            raise CorruptError("the payload isn't of a dense value")
+        return header, body
 
     def check(self, given: Given, name: str, spec: TensorSpec) -> None:
         """Check that the tensor has the parameter's shape, and its dtype or one that can be rounded to it."""

@@ -75,6 +75,20 @@ def unpack_typed(
     """
     if payload is None:
         raise CorruptError(f"an update of kind {update!r} has a payload")
+    spec, header, body = parse_typed(update, payload, most)
+    if spec.nbytes != nbytes:
+        raise CorruptError(f"the payload is of a value of {spec.nbytes} bytes, not {nbytes}")
+    return spec, header, body
+
+
+def parse_typed(
+    update: str, payload: memoryview, most: int = MAX_HEADER
+) -> tuple[TensorSpec, dict[str, Any], memoryview]:
+    """As `unpack_typed`, for a value of any size.
+
+    Raises:
+        CorruptError: The payload is of another update, or its header makes no sense.
+    """
     header, body = unpack(payload, most)
     if header.get("update") != update:
         raise CorruptError(f"the payload isn't of an update of kind {update!r}")
@@ -85,6 +99,4 @@ def unpack_typed(
         spec = TensorSpec(str(header.get("dtype")), tuple(shape))
     except (ValueError, OverflowError) as error:
         raise CorruptError(f"the payload's header makes no sense: {error}") from error
-    if spec.nbytes != nbytes:
-        raise CorruptError(f"the payload is of a value of {spec.nbytes} bytes, not {nbytes}")
     return spec, header, body

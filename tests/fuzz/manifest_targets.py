@@ -24,6 +24,7 @@ from git_theta.updates import registry
 from git_theta.updates.arrange import Arrange, Arrangement
 from git_theta.updates.array import Array
 from git_theta.updates.base import Automatic, Base, Input, UnsuitableError
+from git_theta.updates.bundle import MAX_BUNDLE, takes_bundles
 from git_theta.updates.cast import Cast
 from git_theta.updates.dense import Dense
 from git_theta.updates.ia3 import Ia3
@@ -34,6 +35,7 @@ from git_theta.updates.quantized import Quantized
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rows import Rows
 from git_theta.updates.scaled_cast import ScaledCast
+from git_theta.updates.steps import Steps, steps_between
 from git_theta.updates.strided_copy import Dimension, StridedCopy
 from tests.fuzz.format_targets import name, spec
 from tests.fuzz.mutations import mutated
@@ -42,6 +44,7 @@ from tests.fuzz.target import Target
 _UPDATES = (
     "dense",
     "delta",
+    "steps",
     "sparse",
     "low-rank",
     "rows",
@@ -63,7 +66,8 @@ def _source(random: Random, depth: int = 0) -> Source:
     inputs = tuple(_source(random, depth + 1) for _ in range(random.randrange(3 - depth) if depth < 3 else 0))
     size = random.randrange(1 << 20)
     payload = random.choice((None, ObjectRef(_oid(random)), ObjectRef(_oid(random), 3, size, 3 + size)))
-    return Source(random.choice(_UPDATES), payload, inputs)
+    place = random.choice((None, 0, size)) if payload else None
+    return Source(random.choice(_UPDATES), payload, inputs, place)
 
 
 def manifest(random: Random) -> bytes:
@@ -224,6 +228,8 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     index = _SPECS.index(codes)
     scales = np.ones(6, "<f4").view("<u4")
     yield "scaled-cast", index, ScaledCast().encode_scaling(Quantisation(1, 5), scales, codes, "F32")
+    words = np.frombuffer(_base(matrix), "<u4")
+    yield "steps", 0, Steps().encode_bundle(steps_between(words + 1, words, "F32"), "F32")
     yield "cast", 0, Cast().encode_between("F64", "F32")
     yield "recipe", 0, Recipe().encode_with(mean, "F32")
 
@@ -247,6 +253,29 @@ def decode(data: bytes) -> None:
     assert size == of.nbytes
 
 
+def decode_bundle(data: bytes) -> None:
+    """Decode a bundle's value at a place that the first two bytes tell."""
+    number, of = int.from_bytes(data[:2], "little"), _SPECS[0]
+    place, is_steps = number & ~1, number & 1
+    update = registry().get(("dense", "steps")[is_steps])
+    assert takes_bundles(update)
+    bundle = update.open_bundle(memoryview(data)[2:])
+    assert len(bundle.data) <= MAX_BUNDLE
+    size = sum(map(len, update.decode_bundled(bundle, place, [_sized] * is_steps, of.nbytes)))
+    assert size == of.nbytes
+
+
+def bundle(random: Random) -> bytes:
+    """A place, and a payload of three dense matrices or of steps to them."""
+    of, three = _SPECS[0], TensorSpec("F32", (18, 5))
+    words = np.frombuffer(_base(three), "<u4")
+    steps = steps_between(words + 1, words, "F32")
+    is_steps = random.random() < 0.5
+    data = Steps().encode_bundle(steps, "F32") if is_steps else _dense(words.tobytes(), three)
+    place = random.choice((0, of.nbytes, 2 * of.nbytes, 4, 6, 398)) & ~1 | is_steps
+    return place.to_bytes(2, "little") + (mutated(data, random) if random.random() < 0.5 else data)
+
+
 def _sized(nbytes: int) -> Iterator[memoryview]:
     """An input of the size that an update asks for."""
     if nbytes > 1 << 16:
@@ -268,6 +297,7 @@ _TEXT = (
     b"[]",
     b"x=y",
     b":0+9",
+    b"@4",
 )
 _PACKED = (
     b"\xc0",
@@ -284,4 +314,5 @@ MANIFEST_TARGETS = (
     Target("layout", layout, read_layout, _PACKED),
     Target("smudge", layout, smudge, _PACKED, share=0.6),
     Target("payload", payload, decode, _PACKED, share=0.3),
+    Target("bundle", bundle, decode_bundle, _PACKED, share=0.3),
 )

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from git_theta.clean import Cleaner
-from git_theta.encoding.value_writer import StoredValue, ValueWriter
+from git_theta.encoding.stored_value import StoredValue
+from git_theta.encoding.value_writer import ValueWriter
 from git_theta.errors import UsageError
 from git_theta.limits import Limits
 from git_theta.merging.combine import Combiner

@@ -42,6 +42,19 @@ def test_the_size_of_an_object_may_be_known() -> None:
             parse_source(text)
 
 
+def test_a_value_may_be_at_a_place_in_a_bundle() -> None:
+    texts = [f"steps({A}:3+4/90@256,dense({B}/70@0))", f"dense({B}@7)", f"dense({B}:0+0@18)"]
+    sources = [parse_source(text) for text in texts]
+    assert [str(source) for source in sources] == texts
+    assert [source.place for source in sources] == [256, 7, 18]
+    assert sources[0].payload == ObjectRef(A, 3, 4), "the values of a bundle share its payload"
+    assert list(sources[0].payloads()) == [ObjectRef(A, 3, 4), ObjectRef(B)]
+    assert list(sources[0].sources()) == [sources[0], sources[0].inputs[0]]
+    for text in (f"dense({B}@)", f"dense({B}@07)", f"dense({B}@-1)", "dense(-@0)", f"dense({B}@1/70)"):
+        with pytest.raises(ManifestError):
+            parse_source(text)
+
+
 def test_a_scalar_has_an_empty_shape() -> None:
     entry = Entry("x", TensorSpec("I64", ()), A, Source("dense", ObjectRef(B)))
     assert entry.value_text().startswith("I64 [] ")

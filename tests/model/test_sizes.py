@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from git_theta.model.manifest import ObjectRef, Source
-from git_theta.model.sizes import added_payloads, entry_bytes, manifest_bytes, payload_bytes
+from git_theta.model.sizes import added_payloads, entry_bytes, manifest_bytes, payload_bytes, source_bytes
 from tests.helpers.manifests import A, B, C, entry, manifest
 
 WHOLE, PART = ObjectRef(A), ObjectRef(B, 5, 7)
@@ -9,6 +9,14 @@ WHOLE, PART = ObjectRef(A), ObjectRef(B, 5, 7)
 
 def size_of(oid: str) -> int | None:
     return {A: 100, B: 50}.get(oid)
+
+
+def test_a_value_of_a_bundle_has_a_share_of_it() -> None:
+    bundle, base = ObjectRef(A, 0, 5000), ObjectRef(B, 0, 60)
+    source = Source("steps", bundle, (Source("dense", base, (), 128),), 512)
+    assert source_bytes(source, 256, size_of) == 256 + 60
+    assert source_bytes(Source("delta", bundle, (Source("dense", base, (), 0),)), 256, size_of) == 5060
+    assert source_bytes(Source("dense", WHOLE, (), 4), 256, lambda _oid: None) == 0
 
 
 def test_each_payload_counts_once() -> None:

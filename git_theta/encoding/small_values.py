@@ -1,0 +1,221 @@
+"""Small values: thousands of them, looked up and encoded together, and stored in bundles."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from git_theta.encoding.budget import can_be_extended
+from git_theta.encoding.bundles import (
+    EncodedBundle,
+    SmallBase,
+    UnbundledValue,
+    dense_bundle,
+    encode_bundles,
+    steps_bundle,
+)
+from git_theta.encoding.candidates import candidate_from, usable_bases
+from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource, value_changed
+from git_theta.encoding.value_writer import ValueWriter
+from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.model.digest import digest
+from git_theta.model.manifest import Entry, ObjectRef, Source
+from git_theta.model.tensor import TensorSpec
+from git_theta.updates import AUTO
+from git_theta.updates.delta import Delta
+from git_theta.updates.dense import Dense
+from git_theta.updates.steps import Steps
+
+#: Values of at most this many bytes are small: the header of a payload of their own, and the time to choose
+#: among all updates, are worth noticing.
+SMALL_VALUE = 4 << 10
+
+#: The size, in bytes, up to which a value is dense. The manifest names its base in more bytes than are saved.
+_ALWAYS_DENSE = 64
+
+#: Bytes of values that are encoded at once.
+_SLAB = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SmallValue:
+    """A value that is stored with other small ones.
+
+    Attributes:
+        name: The parameter's name.
+        spec: Dtype and shape.
+        read: Gives the logical bytes: C-contiguous, little-endian.
+        bases: Parameters that the value may be an update of.
+        relatives: Parameters that it may be made of, arranged otherwise.
+    """
+
+    name: str
+    spec: TensorSpec
+    read: Callable[[], memoryview]
+    bases: Sequence[Entry] = ()
+    relatives: Sequence[Entry] = ()
+
+
+def are_bundled(updates: Sequence[str]) -> bool:
+    """Whether small values are stored in bundles: others than the usual updates are tried for each value."""
+    return set(updates) <= set(AUTO)
+
+
+def write_small(writer: ValueWriter, values: Sequence[SmallValue]) -> Iterator[StoredValue]:
+    """Store small values, unless the store has them; in the given order.
+
+    Args:
+        writer: Knows the stored values, and stores those that don't go into a bundle.
+        values: The values, best sorted by size.
+
+    Raises:
+        ThetaError: The store can't be written.
+        ValueChangedError: The bytes of a value changed meanwhile.
+    """
+    keys = [digest(value.read()) for value in values]
+    found: dict[str, Source | UnpackedSource] = {}
+    for key in dict.fromkeys(keys):
+        stored = writer.stored(key)
+        if stored:
+            found[key] = stored
+    new = {key: value for key, value in zip(keys, values, strict=True) if key not in found}
+    found.update(_written(writer, new))
+    for key, value in zip(keys, values, strict=True):
+        yield StoredValue(value.name, value.spec, key, found[key])
+
+
+def _written(
+    writer: ValueWriter, new: Mapping[str, SmallValue]
+) -> Iterator[tuple[str, Source | UnpackedSource]]:
+    """The sources of values that the store lacks, by digest."""
+    restored = dict(_restored(writer, new))
+    yield from restored.items()
+    together: dict[str, list[str]] = defaultdict(list)
+    for key, value in new.items():
+        if key not in restored:
+            together[value.spec.dtype if _is_bundled(writer, key, value) else key].append(key)
+    for keys in together.values():
+        if len(keys) == 1:
+            (key,) = keys
+            yield key, _alone(writer, key, new[key])
+            continue
+        for slab in _slabs([(key, new[key]) for key in keys]):
+            for bundle in encode_bundles([_with_bases(writer, key, value) for key, value in slab]):
+                yield from _sources(writer, bundle)
+
+
+def _is_bundled(writer: ValueWriter, key: str, value: SmallValue) -> bool:
+    """Whether a new value goes into a bundle.
+
+    Others are lost values that had payloads of their own, and those that may come from values of other types.
+    """
+    lost = writer.sources.get(key)
+    if lost and lost.place is None:
+        return False
+    if any(entry.spec == value.spec for entry in value.bases):
+        return True
+    return not (value.bases or value.relatives)
+
+
+def _alone(writer: ValueWriter, key: str, value: SmallValue) -> Source | UnpackedSource:
+    data = value.read()
+    stored = writer.write(value.name, value.spec, data, value.bases, value.relatives)
+    stored.check_unchanged(data)
+    if stored.digest != key:
+        raise value_changed(value.name)
+    return stored.source
+
+
+def _slabs(values: Sequence[tuple[str, SmallValue]]) -> Iterator[list[tuple[str, SmallValue]]]:
+    """Values that are encoded at once."""
+    slab: list[tuple[str, SmallValue]] = []
+    size = 0
+    for key, value in values:
+        slab.append((key, value))
+        size += value.spec.nbytes
+        if size >= _SLAB:
+            yield slab
+            slab, size = [], 0
+    if slab:
+        yield slab
+
+
+def _sources(
+    writer: ValueWriter, bundle: EncodedBundle, lost: ObjectRef | None = None
+) -> Iterator[tuple[str, UnpackedSource]]:
+    """The sources of the values of a bundle, which is put into the buffer for packs."""
+    payload = SmallPayload(writer.batch.buffer.put(bundle.payload), lost)
+    place = 0
+    for value, inputs in zip(bundle.values, bundle.inputs, strict=True):
+        yield value.key, UnpackedSource(bundle.update, payload, inputs, place)
+        place += value.spec.nbytes
+
+
+def _new_value(key: str, value: SmallValue, bases: tuple[SmallBase, ...] = ()) -> UnbundledValue:
+    data = bytes(value.read())
+    if digest(data) != key:
+        raise value_changed(value.name)
+    return UnbundledValue(key, value.spec, data, bases)
+
+
+def _with_bases(writer: ValueWriter, key: str, value: SmallValue) -> UnbundledValue:
+    """The bytes of a value and of those that it may be steps from."""
+    if value.spec.nbytes <= _ALWAYS_DENSE or Delta.name not in writer.updates:
+        return _new_value(key, value)
+    bases = (_base(writer, entry) for entry in value.bases if entry.spec == value.spec)
+    return _new_value(key, value, tuple(base for base in bases if base))
+
+
+def _base(writer: ValueWriter, entry: Entry) -> SmallBase | None:
+    """The value of an entry, or the nearest one below it that steps may apply to; `None` if there's none."""
+    store, nbytes = writer.store, entry.spec.nbytes
+    for source, at_limit in usable_bases(entry.source, nbytes, writer.depth, store.size):
+        if not at_limit and writer.has(source) and can_be_extended(source, nbytes, store):
+            return _read(entry, source, writer)
+    return None
+
+
+def _read(entry: Entry, source: Source, writer: ValueWriter) -> SmallBase | None:
+    try:
+        data = b"".join(candidate_from(entry, source, writer.store).base.read(entry.spec.nbytes))
+    except (CorruptError, MissingObjectError, PluginError):
+        # The new value is at hand: a damaged base only means another choice.
+        return None
+    return SmallBase(source, data) if len(data) == entry.spec.nbytes else None
+
+
+def _restored(writer: ValueWriter, new: Mapping[str, SmallValue]) -> Iterator[tuple[str, UnpackedSource]]:
+    """The sources of values whose bundle is lost and can be made again: all of its values are at hand."""
+    lost: dict[tuple[str, ObjectRef], list[tuple[int, str]]] = defaultdict(list)
+    for key in new:
+        source = writer.sources.get(key)
+        if source and source.payload and source.place is not None:
+            lost[source.update, source.payload].append((source.place, key))
+    for (update, ref), places in lost.items():
+        keys = [key for _, key in sorted(places)]
+        ends = accumulate((new[key].spec.nbytes for key in keys), initial=0)
+        if all(place == end for (place, _), end in zip(sorted(places), ends, strict=False)):
+            bundle = _again(writer, update, [(key, new[key]) for key in keys])
+            if bundle:
+                yield from _sources(writer, bundle, ref)
+
+
+def _again(
+    writer: ValueWriter, update: str, values: Sequence[tuple[str, SmallValue]]
+) -> EncodedBundle | None:
+    """A lost bundle; `None` if it's of another update, or a base is lost, too."""
+    if update == Dense.name:
+        return dense_bundle([_new_value(key, value) for key, value in values])
+    if update != Steps.name:
+        return None
+    based = []
+    for key, value in values:
+        (source,) = writer.sources[key].inputs
+        entry = Entry(value.name, value.spec, "", Source(Steps.name, None, (source,)))
+        base = _read(entry, source, writer) if writer.has(source) else None
+        if base is None:
+            return None
+        based.append(_new_value(key, value, (base,)))
+    return steps_bundle(based)
