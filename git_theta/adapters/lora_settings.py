@@ -13,6 +13,9 @@ from git_theta.errors import UsageError
 
 _DEFAULT = 8
 
+#: Larger numbers aren't ranks or alphas; the largest float would overflow in a product.
+_LARGEST = 1e100
+
 
 @dataclass(frozen=True, slots=True)
 class LoraSettings:
@@ -86,8 +89,8 @@ def _patterns(key: str, found: Any) -> tuple[tuple[str, float], ...]:
 
 
 def _number(key: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise UsageError(f"the adapter's {CONFIG} has {key} {value!r}", "it must be a number")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= _LARGEST:
+        raise UsageError(f"the adapter's {CONFIG} has {key} {value!r:.80}", "it must be a number")
     return value
 
 

@@ -23,6 +23,8 @@ def read_tensors(path: Path) -> dict[str, Array]:
     Raises:
         UsageError: There's no such file, or it isn't a checkpoint.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"the update data {path} isn't a regular file")
     try:
         with mapped_file(path) as data:
             return _arrays(path, read_checkpoint(data))

@@ -16,6 +16,7 @@ from git_theta.strategies.base import model_weights
 from git_theta.strategies.groups import GroupCase, GroupStrategy, GroupValues, GroupVersion
 from git_theta.strategies.lora_parts import (
     check_version,
+    full_rank,
     module_of,
     part_of,
     present,
@@ -30,9 +31,6 @@ from git_theta.strategies.options import option
 if TYPE_CHECKING:
     from git_theta.strategies.factor_products import Product
     from git_theta.strategies.groups import Values
-
-#: Larger ranks in settings are a mistake.
-_MAX_RANK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +136,10 @@ class LoraSvd(_Lora):
 
     def _new_rank(self, case: GroupCase, options: LoraSvdOptions) -> int:
         if options.rank:
-            if options.rank > _MAX_RANK:
-                raise UsageError(f"the rank {options.rank} is more than {_MAX_RANK:,}")
-            return options.rank
+            return _possible(options.rank, case, "the option rank is")
         settings = _result_settings(case)
         rank = lora_settings(settings).rank_of(module_of(case)) if settings else rank_of(present(case)[0])
-        if rank != int(rank) or not 1 <= rank <= _MAX_RANK:
-            raise UsageError(f"{CONFIG} has the rank {rank:g}, which isn't a whole number from 1")
-        return int(rank)
+        return _possible(rank, case, f"{CONFIG} has the rank")
 
     def _factors(self, products: Sequence[Product], rank: int) -> tuple[Product, float]:
         from git_theta.strategies.factor_products import nearest
@@ -197,6 +191,19 @@ def coefficients(options: Any, count: int, *, has_base: bool) -> tuple[float, ..
         raise UsageError("LoRA factors were added on both sides, and changes of them need a base")
     weights = tuple(options.scale * weight for weight in weights)
     return (*weights, 1.0 - sum(weights))
+
+
+def _possible(rank: float, case: GroupCase, words: str) -> int:
+    """A rank that factors of a module may have: at most full rank, or the sum of the models' ranks.
+
+    Raises:
+        UsageError: It isn't.
+    """
+    versions = [*present(case), *([case.base] if case.base else [])]
+    most = max(full_rank(versions[0]), sum(map(rank_of, versions)))
+    if rank != int(rank) or not 1 <= rank <= most:
+        raise UsageError(f"{words} {rank:g}, which isn't a whole number from 1 to {most}")
+    return int(rank)
 
 
 def _result_settings(case: GroupCase) -> Mapping[str, Any]:

@@ -88,6 +88,12 @@ def rank_of(version: GroupVersion) -> int:
     return _spec(version, DOWN).shape[0]
 
 
+def full_rank(version: GroupVersion) -> int:
+    """The largest rank that a product of such factors can have."""
+    outputs, inputs = _spec(version, UP).shape[0], _spec(version, DOWN).count // max(rank_of(version), 1)
+    return min(outputs, inputs)
+
+
 def scale_of(version: GroupVersion, module: str, values: Values, rank: int | None = None) -> float:
     """The factor of a version's product.
 

@@ -313,6 +313,18 @@ def test_an_adapter_of_a_commit(based: Repo, inside: str) -> None:
     assert "no adapter in it" in refuse(based, *LORA, "runs:other")
 
 
+def test_an_adapter_of_a_commit_by_a_relative_path_and_at_the_top(based: Repo) -> None:
+    based.git("checkout", "-q", "-b", "runs")
+    adapter(based.path / "deep" / "lora", {})
+    adapter(based.path, {})
+    based.commit("adapters")
+    Repo(based.path / "deep").theta("add", f"../{NAME}", *LORA, "runs:./lora")
+    assert moved(based) == pytest.approx(2, abs=1e-4)
+    based.git("reset", "-q", "--hard")
+    based.theta("add", NAME, *LORA, "runs:", "--scale", "0.5")
+    assert moved(based) == pytest.approx(1, abs=1e-4)
+
+
 def test_the_version_of_a_commit_as_the_base(based: Repo, tmp_path: Path) -> None:
     folder = str(adapter(tmp_path / "lora", {}))
     based.theta("add", NAME, *LORA, folder, "--scale", "5")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,10 @@ def test_files_that_are_no_checkpoints(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"hello")
     with pytest.raises(UsageError, match="isn't a checkpoint"):
         given_by(tmp_path / "text", "dense", manifest)
+
+
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    manifest, _ = stored({"w": np.zeros((2, 2), "f4")}, tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="isn't a regular file"):
+        given_by(tmp_path / "pipe", "dense", manifest)

@@ -11,7 +11,9 @@ from pathlib import Path
 from git_theta.adapters.factor_names import CONFIG
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.revspec import check_revision
 from git_theta.git.worktree.smudge_filter import smudge
 from git_theta.git.worktree.workspace import Workspace
@@ -30,7 +32,8 @@ def update_files(workspace: Workspace, name: str) -> Iterator[Path]:
 
     Args:
         workspace: The repository's parts.
-        name: A path, or `REV:PATH` of a file, or of the folder of an adapter, with the path from the top.
+        name: A path, or `REV:PATH` of a file, or of the folder of an adapter. As everywhere in Git, that path
+            is from the top unless it begins with `./` or `../`.
 
     Raises:
         UsageError: There's no such revision, or it has no such file.
@@ -41,17 +44,33 @@ def update_files(workspace: Workspace, name: str) -> Iterator[Path]:
         yield Path(name)
         return
     check_revision(workspace.repository.git, rev)
-    inside = inside.rstrip("/")
+    inside = _from_top(inside)
     with tempfile.TemporaryDirectory(prefix="git-theta-") as folder:
         own = os.path.basename(inside)
-        if _write(workspace, f"{rev}:{inside}", Path(folder) / own):
-            _write(workspace, f"{rev}:{os.path.join(os.path.dirname(inside), CONFIG)}", Path(folder) / CONFIG)
+        if own and _write(workspace, f"{rev}:{inside}", Path(folder) / own):
+            beside = os.path.join(os.path.dirname(inside), CONFIG)
+            _write(workspace, f"{rev}:{beside}", Path(folder) / CONFIG)
             yield Path(folder) / own
             return
-        found = [each for each in _ADAPTER if _write(workspace, f"{rev}:{inside}/{each}", Path(folder, each))]
-        if not found:
-            raise UsageError(f"{rev} has no {inside}, or no adapter in it", f"look: git ls-tree -r {rev}")
+        names = {each: os.path.join(inside, each) for each in _ADAPTER}
+        if not [each for each in names if _write(workspace, f"{rev}:{names[each]}", Path(folder, each))]:
+            raise UsageError(
+                f"{rev} has no {inside or 'adapter at its top'}, or no adapter in it",
+                f"look: git ls-tree -r {rev}",
+            )
         yield Path(folder)
+
+
+def _from_top(path: str) -> str:
+    """The path in a commit, from its top; empty for the top itself.
+
+    Raises:
+        UsageError: It's outside of the work tree.
+    """
+    if path.startswith(("./", "../")) or path in (".", ".."):
+        path = work_tree_path(Git(), path)
+    found = os.path.normpath(path.strip("/")) if path.strip("/") else ""
+    return "" if found == "." else found
 
 
 def _write(workspace: Workspace, revspec: str, path: Path) -> bool:
