@@ -41,6 +41,9 @@ _GOOD, _WORTH_DERIVING = 0.3, 0.85
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
 
+#: A choice with its expected share of the value's bytes.
+_Option = tuple[float, EncodingChoice]
+
 #: A payload below this share of the value's bytes isn't compared with the dense one.
 _UNSUSPICIOUS = 0.25
 
@@ -115,6 +118,8 @@ def _on_candidate(
         options = _derived(value, spec, base, source, chosen, failed)
     elif base.spec.is_reshaped(spec):
         options = _same_type(value, spec, base, source, chosen, failed)
+        if base.spec == spec:
+            options = _first_or(options, _other_type(value, spec, base, source, chosen, failed))
     else:
         options = _other_type(value, spec, base, source, chosen, failed)
     try:
@@ -122,6 +127,16 @@ def _on_candidate(
             yield cost * factor, choice
     except (CorruptError, MissingObjectError, PluginError):
         return
+
+
+def _first_or(options: Iterator[_Option], others: Iterator[_Option]) -> Iterator[_Option]:
+    """Options, or the others if there are none."""
+    first = next(options, None)
+    if first is None:
+        yield from others
+    else:
+        yield first
+        yield from options
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
@@ -152,7 +167,14 @@ def _same_type(
         # A large value may have been replaced in part, and the first difference is in that part.
         found = _estimates(samples_all_over(value, spec, base), chosen, failed)
     for cost, update in found:
-        yield cost, EncodingChoice(update.name, partial(_encoded, update, value, spec, base), (source,))
+        yield cost, _on_top(update, value, spec, base, source)
+
+
+def _on_top(
+    update: Automatic, value: memoryview, spec: TensorSpec, base: Base, source: Source | EncodingChoice
+) -> EncodingChoice:
+    """The choice of an update of a base."""
+    return EncodingChoice(update.name, partial(_encoded, update, value, spec, base), (source,))
 
 
 def _estimates(
@@ -201,7 +223,10 @@ def _other_type(
             continue
         lower = EncodingChoice(update.name, partial(_once, payload), (source,))
         reshaped = Base(spec, partial(_decoded, update, payload, base))
-        yield from _derived(value, spec, reshaped, lower, chosen, failed)
+        for cost, choice in _derived(value, spec, reshaped, lower, chosen, failed):
+            yield cost, choice
+            if cost <= _GOOD:
+                return
 
 
 def _derived(
@@ -219,9 +244,10 @@ def _derived(
     if first_difference(value, spec, base) is None:
         yield cost, lower
         return
-    for estimate, choice in _same_type(value, spec, base, lower, chosen, failed):
+    # Of rows in another order, the first may be in their old places, and the others far from them.
+    for estimate, update in _estimates(samples_all_over(value, spec, base), chosen, failed):
         if cost + estimate < limit:
-            yield cost + estimate, choice
+            yield cost + estimate, _on_top(update, value, spec, base, lower)
 
 
 def _payload_size(choice: EncodingChoice) -> int:

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 #: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
 #: among them: a repository should name those that it needs, and a search would take longer than `git status`.
-AUTO = ("delta", "sparse", "low-rank", "ia3", "rows", "cast", "scaled-cast", "arrange")
+AUTO = ("delta", "sparse", "low-rank", "ia3", "rows", "gather", "cast", "scaled-cast", "arrange")
 
 #: The built-in updates whose base has another dtype or shape.
-RESHAPING = frozenset({"rows", "cast", "scaled-cast", "arrange"})
+RESHAPING = frozenset({"rows", "gather", "cast", "scaled-cast", "arrange"})
 
 
 @cache
@@ -34,6 +34,7 @@ def registry() -> Registry[Update]:
             "sparse": "git_theta.updates.sparse:Sparse",
             "low-rank": "git_theta.updates.low_rank:LowRank",
             "rows": "git_theta.updates.rows:Rows",
+            "gather": "git_theta.updates.gather:Gather",
             "ia3": "git_theta.updates.ia3:Ia3",
             "quantized": "git_theta.updates.quantized:Quantized",
             "cast": "git_theta.updates.cast:Cast",

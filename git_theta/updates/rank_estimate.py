@@ -83,7 +83,9 @@ def _rank(sample: Sample) -> int:
     if rank > min(change.shape) // 2 and min(rows, columns) >= _LARGE:
         change, noise = _change(sample, first, count, _MORE)
         rank = rank_of(change, noise)
-    return rank if rank <= min(change.shape) // 2 else 0
+    # Where few rows or columns changed, the rank is low for that reason, and each change is of its own.
+    changed = min(int((change != 0).any(axis=axis).sum()) for axis in (0, 1))
+    return rank if rank <= changed // 2 else 0
 
 
 def _change(sample: Sample, first: int, count: int, side: int) -> tuple[NDArray[np.float64], float]:

@@ -34,6 +34,7 @@ class Rows:
         return (
             spec.dtype == base.dtype
             and len(spec.shape) == len(base.shape) > 1
+            and spec.shape[0] != base.shape[0]
             and spec.shape[1:] == base.shape[1:]
             and min(spec.nbytes, base.nbytes) > 0
         )

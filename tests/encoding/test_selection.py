@@ -224,3 +224,33 @@ def test_payloads_that_cannot_be_made_again(update: str, tmp_path: Path) -> None
     lost = Source(update, ObjectRef("1" * 64), (DENSE,))
     store = LocalStore(tmp_path)
     assert selection.repeated_choice(memoryview(trained(SPEC)), SPEC, lost, store) is None
+
+
+@pytest.mark.parametrize("near", [False, True])
+def test_rows_in_another_order_are_gathered(near: bool) -> None:
+    old = trained(LARGE)
+    value = tuned(old, LARGE, 1e-5) if near else old
+    rows = np.frombuffer(value, "<u4").reshape(LARGE.shape)
+    new = rows[np.random.default_rng(0).permutation(2048)].tobytes()
+    best, *_ = selection.choices(memoryview(new), LARGE, [candidate(old, LARGE)], updates.AUTO)
+    if near:
+        (lower,) = best.inputs
+        assert isinstance(lower, EncodingChoice)
+        assert (best.update, lower.update) == ("delta", "gather")
+    else:
+        assert best.update == "gather"
+        assert len(joined(best.payload())) < 0.002 * LARGE.nbytes
+
+
+def test_rows_between_tuned_ones_are_found_though_no_row_is_equal() -> None:
+    old = trained(LARGE)
+    rows = np.frombuffer(tuned(old, LARGE, 1e-6), "<u4").reshape(LARGE.shape)
+    other = np.frombuffer(trained(LARGE, 8), "<u4").reshape(LARGE.shape)
+    new = np.insert(rows, [1000] * 48, other[:48], axis=0)
+    spec = TensorSpec("F32", new.shape)
+    best, *_ = selection.choices(memoryview(new.tobytes()), spec, [candidate(old, LARGE)], updates.AUTO)
+    (lower,) = best.inputs
+    assert isinstance(lower, EncodingChoice)
+    assert lower.update == "gather"
+    stored = sum(len(joined(choice.payload())) for choice in (best, lower))
+    assert stored < (0.36 + 0.83 * 48 / 2048) * spec.nbytes

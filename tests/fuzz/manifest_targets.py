@@ -27,6 +27,7 @@ from git_theta.updates.base import Automatic, Base, Input, UnsuitableError
 from git_theta.updates.bundle import MAX_BUNDLE, takes_bundles
 from git_theta.updates.cast import Cast
 from git_theta.updates.dense import Dense
+from git_theta.updates.gather import Gather
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.low_rank import LowRank
 from git_theta.updates.program import Program
@@ -54,6 +55,7 @@ _UPDATES = (
     "cast",
     "scaled-cast",
     "arrange",
+    "gather",
     "unknown",
 )
 
@@ -221,6 +223,12 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     yield "quantized", 0, joined(Quantized().encode_near(memoryview(_base(matrix)), matrix, base, 1e-3))
     longer = Base(TensorSpec("F32", (8, 5)), _input(_base(TensorSpec("F32", (8, 5)))))
     yield "rows", 0, joined(Rows().encode(memoryview(_base(matrix)), matrix, longer))
+    turned = np.arange(6, dtype="<u4")[::-1]
+    value = memoryview(_base(matrix))
+    yield "gather", 0, joined(Gather().encode_index(value, matrix, longer.spec, 0, turned))
+    columns = TensorSpec("F32", (6, 3))
+    few = np.array([2, 3, 0, 3, 1], "<u4")
+    yield "gather", 0, joined(Gather().encode_index(value, matrix, columns, 1, few))
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
     transposed = StridedCopy(0, 0, (Dimension(5, 1, 6), Dimension(6, 5, 1)))
     yield "arrange", 0, Arrange().encode_arrangement(Arrangement(((transposed,),), (30,)), matrix)
