@@ -11,6 +11,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from benchmarks import deltas, memory, weights
+from benchmarks.bases import bases
 from benchmarks.forms import forms
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
@@ -153,6 +154,13 @@ def versions(plan: Plan) -> Iterator[Row]:
         yield deltas.measure(pair, plan.folder)
 
 
+def elsewhere(plan: Plan) -> Iterator[Row]:
+    """The cost of a fine-tune whose base is in other files, shards, layers or versions. Without Git."""
+    base = plan.families / "base" / MODEL if plan.families else plan.checkpoint()
+    tuned = plan.families / "full" / "checkpoint-25" / MODEL if plan.families else None
+    yield from bases(base, tuned, plan.folder)
+
+
 def startup(plan: Plan) -> Iterator[Row]:
     """Seconds of the smallest command, and until the filter process has answered git's greeting."""
     repositories = begin(plan, "startup")
@@ -197,6 +205,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "memory": peaks,
     "sizes": sizes,
     "deltas": versions,
+    "bases": elsewhere,
     "startup": startup,
     "adapters": adapters,
     "remotes": remotes,

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import weights
+from benchmarks.models import noisy, read_model, write_model
 from benchmarks.pairs import Pair
-from git_theta.model.tensor import numpy_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,14 +13,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Model = dict[str, NDArray[Any]]
+    from benchmarks.models import Model
 
 #: Only these layers' parameters count: enough of each kind.
 _LAYERS = ("encoder.layer.0.", "encoder.layer.1.")
 _HEADS = 12
-
-#: Standard deviation of the noise that stands for tuning, as a share of the tensor's.
-_TUNING = 5e-5
 
 #: Targets: of a value that can be computed from the old one, and of one that was tuned, too.
 _COMPUTED, _TUNED = 0.002, 0.41
@@ -39,8 +34,8 @@ def forms(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
     import ml_dtypes
     import numpy as np
 
-    old = _read(base)
-    new = _read(tuned) if tuned else {name: _noisy(array) for name, array in old.items()}
+    old = read_model(base, _LAYERS)
+    new = read_model(tuned, _LAYERS) if tuned else {name: noisy(array) for name, array in old.items()}
     half: Model = {name: array.astype(ml_dtypes.bfloat16) for name, array in old.items()}
     new_half: Model = {name: array.astype(ml_dtypes.bfloat16) for name, array in new.items()}
     kernel = old["encoder.layer.0.intermediate.dense.weight"].reshape(-1, 4, 4, 4)
@@ -68,42 +63,8 @@ def forms(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
     for number, (name, before, after, limit) in enumerate(rows):
         paths = folder / f"form-{number}-old.safetensors", folder / f"form-{number}-new.safetensors"
         for path, model in zip(paths, (before, after), strict=True):
-            _write(path, model)
+            write_model(path, model)
         yield Pair(name, *paths, limit)
-
-
-def _read(path: Path) -> Model:
-    """The parameters of some layers."""
-    import numpy as np
-
-    header, start = weights.read_header(path)
-    data = np.memmap(path, np.uint8, "r")
-    found = {}
-    for name, field in header.items():
-        if name.startswith(_LAYERS):
-            begin, end = (start + offset for offset in field["data_offsets"])
-            found[name] = data[begin:end].view(numpy_dtype(field["dtype"])).reshape(field["shape"]).copy()
-    return found
-
-
-def _write(path: Path, model: Model) -> None:
-    kinds = {"float32": "F32", "bfloat16": "BF16", "float16": "F16", "int8": "I8", "float8_e4m3fn": "F8_E4M3"}
-    header, end = {}, 0
-    for name, array in model.items():
-        offsets = [end, end + array.nbytes]
-        header[name] = {"dtype": kinds[array.dtype.name], "shape": array.shape, "data_offsets": offsets}
-        end += array.nbytes
-    text = json.dumps(header).encode()
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        file.writelines(array.tobytes() for array in model.values())
-
-
-def _noisy(array: NDArray[Any]) -> NDArray[Any]:
-    import numpy as np
-
-    noise = np.random.default_rng(0).standard_normal(array.shape) * array.std() * _TUNING
-    return (array + noise).astype(array.dtype)
 
 
 def _quantised(model: Model, dtype: Any) -> Model:
