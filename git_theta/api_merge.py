@@ -20,7 +20,7 @@ from git_theta.git.repository.merge_rules import check_rule, for_command
 from git_theta.git.repository.revspec import check_revision
 from git_theta.merging.dtypes import WIDEST, parse_dtype
 from git_theta.merging.renames import parse_rename
-from git_theta.merging.rule_text import parse_rule
+from git_theta.merging.rule_text import parse_rows, parse_rule
 from git_theta.merging.rules import MergeRule
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
@@ -98,6 +98,7 @@ def merge(
     params: Iterable[str] | None = None,
     rules: Iterable[str] = (),
     rename: str | Iterable[str] = (),
+    rows: str = "",
     all_parameters: bool | None = None,
     dtype: str = WIDEST,
     keep_unmatched: bool = False,
@@ -117,6 +118,8 @@ def merge(
         params: Names or patterns of the parameters to offer; all when `None`.
         rules: Further rules, such as `"slerp t=0.3 parameters=*self_attn*"`; the last one that fits counts.
         rename: Parameters of other models by the names that ours has for them, such as `"bert.*=*"`.
+        rows: Rows of embeddings where models have other tokens: `common`, `union` or `ours`. By default, they
+            follow from the tokenizers or from the order of rows, if they can.
         all_parameters: Whether strategies are also for parameters that only one model changed since the base;
             `None` leaves that to them, as the command does.
         dtype: Dtype of floats in the result: `widest` of the models', `ours`, or a name such as `BF16`.
@@ -133,7 +136,7 @@ def merge(
     for each in chosen:
         check_rule(each)
     renames = [rename] if isinstance(rename, str) else rename
-    form = MergeRule("", renames=tuple(map(parse_rename, renames)))
+    form = MergeRule("", renames=tuple(map(parse_rename, renames)), rows=parse_rows(rows))
     stack = ExitStack()
     try:
         git, inside = _place(path_or_models if revs is not None else None)

@@ -56,6 +56,7 @@ def command(
     rules: tuple[str, ...],
     renames: tuple[str, ...],
     dtype: str | None,
+    rows: str | None,
     config: Path | None,
     base: str | None,
     all_parameters: bool | None,
@@ -80,14 +81,14 @@ def command(
     if output is None:
         raise UsageError("where does the result go?", "-o FILE")
     if config:
-        if models or given or renames or base or dtype or all_parameters is not None:
+        if models or given or renames or rows or base or dtype or all_parameters is not None:
             raise UsageError("--config says what is combined and how", "leave other models and options out")
         combine_config(config, output, keep_unmatched=keep_unmatched, force=force)
         return
     if not given:
         raise UsageError("how are the models to be combined?", "for example: -s average")
     choices = Choices(
-        (*(for_command(rule, all_parameters) for rule in given), *form_rules(renames)),
+        (*(for_command(rule, all_parameters) for rule in given), *form_rules(renames, rows=rows)),
         parse_dtype(dtype or WIDEST),
         keep_unmatched,
     )

@@ -63,6 +63,7 @@ def command(
     rules: tuple[str, ...],
     renames: tuple[str, ...],
     dtype: str | None,
+    rows: str | None,
     base: str | None,
     all_parameters: bool | None,
     messages: tuple[str, ...],
@@ -97,7 +98,7 @@ def command(
     options = MergeOptions(
         rules=(
             *_chosen(rules_of(strategy, settings, parameters, rules), all_parameters),
-            *form_rules(renames, dtype),
+            *form_rules(renames, dtype, rows),
         ),
         base=base or "",
         messages=messages,

@@ -60,6 +60,7 @@ def command(
     rules: tuple[str, ...],
     renames: tuple[str, ...],
     dtype: str | None,
+    rows: str | None,
     versions: bool,
 ) -> int:
     """Decide what a merge couldn't, and stage the merged checkpoints.
@@ -79,7 +80,7 @@ def command(
     decisions = rules_of(strategy, settings, parameters, rules)
     # Decisions for some parameters are for these, in conflict or not; others for all that is in conflict.
     named = 1 if parameters else 0
-    forms = form_rules(renames, dtype)
+    forms = form_rules(renames, dtype, rows)
     particular = [*decisions[:named], *(rule for rule in decisions[named:] if not rule.is_for("")), *forms]
     general = [rule for rule in decisions[named:] if rule.is_for("")]
     decided = bool(decisions or forms)

@@ -12,7 +12,7 @@ from git_theta.git.repository.merge_rules import check_rule
 from git_theta.merging.dtypes import parse_dtype
 from git_theta.merging.renames import parse_rename
 from git_theta.merging.rule_text import parse_rule
-from git_theta.merging.rules import MergeRule
+from git_theta.merging.rules import CHOICES_OF_ROWS, MergeRule
 
 #: A function that becomes a command.
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -51,7 +51,7 @@ def rule_options(
 
 
 def form_options() -> Callable[[_Function], _Function]:
-    """The options `--rename` and `--dtype` of commands, for models that aren't alike."""
+    """The options `--rename`, `--dtype` and `--rows` of commands, for models that aren't alike."""
     options = (
         click.option(
             "--rename",
@@ -66,6 +66,12 @@ def form_options() -> Callable[[_Function], _Function]:
             help="Dtype of floats in the result: widest of the models' dtypes (the default), ours, theirs, "
             "or one such as BF16.",
         ),
+        click.option(
+            "--rows",
+            type=click.Choice(CHOICES_OF_ROWS),
+            help="Rows of embeddings in the result where models have other tokens: those that all have "
+            "(common), all that there are (union), or those of ours.",
+        ),
     )
 
     def add(function: _Function) -> _Function:
@@ -76,14 +82,19 @@ def form_options() -> Callable[[_Function], _Function]:
     return add
 
 
-def form_rules(renames: Sequence[str], dtype: str | None = None) -> tuple[MergeRule, ...]:
-    """The rule of the options `--rename` and `--dtype`, if one of them is given.
+def form_rules(
+    renames: Sequence[str], dtype: str | None = None, rows: str | None = None
+) -> tuple[MergeRule, ...]:
+    """The rule of the options `--rename`, `--dtype` and `--rows`, if one of them is given.
 
     Raises:
         UsageError: An option isn't valid.
     """
     rule = MergeRule(
-        "", renames=tuple(map(parse_rename, renames)), dtype=parse_dtype(dtype) if dtype is not None else ""
+        "",
+        renames=tuple(map(parse_rename, renames)),
+        dtype=parse_dtype(dtype) if dtype is not None else "",
+        rows=rows or "",
     )
     return (rule,) if rule != MergeRule("") else ()
 

@@ -13,11 +13,11 @@ from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.errors import UsageError
 from git_theta.formats.base import FileVersion
-from git_theta.merging.settings_versions import Settings, parsed_settings
+from git_theta.merging.settings_versions import Settings, most_bytes, parsed_settings
 from git_theta.model.manifest import Entry
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.mapped import mapped_file
-from git_theta.small_file import MAX_SETTINGS, check_size, read_small_file
+from git_theta.small_file import check_size, read_small_file
 from git_theta.updates.base import Pieces
 
 #: Names of a model's file in a folder, or of the index of its shards, in the order in which they're tried.
@@ -86,9 +86,11 @@ def read_settings(path: Path) -> Settings:
     """The settings in a file; empty if it isn't there.
 
     Raises:
-        UsageError: The file isn't a JSON map, or is larger than 1 MiB.
+        UsageError: The file isn't a JSON map, or is too large.
     """
-    return parsed_settings(str(path), read_small_file(path, MAX_SETTINGS) if path.is_file() else None)
+    return parsed_settings(
+        str(path), read_small_file(path, most_bytes(path.name)) if path.is_file() else None
+    )
 
 
 def open_folder(folder: Path, name: str, open_one: OpenFile) -> Model:

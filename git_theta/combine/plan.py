@@ -24,6 +24,7 @@ from git_theta.merging.plan_parameters import plan_parameters
 from git_theta.merging.renames import unused_renames
 from git_theta.merging.rules import MergeRule
 from git_theta.merging.settings_versions import ReadSettings, Settings, SettingsVersions
+from git_theta.merging.tokens import TOKENIZER
 from git_theta.model.manifest import Entry
 from git_theta.model.parameter_names import matches, unknown_parameter
 from git_theta.strategies.take_side import TakeSide
@@ -66,8 +67,8 @@ def plan_combination(
     rules = rules_for(models[0], (MergeRule("", dtype=choices.dtype), *choices.rules))
     aligned = align_models(models, base, rules)
     read = cache(_settings(models, base))
-    form = in_common_form(aligned.base, aligned.sides, rules, _reader(given))
-    plans = form.with_dtypes(plan_parameters(form.base, form.sides, rules, read))
+    form = in_common_form(aligned.base, aligned.sides, rules, _reader(given), read)
+    plans = form.with_dtypes(plan_parameters(form.base, form.sides, rules, read, obstacles=form.unclear))
     settled, kept = settle(plans, has_base=base is not None, keep_unmatched=choices.keep_unmatched)
     specs = {plan.name: plan.spec for plan in settled if plan.spec}
     structure, notes = None, (*aligned.notes, *form.notes)
@@ -117,7 +118,10 @@ def _settings(models: Sequence[Model], base: Model | None) -> ReadSettings:
         before = base.settings(name) if base else {}
         if not any((before, *sides)):
             return SettingsVersions()
-        return SettingsVersions(before, sides, sides[0], fits=bool(sides[0]))
+        # Nobody merges tokenizers: the result has the tokens that its rows are of.
+        result = {} if name == TOKENIZER else sides[0]
+        alike = name == TOKENIZER and all(side == sides[0] for side in (before or sides[0], *sides))
+        return SettingsVersions(before, sides, result, fits=bool(sides[0]), alike=alike)
 
     return read
 

@@ -1,11 +1,13 @@
-"""The versions of a file in one form: parameters that correspond have one dtype and can be combined."""
+"""The versions of a file in one form: parameters that correspond have one dtype, and the same rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 
+from git_theta.merging.arranged_rows import arranged
 from git_theta.merging.converted import (
     ConvertedValue,
     ConvertedValues,
@@ -17,8 +19,11 @@ from git_theta.merging.converted import (
 )
 from git_theta.merging.dtype_choice import DtypeChoice, choose_dtypes, dtype_notes
 from git_theta.merging.outcome import ParameterPlan, content_key
+from git_theta.merging.row_choice import RowChoices, RowOrder, choose_rows
 from git_theta.merging.rules import MergeRules
+from git_theta.merging.settings_versions import ReadSettings, no_settings
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.strided import Temporary, temporary_file
 
 #: A parameter's value in the base, or `None`, and on each side.
 _Versions = tuple[ConvertedValue | None, ...]
@@ -32,22 +37,25 @@ class VersionValues:
         read: Reads the value of an entry.
         prepare: Called with all entries that will be read: brings them here, and checks what reading takes.
         threads: Parameters to work on at once.
+        temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
     """
 
     read: ReadEntry
     prepare: Callable[[Sequence[Entry]], object]
     threads: int = 1
+    temporary: Temporary = temporary_file
 
 
 @dataclass(frozen=True, slots=True)
 class CommonForm:
-    """Versions of a file, of which parameters that correspond have one dtype.
+    """Versions of a file, of which parameters that correspond have one dtype and the same rows.
 
     Attributes:
         base: The merge base; `None` if there's none.
         sides: The sides, ours first.
         values: The values that aren't those in the files.
         dtypes: Name → dtype of the result, of parameters whose sides have several, or with a rule for it.
+        unclear: Name → reason, of parameters that can't be combined, as it isn't clear which rows correspond.
         notes: Differences that were bridged, in words.
     """
 
@@ -55,6 +63,7 @@ class CommonForm:
     sides: tuple[Manifest, ...]
     values: ConvertedValues = field(default_factory=ConvertedValues)
     dtypes: Mapping[str, str] = field(default_factory=dict)
+    unclear: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def with_dtypes(self, plans: Iterable[ParameterPlan]) -> tuple[ParameterPlan, ...]:
@@ -70,59 +79,99 @@ class CommonForm:
 
 
 def in_common_form(
-    base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules, reader: VersionValues
+    base: Manifest | None,
+    sides: Sequence[Manifest],
+    rules: MergeRules,
+    reader: VersionValues,
+    settings: ReadSettings = no_settings,
 ) -> CommonForm:
-    """The versions with parameters of several dtypes in the wider one, as far as the merge needs that.
+    """The versions with parameters of one dtype and with the same rows, as far as the merge needs that.
 
-    Values of these parameters are read, and no others.
+    Values of parameters that need it are read, and no others.
 
     Args:
         base: The merge base; `None` if there's none.
         sides: The sides, ours first, with equal names for what corresponds.
         rules: The rules for this file.
         reader: Reads values.
+        settings: Reads files of settings beside the versions.
 
     Raises:
         ThetaError: A value can't be read, or takes more than the limits allow.
     """
-    choices = choose_dtypes(base, sides, rules)
-    if not choices:
-        return CommonForm(base, tuple(sides))
-    tables = [version.by_name if version else {} for version in (base, *sides)]
-    jobs: list[tuple[str, DtypeChoice, list[Entry | None]]] = []
-    for name, choice in choices.items():
-        entries = [table.get(name) for table in tables]
-        if any(entry and entry.spec.dtype != choice.common for entry in entries):
-            jobs.append((name, choice, entries))
-    reader.prepare([entry for _, _, entries in jobs for entry in entries if entry])
-
-    def convert(job: tuple[str, DtypeChoice, list[Entry | None]]) -> _Versions:
-        _, choice, entries = job
-        versions = [of_version(entry, reader.read) if entry else None for entry in entries]
-        return _in_dtype(versions, choice.common)
-
+    dtypes, rows = choose_dtypes(base, sides, rules), choose_rows(base, sides, rules, settings)
+    jobs = list(_jobs((base, *sides), dtypes, rows))
+    reader.prepare([entry for job in jobs for entry in job.entries if entry])
     with ThreadPoolExecutor(reader.threads) as pool:
-        converted = dict(zip((name for name, _, _ in jobs), pool.map(convert, jobs), strict=True))
-    real = {content_key(entry): entry for _, _, entries in jobs for entry in entries if entry}
+        converted = list(pool.map(partial(_convert, reader=reader), jobs))
+    real = {content_key(entry): entry for job in jobs for entry in job.entries if entry}
     changed: list[Manifest | None] = []
     values: dict[str, ConvertedValue] = {}
     for index, version in enumerate((base, *sides)):
         new = {}
-        for name, versions in converted.items():
+        for job, versions in zip(jobs, converted, strict=True):
             value = versions[index]
             if value:
-                entry = entry_of(name, value)
+                entry = entry_of(job.name, value)
                 same = real.get(content_key(entry))
-                new[name] = replace(same, name=name) if same else entry
+                new[job.name] = replace(same, name=job.name) if same else entry
                 values |= {} if same else {value.digest: value}
         changed.append(version and with_entries(version, new))
     return CommonForm(
         changed[0],
         tuple(filter(None, changed[1:])),
         ConvertedValues(values),
-        {name: choice.result for name, choice in choices.items()},
-        dtype_notes(choices),
+        {name: choice.result for name, choice in dtypes.items()},
+        rows.unclear,
+        (*dtype_notes(dtypes), *rows.notes),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A parameter to convert.
+
+    Attributes:
+        name: Its name.
+        entries: Its entry in the base and on each side; `None` where it isn't.
+        dtype: The common dtype.
+        rows: The common rows; `None` if all versions have the same.
+    """
+
+    name: str
+    entries: tuple[Entry | None, ...]
+    dtype: str
+    rows: RowOrder | None
+
+
+def _jobs(
+    versions: Sequence[Manifest | None], dtypes: Mapping[str, DtypeChoice], rows: RowChoices
+) -> Iterator[_Job]:
+    """The parameters that aren't of one form in all versions."""
+    if not dtypes and not rows.orders:
+        return
+    tables = [version.by_name if version else {} for version in versions]
+    for name in dict.fromkeys((*dtypes, *rows.orders)):
+        entries = tuple(table.get(name) for table in tables)
+        there = {entry.spec.dtype for entry in entries if entry}
+        common, order = dtypes.get(name), rows.orders.get(name)
+        if common is None and len(there) > 1:
+            # Only one side changed the parameter, and its dtype as well.
+            continue
+        dtype = common.common if common else min(there)
+        if order or there != {dtype}:
+            yield _Job(name, entries, dtype, order)
+
+
+def _convert(job: _Job, reader: VersionValues) -> _Versions:
+    """The versions of a parameter in one form."""
+    found: Sequence[ConvertedValue | None]
+    found = [of_version(entry, reader.read) if entry else None for entry in job.entries]
+    if any(value and value.spec.dtype != job.dtype for value in found):
+        found = _in_dtype(found, job.dtype)
+    if job.rows:
+        found = arranged(found, job.rows.versions, job.rows.order, reader.temporary)
+    return tuple(found)
 
 
 def _in_dtype(versions: Sequence[ConvertedValue | None], dtype: str) -> _Versions:

@@ -200,8 +200,9 @@ class Merger:
 
     def _planner(self) -> FilePlanner:
         version = self.version or partial(stored_version, store=self.store)
-        reader = VersionValues(partial(read_value, store=self.store), self._prepare, self.threads)
-        return FilePlanner(version, self._fetch_missing, self.settings, reader)
+        read = partial(read_value, store=self.store)
+        values = VersionValues(read, self._prepare, self.threads, self.store.temporary_file)
+        return FilePlanner(version, self._fetch_missing, self.settings, values)
 
     def _prepare(self, entries: Sequence[Entry]) -> None:
         self._fetch_missing(entries)

@@ -32,6 +32,7 @@ def plan_each(
     sides: Sequence[Manifest],
     rules: MergeRules,
     refused: Mapping[str, str] = NONE_REFUSED,
+    obstacles: Mapping[str, str] = NONE_REFUSED,
 ) -> Iterator[ParameterPlan]:
     """The outcome of each parameter, in the order of a manifest.
 
@@ -40,6 +41,7 @@ def plan_each(
         sides: Ours, then theirs, and more in an octopus merge.
         rules: The rules for this file.
         refused: Name → reason, of parameters for which the result of the first rule isn't wanted.
+        obstacles: Name → reason, of parameters that can only be taken from a side.
 
     Raises:
         UsageError: A rule names an unknown strategy.
@@ -51,7 +53,8 @@ def plan_each(
     fitting = _for_their_groups(rules)
     for name in sorted(names, key=sort_key):
         old, new = before.get(name), tuple(table.get(name) for table in tables)
-        yield ParameterPlan(name, old, new, outcome_of(name, old, new, fitting(name), refused.get(name, "")))
+        reasons = refused.get(name, ""), obstacles.get(name, "")
+        yield ParameterPlan(name, old, new, outcome_of(name, old, new, fitting(name), *reasons))
 
 
 def preferred_side(name: str, rules: MergeRules) -> int | None:
@@ -88,7 +91,12 @@ def _for_their_groups(rules: MergeRules) -> Callable[[str], MergeRules]:
 
 
 def outcome_of(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rules: MergeRules, refused: str = ""
+    name: str,
+    base: Entry | None,
+    sides: tuple[Entry | None, ...],
+    rules: MergeRules,
+    refused: str = "",
+    obstacle: str = "",
 ) -> Taken | MergeRule | Conflict:
     """The outcome of a parameter: by equality, or by the first rule that leads to none in conflict.
 
@@ -98,6 +106,7 @@ def outcome_of(
         sides: The entry on each side.
         rules: The rules for this file.
         refused: Why the result of the first rule isn't wanted; empty if it is.
+        obstacle: Why sides can't be combined; empty to see that from their dtypes and shapes.
 
     Raises:
         UsageError: A rule names an unknown strategy.
@@ -109,7 +118,7 @@ def outcome_of(
         if everywhere and refused:
             return Conflict(name, refused)
         if everywhere and not _stays(base, sides, everywhere):
-            outcome = outcome_by_rule(name, base, sides, everywhere)
+            outcome = outcome_by_rule(name, base, sides, everywhere, obstacle)
             if not isinstance(outcome, Conflict) and (
                 isinstance(outcome, Taken) or len(participants(base, sides, everywhere)) == len(sides)
             ):
@@ -119,7 +128,7 @@ def outcome_of(
         return Taken(sides[index], None if all(key == keys[index] for key in keys) else index)
     has_one_element = all(entry.spec.count == 1 for entry in (base, *sides) if entry)
     fitting = (rule for rule in rules.to_try(name) if has_one_element or not rule.one_element)
-    first, *others = (outcome_by_rule(name, base, sides, rule) for rule in fitting)
+    first, *others = (outcome_by_rule(name, base, sides, rule, obstacle) for rule in fitting)
     first = Conflict(name, refused) if refused else first
     return next((outcome for outcome in (first, *others) if not isinstance(outcome, Conflict)), first)
 
@@ -132,7 +141,11 @@ def _stays(base: Entry | None, sides: Sequence[Entry | None], rule: MergeRule) -
 
 
 def outcome_by_rule(
-    name: str, base: Entry | None, sides: tuple[Entry | None, ...], rule: MergeRule
+    name: str,
+    base: Entry | None,
+    sides: tuple[Entry | None, ...],
+    rule: MergeRule,
+    obstacle: str = "",
 ) -> Taken | MergeRule | Conflict:
     """The outcome of a parameter by one rule.
 
@@ -141,6 +154,7 @@ def outcome_by_rule(
         base: The entry in the merge base; `None` if the parameter isn't there.
         sides: The entry on each side.
         rule: The rule.
+        obstacle: Why sides can't be combined; empty to see that from their dtypes and shapes.
 
     Raises:
         UsageError: The rule names an unknown strategy, or a side that there's not.
@@ -150,7 +164,7 @@ def outcome_by_rule(
         return _by_side(name, base, sides, strategy, rule)
     changed = [sides[index] for index in participants(base, sides, rule)]
     counts = isinstance(strategy, CounterRule)
-    reason = _obstacle(base, changed, (*COMPUTABLE, *WHOLE_NUMBERS) if counts else COMPUTABLE)
+    reason = obstacle or _obstacle(base, changed, (*COMPUTABLE, *WHOLE_NUMBERS) if counts else COMPUTABLE)
     if not reason and strategy.needs_base:
         reason = _obstacle_of_base(base, changed, rule)
     most = strategy.max_models

@@ -102,8 +102,9 @@ class FilePlanner:
             return _whole_side(sides, rules, "changed on both sides, and not in a format that has parameters")
         version = read_once(self.version)
         aligned = align_versions(base, sides, rules, version, self.fetch)
-        form = in_common_form(aligned.base, aligned.sides, rules, self.reader)
-        parameters = form.with_dtypes(plan_parameters(form.base, form.sides, rules, self.settings, refused))
+        form = in_common_form(aligned.base, aligned.sides, rules, self.reader, self.settings)
+        planned = plan_parameters(form.base, form.sides, rules, self.settings, refused, form.unclear)
+        parameters = form.with_dtypes(planned)
         conflicts = _conflicts(aligned, parameters)
         values = form.values.origins(entry for plan in parameters for entry in plan.inputs)
         self.fetch(

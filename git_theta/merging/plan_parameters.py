@@ -19,6 +19,7 @@ def plan_parameters(
     rules: MergeRules,
     settings: ReadSettings = no_settings,
     refused: Mapping[str, str] = NONE_REFUSED,
+    obstacles: Mapping[str, str] = NONE_REFUSED,
 ) -> tuple[ParameterPlan, ...]:
     """The outcome of each parameter, in the order of a manifest.
 
@@ -28,9 +29,10 @@ def plan_parameters(
         rules: The rules for this file.
         settings: Reads files of settings beside the versions.
         refused: Name → reason, of parameters for which the result of the first rule isn't wanted.
+        obstacles: Name → reason, of parameters that can only be taken from a side.
 
     Raises:
         UsageError: A rule names an unknown strategy, or its options don't fit.
     """
-    planned = decide_quantized(tuple(plan_each(base, sides, rules, refused)), rules)
+    planned = decide_quantized(tuple(plan_each(base, sides, rules, refused, obstacles)), rules)
     return group_parameters(planned, rules, refused, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -208,3 +209,129 @@ def test_a_revert_gives_the_dtype_back(repo: Repo) -> None:
     repo.git("revert", "--no-edit", "HEAD^")
     same(found(repo), {**START, SECOND: TRAINED[SECOND]})
     assert found(repo)[FIRST].dtype == "f4"
+
+
+EMBED, HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+def tokenizer(*tokens: str) -> bytes:
+    """A file of tokens with ids in their order, one token on a line."""
+    made = {
+        "added_tokens": [],
+        "model": {"type": "BPE", "vocab": {token: i for i, token in enumerate(tokens)}},
+    }
+    return json.dumps(made, indent=1).encode()
+
+
+def model(*rows: float, embed: str = EMBED) -> Weights:
+    """Embeddings with rows of equal numbers, and an output layer with the same numbers times ten."""
+    numbers = np.array(rows, "f4")[:, None] * np.ones(6, "f4")
+    return {embed: numbers, HEAD: numbers * 10, "norm": np.ones(5, "f4")}
+
+
+def with_tokens(repo: Repo, base: Weights, ours: Weights, theirs: Weights, *tokens: str) -> Repo:
+    """A fork of models, each with a tokenizer whose tokens are letters."""
+    repo.theta("track", "*.safetensors")
+    for branch, weights, letters in zip(
+        ("main", "theirs", "ours"), (base, theirs, ours), tokens, strict=True
+    ):
+        commit(repo, branch, weights, tokenizer__json=tokenizer(*letters))
+    return repo
+
+
+def test_rows_that_one_side_added_are_kept(repo: Repo) -> None:
+    fork(repo, model(1, 2, 3), model(2, 2, 3, 9), model(1, 4, 3))
+    said = repo.git("merge", "--no-edit", "theirs")
+    assert "2 parameters have other rows on some side: merged by their order, to 4 rows" in said
+    # Both sides changed rows of the matrix, so that it's averaged; the new row stays as it is.
+    same(found(repo), model(1.5, 3, 3, 9))
+    assert "recipe" not in repo.theta("show", NAME, "--param", "norm")
+
+
+def test_rows_of_a_side_that_only_added_some(repo: Repo) -> None:
+    fork(repo, model(1, 2, 3), model(1, 2, 3, 9), model(1, 4, 5))
+    repo.git("merge", "--no-edit", "theirs")
+    same(found(repo), model(1, 4, 5, 9))
+
+
+@pytest.mark.parametrize("more", [(), (9,)], ids=["as many", "more"])
+def test_rows_that_both_sides_added_are_in_conflict_without_tokens(repo: Repo, more: tuple[int, ...]) -> None:
+    fork(repo, model(1, 2, 3), model(2, 2, 3, 9, *more), model(1, 4, 3, 7))
+    said = repo.git("merge", "theirs", ok=False)
+    assert "no tokenizer.json tells them apart: --rows common, union or ours decides" in said
+    repo.theta("resolve", NAME, "--rows", "union")
+    repo.git("commit", "-q", "--no-edit")
+    same(found(repo), model(1.5, 3, 3, 8, *more))
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [("union", (1.5, 3, 3, 9, 7)), ("common", (1.5, 3, 3)), ("ours", (1.5, 3, 3, 9))],
+)
+def test_other_tokens_in_the_same_row(repo: Repo, rows: str, expected: tuple[float, ...]) -> None:
+    with_tokens(repo, model(1, 2, 3), model(2, 2, 3, 9), model(1, 4, 3, 7), "abc", "abcy", "abcx")
+    repo.git("checkout", "-q", "ours")
+    said = repo.git("merge", "theirs", ok=False)
+    assert "sides have different tokens: settle tokenizer.json, then git theta resolve; or --rows" in said
+    repo.theta("resolve", NAME, "--rows", rows)
+    same(dict(load(repo.read(NAME))), model(*expected))
+    repo.git("merge", "--abort")
+    repo.git("merge", "--abort", ok=False)
+    repo.theta("merge", "--rows", rows, "theirs", ok=False)
+    same(dict(load(repo.read(NAME))), model(*expected))
+
+
+def test_the_tokenizer_that_the_user_makes_decides(repo: Repo) -> None:
+    with_tokens(repo, model(1, 2, 3), model(2, 2, 3, 9), model(1, 4, 3, 7), "abc", "abcy", "abcx")
+    repo.git("merge", "theirs", ok=False)
+    repo.write("tokenizer.json", tokenizer(*"yxabc"))
+    repo.theta("resolve", NAME, "-s", "average")
+    same(dict(load(repo.read(NAME))), model(7, 9, 1.5, 3, 3))
+
+
+def test_a_vocabulary_in_another_order(repo: Repo) -> None:
+    with_tokens(repo, model(1, 2, 3), model(1, 2, 5), model(7, 3, 2, 1), "abc", "xcba", "abc")
+    said = repo.git("merge", "--no-edit", "theirs")
+    assert "merged by their tokens in tokenizer.json, to 4 rows" in said
+    # Only ours changed a row that both have.
+    same(found(repo), model(7, 5, 2, 1))
+
+
+def test_combine_and_python_by_tokens(repo: Repo) -> None:
+    with_tokens(repo, model(1, 2, 3), model(1, 2, 5), model(7, 3, 2, 3), "abc", "xcba", "abc")
+    models = f"ours:{NAME}", f"theirs:{NAME}"
+    repo.theta("combine", "-s", "average", *models, "-o", "out")
+    same(load(repo.read("out")), model(7, 4, 2, 2))
+    same(dict(git_theta.merge(repo.path / NAME, ["ours", "theirs"], rows="ours")), model(2, 2, 4))
+    repo.theta("combine", "-s", "average", "--rows", "common", *models, "-o", "out", "--force")
+    same(load(repo.read("out")), model(2, 2, 4))
+
+
+def test_a_rebase_with_new_tokens(repo: Repo) -> None:
+    with_tokens(repo, model(1, 2, 3), model(1, 2, 5), model(1, 2, 3, 7), "abc", "abcx", "abc")
+    repo.git("rebase", "-q", "theirs")
+    same(found(repo), model(1, 2, 5, 7))
+
+
+def test_a_hostile_tokenizer_is_left_alone(repo: Repo) -> None:
+    repo.theta("track", "*.safetensors")
+    bad = b'{"model": {"vocab": {"a": 1e999, "b": -5}}}', b"[" * 100_000, tokenizer(*"abc")
+    for branch, weights, data in zip(
+        ("main", "theirs", "ours"), (model(1, 2, 3), model(1, 2, 3, 7), model(1, 2, 5)), bad, strict=True
+    ):
+        commit(repo, branch, weights, tokenizer__json=data)
+    said = repo.git("merge", "theirs", ok=False)
+    assert "rows are merged by their order" in said
+    same(dict(load(repo.read(NAME))), model(1, 2, 5, 7))
+
+
+def test_classes_are_no_tokens(repo: Repo) -> None:
+    base, ours, theirs = (
+        {"classifier.weight": np.full((n, 4), n, "f4"), "w": np.ones(3, "f4")} for n in (2, 3, 4)
+    )
+    fork(repo, base, ours, theirs)
+    said = repo.git("merge", "theirs", ok=False)
+    assert "if these correspond by their order, choose --rows common, union or ours" in said
+    repo.theta("resolve", NAME, "--rows", "ours")
+    expected = np.repeat(np.float32([3.5, 3.5, 3.5])[:, None], 4, axis=1)
+    np.testing.assert_array_equal(load(repo.read(NAME))["classifier.weight"], expected)

@@ -10,8 +10,11 @@ from git_theta.encoding.allowed_updates import parse_update_names
 from git_theta.git.plumbing.command import parse_config
 from git_theta.git.repository.gitattributes import tracked_patterns, untrack, value_of
 from git_theta.legacy.metadata import parse_metadata
+from git_theta.merging.row_order import row_keys
 from git_theta.merging.rule_text import parse_lines, parse_toml
 from git_theta.merging.rules import MergeRules
+from git_theta.merging.settings_versions import parsed_settings
+from git_theta.merging.tokens import TOKENIZER
 from git_theta.settings import from_config, parse_size
 from git_theta.store.lfs.http_settings import HttpSettings
 from tests.fuzz.target import Target
@@ -82,6 +85,20 @@ def read_toml(data: bytes) -> None:
     assert list(rules.to_try("a.b/c"))
 
 
+def tokenizer(random: Random) -> bytes:
+    """A file of tokens."""
+    ids = {f"t{number}": number for number in range(random.randrange(6))}
+    vocabulary: object = ids if random.random() < 0.5 else [[token, -1.5] for token in ids]
+    added = [{"id": random.choice((len(ids), 0)), "content": "<s>", "special": True}]
+    return json.dumps({"added_tokens": added, "model": {"type": "BPE", "vocab": vocabulary}}).encode()
+
+
+def read_tokenizer(data: bytes) -> None:
+    """Read the tokens of a vocabulary, and give rows their names."""
+    tokens = parsed_settings(TOKENIZER, data)
+    assert len(row_keys(5, tokens)) == 5
+
+
 _MERGEKIT = (
     "merge_method: ties\nbase_model: c\nmodels: [{model: a}, {model: b, parameters: {density: [0, 1]}}]\n",
     "merge_method: passthrough\nslices:\n  - sources: [{model: a, layer_range: [0, 4]}]\n",
@@ -103,17 +120,22 @@ def read_mergekit(data: bytes) -> None:
 def rules(random: Random) -> bytes:
     """Merge rules in lines."""
     words = (
-        "ties",
         "density=0.5",
         "path=*.pt",
         "parameters='a b'",
         "weights=1,2",
+        "rename=a.*=*",
+        "dtype=BF16",
+        "rows=union",
         '"',
         "x=",
         "path=[a-",
         "path=a**b*c",
     )
-    lines = (" ".join(random.choice(words) for _ in range(random.randrange(5))) for _ in range(3))
+    lines = (
+        " ".join((random.choice(("ties", "rows=ours")), *random.sample(words, random.randrange(4))))
+        for _ in range(2)
+    )
     return ";".join(lines).encode()
 
 
@@ -184,6 +206,9 @@ SETTINGS_TARGETS = (
     Target("config", config, read_config, tuple(f"\0{key}\n".encode() for key in _KEYS), share=0.6),
     Target("toml", toml, read_toml, _TOML),
     Target("mergekit", mergekit, read_mergekit, (b"&a", b"*a", b"<<", b"!!int", b"{", b"[", b"- ", b".inf")),
+    Target(
+        "tokenizer", tokenizer, read_tokenizer, (b"[", b"{", b"null", b"-1", b"1e99", b"9" * 5000, b"\\ud800")
+    ),
     Target("merge-rules", rules, read_rules, (b"'", b'"', b"\\", b"=", b";", b"path=", b"[!", b"*" * 40)),
     Target("attributes", attributes, read_attributes, (b"\n", b'"', b" ", b"\\", b"filter=theta", b"[attr]")),
     Target(

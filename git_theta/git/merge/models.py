@@ -27,14 +27,11 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.merging.file_version import stored_version
 from git_theta.merging.manifest_parts import structure_entries
-from git_theta.merging.settings_versions import Settings, parsed_settings
+from git_theta.merging.settings_versions import Settings, most_bytes, parsed_settings
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Pieces
-
-#: Bytes of a file of settings, at most.
-_MAX_SETTINGS = 1 << 20
 
 #: The name of a model on the Hugging Face Hub, `owner/name`; a revision may follow.
 _HUB = re.compile(r"[\w.-]+/[\w.-]+(?:@[\w.-]+)?")
@@ -124,7 +121,7 @@ class ModelFiles:
         rev, _, path = name.partition(":")
         folder, slash, _ = path.rpartition("/")
         with Blobs(self._git.cwd) as blobs:
-            text = blobs.read(f"{rev}:{folder}{slash}{beside}", _MAX_SETTINGS)
+            text = blobs.read(f"{rev}:{folder}{slash}{beside}", most_bytes(beside))
         return parsed_settings(beside, text)
 
     def _stored(self, manifest: Manifest, name: str, settings: Callable[[str], Settings]) -> Model:

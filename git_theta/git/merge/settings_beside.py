@@ -15,12 +15,10 @@ from git_theta.git.plumbing.parent_command import favoured_side
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.conflict_records import read_stages
 from git_theta.git.repository.repository import Repository
-from git_theta.merging.settings_versions import Settings, SettingsVersions, parsed_settings
+from git_theta.merging.settings_versions import Settings, SettingsVersions, most_bytes, parsed_settings
+from git_theta.merging.tokens import TOKENIZER
 from git_theta.model.three_way import trivial_merge
 from git_theta.report.text import printable
-
-#: Larger files aren't settings.
-_MAX_SETTINGS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +51,9 @@ class SettingsBeside:
         base, *sides = self._texts(path)
         if all(text is None for text in (base, *sides)):
             return SettingsVersions()
+        if name == TOKENIZER and all(text == sides[0] for text in (base or sides[0], *sides)):
+            # Parsing takes a second for a large vocabulary, and tells nothing then.
+            return SettingsVersions(alike=True)
         if self.resolves:
             result = self._in_work_tree(path)
         else:
@@ -67,16 +68,17 @@ class SettingsBeside:
 
     def _texts(self, path: str) -> list[bytes | None]:
         """The file in each version; `None` where there's none."""
+        limit = most_bytes(path)
         oids, stages = self.oids(), read_stages(self.repository.git, path)
         with Blobs(self.repository.git.cwd) as blobs:
             if stages and len(oids) == len(stages.ids):
-                return [blobs.read(oid, _MAX_SETTINGS) if oid else None for oid in stages.ids]
+                return [blobs.read(oid, limit) if oid else None for oid in stages.ids]
             commits = version_commits(self.repository, self.path, oids, self.revisions)
-            found = [blobs.read(f"{commit}:{path}", _MAX_SETTINGS) if commit else None for commit in commits]
+            found = [blobs.read(f"{commit}:{path}", limit) if commit else None for commit in commits]
             unknown = [oid for oid, commit in zip(oids, commits, strict=True) if oid and not commit]
             if not unknown:
                 return found
-            here = blobs.read(f"HEAD:{path}", _MAX_SETTINGS)
+            here = blobs.read(f"HEAD:{path}", limit)
         if here is not None:
             note(
                 f"{printable(self.path)}: no commit has one of the merged versions; "
@@ -88,7 +90,7 @@ class SettingsBeside:
     def _in_work_tree(self, path: str) -> Settings | None:
         """The settings in the work tree; `None` if they're still in conflict."""
         with work_file(self.repository.git.path(path)) as file:
-            text = None if file is None else bytes(file.data[:_MAX_SETTINGS])
+            text = None if file is None else bytes(file.data[: most_bytes(path)])
         try:
             return parsed_settings(path, text)
         except UsageError:
