@@ -23,9 +23,10 @@ from git_theta.encoding.stored_value import StoredValue, finalize
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
+from git_theta.formats.split import STRETCH
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_escapes import sort_key
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.tensor import TensorSpec, is_bytes
 from git_theta.runtime.threads import stream_grouped
 from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.batch import Batch
@@ -37,6 +38,13 @@ if TYPE_CHECKING:
 
 #: Smaller values, in bytes, are stored dense: there may be thousands, and headers are most of their cost.
 _MIN_UPDATED = 64
+
+#: Smaller layouts and stretches between tensors, in bytes, are stored dense, too.
+_MIN_BYTES = 1 << 14
+
+#: The number of stretches of an earlier version that a new one may come from, and of those that are compared.
+_MAX_STRETCHES = 100
+_MAX_BASES = 2
 
 #: Gives the checkpoints of a repository that a new file may have been made from.
 Candidates = Callable[[], Iterable[Manifest]]
@@ -129,10 +137,11 @@ class Cleaner:
 
         def store_tensor(tensor: Tensor) -> StoredValue:
             name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
-            bases: Iterable[Entry] = named.get(name, [])
+            counterparts = named.get(name) or _bytes_before(spec, earlier)
+            bases: Iterable[Entry] = counterparts
             relatives: Iterable[Entry] = parts.get(name, [])
             if found:
-                bases = found.beside(name, spec, value, named.get(name, []))
+                bases = found.beside(name, spec, value, counterparts)
                 relatives = found.of_other_forms(spec, value, parts.get(name, []))
             stored = writer.write(name, spec, value, bases, relatives)
             stored.check_unchanged(value)
@@ -142,7 +151,8 @@ class Cleaner:
         layout_bytes = memoryview(file.layout.to_bytes())
 
         def store_layout() -> Iterator[StoredValue]:
-            yield writer.write("layout", TensorSpec("U8", (len(layout_bytes),)), layout_bytes)
+            spec = TensorSpec("U8", (len(layout_bytes),))
+            yield writer.write("layout", spec, layout_bytes, _bytes_before(spec, earlier))
 
         def small_value(tensor: Tensor) -> SmallValue:
             name = tensor.name
@@ -202,6 +212,23 @@ class Cleaner:
         if self.search and unnamed and candidates:
             make_missing_sketches(unnamed, candidates, self.search, self.store, pool)
         return found, parts
+
+
+def _bytes_before(spec: TensorSpec, earlier: Iterable[Manifest]) -> list[Entry]:
+    """The bytes between tensors of earlier versions, for those of a new one that have no counterpart by name.
+
+    Short stretches are in the layout. Small layouts aren't stored as updates: they're read often.
+    """
+    if not is_bytes(spec) or spec.nbytes < _MIN_BYTES:
+        return []
+    found = (
+        entry
+        for manifest in earlier
+        for entry in (manifest.layout, *manifest.entries[:_MAX_STRETCHES])
+        if entry is manifest.layout or (entry.name.startswith(STRETCH) and is_bytes(entry.spec))
+    )
+    bases = {entry.digest: entry for entry in found if entry.spec.nbytes >= _MIN_BYTES}
+    return sorted(bases.values(), key=lambda entry: abs(entry.spec.nbytes - spec.nbytes))[:_MAX_BASES]
 
 
 def reconcile(manifest: Manifest, previous: Iterable[Manifest]) -> Manifest:

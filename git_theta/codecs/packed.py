@@ -161,6 +161,19 @@ class PackedReader:
                 return value
         raise CorruptError("the payload ends early")
 
+    def record(self) -> memoryview:
+        """The next bytes, whose number precedes them as a varint.
+
+        Raises:
+            CorruptError: The data end first.
+        """
+        length = self.varint()
+        piece = self._data[self._position : self._position + length]
+        if len(piece) < length:
+            raise CorruptError("the payload ends early")
+        self._position += length
+        return piece
+
     def end(self) -> None:
         """Check that every byte was read.
 

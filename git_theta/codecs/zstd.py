@@ -22,6 +22,13 @@ _MAGIC_BYTES = 4
 #: Longest window in bytes that is accepted: planes need none that is longer.
 _MAX_WINDOW = 8 << 20
 
+#: The same for bytes that are compressed with a dictionary.
+_MAX_PATCH_WINDOW = 32 << 20
+
+#: Levels with a dictionary, for bytes that shrink below a share by themselves, as text does, and for others.
+_THOROUGH, _FAST = 9, 1
+_TEXT_SHARE = 0.7
+
 
 def compress(plane: memoryview, *, literals: bool, magic: bool) -> bytes | None:
     """A plane's bytes as a frame, or `None` if they hardly shrink.
@@ -50,6 +57,12 @@ def decompress(frame: memoryview, size: int, *, magic: bool) -> bytes:
     Raises:
         CorruptError: The frame is damaged, gives another size, or has a field for its size.
     """
+    return _decompressed(_decompressor(magic), frame, size, magic=magic)
+
+
+def _decompressed(
+    decompressor: zstandard.ZstdDecompressor, frame: memoryview, size: int, *, magic: bool
+) -> bytes:
     import zstandard
 
     head = frame[: _MAGIC_BYTES * magic + 1]
@@ -57,12 +70,67 @@ def decompress(frame: memoryview, size: int, *, magic: bool) -> bytes:
         # The library would allocate whatever a frame claims to hold.
         raise CorruptError("the payload can't be decompressed: a frame must not have a size of its own")
     try:
-        plane = _decompressor(magic).decompress(frame, max_output_size=size)
+        plane = decompressor.decompress(frame, max_output_size=size)
     except (zstandard.ZstdError, MemoryError) as error:
         raise CorruptError(f"the payload can't be decompressed: {error}") from error
     if len(plane) != size:
         raise CorruptError("the payload decompresses to a wrong size")
     return plane
+
+
+def compress_after(data: memoryview, dictionary: bytes) -> bytes | None:
+    """Bytes as a frame, given others that they may repeat; `None` if they hardly shrink.
+
+    Args:
+        data: The bytes.
+        dictionary: The other bytes.
+    """
+    import zstandard
+
+    level = _THOROUGH if len(data) < _SAMPLE or _is_text(data) else _FAST
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level,
+        source_size=len(data),
+        dict_size=len(dictionary),
+        window_log=max(10, (len(data) + len(dictionary)).bit_length()),
+        write_content_size=False,
+        format=_format(False),
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=parameters, dict_data=_content(dictionary))
+    coded = compressor.compress(data)
+    return coded if len(coded) < len(data) else None
+
+
+def decompress_after(frame: memoryview, dictionary: bytes, size: int) -> bytes:
+    """The bytes of a frame that `compress_after` made.
+
+    Args:
+        frame: The frame.
+        dictionary: The same bytes as before.
+        size: Bytes of the content.
+
+    Raises:
+        CorruptError: As for `decompress`.
+    """
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor(
+        dict_data=_content(dictionary), max_window_size=_MAX_PATCH_WINDOW, format=_format(False)
+    )
+    return _decompressed(decompressor, frame, size, magic=False)
+
+
+def _is_text(data: memoryview) -> bool:
+    """Whether bytes from the middle shrink well."""
+    start = max(0, (len(data) - _SAMPLE) // 2)
+    sample = data[start : start + _SAMPLE]
+    return len(_compressor(False, False).compress(sample)) < _TEXT_SHARE * len(sample)
+
+
+def _content(dictionary: bytes) -> zstandard.ZstdCompressionDict:
+    import zstandard
+
+    return zstandard.ZstdCompressionDict(dictionary, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
 
 
 class _Contexts(local):

@@ -7,8 +7,8 @@ from typing import TypeGuard
 
 from git_theta import updates
 from git_theta.errors import PluginError, UsageError
-from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Reshaping, Update, is_automatic, is_reshaping
+from git_theta.model.tensor import TensorSpec, is_bytes
+from git_theta.updates.base import Reshaping, Update, is_automatic, is_patching, is_reshaping
 from git_theta.updates.dense import Dense
 
 #: Called with the error of an update that can't be loaded, or that raised what it mustn't.
@@ -52,7 +52,7 @@ def may_reshape(names: Iterable[str], spec: TensorSpec, base: TensorSpec) -> boo
     asked, too.
     """
     chosen = load_updates(dict.fromkeys((*updates.AUTO, *names)))
-    return any(accepts_base(update, spec, base) for update in chosen)
+    return any(accepts_base(update, spec, base) or _patches(update, spec, base) for update in chosen)
 
 
 def load_updates(names: Iterable[str]) -> Iterator[Update]:
@@ -62,6 +62,17 @@ def load_updates(names: Iterable[str]) -> Iterator[Update]:
         PluginError: An update isn't installed or can't be used.
     """
     return (updates.registry().get(name) for name in names)
+
+
+def _patches(update: Update, spec: TensorSpec, base: TensorSpec) -> bool:
+    """Whether an update makes bytes of those of a base of any size."""
+    if not (is_bytes(spec) and is_bytes(base) and is_patching(update)):
+        return False
+    try:
+        with updates.registry().guard(update.name):
+            return update.accepts(spec, base)
+    except PluginError:
+        return False
 
 
 def accepts_base(update: Update, spec: TensorSpec, base: TensorSpec) -> TypeGuard[Reshaping]:

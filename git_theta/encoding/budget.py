@@ -140,12 +140,34 @@ def total_weight(entries: Iterable[Entry], store: Store, *, only_allowed: bool =
     return Weight(work, memory)
 
 
-def can_be_extended(source: Source, nbytes: int, store: Store) -> bool:
-    """Whether one more update of a value of that size stays within the limits."""
+def input_sizes(source: Source, nbytes: int, store: Store) -> tuple[int, ...]:
+    """Bytes of each input of a source, from the header of its payload.
+
+    Args:
+        source: How a value is made.
+        nbytes: Size of the value in bytes.
+        store: Where its objects are.
+
+    Raises:
+        CorruptError, MissingObjectError, PluginError: As for `weigh`.
+    """
+    return _demand(source, nbytes, _Payload(source.payload, store)).inputs
+
+
+def can_be_extended(source: Source, nbytes: int, store: Store, memory: int = 0) -> bool:
+    """Whether one more update of a value of that size stays within the limits.
+
+    Args:
+        source: How the value is made.
+        nbytes: Its size in bytes.
+        store: Where its objects are.
+        memory: Bytes that the update takes, if that's more than others take.
+    """
     try:
         weight = weigh(source, nbytes, store)
         more = default_demand(1, nbytes)
-        check_weight(Weight(weight.work + more.work, weight.memory + more.memory), _oids(source), store)
+        held = weight.memory + max(memory, more.memory)
+        check_weight(Weight(weight.work + more.work, held), _oids(source), store)
     except ThetaError:
         return False
     return True

@@ -126,7 +126,8 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
     root = nearest
     while _has_base(root):
         root = root.inputs[0]
-    return [(link, link.depth >= depth) for link in dict.fromkeys((nearest, root))]
+    links = (link for link in dict.fromkeys((nearest, root)) if link.depth < DEPTH_FACTOR * depth)
+    return [(link, link.depth >= depth) for link in links]
 
 
 def _has_base(source: Source) -> bool:

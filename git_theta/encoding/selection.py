@@ -14,7 +14,7 @@ from git_theta.encoding.decode import decode_verified
 from git_theta.encoding.samples import Samples, first_difference, samples_all_over
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Source
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.tensor import TensorSpec, is_bytes
 from git_theta.store.base import Store
 from git_theta.updates.base import (
     Automatic,
@@ -26,6 +26,7 @@ from git_theta.updates.base import (
     UnsuitableError,
     Update,
     is_automatic,
+    is_patching,
 )
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
@@ -43,6 +44,10 @@ _DEPTH_PENALTY = 2.0
 
 #: A choice with its expected share of the value's bytes.
 _Option = tuple[float, EncodingChoice]
+
+#: Where an update is expected to need less than this share of the bytes, stretches at other places aren't
+#: looked for.
+_CHEAP = 0.01
 
 #: A payload below this share of the value's bytes isn't compared with the dense one.
 _UNSUSPICIOUS = 0.25
@@ -116,6 +121,8 @@ def _on_candidate(
     factor = _DEPTH_PENALTY if candidate.at_limit else 1
     if isinstance(source, EncodingChoice):
         options = _derived(value, spec, base, source, chosen, failed)
+    elif is_bytes(spec) and is_bytes(base.spec):
+        options = _bytes(value, spec, base, source, chosen, failed)
     elif base.spec.is_reshaped(spec):
         options = _same_type(value, spec, base, source, chosen, failed)
         if base.spec == spec:
@@ -200,6 +207,33 @@ def _estimates(
         if samples.share * sum(costs) < limit:
             found.append((samples.share * sum(costs) / len(costs), update))
     return found
+
+
+def _bytes(
+    value: memoryview,
+    spec: TensorSpec,
+    base: Base,
+    source: Source | EncodingChoice,
+    chosen: Sequence[Update],
+    failed: OnFailure,
+) -> Iterator[tuple[float, EncodingChoice]]:
+    """Choices for bytes without a shape on a base of any size."""
+    if base.spec == spec:
+        found = list(_same_type(value, spec, base, source, chosen, failed))
+        yield from found
+        if any(cost < _CHEAP for cost, _ in found):
+            return
+    for update in filter(is_patching, chosen):
+        try:
+            with updates.registry().guard(update.name):
+                if not update.accepts(spec, base.spec):
+                    continue
+                prepared = update.prepare(value, spec, base)
+        except PluginError as error:
+            failed(error)
+            continue
+        if prepared.cost < _MAX_COST * _dense_share(value, spec):
+            yield prepared.cost, EncodingChoice(update.name, prepared.payload, (source,))
 
 
 def _other_type(

@@ -11,13 +11,14 @@ from git_theta.encoding.allowed_updates import OnFailure
 from git_theta.encoding.budget import can_be_derived, can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_bases
 from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.first_versions import first_version
 from git_theta.encoding.forms import derived_candidates
 from git_theta.encoding.selection import choices, dense_choice, repeated_choice
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.tensor import TensorSpec, is_bytes
 from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
@@ -25,6 +26,7 @@ from git_theta.store.packs import PACK_BELOW
 from git_theta.updates import AUTO
 from git_theta.updates.arrange import Arrange
 from git_theta.updates.base import UnsuitableError
+from git_theta.updates.patch import MEMORY
 
 #: Bytes of the smallest value that is looked for in values of another form: small ones cost less than that.
 _LEAST_DERIVED = 1 << 10
@@ -91,12 +93,7 @@ class ValueWriter:
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
         bases = list(bases)
-        candidates = (
-            candidate_from(entry, source, self.store, at_limit)
-            for entry in bases
-            for source, at_limit in usable_bases(entry.source, entry.spec.nbytes, self.depth, self.store.size)
-            if self.has(source) and can_be_extended(source, entry.spec.nbytes, self.store)
-        )
+        candidates = (candidate for entry in bases for candidate in self._candidates(entry))
         derived = partial(self._derived, value, spec, chain(bases, relatives))
         for choice in choices(value, spec, candidates, self.updates, self.failed, derived):
             try:
@@ -107,6 +104,18 @@ class ValueWriter:
                 # The value is at hand: a damaged base only means another choice.
                 continue
         raise AssertionError("dense is always possible")
+
+    def _candidates(self, entry: Entry) -> Iterator[BaseCandidate]:
+        """An earlier version as it is, and what its chain begins with."""
+        spec = entry.spec
+        memory = MEMORY if is_bytes(spec) else 0
+        for source, at_limit in usable_bases(entry.source, spec.nbytes, self.depth, self.store.size):
+            if self.has(source) and can_be_extended(source, spec.nbytes, self.store, memory):
+                yield candidate_from(entry, source, self.store, at_limit)
+        if self.depth > 1 and is_bytes(spec) and self.has(entry.source):
+            first = first_version(entry, self.store)
+            if first:
+                yield first
 
     def _derived(
         self, value: memoryview, spec: TensorSpec, relatives: Iterable[Entry]

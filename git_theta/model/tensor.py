@@ -133,6 +133,11 @@ class TensorSpec:
         return tuple(reversed(strides))
 
 
+def is_bytes(spec: TensorSpec) -> bool:
+    """Whether a value is bytes in a row, as those of a file whose format isn't known, or of a layout."""
+    return spec.dtype == "U8" and len(spec.shape) == 1
+
+
 def numpy_dtype(name: str) -> np.dtype[Any]:
     """The little-endian numpy dtype for a dtype name.
 

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 #: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
 #: among them: a repository should name those that it needs, and a search would take longer than `git status`.
-AUTO = ("delta", "sparse", "low-rank", "ia3", "rows", "gather", "cast", "scaled-cast", "arrange")
+AUTO = ("delta", "sparse", "low-rank", "ia3", "rows", "gather", "cast", "scaled-cast", "arrange", "patch")
 
 #: The built-in updates whose base has another dtype or shape.
-RESHAPING = frozenset({"rows", "gather", "cast", "scaled-cast", "arrange"})
+RESHAPING = frozenset({"rows", "gather", "cast", "scaled-cast", "arrange", "patch"})
 
 
 @cache
@@ -40,6 +40,7 @@ def registry() -> Registry[Update]:
             "cast": "git_theta.updates.cast:Cast",
             "scaled-cast": "git_theta.updates.scaled_cast:ScaledCast",
             "arrange": "git_theta.updates.arrange:Arrange",
+            "patch": "git_theta.updates.patch:Patch",
             "recipe": "git_theta.updates.recipe:Recipe",
         },
     )

@@ -124,6 +124,38 @@ class Reshaping(Update, Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A payload that can be encoded.
+
+    Attributes:
+        cost: Its expected size as a share of the value's bytes.
+        payload: Encodes it.
+    """
+
+    cost: float
+    payload: Callable[[], Payload]
+
+
+@runtime_checkable
+class Patching(Update, Protocol):
+    """An update that `git add` may choose on a base of another size, and that gives exactly the value."""
+
+    def accepts(self, spec: TensorSpec, base: TensorSpec) -> bool:
+        """Whether a value of `spec` may come from a base of that dtype and shape, or an equal one."""
+        ...
+
+    def prepare(self, value: memoryview, spec: TensorSpec, base: Base) -> Prepared:
+        """Compare the value with the base.
+
+        Args:
+            value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
+            spec: Dtype and shape of the value.
+            base: The value that the payload applies to; `accepts` has passed its type.
+        """
+        ...
+
+
 def is_automatic(update: Update) -> TypeGuard[Automatic]:
     """Whether `git add` may choose an update: as `isinstance`, which is too slow for each parameter."""
     return hasattr(update, "estimate") and hasattr(update, "encode")
@@ -132,6 +164,11 @@ def is_automatic(update: Update) -> TypeGuard[Automatic]:
 def is_reshaping(update: Update) -> TypeGuard[Reshaping]:
     """Whether `git add` may choose an update on a base of another dtype or shape; as `is_automatic`."""
     return hasattr(update, "accepts") and hasattr(update, "encode")
+
+
+def is_patching(update: Update) -> TypeGuard[Patching]:
+    """Whether `git add` may choose an update on a base of another size; as `is_automatic`."""
+    return hasattr(update, "accepts") and hasattr(update, "prepare")
 
 
 @dataclass(frozen=True, slots=True)

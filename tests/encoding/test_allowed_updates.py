@@ -6,14 +6,14 @@ from git_theta import updates
 from git_theta.encoding.allowed_updates import may_reshape, parse_update_names
 from git_theta.errors import PluginError, UsageError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Automatic, Reshaping
+from git_theta.updates.base import Automatic, Patching, Reshaping
 
 SPEC = TensorSpec("F32", (128, 160))
 
 
 def test_auto_stands_for_every_built_in_update_that_can_be_chosen() -> None:
     built_in = (update for update in updates.registry() if updates.registry().origin(update.name).builtin)
-    assert {update.name for update in built_in if isinstance(update, Automatic | Reshaping)} == {
+    assert {update.name for update in built_in if isinstance(update, Automatic | Reshaping | Patching)} == {
         *updates.AUTO
     } - {"arrange"}
 

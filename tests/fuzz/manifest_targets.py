@@ -30,6 +30,7 @@ from git_theta.updates.dense import Dense
 from git_theta.updates.gather import Gather
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.low_rank import LowRank
+from git_theta.updates.patch import Patch
 from git_theta.updates.program import Program
 from git_theta.updates.quantisation import Quantisation
 from git_theta.updates.quantized import Quantized
@@ -56,6 +57,7 @@ _UPDATES = (
     "scaled-cast",
     "arrange",
     "gather",
+    "patch",
     "unknown",
 )
 
@@ -229,6 +231,11 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     columns = TensorSpec("F32", (6, 3))
     few = np.array([2, 3, 0, 3, 1], "<u4")
     yield "gather", 0, joined(Gather().encode_index(value, matrix, columns, 1, few))
+    before = _base(longer.spec) * 20
+    new = b"new" + before[:1100] + b"and" + before[1300:]
+    flat = Base(TensorSpec("U8", (len(before),)), _input(before))
+    patch = Patch().prepare(memoryview(new), TensorSpec("U8", (len(new),)), flat)
+    yield "patch", 0, joined(patch.payload())
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
     transposed = StridedCopy(0, 0, (Dimension(5, 1, 6), Dimension(6, 5, 1)))
     yield "arrange", 0, Arrange().encode_arrangement(Arrangement(((transposed,),), (30,)), matrix)
