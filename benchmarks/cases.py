@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import deltas, memory, weights
 from benchmarks.bases import bases
+from benchmarks.edits import edits
 from benchmarks.forms import forms
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
@@ -150,7 +151,7 @@ def versions(plan: Plan) -> Iterator[Row]:
     for pair in pairs(base, plan.families, plan.published, plan.folder):
         yield deltas.measure(pair, plan.folder)
     tuned = plan.families / "full" / "checkpoint-25" / MODEL if plan.families else None
-    for pair in forms(base, tuned, plan.folder):
+    for pair in (*forms(base, tuned, plan.folder), *edits(base, tuned, plan.folder)):
         yield deltas.measure(pair, plan.folder)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.models import noisy, read_model, write_model
-from benchmarks.pairs import Pair
+from benchmarks.models import noisy, read_model, written_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from benchmarks.models import Model
+    from benchmarks.pairs import Pair
 
 #: Only these layers' parameters count: enough of each kind.
 _LAYERS = ("encoder.layer.0.", "encoder.layer.1.")
@@ -60,11 +60,7 @@ def forms(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
         ("float32 → float8, a scale for each matrix", old, _quantised(old, ml_dtypes.float8_e4m3fn), 0.10),
         ("inputs of zeros added", {"conv_in.weight": kernel}, {"conv_in.weight": wider}, 0.01),
     ]
-    for number, (name, before, after, limit) in enumerate(rows):
-        paths = folder / f"form-{number}-old.safetensors", folder / f"form-{number}-new.safetensors"
-        for path, model in zip(paths, (before, after), strict=True):
-            write_model(path, model)
-        yield Pair(name, *paths, limit)
+    yield from written_pairs(rows, folder, "form")
 
 
 def _quantised(model: Model, dtype: Any) -> Model:

@@ -6,9 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import weights
+from benchmarks.pairs import Pair
 from git_theta.model.tensor import numpy_dtype
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -54,3 +56,20 @@ def noisy(array: NDArray[Any], seed: int = 0) -> NDArray[Any]:
 
     noise = np.random.default_rng(seed).standard_normal(array.shape) * array.std() * _TUNING
     return (array + noise).astype(array.dtype)
+
+
+def written_pairs(
+    rows: Sequence[tuple[str, Model, Model, float]], folder: Path, prefix: str
+) -> Iterator[Pair]:
+    """Pairs of safetensors files.
+
+    Args:
+        rows: Name, old and new parameters, and the target of each pair.
+        folder: Where the files go.
+        prefix: Their names begin so.
+    """
+    for number, (name, before, after, limit) in enumerate(rows):
+        paths = folder / f"{prefix}-{number}-old.safetensors", folder / f"{prefix}-{number}-new.safetensors"
+        for path, model in zip(paths, (before, after), strict=True):
+            write_model(path, model)
+        yield Pair(name, *paths, limit)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from git_theta.encoding.samples import first_difference
 from git_theta.errors import CorruptError, UsageError
 from git_theta.model.tensor import TensorSpec
 from git_theta.testing import check_update
@@ -16,6 +17,23 @@ from git_theta.updates.sparse_given import every_element
 from tests.helpers.weights import base_of, input_of, joined, pruned, trained
 
 MATRIX = TensorSpec("F32", (6, 5))
+
+
+def test_an_estimate_is_near_the_cost_of_words_moved_by_one_unit() -> None:
+    spec = TensorSpec("BF16", (1000, 1000))
+    old = trained(spec)
+    words = np.frombuffer(old, "<u2").copy()
+    rng = np.random.default_rng(0)
+    places = np.flatnonzero(rng.random(len(words)) < 0.01)
+    words[places] += rng.choice(np.array([1, 0xFFFF], "<u2"), len(places))
+    base = base_of(old, spec)
+    size = len(joined(Sparse().encode(memoryview(words.tobytes()), spec, base)))
+    sample = first_difference(memoryview(words.tobytes()), spec, base)
+    assert sample
+    estimate = Sparse().estimate(sample)
+    assert estimate
+    assert size < 0.007 * spec.nbytes
+    assert abs(estimate / (size / spec.nbytes) - 1) < 0.05
 
 
 def test_contract() -> None:
