@@ -9,6 +9,7 @@ from git_theta.merging.outcome import ParameterPlan
 from git_theta.merging.plan_each import NONE_REFUSED, plan_each
 from git_theta.merging.quantized import decide_quantized
 from git_theta.merging.rules import MergeRules
+from git_theta.merging.running_statistics import decide_statistics
 from git_theta.merging.settings_versions import ReadSettings, no_settings
 from git_theta.model.manifest import Manifest
 
@@ -35,4 +36,4 @@ def plan_parameters(
         UsageError: A rule names an unknown strategy, or its options don't fit.
     """
     planned = decide_quantized(tuple(plan_each(base, sides, rules, refused, obstacles)), rules)
-    return group_parameters(planned, rules, refused, settings)
+    return group_parameters(decide_statistics(planned, rules), rules, refused, settings)

@@ -41,6 +41,9 @@ _RANDOM_FILES = ("rng_state*.pth", "random_states_*.pkl")
 #: Values that a scheduler computes anew from its counters: the rates, and their copies in the optimizer.
 _DERIVED = ("*_last_lr", "*_last_lr/*", "*param_groups/*/lr")
 
+#: Parameters that are never negative: variances, and means of squares in optimizers. Their roots are taken.
+_POSITIVE = ("*running_var", "*moving_variance", "*exp_avg_sq", "*square_avg")
+
 #: The place of these rules in messages: `counter by default`.
 DEFAULT_PLACE = "default"
 
@@ -48,12 +51,15 @@ DEFAULT_PLACE = "default"
 def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
     """The rules for parameters and values that would be in conflict by all others; some are for some files.
 
-    A merge takes the larger count, and a pick adds the change; states of random numbers are ours.
+    A merge takes the larger count, and a pick adds the change; states of random numbers are ours. A pick
+    scales variances as the change did: with a difference added, they might be negative.
     """
+    positive = MergeRule("ratio", parameters=_POSITIVE, place=DEFAULT_PLACE)
     options = (("add", "true"),) if purpose is Purpose.PICK else ()
     globs = tuple(glob for key in _COUNTERS for glob in (key, f"*/{key}", f"*.{key}"))
     return (
         MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=DEFAULT_PLACE),
         MergeRule("ours", paths=_RANDOM_FILES, place=DEFAULT_PLACE),
         MergeRule("counter", options, parameters=(*globs, *_PROGRESS), one_element=True, place=DEFAULT_PLACE),
+        *([positive] if purpose is Purpose.PICK else []),
     )

@@ -39,6 +39,7 @@ _BUILT_IN = {
     "arcee-fusion": "arcee_fusion:ArceeFusion",
     "passthrough": "passthrough:PassThrough",
     "counter": "counter:CounterRule",
+    "ratio": "ratio:Ratio",
     "fisher": "fisher:Fisher",
     "lora-svd": "lora:LoraSvd",
     "lora-cat": "lora:LoraCat",
