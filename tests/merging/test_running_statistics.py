@@ -25,7 +25,7 @@ PARTS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def outcomes(base: str, *sides: str, rules: str = "") -> list[str]:
-    """What becomes of mean, variance and count, whose versions are given by a letter each."""
+    """Outcomes of mean, variance and count, whose versions are given by a letter each."""
     versions = [
         manifest(
             **{
