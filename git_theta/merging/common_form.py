@@ -22,6 +22,7 @@ from git_theta.merging.outcome import ParameterPlan, content_key
 from git_theta.merging.row_choice import RowChoices, RowOrder, choose_rows
 from git_theta.merging.rules import MergeRules
 from git_theta.merging.settings_versions import ReadSettings, no_settings
+from git_theta.merging.tied_output import with_tied_outputs
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.strided import Temporary, temporary_file
 
@@ -55,7 +56,7 @@ class CommonForm:
         sides: The sides, ours first.
         values: The values that aren't those in the files.
         dtypes: Name → dtype of the result, of parameters whose sides have several, or with a rule for it.
-        unclear: Name → reason, of parameters that can't be combined, as it isn't clear which rows correspond.
+        unclear: Name → reason, of parameters that can only be taken from a side.
         notes: Differences that were bridged, in words.
     """
 
@@ -87,7 +88,8 @@ def in_common_form(
 ) -> CommonForm:
     """The versions with parameters of one dtype and with the same rows, as far as the merge needs that.
 
-    Values of parameters that need it are read, and no others.
+    Output layers that are tied to embeddings in some versions are there, too. Only values of parameters that
+    need it are read.
 
     Args:
         base: The merge base; `None` if there's none.
@@ -99,6 +101,8 @@ def in_common_form(
     Raises:
         ThetaError: A value can't be read, or takes more than the limits allow.
     """
+    tied = with_tied_outputs(base, sides, settings)
+    base, sides = tied.base, tied.sides
     dtypes, rows = choose_dtypes(base, sides, rules), choose_rows(base, sides, rules, settings)
     jobs = list(_jobs((base, *sides), dtypes, rows))
     reader.prepare([entry for job in jobs for entry in job.entries if entry])
@@ -122,8 +126,8 @@ def in_common_form(
         tuple(filter(None, changed[1:])),
         ConvertedValues(values),
         {name: choice.result for name, choice in dtypes.items()},
-        rows.unclear,
-        (*dtype_notes(dtypes), *rows.notes),
+        {**rows.unclear, **tied.unclear},
+        (*tied.notes, *dtype_notes(dtypes), *rows.notes),
     )
 
 

@@ -51,6 +51,8 @@ def order_by_choice(choice: str, sides: Sequence[Sequence[RowKey]]) -> list[RowK
 def order_by_count(base: int | None, sides: Sequence[int]) -> range:
     """The rows of the result where no tokens are known: those of the side that added some at the end.
 
+    Without a base, equal numbers are of the same tokens.
+
     Args:
         base: The number of rows in the merge base; `None` if there's none.
         sides: The number of rows of each side.
@@ -58,8 +60,9 @@ def order_by_count(base: int | None, sides: Sequence[int]) -> range:
     Raises:
         UnclearRowsError: Several sides changed the number, or rows were removed.
     """
-    grown = [count for count in sides if count != base]
-    if base is not None and (not grown or (len(grown) == 1 and grown[0] == max(sides))):
+    start = base if base is not None else sides[0]
+    grown = [count for count in sides if count != start]
+    if not grown or (base is not None and len(grown) == 1 and grown[0] == max(sides)):
         return range(max(sides))
     counts = " and ".join(f"{count:,}" for count in sides)
     raise UnclearRowsError(f"sides have {counts} rows, and no tokenizer.json tells them apart: {_CHOICES}")

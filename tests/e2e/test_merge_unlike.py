@@ -335,3 +335,62 @@ def test_classes_are_no_tokens(repo: Repo) -> None:
     repo.theta("resolve", NAME, "--rows", "ours")
     expected = np.repeat(np.float32([3.5, 3.5, 3.5])[:, None], 4, axis=1)
     np.testing.assert_array_equal(load(repo.read(NAME))["classifier.weight"], expected)
+
+
+def config(*, tied: bool) -> bytes:
+    made = {"architectures": ["LlamaForCausalLM"], "hidden_size": 6, "tie_word_embeddings": tied}
+    return json.dumps(made, indent=1).encode()
+
+
+def without_head(weights: Weights) -> Weights:
+    return {name: value for name, value in weights.items() if name != HEAD}
+
+
+def tied_fork(repo: Repo, *versions: tuple[Weights, bool]) -> Repo:
+    """A base, theirs and ours, each with whether its output layer is tied."""
+    repo.theta("track", "*.safetensors")
+    for branch, (weights, tied) in zip(("main", "theirs", "ours"), versions, strict=True):
+        commit(repo, branch, weights, config__json=config(tied=tied))
+    return repo
+
+
+def test_an_output_layer_that_one_side_untied(repo: Repo) -> None:
+    base, ours = without_head(model(1, 2)), without_head(model(1, 4))
+    theirs = {**model(3, 2), HEAD: model(5, 2)[EMBED]}
+    tied_fork(repo, (base, True), (theirs, False), (ours, True))
+    said = repo.git("merge", "--no-edit", "theirs")
+    assert f"{HEAD} isn't in ours, and tied there: it's merged as {EMBED}" in said
+    assert "has to say" not in said
+    same(found(repo), {**model(2, 3), HEAD: model(3, 3)[EMBED]})
+
+
+def test_a_tied_layer_that_one_side_only_writes(repo: Repo) -> None:
+    base, ours = without_head(model(1, 2)), without_head(model(3, 2))
+    theirs = {**model(1, 4), HEAD: model(1, 4)[EMBED]}
+    fork(repo, base, ours, theirs)
+    repo.git("merge", "-q", "--no-edit", "theirs")
+    same(found(repo), {**model(2, 3), HEAD: model(2, 3)[EMBED]})
+
+
+def test_an_output_layer_that_one_side_tied_is_in_conflict(repo: Repo) -> None:
+    tied_fork(repo, (model(1, 2), False), (model(3, 2), False), (without_head(model(1, 4)), True))
+    said = repo.git("merge", "theirs", ok=False)
+    assert f"{HEAD}: tied to {EMBED} by ours, changed on the other side: take a side" in said
+    repo.theta("resolve", NAME, "-s", "ours")
+    same(dict(load(repo.read(NAME))), without_head(model(2, 3)))
+
+
+def test_tied_and_untied_models_are_combined(repo: Repo) -> None:
+    tied_fork(
+        repo, (model(1, 2), False), (without_head(model(7, 7)), True), (without_head(model(3, 4)), True)
+    )
+    said = repo.theta("combine", "-s", "average", f"ours:{NAME}", f"main:{NAME}", "-o", "out")
+    assert "config.json of the result has to say that they aren't (tie_word_embeddings: false)" in said
+    same(load(repo.read("out")), {**model(2, 3), HEAD: (model(3, 4)[EMBED] + model(1, 2)[HEAD]) / 2})
+
+
+def test_a_head_that_is_new_is_taken(repo: Repo) -> None:
+    base = without_head(model(1, 2))
+    fork(repo, base, without_head(model(1, 4)), {**base, HEAD: model(5, 6)[HEAD]})
+    repo.git("merge", "-q", "--no-edit", "theirs")
+    same(found(repo), {**model(1, 4), HEAD: model(5, 6)[HEAD]})

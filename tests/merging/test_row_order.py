@@ -27,13 +27,15 @@ def test_rows_that_a_user_chooses(choice: str, expected: str) -> None:
     assert order_by_choice(choice, ["abc", "xcay"]) == list(expected)
 
 
-@pytest.mark.parametrize(("base", "sides", "count"), [(3, (5, 3), 5), (3, (3, 4), 4), (3, (3, 3), 3)])
-def test_rows_that_one_side_added(base: int, sides: Sequence[int], count: int) -> None:
+@pytest.mark.parametrize(
+    ("base", "sides", "count"), [(3, (5, 3), 5), (3, (3, 4), 4), (3, (3, 3), 3), (None, (3, 3), 3)]
+)
+def test_rows_that_one_side_added(base: int | None, sides: Sequence[int], count: int) -> None:
     assert order_by_count(base, sides) == range(count)
 
 
 @pytest.mark.parametrize(
-    ("base", "sides"), [(3, (4, 4)), (3, (4, 5)), (3, (2, 3)), (None, (3, 4)), (None, (3, 3)), (3, (4, 2))]
+    ("base", "sides"), [(3, (4, 4)), (3, (4, 5)), (3, (2, 3)), (None, (3, 4)), (3, (4, 2))]
 )
 def test_numbers_of_rows_that_tell_too_little(base: int | None, sides: Sequence[int]) -> None:
     with pytest.raises(UnclearRowsError, match="--rows common, union or ours"):
