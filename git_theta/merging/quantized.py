@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta import strategies
 from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_key
 from git_theta.merging.rules import MergeRule, MergeRules
+from git_theta.merging.standing_rules import DEFAULT_PLACE
 from git_theta.model.manifest import Entry
 from git_theta.model.three_way import trivial_merge
 from git_theta.strategies.take_side import TakeSide
@@ -22,7 +23,8 @@ from git_theta.updates.rounding import ARITHMETIC
 #: Names of a module's parameters that go with its `weight`: of GPTQ, AWQ, bitsandbytes, HQQ, AQLM, ComfyUI.
 _SIBLING = re.compile(
     r"(?P<stem>.*?)(?P<sep>[./]|\A)(?:qweight|qzeros|scales|g_idx|SCB|weight_format|weight_scales|scale_weight"
-    r"|scale_input|input_scale|input_scale_ub|input_global_scale|output_scale|comfy_quant|W_q|codes|codebooks)\Z"
+    r"|scale_input|input_scale|input_scale_ub|input_global_scale|output_scale|comfy_quant|W_q|codes|codebooks"
+    r"|(?:res_|outlier_)?(?:indices|centroids[./]weight))\Z"
 )
 
 #: Ends of names of what goes with a weight: `weight_scale_inv`, `weight.absmax`, `w_scale`, `weight_packed`.
@@ -31,6 +33,12 @@ _COMPANION = re.compile(
     r"|g_idx|packed|blocks|absmax|quant_map|nested_absmax|nested_quant_map|quant_state[./].+|_data|_scale|_shift"
     r"|qdata|int_data)\Z"
 )
+
+#: Dtypes of integers that count or choose, rather than codes of weights.
+_NO_CODES = frozenset(("I64", "U64", "BOOL", "C32", "C64", "C128"))
+
+#: The parameter of a quantised layer that means something by itself.
+_BIAS = "bias"
 
 #: Names that a message lists.
 _SHOWN = 4
@@ -51,16 +59,67 @@ def quantized_groups(plans: Iterable[ParameterPlan]) -> list[QuantizedGroup]:
     """The groups among the parameters of a merge; time is in proportion to their number."""
     table = {plan.name: plan for plan in plans}
     members: dict[str, list[str]] = defaultdict(list)
-    for name in table:
-        key = _weight_of(name, table)
+    weights = {name: _weight_of(name, table) for name in table}
+    for name, key in weights.items():
         if key is not None:
             members[key].append(name)
+    for module in _layers_of_codes(table, weights):
+        for name in module.names:
+            key = weights[name]
+            if key is None or (key not in table and members[key] == [name]):
+                members.pop(key or "", None)
+                members[module.weight].append(name)
     groups = []
     for key, companions in members.items():
         names = tuple(dict.fromkeys((*([key] if key in table else []), *companions)))
         if len(names) > 1 and any(_has_codes(table[name]) for name in names):
             groups.append(QuantizedGroup(names))
     return groups
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """A layer with codes that changed, whose parameters' names don't tell what belongs to what.
+
+    Attributes:
+        weight: The name of its weight, also if there's no such parameter.
+        names: Its parameters, but for the bias.
+    """
+
+    weight: str
+    names: tuple[str, ...]
+
+
+def _layers_of_codes(table: Mapping[str, ParameterPlan], weights: Mapping[str, str | None]) -> list[_Layer]:
+    """The layers that have changed codes beside other parameters.
+
+    Integers that a standing rule decides about are something else, such as the state of a random generator.
+    """
+    coded = dict.fromkeys(
+        _layer(name)
+        for name, plan in table.items()
+        if _has_codes(plan)
+        and weights[name] in (None, f"{_layer(name)}weight")
+        and not (isinstance(plan.outcome, Taken) and _is_standing(plan.outcome.rule))
+        and not isinstance(plan.outcome, MergeRule)
+        and not any(entry.spec.dtype in _NO_CODES or entry.spec.count < 2 for entry in _entries(plan))
+        and plan.changed
+    )
+    names: dict[str, list[str]] = {layer: [] for layer in coded if layer}
+    for name in table if names else ():
+        layer = _layer(name)
+        if layer in names and name != f"{layer}{_BIAS}":
+            names[layer].append(name)
+    return [_Layer(f"{layer}weight", tuple(found)) for layer, found in names.items()]
+
+
+def _is_standing(rule: MergeRule | None) -> bool:
+    return rule is not None and rule.place == DEFAULT_PLACE
+
+
+def _layer(name: str) -> str:
+    """The part of a name up to the last word, with the separator; empty without one."""
+    return name[: max(name.rfind("."), name.rfind("/")) + 1]
 
 
 def decide_quantized(plans: Sequence[ParameterPlan], rules: MergeRules) -> tuple[ParameterPlan, ...]:
@@ -121,15 +180,20 @@ def _weight_of(name: str, known: Container[str]) -> str | None:
     """The name of the weight that a parameter belongs to, also if there's no such parameter; or `None`."""
     found = _SIBLING.match(name)
     if found:
-        return f"{found['stem']}{found['sep']}weight"
+        stem = found["stem"]
+        return stem if stem in known else f"{stem}{found['sep']}weight"
     found = _COMPANION.match(name)
     if not found:
         return None
     stem, separator = found["stem"], found["sep"]
-    return stem if separator == "_" or stem in known else f"{stem}{separator}weight"
+    whole = separator == "_" or stem in known or stem.endswith((".weight", "/weight"))
+    return stem if whole else f"{stem}{separator}weight"
 
 
 def _has_codes(plan: ParameterPlan) -> bool:
     """Whether a version of a parameter isn't made of floats of 16 bits or more."""
-    entries: tuple[Entry | None, ...] = (plan.base, *plan.sides)
-    return any(entry.spec.dtype not in ARITHMETIC for entry in entries if entry)
+    return any(entry.spec.dtype not in ARITHMETIC for entry in _entries(plan))
+
+
+def _entries(plan: ParameterPlan) -> list[Entry]:
+    return [entry for entry in (plan.base, *plan.sides) if entry]

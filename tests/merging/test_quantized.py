@@ -53,6 +53,8 @@ def fp8(code: str, scale: str, name: str = "l.weight", suffix: str = "_scale") -
         ["w", "w_scale"],
         ["model/w/_data", "model/w/_scale"],
         ["qweight", "scales"],
+        ["l.weight", "l.weight.SCB"],
+        ["l.indices", "l.centroids.weight", "l.res_centroids.weight"],
     ],
     ids=lambda names: names[-1],
 )
@@ -61,6 +63,49 @@ def test_groups_of_common_kinds(names: list[str]) -> None:
     version |= {"l.bias": ("F16", "1"), "other.weight": ("F16", "1")}
     (group,) = quantized_groups(plan(version, version).values())
     assert sorted(group.names) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["l.B:I32", "l.s:F16"],
+        ["l.trellis:I16", "l.suh:F16", "l.svh:F16"],
+        ["l.q_weight:I32", "l.q_scale:I32", "l.q_scale_max:F16", "l.q_groups:I16"],
+        ["l.weight:I8", "l.weight_scale:F32", "l.weight_offset:F32"],
+        ["l.weight:U32", "l.scales:BF16", "l.biases:BF16"],
+        ["l.weight:U8", "l.weight_scale:BF16", "l.pre_quant_scale:BF16"],
+        ["l.qweight:I8", "l.wscales:BF16", "l.smooth:BF16", "l.proj_down:BF16", "l.proj_up:BF16"],
+        ["l.weight_int8:I8", "l.scale:F32"],
+        ["state/0/state1:U8", "state/0/absmax1:F32", "state/0/qmap1:F32"],
+        ["l.weight._data:I8", "l.weight._scale:F32"],
+    ],
+    ids=lambda names: names[0],
+)
+def test_what_is_beside_changed_codes_in_a_layer_goes_with_them(names: list[str]) -> None:
+    typed = [name.split(":") for name in names]
+    versions = [{name: (dtype, number) for name, dtype in typed} for number in "012"]
+    for version, number in zip(versions, "012", strict=True):
+        version |= {"l.bias": ("F16", number), "k.weight": ("F16", number)}
+    found = plan(*versions)
+    for name, _ in typed:
+        assert isinstance(found[name].outcome, Conflict), name
+    assert isinstance(found["l.bias"].outcome, MergeRule)
+    theirs = plan(*versions, rules=MergeRules(fallback=(MergeRule("theirs"),)))
+    for name, dtype in typed:
+        assert theirs[name].outcome == Taken(
+            manifest({name: (dtype, "2")}).entries[0], 1, MergeRule("theirs")
+        )
+
+
+@pytest.mark.parametrize("dtype", ["I32", "I64", "U8"])
+def test_integers_that_stay_are_no_codes(dtype: str) -> None:
+    versions = [
+        {"v.ids": (dtype, "0"), "v.pos_embed": ("F32", number), "v.cls_token": ("F32", number)}
+        for number in "012"
+    ]
+    found = plan(*versions)
+    assert isinstance(found["v.pos_embed"].outcome, MergeRule)
+    assert isinstance(found["v.cls_token"].outcome, MergeRule)
 
 
 @pytest.mark.parametrize("name", ["l.scale", "l.weight_scale", "l.logit_scale"])
