@@ -18,6 +18,7 @@ from git_theta.model.digest import digest
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import default_threads
+from git_theta.sketches.query import NewValue
 from git_theta.sketches.search import SketchSearch
 from git_theta.sketches.sketch import sketch
 from git_theta.store.local import LocalStore
@@ -162,7 +163,7 @@ def _searches(folder: Path) -> tuple[float, ...]:
         seconds = []
         for value in values:
             start = time.perf_counter()
-            search.nearest(memoryview(noisy(value).tobytes()), spec)
+            search.nearest(NewValue.of(memoryview(noisy(value).tobytes()), spec))
             seconds.append(time.perf_counter() - start)
     shutil.rmtree(place)
     return tuple(seconds)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.query import NewValue
 from git_theta.sketches.sketch import sketch
 from git_theta.store.base import Store
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 #: The number of found bases that a value may be an update of, besides those that names suggest.
 _MAX_FOUND = 2
+
+#: Bytes of the smallest value for which a better base is searched if a named one saves so much of the bits.
+_MIN_IMPROVED = 1 << 16
+_ENOUGH = 0.2
 
 #: Bytes of the smallest value that is searched for in other forms: there are many for each pair of shapes.
 _MIN_ARRANGED = 1 << 15
@@ -59,16 +64,17 @@ class FoundBases:
             named: Parameters that the value may be an update of by their names.
         """
         yield from named
-        new = sketch(value, spec)
-        if new is None:
+        made = sketch(value, spec)
+        if made is None:
             return
-        self._sketches[name] = new
-        matches = self._search.nearest(value, spec)
-        if matches:
-            known = self._search.compare(value, spec, [(entry.spec, entry.digest) for entry in named])
-            most = min(known.values(), default=32.0)
-            limit = min(most * _BETTER, most - _MIN_GAIN * 8 * spec.word_size)
-            yield from self._entries((match for match in matches if match.bits <= limit), named, _MAX_FOUND)
+        self._sketches[name] = made
+        new = NewValue.of(value, spec)
+        bits = min(self._search.compare(new, named).values(), default=float(8 * spec.word_size))
+        if spec.nbytes < _MIN_IMPROVED and new.saving(bits) > _ENOUGH:
+            return
+        limit = min(bits * _BETTER, bits - _MIN_GAIN * 8 * spec.word_size)
+        better = (match for match in self._search.nearest(new) if match.bits <= limit)
+        yield from self._entries(better, named, _MAX_FOUND)
 
     def of_other_forms(self, spec: TensorSpec, value: memoryview, named: Sequence[Entry]) -> Iterator[Entry]:
         """Values that a new one may be made of, those that names suggest first.
@@ -80,7 +86,8 @@ class FoundBases:
         """
         yield from named
         if spec.nbytes >= _MIN_ARRANGED:
-            yield from self._entries(self._search.other_forms(value, spec), named, _MAX_PARTS)
+            found = self._search.other_forms(NewValue.of(value, spec))
+            yield from self._entries(found, named, _MAX_PARTS)
 
     def remember(self, entries: Iterable[Entry]) -> None:
         """Keep the sketches of the file's values, once they're stored."""

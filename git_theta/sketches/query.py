@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING
 
 from git_theta.model.tensor import TensorSpec
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 #: Few elements say less: with them, one of thousands of unrelated values would seem to be a little closer.
 _RELATED = 0.95
 _MARGIN = 3.0
-
-#: The same for the beginnings of sketches, whose differences vary by about a quarter of this.
-_HEAD_MARGIN = 0.56
 
 #: Steps between float32 numbers that are about equal, and the least share of those in beginnings that are.
 _ABOUT = 1 << 22
@@ -117,37 +113,27 @@ class Query:
         if len(samples) < _MIN_HEAD or not heads.shape[1]:
             return np.arange(0)
         keys = self.keys[: len(samples), None]
-        if self.form.in_order:
-            return self._nearest(keys, heads)
-        return self._near(keys, heads if len(samples) == HEAD else heads[samples])
-
-    def _nearest(self, keys: Keys, heads: Keys) -> NDArray[np.integer]:
-        """The values that begin with the smallest differences."""
-        import numpy as np
-
-        if heads.shape[1] <= _COMPARED:
-            return np.arange(heads.shape[1])
-        bits = difference_bits(keys, heads, resolution(self.new.spec)).sum(axis=0)
-        chosen = np.flatnonzero(bits <= self.new.unrelated * len(keys) * (1 - _HEAD_MARGIN / sqrt(len(keys))))
-        return _smallest(bits, chosen)
+        if len(samples) < HEAD:
+            heads = heads[samples]
+        return self._nearest(keys, heads, self._near(keys, heads))
 
     def _near(self, keys: Keys, heads: Keys) -> NDArray[np.integer]:
-        """The values most of whose first elements are about as large, which is quicker to tell."""
+        """The values most of whose first elements are about as large as those of the new one."""
         import numpy as np
 
+        if self.form.in_order and heads.shape[1] <= _COMPARED:
+            return np.arange(heads.shape[1])
         steps = np.subtract(heads, np.subtract(keys, np.uint32(_ABOUT)))
-        hits = np.count_nonzero(steps <= 2 * _ABOUT, axis=0)
-        return _smallest(-hits, np.flatnonzero(hits >= _MOST * len(keys)))
+        return np.flatnonzero(np.count_nonzero(steps <= 2 * _ABOUT, axis=0) >= _MOST * len(keys))
 
+    def _nearest(self, keys: Keys, heads: Keys, near: NDArray[np.integer]) -> NDArray[np.integer]:
+        """Indices of those near values that begin with the smallest differences, as many as are compared."""
+        import numpy as np
 
-def _smallest(numbers: NDArray[np.integer], chosen: NDArray[np.integer]) -> NDArray[np.integer]:
-    """Chosen indices that have the smallest numbers, ascending, as many as are to be compared."""
-    import numpy as np
-
-    if len(chosen) > _COMPARED:
-        most = np.partition(numbers[chosen], _COMPARED - 1)[_COMPARED - 1]
-        chosen = chosen[numbers[chosen] <= most]
-    if len(chosen) > _MAX_COMPARED:
-        # More are equally close than can be compared.
-        chosen = np.sort(chosen[np.argsort(numbers[chosen], kind="stable")][:_MAX_COMPARED])
-    return chosen
+        if len(near) <= _COMPARED:
+            return near
+        bits = difference_bits(keys, heads[:, near], resolution(self.new.spec)).sum(axis=0)
+        order = np.argsort(bits, kind="stable")
+        # Equally close ones are compared, too, unless there are very many.
+        count = int(np.searchsorted(bits[order], bits[order[_COMPARED - 1]], "right"))
+        return np.sort(near[order[: min(count, _MAX_COMPARED)]])

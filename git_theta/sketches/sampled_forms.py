@@ -75,6 +75,7 @@ class SampledForm:
     in_order: bool = False
 
 
+@lru_cache(maxsize=256)
 def same_order(spec: TensorSpec) -> SampledForm:
     """The form of stored tensors that have the same elements in the same order.
 

@@ -52,59 +52,46 @@ class SketchSearch:
         self._types: dict[TensorSpec, int] | None = None
         self._groups: dict[TensorSpec, SketchGroup] = {}
 
-    def nearest(self, value: memoryview, spec: TensorSpec) -> list[Match]:
+    def nearest(self, new: NewValue) -> list[Match]:
         """Stored values that a new one resembles element by element, the closest first.
 
         They have as many elements, but maybe another shape or dtype.
-
-        Args:
-            value: Logical bytes: C-contiguous, little-endian, `spec.nbytes` of them.
-            spec: Dtype and shape.
         """
-        new = NewValue.of(value, spec)
         found = [
             match
             for stored in self._stored_types()
-            if new.varies and _same_elements(spec, stored)
+            if new.varies and _same_elements(new.spec, stored)
             for match in self._matches(new, stored, same_order(stored))
         ]
         return sorted(found, key=_closest_first)
 
-    def other_forms(self, value: memoryview, spec: TensorSpec) -> list[Match]:
+    def other_forms(self, new: NewValue) -> list[Match]:
         """Stored values that a new one may be made of, with its elements elsewhere.
 
         It may be one value, such as the transposed one or a larger one, or several in their order, such as
         those that were fused.
-
-        Args:
-            value: As for `nearest`.
-            spec: Likewise.
         """
-        new = NewValue.of(value, spec)
         found = [
             match
             for stored in self._stored_types()
-            if new.varies and comparable(spec, stored)
-            for form in other_forms(spec, stored)
+            if new.varies and comparable(new.spec, stored)
+            for form in other_forms(new.spec, stored)
             for match in self._matches(new, stored, form)[:1]
         ]
-        return _best_parts(found, spec)
+        return _best_parts(found, new.spec)
 
-    def compare(
-        self, value: memoryview, spec: TensorSpec, stored: Iterable[tuple[TensorSpec, str]]
-    ) -> dict[str, float]:
+    def compare(self, new: NewValue, stored: Iterable[Entry]) -> dict[str, float]:
         """The bits of the differences from certain stored values, as in `Match`, by digest.
 
         Args:
-            value: As for `nearest`.
-            spec: Likewise.
-            stored: Types and digests. Values of another number of elements and those without a sketch are
+            new: The new value.
+            stored: Entries of the others. Values of another number of elements and those without a sketch are
                 left out.
         """
-        new = NewValue.of(value, spec)
         found: dict[str, float] = {}
-        for other, digest in stored:
-            if sample_count(other) and _same_elements(spec, other):
+        for entry in stored:
+            other, digest = entry.spec, entry.digest
+            if sample_count(other) and _same_elements(new.spec, other):
                 group = self._group(other)
                 at = bisect_left(group.digests, digest)
                 if group.digests[at : at + 1] == (digest,):

@@ -12,6 +12,7 @@ from git_theta.encoding.candidates import NewParameter
 from git_theta.encoding.missing_sketches import make_missing_sketches
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.query import NewValue
 from git_theta.sketches.search import SketchSearch
 from git_theta.store.local import LocalStore
 from git_theta.store.sketch_cache import SketchCache
@@ -53,7 +54,7 @@ def test_values_of_equal_size_are_sketched(store: LocalStore, search: SketchSear
     other = [NewParameter("other", TensorSpec("F32", (64, 127)))]
     assert make(other * 9, stored, search, store) == []
     assert make(WANTED, stored, search, store) == [entry.digest for entry in stored.entries]
-    (match,) = search.nearest(memoryview(tuned(LAYERS[2], SPEC)), SPEC)
+    (match,) = search.nearest(NewValue.of(memoryview(tuned(LAYERS[2], SPEC)), SPEC))
     assert match.digest == stored.by_name["w2"].digest
 
 

@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.model.digest import digest
+from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.query import NewValue
 from git_theta.sketches.search import SketchSearch
 from git_theta.sketches.sketch import Sketch, sketch
 from git_theta.store.sketch_cache import FILE_NAME, SketchCache
@@ -36,8 +38,12 @@ def add(search: SketchSearch, *values: bytes) -> None:
     search.add({digest(value): sketched(value) for value in values})
 
 
+def entry(key: str, spec: TensorSpec = SPEC) -> Entry:
+    return Entry("w", spec, key, Source("dense", None))
+
+
 def nearest(search: SketchSearch, value: bytes) -> list[str]:
-    return [match.digest for match in search.nearest(memoryview(value), SPEC)]
+    return [match.digest for match in search.nearest(NewValue.of(memoryview(value), SPEC))]
 
 
 def test_the_closest_value_comes_first(search: SketchSearch) -> None:
@@ -54,7 +60,7 @@ def test_unrelated_values_are_left_out(search: SketchSearch) -> None:
 def test_values_of_other_elements_are_left_out(search: SketchSearch) -> None:
     add(search, MODEL[0])
     for spec in (TensorSpec("I32", (64, 128)), TensorSpec("C64", (64, 64)), TensorSpec("F32", (127, 64))):
-        assert search.nearest(memoryview(MODEL[0])[: spec.nbytes], spec) == []
+        assert search.nearest(NewValue.of(memoryview(MODEL[0])[: spec.nbytes], spec)) == []
 
 
 def test_where_nothing_varies_nothing_is_found(search: SketchSearch) -> None:
@@ -82,13 +88,14 @@ def test_another_process_finds_the_same(search: SketchSearch, tmp_path: Path) ->
     assert nearest(search, child) == []
     add(search, *MODEL)
     with closing(SketchSearch(SketchCache(tmp_path))) as other:
-        assert search.nearest(memoryview(child), SPEC) == other.nearest(memoryview(child), SPEC) != []
+        new = NewValue.of(memoryview(child), SPEC)
+        assert search.nearest(new) == other.nearest(new) != []
 
 
 def test_certain_values_are_compared(search: SketchSearch) -> None:
     add(search, *MODEL)
     child, parent, stranger = tuned(MODEL[3], SPEC), digest(MODEL[3]), digest(MODEL[4])
-    bits = search.compare(memoryview(child), SPEC, [(SPEC, each) for each in (parent, stranger, "0" * 64)])
+    bits = search.compare(NewValue.of(memoryview(child), SPEC), map(entry, (parent, stranger, "0" * 64)))
     assert bits.keys() == {parent, stranger}
     assert bits[parent] < 0.8 * bits[stranger]
 
@@ -118,7 +125,9 @@ def spec_of(each: NDArray[np.float32]) -> TensorSpec:
 
 def other_forms(search: SketchSearch, new: NDArray[np.float32]) -> list[str]:
     new = np.ascontiguousarray(new) + np.random.default_rng(9).standard_normal(new.shape).astype("f4") * 1e-4
-    return [match.digest for match in search.other_forms(memoryview(new.tobytes()), spec_of(new))]
+    return [
+        match.digest for match in search.other_forms(NewValue.of(memoryview(new.tobytes()), spec_of(new)))
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F16"])
@@ -126,19 +135,20 @@ def test_casts_are_near(search: SketchSearch, dtype: str) -> None:
     add(search, *MODEL)
     narrow = TensorSpec(dtype, SPEC.shape)
     rounded = round_to(widen(np.frombuffer(MODEL[7], "<u4"), "F32"), dtype).tobytes()
-    (match,) = search.nearest(memoryview(tuned(rounded, narrow, 1e-5)), narrow)
+    (match,) = search.nearest(NewValue.of(memoryview(tuned(rounded, narrow, 1e-5)), narrow))
     assert match.digest == digest(MODEL[7])
     search.add({digest(rounded): sketched(rounded, narrow)})
     child = tuned(MODEL[7], SPEC, 1e-5)
     assert nearest(search, child) == [digest(MODEL[7]), digest(rounded)]
-    assert search.compare(memoryview(child), SPEC, [(narrow, digest(rounded))])[digest(rounded)] > 10
+    bits = search.compare(NewValue.of(memoryview(child), SPEC), [entry(digest(rounded), narrow)])
+    assert bits[digest(rounded)] > 10
 
 
 def test_reshaped_values_are_near(search: SketchSearch) -> None:
     add(search, *MODEL)
     child = tuned(MODEL[7], SPEC)
     for shape in ((8192,), (128, 64), (2, 32, 128)):
-        found = search.nearest(memoryview(child), TensorSpec("F32", shape))
+        found = search.nearest(NewValue.of(memoryview(child), TensorSpec("F32", shape)))
         assert [match.digest for match in found] == [digest(MODEL[7])]
 
 
