@@ -196,7 +196,7 @@ def side_name(index: int) -> str:
 
 
 def non_finite_text(found: NonFinite) -> str:
-    """Words for elements that aren't finite: `64 of 64 elements would be infinite in F16`."""
-    kinds = ((found.infinities, "infinite"), (found.nans, "NaN"))
+    """Words for elements that can't be right: `of 64 elements in F16, 3 infinite, which no version has`."""
+    kinds = ((found.infinities, "infinite"), (found.nans, "NaN"), (found.negatives, "negative"))
     words = " and ".join(f"{count:,} {kind}" for count, kind in kinds if count)
     return f"of {math.prod(found.spec.shape):,} elements in {found.spec.dtype}, {words}, which no version has"

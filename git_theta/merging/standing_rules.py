@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from git_theta.merging.purpose import Purpose
 from git_theta.merging.rules import MergeRule
+from git_theta.strategies.positive_names import POSITIVE_ENDS
 
 #: Last keys of counters: of PyTorch, Lightning, Transformers, diffusers, torchtune, and others.
 _COUNTERS = (
@@ -41,8 +42,8 @@ _RANDOM_FILES = ("rng_state*.pth", "random_states_*.pkl")
 #: Values that a scheduler computes anew from its counters: the rates, and their copies in the optimizer.
 _DERIVED = ("*_last_lr", "*_last_lr/*", "*param_groups/*/lr")
 
-#: Parameters that are never negative: variances, and means of squares in optimizers. Their roots are taken.
-_POSITIVE = ("*running_var", "*moving_variance", "*exp_avg_sq", "*square_avg")
+#: Variances, and means of squares in optimizers.
+_POSITIVE = tuple(f"*{end}" for end in POSITIVE_ENDS)
 
 #: The place of these rules in messages: `counter by default`.
 DEFAULT_PLACE = "default"

@@ -12,6 +12,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.array_sources import ArraySource, StoredTensor
 from git_theta.strategies.base import Case, Strategy
 from git_theta.strategies.lazy_array import LazyArray, evaluate_sources, from_source, where
+from git_theta.strategies.positive_names import is_never_negative
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.program import MAX_INSTRUCTIONS
 from git_theta.updates.recipe import Recipe
@@ -49,19 +50,21 @@ class ParameterInputs:
 
 @dataclass(frozen=True, slots=True)
 class NonFinite:
-    """Elements of a merged value that aren't finite, and were so in no model.
+    """Elements of a merged value that can't be right, and were so in no model.
 
     Attributes:
         name: Name of the parameter.
         spec: Its dtype and shape.
         nans: Elements that are NaN, and weren't in any model.
         infinities: Elements that are infinite, and weren't in any model.
+        negatives: Elements of a variance that are negative, and weren't in any model.
     """
 
     name: str
     spec: TensorSpec
     nans: int
     infinities: int
+    negatives: int = 0
 
 
 class MergedParameter:
@@ -75,6 +78,7 @@ class MergedParameter:
     def __init__(self, result: LazyArray, inputs: ParameterInputs, sources: Sequence[ArraySource]) -> None:
         self.has_nan: bool | None = None
         self._all_finite = True
+        self._any_negative = False
         self._program, self._used = result.program()
         self._result = result
         self._inputs = inputs
@@ -86,8 +90,10 @@ class MergedParameter:
         import numpy as np
 
         has_nan, limit = False, largest(self._dtype)
+        variance = is_never_negative(self._inputs.name)
         for numbers in self._blocks():
             words = round_to(numbers, self._dtype)
+            self._any_negative = self._any_negative or (variance and bool((numbers < 0).any()))
             if not _within(numbers, limit):
                 wide = widen(words, self._dtype)
                 has_nan = has_nan or bool(np.isnan(wide).any())
@@ -96,23 +102,25 @@ class MergedParameter:
         self.has_nan = has_nan
 
     def non_finite(self) -> NonFinite | None:
-        """The elements that aren't finite and were so in no model; `None` if there are none.
+        """The elements that can't be right and were so in no model; `None` if there are none.
 
         All of `value()` has been read before. Only then, and only if it has such elements, models are read.
         """
         import numpy as np
 
-        if self._all_finite:
+        if self._all_finite and not self._any_negative:
             return None
         models = self._sources[: len(self._inputs.models)]
         size = self._program.block
-        nans = infinities = 0
+        nans = infinities = negatives = 0
         for numbers, *others in zip(self._blocks(), *(model.blocks(size) for model in models), strict=True):
             wide = widen(round_to(numbers, self._dtype), self._dtype)
             nans += _new(np.isnan(wide), map(np.isnan, others))
             infinities += _new(np.isinf(wide), map(np.isinf, others))
+            if self._any_negative:
+                negatives += _new(wide < 0, (other < 0 for other in others))
         name, spec = self._inputs.name, TensorSpec(self._dtype, self._inputs.spec.shape)
-        return NonFinite(name, spec, nans, infinities) if nans or infinities else None
+        return NonFinite(name, spec, nans, infinities, negatives) if nans or infinities or negatives else None
 
     def recipe(self) -> tuple[bytes, tuple[int, ...]] | None:
         """A payload of the update `recipe` and the indices of its inputs, in order.

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from git_theta.merging.execute import Merger
-from git_theta.merging.outcome import Taken
+from git_theta.merging.outcome import Taken, non_finite_text
 from git_theta.merging.plan_parameters import plan_parameters
 from git_theta.merging.purpose import Purpose
 from git_theta.merging.rule_text import parse_rule
@@ -98,3 +98,18 @@ def test_a_pick_leaves_variances_positive(tmp_path: Path, name: str) -> None:
     found = safetensors_arrays(smudge(store, merged.manifest))
     np.testing.assert_allclose(found[name], [0.15], rtol=1e-6)
     np.testing.assert_allclose(found["w"], [-0.2], rtol=1e-6)
+
+
+def test_negative_variances_are_said_and_can_be_refused(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "theta")
+    versions = [
+        {"bn.running_var": np.array(values, "f4"), "bn.weight": np.array(values, "f4")}
+        for values in ([1.0, 1.0, -1.0], [0.5, 2.0, 1.0], [0.3, 3.0, -9.0])
+    ]
+    base, *sides = (clean(store, safetensors_bytes(each)) for each in versions)
+    rules = replace(RULES, rules=(parse_rule("task-arithmetic"),))
+    (found,) = Merger(store).merge(base, sides, rules).non_finite
+    assert (found.name, found.negatives, found.nans, found.infinities) == ("bn.running_var", 1, 0, 0)
+    assert "of 3 elements in F32, 1 negative, which no version has" in non_finite_text(found)
+    refused = Merger(store, finite=True).merge(base, sides, rules)
+    assert [conflict.name for conflict in refused.conflicts] == ["bn.running_var"]
