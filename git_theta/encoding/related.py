@@ -48,7 +48,7 @@ def related_checkpoints(
     candidates: Iterable[Manifest],
     store: Store,
     accepts: Accepts,
-    count: int = 2,
+    count: int = 3,
 ) -> list[Manifest]:
     """The most closely related checkpoints, the closest first; empty if all are unrelated.
 

@@ -39,6 +39,9 @@ _MAX_COST = 0.95
 #: of the dense payload: strangers of one distribution may save a tenth.
 _GOOD, _WORTH_DERIVING = 0.3, 0.85
 
+#: A value that costs at most this share of its bytes isn't computed from several others.
+_NEARLY_EQUAL = 0.02
+
 #: Factor for the cost of an update on a base whose chain is at its depth limit.
 _DEPTH_PENALTY = 2.0
 
@@ -87,6 +90,7 @@ def choices(
     names: Sequence[str],
     failed: OnFailure = lambda _error: None,
     derived: Callable[[], Iterable[BaseCandidate]] = tuple,
+    mixed: Callable[[], Iterable[BaseCandidate]] = tuple,
 ) -> Iterator[EncodingChoice]:
     """Ways to store a value, the cheapest by estimate first; the last is dense.
 
@@ -98,12 +102,16 @@ def choices(
         candidates: Values that it may be an update of; a lazy iterable isn't read for the smallest values.
         names: Updates that may be chosen.
         failed: Called for each update of a package that fails; other updates are tried nevertheless.
-        derived: Gives values that are made of stored ones; asked if no candidate saves much.
+        derived: Gives values that are stored ones in another form; asked if no candidate saves much.
+        mixed: Gives values that are computed from several stored ones; asked unless one is nearly equal.
     """
     found: list[tuple[float, EncodingChoice]] = []
     if spec.nbytes > _NEVER_SMALLER:
         for candidate in candidates:
             found += _on_candidate(value, spec, candidate, names, failed)
+        if all(cost > _NEARLY_EQUAL for cost, _ in found):
+            for candidate in mixed():
+                found += _on_candidate(value, spec, candidate, names, failed)
         if all(cost > _GOOD for cost, _ in found):
             limit = _WORTH_DERIVING * _dense_share(value, spec)
             for candidate in derived() if all(cost > limit for cost, _ in found) else ():
@@ -132,7 +140,7 @@ def _on_candidate(
     try:
         for cost, choice in options:
             yield cost * factor, choice
-    except (CorruptError, MissingObjectError, PluginError):
+    except (CorruptError, MissingObjectError, PluginError, UnsuitableError):
         return
 
 

@@ -13,6 +13,7 @@ from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.first_versions import first_version
 from git_theta.encoding.forms import derived_candidates
+from git_theta.encoding.mixtures import mixtures
 from git_theta.encoding.selection import choices, dense_choice, repeated_choice
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
@@ -27,6 +28,7 @@ from git_theta.updates import AUTO
 from git_theta.updates.arrange import Arrange
 from git_theta.updates.base import UnsuitableError
 from git_theta.updates.patch import MEMORY
+from git_theta.updates.recipe import Recipe
 
 #: Bytes of the smallest value that is looked for in values of another form: small ones cost less than that.
 _LEAST_DERIVED = 1 << 10
@@ -95,7 +97,8 @@ class ValueWriter:
         bases = list(bases)
         candidates = (candidate for entry in bases for candidate in self._candidates(entry))
         derived = partial(self._derived, value, spec, chain(bases, relatives))
-        for choice in choices(value, spec, candidates, self.updates, self.failed, derived):
+        mixed = partial(self._mixed, value, spec, bases)
+        for choice in choices(value, spec, candidates, self.updates, self.failed, derived, mixed):
             try:
                 return StoredValue(name, spec, key, self._encode(choice))
             except PluginError as error:
@@ -123,15 +126,27 @@ class ValueWriter:
         """Bases that are made of stored values, and that every reader accepts."""
         if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
             return
-        usable = [
+        yield from self._affordable(derived_candidates(value, spec, self._nearest(relatives)), spec)
+
+    def _mixed(self, value: memoryview, spec: TensorSpec, bases: Sequence[Entry]) -> Iterator[BaseCandidate]:
+        """Bases that are computed from several values, and that every reader accepts."""
+        different = list({entry.digest: entry for entry in bases}.values())
+        if len(different) > 1 and Recipe.name in self.updates:
+            yield from self._affordable(mixtures(value, spec, self._nearest(different)), spec)
+
+    def _nearest(self, entries: Iterable[Entry]) -> list[BaseCandidate]:
+        """The entries whose objects are here, as they are or the nearest links of their chains."""
+        return [
             candidate_from(entry, source, self.store, at_limit)
-            for entry in relatives
+            for entry in entries
             for source, at_limit in usable_bases(
                 entry.source, entry.spec.nbytes, self.depth, self.store.size
             )[:1]
             if self.has(source)
         ]
-        for candidate in derived_candidates(value, spec, usable):
+
+    def _affordable(self, candidates: Iterable[BaseCandidate], spec: TensorSpec) -> Iterator[BaseCandidate]:
+        for candidate in candidates:
             choice = candidate.source
             if isinstance(choice, EncodingChoice) and can_be_derived(choice, spec.nbytes, self.store):
                 yield candidate

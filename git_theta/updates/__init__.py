@@ -12,7 +12,19 @@ if TYPE_CHECKING:
 
 #: The updates that the setting `auto` stands for: the built-in ones that `git add` can choose. Plugins aren't
 #: among them: a repository should name those that it needs, and a search would take longer than `git status`.
-AUTO = ("delta", "sparse", "low-rank", "ia3", "rows", "gather", "cast", "scaled-cast", "arrange", "patch")
+AUTO = (
+    "delta",
+    "sparse",
+    "low-rank",
+    "ia3",
+    "rows",
+    "gather",
+    "cast",
+    "scaled-cast",
+    "arrange",
+    "recipe",
+    "patch",
+)
 
 #: The built-in updates whose base has another dtype or shape.
 RESHAPING = frozenset({"rows", "gather", "cast", "scaled-cast", "arrange", "patch"})

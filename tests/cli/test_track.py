@@ -56,7 +56,7 @@ def test_a_tracked_pattern_gets_an_update(repo: Repo) -> None:
     [
         (["--update", "nonesuch", "*.x"], "there's no update called 'nonesuch'; known: dense, delta"),
         (["--update", "quantized", "*.x"], "never chooses 'quantized'"),
-        (["--update", "delta,recipe", "*.x"], "never chooses 'recipe'"),
+        (["--update", "delta,quantized", "*.x"], "never chooses 'quantized'"),
         (["--update", "", "*.x"], "isn't a list of updates"),
         (["--update", "delta,,", "*.x"], "isn't a list of updates"),
         (["--update", "dense"], "need a pattern"),
