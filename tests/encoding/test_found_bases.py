@@ -122,7 +122,9 @@ def test_layers_that_moved_are_updates_of_what_they_were(repository: Repository)
     kept = [LAYERS[n] for n in (0, 2, 2, 5)]
     moved = repository.add({f"layer.{n}": value for n, value in enumerate(kept)}, before)
     assert moved.oids() - before.oids() == {moved.layout.source.payload.oid}  # type: ignore[union-attr]
-    after = repository.add({f"layer.{n}": tuned(value, SPEC, seed=50 + n) for n, value in enumerate(kept)}, before)
+    after = repository.add(
+        {f"layer.{n}": tuned(value, SPEC, seed=50 + n) for n, value in enumerate(kept)}, before
+    )
     assert cost(after, before) < 0.7
     roots = [entry.source.inputs[0] for entry in after.entries]
     assert roots == [repository.entry(value).source for value in kept]
