@@ -13,6 +13,7 @@ from tests.helpers import in_process
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.combining import NAMES, weights
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 
 NAME = "m.safetensors"
 
@@ -46,7 +47,9 @@ STRATEGIES = {
 }
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize(
+    "strategy", mostly_slow(STRATEGIES, quick=["average", "linear", "dare-linear", "slerp"])
+)
 def test_a_combination_is_what_a_merge_gives(fork: Repo, strategy: str) -> None:
     options = [word for option in STRATEGIES[strategy] for word in ("--set", option)]
     names = (f"main:{NAME}", f"side:{NAME}")

@@ -20,6 +20,7 @@ from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.git_versions import needs_git
 from tests.helpers.histories import History
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 
 NAME = "m.safetensors"
 
@@ -359,7 +360,11 @@ def test_a_whole_side_settles_a_conflict(repo: Repo) -> None:
 
 @pytest.mark.parametrize("threshold", ["1", "1g"])
 @pytest.mark.parametrize(
-    "command", ["checkout -m --", "checkout --conflict=diff3 --", "restore --merge", "checkout --ours --"]
+    "command",
+    mostly_slow(
+        ["checkout -m --", "checkout --conflict=diff3 --", "restore --merge", "checkout --ours --"],
+        quick=["checkout -m --", "checkout --ours --"],
+    ),
 )
 def test_a_conflict_is_made_anew(repo: Repo, command: str, threshold: str) -> None:
     repo.git("config", "theta.materialiseThreshold", threshold)
@@ -415,7 +420,11 @@ def make_conflict(repo: Repo, command: str) -> None:
     ],
 )
 @pytest.mark.parametrize(
-    "command", ["stash pop", "checkout -q -m side", "am -3", "rebase -q side", "cherry-pick side"]
+    "command",
+    mostly_slow(
+        ["stash pop", "checkout -q -m side", "am -3", "rebase -q side", "cherry-pick side"],
+        quick=["stash pop", "rebase -q side"],
+    ),
 )
 def test_ours_settles_a_conflict_of_any_command(repo: Repo, command: str, take: str, threshold: str) -> None:
     repo.git("config", "theta.materialiseThreshold", threshold)

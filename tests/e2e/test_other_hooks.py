@@ -12,6 +12,7 @@ import pytest
 
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 
 NAME = "m.safetensors"
 A, B, C = (
@@ -93,7 +94,12 @@ def test_a_merge(repo: Repo, folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", [".git/hooks", "hooks"])
-@pytest.mark.parametrize("name", ["post-checkout", "post-commit", "post-rewrite", "pre-commit"])
+@pytest.mark.parametrize(
+    "name",
+    mostly_slow(
+        ["post-checkout", "post-commit", "post-rewrite", "pre-commit"], quick=["post-commit", "post-rewrite"]
+    ),
+)
 def test_a_rebase(repo: Repo, folder: str, name: str) -> None:
     repo.git("config", "core.hooksPath", folder)
     repo.git("config", "sequence.editor", "sed -i 1s/pick/reword/")

@@ -16,6 +16,7 @@ import pytest
 from tests.helpers import plugins
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 
 TOY, SCALED, MERGED, PLAIN = "a.toy", "scaled.safetensors", "merged.safetensors", "plain.safetensors"
 
@@ -132,7 +133,9 @@ def test_what_plugins_print_stays_out_of_files(used: Repo, packages: Path) -> No
     assert used.read(SCALED) == data
 
 
-BREAKS = [raise_at_import, lack_everything, raise_at_use, uninstall]
+BREAKS = mostly_slow(
+    [raise_at_import, lack_everything, raise_at_use, uninstall], quick=[raise_at_import, uninstall]
+)
 
 
 @pytest.mark.parametrize("damage", BREAKS)

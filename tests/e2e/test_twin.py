@@ -16,6 +16,7 @@ import pytest
 from tests.helpers.read_only import may_mount, read_only
 from tests.helpers.repo import Repo
 from tests.helpers.twins import DEEP, NAME, TEXT, VERSIONS, Twins, check_times, times
+from tests.helpers.variants import mostly_slow
 
 #: A hook of the user that looks at the files.
 _HOOK = f"""#!/bin/sh
@@ -276,7 +277,7 @@ def twins(tracked: Repo, tmp_path: Path, request: pytest.FixtureRequest) -> Twin
     return Twins(tracking, plain)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", mostly_slow(range(2), quick=[0]))
 def test_twins_stay_alike(twins: Twins, seed: int) -> None:
     live(twins, seed, 12)
 
