@@ -16,7 +16,7 @@ from git_theta.merging.standing_rules import standing_rules
 #: Parameters that an error lists.
 _SHOWN = 5
 
-_KEEP = "to take these from the first model that has them: --keep-unmatched"
+_KEEP = "to take them from the first model with each: --keep-unmatched; where names differ: --rename OLD=NEW"
 
 
 def rules_for(first: Model, rules: Sequence[MergeRule]) -> MergeRules:

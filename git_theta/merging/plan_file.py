@@ -15,6 +15,7 @@ from git_theta.merging.manifest_parts import file_key, structure_entries
 from git_theta.merging.outcome import LAYOUT, Conflict, Merged, ParameterPlan, side_name
 from git_theta.merging.plan_each import NONE_REFUSED, preferred_side
 from git_theta.merging.plan_parameters import plan_parameters
+from git_theta.merging.renamed_prefixes import likely_prefix
 from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.merging.settings_versions import ReadSettings
 from git_theta.merging.structure import (
@@ -161,8 +162,26 @@ def _as_in_files(parameters: Iterable[ParameterPlan], aligned: AlignedVersions) 
 
 def _conflicts(aligned: AlignedVersions, parameters: Iterable[ParameterPlan]) -> list[Conflict]:
     """The conflicts of parameters: one for each place where it's unclear which of them correspond."""
-    found = (plan.outcome for plan in parameters if isinstance(plan.outcome, Conflict))
-    return [*aligned.conflicts, *(each for each in found if each.name not in aligned.unclear)]
+    found: list[Conflict] = list(aligned.conflicts)
+    advice = None
+    for plan in parameters:
+        if isinstance(plan.outcome, Conflict) and plan.name not in aligned.unclear:
+            if advice is None and None in plan.sides:
+                # One line of advice is enough for all.
+                advice = _rename_advice(aligned)
+                found.append(replace(plan.outcome, reason=plan.outcome.reason + advice))
+            else:
+                found.append(plan.outcome)
+    return found
+
+
+def _rename_advice(aligned: AlignedVersions) -> str:
+    """The option that settles conflicts about parameters with other names; empty if there are none such."""
+    ours, *others = aligned.sides
+    prefix = next(filter(None, (likely_prefix(side, ours) for side in others)), None)
+    if prefix is None:
+        return ""
+    return f"; if {prefix.old}* of theirs is {prefix.new}* of ours: --rename '{prefix.old}*={prefix.new}*'"
 
 
 def _whole_by_equality(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged | None:

@@ -56,18 +56,36 @@ def changed_prefixes(version: Manifest, reference: Manifest, base: Manifest | No
         reference: The version whose names are wanted.
         base: The merge base; `None` if there's none.
     """
-    known, wanted = version.by_name, reference.by_name
-    missing = [entry for entry in parameter_entries(version) if entry.name not in wanted]
-    free = [entry for entry in parameter_entries(reference) if entry.name not in known]
+    missing, free = _without_counterpart(version, reference), _without_counterpart(reference, version)
+    by_name = {entry.name: entry for entry in free}
+    apart = base.by_name if base else {}
+    return [
+        prefix for prefix in _possible_prefixes(missing, free) if _is_sure(prefix, missing, by_name, apart)
+    ]
+
+
+def likely_prefix(version: Manifest, reference: Manifest) -> Prefix | None:
+    """The prefix by which most names of a version could become names of a reference; `None` if there's none.
+
+    Unlike those of `changed_prefixes`, the parameters may well be others.
+    """
+    missing, free = _without_counterpart(version, reference), _without_counterpart(reference, version)
+    return next(iter(_possible_prefixes(missing, free)), None)
+
+
+def _without_counterpart(version: Manifest, reference: Manifest) -> list[Entry]:
+    """The parameters of a version whose names a reference doesn't have."""
+    known = reference.by_name
+    return [entry for entry in parameter_entries(version) if entry.name not in known]
+
+
+def _possible_prefixes(missing: Sequence[Entry], free: Sequence[Entry]) -> list[Prefix]:
+    """The prefixes by which parameters become others of equal dtype and shape, that of most of them first."""
     pairs = pair_by_end(
         [_words(each.name) for each in missing], [_words(each.name) for each in free], least=1
     )
-    counts = Counter(
-        _prefix(missing[at], free[other]) for at, other in pairs if missing[at].spec == free[other].spec
-    )
-    by_name = {entry.name: entry for entry in free}
-    apart = base.by_name if base else {}
-    return [prefix for prefix, _ in counts.most_common() if _is_sure(prefix, missing, by_name, apart)]
+    found = (_prefix(missing[at], free[other]) for at, other in pairs if missing[at].spec == free[other].spec)
+    return [prefix for prefix, _ in Counter(found).most_common()]
 
 
 def renamed_parameters(version: Manifest, reference: Manifest, prefixes: Sequence[Prefix]) -> dict[str, str]:

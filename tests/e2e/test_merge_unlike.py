@@ -71,7 +71,8 @@ def test_a_merge_with_other_names(renamed: Repo) -> None:
 
 
 def by_resolve(repo: Repo) -> None:
-    assert repo.git("merge", "theirs", ok=False)
+    said = repo.git("merge", "theirs", ok=False)
+    assert "if blocks.* of theirs is layers.* of ours: --rename 'blocks.*=layers.*'" in said
     repo.theta("resolve", NAME, *RENAME)
     repo.git("commit", "-q", "--no-edit")
 
