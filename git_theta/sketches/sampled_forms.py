@@ -130,6 +130,11 @@ def _forms(
             yield from _blocks(shape, stored, places, differing[0])
         elif differing and _shares_corner(shape, stored):
             yield _whole(shape), places
+        if len(shape) == 2 and shape != stored[::-1]:
+            # The transposed matrix may be a block, as in libraries that store matrices the other way.
+            differing = [axis for axis in (0, 1) if shape[axis] != stored[1 - axis]]
+            if len(differing) == 1:
+                yield from _blocks(shape, stored[::-1], places[::-1], *differing)
     elif shape[1:] == stored:
         for index in range(min(shape[0], _MAX_BLOCKS)):
             yield Extent(0, index, index + 1), [_constant(places, index), *places]

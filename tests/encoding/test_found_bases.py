@@ -143,6 +143,9 @@ def test_values_of_other_forms_are_found_without_names(repository: Repository) -
         (entry,) = repository.add_arrays({"qkv": fused}).entries
         assert entry.source.update == "arrange"
         assert entry.source.inputs == tuple(repository.entry(value).source for value in LAYERS[1:4])
+    turned = np.concatenate([value.T for value in shaped[1:4]], 1)
+    (entry,) = repository.add_arrays({"qkv": turned}).entries
+    assert entry.source.update == "arrange"
     tuned_and_turned = np.frombuffer(tuned(LAYERS[5], SPEC), "<f4").reshape(SPEC.shape).T.copy()
     (entry,) = repository.add_arrays({"turned": tuned_and_turned}).entries
     assert (entry.source.update, entry.source.inputs[0].update) == ("delta", "arrange")

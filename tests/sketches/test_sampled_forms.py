@@ -51,6 +51,17 @@ def test_fused_matrices_have_their_parts_side_by_side(axis: int) -> None:
     assert [extents(part, new) for part in parts] == [[whole(parts[0])]] * 3
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_parts_of_a_fused_matrix_may_be_transposed(axis: int) -> None:
+    parts = [numbered(64, 80) + 10_000 * number for number in range(3)]
+    new = np.concatenate([part.T for part in parts], axis)
+    size = new.shape[axis] // 3
+    assert [extents(new, part) for part in parts] == [
+        [Extent(axis, start, start + size)] for start in range(0, 3 * size, size)
+    ]
+    assert [extents(part, new) for part in parts] == [[whole(parts[0])]] * 3
+
+
 def test_fused_matrices_may_be_of_different_sizes() -> None:
     query, key, value = numbered(256, 64), numbered(64, 64) + 20_000, numbered(64, 64) + 30_000
     new = np.concatenate([query, key, value])

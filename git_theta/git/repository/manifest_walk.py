@@ -10,6 +10,7 @@ from git_theta.errors import ManifestError, UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
+from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.repository.oid_scan import find_object_names
 from git_theta.git.repository.revspec import check_revision
 from git_theta.model.manifest import Manifest
@@ -60,6 +61,17 @@ def index_manifests(git: Git) -> list[ManifestBlob]:
         if stage == "0" and mode.startswith("100"):
             found.append((os.fsdecode(name), oid))
     return list(_read(git, found))
+
+
+def removed_manifests(git: Git) -> list[ManifestBlob]:
+    """Manifests of HEAD whose paths the index doesn't have any more, in the order of their paths."""
+    if not git.ok("rev-parse", "-q", "--verify", "HEAD"):
+        return []
+    options = ("--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--diff-filter=D")
+    removed = parse_raw_diff(git.run("diff-index", *options, "HEAD"))
+    paths = {change.old_oid: change.old_path for change in removed if change.old_mode.startswith("100")}
+    found = _manifests(git, _lines(paths))
+    return [replace(version, path=paths[oid]) for oid, version in found.items()]
 
 
 def revision_manifests(git: Git, rev: str) -> list[ManifestBlob]:

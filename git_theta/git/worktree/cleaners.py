@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from git_theta.clean import Cleaner
     from git_theta.model.manifest import Manifest
 
-#: How many checkpoints of the index a new file is compared with.
+#: How many checkpoints of index and HEAD a new file is compared with.
 _MAX_TRACKED = 512
 
 
@@ -120,10 +120,14 @@ class Cleaners:
         self._attributes.close()
 
     def _candidates(self) -> list[Manifest]:
-        """Checkpoints that a new one may be an update of: those of this process, then those of the index."""
-        if self._tracked is None:
-            from git_theta.git.repository.manifest_walk import index_manifests
+        """Checkpoints that a new one may be an update of.
 
-            found = index_manifests(self._repository.git)[:_MAX_TRACKED]
+        These are the ones of this process, then those of the index, then those that were removed from it.
+        """
+        if self._tracked is None:
+            from git_theta.git.repository.manifest_walk import index_manifests, removed_manifests
+
+            git = self._repository.git
+            found = [*index_manifests(git), *removed_manifests(git)][:_MAX_TRACKED]
             self._tracked = [version.manifest for version in found if version.manifest]
         return [*self._known_files.recent(), *self._tracked]

@@ -19,6 +19,7 @@ from git_theta.git.repository.manifest_walk import (
     note_unreadable,
     object_sizes,
     reachable_manifests,
+    removed_manifests,
     revision_manifests,
     tree_objects,
 )
@@ -175,3 +176,22 @@ def test_manifests_of_one_revision_are_bounded(two: Repo, monkeypatch: pytest.Mo
     monkeypatch.setattr(manifest_walk, "_MAX_PATHS", 1)
     with pytest.raises(UsageError, match="HEAD has more than 1 checkpoints"):
         revision_manifests(git, "HEAD")
+
+
+def test_removed_files_are_those_that_only_head_has(two: Repo) -> None:
+    git = Git(two.path)
+    assert removed_manifests(git) == []
+    two.write("b.safetensors", model(3))
+    two.write("plain.txt", b"text")
+    two.commit()
+    two.git("rm", "-q", NAME, "b.safetensors", "plain.txt")
+    found = removed_manifests(git)
+    assert sorted(version.path for version in found) == ["b.safetensors", NAME]
+    assert all(version.manifest for version in found)
+    two.git("commit", "-qm", "remove")
+    assert removed_manifests(git) == []
+
+
+def test_without_a_commit_nothing_is_removed(repo: Repo) -> None:
+    repo.git("checkout", "-q", "--orphan", "new")
+    assert removed_manifests(Git(repo.path)) == []

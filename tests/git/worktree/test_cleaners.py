@@ -56,6 +56,12 @@ def test_candidates_are_of_this_process_and_then_of_the_index(
     assert list(cleaners.cleaner("other.safetensors").candidates()) == [recent, indexed]
 
 
+def test_removed_files_are_candidates(model: Repo, cleaners: Cleaners) -> None:
+    head = parse_manifest(model.git("show", f"HEAD:{NAME}").encode())
+    model.git("rm", "-q", "--cached", NAME)
+    assert list(cleaners.cleaner("other.safetensors").candidates()) == [head]
+
+
 def test_settings_reach_the_cleaner(repo: Repo, cleaners: Cleaners) -> None:
     repo.git("config", "theta.threads", "3")
     repo.git("config", "theta.depth", "2")
