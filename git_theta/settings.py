@@ -31,13 +31,13 @@ MERGE_ATTRIBUTE = "theta-merge"
 PICK_ATTRIBUTE = "theta-pick-merge"
 
 #: The default of `Settings.depth`.
-DEFAULT_DEPTH = 2
+DEFAULT_DEPTH = 3
 
 #: The maximum depth of a chain of updates, with any settings.
 MAX_CHAIN_DEPTH = 32
 
 #: Updates that save much by it may make a chain deeper than `Settings.depth` by this factor.
-DEPTH_FACTOR = 4
+DEPTH_FACTOR = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Settings:
             between (`theta.update`; for some paths, the attribute `theta-update`).
         depth: The length of a chain of updates, the dense value at its start included (`theta.maxDepth`).
             Longer chains are smaller, and slower to check out. Updates that save much by it may make a chain
-            up to four times as long.
+            up to three times as long.
         lazy: Whether a checkout leaves the manifests of files whose objects aren't here, instead of fetching
             the objects (`theta.fetch` is `lazy`, or `GIT_THETA_SKIP_SMUDGE`).
         pointers: Whether a push to a Git LFS server puts pointers to the objects on a ref there, so that

@@ -55,7 +55,7 @@ def test_the_environment_is_stronger() -> None:
         ({"theta.threads": "9" * 5000}, "theta.threads is '9"),
         ({"theta.maxdepth": "²"}, "theta.maxDepth is '²'"),
         ({"theta.maxdepth": "0"}, "theta.maxDepth is '0'"),
-        ({"theta.maxdepth": "9"}, "a number from 1 to 8"),
+        ({"theta.maxdepth": "11"}, "a number from 1 to 10"),
         ({"theta.fetch": "never"}, "theta.fetch is 'never'"),
         ({"theta.checkfinite": "yes"}, "theta.checkFinite is 'yes'"),
         ({"theta.hooks": "maybe"}, "theta.hooks is 'maybe'"),

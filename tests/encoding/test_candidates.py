@@ -110,8 +110,8 @@ def test_chains_are_bounded_by_depth() -> None:
     assert found(1, 2) == [(1, False)]
     assert found(2, 2) == [(2, True), (1, False)]
     assert found(2, 3) == [(2, False), (1, False)]
-    assert found(7, 2) == [(7, True), (1, False)]
-    assert found(20, 2) == [(7, True), (1, False)]
+    assert found(5, 2) == [(5, True), (1, False)]
+    assert found(20, 2) == [(5, True), (1, False)]
 
 
 def test_chains_are_bounded_by_bytes() -> None:

@@ -15,6 +15,7 @@ from git_theta.encoding import bundles, decode
 from git_theta.errors import CorruptError, ThetaError, ValueChangedError
 from git_theta.model.manifest import Manifest
 from git_theta.model.sizes import added_payloads, entry_bytes, payload_bytes
+from git_theta.settings import DEFAULT_DEPTH
 from git_theta.store.local import LocalStore
 from git_theta.updates.bundle import MAX_BUNDLE
 from tests.helpers.checkpoints import safetensors_bytes
@@ -76,8 +77,11 @@ def test_a_fine_tune_of_small_values_is_steps(store: LocalStore, size: int) -> N
         before, manifest = manifest, add(store, arrays, manifest)
         assert kinds(manifest) == {"steps"}
         assert cost(store, manifest, before) < 0.65
-        assert {entry.source.depth for entry in manifest.entries} == {2}, "chains stay short"
-        assert all(entry.source.inputs[0] == first.by_name[entry.name].source for entry in manifest.entries)
+        assert all(entry.source.depth <= DEFAULT_DEPTH for entry in manifest.entries), "chains stay short"
+        for entry in manifest.entries:
+            root = entry.source.inputs[0]
+            root = root.inputs[0] if root.inputs else root
+            assert root == first.by_name[entry.name].source
 
 
 def test_values_of_another_model_are_dense(store: LocalStore) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from git_theta.limits import Limits
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.tensor import TensorSpec
+from git_theta.settings import DEFAULT_DEPTH
 from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
+from git_theta.updates.delta import Delta
 from tests.helpers.checkpoints import safetensors_bytes
-from tests.helpers.weights import merged, trained, tuned
+from tests.helpers.weights import base_of, joined, merged, trained, tuned
 
 SPEC = TensorSpec("F32", (256, 320))
 
@@ -153,6 +156,26 @@ def test_chains_stay_short(models: Models, depth: int) -> None:
         manifest = models.add({"a": array(value)}, manifest, depth=depth)
         assert manifest.entries[0].source.depth <= depth, "fine-tunes of fine-tunes aren't worth a deep chain"
         assert (manifest.entries[0].source.depth == 1) == (depth == 1)
+
+
+def test_a_run_whose_steps_become_smaller_costs_little_more_than_neighbours_do(models: Models) -> None:
+    versions = [trained(SPEC)]
+    for number in range(8):
+        versions.append(tuned(versions[-1], SPEC, 1e-4 / 1.6**number, seed=number + 50))
+    manifest = models.add({"w": array(versions[0])})
+    run = pairs = from_first = 0.0
+    for before, after in pairwise(versions):
+        previous, manifest = manifest, models.add({"w": array(after)}, manifest)
+        assert manifest.entries[0].source.depth <= DEFAULT_DEPTH
+        run += models.share(manifest.entries[0], previous)
+        pairs += encoded_share(after, before)
+        from_first += encoded_share(after, versions[0])
+    assert run - pairs < 0.7 * (from_first - pairs)
+
+
+def encoded_share(value: bytes, base: bytes) -> float:
+    """The share of a value's bytes that its delta takes."""
+    return len(joined(Delta().encode(memoryview(value), SPEC, base_of(base, SPEC)))) / len(value)
 
 
 def test_an_adapter_on_a_fine_tune_is_worth_a_deeper_chain(models: Models) -> None:
