@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -19,7 +19,8 @@ from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.relatives import relatives as relatives_by_name
 from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, write_small
-from git_theta.encoding.stored_value import StoredValue, finalize
+from git_theta.encoding.stored_value import StoredValue, UnpackedSource, finalize
+from git_theta.encoding.twins import Original, find_twins
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
@@ -134,6 +135,9 @@ class Cleaner:
         found = self._found_bases(writer)
 
         small = [tensor for tensor in tensors if self._is_small(tensor)]
+        large = tensors[: len(tensors) - len(small)]
+        twins = self._twins(file, large)
+        wanted, originals = set(twins.values()), dict[str, Original]()
 
         def store_tensor(tensor: Tensor) -> StoredValue:
             name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
@@ -143,8 +147,13 @@ class Cleaner:
             if found:
                 bases = found.beside(name, spec, value, counterparts)
                 relatives = found.of_other_forms(spec, value, parts.get(name, []))
-            stored = writer.write(name, spec, value, bases, relatives)
+            original = originals.get(twins.get(name, ""))
+            stored = writer.write(name, spec, value, bases, relatives, original)
             stored.check_unchanged(value)
+            if original and isinstance(stored.source, UnpackedSource):
+                original.check_unchanged()
+            if name in wanted:
+                originals[name] = Original(stored, value)
             self.progress(tensor.spec.nbytes)
             return stored
 
@@ -164,13 +173,25 @@ class Cleaner:
             yield from write_small(writer, values)
             self.progress(sum(each.spec.nbytes for each in small))
 
-        large = tensors[: len(tensors) - len(small)]
-        values = stream_grouped(pool, store_tensor, large, lambda tensor: tensor.spec.nbytes)
-        with closing(values):
+        def store_large() -> Generator[StoredValue]:
+            # Each value is there before those that may be updates of it.
+            for has_original in (False, True):
+                group = [tensor for tensor in large if (tensor.name in twins) == has_original]
+                values = stream_grouped(pool, store_tensor, group, lambda tensor: tensor.spec.nbytes)
+                with closing(values):
+                    yield from values
+
+        with closing(store_large()) as values:
             *entries, layout = finalize(chain(values, store_small(), store_layout()), writer.batch)
         if found:
             found.remember(entries)
         return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
+
+    def _twins(self, file: CheckpointFile, tensors: Sequence[Tensor]) -> dict[str, str]:
+        """The parameter of the file that each one is nearly equal to, by name."""
+        if not self.updates or self.depth < 2:
+            return {}
+        return find_twins((NewParameter(each.name, each.spec) for each in tensors), file.value)
 
     def _is_small(self, tensor: Tensor) -> bool:
         return tensor.spec.nbytes <= SMALL_VALUE and are_bundled(self.updates)

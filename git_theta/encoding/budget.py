@@ -9,6 +9,7 @@ from typing import NamedTuple
 from git_theta import updates
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.stored_payload import read_payload
+from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
 from git_theta.limits import WORK_PER_STORED_BYTE
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -154,7 +155,7 @@ def input_sizes(source: Source, nbytes: int, store: Store) -> tuple[int, ...]:
     return _demand(source, nbytes, _Payload(source.payload, store)).inputs
 
 
-def can_be_extended(source: Source, nbytes: int, store: Store, memory: int = 0) -> bool:
+def can_be_extended(source: Source, nbytes: int, store: Store, memory: int = 0, new: int = 0) -> bool:
     """Whether one more update of a value of that size stays within the limits.
 
     Args:
@@ -162,12 +163,13 @@ def can_be_extended(source: Source, nbytes: int, store: Store, memory: int = 0) 
         nbytes: Its size in bytes.
         store: Where its objects are.
         memory: Bytes that the update takes, if that's more than others take.
+        new: Bytes of payloads that aren't in the store yet.
     """
     try:
         weight = weigh(source, nbytes, store)
         more = default_demand(1, nbytes)
         held = weight.memory + max(memory, more.memory)
-        check_weight(Weight(weight.work + more.work, held), _oids(source), store)
+        check_weight(Weight(weight.work + more.work, held), _oids(source), store, new)
     except ThetaError:
         return False
     return True
@@ -209,7 +211,11 @@ def affordable_threads(threads: int, memory: int, store: Store) -> int:
     return max(1, min(threads, store.limits.memory // max(1, memory)))
 
 
-def _weigh(source: Source | EncodingChoice, nbytes: int, store: Store, weighed: _Weighed) -> Weight:
+def _weigh(
+    source: Source | UnpackedSource | EncodingChoice, nbytes: int, store: Store, weighed: _Weighed
+) -> Weight:
+    if isinstance(source, UnpackedSource):
+        raise CorruptError("the value isn't stored yet")
     if isinstance(source, EncodingChoice):
         payload = memoryview(source.payload_bytes())
         return _with_inputs(_demand(source, nbytes, lambda: payload), source, store, weighed)

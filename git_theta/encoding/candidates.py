@@ -10,6 +10,7 @@ from functools import partial
 
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import decode_verified, read_value
+from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_pairs import pair_by_end
 from git_theta.model.sizes import SizeOf, source_bytes
@@ -35,12 +36,12 @@ class BaseCandidate:
 
     Attributes:
         base: The value; reading it raises CorruptError for damaged objects.
-        source: How the value is obtained; a choice, if it's made of stored values.
+        source: How the value is obtained: a stored one, one of the same file, or one made of stored values.
         at_limit: Whether the source's chain has as many updates as it should have at most.
     """
 
     base: Base
-    source: Source | EncodingChoice
+    source: Source | UnpackedSource | EncodingChoice
     at_limit: bool = False
 
 

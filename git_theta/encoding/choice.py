@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.model.manifest import Source
 from git_theta.updates.base import Payload
 
@@ -16,12 +17,13 @@ class EncodingChoice:
     Attributes:
         update: Name of the update.
         payload: Encodes the value; may raise `UnsuitableError`.
-        inputs: The values that the update applies to: sources, or choices that must be stored first.
+        inputs: The values that the update applies to: sources, those of other values of the file, or choices
+            that must be stored first.
     """
 
     update: str
     payload: Callable[[], Payload]
-    inputs: tuple[Source | EncodingChoice, ...] = ()
+    inputs: tuple[Source | UnpackedSource | EncodingChoice, ...] = ()
 
     def payload_bytes(self) -> bytes:
         """The payload as a whole, where it's known to be small."""
@@ -32,5 +34,5 @@ class EncodingChoice:
         for part in self.inputs:
             if isinstance(part, EncodingChoice):
                 yield from part.sources()
-            else:
+            elif isinstance(part, Source):
                 yield part

@@ -12,6 +12,7 @@ from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import decode_verified
 from git_theta.encoding.samples import Samples, first_difference, samples_all_over
+from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Source
 from git_theta.model.tensor import TensorSpec, is_bytes
@@ -71,16 +72,28 @@ def dense_choice(value: memoryview, spec: TensorSpec) -> EncodingChoice:
     return EncodingChoice(Dense.name, partial(Dense().encode, value, spec))
 
 
-def repeated_choice(value: memoryview, spec: TensorSpec, lost: Source, store: Store) -> EncodingChoice | None:
-    """The choice that a source came from; `None` if value and base don't determine its payload."""
+def repeated_choice(
+    value: memoryview, spec: TensorSpec, lost: Source, store: Store, base: Base | None = None
+) -> EncodingChoice | None:
+    """The choice that a source came from; `None` if value and base don't determine its payload.
+
+    Args:
+        value: Logical bytes.
+        spec: Dtype and shape.
+        lost: The source.
+        store: Where the base is.
+        base: The base, if it's at hand; its dtype and shape may be others.
+    """
     try:
         (update,) = load_updates((lost.update,))
     except PluginError:
         return None
-    if not is_automatic(update) or len(lost.inputs) != 1:
+    if len(lost.inputs) != 1:
         return None
-    base = Base(spec, partial(decode_verified, lost.inputs[0], store))
-    return EncodingChoice(lost.update, partial(_encoded, update, value, spec, base), lost.inputs)
+    known = base or Base(spec, partial(decode_verified, lost.inputs[0], store))
+    if is_automatic(update) or (base and accepts_base(update, spec, base.spec)):
+        return EncodingChoice(lost.update, partial(_encoded, update, value, spec, known), lost.inputs)
+    return None
 
 
 def choices(
@@ -169,7 +182,7 @@ def _same_type(
     value: memoryview,
     spec: TensorSpec,
     base: Base,
-    source: Source | EncodingChoice,
+    source: Source | UnpackedSource | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
 ) -> Iterator[tuple[float, EncodingChoice]]:
@@ -186,7 +199,11 @@ def _same_type(
 
 
 def _on_top(
-    update: Automatic, value: memoryview, spec: TensorSpec, base: Base, source: Source | EncodingChoice
+    update: Automatic,
+    value: memoryview,
+    spec: TensorSpec,
+    base: Base,
+    source: Source | UnpackedSource | EncodingChoice,
 ) -> EncodingChoice:
     """The choice of an update of a base."""
     return EncodingChoice(update.name, partial(_encoded, update, value, spec, base), (source,))
@@ -221,7 +238,7 @@ def _bytes(
     value: memoryview,
     spec: TensorSpec,
     base: Base,
-    source: Source | EncodingChoice,
+    source: Source | UnpackedSource | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
 ) -> Iterator[tuple[float, EncodingChoice]]:
@@ -248,7 +265,7 @@ def _other_type(
     value: memoryview,
     spec: TensorSpec,
     base: Base,
-    source: Source | EncodingChoice,
+    source: Source | UnpackedSource | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
 ) -> Iterator[tuple[float, EncodingChoice]]:

@@ -16,6 +16,7 @@ from git_theta.encoding.forms import derived_candidates
 from git_theta.encoding.mixtures import mixtures
 from git_theta.encoding.selection import choices, dense_choice, repeated_choice
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
+from git_theta.encoding.twins import Original
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
@@ -69,6 +70,7 @@ class ValueWriter:
         value: memoryview,
         bases: Iterable[Entry] = (),
         relatives: Iterable[Entry] = (),
+        original: Original | None = None,
     ) -> StoredValue:
         """Store a value, unless the store has it.
 
@@ -80,6 +82,7 @@ class ValueWriter:
                 is stored already.
             relatives: Parameters that it may be made of, arranged otherwise; the bases count too. A lazy
                 iterable isn't read if a base will do.
+            original: A value of the same file that it's probably nearly equal to.
 
         Raises:
             ThetaError: The store can't be written.
@@ -91,11 +94,15 @@ class ValueWriter:
         before = self.sources.get(key)
         if before:
             # Encoding is deterministic: a lost object comes back under its name.
-            again = self._restored(value, spec, before)
+            again = self._restored(value, spec, before, original)
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
         bases = list(bases)
-        candidates = (candidate for entry in bases for candidate in self._candidates(entry))
+        candidates: Iterable[BaseCandidate] = (
+            candidate for entry in bases for candidate in self._candidates(entry)
+        )
+        if original:
+            candidates = chain(candidates, original.candidates(self.depth, self.store))
         derived = partial(self._derived, value, spec, chain(bases, relatives))
         mixed = partial(self._mixed, value, spec, bases)
         for choice in choices(value, spec, candidates, self.updates, self.failed, derived, mixed):
@@ -194,7 +201,9 @@ class ValueWriter:
         """
         return all(self.batch.claim(ref.oid) for ref in source.payloads())
 
-    def _restored(self, value: memoryview, spec: TensorSpec, lost: Source) -> EncodingChoice | None:
+    def _restored(
+        self, value: memoryview, spec: TensorSpec, lost: Source, original: Original | None
+    ) -> EncodingChoice | None:
         """The choice that gives a lost payload again; `None` if its bases are lost too."""
         if lost.place is not None:
             return None
@@ -202,6 +211,9 @@ class ValueWriter:
             return dense_choice(value, spec)
         if all(self.has(part) for part in lost.inputs):
             return repeated_choice(value, spec, lost, self.store)
+        if original and lost.inputs == (self.sources.get(original.stored.digest),):
+            # It's lost as well, and restored with this one.
+            return repeated_choice(value, spec, lost, self.store, original.base)
         return None
 
     def _encode(self, choice: EncodingChoice, lost: ObjectRef | None = None) -> UnpackedSource:
