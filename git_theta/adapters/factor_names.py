@@ -13,21 +13,24 @@ CONFIG: Final = "adapter_config.json"
 DOWN: Final = "down"
 UP: Final = "up"
 
-#: Other parts of a LoRA: the bias of `up`, DoRA's magnitudes, and the numerator of the scale.
+#: Other parts of a LoRA: the bias of `up`, DoRA's magnitudes, the numerator of the scale, and the singular
+#: values of AdaLoRA, between the factors.
 BIAS: Final = "bias"
 MAGNITUDE: Final = "magnitude"
 ALPHA: Final = "alpha"
+DIAGONAL: Final = "diagonal"
 
 _PARTS: Final = {
     **dict.fromkeys(("A", "embedding_A", "down"), DOWN),
     **dict.fromkeys(("B", "embedding_B", "up"), UP),
     **dict.fromkeys(("magnitude_vector", "dora_scale"), MAGNITUDE),
     "alpha": ALPHA,
+    "E": DIAGONAL,
 }
 
 #: PEFT's names: `MODULE.lora_A.weight`, with the adapter's own name before `weight` where PEFT didn't save.
 _PEFT = re.compile(
-    r"(?P<module>.+)[./]lora_(?P<part>A|B|embedding_A|embedding_B|magnitude_vector)"
+    r"(?P<module>.+)[./]lora_(?P<part>A|B|E|embedding_A|embedding_B|magnitude_vector)"
     r"(?P<adapter>(?:[./](?!weight$|bias$)\w+)*)(?:[./](?P<what>weight|bias))?"
 )
 
@@ -37,13 +40,34 @@ _OTHERS = re.compile(
     r"|(?P<beside>.+)[./](?P<number>alpha|dora_scale)"
 )
 
-#: Factors of methods whose products aren't those of two matrices.
-_COMPOUND = re.compile(
-    r"(?P<module>.+)[./](?:hada_(?:w[12]_[ab]|t[12])|lokr_(?:w[12](?:_[ab])?|t2)|vera_lambda_[bd])(?:[./]\w+)*"
-)
-_METHODS: Final = {"hada": "LoHa", "lokr": "LoKr", "vera": "VeRA"}
+#: Method → its tensors, where several make one change of a weight that isn't the product of two matrices.
+_COMPOUND: Final = {
+    "LoHa": r"hada_(?:w[12]_[ab]|t[12])",
+    "LoKr": r"lokr_(?:w[12](?:_[ab])?|t2)",
+    "VeRA": r"p?vera_lambda_[bd]",
+    "AdaMSS": r"adamss_[AB]",
+    "BOFT": r"boft_[Rs]",
+    "DEFT": r"deft_[PR]",
+    "DeLoRA": r"delora_(?:A|B|lambda)",
+    "FRoD": r"frod_(?:V|lambda_\w+)",
+    "GLoRA": r"glora_[A-E]",
+    "GraLoRA": r"gralora_[AB](?:_general)?",
+    "HiRA": r"hira_(?:embedding_)?[AB]",
+    "Lily": r"lily_(?:A|B|router)",
+    "OSF": r"_?osf_[USV]\w*",
+    "Poly": r"poly_lora_[AB]",
+    "PSOFT": r"psoft_(?:[ABR]|alpha|beta|mag_[ab])",
+    "RandLoRA": r"randlora_(?:lambda|gamma)",
+    "RoAd": r"road_(?:theta|alpha)",
+    "VB-LoRA": r"vblora_logits_[AB]",
+}
+_COMPOUND_NAMES = {
+    method: re.compile(rf"(?P<module>.+)[./](?:{parts})(?:[./]\w+)*") for method, parts in _COMPOUND.items()
+}
 
-_MARK = re.compile(r"lora|hada_|lokr_|vera_|[./]alpha$|dora_scale")
+_MARK = re.compile(
+    r"lora|hada_|lokr_|vera_|[./]alpha$|dora_scale|adamss_|boft_|deft_|frod_|hira_|lily_|osf_|psoft_|road_"
+)
 
 #: The names of an adapted model begin with this in PEFT's files.
 PREFIX: Final = "base_model.model."
@@ -54,10 +78,10 @@ class FactorName:
     """The place of a tensor in an adapter.
 
     Attributes:
-        method: The kind of adapter: `LoRA`, `LoHa`, `LoKr` or `VeRA`.
+        method: The kind of adapter: `LoRA`, `LoHa`, `LoKr`, `VeRA`, …
         module: Name of the adapted module, as it begins the tensor's name.
         adapter: The adapter's own name among several of one module; empty if names don't have it.
-        part: `DOWN`, `UP`, `BIAS`, `MAGNITUDE` or `ALPHA` of a LoRA; empty for other methods.
+        part: `DOWN`, `UP`, `BIAS`, `MAGNITUDE`, `ALPHA` or `DIAGONAL` of a LoRA; empty for other methods.
     """
 
     method: str
@@ -92,7 +116,7 @@ def factor_name(name: str) -> FactorName | None:
         return FactorName(
             "LoRA", found["module"] or found["beside"], "", _PARTS[found["part"] or found["number"]]
         )
-    if found := _COMPOUND.fullmatch(name):
-        method = next(label for key, label in _METHODS.items() if key in name[len(found["module"]) :])
-        return FactorName(method, found["module"])
+    for method, pattern in _COMPOUND_NAMES.items():
+        if found := pattern.fullmatch(name):
+            return FactorName(method, found["module"])
     return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from git_theta.adapters.factor_names import ALPHA, DOWN, UP, FactorName, factor_name
+from git_theta.adapters.factor_names import ALPHA, DIAGONAL, DOWN, UP, FactorName, factor_name
 from git_theta.adapters.lora_settings import lora_settings
 from git_theta.errors import UsageError
 from git_theta.model.tensor import TensorSpec
@@ -61,6 +61,8 @@ def check_version(version: GroupVersion, module: str) -> None:
         UsageError: They aren't.
     """
     parts = [part_of(name) for name in version.specs]
+    if DIAGONAL in parts:
+        raise UsageError("factors of AdaLoRA aren't averaged: take a side")
     if not set(parts) >= _PAIR or len(set(parts)) < len(parts):
         raise UsageError("LoRA factors aren't one pair, and aren't averaged apart")
     if _is_of_parameters(version, module):

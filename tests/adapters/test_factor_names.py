@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.adapters.factor_names import ALPHA, BIAS, DOWN, MAGNITUDE, UP, FactorName, factor_name
+from git_theta.adapters.factor_names import (
+    ALPHA,
+    BIAS,
+    DIAGONAL,
+    DOWN,
+    MAGNITUDE,
+    UP,
+    FactorName,
+    factor_name,
+)
 
 NAMES = {
     "base_model.model.l.0.q.lora_A.weight": FactorName("LoRA", "base_model.model.l.0.q", "", DOWN),
@@ -25,6 +34,13 @@ NAMES = {
     "l.q.hada_w1_a": FactorName("LoHa", "l.q"),
     "l.q.lokr_w1.default": FactorName("LoKr", "l.q"),
     "l.q.vera_lambda_b": FactorName("VeRA", "l.q"),
+    "l.q.lora_E": FactorName("LoRA", "l.q", "", DIAGONAL),
+    "l.q.boft_s.default": FactorName("BOFT", "l.q"),
+    "l.q.gralora_A_general.weight": FactorName("GraLoRA", "l.q"),
+    "l.q.hira_embedding_B": FactorName("HiRA", "l.q"),
+    "l.q.vblora_logits_A": FactorName("VB-LoRA", "l.q"),
+    "l.q.randlora_lambda": FactorName("RandLoRA", "l.q"),
+    "l.q.delora_lambda": FactorName("DeLoRA", "l.q"),
 }
 
 
@@ -33,9 +49,10 @@ def test_the_place_of_a_tensor(name: str) -> None:
     assert factor_name(name) == NAMES[name]
 
 
-@pytest.mark.parametrize(
-    "name", ["w", "lora_A.weight", "mlp.down.weight", "down_blocks.0.up.weight", "alpha"]
-)
+OTHERS = ["w", "lora_A.weight", "mlp.down.weight", "down_blocks.0.up.weight", "alpha", "road_net.conv.weight"]
+
+
+@pytest.mark.parametrize("name", [*OTHERS, "l.lora_rank"])
 def test_other_names(name: str) -> None:
     assert factor_name(name) is None
 

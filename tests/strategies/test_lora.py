@@ -16,7 +16,7 @@ from git_theta.strategies.groups import GroupCase, GroupStrategy, GroupValues, G
 
 Model = dict[str, NDArray[Any]]
 
-A, B = "base_model.model.l.q.lora_A.weight", "base_model.model.l.q.lora_B.weight"
+A, B, E = (f"base_model.model.l.q.lora_{part}.weight" for part in "ABE")
 
 
 def adapter(seed: int, rank: int = 4, **more: NDArray[Any]) -> Model:
@@ -151,6 +151,7 @@ SETTINGS = [{"r": 4, "lora_alpha": 8}, {"r": 4, "lora_alpha": 4}]
     [
         ("lora-svd", [{A: np.ones((4, 9))}] * 2, {}, "aren't one pair"),
         ("lora-svd", [{A: np.ones((4, 9)), B: np.ones((7, 3))}] * 2, {}, "have no product"),
+        ("lora-svd", [adapter(1, **{E: np.ones((4, 1))})] * 2, {}, "factors of AdaLoRA"),
         ("lora-svd", [{A: np.ones((4, 9)), B: np.ones((7, 4, 3))}] * 2, {}, "have no product"),
         ("lora-svd", [{A: np.ones(4), B: np.ones((7, 4))}] * 2, {}, "those of matrices"),
         ("lora-cat", [adapter(1), adapter(2)], {"settings": SETTINGS}, "would get rank 8"),
