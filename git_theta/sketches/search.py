@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -93,10 +92,9 @@ class SketchSearch:
             other, digest = entry.spec, entry.digest
             if sample_count(other) and _same_elements(new.spec, other):
                 group = self._group(other)
-                at = bisect_left(group.digests, digest)
-                if group.digests[at : at + 1] == (digest,):
+                if digest in group.places:
                     with self._lock:
-                        digests, sketches = group.sketches(self._cache, [at])
+                        digests, sketches = group.sketches(self._cache, [group.places[digest]])
                     matches = _compare(new.query(same_order(other)), other, digests, sketches)
                     found.update((match.digest, match.bits) for match in matches)
         return found
@@ -104,11 +102,8 @@ class SketchSearch:
     def without_sketch(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Entries whose values should have a sketch and have none."""
         for entry in entries:
-            if sample_count(entry.spec):
-                digests = self._group(entry.spec).digests
-                at = bisect_left(digests, entry.digest)
-                if digests[at : at + 1] != (entry.digest,):
-                    yield entry
+            if sample_count(entry.spec) and entry.digest not in self._group(entry.spec).places:
+                yield entry
 
     def add(self, sketches: Mapping[str, Sketch]) -> None:
         """Keep the sketches of values, by digest; the next search finds them."""
@@ -119,8 +114,9 @@ class SketchSearch:
         with self._lock:
             self._cache.add(stored)
             self._types = None
-            for each in stored:
-                self._groups.pop(each.spec, None)
+            for spec, group in self._groups.items():
+                new = {digest: each.keys for digest, each in sketches.items() if each.spec == spec}
+                self._groups[spec] = group.extended(new)
 
     def close(self) -> None:
         """Close the cache; the next search opens it again."""

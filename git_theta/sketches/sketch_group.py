@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,15 @@ class SketchGroup:
 
     Attributes:
         spec: Dtype and shape.
-        digests: Digests of the values, sorted.
+        places: Indices of the values by digest, in the order in which they were stored.
+        digests: The digests in this order.
         heads: uint32 [HEAD, number of values]: the beginnings of the sketches.
         whole: uint32 [number of values, number of samples]: the sketches; `None` if they're read one by one.
     """
 
     spec: TensorSpec
-    digests: tuple[str, ...]
+    places: Mapping[str, int]
+    digests: Sequence[str]
     heads: Keys
     whole: Keys | None
 
@@ -42,13 +44,28 @@ class SketchGroup:
             spec: Dtype and shape.
             size: The approximate number of values.
         """
-        import numpy as np
-
         samples = sample_count(spec) if size <= _MAX_WHOLE else HEAD
         found = cache.beginnings(spec, samples)
-        keys = _matrix([keys for _, keys in found], samples)
+        return cls._of(spec, list(found), _matrix(list(found.values()), samples))
+
+    @classmethod
+    def _of(cls, spec: TensorSpec, digests: Sequence[str], keys: Keys) -> SketchGroup:
+        import numpy as np
+
         heads = np.ascontiguousarray(keys[:, :HEAD].T)
-        return cls(spec, tuple(digest for digest, _ in found), heads, keys if size <= _MAX_WHOLE else None)
+        whole = keys if keys.shape[1] == sample_count(spec) and len(keys) <= _MAX_WHOLE else None
+        return cls(spec, {digest: at for at, digest in enumerate(digests)}, digests, heads, whole)
+
+    def extended(self, sketches: Mapping[str, Keys]) -> SketchGroup:
+        """The group with more sketches at its end, but for those of values that it has."""
+        import numpy as np
+
+        new = {digest: keys for digest, keys in sketches.items() if digest not in self.places}
+        if not new:
+            return self
+        keys = self.heads.T if self.whole is None else self.whole
+        added = np.stack(list(new.values()))[:, : keys.shape[1]]
+        return self._of(self.spec, [*self.digests, *new], np.concatenate([keys, added]))
 
     def sketches(self, cache: SketchCache, indices: Sequence[int]) -> tuple[list[str], Keys]:
         """Digests and sketches of some values; those that were forgotten meanwhile are left out.

@@ -67,25 +67,25 @@ class SketchCache:
         rows = self._database.rows("select digest from sketches")
         return [digest.hex() for (digest,) in rows if isinstance(digest, bytes)]
 
-    def beginnings(self, spec: TensorSpec, count: int) -> list[tuple[str, bytes]]:
-        """The digests of all values of a type, sorted, each with the first keys of its sketch.
+    def beginnings(self, spec: TensorSpec, count: int) -> dict[str, bytes]:
+        """The first keys of all sketches of values of a type, by digest, the oldest first.
 
         Args:
             spec: Dtype and shape.
             count: The number of keys.
         """
         rows = self._database.rows(
-            "select digest, substr(keys, 1, ?) from sketches where dtype = ? and shape = ? order by digest",
+            "select digest, substr(keys, 1, ?) from sketches where dtype = ? and shape = ? order by id",
             (4 * count, spec.dtype, _shape_text(spec)),
         )
-        return [
-            (digest.hex(), keys)
+        return {
+            digest.hex(): keys
             for digest, keys in rows
             if isinstance(digest, bytes)
             and len(digest) == 32
             and isinstance(keys, bytes)
             and len(keys) == 4 * count
-        ]
+        }
 
     def keys(self, spec: TensorSpec, digests: Iterable[str], count: int) -> dict[str, bytes]:
         """The keys of sketches by digest, those that are there.

@@ -25,19 +25,19 @@ def test_another_process_finds_sketches_by_type_and_digest(tmp_path: Path) -> No
     one, other = StoredSketch(SPEC, B, bytes(range(32))), StoredSketch(SCALAR, A, b"abcd")
     with closing(cached(tmp_path, one, other, StoredSketch(SPEC, A, b"x" * 32))) as cache:
         assert cache.types() == {SPEC: 2, SCALAR: 1}
-        assert cache.beginnings(SPEC, 2) == [(A, b"x" * 8), (B, bytes(range(8)))]
+        assert cache.beginnings(SPEC, 2) == {B: bytes(range(8)), A: b"x" * 8}
         assert cache.keys(SPEC, [B, "0" * 64], 8) == {B: bytes(range(32))}
         assert cache.keys(SCALAR, [A], 1) == {A: b"abcd"}
 
 
 def test_the_sketch_of_a_value_is_kept_once(tmp_path: Path) -> None:
     with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"), StoredSketch(SPEC, A, b"efgh"))) as cache:
-        assert cache.beginnings(SPEC, 1) == [(A, b"abcd")]
+        assert cache.beginnings(SPEC, 1) == {A: b"abcd"}
 
 
 def test_without_a_file_nothing_is_found_and_none_is_made(tmp_path: Path) -> None:
     with closing(SketchCache(tmp_path / "theta")) as cache:
-        assert (cache.types(), cache.beginnings(SPEC, 1), cache.keys(SPEC, [A], 1)) == ({}, [], {})
+        assert (cache.types(), cache.beginnings(SPEC, 1), cache.keys(SPEC, [A], 1)) == ({}, {}, {})
         cache.add([])
         cache.keep_only([A])
     assert not (tmp_path / "theta").exists()
@@ -47,7 +47,7 @@ def test_the_oldest_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sketch_cache, "_MAX_SKETCHES", 2)
     names = [f"{number:064}" for number in range(4)]
     with closing(cached(tmp_path, *(StoredSketch(SPEC, name, b"abcd") for name in names))) as cache:
-        assert [digest for digest, _ in cache.beginnings(SPEC, 1)] == names[2:]
+        assert list(cache.beginnings(SPEC, 1)) == names[2:]
 
 
 def test_sketches_of_values_that_are_gone_are_forgotten(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_garbage_is_left_out(tmp_path: Path, column: str, value: str) -> None:
         connection.execute(f"update sketches set {column} = {value}")
     with closing(SketchCache(tmp_path)) as cache:
         cache.types()
-        assert cache.beginnings(SPEC, 1) == []
+        assert cache.beginnings(SPEC, 1) == {}
         assert cache.keys(SPEC, [A], 1) == {}
 
 
