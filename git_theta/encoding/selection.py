@@ -31,6 +31,7 @@ from git_theta.updates.base import (
 )
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
+from git_theta.updates.stretches import may_be_near
 
 #: An update must be expected to need at most this share of the dense payload: a smaller gain isn't worth
 #: the time to decode a chain.
@@ -193,7 +194,9 @@ def _same_type(
     found = _estimates(Samples((sample,), 1.0), chosen, failed)
     if not found and not sample.whole:
         # A large value may have been replaced in part, and the first difference is in that part.
-        found = _estimates(samples_all_over(value, spec, base), chosen, failed)
+        samples = samples_all_over(value, spec, base)
+        if samples.share < 1 or any(may_be_near(each.value, each.base, spec) for each in samples.samples):
+            found = _estimates(samples, chosen, failed)
     for cost, update in found:
         yield cost, _on_top(update, value, spec, base, source)
 

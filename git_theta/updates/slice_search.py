@@ -29,6 +29,9 @@ _FEATURES = 64
 #: Hashes of a slice, one of which must be equal, and bits of each.
 _HASHES, _BITS = 6, 20
 
+#: The share of slices that the first hashes must find: the others find a few more.
+_LEAST_FOUND = 1 / 32
+
 #: Slices correspond if the square of their distance is at most this share of the sum of their squares.
 _CLOSE = 0.2
 
@@ -103,7 +106,9 @@ def _nearest(ours: Numbers, theirs: Numbers) -> NDArray[np.intp]:
 
     best = np.full(len(ours), -1)
     least = np.full(len(ours), np.inf)
-    for keys, others in zip(_hashes(ours), _hashes(theirs), strict=True):
+    for number, (keys, others) in enumerate(zip(_hashes(ours), _hashes(theirs), strict=True)):
+        if number > 1 and np.count_nonzero(least <= _CLOSE) < _LEAST_FOUND * len(ours):
+            break
         order = np.argsort(others, kind="stable")
         places = np.minimum(np.searchsorted(others[order], keys), len(others) - 1)
         candidates = order[places]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.ordered import mantissa_bits
+from git_theta.updates.ordered import difference, mantissa_bits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,9 @@ _WORTHWHILE = 1 / 64
 #: Mean bits of steps beyond a float's mantissa, from which on the floats themselves may be shorter: these
 #: have a sign, too, and an exponent, most of which is known.
 _BEYOND_MANTISSA = 2.5
+
+#: A word is near if its step has so many bits less than the mantissa; that share of words shows a relation.
+_BITS_SAVED, _LEAST_NEAR, _COMPARED = 6, 0.04, 4096
 
 #: Every eighth step of a block is measured.
 _STRIDE = 8
@@ -59,6 +62,25 @@ def kinds_of(steps: Words, spec: TensorSpec) -> Kinds | None:
     kinds[whole] = WHOLE
     kinds[equal] = EQUAL
     return kinds
+
+
+def may_be_near(value: Words, base: Words, spec: TensorSpec) -> bool:
+    """Whether some words of a stretch are near to those of a base, of a sample; of integers, always.
+
+    Args:
+        value: Machine words, flat.
+        base: As many words.
+        spec: Dtype and shape of the value; only the dtype matters.
+    """
+    import numpy as np
+
+    mantissa = mantissa_bits(spec.dtype)
+    if mantissa is None:
+        return True
+    stride = max(1, len(value) // _COMPARED)
+    steps = difference(value[::stride], base[::stride], floats=True)
+    near = np.frexp(steps.astype(np.float32))[1] <= mantissa - _BITS_SAVED
+    return bool(near.mean() >= _LEAST_NEAR)
 
 
 def block_count(words: int, spec: TensorSpec) -> int:
