@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
@@ -11,8 +12,9 @@ from git_theta.model.manifest import Entry
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.query import NewValue, Query
 from git_theta.sketches.sampled_forms import Extent, SampledForm, other_forms, same_order
-from git_theta.sketches.sketch import Sketch, comparable, sample_count
+from git_theta.sketches.sketch import Sketch, sample_count
 from git_theta.sketches.sketch_group import SketchGroup
+from git_theta.sketches.stored_types import StoredTypes, have_same_elements
 from git_theta.store.sketch_cache import SketchCache, StoredSketch
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ class SketchSearch:
     def __init__(self, cache: SketchCache) -> None:
         self._cache = cache
         self._lock = Lock()
-        self._types: dict[TensorSpec, int] | None = None
+        self._types: StoredTypes | None = None
         self._groups: dict[TensorSpec, SketchGroup] = {}
 
     def nearest(self, new: NewValue) -> list[Match]:
@@ -58,8 +60,8 @@ class SketchSearch:
         """
         found = [
             match
-            for stored in self._stored_types()
-            if new.varies and _same_elements(new.spec, stored)
+            for stored in self._stored_types().same_elements(new.spec)
+            if new.varies
             for match in self._matches(new, stored, same_order(stored))
         ]
         return sorted(found, key=_closest_first)
@@ -72,8 +74,8 @@ class SketchSearch:
         """
         found = [
             match
-            for stored in self._stored_types()
-            if new.varies and comparable(new.spec, stored)
+            for stored in self._stored_types().other_forms(new.spec)
+            if new.varies
             for form in other_forms(new.spec, stored)
             for match in self._matches(new, stored, form)[:1]
         ]
@@ -90,7 +92,7 @@ class SketchSearch:
         found: dict[str, float] = {}
         for entry in stored:
             other, digest = entry.spec, entry.digest
-            if sample_count(other) and _same_elements(new.spec, other):
+            if sample_count(other) and have_same_elements(new.spec, other):
                 group = self._group(other)
                 if digest in group.places:
                     with self._lock:
@@ -111,12 +113,16 @@ class SketchSearch:
             StoredSketch(each.spec, digest, each.keys.astype("<u4").tobytes())
             for digest, each in sketches.items()
         ]
+        by_type: dict[TensorSpec, dict[str, Keys]] = defaultdict(dict)
+        for digest, each in sketches.items():
+            by_type[each.spec][digest] = each.keys
         with self._lock:
             self._cache.add(stored)
-            self._types = None
-            for spec, group in self._groups.items():
-                new = {digest: each.keys for digest, each in sketches.items() if each.spec == spec}
-                self._groups[spec] = group.extended(new)
+            for spec, new in by_type.items():
+                if self._types:
+                    self._types.add(spec, len(new))
+                if spec in self._groups:
+                    self._groups[spec] = self._groups[spec].extended(new)
 
     def close(self) -> None:
         """Close the cache; the next search opens it again."""
@@ -125,14 +131,14 @@ class SketchSearch:
             self._types = None
             self._groups.clear()
 
-    def _stored_types(self) -> dict[TensorSpec, int]:
+    def _stored_types(self) -> StoredTypes:
         with self._lock:
             if self._types is None:
-                self._types = {spec: size for spec, size in self._cache.types().items() if sample_count(spec)}
+                self._types = StoredTypes(self._cache.types())
             return self._types
 
     def _group(self, spec: TensorSpec) -> SketchGroup:
-        size = self._stored_types().get(spec, 0)
+        size = self._stored_types().size(spec)
         with self._lock:
             if spec not in self._groups:
                 self._groups[spec] = SketchGroup.load(self._cache, spec, size)
@@ -160,15 +166,6 @@ def _compare(query: Query, stored: TensorSpec, digests: Sequence[str], sketches:
 
 def _closest_first(match: Match) -> tuple[float, str]:
     return match.bits, match.digest
-
-
-def _same_elements(spec: TensorSpec, stored: TensorSpec) -> bool:
-    """Whether values of two types may have the same elements in the same order."""
-    return (
-        comparable(spec, stored)
-        and spec.count == stored.count
-        and spec.item_size // spec.word_size == stored.item_size // stored.word_size
-    )
 
 
 def _best_parts(matches: Iterable[Match], spec: TensorSpec) -> list[Match]:
