@@ -21,7 +21,7 @@ from git_theta.git.repository.revspec import check_revision
 from git_theta.merging.dtypes import WIDEST, parse_dtype
 from git_theta.merging.renames import parse_rename
 from git_theta.merging.rule_text import parse_rows, parse_rule
-from git_theta.merging.rules import MergeRule
+from git_theta.merging.rules import DEFAULT, MergeRule
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.strategies.gradients import gradient_text
@@ -94,7 +94,7 @@ def merge(
     revs: Iterable[str] | None = None,
     *,
     base: Path_ | None = None,
-    strategy: str = "average",
+    strategy: str | None = None,
     params: Iterable[str] | None = None,
     rules: Iterable[str] = (),
     rename: str | Iterable[str] = (),
@@ -114,7 +114,8 @@ def merge(
         revs: Revisions of the checkpoint, ours first.
         base: The model that the others come from: with `revs`, a revision; by default their merge base.
             Without `revs`, a model; there's none by default.
-        strategy: The strategy; `git theta merge --list` shows them.
+        strategy: The strategy; `git theta merge --list` shows them. By default, parameters are averaged, and
+            counters are the largest, as in `git merge`.
         params: Names or patterns of the parameters to offer; all when `None`.
         rules: Further rules, such as `"slerp t=0.3 parameters=*self_attn*"`; the last one that fits counts.
         rename: Parameters of other models by the names that ours has for them, such as `"bert.*=*"`.
@@ -131,8 +132,10 @@ def merge(
         UsageError: There's no such model, strategy, option or parameter; or the models can't be merged so.
         MissingObjectError: An object is neither in the store nor at a remote.
     """
-    rule = MergeRule(strategy, _texts(strategy, options))
-    chosen = tuple(for_command(each, all_parameters) for each in (rule, *map(parse_rule, rules)))
+    average = for_command(DEFAULT, all_parameters)
+    rule = MergeRule(strategy or average.strategy, _texts(strategy or average.strategy, options))
+    first = [rule] if strategy or options else []
+    chosen = tuple(for_command(each, all_parameters) for each in (*first, *map(parse_rule, rules)))
     for each in chosen:
         check_rule(each)
     renames = [rename] if isinstance(rename, str) else rename
@@ -150,7 +153,7 @@ def merge(
         combination = plan_combination(
             models,
             files.model(before) if before else None,
-            Choices((*chosen, form), parse_dtype(dtype), keep_unmatched),
+            Choices((*chosen, form), parse_dtype(dtype), keep_unmatched, average),
             for_file=False,
         )
         prepare(combination)

@@ -84,6 +84,21 @@ def test_a_conflict_that_resolve_settles_has_these_values_too(fork: Repo) -> Non
     }
 
 
+def test_counters_are_the_largest_unless_a_strategy_is_for_all(tmp_path: Path) -> None:
+    name = "bn.num_batches_tracked"
+    paths = [model_file(tmp_path, f"{seed}", {**weights(seed), name: np.array(seed)}) for seed in (3, 7)]
+    merged = git_theta.merge(paths)
+    assert merged[name] == 7
+    assert (
+        merged[NAMES[0]].tobytes()
+        == git_theta.merge(paths, rules=["average"], keep_unmatched=True)[NAMES[0]].tobytes()
+    )
+    for words in ({"strategy": "average"}, {"rules": ["slerp"]}):
+        with pytest.raises(UsageError, match="can't be combined") as caught:
+            git_theta.merge(paths, **words)
+        assert "counter parameters=*num_batches_tracked" in caught.value.hint
+
+
 def test_values_are_computed_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for seed, name in enumerate("oab"):

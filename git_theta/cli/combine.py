@@ -71,8 +71,7 @@ def command(
 
     Parameters are combined as `git theta merge` does; those that are equal in all models stay as they are. A
     parameter that isn't in all models is an error, unless there's a base that says who added or removed it.
-    Everything but parameters is as in the first model, and with --base also what another one changed. Of
-    counters (of steps, of batches), the larger is taken.
+    Everything but parameters is as in the first model, and with --base also what another one changed.
 
     With --config, a file says all that, in the YAML of mergekit: models or slices of layers, the method and
     its parameters with filters and gradients, dtypes.

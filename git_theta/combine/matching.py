@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from git_theta.combine.model import Model
-from git_theta.errors import UsageError
+from git_theta.errors import UsageError, join_hints
 from git_theta.merging.alignment import AlignedVersions, align_versions
 from git_theta.merging.outcome import Conflict, ParameterPlan, Taken
 from git_theta.merging.purpose import Purpose
-from git_theta.merging.rules import MergeRule, MergeRules
-from git_theta.merging.standing_rules import standing_rules
+from git_theta.merging.rules import DEFAULT, MergeRule, MergeRules
+from git_theta.merging.standing_rules import is_counter, standing_rules
 
 #: Parameters that an error lists.
 _SHOWN = 5
@@ -19,15 +20,21 @@ _SHOWN = 5
 _KEEP = "to take them from the first model with each: --keep-unmatched; where names differ: --rename OLD=NEW"
 
 
-def rules_for(first: Model, rules: Sequence[MergeRule]) -> MergeRules:
+def rules_for(first: Model, rules: Sequence[MergeRule], default: MergeRule = DEFAULT) -> MergeRules:
     """The rules for a combination: those given, and behind them those for counters and other state.
+
+    As in a merge, a strategy that's asked for is used for every parameter, or can't combine it.
 
     Args:
         first: The first model; its file's name counts where a rule is for some files.
         rules: Rules that the user gave.
+        default: The rule for parameters that no other rule is for.
     """
     path = first.name.rpartition(":")[2]
-    return MergeRules(tuple(rules), standing=standing_rules(Purpose.MERGE)).of_path(path)
+    standing = (
+        () if any(rule.strategy and rule.is_for_all for rule in rules) else standing_rules(Purpose.MERGE)
+    )
+    return MergeRules(tuple(rules), default=default, standing=standing).of_path(path)
 
 
 def align_models(models: Sequence[Model], base: Model | None, rules: MergeRules) -> AlignedVersions:
@@ -87,6 +94,8 @@ def _unmatched(found: Mapping[str, str]) -> UsageError:
     lines = [f"  {name}: {reason}" for name, reason in list(found.items())[:_SHOWN]]
     more = len(found) - _SHOWN
     count = f"{len(found)} parameters" if len(found) > 1 else "a parameter"
-    return UsageError(
-        f"{count} can't be combined", _KEEP, [*lines, *([f"  and {more:,} more"] if more > 0 else [])]
-    )
+    counter = next((name for name in found if is_counter(name)), "")
+    key = re.split(r"[./]", counter)[-1]
+    larger = f"for counters: --rule 'counter parameters=*{key}'" if key else ""
+    details = [*lines, *([f"  and {more:,} more"] if more > 0 else [])]
+    return UsageError(f"{count} can't be combined", join_hints(larger, _KEEP), details)

@@ -22,7 +22,7 @@ from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import LAYOUT, ParameterPlan
 from git_theta.merging.plan_parameters import plan_parameters
 from git_theta.merging.renames import unused_renames
-from git_theta.merging.rules import MergeRule
+from git_theta.merging.rules import DEFAULT, MergeRule
 from git_theta.merging.settings_versions import ReadSettings, Settings, SettingsVersions
 from git_theta.merging.tokens import TOKENIZER
 from git_theta.model.manifest import Entry
@@ -36,6 +36,7 @@ class Choices:
 
     Attributes:
         rules: Rules for the parameters; a later one takes precedence.
+        default: The rule for parameters that none of `rules` is for, and that don't count anything.
         dtype: Dtype of floats in the result, or `widest` or `ours`.
         keep_unmatched: Whether parameters that can't be combined are as in the first model that has them.
     """
@@ -43,6 +44,7 @@ class Choices:
     rules: tuple[MergeRule, ...]
     dtype: str = WIDEST
     keep_unmatched: bool = False
+    default: MergeRule = DEFAULT
 
 
 def plan_combination(
@@ -64,7 +66,7 @@ def plan_combination(
     _check_patterns(choices.rules, given)
     if base is None:
         _check_no_base(choices.rules)
-    rules = rules_for(models[0], (MergeRule("", dtype=choices.dtype), *choices.rules))
+    rules = rules_for(models[0], (MergeRule("", dtype=choices.dtype), *choices.rules), choices.default)
     aligned = align_models(models, base, rules)
     read = cache(_settings(models, base))
     form = in_common_form(aligned.base, aligned.sides, rules, _reader(given), read)

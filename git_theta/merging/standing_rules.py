@@ -33,6 +33,9 @@ _COUNTERS = (
 #: The progress of Lightning's loops.
 _PROGRESS = ("*progress/total/*", "*progress/current/*")
 
+#: All counters.
+_COUNTING = (*(glob for key in _COUNTERS for glob in (key, f"*/{key}", f"*.{key}")), *_PROGRESS)
+
 #: Parameters and values with the states of random numbers, wherever they are in a file.
 _RANDOM = ("*rng_state*", "*rng_states*", "*random_state*", "*random_states*")
 
@@ -49,6 +52,11 @@ _POSITIVE = tuple(f"*{end}" for end in POSITIVE_ENDS)
 DEFAULT_PLACE = "default"
 
 
+def is_counter(name: str) -> bool:
+    """Whether a parameter or value of one element counts something, by its name."""
+    return MergeRule("counter", parameters=_COUNTING).is_for(name)
+
+
 def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
     """The rules for parameters and values that would be in conflict by all others; some are for some files.
 
@@ -57,10 +65,9 @@ def standing_rules(purpose: Purpose) -> tuple[MergeRule, ...]:
     """
     positive = MergeRule("ratio", parameters=_POSITIVE, place=DEFAULT_PLACE)
     options = (("add", "true"),) if purpose is Purpose.PICK else ()
-    globs = tuple(glob for key in _COUNTERS for glob in (key, f"*/{key}", f"*.{key}"))
     return (
         MergeRule("ours", parameters=(*_RANDOM, *_DERIVED), place=DEFAULT_PLACE),
         MergeRule("ours", paths=_RANDOM_FILES, place=DEFAULT_PLACE),
-        MergeRule("counter", options, parameters=(*globs, *_PROGRESS), one_element=True, place=DEFAULT_PLACE),
+        MergeRule("counter", options, parameters=_COUNTING, one_element=True, place=DEFAULT_PLACE),
         *([positive] if purpose is Purpose.PICK else []),
     )

@@ -18,6 +18,7 @@ from git_theta.merging.outcome import (
 )
 from git_theta.merging.purpose import Operation, Purpose
 from git_theta.merging.rules import PICK_DEFAULT, MergeRule
+from git_theta.merging.standing_rules import is_counter
 from git_theta.report.text import plural, printable
 from git_theta.strategies.take_side import SIDES
 
@@ -135,6 +136,9 @@ def conflict_lines(
     if len(conflicts) > _SHOWN:
         yield f"  and {len(conflicts) - _SHOWN} more: git theta status"
     name = printable(shlex.quote(path))
+    counter = next((conflict for conflict in conflicts if is_counter(conflict.name)), None)
+    if counter:
+        yield f"for counters such as {conflict_name(counter)}: git theta resolve {name} -s counter"
     yield f"to decide: git theta merge-tool {name}, or: git theta resolve {name} -s ours (or theirs, …)"
 
 

@@ -58,28 +58,31 @@ def test_a_combination_is_what_a_merge_gives(fork: Repo, strategy: str) -> None:
     assert fork.read("combined") == fork.read(NAME)
 
 
-@pytest.mark.parametrize("strategy", [(), ("-s", "average"), ("-s", "ties")])
-def test_counters_are_counted_by_every_command(fork: Repo, strategy: tuple[str, ...]) -> None:
-    """Whatever the strategy is, as it can't merge whole numbers: a network with BatchNorm has no conflict."""
+def test_counters_mean_the_same_in_combinations_and_merges(fork: Repo) -> None:
+    """A strategy for all parameters can't merge whole numbers; what settles that is said."""
     name = "bn.num_batches_tracked"
     for branch, count in (("base", 1), ("side", 5), ("main", 9)):
         fork.git("checkout", "-q", branch)
         if branch != "base":
             fork.git("merge", "-q", "-s", "ours", "--no-edit", "base")
-        fork.write(
-            NAME, safetensors_bytes({**load(fork.read(NAME)), name: np.array(count)}, {"format": "pt"})
-        )
+        values = {**load(fork.read(NAME)), name: np.array(count)}
+        fork.write(NAME, safetensors_bytes(values, {"format": "pt"}))
         fork.commit("count")
-    names = ("--base", f"base:{NAME}", f"main:{NAME}", f"side:{NAME}")
-    fork.theta("combine", *(strategy or ("-s", "average")), *names, "-o", "combined")
-    assert load(fork.read("combined"))[name] == 9
-    said = fork.run_theta("merge", "--no-edit", *strategy, "side").stderr
-    assert "1 by counter" in said
-    assert load(fork.read(NAME))[name] == 9
-    if strategy:
-        found, merged = (load(fork.read(file)) for file in ("combined", NAME))
-        assert found.keys() == merged.keys()
-        assert all((found[key] == merged[key]).all() for key in found)
+    combine = ("combine", "--base", f"base:{NAME}", f"main:{NAME}", f"side:{NAME}", "-o", "out", "--force")
+    said = fork.theta(*combine, "-s", "ties", ok=False)
+    assert "--rule 'counter parameters=*num_batches_tracked'" in said
+    said = fork.run_theta("merge", "-s", "ties", "side", ok=False).stderr
+    assert f"for counters such as {name}: git theta resolve {NAME} -s counter" in said
+    fork.theta("resolve", NAME, "-s", "counter")
+    settled = load(fork.read(NAME))
+    assert settled[name] == 9
+    fork.theta(*combine, "-s", "ties", "--rule", "counter parameters=*num_batches_tracked")
+    found = load(fork.read("out"))
+    assert all((found[key] == settled[key]).all() for key in settled)
+    fork.theta(*combine, "--rule", "average parameters=*.weight")
+    assert load(fork.read("out"))[name] == 9
+    fork.git("reset", "-q", "--hard")
+    assert "1 by counter" in fork.run_theta("merge", "--no-edit", "side").stderr
 
 
 def test_files_need_no_repository(tmp_path: Path) -> None:

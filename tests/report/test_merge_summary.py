@@ -106,3 +106,10 @@ def test_values_that_are_ours_by_default_are_said() -> None:
     assert line == "note: ours by default, though other sides changed them: param_groups/0/lr"
     _, line = merge_lines(replace(few, as_ours=tuple(f"rng_states/{index}" for index in range(7))))
     assert line.endswith("rng_states/4 (and 2 other values)")
+
+
+def test_what_settles_a_counter_is_said() -> None:
+    conflicts = [Conflict("w", "changed"), Conflict("bn.num_batches_tracked", "changed")]
+    *_, line, _ = conflict_lines("m.pt", conflicts)
+    assert line == "for counters such as bn.num_batches_tracked: git theta resolve m.pt -s counter"
+    assert not any("counter" in line for line in conflict_lines("m.pt", conflicts[:1]))

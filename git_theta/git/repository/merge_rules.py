@@ -66,9 +66,10 @@ def merge_rules(
         found += (rule for rule in checked_rules(where, read, path, check) if _is_for(rule, purpose))
     now = [rule for rule in given if rule.when in ("", purpose.value, "always")]
     default = DEFAULT if purpose is Purpose.MERGE else PICK_DEFAULT
-    return MergeRules(
-        (*found, *now), default=default, standing=standing_rules(purpose), purpose=purpose
-    ).of_path(path)
+    # A strategy that was asked for is used for every parameter, or there's a conflict that says why not.
+    asked = any(rule.strategy and rule.is_for_all for rule in now)
+    standing = () if asked else standing_rules(purpose)
+    return MergeRules((*found, *now), default=default, standing=standing, purpose=purpose).of_path(path)
 
 
 def checked_rules(

@@ -83,12 +83,12 @@ def test_within_a_place_the_last_that_matches_counts(repo: Repo) -> None:
     assert chosen("base; ties parameters=*.bias", name="w") == "base"
 
 
-def test_a_given_strategy_comes_before_the_one_for_counters() -> None:
-    """Which is there for what the strategy can't merge, such as whole numbers."""
+def test_a_given_strategy_is_for_counters_too() -> None:
     counter = "bn.num_batches_tracked"
     assert chosen("", counter).startswith("counter ")
+    assert chosen("ties", counter) == "ties"
     rules = merge_rules(Repository(Git()), "m.pt", given=[MergeRule("ties")])
-    assert [rule.strategy for rule in rules.to_try(counter)] == ["ties", "counter"]
+    assert [rule.strategy for rule in rules.to_try(counter)] == ["ties"]
 
 
 def test_rules_for_paths(repo: Repo) -> None:
