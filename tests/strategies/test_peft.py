@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from git_theta.model.tensor import TensorSpec
 from git_theta.strategies import registry
 from git_theta.strategies.groups import GroupCase, GroupStrategy, GroupVersion
+from tests.helpers import in_process
 
 peft = pytest.importorskip("peft")
 torch = pytest.importorskip("torch")
@@ -78,3 +81,38 @@ def merged(name: str, layer: Any, after: dict[str, Any]) -> NDArray[Any]:
     down, up = made["m.lora_A.weight"], made["m.lora_B.weight"]
     product: NDArray[Any] = up.reshape(-1, len(down)) @ down.reshape(len(down), -1)
     return product * after["lora_alpha"] / len(down)
+
+
+@pytest.mark.parametrize("method", ["cat", "svd"])
+def test_combined_adapters_are_read_by_peft(method: str, tmp_path: Path) -> None:
+    """With the settings that are written beside them: ranks, scales and targets differ."""
+    torch.manual_seed(2)
+    base = Small()
+    names, configs = (
+        ("one", "two"),
+        [
+            peft.LoraConfig(target_modules=["up", "conv"], r=4, lora_alpha=9, rank_pattern={"conv": 3}),
+            peft.LoraConfig(target_modules=["up"], r=2, lora_alpha=5, use_rslora=True),
+        ],
+    )
+    folders = []
+    for name, each in zip(names, configs, strict=True):
+        adapted = peft.get_peft_model(copy.deepcopy(base), each)
+        with torch.no_grad():
+            for parameter in adapted.parameters():
+                if parameter.requires_grad:
+                    parameter += 0.1 * torch.randn_like(parameter)
+        adapted.save_pretrained(tmp_path / name)
+        folders.append(str(tmp_path / name))
+    whole = peft.PeftModel.from_pretrained(copy.deepcopy(base), folders[0], adapter_name="one")
+    whole.load_adapter(folders[1], "two")
+    rank = {"svd_rank": 4} if method == "svd" else {}
+    whole.add_weighted_adapter(names, [0.5, 0.5], "both", combination_type=method, svd_clamp=None, **rank)
+    (tmp_path / "out").mkdir()
+    out = str(tmp_path / "out" / "adapter_model.safetensors")
+    in_process.theta(tmp_path, ["combine", "-s", f"lora-{method}", *folders, "-o", out], None, None)
+    ours = peft.PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / "out"))
+    for module in ("up", "conv"):
+        expected = getattr(whole.base_model.model, module).get_delta_weight("both")
+        found = getattr(ours.base_model.model, module).get_delta_weight("default")
+        np.testing.assert_allclose(found.detach(), expected.detach(), atol=1e-5)
