@@ -1,4 +1,4 @@
-"""PEFT adapters: the side-loaded updates that merging a saved adapter amounts to."""
+"""Adapters of PEFT and of other tools: the side-loaded updates that merging a saved one amounts to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from git_theta.sideload.given_update import GivenUpdate
 from git_theta.sideload.ia3_steps import ia3_steps
 from git_theta.sideload.lora_steps import check_orientations, lora_steps
 from git_theta.sideload.names import Names
+from git_theta.sideload.other_lora import is_other_lora, other_part, other_steps
 from git_theta.sideload.token_rows import TokenRows, trained_tokens
 from git_theta.sideload.update_data import read_tensors
 from git_theta.updates.array import Array
@@ -40,18 +41,22 @@ _UNSUPPORTED = re.compile(r"\.(lora_|ia3_|token_adapter\.|original_module\.)")
 _Modules = dict[str, dict[str, Array]]
 
 
-def is_adapter(path: Path, scale: float | None = None) -> bool:
-    """Whether a path is a folder that PEFT saved an adapter in, or the adapter's file.
+def is_adapter(path: Path, kind: str, scale: float | None = None) -> bool:
+    """Whether a path is a folder that PEFT saved an adapter in, its file, or a LoRA of another tool.
 
     Args:
         path: The folder or file.
-        scale: The factor of products that the user gave: with that, a file of factors needs no settings.
+        kind: Name of the update that the user asked for; a file of factors alone is one for `low-rank`.
+        scale: The factor of products that the user gave: with that, PEFT's factors need no settings.
     """
     if path.is_dir():
         return (path / CONFIG).exists()
     if (path.parent / CONFIG).exists() and path.stem.startswith("adapter"):
         return path.is_file()
-    return scale is not None and any(map(factor_name, read_tensors(path)))
+    if kind != "low-rank" or not path.is_file():
+        return False
+    names = list(read_tensors(path))
+    return is_other_lora(names) or (scale is not None and any(map(factor_name, names)))
 
 
 def keeps_ties(path: Path) -> bool:
@@ -113,6 +118,7 @@ def _steps(
     """The updates of each parameter: what replaces it first, as PEFT saves adapted embeddings as a whole."""
     found: dict[str, tuple[GivenUpdate, ...]] = {}
     factors: _Modules = {}
+    foreign: _Modules = {}
 
     def add(steps: Mapping[str, tuple[GivenUpdate, ...]]) -> None:
         for target, more in steps.items():
@@ -128,6 +134,8 @@ def _steps(
             part = f"{lora['part']}.{lora['kind']}" if lora["part"] in ("lora_A", "lora_B") else lora["part"]
             if factors.setdefault(lora["module"], {}).setdefault(part, array) is not array:
                 raise UsageError(f"the adapter has several tensors for {lora['module']}.{part}", HINT)
+        elif (other := other_part(key)) and kind == "low-rank" and not model.config:
+            foreign.setdefault(other[0], {})[other[1]] = array
         elif vector and kind == "ia3":
             others.append(ia3_steps(model, _unwrapped(vector["module"]), array))
         elif tokens:
@@ -138,7 +146,7 @@ def _steps(
             raise UsageError(f"the adapter has {name!r}, which git-theta can't merge", HINT)
         else:
             add({_replaced(model, key): (GivenUpdate(Dense(), {"": array}),)})
-    for steps in (*others, *_factor_steps(model, factors)):
+    for steps in (*others, *_factor_steps(model, factors), *other_steps(model, foreign)):
         add(steps)
     return found
 

@@ -32,7 +32,7 @@ def stored(arrays: Arrays, folder: Path) -> tuple[Manifest, LocalStore]:
 def given_by(data: Path, kind: str, manifest: Manifest) -> dict[str, tuple[GivenUpdate, ...]]:
     """The updates that a file or an adapter gives, checked."""
     specs = {entry.name: entry.spec for entry in manifest.entries}
-    if is_adapter(data):
+    if is_adapter(data, kind):
         given = read_adapter(data, kind, specs)
     else:
         update = side_loaded(kind)

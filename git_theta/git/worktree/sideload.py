@@ -107,7 +107,7 @@ def sideload(
         ]
         if _are_changed(files, options):
             return _store_changed(files)
-        if is_adapter(data, options.scale) and not (options.tied or keeps_ties(data)):
+        if is_adapter(data, update.name, options.scale) and not (options.tied or keeps_ties(data)):
             check_ties(workspace.repository, files, entries)
         if not options.again:
             check_not_applied(files, options.base or "HEAD")
@@ -142,7 +142,7 @@ def _read_steps(
     specs, scale = {name: entry.spec for name, entry in entries.items()}, options.scale
     if scale is not None and not isinstance(update, LowRank):
         raise UsageError(f"--scale is for the factors of low-rank updates, not for {update.name}")
-    adapter = is_adapter(data, scale)
+    adapter = is_adapter(data, update.name, scale)
     if data.is_dir() and not adapter:
         raise UsageError(f"{data} is a folder without adapter_config.json", "give a file, or PEFT's folder")
     if adapter:
