@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from threading import Lock
 
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.sampled_forms import other_forms
@@ -11,7 +12,7 @@ from git_theta.sketches.sketch import comparable, sample_count
 
 
 class StoredTypes:
-    """All types, in the order in which they were added.
+    """All types, in the order in which they were added. Any number of threads may use them.
 
     There may be thousands, so each question about a type is answered by looking at all of them once.
 
@@ -20,6 +21,7 @@ class StoredTypes:
     """
 
     def __init__(self, sizes: Mapping[TensorSpec, int]) -> None:
+        self._lock = Lock()
         self._sizes: dict[TensorSpec, int] = {}
         self._by_count: dict[int, list[TensorSpec]] = defaultdict(list)
         self._other_forms: dict[TensorSpec, list[TensorSpec]] = {}
@@ -29,12 +31,13 @@ class StoredTypes:
 
     def add(self, spec: TensorSpec, size: int) -> None:
         """Count more values of a type."""
-        if spec not in self._sizes:
-            self._by_count[spec.count].append(spec)
-            for other, found in self._other_forms.items():
-                if _may_be_made_of(other, spec):
-                    found.append(spec)
-        self._sizes[spec] = self._sizes.get(spec, 0) + size
+        with self._lock:
+            if spec not in self._sizes:
+                self._by_count[spec.count].append(spec)
+                for other, found in self._other_forms.items():
+                    if _may_be_made_of(other, spec):
+                        found.append(spec)
+            self._sizes[spec] = self._sizes.get(spec, 0) + size
 
     def size(self, spec: TensorSpec) -> int:
         """The number of values of a type; some may be counted twice."""
@@ -46,9 +49,10 @@ class StoredTypes:
 
     def other_forms(self, spec: TensorSpec) -> Sequence[TensorSpec]:
         """Types whose values may have elements of a new value elsewhere."""
-        if spec not in self._other_forms:
-            self._other_forms[spec] = [stored for stored in self._sizes if _may_be_made_of(spec, stored)]
-        return self._other_forms[spec]
+        with self._lock:
+            if spec not in self._other_forms:
+                self._other_forms[spec] = [stored for stored in self._sizes if _may_be_made_of(spec, stored)]
+            return tuple(self._other_forms[spec])
 
 
 def have_same_elements(spec: TensorSpec, stored: TensorSpec) -> bool:

@@ -11,12 +11,12 @@ INTEGERS, SMALL = TensorSpec("I32", (64, 128)), TensorSpec("F32", (4, 4))
 def test_types_are_found_by_what_they_may_have_in_common() -> None:
     types = StoredTypes({F32: 3, INTEGERS: 1, FUSED: 1, SMALL: 9})
     assert types.same_elements(F32) == [F32]
-    assert types.other_forms(F32) == [FUSED]
+    assert types.other_forms(F32) == (FUSED,)
     for spec in (BF16, FLAT, TURNED):
         types.add(spec, 1)
     assert types.same_elements(F32) == [F32, BF16, FLAT, TURNED]
-    assert types.other_forms(F32) == [FUSED, TURNED]
-    assert StoredTypes({F32: 3, FUSED: 1, TURNED: 1}).other_forms(F32) == [FUSED, TURNED]
+    assert types.other_forms(F32) == (FUSED, TURNED)
+    assert StoredTypes({F32: 3, FUSED: 1, TURNED: 1}).other_forms(F32) == (FUSED, TURNED)
     types.add(F32, 2)
     assert (types.size(F32), types.size(FLAT), types.size(SMALL)) == (5, 1, 0)
 
