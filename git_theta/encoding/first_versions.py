@@ -12,7 +12,12 @@ from git_theta.model.manifest import Entry
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
 from git_theta.updates.base import Base
+from git_theta.updates.deflated import Deflated
+from git_theta.updates.inflated import Inflated
 from git_theta.updates.patch import MEMORY, Patch
+
+#: Updates of bytes whose base is of another size.
+_PATCHES = frozenset({Patch.name, Deflated.name, Inflated.name})
 
 
 def first_version(entry: Entry, store: Store) -> BaseCandidate | None:
@@ -26,7 +31,7 @@ def first_version(entry: Entry, store: Store) -> BaseCandidate | None:
     """
     source, nbytes = entry.source, entry.spec.nbytes
     try:
-        while source.update == Patch.name:
+        while source.update in _PATCHES:
             (nbytes,) = input_sizes(source, nbytes, store)
             (source,) = source.inputs
         if source is entry.source or not can_be_extended(source, nbytes, store, MEMORY):

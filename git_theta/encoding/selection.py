@@ -8,6 +8,7 @@ from functools import partial
 
 from git_theta import updates
 from git_theta.encoding.allowed_updates import OnFailure, accepts_base, load_updates
+from git_theta.encoding.archives import expanded_choice
 from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import decode_verified
@@ -31,6 +32,7 @@ from git_theta.updates.base import (
 )
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
+from git_theta.updates.patch import Patch
 from git_theta.updates.stretches import may_be_near
 
 #: An update must be expected to need at most this share of the dense payload: a smaller gain isn't worth
@@ -262,6 +264,10 @@ def _bytes(
             continue
         if prepared.cost < _MAX_COST * _dense_share(value, spec):
             yield prepared.cost, EncodingChoice(update.name, prepared.payload, (source,))
+        if prepared.cost >= _CHEAP and update.name == Patch.name and isinstance(source, Source):
+            expanded = expanded_choice(value, spec, base, source)
+            if expanded and expanded[0] < _MAX_COST * _dense_share(value, spec):
+                yield expanded
 
 
 def _other_type(

@@ -27,7 +27,7 @@ AUTO = (
 )
 
 #: The built-in updates whose base has another dtype or shape.
-RESHAPING = frozenset({"rows", "gather", "cast", "scaled-cast", "arrange", "patch"})
+RESHAPING = frozenset({"rows", "gather", "cast", "scaled-cast", "arrange", "patch", "inflated", "deflated"})
 
 
 @cache
@@ -53,6 +53,8 @@ def registry() -> Registry[Update]:
             "scaled-cast": "git_theta.updates.scaled_cast:ScaledCast",
             "arrange": "git_theta.updates.arrange:Arrange",
             "patch": "git_theta.updates.patch:Patch",
+            "inflated": "git_theta.updates.inflated:Inflated",
+            "deflated": "git_theta.updates.deflated:Deflated",
             "recipe": "git_theta.updates.recipe:Recipe",
         },
     )

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from git_theta.codecs import zstd
 from git_theta.codecs.packed import PackedReader, varint
 from git_theta.errors import CorruptError
-from git_theta.model.strided import scratch_memory, temporary_file
 from git_theta.model.tensor import MAX_BYTES, TensorSpec, is_bytes
 from git_theta.updates.base import Base, Input, Payload, Pieces, Prepared, single_input
 from git_theta.updates.demand import Demand, ReadPayload
@@ -25,6 +24,7 @@ from git_theta.updates.patching.parts import PatchPart, chunks_of, pack_parts, p
 from git_theta.updates.patching.word_types import width_of
 from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, PayloadHeader, typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
+from git_theta.updates.whole_value import IN_MEMORY, whole_value
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 #: Bytes of memory that a large value takes: the base up to a size, a batch of new bytes with its dictionary,
 #: and a chunk of words.
-MEMORY = 48 << 20
-_BASE_IN_MEMORY = 8 << 20
+MEMORY = (40 << 20) + IN_MEMORY
 
 #: Work for each part, and for each byte of the value, which may be one of a residual.
 _PART_WORK = 10_000
@@ -42,10 +41,8 @@ _BYTE_WORK = 8
 #: Smaller values, in bytes, have nothing to share that's worth a payload of its own.
 _LEAST = 1 << 10
 
-#: Chunks and batches that are encoded to estimate the cost of all.
-_TRIED = 4
-
-#: The part of a chunk that is encoded for that, in bytes.
+#: Pieces that are encoded to estimate the cost of all that differ, and their bytes.
+_TRIED = 8
 _SAMPLE = 1 << 16
 
 
@@ -62,7 +59,7 @@ class Patch:
         """Find the parts of the value; the payload's cost is that of some of them."""
         import numpy as np
 
-        before = _held(base.read, base.spec.nbytes)
+        before = whole_value(base.read, base.spec.nbytes)
         mine, theirs = np.frombuffer(value, np.uint8), np.frombuffer(before, np.uint8)
         parts = parts_of(mine, theirs, align_bytes(mine, theirs))
         return Prepared(_cost(value, before, parts), partial(_encoded, value, spec, before, parts))
@@ -82,7 +79,7 @@ class Patch:
         """The parts in order."""
         _, header, body = unpack_typed(self.name, payload, nbytes, MAX_LONG_HEADER)
         base_nbytes, parts = _parse_header(header, nbytes)
-        base = _held(single_input(inputs, self.name), base_nbytes)
+        base = whole_value(single_input(inputs, self.name), base_nbytes)
         records = PackedReader(body)
         new = _NewBytes(parts, base, records)
         for part in parts:
@@ -179,48 +176,28 @@ def _cost(value: memoryview, base: memoryview, parts: Sequence[PatchPart]) -> fl
     new = sum(part.new for part in parts)
     for count, coded in islice(_batches(value, base, parts), 1):
         size += len(coded) * new / count
-    chunks: list[tuple[int, int, int, PatchPart]] = []
-    position = 0
-    for part in parts:
-        position += part.new
-        chunks += [(position + start - part.start, start, length, part) for start, length in chunks_of(part)]
-        position += part.length
     differing = [
-        (at, start, length, part.dtype)
-        for at, start, length, part in chunks
+        (at, start, length, dtype)
+        for at, start, length, dtype in _samples(parts)
         if not _equal(value[at : at + length], base[start : start + length])
     ]
-    if differing:
-        tried = differing[:: max(1, len(differing) // _TRIED)]
-        sizes = [_tried_size(value[at:], base[start:], length, dtype) for at, start, length, dtype in tried]
-        size += sum(sizes) / len(sizes) * len(differing)
+    tried = differing[:: max(1, len(differing) // _TRIED)]
+    residuals = [
+        _residual(value[at : at + length], base[start : start + length], dtype)
+        for at, start, length, dtype in tried
+    ]
+    size += sum(map(len, residuals)) * len(differing) / max(1, len(tried))
     return size / len(value)
 
 
-def _tried_size(value: memoryview, base: memoryview, length: int, dtype: str) -> float:
-    """The expected bytes of a chunk's residual, from the middle of the chunk."""
-    size = min(length, _SAMPLE)
-    start = (length - size) // 2 // 8 * 8
-    coded = _residual(value[start : start + size], base[start : start + size], dtype)
-    return len(coded) * length / size
-
-
-def _held(read: Input, nbytes: int) -> memoryview:
-    """All bytes of an input.
-
-    Raises:
-        CorruptError: It has another size.
-    """
-    held, start = scratch_memory(nbytes, temporary_file, _BASE_IN_MEMORY), 0
-    for piece in read(nbytes):
-        if start + len(piece) > nbytes:
-            break
-        held[start : start + len(piece)] = piece
-        start += len(piece)
-    else:
-        if start == nbytes:
-            return held
-    raise CorruptError(f"an input has another size than {nbytes} bytes")
+def _samples(parts: Sequence[PatchPart]) -> Iterator[tuple[int, int, int, str]]:
+    """All that comes from the base in short pieces: offsets in value and base, length, dtype."""
+    position = 0
+    for part in parts:
+        position += part.new
+        for start in range(0, part.length, _SAMPLE):
+            yield position + start, part.start + start, min(_SAMPLE, part.length - start), part.dtype
+        position += part.length
 
 
 def _parse_header(header: PayloadHeader, nbytes: int) -> tuple[int, list[PatchPart]]:

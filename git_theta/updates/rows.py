@@ -6,12 +6,13 @@ rows that changed a little, the value isn't exact, and another update goes on to
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from git_theta.codecs.tensor_codec import DEFAULT_CODEC, codec_named, encode_tensor
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import MAX_BYTES, TensorSpec
 from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
+from git_theta.updates.cursor import Cursor
 from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, PayloadHeader, typed_header, unpack_typed
 from git_theta.updates.rechunk import rechunk
@@ -94,8 +95,8 @@ class Rows:
         gaps = _gaps(runs, spec.shape[0])
         size = sum(end - start for start, end in gaps) * row
         codec = codec_named(header.get("codec"))
-        new_rows = _Cursor(codec.decode(body, codec.params(spec), size))
-        base_rows = _Cursor(rechunk(base(base_nbytes), _CHUNK, base_nbytes))
+        new_rows = Cursor(codec.decode(body, codec.params(spec), size))
+        base_rows = Cursor(rechunk(base(base_nbytes), _CHUNK, base_nbytes))
         parts = [(start, end, -1) for start, end in gaps]
         parts += [(run.value_start, run.value_start + run.length, run.base_start) for run in runs]
         position = 0
@@ -149,31 +150,3 @@ def _parse_runs(numbers: object, rows: int, base_rows: int) -> list[Run]:
     if value_end > rows or base_end > base_rows:
         raise CorruptError("the payload's rows are more than there are")
     return runs
-
-
-class _Cursor:
-    """A position in consecutive pieces of bytes."""
-
-    def __init__(self, pieces: Iterator[memoryview]) -> None:
-        self._pieces = pieces
-        self._rest = memoryview(b"")
-
-    def take(self, count: int) -> Pieces:
-        """The next `count` bytes, in pieces.
-
-        Raises:
-            CorruptError: There are fewer.
-        """
-        while count:
-            if not self._rest:
-                self._rest = next(self._pieces, memoryview(b""))
-                if not self._rest:
-                    raise CorruptError("an input is shorter than it should be")
-            piece, self._rest = self._rest[:count], self._rest[count:]
-            count -= len(piece)
-            yield piece
-
-    def skip(self, count: int) -> None:
-        """Pass over the next `count` bytes."""
-        for _ in self.take(count):
-            pass

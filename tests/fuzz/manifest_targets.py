@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -26,10 +27,13 @@ from git_theta.updates.array import Array
 from git_theta.updates.base import Automatic, Base, Input, UnsuitableError
 from git_theta.updates.bundle import MAX_BUNDLE, takes_bundles
 from git_theta.updates.cast import Cast
+from git_theta.updates.deflated import Deflated
 from git_theta.updates.dense import Dense
 from git_theta.updates.gather import Gather
 from git_theta.updates.ia3 import Ia3
+from git_theta.updates.inflated import Inflated
 from git_theta.updates.low_rank import LowRank
+from git_theta.updates.packed_members import PackedMember
 from git_theta.updates.patch import Patch
 from git_theta.updates.program import Program
 from git_theta.updates.quantisation import Quantisation
@@ -58,6 +62,8 @@ _UPDATES = (
     "arrange",
     "gather",
     "patch",
+    "inflated",
+    "deflated",
     "unknown",
 )
 
@@ -236,6 +242,12 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     flat = Base(TensorSpec("U8", (len(before),)), _input(before))
     patch = Patch().prepare(memoryview(new), TensorSpec("U8", (len(new),)), flat)
     yield "patch", 0, joined(patch.payload())
+    stream = zlib.compressobj(6, zlib.DEFLATED, -15)
+    packed = b"PK" + stream.compress(before) + stream.flush() + b"end"
+    members = [PackedMember(2, len(packed) - 5, len(before), 6)]
+    opened = TensorSpec("U8", (len(before) + 5,))
+    yield "inflated", 0, Inflated().encode_members(opened, len(packed), members)
+    yield "deflated", 0, Deflated().encode_members(TensorSpec("U8", (len(packed),)), opened.nbytes, members)
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
     transposed = StridedCopy(0, 0, (Dimension(5, 1, 6), Dimension(6, 5, 1)))
     yield "arrange", 0, Arrange().encode_arrangement(Arrangement(((transposed,),), (30,)), matrix)
