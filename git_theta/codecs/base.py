@@ -37,3 +37,13 @@ class Codec(Protocol):
             CorruptError: The data can't be decoded to `nbytes` bytes.
         """
         ...
+
+    def decode_part(
+        self, data: memoryview, params: Params, nbytes: int, start: int, end: int
+    ) -> Iterator[memoryview]:
+        """Decode the bytes from `start` to `end` of what `decode` gives, in consecutive pieces.
+
+        Raises:
+            CorruptError: The data can't be decoded to `nbytes` bytes.
+        """
+        ...

@@ -89,6 +89,19 @@ class PlaneReader:
             else:
                 np.copyto(chunk, part)
 
+    def skip(self, count: int, widths: Sequence[int]) -> None:
+        """Pass over the frames of a chunk.
+
+        Args:
+            count: Number of words in the chunk.
+            widths: Widths of the planes, as for the writer.
+
+        Raises:
+            CorruptError: The frames end early.
+        """
+        for width in widths:
+            self._frame(count * width)
+
     def end(self) -> None:
         """Check that every byte was read.
 
@@ -99,6 +112,11 @@ class PlaneReader:
             raise CorruptError(f"{len(self._data) - self._position} bytes follow the last chunk")
 
     def _plane(self, size: int) -> bytes | memoryview:
+        piece, raw = self._frame(size)
+        return piece if raw else zstd.decompress(piece, size, magic=True)
+
+    def _frame(self, size: int) -> tuple[memoryview, bool]:
+        """The next frame, and whether it's raw: it has `size` bytes then."""
         if self._position + _LENGTH.size > len(self._data):
             raise CorruptError("the payload ends early")
         (head,) = _LENGTH.unpack_from(self._data, self._position)
@@ -108,4 +126,4 @@ class PlaneReader:
         if len(piece) < length or (raw and length != size):
             raise CorruptError("the payload ends early")
         self._position = start + length
-        return piece if raw else zstd.decompress(piece, size, magic=True)
+        return piece, raw

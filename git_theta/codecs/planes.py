@@ -58,6 +58,12 @@ class Planes:
 
     def decode(self, data: memoryview, params: Params, nbytes: int) -> Iterator[memoryview]:
         """The value's chunks, in one reused buffer."""
+        return self.decode_part(data, params, nbytes, 0, nbytes)
+
+    def decode_part(
+        self, data: memoryview, params: Params, nbytes: int, start: int, end: int
+    ) -> Iterator[memoryview]:
+        """The chunks' parts in a range, in one reused buffer; chunks without a part in it aren't decoded."""
         import numpy as np
 
         word, is_float, widths = _checked(params)
@@ -67,12 +73,18 @@ class Planes:
         words = np.empty(min(per_chunk, total), dtype=f"<u{word}")
         scratch = np.empty_like(words)
         reader = PlaneReader(data)
-        for start in range(0, total, per_chunk):
-            chunk = words[: min(per_chunk, total - start)]
+        for first in range(0, total, per_chunk):
+            chunk = words[: min(per_chunk, total - first)]
+            position = first * word
+            if position >= end and end < nbytes:
+                return
+            if position + chunk.nbytes <= start:
+                reader.skip(len(chunk), widths)
+                continue
             reader.read(chunk, widths)
             if is_float:
                 _rotate_right(chunk, scratch[: len(chunk)])
-            yield chunk.data.cast("B")
+            yield chunk.data.cast("B")[max(0, start - position) : max(0, end - position)]
         reader.end()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from git_theta.encoding.choice import EncodingChoice
-from git_theta.encoding.decode import decode_verified, read_value
+from git_theta.encoding.decode import StoredInput, decode_verified, read_value
 from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_pairs import pair_by_end
@@ -18,7 +18,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.base import Store
 from git_theta.updates import RESHAPING
-from git_theta.updates.base import Base
+from git_theta.updates.base import Base, Input, Pieces
 
 _SEPARATORS = re.compile(r"[./]")
 
@@ -143,10 +143,15 @@ def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = 
     be lost once they're repaired.
     """
     if source == entry.source:
-        base = Base(entry.spec, lambda _nbytes: read_value(entry, store))
+        whole: Input = partial(_whole_value, entry, store)
     else:
-        base = Base(entry.spec, partial(decode_verified, source, store))
+        whole = partial(decode_verified, source, store)
+    base = Base(entry.spec, StoredInput(source, store, whole, verified=True))
     return BaseCandidate(base, source, at_limit)
+
+
+def _whole_value(entry: Entry, store: Store, _nbytes: int) -> Pieces:
+    return read_value(entry, store)
 
 
 def _dtype_and_shape(spec: TensorSpec) -> Hashable:

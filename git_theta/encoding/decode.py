@@ -14,9 +14,11 @@ from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
-from git_theta.updates.base import Pieces
+from git_theta.updates.base import Input, Pieces
 from git_theta.updates.bundle import Bundle, Bundling, takes_bundles
 from git_theta.updates.demand import tells_demand
+from git_theta.updates.dense import Dense
+from git_theta.updates.rechunk import cut
 
 #: The number of objects that an error names: a value may be made from thousands.
 _MOST_NAMED = 8
@@ -121,13 +123,47 @@ def decode_verified(source: Source, store: Store, nbytes: int) -> Pieces:
     return decode_source(source, nbytes, store)
 
 
+class StoredInput:
+    """The value of a source as an input of an update; a part of a dense one is decoded by itself.
+
+    Args:
+        source: The source.
+        store: Where its objects are.
+        whole: Gives all of the value.
+        verified: Whether the objects of parts are checked, as `whole` checks the value.
+    """
+
+    __slots__ = ("_source", "_store", "_verified", "_whole")
+
+    def __init__(self, source: Source, store: Store, whole: Input, *, verified: bool = False) -> None:
+        self._source = source
+        self._store = store
+        self._whole = whole
+        self._verified = verified
+
+    def __call__(self, nbytes: int) -> Pieces:
+        """All bytes."""
+        return self._whole(nbytes)
+
+    def part(self, nbytes: int, start: int, end: int) -> Pieces:
+        """The bytes in a range."""
+        source = self._source
+        if source.update != Dense.name or source.place is not None or source.payload is None:
+            yield from cut(self._whole(nbytes), start, end)
+            return
+        if self._verified:
+            self._store.verify(source.payload.oid)
+        payload = read_payload(source.payload, self._store)
+        yield from Dense().decode_part(payload, nbytes, start, end)
+
+
 def _decode(source: Source, store: Store, nbytes: int) -> Pieces:
     """The bytes that a tree gives whose demands are known to be within the limits."""
     registry = updates.registry()
     update = registry.get(source.update)
     # An update that doesn't tell what it takes may ask for inputs of any size.
     read = _decode if tells_demand(update) else _decode_checked
-    inputs = [partial(read, part, store) for part in source.inputs]
+    inputs = [StoredInput(part, store, partial(read, part, store)) for part in source.inputs]
     with registry.guard(source.update):
         if source.place is not None and source.payload:
             if not takes_bundles(update):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.feature_cache import FeatureCache
 from git_theta.encoding.folded_copies import folded, run_copy
 from git_theta.encoding.lines import Lines, as_numbers
 from git_theta.encoding.row_search import RowIndex, find_runs
@@ -50,7 +51,10 @@ _UNREADABLE = (CorruptError, MissingObjectError, PluginError)
 
 
 def derived_candidates(
-    value: memoryview, spec: TensorSpec, relatives: Sequence[BaseCandidate]
+    value: memoryview,
+    spec: TensorSpec,
+    relatives: Sequence[BaseCandidate],
+    cache: FeatureCache | None = None,
 ) -> Iterator[BaseCandidate]:
     """Bases of a value's dtype and shape that are made of stored values; their sources are choices.
 
@@ -58,6 +62,7 @@ def derived_candidates(
         value: Logical bytes.
         spec: Dtype and shape.
         relatives: Stored values of any dtype and shape, the likeliest first.
+        cache: Features of larger values, for all values that may be parts of them.
     """
     usable = [each for each in relatives if _can_become(each.base.spec.dtype, spec.dtype)]
     for relative in usable:
@@ -70,7 +75,8 @@ def derived_candidates(
                 yield _derived(spec, [relative], Arrangement(((copy,),), (relative.base.spec.count,)))
                 break
     for dtype in dict.fromkeys(each.base.spec.dtype for each in usable):
-        yield from _gathered(value, spec, [each for each in usable if each.base.spec.dtype == dtype])
+        alike = [each for each in usable if each.base.spec.dtype == dtype]
+        yield from _gathered(value, spec, alike, cache or FeatureCache())
 
 
 def _can_become(dtype: str, wanted: str) -> bool:
@@ -183,7 +189,7 @@ class _Head:
 
 
 def _gathered(
-    value: memoryview, spec: TensorSpec, relatives: Sequence[BaseCandidate]
+    value: memoryview, spec: TensorSpec, relatives: Sequence[BaseCandidate], cache: FeatureCache
 ) -> Iterator[BaseCandidate]:
     """The candidate whose rows, or columns, are those of stored values: a fused, split or stacked matrix."""
     own = Base(spec, lambda _nbytes: iter((value,)))
@@ -193,7 +199,7 @@ def _gathered(
     for target, are_columns in orientations(own, relatives[0].base.spec):
         lines = [_lines(each.base, target.length, are_columns) for each in relatives]
         pairs = [(each, of) for each, of in zip(relatives, lines, strict=True) if of]
-        found = _arrangement(target, pairs)
+        found = _arrangement(target, pairs, cache)
         if found:
             yield _derived(spec, *found)
             return
@@ -227,13 +233,14 @@ def _lines(base: Base, length: int, are_columns: bool) -> Lines | None:
 
 
 def _arrangement(
-    target: Lines, pairs: Sequence[tuple[BaseCandidate, Lines]]
+    target: Lines, pairs: Sequence[tuple[BaseCandidate, Lines]], cache: FeatureCache
 ) -> tuple[list[BaseCandidate], Arrangement] | None:
     """The stored values that lines come from, and their part in the value; `None` if most come from nowhere.
 
     Args:
         target: The value's lines.
         pairs: Stored values with their lines.
+        cache: Features of larger values.
     """
     if not pairs:
         return None
@@ -247,7 +254,8 @@ def _arrangement(
                 head = lines.first_features(_HEAD_ROWS)
                 if all(index.nearest(row) is None for row in head):
                     continue
-            matrices.append(lines.features())
+            is_larger = lines.count > target.count
+            matrices.append(cache.features(candidate.source, lines) if is_larger else lines.features())
         except _UNREADABLE:
             continue
         used.append((candidate, lines))

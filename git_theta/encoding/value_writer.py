@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
@@ -11,6 +11,7 @@ from git_theta.encoding.allowed_updates import OnFailure
 from git_theta.encoding.budget import can_be_derived, can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_bases
 from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.feature_cache import FeatureCache
 from git_theta.encoding.first_versions import first_version
 from git_theta.encoding.forms import derived_candidates
 from git_theta.encoding.mixtures import mixtures
@@ -52,6 +53,7 @@ class ValueWriter:
         lazy: Whether objects that `sources` name but the store lacks are on a remote, so that their values
             needn't be stored again.
         failed: Called for each update of a package that fails; the value is then stored in another way.
+        cache: Features of stored values of which many new ones may be parts.
     """
 
     store: LocalStore
@@ -62,6 +64,7 @@ class ValueWriter:
     depth: int = DEFAULT_DEPTH
     lazy: bool = False
     failed: OnFailure = lambda _error: None
+    cache: FeatureCache = field(default_factory=FeatureCache)
 
     def write(
         self,
@@ -133,7 +136,8 @@ class ValueWriter:
         """Bases that are made of stored values, and that every reader accepts."""
         if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
             return
-        yield from self._affordable(derived_candidates(value, spec, self._nearest(relatives)), spec)
+        found = derived_candidates(value, spec, self._nearest(relatives), self.cache)
+        yield from self._affordable(found, spec)
 
     def _mixed(self, value: memoryview, spec: TensorSpec, bases: Sequence[Entry]) -> Iterator[BaseCandidate]:
         """Bases that are computed from several values, and that every reader accepts."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from git_theta.codecs.frames import CHUNK
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import MAX_BYTES, TensorSpec
-from git_theta.updates.base import Base, Input, Pieces
+from git_theta.updates.base import Base, Input, Pieces, read_part
 from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, typed_header, unpack_typed
 from git_theta.updates.rechunk import rechunk
@@ -106,7 +106,7 @@ class Arrange:
             for read, copies, count in zip(inputs, arrangement.copies, arrangement.counts, strict=True):
                 parts = [part for copy in copies for part in copy.within_target(start, end)]
                 if parts:
-                    _fill(window, start, parts, partial(read, count * spec.item_size), count)
+                    _fill(window, start, parts, read, count * spec.item_size)
             yield window.view("u1").data
 
 
@@ -115,9 +115,7 @@ def _window(spec: TensorSpec) -> int:
     return _WINDOW // spec.item_size
 
 
-def _fill(
-    window: NDArray[Any], start: int, parts: Sequence[StridedCopy], read: partial[Pieces], count: int
-) -> None:
+def _fill(window: NDArray[Any], start: int, parts: Sequence[StridedCopy], read: Input, nbytes: int) -> None:
     """Copy parts of an input into a window of the value.
 
     Args:
@@ -125,14 +123,15 @@ def _fill(
         start: Index of the first one.
         parts: What to copy; all of it is in the window.
         read: Gives the input's bytes.
-        count: Number of its elements.
+        nbytes: Size of the input in bytes.
     """
     import numpy as np
 
     firsts = np.array([part.source for part in parts])
     ends = np.array([part.source_end for part in parts])
-    position, size = 0, CHUNK // window.itemsize
-    for piece in rechunk(read(), size * window.itemsize, count * window.itemsize):
+    position, item = int(firsts.min()), window.itemsize
+    begin, end = position * item, int(ends.max()) * item
+    for piece in rechunk(read_part(read, nbytes, begin, end), CHUNK // item * item, end - begin):
         chunk = np.frombuffer(piece, window.dtype)
         for at in map(int, np.flatnonzero((firsts < position + len(chunk)) & (ends > position))):
             for part in parts[at].within_source(position, position + len(chunk)):
@@ -141,7 +140,6 @@ def _fill(
                 given = [each.target_step for each in part.dimensions]
                 elements = _view(chunk, part.source - position, counts, taken)
                 _view(window, part.target - start, counts, given)[...] = elements
-        # All of the input is read, so that its digest is checked.
         position += len(chunk)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.rechunk import rechunk
+from git_theta.updates.rechunk import cut, rechunk
 
 if TYPE_CHECKING:
     from typing import TypeGuard
@@ -26,6 +26,31 @@ Payload = Iterator[bytes | memoryview]
 
 #: Gives the bytes of an input from the beginning, each time; the argument is the size that they must have.
 Input = Callable[[int], Pieces]
+
+
+@runtime_checkable
+class PartialInput(Protocol):
+    """An input of which parts can be read by themselves."""
+
+    def __call__(self, nbytes: int) -> Pieces:
+        """All bytes, as of every input."""
+        ...
+
+    def part(self, nbytes: int, start: int, end: int) -> Pieces:
+        """The bytes from `start` to `end` of a value of `nbytes` bytes, in consecutive pieces."""
+        ...
+
+
+def read_part(read: Input, nbytes: int, start: int, end: int) -> Pieces:
+    """The bytes from `start` to `end` of an input of `nbytes` bytes, in consecutive pieces.
+
+    An input whose parts can't be read by themselves is read to its end: it may be verified only there.
+    """
+    if isinstance(read, PartialInput):
+        yield from read.part(nbytes, start, end)
+    else:
+        yield from cut(read(nbytes), start, end)
+
 
 #: Number of words of a sample that are enough for an estimate, and of the places that they're taken from.
 _ENOUGH = 1 << 16

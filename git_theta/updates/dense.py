@@ -50,12 +50,21 @@ class Dense:
         """The codec's output."""
         if payload is None or inputs:
             raise CorruptError("a dense value has a payload and no inputs")
+        return self.decode_part(payload, nbytes, 0, nbytes)
+
+    def decode_part(self, payload: memoryview, nbytes: int, start: int, end: int) -> Pieces:
+        """The bytes from `start` to `end` of the value.
+
+        Raises:
+            CorruptError: The payload can't give a value of `nbytes` bytes.
+        """
         header, body = self._unpacked(payload)
         if header.get("nbytes") != nbytes:
             raise CorruptError(
                 f"the payload is of a value of {header.get('nbytes')!r:.40} bytes, not {nbytes}"
             )
-        return codec_named(header.get("codec")).decode(body, header["params"], nbytes)
+        codec = codec_named(header.get("codec"))
+        return codec.decode_part(body, header["params"], nbytes, start, end)
 
     def open_bundle(self, payload: memoryview) -> Bundle:
         """The values, one after another."""

@@ -1,4 +1,4 @@
-"""Chunks: the bytes of a value, cut into pieces of one size."""
+"""Chunks: the bytes of a value, cut into pieces of one size, or to a part."""
 
 from __future__ import annotations
 
@@ -41,3 +41,13 @@ def rechunk(pieces: Iterator[memoryview], size: int, nbytes: int) -> Iterator[me
         raise CorruptError(f"an input has another size than {nbytes} bytes")
     if filled:
         yield memoryview(buffer)[:filled]
+
+
+def cut(pieces: Iterator[memoryview], start: int, end: int) -> Iterator[memoryview]:
+    """The bytes from `start` to `end` of consecutive pieces, all of which are read."""
+    position = 0
+    for piece in pieces:
+        part = piece[max(0, start - position) : max(0, end - position)]
+        position += len(piece)
+        if part:
+            yield part

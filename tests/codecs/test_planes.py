@@ -78,3 +78,18 @@ def test_a_bomb_is_refused() -> None:
 def test_senseless_parameters_are_refused(params: dict[str, object]) -> None:
     with pytest.raises(CorruptError):
         list(Planes().decode(memoryview(b""), params, 4))
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "U8"])
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [(0, 0), (0, 8), (16, CHUNK), (CHUNK, 2 * CHUNK), (CHUNK - 8, CHUNK + 8), (2 * CHUNK, 2 * CHUNK + 8)],
+)
+def test_a_part_is_decoded_by_itself(dtype: str, start: int, end: int) -> None:
+    value = np.random.default_rng(0).bytes(2 * CHUNK + 800)
+    planes, data = Planes(), memoryview(encode(value, dtype))
+    params = planes.params(TensorSpec(dtype, ()))
+    part = planes.decode_part(data, params, len(value), start, end)
+    assert b"".join(map(bytes, part)) == value[start:end]
+    with pytest.raises(CorruptError):
+        list(planes.decode_part(data[:1000], params, len(value), CHUNK, 2 * CHUNK))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import CorruptError
-from git_theta.updates.rechunk import rechunk
+from git_theta.updates.rechunk import cut, rechunk
 
 DATA = bytes(range(100))
 
@@ -29,3 +29,10 @@ def test_fitting_pieces_are_passed_on() -> None:
 def test_another_number_of_bytes_is_refused(nbytes: int) -> None:
     with pytest.raises(CorruptError, match=f"another size than {nbytes} bytes"):
         list(rechunk(iter([memoryview(DATA)]), 30, nbytes))
+
+
+@given(st.sets(st.integers(1, 99), max_size=6).map(sorted), st.integers(0, 100), st.integers(0, 100))
+def test_a_part_of_pieces_is_cut_and_all_are_read(cuts: list[int], start: int, length: int) -> None:
+    pieces = iter([memoryview(DATA)[begin:end] for begin, end in pairwise([0, *cuts, 100])])
+    assert b"".join(cut(pieces, start, start + length)) == DATA[start : start + length]
+    assert next(pieces, None) is None
