@@ -99,6 +99,7 @@ FILES = {
     ".theta/config.toml": "Merge rules for everybody with the repository: `[[merge]]` tables.",
     ".git/theta/objects": "The objects: the values of parameters, each file named by its SHA-256.",
     ".git/theta/cache.sqlite": "What is known of files that were read before. Safe to delete.",
+    ".git/theta/sketches-1.sqlite": "Some elements of stored values, to find similar ones. Safe to delete.",
     ".git/theta/tmp": "Files being written. `git theta fsck` and `git theta checkout` remove leftovers.",
     ".git/hooks": (
         "pre-push sends objects. Where others have post-checkout, post-merge or post-rewrite, "
