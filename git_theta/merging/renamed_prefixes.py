@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_pairs import pair_by_end
+from git_theta.updates.rounding import ARITHMETIC
 
 #: A word of a name with the separator after it.
 _WORD = re.compile(r"[^./]*[./]?")
@@ -46,7 +47,7 @@ def naming_side(base: Manifest | None, sides: Sequence[Manifest]) -> int:
 def changed_prefixes(version: Manifest, reference: Manifest, base: Manifest | None = None) -> list[Prefix]:
     """The prefixes by which names of a version differ from those of a reference.
 
-    A prefix counts if at least two parameters of equal dtype and shape have it, and half of all that begin
+    A prefix counts if at least two parameters of equal shapes have it, and half of all that begin
     so. It must be that of a wrapper, or some values must be equal. Other names with equal ends, such as those
     of a head that was replaced by another one, stay apart. So do all of a prefix by which two parameters of
     the merge base would be one.
@@ -80,11 +81,11 @@ def _without_counterpart(version: Manifest, reference: Manifest) -> list[Entry]:
 
 
 def _possible_prefixes(missing: Sequence[Entry], free: Sequence[Entry]) -> list[Prefix]:
-    """The prefixes by which parameters become others of equal dtype and shape, that of most of them first."""
+    """The prefixes by which parameters become others of equal shapes, that of most of them first."""
     pairs = pair_by_end(
         [_words(each.name) for each in missing], [_words(each.name) for each in free], least=1
     )
-    found = (_prefix(missing[at], free[other]) for at, other in pairs if missing[at].spec == free[other].spec)
+    found = (_prefix(missing[at], free[other]) for at, other in pairs if _are_alike(missing[at], free[other]))
     return [prefix for prefix, _ in Counter(found).most_common()]
 
 
@@ -111,9 +112,15 @@ def _is_sure(
     if any(entry.name in apart and name in apart for entry, name in begin_so):
         return False
     named = [(entry, free.get(name)) for entry, name in begin_so if name is not None]
-    alike = [(entry, other) for entry, other in named if other and other.spec == entry.spec]
+    alike = [(entry, other) for entry, other in named if other and _are_alike(other, entry)]
     equal = any(entry.digest == other.digest for entry, other in alike)
     return len(alike) >= 2 and 2 * len(alike) >= len(named) and (prefix.is_wrapper or equal)
+
+
+def _are_alike(one: Entry, other: Entry) -> bool:
+    """Whether two parameters may be one: with equal shapes, in dtypes that merges bring together."""
+    dtypes = {one.spec.dtype, other.spec.dtype}
+    return one.spec.shape == other.spec.shape and (len(dtypes) == 1 or dtypes <= set(ARITHMETIC))
 
 
 def _prefix(one: Entry, other: Entry) -> Prefix:
