@@ -117,6 +117,7 @@ def _list(unmerged: Sequence[UnmergedFile]) -> int:
         say(f"{file.path}: {file.need}")
         if file.error and file.error.hint:
             say(f"  hint: {file.error.hint}")
+        say(*(f"  {line}" for line in file.advice))
         for conflict in file.conflicts[:_LISTED]:
             say(f"  {conflict_name(conflict)}: {conflict.reason}")
         if len(file.conflicts) > _LISTED:
@@ -176,7 +177,7 @@ def _keep_or_remove(
 ) -> bool:
     """Settle a file that isn't in both sides; returns whether it's still in conflict."""
     if not rules and not fallback:
-        say(f"{file.path}: {file.need}")
+        say(f"{file.path}: {file.need}", *(f"  {line}" for line in file.advice))
         return True
     kept = keep_or_remove(workspace, file, fallback)
     say(f"{file.path}: kept as in {fallback[-1].strategy}, and staged" if kept else f"{file.path}: removed")

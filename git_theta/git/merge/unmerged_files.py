@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import GitError, ThetaError
+from git_theta.git.merge.moved_files import advice_about_move
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.unmerged import unmerged_stages
@@ -29,6 +30,7 @@ class UnmergedFile:
         conflicts: What is known to be decided; empty if the merge left no record.
         missing: The sides that don't have the file, of `ours` and `theirs`.
         error: The error in the rules of the file that stops every merge of it; `None` if there's none.
+        advice: A sentence, and commands that settle the file in another way; empty if there's none.
     """
 
     path: str
@@ -36,6 +38,7 @@ class UnmergedFile:
     conflicts: tuple[Conflict, ...] = ()
     missing: tuple[str, ...] = ()
     error: ThetaError | None = None
+    advice: tuple[str, ...] = ()
 
     @property
     def need(self) -> str:
@@ -69,7 +72,9 @@ def unmerged_files(repository: Repository) -> list[UnmergedFile]:
         tracked = filters.get(path) == "theta" and not is_plain_file(path)
         error = _error_of_rules(repository, path) if tracked and not record else None
         missing = tuple(side for stage, side in ((2, "ours"), (3, "theirs")) if stage not in stages[path])
-        found.append(UnmergedFile(path, tracked, record.conflicts if record else (), missing, error))
+        moved = advice_about_move(repository, path, missing[0]) if tracked and len(missing) == 1 else ()
+        conflicts = record.conflicts if record else ()
+        found.append(UnmergedFile(path, tracked, conflicts, missing, error, moved))
     return found
 
 
