@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from git_theta.errors import UsageError
 from git_theta.merging.dtypes import OURS, THEIRS, WIDEST, wider
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import content_key
@@ -13,6 +14,8 @@ from git_theta.merging.rules import MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.three_way import trivial_merge
 from git_theta.updates.rounding import ARITHMETIC
+
+_FLOATS = frozenset(ARITHMETIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +46,25 @@ def choose_dtypes(
         base: The merge base; `None` if there's none.
         sides: The sides, ours first, with equal names for what corresponds.
         rules: The rules for this file.
+
+    Raises:
+        UsageError: A rule names theirs, and there are several.
     """
-    before = {entry.name: entry for entry in parameter_entries(base)}
-    tables = [{entry.name: entry for entry in parameter_entries(side)} for side in sides]
+    before = base.by_name if base else {}
+    tables = [side.by_name for side in sides]
+    names = dict.fromkeys(entry.name for side in sides for entry in parameter_entries(side))
+    is_asked = any(rule.dtype for rule in (*rules.rules, *rules.fallback))
     found: dict[str, DtypeChoice] = {}
     open_pairs, others = set(), []
-    for name in dict.fromkeys(name for table in tables for name in table):
+    for name in names:
         old, new = before.get(name), [table.get(name) for table in tables]
-        present = [entry.spec.dtype for entry in (old, *new) if entry]
-        wish = rules.dtype(name)
-        if not set(present) <= set(ARITHMETIC) or not any(new):
+        present = {entry.spec.dtype for entry in (old, *new) if entry}
+        wish = rules.dtype(name) if is_asked else ""
+        if (len(present) == 1 and not wish) or not present <= _FLOATS:
             continue
         meeting = frozenset(entry.spec.dtype for entry in new if entry)
         choice = DtypeChoice(wider(meeting), _result(wish, old, new, rules.purpose), len(meeting) > 1)
-        if set(present) == {choice.common} == {choice.result}:
+        if present == {choice.common} == {choice.result}:
             continue
         keys = [content_key(entry) for entry in new]
         if wish or trivial_merge(content_key(old), keys) is None:
@@ -72,8 +80,10 @@ def _result(wish: str, old: Entry | None, new: Sequence[Entry | None], purpose: 
     """The dtype of a parameter's result."""
     dtypes = [entry.spec.dtype for entry in new if entry]
     widest = wider(dtypes)
+    if wish == THEIRS and len(new) > 2:
+        raise UsageError("the dtype of theirs is asked for, and there are several others", "name the dtype")
     if wish in (OURS, THEIRS):
-        chosen = new[(OURS, THEIRS).index(wish)] if wish == OURS or len(new) == 2 else None
+        chosen = new[(OURS, THEIRS).index(wish)]
         return chosen.spec.dtype if chosen else widest
     if wish and wish != WIDEST:
         return wish

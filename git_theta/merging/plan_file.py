@@ -90,7 +90,8 @@ class FilePlanner:
             sides: Ours, then theirs, and more in an octopus merge.
             rules: The rules for this file.
             refused: Name → reason, of parameters for which the result of the first rule isn't wanted.
-            fetch_values: Whether values to combine are fetched along with the structures.
+            fetch_values: Whether values to combine are fetched along with the structures. If not, a plan with
+                conflicts is to look at, and has the versions as they are in files.
 
         Raises:
             UsageError: A rule names an unknown strategy, or options that don't fit the merge.
@@ -127,8 +128,9 @@ class FilePlanner:
             known = {conflict.name for conflict in conflicts}
             conflicts += (each for each in structure.conflicts if each.name not in known)
         if conflicts or isinstance(structure, StructureConflicts):
-            shown = _as_in_files(parameters, aligned) if form.values else parameters
-            return Merged(None, shown, tuple(conflicts))
+            if form.values and not fetch_values:
+                parameters = _as_in_files(parameters, aligned)
+            return Merged(None, parameters, tuple(conflicts))
         if isinstance(structure, TakenStructure):
             names = aligned.file_names[sides.index(structure.side)]
         else:

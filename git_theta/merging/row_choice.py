@@ -86,7 +86,8 @@ def choose_rows(
     """The rows of parameters whose versions have other rows, or other tokens in the same rows.
 
     Rows correspond by their tokens where all sides have a tokenizer. By their order they do only in
-    parameters of a vocabulary, and where one side added some, unless a rule says which rows are wanted.
+    parameters of a vocabulary, and where one side added some, unless a rule says which rows are wanted. A
+    tokenizer that can't be read leaves it unclear.
 
     Args:
         base: The merge base; `None` if there's none.
@@ -108,20 +109,22 @@ def choose_rows(
         if len(set(counts[name][1:])) > 1 and (asked[name] or name in undecided)
     }
     needed = any(asked[name] or name in undecided for name in vocabulary)
-    tokens, notes = _read_tokens(settings) if needed else (None, ())
+    tokens, problem = _read_tokens(settings) if needed else (None, "")
     orders: dict[str, RowOrder] = {}
     unclear: dict[str, str] = {}
     made: dict[object, RowOrder | UnclearRowsError] = {}
     for name in [*(sorted(vocabulary) if needed else ()), *sorted(others)]:
         key = counts[name], name in vocabulary, asked[name]
-        if key not in made:
+        if problem and name in vocabulary and not asked[name]:
+            made[key] = UnclearRowsError(f"{problem}; --rows common, union or ours goes by the order of rows")
+        elif key not in made:
             made[key] = _order(counts[name], tokens, asked[name], is_vocabulary=name in vocabulary)
         order = made[key]
         if isinstance(order, RowOrder):
             orders |= {} if order.is_as_all else {name: order}
         elif name in undecided:
             unclear[name] = str(order)
-    return RowChoices(orders, unclear, (*notes, *_notes(orders, tokens)))
+    return RowChoices(orders, unclear, _notes(orders, tokens))
 
 
 def _with_rows(base: Manifest | None, sides: Sequence[Manifest]) -> dict[str, _Entries]:
@@ -160,13 +163,13 @@ def _is_undecided(entries: _Entries) -> bool:
     return trivial_merge(base, sides) is None
 
 
-def _read_tokens(settings: ReadSettings) -> tuple[SettingsVersions | None, tuple[str, ...]]:
-    """The tokens of the versions; `None` if a side has no tokenizer that can be read, with a remark."""
+def _read_tokens(settings: ReadSettings) -> tuple[SettingsVersions | None, str]:
+    """The tokens of the versions, `None` if a side has none; and why a tokenizer can't be read, or empty."""
     try:
         found = settings(TOKENIZER)
     except UsageError as error:
-        return None, (f"rows are merged by their order: {error.message}",)
-    return found if found.alike or (found.sides and all(found.sides)) else None, ()
+        return None, error.message
+    return found if found.alike or (found.sides and all(found.sides)) else None, ""
 
 
 def _order(

@@ -314,7 +314,7 @@ def test_a_rebase_with_new_tokens(repo: Repo) -> None:
     same(found(repo), model(1, 2, 5, 7))
 
 
-def test_a_hostile_tokenizer_is_left_alone(repo: Repo) -> None:
+def test_a_hostile_tokenizer_is_a_conflict(repo: Repo) -> None:
     repo.theta("track", "*.safetensors")
     bad = b'{"model": {"vocab": {"a": 1e999, "b": -5}}}', b"[" * 100_000, tokenizer(*"abc")
     for branch, weights, data in zip(
@@ -322,7 +322,9 @@ def test_a_hostile_tokenizer_is_left_alone(repo: Repo) -> None:
     ):
         commit(repo, branch, weights, tokenizer__json=data)
     said = repo.git("merge", "theirs", ok=False)
-    assert "rows are merged by their order" in said
+    assert "tokenizer.json" in said
+    assert "--rows common, union or ours goes by the order of rows" in said
+    repo.theta("resolve", NAME, "--rows", "union")
     same(dict(load(repo.read(NAME))), model(1, 2, 5, 7))
 
 
@@ -395,3 +397,19 @@ def test_a_head_that_is_new_is_taken(repo: Repo) -> None:
     fork(repo, base, without_head(model(1, 4)), {**base, HEAD: model(5, 6)[HEAD]})
     repo.git("merge", "-q", "--no-edit", "theirs")
     same(found(repo), {**model(1, 4), HEAD: model(5, 6)[HEAD]})
+
+
+def test_several_branches_that_are_not_alike(repo: Repo) -> None:
+    fork(repo, tensors(0), tensors(3), tensors(6, "blocks"))
+    commit(repo, "third", halves(tensors(9)))
+    repo.git("checkout", "-q", "ours")
+    head = repo.git("rev-parse", "HEAD")
+    for words, said in (
+        (("--rename", "blcks.*=layers.*"), "no parameter is called blcks.*"),
+        (("-s", "average", "--param", "nothing*"), "nothing*"),
+        ((*RENAME, "--dtype", "theirs"), "there are several others"),
+    ):
+        assert said in repo.theta("merge", *words, "theirs", "third", ok=False)
+        assert repo.git("rev-parse", "HEAD") == head
+    repo.theta("merge", *RENAME, "theirs", "third")
+    same(found(repo), tensors(6))

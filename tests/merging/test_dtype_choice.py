@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from git_theta.errors import UsageError
 from git_theta.merging.dtype_choice import DtypeChoice, choose_dtypes, dtype_notes
 from git_theta.merging.purpose import Purpose
 from git_theta.merging.rules import MergeRule, MergeRules
@@ -77,6 +78,11 @@ def test_a_rule_chooses(dtype: str, result: str) -> None:
     assert all(choice.common == "F32" for choice in found.values())
     found = choose_dtypes(BASE, [OURS, HALF], asked(dtype, "a"))
     assert [found["a"].result, found["b"].result] == [result, "F32"]
+
+
+def test_theirs_is_one_side() -> None:
+    with pytest.raises(UsageError, match="there are several others"):
+        choose_dtypes(BASE, [OURS, HALF, HALF], asked("theirs"))
 
 
 def test_whole_numbers_have_no_choice() -> None:

@@ -7,18 +7,22 @@ checkpoint. Nothing but new objects is written until all of it has worked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import GitError
-from git_theta.git.merge.candidates import candidates, with_base
-from git_theta.git.merge.merge_candidates import merge_candidates
+from git_theta.git.merge.candidates import MergeCandidate, candidates, with_base
+from git_theta.git.merge.merge_candidates import merge_candidates, versions
 from git_theta.git.merge.merge_trees import commit_tree, merge_trees, with_files
 from git_theta.git.merge.parents import Parents, merge_base, merge_message
+from git_theta.git.merge.pattern_check import check_matches
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.git_version import MERGE_TREE, check_version
 from git_theta.git.repository.repository import Repository
+from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.outcome import Merged
+from git_theta.merging.rule_text import parse_lines
+from git_theta.merging.rules import MergeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,10 @@ def merge_branches(
             "the branches have no commit in common", "to merge them all the same: --allow-unrelated-histories"
         )
     found = candidates(git, ancestor, sides, one_sided=one_sided)
+    based = with_base(git, found, base)
+    _check_patterns(repository, based, parse_lines(rules))
     revisions = [*sides, *([ancestor] if ancestor else [])]
-    merged = merge_candidates(repository, with_base(git, found, base), rules, revisions)
+    merged = merge_candidates(repository, based, rules, revisions)
     results = {each.path: (each.mode, _blob(git, merged[each.path])) for each in found}
     helpers = [
         with_files(git, side, {each.path: results[each.path] for each in found if each.sides[index]})
@@ -93,6 +99,20 @@ def _check(repository: Repository) -> None:
         )
     # An unknown committer is an error, which should come before the work and not after it.
     repository.git.run("var", "GIT_COMMITTER_IDENT")
+
+
+def _check_patterns(
+    repository: Repository, found: Sequence[MergeCandidate], rules: Sequence[MergeRule]
+) -> None:
+    """Check that patterns of rules match something in what is merged.
+
+    Raises:
+        UsageError: A pattern matches nothing.
+    """
+    if any(rule.renames or not rule.is_for_all for rule in rules):
+        with Workspace(repository) as workspace:
+            manifests = [manifest for each in found for manifest in versions(workspace, each)]
+            check_matches(rules, manifests, repository.store)
 
 
 def _blob(git: Git, merged: Merged) -> str:
