@@ -12,7 +12,13 @@ from git_theta.combine.combination import Combination, owners_of
 from git_theta.combine.dtypes import keeps_dtypes
 from git_theta.combine.matching import align_models, rules_for, settle
 from git_theta.combine.model import Model
-from git_theta.combine.structure import merged_structure, new_structure
+from git_theta.combine.structure import (
+    conversion_note,
+    converts,
+    merged_structure,
+    new_structure,
+    safetensors_structure,
+)
 from git_theta.errors import UsageError
 from git_theta.merging.adapter_settings import fitted_to
 from git_theta.merging.combine import positions_of
@@ -39,12 +45,14 @@ class Choices:
         default: The rule for parameters that none of `rules` is for, and that don't count anything.
         dtype: Dtype of floats in the result, or `widest` or `ours`.
         keep_unmatched: Whether parameters that can't be combined are as in the first model that has them.
+        to_safetensors: Whether the result becomes a file of safetensors, whatever the first model is.
     """
 
     rules: tuple[MergeRule, ...]
     dtype: str = WIDEST
     keep_unmatched: bool = False
     default: MergeRule = DEFAULT
+    to_safetensors: bool = False
 
 
 def plan_combination(
@@ -74,7 +82,10 @@ def plan_combination(
     settled, kept = settle(plans, has_base=base is not None, keep_unmatched=choices.keep_unmatched)
     specs = {plan.name: plan.spec for plan in settled if plan.spec}
     structure, notes = None, (*aligned.notes, *form.notes)
-    if for_file and not form.values and keeps_dtypes(settled, specs):
+    if for_file and converts(given[0], to_safetensors=choices.to_safetensors):
+        structure = safetensors_structure(specs)
+        notes += (conversion_note(given[0]),)
+    elif for_file and not form.values and keeps_dtypes(settled, specs):
         structure, more = merged_structure(base, models, specs, rules, aligned)
         notes += more
     elif for_file:

@@ -107,6 +107,28 @@ def new_structure(models: Sequence[Model], specs: Mapping[str, TensorSpec]) -> S
     return Structure(read_checkpoint(new_safetensors(specs, metadata)).layout)
 
 
+def safetensors_structure(specs: Mapping[str, TensorSpec]) -> Structure:
+    """A structure of safetensors for the parameters of models of other formats.
+
+    Args:
+        specs: Dtype and shape of each parameter of the result.
+
+    Raises:
+        UsageError: The header would be too long.
+    """
+    return Structure(read_checkpoint(new_safetensors(specs, {"format": "pt"})).layout)
+
+
+def converts(first: Model, *, to_safetensors: bool) -> bool:
+    """Whether a file is of another format than the first model."""
+    return to_safetensors and first.manifest.format != _SAFETENSORS
+
+
+def conversion_note(first: Model) -> str:
+    """A remark about what a file of safetensors doesn't have."""
+    return f"{first.name} is of the format {first.manifest.format}: only tensors are in the new file"
+
+
 def as_first(model: Model, first: Model) -> Model:
     """A model of another format as if its file had the structure of the first one."""
     if model.manifest.format == first.manifest.format:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 
@@ -48,3 +49,17 @@ def test_a_pytorch_file_keeps_its_objects(tmp_path: Path) -> None:
     exact = (torch.tensor(weights(1)["embed.weight"]).double() + torch.tensor(weights(2)["embed.weight"])) / 2
     assert torch.equal(found["tied"], exact.float())
     assert found["tied"].data_ptr() == found["model"]["embed.weight"].data_ptr()
+
+
+def test_tensors_of_pytorch_files_become_safetensors(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    paths = [tmp_path / "a.pt", tmp_path / "b.pt"]
+    for path, seed in zip(paths, (1, 2), strict=True):
+        values = {key: torch.tensor(value) for key, value in weights(seed).items()}
+        torch.save({**values, "epoch": seed, "tied": values["embed.weight"]}, path)
+    found = loaded(combined(tmp_path, *paths, to_safetensors=True))
+    assert found.keys() == {*weights(1), "tied"}
+    np.testing.assert_array_equal(found["tied"], found["embed.weight"])
+    exact = (weights(1)["embed.weight"].astype("f8") + weights(2)["embed.weight"]) / 2
+    np.testing.assert_array_equal(found["tied"], exact.astype("f4"))
+    assert metadata(tmp_path / "combined") == {"format": "pt"}

@@ -15,7 +15,13 @@ from git_theta.combine.mergekit.methods import BasePlace, Scalar
 from git_theta.combine.mergekit.settings import value_of
 from git_theta.combine.mergekit.tensors import ResultTensor, SourceTensor, result_tensors
 from git_theta.combine.model import Model
-from git_theta.combine.structure import merged_structure, new_structure
+from git_theta.combine.structure import (
+    conversion_note,
+    converts,
+    merged_structure,
+    new_structure,
+    safetensors_structure,
+)
 from git_theta.errors import UsageError
 from git_theta.merging.layer_positions import in_layer, layer_of
 from git_theta.merging.manifest_parts import parameter_entries
@@ -27,7 +33,11 @@ from git_theta.strategies.option_text import parse_options
 
 
 def plan_config(
-    config: MergekitConfig, open_model: Callable[[str], Model], *, keep_unmatched: bool = False
+    config: MergekitConfig,
+    open_model: Callable[[str], Model],
+    *,
+    keep_unmatched: bool = False,
+    to_safetensors: bool = False,
 ) -> Combination:
     """Plan a merge that mergekit describes.
 
@@ -35,6 +45,7 @@ def plan_config(
         config: The merge.
         open_model: Opens a model by its name.
         keep_unmatched: Whether parameters that can't be combined are as in the first model that has them.
+        to_safetensors: Whether the result becomes a file of safetensors, whatever the first model is.
 
     Raises:
         UsageError: The models don't have the layers or the parameters, a value of a parameter of the method
@@ -59,7 +70,10 @@ def plan_config(
     settled, kept = settle(plans, has_base=False, keep_unmatched=keep_unmatched)
     specs = result_specs(settled, given[0].manifest, config.dtype)
     notes = (*config.notes, *_layer_notes(config, given[0]), *dtype_notes(wide, config.dtype))
-    if config.is_whole and not wide and keeps_dtypes(settled, specs):
+    if converts(given[0], to_safetensors=to_safetensors):
+        structure = safetensors_structure(specs)
+        notes += (conversion_note(given[0]),)
+    elif config.is_whole and not wide and keeps_dtypes(settled, specs):
         structure, more = merged_structure(base, sides, specs, rules, aligned)
         notes += more
     else:

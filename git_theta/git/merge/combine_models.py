@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from git_theta.combine.combination import Combination, CombinedValues, prepare
@@ -53,6 +54,7 @@ def combine_models(
     with ExitStack() as stack:
         files = ModelFiles(Git(), stack)
         models = [files.model(name) for name in names]
+        choices = replace(choices, to_safetensors=_is_safetensors(output))
         combination = plan_combination(models, files.model(base) if base else None, choices)
         write_result(combination, files, output, force=force)
 
@@ -75,8 +77,15 @@ def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: boo
     check_output(output, force=force)
     with ExitStack() as stack:
         files = ModelFiles(Git(), stack)
-        combination = plan_config(config, files.model, keep_unmatched=keep_unmatched)
+        combination = plan_config(
+            config, files.model, keep_unmatched=keep_unmatched, to_safetensors=_is_safetensors(output)
+        )
         write_result(combination, files, output, force=force)
+
+
+def _is_safetensors(output: Path) -> bool:
+    """Whether a file is one of safetensors, by its name."""
+    return output.suffix == ".safetensors"
 
 
 def check_output(output: Path, *, force: bool) -> None:

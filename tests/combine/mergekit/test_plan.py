@@ -40,7 +40,7 @@ parameters: {t: [0, 1]}
 AB = "models: [{model: a}, {model: b}]\n"
 
 
-def merged(folder: Path, text: str, *, keep_unmatched: bool = False) -> tuple[Weights, Combination]:
+def merged(folder: Path, text: str, **choices: bool) -> tuple[Weights, Combination]:
     """The result of a merge of models in a folder."""
     with ExitStack() as stack:
 
@@ -48,7 +48,7 @@ def merged(folder: Path, text: str, *, keep_unmatched: bool = False) -> tuple[We
             return open_file(folder / name, name, 2, stack)
 
         config = read_config(text.encode(), "merge.yml")
-        made = plan_config(config, opened, keep_unmatched=keep_unmatched)
+        made = plan_config(config, opened, **choices)
         write_combination(made, CombinedValues(made, no_side_files), folder / "out", threads=2)
     return loaded(folder / "out"), made
 
@@ -260,3 +260,22 @@ def test_quantised_weights_are_moved_but_not_combined(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["l.0.q.qweight"], made[1]["l.1.q.qweight"])
     with pytest.raises(UsageError, match="can't be combined"):
         merged(tmp_path, LINEAR)
+
+
+def test_layers_of_pytorch_files_become_safetensors(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    one = llama_weights(1, layers=2)
+    torch.save({key: torch.tensor(value) for key, value in one.items()}, tmp_path / "a")
+    text = """
+merge_method: passthrough
+slices:
+  - sources: [{model: a, layer_range: [1, 2]}]
+  - sources: [{model: a, layer_range: [0, 2]}]
+"""
+    with pytest.raises(UsageError, match="can't have these parameters"):
+        merged(tmp_path, text)
+    found, made = merged(tmp_path, text, to_safetensors=True)
+    name = "model.layers.{}.mlp.up_proj.weight"
+    for new, old in enumerate((1, 0, 1)):
+        np.testing.assert_array_equal(found[name.format(new)], one[name.format(old)])
+    assert "a is of the format pytorch: only tensors are in the new file" in made.notes
