@@ -69,10 +69,10 @@ def command(
     in Git: REV:PATH, the path of which may be such a folder, too. The first model is what strategies call
     ours. No repository is needed for files.
 
-    Parameters are combined as `git theta merge` does. A parameter that isn't in all models is an error, unless
-    there's a base that says who added or removed it. Everything but parameters is as in the first model, and
-    with --base also what another one changed. A file whose name ends with .safetensors is one, with tensors
-    only if the first model is of another format.
+    Parameters are combined as `git theta merge` does. A parameter that isn't in all models is an error,
+    unless there's a base that says who added or removed it. Everything but parameters is as in the first
+    model, and with --base also what another one changed. A file whose name ends with .safetensors is one,
+    with tensors only if the first model is of another format.
 
     With --config, a file says all that, in the YAML of mergekit: models or slices of layers, the method and
     its parameters with filters and gradients, dtypes.
