@@ -43,6 +43,9 @@ _MAX_COST = 0.95
 #: of the dense payload: strangers of one distribution may save a tenth.
 _GOOD, _WORTH_DERIVING = 0.3, 0.85
 
+#: Slices are looked for in other places unless an update costs at most this share of the dense payload.
+_WORTH_MOVING = 0.7
+
 #: A value that costs at most this share of its bytes isn't computed from several others.
 _NEARLY_EQUAL = 0.02
 
@@ -148,9 +151,8 @@ def _on_candidate(
     elif is_bytes(spec) and is_bytes(base.spec):
         options = _bytes(value, spec, base, source, chosen, failed)
     elif base.spec.is_reshaped(spec):
-        options = _same_type(value, spec, base, source, chosen, failed)
-        if base.spec == spec:
-            options = _first_or(options, _other_type(value, spec, base, source, chosen, failed))
+        options_of = _same_or_moved if base.spec == spec else _same_type
+        options = options_of(value, spec, base, source, chosen, failed)
     else:
         options = _other_type(value, spec, base, source, chosen, failed)
     try:
@@ -160,14 +162,20 @@ def _on_candidate(
         return
 
 
-def _first_or(options: Iterator[_Option], others: Iterator[_Option]) -> Iterator[_Option]:
-    """Options, or the others if there are none."""
-    first = next(options, None)
-    if first is None:
-        yield from others
-    else:
-        yield first
-        yield from options
+def _same_or_moved(
+    value: memoryview,
+    spec: TensorSpec,
+    base: Base,
+    source: Source | UnpackedSource | EncodingChoice,
+    chosen: Sequence[Update],
+    failed: OnFailure,
+) -> Iterator[_Option]:
+    """Choices on a base of the value's dtype and shape; if none is good, also with its slices moved."""
+    found = list(_same_type(value, spec, base, source, chosen, failed))
+    yield from found
+    best = min((cost for cost, _ in found), default=1.0)
+    if best > _GOOD and best > _WORTH_MOVING * _dense_share(value, spec):
+        yield from _other_type(value, spec, base, source, chosen, failed)
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
@@ -277,8 +285,19 @@ def _other_type(
     source: Source | UnpackedSource | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
+    again: bool = True,
 ) -> Iterator[tuple[float, EncodingChoice]]:
-    """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that."""
+    """Choices on a base of another dtype or shape: an update that reshapes it, and others on top of that.
+
+    Args:
+        value: Logical bytes.
+        spec: Dtype and shape.
+        base: The other value.
+        source: How it's obtained.
+        chosen: The updates that may be chosen.
+        failed: Called for each update of a package that fails.
+        again: Whether the result may be reshaped once more, as a layer whose inputs and outputs are permuted.
+    """
     for update in chosen:
         if not accepts_base(update, spec, base.spec):
             continue
@@ -291,7 +310,10 @@ def _other_type(
             continue
         lower = EncodingChoice(update.name, partial(_once, payload), (source,))
         reshaped = Base(spec, partial(_decoded, update, payload, base))
-        for cost, choice in _derived(value, spec, reshaped, lower, chosen, failed):
+        found: Iterable[_Option] = _derived(value, spec, reshaped, lower, chosen, failed)
+        if again and base.spec == spec:
+            found = list(found) or _other_type(value, spec, reshaped, lower, chosen, failed, again=False)
+        for cost, choice in found:
             yield cost, choice
             if cost <= _GOOD:
                 return

@@ -8,7 +8,7 @@ changed a little come from the base, too: another update goes on top.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError
 from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.ordered import advance, difference
 from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
-from git_theta.updates.slice_search import find_slices
+from git_theta.updates.slice_search import find_shuffled, find_slices
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,8 +78,7 @@ class Gather:
         Raises:
             UnsuitableError: Few slices correspond to others of the base, or all are where they were.
         """
-        for axis in _axes(spec, base.spec):
-            index = find_slices(value, spec, base, axis)
+        for axis, index in _indices(value, spec, base):
             known = index[index < base.spec.shape[axis]]
             if len(known) >= _LEAST_SHARE * len(index) and not _is_identity(index, base.spec.shape[axis]):
                 yield from self.encode_index(value, spec, base.spec, axis, index)
@@ -146,6 +145,15 @@ class Gather:
             )
 
 
+def _indices(value: memoryview, spec: TensorSpec, base: Base) -> Iterator[tuple[int, Index]]:
+    """Each axis with the index of its slices, to be tried one after another."""
+    for axis in _axes(spec, base.spec):
+        yield axis, find_slices(value, spec, base, axis)
+    if spec == base.spec:
+        # The elements of such slices are still in other places: another update goes on top.
+        yield 0, find_shuffled(value, spec, base)
+
+
 def _axes(spec: TensorSpec, base: TensorSpec) -> list[int]:
     """The axes along which slices of a base of that type may be those of a value; the likeliest first."""
     if len(spec.shape) != len(base.shape) or len(spec.shape) < 2 or not min(spec.nbytes, base.nbytes):
@@ -153,7 +161,7 @@ def _axes(spec: TensorSpec, base: TensorSpec) -> list[int]:
     differing = [
         axis for axis, sizes in enumerate(zip(spec.shape, base.shape, strict=True)) if sizes[0] != sizes[1]
     ]
-    axes = differing or [0, 1]
+    axes = differing or sorted({0, 1, len(spec.shape) - 1})
     if len(differing) > 1:
         return []
     return [axis for axis in axes if spec.count // spec.shape[axis] >= _SMALLEST_SLICE]

@@ -58,6 +58,34 @@ def find_slices(value: memoryview, spec: TensorSpec, base: Base, axis: int) -> I
     return index
 
 
+def find_shuffled(value: memoryview, spec: TensorSpec, base: Base) -> Index:
+    """For each slice along the first axis, the one of the base that has the same elements in any order.
+
+    Where a layer's inputs and outputs are permuted, so are its slices and the elements of each. A slice
+    without a counterpart has the base's number of slices.
+
+    Args:
+        value: Logical bytes of the value.
+        spec: Dtype and shape, of the base too.
+        base: The other tensor.
+    """
+    import numpy as np
+
+    count = spec.shape[0]
+    size = max(1, CHUNK * count // spec.nbytes) * (spec.nbytes // count)
+
+    def sums(chunks: Callable[[int], Pieces]) -> NDArray[np.uint64]:
+        words = (np.frombuffer(piece, f"<u{spec.word_size}") for piece in chunks(size))
+        row = spec.nbytes // count // spec.word_size
+        return np.concatenate([each.reshape(-1, row).sum(axis=1, dtype=np.uint64) for each in words])
+
+    ours, theirs = sums(Base(spec, lambda _nbytes: iter((value,))).chunks), sums(base.chunks)
+    order = np.argsort(theirs, kind="stable")
+    found = order[np.minimum(np.searchsorted(theirs[order], ours), count - 1)]
+    index: Index = np.where(theirs[found] == ours, found, count).astype("<u4")
+    return index
+
+
 def _features(chunks: Callable[[int], Pieces], spec: TensorSpec, axis: int) -> Numbers:
     """Some elements of each slice as float32, shape (slices, features).
 

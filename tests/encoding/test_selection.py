@@ -242,6 +242,30 @@ def test_rows_in_another_order_are_gathered(near: bool) -> None:
         assert len(joined(best.payload())) < 0.002 * LARGE.nbytes
 
 
+@pytest.mark.parametrize("shape", [(256, 320), (64, 96, 3, 3)])
+def test_inputs_and_outputs_of_a_layer_in_another_order_are_both_gathered(shape: tuple[int, ...]) -> None:
+    spec = TensorSpec("F32", shape)
+    old = trained(spec)
+    rng = np.random.default_rng(0)
+    words = np.frombuffer(old, "<u4").reshape(shape)
+    new = words[rng.permutation(shape[0])][:, rng.permutation(shape[1])].tobytes()
+    best, *_ = selection.choices(memoryview(new), spec, [candidate(old, spec)], updates.AUTO)
+    (lower,) = best.inputs
+    assert isinstance(lower, EncodingChoice)
+    assert (best.update, lower.update, lower.inputs) == ("gather", "gather", (DENSE,))
+    assert sum(len(joined(choice.payload())) for choice in (best, lower)) < 0.005 * spec.nbytes
+
+
+def test_some_slices_may_be_where_they_were() -> None:
+    spec = TensorSpec("F32", (8, 128, 320))
+    old = trained(spec)
+    experts = np.frombuffer(old, "<u4").reshape(spec.shape)
+    best, *_ = selection.choices(
+        memoryview(experts[[0, 3, 1, 7, 2, 6, 4, 5]].tobytes()), spec, [candidate(old, spec)], updates.AUTO
+    )
+    assert best.update == "gather"
+
+
 def test_rows_between_tuned_ones_are_found_though_no_row_is_equal() -> None:
     old = trained(LARGE)
     rows = np.frombuffer(tuned(old, LARGE, 1e-6), "<u4").reshape(LARGE.shape)

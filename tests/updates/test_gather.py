@@ -71,7 +71,8 @@ def test_any_index_comes_back(numbers: list[int], count: int, where: tuple[int, 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "I8", "F8_E4M3"])
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((600, 100), 0), ((100, 600), 1), ((300, 20, 3, 3), 0), ((20, 300, 3, 3), 1)]
+    ("shape", "axis"),
+    [((600, 100), 0), ((100, 600), 1), ((300, 20, 3, 3), 0), ((20, 300, 3, 3), 1), ((4, 30, 400), 2)],
 )
 def test_permuted_slices_cost_their_index(dtype: str, shape: tuple[int, ...], axis: int) -> None:
     size = TensorSpec(dtype, ()).item_size
