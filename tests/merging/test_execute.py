@@ -220,3 +220,17 @@ def test_a_gradient_has_another_number_in_each_layer(store: LocalStore, tmp_path
     found = written(store, merged, tmp_path / "out")
     assert [found[name][0] for name in names] == [0.0, 4.0, 8.0]
     assert found["embed"][0] == 0.0
+
+
+def test_a_weighted_sum_is_also_of_models_that_are_equal(store: LocalStore, tmp_path: Path) -> None:
+    """Weights that sum to 0.8 make 0.8 times what nobody changed."""
+    base = weights(0)
+    sides = [{**base, "w0": weights(seed)["w0"]} for seed in (1, 2)]
+    options = (("normalize", "false"), ("weights", "0.5,0.3"))
+    for everywhere in (True, False):
+        rules = MergeRules((MergeRule("linear", options, all_parameters=everywhere),))
+        found = written(store, merge(store, base, *sides, rules=rules)[0], tmp_path / "merged")
+        exact = 0.5 * sides[0]["w0"].astype("f8") + 0.3 * sides[1]["w0"].astype("f8")
+        np.testing.assert_array_equal(found["w0"], exact.astype("f4"))
+        factor = 0.8 if everywhere else 1
+        np.testing.assert_allclose(found["w1"], factor * base["w1"].astype("f8"), rtol=1e-6)
