@@ -20,7 +20,7 @@ from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.rules import MergeRule
-from git_theta.report.merge_summary import conflict_name, merge_lines
+from git_theta.report.merge_summary import conflict_name, counter_advice, merge_lines
 from git_theta.report.text import plural
 from git_theta.runtime.output import say
 
@@ -209,4 +209,6 @@ def _decide(
         say(f"  {conflict_name(conflict)}: {conflict.reason}")
     if len(merged.conflicts) > _SHOWN:
         say(f"  and {len(merged.conflicts) - _SHOWN:,} more")
+    for line in counter_advice(versions.path, merged.conflicts):
+        say(line)
     return True

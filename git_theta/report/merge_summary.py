@@ -136,10 +136,16 @@ def conflict_lines(
     if len(conflicts) > _SHOWN:
         yield f"  and {len(conflicts) - _SHOWN} more: git theta status"
     name = printable(shlex.quote(path))
+    yield from counter_advice(path, conflicts)
+    yield f"to decide: git theta merge-tool {name}, or: git theta resolve {name} -s ours (or theirs, …)"
+
+
+def counter_advice(path: str, conflicts: Iterable[Conflict]) -> Iterator[str]:
+    """The command that settles the counters among the conflicts of a file; nothing if there are none."""
     counter = next((conflict for conflict in conflicts if is_counter(conflict.name)), None)
     if counter:
+        name = printable(shlex.quote(path))
         yield f"for counters such as {conflict_name(counter)}: git theta resolve {name} -s counter"
-    yield f"to decide: git theta merge-tool {name}, or: git theta resolve {name} -s ours (or theirs, …)"
 
 
 def conflict_name(conflict: Conflict) -> str:

@@ -73,6 +73,7 @@ def test_counters_mean_the_same_in_combinations_and_merges(fork: Repo) -> None:
     assert "--rule 'counter parameters=*num_batches_tracked'" in said
     said = fork.run_theta("merge", "-s", "ties", "side", ok=False).stderr
     assert f"for counters such as {name}: git theta resolve {NAME} -s counter" in said
+    assert f"git theta resolve {NAME} -s counter" in fork.theta("resolve", NAME, ok=False)
     fork.theta("resolve", NAME, "-s", "counter")
     settled = load(fork.read(NAME))
     assert settled[name] == 9
