@@ -72,6 +72,36 @@ class AdapterScales:
         return {number: lora_settings(settings) for number, settings in versions.items() if settings}
 
 
+def scale_notes(plans: Iterable[ParameterPlan], read: ReadSettings) -> tuple[str, ...]:
+    """A remark if factors that a rule took from a side have another scale beside the result.
+
+    Args:
+        plans: All parameters.
+        read: Reads the settings.
+    """
+    taken = []
+    for plan in plans:
+        place = factor_name(plan.name)
+        outcome = plan.outcome
+        ruled = isinstance(outcome, Taken) and outcome.rule is not None and outcome.entry is not None
+        if ruled and place and place.method == "LoRA" and place.part == DOWN:
+            assert isinstance(outcome, Taken)  # noqa: S101
+            taken.append((place.adapted, BASE if outcome.side is None else outcome.side))
+    scales = AdapterScales(read)
+    try:
+        if not taken or not scales.is_decided:
+            return ()
+    except UsageError:
+        return ()
+    found = [module for module, side in taken if scales.key(module, side) != scales.key(module, RESULT)]
+    if not found:
+        return ()
+    more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+    return (
+        f"the factors of {found[0]}{more} have another scale by {CONFIG} than where they were taken from",
+    )
+
+
 def fitted_to(plans: Iterable[ParameterPlan], found: SettingsVersions) -> Settings:
     """The settings of a result, changed where ranks or scales of its factors need it.
 

@@ -15,6 +15,7 @@ from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.stored_value import StoredValue, finalize
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
+from git_theta.merging.adapter_settings import scale_notes
 from git_theta.merging.combine import Combiner, ReadMapped, ReadSideFile, positions_of
 from git_theta.merging.common_form import VersionValues
 from git_theta.merging.converted import ConvertedValues
@@ -165,7 +166,7 @@ class Merger:
             manifest,
             plan.parameters,
             non_finite=tuple(non_finite),
-            dropped=_dropped(plan, base, sides),
+            dropped=(*_dropped(plan, base, sides), *scale_notes(plan.parameters, self.settings)),
             approximated=tuple(approximated),
             notes=plan.notes,
             as_ours=plan.structure.by_default if isinstance(plan.structure, NewStructure) else (),

@@ -133,6 +133,16 @@ def test_a_changed_scale_is_a_change_of_the_product(forked: Repo) -> None:
     np.testing.assert_array_equal(found[other[0]], more[1][other[0]])
 
 
+def test_factors_of_a_side_beside_settings_of_the_other(forked: Repo) -> None:
+    """Factors are as on that side, bit for bit, so a line says that they mean something else now."""
+    said = forked.git("merge", "-X", "ours", "side")
+    np.testing.assert_array_equal(load(forked.read(FILE))[A], factors(2)[A])
+    assert json.loads(forked.read(CONFIG))["lora_alpha"] == 16
+    assert "the factors of l.q have another scale by adapter_config.json" in said
+    forked.git("reset", "-q", "--hard", "HEAD^")
+    assert "another scale" not in forked.git("merge", "-X", "theirs", "side")
+
+
 def test_settings_in_conflict_are_settled_first(forked: Repo) -> None:
     commit(forked, factors(2, rank=3), config(rank=3, alpha=9))
     said = forked.git("merge", "side", ok=False)
