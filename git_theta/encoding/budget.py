@@ -20,6 +20,9 @@ from git_theta.updates.demand import Demand, ReadPayload, default_demand
 #: Work that comes with each update, however small its value is: Python's own.
 _UPDATE_WORK = 40_000
 
+#: More work, and more memory in bytes, than the longest chain of small values in bundles takes.
+_LIGHT = 1 << 28
+
 #: Memory for the chunk of a dense value: words, planes, and their frames.
 _DENSE_MEMORY = 4 << 20
 
@@ -101,8 +104,19 @@ def check_value(source: Source, nbytes: int, store: Store) -> None:
         ExcessError: It's more.
         CorruptError, MissingObjectError, PluginError: As for `weigh`.
     """
-    if source.inputs or source.update != "dense" or nbytes > store.limits.work:
+    if not _is_light(source, nbytes, store):
         check_weight(weigh(source, nbytes, store), _oids(source), store)
+
+
+def _is_light(source: Source, nbytes: int, store: Store) -> bool:
+    """Whether a value is within the limits, whatever its payloads say: nearly every one is."""
+    if not source.inputs and source.update == "dense":
+        return nbytes <= store.limits.work
+    return (
+        nbytes <= MAX_BUNDLE
+        and min(store.limits.work, store.limits.memory) >= _LIGHT
+        and all(one.place is not None for one in source.sources())
+    )
 
 
 def check_values(entries: Iterable[Entry], store: Store) -> Weight:
@@ -165,6 +179,8 @@ def can_be_extended(source: Source, nbytes: int, store: Store, memory: int = 0, 
         memory: Bytes that the update takes, if that's more than others take.
         new: Bytes of payloads that aren't in the store yet.
     """
+    if nbytes <= MAX_BUNDLE and not memory and _is_light(source, nbytes, store):
+        return True
     try:
         weight = weigh(source, nbytes, store)
         more = default_demand(1, nbytes)

@@ -164,20 +164,32 @@ def _with_bases(writer: ValueWriter, key: str, value: SmallValue) -> UnbundledVa
     """The bytes of a value and of those that it may be steps from."""
     if value.spec.nbytes <= _ALWAYS_DENSE or Delta.name not in writer.updates:
         return _new_value(key, value)
-    bases = (_base(writer, entry) for entry in value.bases if entry.spec == value.spec)
+    links = (_link(writer, entry) for entry in value.bases if entry.spec == value.spec)
+    # Several versions mostly have one root.
+    distinct = {link.source: link for link in links if link}
+    bases = (_read(writer, link) for link in distinct.values())
     return _new_value(key, value, tuple(base for base in bases if base))
 
 
-def _base(writer: ValueWriter, entry: Entry) -> SmallBase | None:
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A value that steps may apply to: that of an entry, or one that its chain goes through."""
+
+    entry: Entry
+    source: Source
+
+
+def _link(writer: ValueWriter, entry: Entry) -> _Link | None:
     """The value of an entry, or the nearest one below it that steps may apply to; `None` if there's none."""
     store, nbytes = writer.store, entry.spec.nbytes
     for source, at_limit in usable_bases(entry.source, nbytes, writer.depth, store.size):
         if not at_limit and writer.has(source) and can_be_extended(source, nbytes, store):
-            return _read(entry, source, writer)
+            return _Link(entry, source)
     return None
 
 
-def _read(entry: Entry, source: Source, writer: ValueWriter) -> SmallBase | None:
+def _read(writer: ValueWriter, link: _Link) -> SmallBase | None:
+    entry, source = link.entry, link.source
     try:
         data = b"".join(candidate_from(entry, source, writer.store).base.read(entry.spec.nbytes))
     except (CorruptError, MissingObjectError, PluginError):
@@ -214,7 +226,7 @@ def _again(
     for key, value in values:
         (source,) = writer.sources[key].inputs
         entry = Entry(value.name, value.spec, "", Source(Steps.name, None, (source,)))
-        base = _read(entry, source, writer) if writer.has(source) else None
+        base = _read(writer, _Link(entry, source)) if writer.has(source) else None
         if base is None:
             return None
         based.append(_new_value(key, value, (base,)))

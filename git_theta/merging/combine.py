@@ -95,10 +95,10 @@ class Combiner:
         assert plan.spec  # noqa: S101
         spec, inputs = plan.spec, plan.inputs
         if spec.dtype in WHOLE_NUMBERS:
-            counted = counted_value(plan, rule, self._bytes_of)
+            counted = counted_value(plan, rule, self.bytes_of)
             return self.writer.write(plan.name, spec, memoryview(counted), inputs)
         merged = merged_parameter(
-            plan, rule, self._bytes_of, self.side_files, self.store.temporary_file, position, plan.dtype
+            plan, rule, self.bytes_of, self.side_files, self.store.temporary_file, position, plan.dtype
         )
         is_stored = not plan.dtype and not any(map(self.values.has, inputs))
         stored = self._as_recipe(plan.name, spec, merged, inputs) if is_stored else None
@@ -122,7 +122,7 @@ class Combiner:
         """
         assert plan.spec and isinstance(plan.outcome, Taken) and plan.outcome.entry  # noqa: S101, PT018
         entry, spec = plan.outcome.entry, plan.spec
-        pieces = convert(self._bytes_of(entry), entry.spec, spec.dtype)
+        pieces = convert(self.bytes_of(entry), entry.spec, spec.dtype)
         return self.writer.write(plan.name, spec, self._evaluated(pieces, spec), self.values.origins([entry]))
 
     def combine_group(
@@ -141,7 +141,7 @@ class Combiner:
             MissingObjectError: An input isn't in the store.
             CorruptError: An input is damaged.
         """
-        merged, loss = merged_group(plans, rule, self._bytes_of, position)
+        merged, loss = merged_group(plans, rule, self.bytes_of, position)
         if loss:
             self.report_loss(loss)
         return [self._written(plan, merged[plan.name]) for plan in plans]
@@ -166,6 +166,32 @@ class Combiner:
         same = merged.equal_input()
         if same is not None:
             return StoredValue(name, spec, inputs[same].digest, inputs[same].source)
+
+        def evaluate() -> str | None:
+            key = self.store.value_cache.write(merged.value(), spec.nbytes)
+            # The bits of a NaN that comes out of an operation depend on the processor.
+            return None if merged.has_nan else key
+
+        return self.stored_recipe(name, spec, recipe, inputs, evaluate)
+
+    def stored_recipe(
+        self,
+        name: str,
+        spec: TensorSpec,
+        recipe: tuple[bytes, tuple[int, ...]],
+        inputs: Sequence[Entry],
+        evaluate: Callable[[], str | None],
+    ) -> StoredValue | None:
+        """A value as one that exists, or as a recipe; `None` if its bytes must be stored.
+
+        Args:
+            name: The parameter's name.
+            spec: Dtype and shape.
+            recipe: The payload, and the indices of its inputs.
+            inputs: The entries that are combined.
+            evaluate: Gives the digest of the value, which is computed for that; `None` if the value mustn't
+                be a recipe.
+        """
         payload, used = recipe
         sources = tuple(inputs[i].source for i in used)
         too_deep = max((source.depth for source in sources), default=0) >= DEPTH_FACTOR * self.depth
@@ -174,9 +200,8 @@ class Combiner:
             return None
         if not is_affordable("recipe", payload, sources, spec.nbytes, self.store):
             return None
-        digest = self.store.value_cache.write(merged.value(), spec.nbytes)
-        if merged.has_nan:
-            # The bits of a NaN that comes out of an operation depend on the processor.
+        digest = evaluate()
+        if digest is None:
             return None
         for entry in inputs:
             if entry.digest == digest:
@@ -194,7 +219,8 @@ class Combiner:
             position += len(piece)
         return value
 
-    def _bytes_of(self, entry: Entry) -> Input:
+    def bytes_of(self, entry: Entry) -> Input:
+        """Reads the value of a version."""
         if self.values.has(entry):
             read = self.values.reader(entry, partial(read_value, store=self.store))
             return lambda _nbytes: read()

@@ -17,6 +17,7 @@ from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.merging.adapter_settings import scale_notes
 from git_theta.merging.combine import Combiner, ReadMapped, ReadSideFile, positions_of
+from git_theta.merging.combine_small import SmallCombination, combine_small, is_combined_as_one
 from git_theta.merging.common_form import VersionValues
 from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.file_version import ReadVersion, stored_version
@@ -264,9 +265,22 @@ class Merger:
         inputs = [group.inputs for group in largest_first]
         weight = check_values(chain.from_iterable(inputs), self.store)
         together = weight.memory * max(map(len, inputs), default=0)
+        small: list[SmallCombination] = []
+        others: list[_Group] = []
+        for group in largest_first:
+            parameter = SmallCombination(group.plans[0], group.rule, group.inputs)
+            if is_combined_as_one(parameter, combiner):
+                small.append(parameter)
+            else:
+                others.append(group)
+        tied = {group.plans[0].name: [plan.name for plan in group.plans] for group in largest_first}
         with ThreadPoolExecutor(affordable_threads(self.threads, together, self.store)) as pool:
-            found = run_grouped(pool, values, largest_first, lambda group: group.nbytes)
-        return list(chain.from_iterable(found))
+            found = run_grouped(pool, values, others, lambda group: group.nbytes)
+        stored = list(chain.from_iterable(found))
+        for value in combine_small(combiner, small):
+            self.progress(value.spec.nbytes)
+            stored += (replace(value, name=name) for name in tied[value.name])
+        return stored
 
     def _fetch_missing(self, entries: Iterable[Entry]) -> None:
         needed = [(entry, {ref.oid for ref in entry.source.payloads()}) for entry in entries]

@@ -184,10 +184,12 @@ def participants(
 
     A rule for all parameters combines all sides, if they have one dtype and shape.
     """
-    specs = {side and side.spec for side in sides}
-    if rule and rule.all_parameters and len(specs) == 1 and None not in specs:
-        return tuple(range(len(sides)))
-    return tuple(i for i, side in enumerate(sides) if content_key(side) != content_key(base))
+    if rule and rule.all_parameters:
+        specs = {side and side.spec for side in sides}
+        if len(specs) == 1 and None not in specs:
+            return tuple(range(len(sides)))
+    key = content_key(base)
+    return tuple([i for i, side in enumerate(sides) if content_key(side) != key])
 
 
 def side_name(index: int) -> str:

@@ -76,6 +76,8 @@ class ValueCache:
 
     def take(self, key: str, nbytes: int) -> memoryview | None:
         """Remove a value from the cache and return it; `None` if it isn't there, or is damaged."""
+        if nbytes < _MIN_BYTES:
+            return None
         path = self._folder / key
         try:
             with open(path, "rb", opener=open_regular) as file:
