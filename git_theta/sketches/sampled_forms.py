@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 #: The fewest sampled elements that tell whether a form fits.
 _MIN_SAMPLES = 12
 
-#: The number of blocks that a fused or stacked tensor is looked through for.
+#: The most blocks that a fused or stacked tensor may have, if they're equal and if they aren't.
 _MAX_BLOCKS = 128
+_MAX_UNEQUAL = 8
 
 #: The number of dimensions of tensors whose dimensions may have another order.
 _MAX_PERMUTED = 4
@@ -135,11 +136,11 @@ def _forms(
             differing = [axis for axis in (0, 1) if shape[axis] != stored[1 - axis]]
             if len(differing) == 1:
                 yield from _blocks(shape, stored[::-1], places[::-1], *differing)
-    elif shape[1:] == stored:
-        for index in range(min(shape[0], _MAX_BLOCKS)):
+    elif shape[1:] == stored and shape[0] <= _MAX_BLOCKS:
+        for index in range(shape[0]):
             yield Extent(0, index, index + 1), [_constant(places, index), *places]
-    elif stored[1:] == shape:
-        for index in range(min(stored[0], _MAX_BLOCKS)):
+    elif stored[1:] == shape and stored[0] <= _MAX_BLOCKS:
+        for index in range(stored[0]):
             yield _whole(shape), [_only(places[0] == index, places[1]), *places[2:]]
 
 
@@ -163,7 +164,10 @@ def _blocks(
     size, other = shape[axis], stored[axis]
     if not min(size, other):
         return
-    for block in range(min(max(size, other) // min(size, other), _MAX_BLOCKS)):
+    count, rest = divmod(max(size, other), min(size, other))
+    if count > (_MAX_UNEQUAL if rest else _MAX_BLOCKS):
+        return
+    for block in range(count):
         start = block * min(size, other)
         if other < size:
             moved = places[axis] + start

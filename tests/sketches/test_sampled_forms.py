@@ -96,6 +96,15 @@ def test_small_common_parts_and_other_ranks_are_no_forms() -> None:
     assert other_forms(TensorSpec("F32", (0, 64)), TensorSpec("F32", (64, 64))) == ()
 
 
+def test_many_small_parts_are_no_form() -> None:
+    small = TensorSpec("F32", (16, 64))
+    assert len(other_forms(TensorSpec("F32", (16 * 128, 64)), small)) == 128
+    assert other_forms(TensorSpec("F32", (16 * 129, 64)), small) == ()
+    assert len(other_forms(TensorSpec("F32", (16 * 8 + 1, 64)), small)) == 8
+    assert other_forms(TensorSpec("F32", (16 * 9 + 1, 64)), small) == ()
+    assert other_forms(TensorSpec("F32", (129, 16, 64)), small) == ()
+
+
 def test_a_part_with_too_few_samples_is_no_form() -> None:
     assert other_forms(TensorSpec("F32", (64, 80)), TensorSpec("F32", (200, 64, 80))) == ()
 
