@@ -10,7 +10,7 @@ from git_theta.errors import CorruptError
 def rechunk(pieces: Iterator[memoryview], size: int, nbytes: int) -> Iterator[memoryview]:
     """Pieces of exactly `size` bytes, but for the last; each is valid until the next is asked for.
 
-    Pieces that have that size already are passed on without a copy.
+    What a single piece has of a chunk, if it's all of it, is passed on without a copy.
 
     Args:
         pieces: Consecutive pieces of any size.
@@ -22,15 +22,17 @@ def rechunk(pieces: Iterator[memoryview], size: int, nbytes: int) -> Iterator[me
     """
     buffer, filled, total = bytearray(), 0, 0
     for piece in pieces:
-        total += len(piece)
+        before, total = total, total + len(piece)
         if total > nbytes:
             break
-        if not filled and len(piece) == min(size, nbytes - (total - len(piece))):
-            yield piece
-            continue
-        buffer = buffer or bytearray(min(size, nbytes))
         start = 0
         while start < len(piece):
+            count = min(size, nbytes - before - start)
+            if not filled and start + count <= len(piece):
+                yield piece if count == len(piece) else piece[start : start + count]
+                start += count
+                continue
+            buffer = buffer or bytearray(min(size, nbytes))
             count = min(size - filled, len(piece) - start)
             buffer[filled : filled + count] = piece[start : start + count]
             filled, start = filled + count, start + count
