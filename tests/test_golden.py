@@ -16,7 +16,8 @@ FILES = sorted(path.name.removesuffix(".manifest") for path in FOLDER.glob("*.ma
 
 
 def test_there_are_some() -> None:
-    kinds = {f"{kind}.safetensors" for kind in ("plain", "changed", "edited", "sized", "bundled")}
+    names = ("plain", "changed", "edited", "sized", "bundled", "converted")
+    kinds = {f"{kind}.safetensors" for kind in names}
     assert kinds | {"training.pt", "legacy.pt", "opaque.bin"} <= set(FILES)
 
 

@@ -36,6 +36,7 @@ from tests.helpers.hostile import (
     hostile_sources,
     index,
     last_row,
+    scattered,
     stored,
     sum_of,
     unchanged,
@@ -83,6 +84,30 @@ def test_a_recipe_of_very_many_steps(store: LocalStore) -> None:
     check_value(source, 4096, store)
     with pytest.raises(ExcessError, match="steps"):
         check_value(source, 16 << 20, store)
+
+
+def test_an_input_that_is_read_for_each_window_counts_each_time(store: LocalStore) -> None:
+    windows = 16
+    value, base = windows << 25, index(store)
+    once = weigh(scattered(store, 1 << 25, value, base), 1 << 25, store)
+    often = weigh(scattered(store, value, value, base), value, store)
+    alone = weigh(base, value, store)
+    assert often.work - once.work >= (windows - 1) * alone.work
+    with pytest.raises(ExcessError, match="steps"):
+        check_value(scattered(store, value, value, often_read(store, value)), value, store)
+
+
+def often_read(store: LocalStore, nbytes: int) -> Source:
+    """A value that goes through another one sixteen times."""
+    return scattered(store, nbytes, nbytes, index(store))
+
+
+def test_inputs_that_are_read_in_turn_take_the_memory_of_one(store: LocalStore) -> None:
+    size = 4 << 20
+    one = weigh(scattered(store, size, size, zeros(store, size)), size, store)
+    many = weigh(scattered(store, size, size, *[zeros(store, size)] * 60), size, store)
+    assert many.memory < one.memory + (1 << 20)
+    assert many.work > 30 * one.work
 
 
 def test_a_rank_as_large_as_the_matrix(store: LocalStore) -> None:

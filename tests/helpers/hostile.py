@@ -83,6 +83,26 @@ def full_rank(store: LocalStore, side: int, rank: object, base: Source) -> Sourc
     return stored(store, "low-rank", header, base)
 
 
+def scattered(store: LocalStore, nbytes: int, base_nbytes: object, *bases: Source) -> Source:
+    """An arrangement of inputs, each with one element in every window of a value; the rest is zeros."""
+    count, step = nbytes // 4, 1 << 23
+    whole = base_nbytes // 4 if type(base_nbytes) is int else base_nbytes
+    copy = [0, 0, max(1, -(-count // step)), 0, step] if count else [0, 0]
+    header = typed_header(
+        "arrange",
+        TensorSpec("F32", (count,)),
+        inputs=[whole] * len(bases),
+        copies=[[copy] for _ in bases],
+    )
+    return stored(store, "arrange", header, *bases)
+
+
+def narrowed(store: LocalStore, base: Source) -> Source:
+    """A cast to float32 of a value of twice as many bytes."""
+    header = pack_header({"update": "cast", "dtype": "F32", "from": "F64"})
+    return stored(store, "cast", header, base)
+
+
 @st.composite
 def hostile_sources(draw: st.DrawFn, store: LocalStore, nbytes: int, depth: int = 3) -> Source:
     """A source of a value that may have `nbytes` bytes, of updates on updates that ask for much more."""
@@ -91,7 +111,20 @@ def hostile_sources(draw: st.DrawFn, store: LocalStore, nbytes: int, depth: int 
         whole = size if type(size) is int and size >= 0 else 4
         return draw(hostile_sources(store, whole, depth - 1))
 
-    kinds = ["zeros", "index"] if depth == 0 else ["rows", "delta", "low-rank", "sum", "zeros", "index"]
+    kinds = (
+        ["zeros", "index"]
+        if depth == 0
+        else [
+            "rows",
+            "delta",
+            "low-rank",
+            "sum",
+            "arrange",
+            "cast",
+            "zeros",
+            "index",
+        ]
+    )
     kind = draw(st.sampled_from(kinds))
     if kind == "rows":
         size = draw(st.sampled_from(NUMBERS))
@@ -101,6 +134,12 @@ def hostile_sources(draw: st.DrawFn, store: LocalStore, nbytes: int, depth: int 
     if kind == "low-rank":
         side = draw(st.sampled_from([1, 32, 1 << 12, 1 << 20]))
         return full_rank(store, side, draw(st.sampled_from(NUMBERS)), below(4 * side * side))
+    if kind == "arrange":
+        size = draw(st.sampled_from(NUMBERS))
+        count = draw(st.integers(1, 3))
+        return scattered(store, min(nbytes, 1 << 48), size, *(below(size) for _ in range(count)))
+    if kind == "cast":
+        return narrowed(store, below(2 * nbytes))
     if kind == "sum":
         return sum_of(store, *(below(nbytes) for _ in range(draw(st.integers(1, 4)))))
     return index(store) if kind == "index" or nbytes > 1 << 21 else zeros(store, nbytes // 4 * 4)
