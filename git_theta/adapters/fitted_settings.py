@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,45 @@ def fitted_settings(config: Mapping[str, Any], modules: Mapping[str, ModuleFit])
         if _fits(found, modules):
             return found
     raise UsageError(f"no {CONFIG} gives each module of the adapter its rank and scale: take a side")
+
+
+def with_targets(
+    config: Mapping[str, Any], added: Sequence[str], others: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Settings that adapt further modules, too; PEFT passes over factors of modules that these don't have.
+
+    Args:
+        config: The settings.
+        added: Names of the modules, without PEFT's prefix.
+        others: Settings of adapters that have these modules: names of modules are taken from there.
+
+    Raises:
+        UsageError: The settings choose modules in a way that can't be added to.
+    """
+    targets = config.get("target_modules")
+    if not added or not targets or targets == "all-linear":
+        return dict(config)
+    limits = [key for key in ("layers_to_transform", "exclude_modules") if config.get(key)]
+    if limits or not isinstance(targets, str | list):
+        words = ", ".join(limits) or "target_modules"
+        raise UsageError(f"{CONFIG} chooses modules by {words}, to which {added[0]} can't be added")
+    if isinstance(targets, str):
+        names = "|".join(map(re.escape, added))
+        return {**config, "target_modules": f"(?:{targets})|(?:{names})"}
+    known = [name for each in others for name in _names(each.get("target_modules"))]
+    found = [str(name) for name in targets]
+    for module in added:
+        if not any(_is_target(name, module) for name in found):
+            found.append(next((name for name in known if _is_target(name, module)), module))
+    return {**config, "target_modules": found}
+
+
+def _names(targets: object) -> list[str]:
+    return [str(name) for name in targets] if isinstance(targets, list) else []
+
+
+def _is_target(name: str, module: str) -> bool:
+    return module == name or module.endswith(f".{name}")
 
 
 def _fits(config: Mapping[str, Any], modules: Mapping[str, ModuleFit]) -> bool:

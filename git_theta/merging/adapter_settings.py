@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from git_theta.adapters.factor_names import ALPHA, CONFIG, DOWN, factor_name
-from git_theta.adapters.fitted_settings import ModuleFit, fitted_settings
+from git_theta.adapters.fitted_settings import ModuleFit, fitted_settings, with_targets
 from git_theta.adapters.lora_settings import LoraSettings, lora_settings
 from git_theta.errors import UsageError
 from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_key
@@ -123,12 +123,15 @@ def fitted_to(plans: Iterable[ParameterPlan], found: SettingsVersions) -> Settin
                 return settings
             groups[place.group].append(plan)
     modules: dict[str, ModuleFit] = {}
+    added: list[str] = []
     for members in groups.values():
         fit = _fit(members, found)
         place = factor_name(members[0].name)
         if fit and place:
             modules[place.adapted] = fit
-    return fitted_settings(settings, modules)
+            if all(plan.sides[0] is None for plan in members):
+                added.append(place.adapted)
+    return with_targets(fitted_settings(settings, modules), added, found.sides)
 
 
 def _fit(members: list[ParameterPlan], found: SettingsVersions) -> ModuleFit | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from git_theta.adapters.fitted_settings import ModuleFit, fitted_settings
+from git_theta.adapters.fitted_settings import ModuleFit, fitted_settings, with_targets
 from git_theta.adapters.lora_settings import lora_settings
 from git_theta.errors import UsageError
 
@@ -43,6 +43,28 @@ def test_modules_get_patterns_where_they_differ(modules: dict[str, ModuleFit], r
         scale = settings.scale(name, fit.rank)
         assert scale == pytest.approx(fit.scale) if fit.scale is not None else scale > 0
     assert found["bias"] == "none"
+
+
+@pytest.mark.parametrize(
+    ("targets", "added", "expected"),
+    [
+        (["q"], ["m.l.1.k", "m.l.2.k", "m.l.1.q"], ["q", "k"]),
+        (["q"], ["m.l.1.gate"], ["q", "m.l.1.gate"]),
+        ("l\\.\\d\\.q", ["l.1.k"], "(?:l\\.\\d\\.q)|(?:l\\.1\\.k)"),
+        ("all-linear", ["l.1.k"], "all-linear"),
+        (None, ["l.1.k"], None),
+        (["q"], [], ["q"]),
+    ],
+)
+def test_modules_that_other_settings_adapt(targets: Any, added: list[str], expected: Any) -> None:
+    found = with_targets({**CONFIG, "target_modules": targets}, added, [{"target_modules": ["v", "k"]}, {}])
+    assert found == {**CONFIG, "target_modules": expected}
+
+
+def test_modules_that_cannot_be_added() -> None:
+    config = {**CONFIG, "target_modules": ["q"], "layers_to_transform": [1]}
+    with pytest.raises(UsageError, match=r"layers_to_transform, to which l\.1\.k can't"):
+        with_targets(config, ["l.1.k"], [])
 
 
 def test_an_alpha_of_zero_has_no_product() -> None:

@@ -83,8 +83,9 @@ def merged(name: str, layer: Any, after: dict[str, Any]) -> NDArray[Any]:
     return product * after["lora_alpha"] / len(down)
 
 
+@pytest.mark.parametrize("order", [("one", "two"), ("two", "one")])
 @pytest.mark.parametrize("method", ["cat", "svd"])
-def test_combined_adapters_are_read_by_peft(method: str, tmp_path: Path) -> None:
+def test_combined_adapters_are_read_by_peft(method: str, order: tuple[str, str], tmp_path: Path) -> None:
     """With the settings that are written beside them: ranks, scales and targets differ."""
     torch.manual_seed(2)
     base = Small()
@@ -95,7 +96,6 @@ def test_combined_adapters_are_read_by_peft(method: str, tmp_path: Path) -> None
             peft.LoraConfig(target_modules=["up"], r=2, lora_alpha=5, use_rslora=True),
         ],
     )
-    folders = []
     for name, each in zip(names, configs, strict=True):
         adapted = peft.get_peft_model(copy.deepcopy(base), each)
         with torch.no_grad():
@@ -103,16 +103,20 @@ def test_combined_adapters_are_read_by_peft(method: str, tmp_path: Path) -> None
                 if parameter.requires_grad:
                     parameter += 0.1 * torch.randn_like(parameter)
         adapted.save_pretrained(tmp_path / name)
-        folders.append(str(tmp_path / name))
-    whole = peft.PeftModel.from_pretrained(copy.deepcopy(base), folders[0], adapter_name="one")
-    whole.load_adapter(folders[1], "two")
-    rank = {"svd_rank": 4} if method == "svd" else {}
-    whole.add_weighted_adapter(names, [0.5, 0.5], "both", combination_type=method, svd_clamp=None, **rank)
+    folders = [str(tmp_path / name) for name in order]
+    whole = peft.PeftModel.from_pretrained(copy.deepcopy(base), folders[0], adapter_name=order[0])
+    whole.load_adapter(folders[1], order[1])
     (tmp_path / "out").mkdir()
     out = str(tmp_path / "out" / "adapter_model.safetensors")
     in_process.theta(tmp_path, ["combine", "-s", f"lora-{method}", *folders, "-o", out], None, None)
     ours = peft.PeftModel.from_pretrained(copy.deepcopy(base), str(tmp_path / "out"))
-    for module in ("up", "conv"):
-        expected = getattr(whole.base_model.model, module).get_delta_weight("both")
-        found = getattr(ours.base_model.model, module).get_delta_weight("default")
-        np.testing.assert_allclose(found.detach(), expected.detach(), atol=1e-5)
+    for module, rank in (("up", {"one": 4, "two": 2}), ("conv", {"one": 3, "two": 2})):
+        layer = getattr(whole.base_model.model, module)
+        deltas = [layer.get_delta_weight(name).detach().numpy() for name in order if name in layer.lora_A]
+        expected = (sum(deltas) / 2).reshape(len(deltas[0]), -1)
+        if method == "svd":
+            left, sizes, right = np.linalg.svd(expected, full_matrices=False)
+            kept = rank[order[0]]
+            expected = (left[:, :kept] * sizes[:kept]) @ right[:kept]
+        found = getattr(ours.base_model.model, module).get_delta_weight("default").detach().numpy()
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-5)
