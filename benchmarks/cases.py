@@ -17,6 +17,7 @@ from benchmarks.forms import forms
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
 from benchmarks.rows import Row
+from benchmarks.series import series
 from benchmarks.steps import MODEL, Plan, begin, expect, in_turn, remove, row, sha256
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "bases": elsewhere,
     "startup": startup,
     "adapters": adapters,
+    "versions": series,
     "remotes": remotes,
     "large": large,
 }

@@ -179,7 +179,7 @@ def _values(rng: np.random.Generator, name: str, shape: Sequence[int]) -> npt.ND
         return np.float32(0.9) + np.float32(0.05) * values
     if len(shape) == 1:
         return np.float32(0.05) * values
-    rows = np.exp(rng.normal(0, _ROW_SPREAD, (shape[0], 1))).astype(np.float32)
+    rows = np.exp(rng.normal(0, _ROW_SPREAD, (shape[0], *(1 for _ in shape[1:])))).astype(np.float32)
     return values * (np.float32(0.04) * rows)
 
 
