@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 
 from git_theta import updates
 from git_theta.encoding.allowed_updates import OnFailure, accepts_base, load_updates
@@ -125,23 +125,29 @@ def choices(
         mixed: Gives values that are computed from several stored ones; asked unless one is nearly equal.
     """
     found: list[tuple[float, EncodingChoice]] = []
+    dense_share = cache(partial(_dense_share, value, spec))
     if spec.nbytes > _NEVER_SMALLER:
         for candidate in candidates:
-            found += _on_candidate(value, spec, candidate, names, failed)
+            found += _on_candidate(value, spec, candidate, names, failed, dense_share)
         if all(cost > _NEARLY_EQUAL for cost, _ in found):
             for candidate in mixed():
-                found += _on_candidate(value, spec, candidate, names, failed)
+                found += _on_candidate(value, spec, candidate, names, failed, dense_share)
         if all(cost > _GOOD for cost, _ in found):
-            limit = _WORTH_DERIVING * _dense_share(value, spec)
+            limit = _WORTH_DERIVING * dense_share()
             for candidate in derived() if all(cost > limit for cost, _ in found) else ():
-                found += _on_candidate(value, spec, candidate, names, failed)
+                found += _on_candidate(value, spec, candidate, names, failed, dense_share)
     for _, choice in sorted(found, key=lambda pair: pair[0]):
-        yield replace(choice, payload=partial(_shorter_than_dense, choice.payload, value, spec))
+        yield replace(choice, payload=partial(_shorter_than_dense, choice.payload, spec.nbytes, dense_share))
     yield dense_choice(value, spec)
 
 
 def _on_candidate(
-    value: memoryview, spec: TensorSpec, candidate: BaseCandidate, names: Sequence[str], failed: OnFailure
+    value: memoryview,
+    spec: TensorSpec,
+    candidate: BaseCandidate,
+    names: Sequence[str],
+    failed: OnFailure,
+    dense_share: Callable[[], float],
 ) -> Iterator[tuple[float, EncodingChoice]]:
     """Choices on a candidate, each with its expected share of the value's bytes; none if it can't be read."""
     base, source, chosen = candidate.base, candidate.source, list(load_updates(names))
@@ -151,8 +157,10 @@ def _on_candidate(
     elif is_bytes(spec) and is_bytes(base.spec):
         options = _bytes(value, spec, base, source, chosen, failed)
     elif base.spec.is_reshaped(spec):
-        options_of = _same_or_moved if base.spec == spec else _same_type
-        options = options_of(value, spec, base, source, chosen, failed)
+        options = _same_type(value, spec, base, source, chosen, failed)
+        if base.spec == spec:
+            moved = _other_type(value, spec, base, source, chosen, failed)
+            options = _or_moved(options, moved, dense_share)
     else:
         options = _other_type(value, spec, base, source, chosen, failed)
     try:
@@ -162,20 +170,15 @@ def _on_candidate(
         return
 
 
-def _same_or_moved(
-    value: memoryview,
-    spec: TensorSpec,
-    base: Base,
-    source: Source | UnpackedSource | EncodingChoice,
-    chosen: Sequence[Update],
-    failed: OnFailure,
+def _or_moved(
+    options: Iterator[_Option], moved: Iterator[_Option], dense_share: Callable[[], float]
 ) -> Iterator[_Option]:
-    """Choices on a base of the value's dtype and shape; if none is good, also with its slices moved."""
-    found = list(_same_type(value, spec, base, source, chosen, failed))
+    """Options on a base as it is; if none is good, also those with its slices in other places."""
+    found = list(options)
     yield from found
     best = min((cost for cost, _ in found), default=1.0)
-    if best > _GOOD and best > _WORTH_MOVING * _dense_share(value, spec):
-        yield from _other_type(value, spec, base, source, chosen, failed)
+    if best > _GOOD and best > _WORTH_MOVING * dense_share():
+        yield from moved
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
@@ -346,14 +349,16 @@ def _payload_size(choice: EncodingChoice) -> int:
     return len(choice.payload_bytes()) + below
 
 
-def _shorter_than_dense(payload: Callable[[], Payload], value: memoryview, spec: TensorSpec) -> Payload:
+def _shorter_than_dense(
+    payload: Callable[[], Payload], nbytes: int, dense_share: Callable[[], float]
+) -> Payload:
     """A payload that ends in an `UnsuitableError` once it's longer than the dense one would be."""
-    size, most = 0, _UNSUSPICIOUS * spec.nbytes
+    size, most = 0, _UNSUSPICIOUS * nbytes
     checked = False
     for piece in payload():
         size += len(piece)
         if size > most and not checked:
-            most = max(most, _TOLERANCE * _dense_share(value, spec) * spec.nbytes)
+            most = max(most, _TOLERANCE * dense_share() * nbytes)
             checked = True
         if size > most + _LONGEST_HEADER:
             raise UnsuitableError

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: The share of a chunk's words from which on a mask may be worth its bits.
 _WORTHWHILE = 1 / 64
 
+#: About as many words of a chunk show whether it has zeros at all.
+_COMPARED = 8192
+
 
 @dataclass(frozen=True, slots=True)
 class Zeros:
@@ -92,13 +95,24 @@ def find_zeros(value: Words, prediction: Words, floats: bool) -> Zeros | None:
     """
     import numpy as np
 
-    mask = np.left_shift(value, 1) == 0 if floats else value == 0
+    few = value[:: max(1, len(value) // _COMPARED)]
+    if np.count_nonzero(_zeros(few, floats)) < _WORTHWHILE / 2 * len(few):
+        return None
+    mask = _zeros(value, floats)
     new = mask & (prediction != 0)
     if np.count_nonzero(new) < max(1, _WORTHWHILE * len(value)):
         return None
     negative = new & (prediction >= _sign_bit(prediction))
     signed = 2 * np.count_nonzero(value[negative]) > np.count_nonzero(negative)
     return Zeros(mask, bool(floats and signed))
+
+
+def _zeros(words: Words, floats: bool) -> NDArray[np.bool_]:
+    """Whether each word is zero, of floats with either sign."""
+    import numpy as np
+
+    found: NDArray[np.bool_] = (np.left_shift(words, 1) if floats else words) == 0
+    return found
 
 
 def _sign_bit(words: Words) -> np.unsignedinteger[Any]:
