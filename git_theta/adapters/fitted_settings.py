@@ -11,6 +11,7 @@ from typing import Any
 
 from git_theta.adapters.factor_names import CONFIG
 from git_theta.adapters.lora_settings import LoraSettings, lora_settings
+from git_theta.adapters.module_patterns import is_whole
 from git_theta.errors import UsageError
 
 
@@ -88,7 +89,10 @@ def with_targets(
         words = ", ".join(limits) or "target_modules"
         raise UsageError(f"{CONFIG} chooses modules by {words}, to which {added[0]} can't be added")
     if isinstance(targets, str):
-        names = "|".join(map(re.escape, added))
+        missing = [module for module in added if not _matches(targets, module)]
+        names = "|".join(map(re.escape, missing))
+        if not missing:
+            return dict(config)
         return {**config, "target_modules": f"(?:{targets})|(?:{names})"}
     known = [name for each in others for name in _names(each.get("target_modules"))]
     found = [str(name) for name in targets]
@@ -96,6 +100,14 @@ def with_targets(
         if not any(_is_target(name, module) for name in found):
             found.append(next((name for name in known if _is_target(name, module)), module))
     return {**config, "target_modules": found}
+
+
+def _matches(pattern: str, module: str) -> bool:
+    """Whether a pattern is known to match a module."""
+    try:
+        return is_whole(pattern, module)
+    except UsageError:
+        return False
 
 
 def _names(targets: object) -> list[str]:

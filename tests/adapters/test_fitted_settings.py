@@ -51,6 +51,8 @@ def test_modules_get_patterns_where_they_differ(modules: dict[str, ModuleFit], r
         (["q"], ["m.l.1.k", "m.l.2.k", "m.l.1.q"], ["q", "k"]),
         (["q"], ["m.l.1.gate"], ["q", "m.l.1.gate"]),
         ("l\\.\\d\\.q", ["l.1.k"], "(?:l\\.\\d\\.q)|(?:l\\.1\\.k)"),
+        ("l\\.\\d\\.(q|k)", ["l.1.k"], "l\\.\\d\\.(q|k)"),
+        ("(l.*)*q", ["l.1.k"], "(?:(l.*)*q)|(?:l\\.1\\.k)"),
         ("all-linear", ["l.1.k"], "all-linear"),
         (None, ["l.1.k"], None),
         (["q"], [], ["q"]),

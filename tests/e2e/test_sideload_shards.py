@@ -82,6 +82,13 @@ def test_an_update_goes_to_the_shards_that_have_its_parameters(
     assert [model.read(f"llm/{shard}") for shard in SHARDS] == written
 
 
+def test_the_folder_that_one_is_in(model: Repo, tmp_path: Path) -> None:
+    lora = adapter(tmp_path / "lora", BOTH)
+    assert "2 parameters changed" in Repo(model.path / "llm").theta("add", ".", *LORA, lora)
+    model.git("reset", "-q", "--hard")
+    assert "2 parameters changed" in Repo(model.path / "llm").theta("add", INDEX, *LORA, lora)
+
+
 def refuse(repo: Repo, *args: str) -> str:
     """The message of a command that must fail and change nothing."""
     before = {path: path.read_bytes() for path in repo.path.glob("llm/*")}
