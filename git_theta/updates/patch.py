@@ -13,16 +13,23 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from git_theta.codecs import zstd
-from git_theta.codecs.packed import PackedReader, varint
+from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import MAX_BYTES, TensorSpec, is_bytes
 from git_theta.updates.base import Base, Input, Payload, Pieces, Prepared, single_input
 from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.patching.alignment import align_bytes
 from git_theta.updates.patching.new_bytes import BATCH, DICTIONARY, batches_of, dictionary_of
-from git_theta.updates.patching.parts import PatchPart, chunks_of, pack_parts, parts_of, unpack_parts
+from git_theta.updates.patching.parts import (
+    MAX_PARTS,
+    PatchPart,
+    chunks_of,
+    pack_parts,
+    parts_of,
+    unpack_parts,
+)
 from git_theta.updates.patching.word_types import width_of
-from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, PayloadHeader, typed_header, unpack_typed
+from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.residual import ResidualReader, ResidualWriter
 from git_theta.updates.whole_value import IN_MEMORY, whole_value
 
@@ -66,21 +73,16 @@ class Patch:
 
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """The base, all of which is held, in a file if it's large; dictionaries; and chunks of residuals."""
-        data = payload()
-        _, header, body = unpack_typed(self.name, data, nbytes, MAX_LONG_HEADER)
-        base_nbytes, parts = _parse_header(header, nbytes)
+        base_nbytes, parts, _ = _parsed(payload(), nbytes)
         work = _BYTE_WORK * nbytes + base_nbytes + _PART_WORK * len(parts)
-        work += HEADER_WORK * (len(data or b"") - len(body))
         work += sum(DICTIONARY for _ in batches_of(parts, base_nbytes))
         memory = min(MEMORY, 32 * nbytes + 2 * base_nbytes) + 512 * len(parts)
         return Demand((base_nbytes,) * inputs, work, memory)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The parts in order."""
-        _, header, body = unpack_typed(self.name, payload, nbytes, MAX_LONG_HEADER)
-        base_nbytes, parts = _parse_header(header, nbytes)
+        base_nbytes, parts, records = _parsed(payload, nbytes)
         base = whole_value(single_input(inputs, self.name), base_nbytes)
-        records = PackedReader(body)
         new = _NewBytes(parts, base, records)
         for part in parts:
             yield from new.take(part.new)
@@ -90,8 +92,8 @@ class Patch:
 
 
 def _encoded(value: memoryview, spec: TensorSpec, base: memoryview, parts: Sequence[PatchPart]) -> Payload:
-    """Header with the parts; then their residuals, and each batch of new bytes before its first."""
-    yield typed_header(Patch.name, spec, base=len(base), parts=pack_parts(parts))
+    """Header and parts; then the residuals of these, and each batch of new bytes before its first."""
+    yield from _beginning(spec, len(base), parts)
     batches = _batches(value, base, parts)
     ready = position = 0
     for part in parts:
@@ -104,6 +106,13 @@ def _encoded(value: memoryview, spec: TensorSpec, base: memoryview, parts: Seque
         for start, length in chunks_of(part):
             yield _residual(value[position : position + length], base[start : start + length], part.dtype)
             position += length
+
+
+def _beginning(spec: TensorSpec, base_nbytes: int, parts: Sequence[PatchPart]) -> Payload:
+    """Header, and the parts."""
+    yield typed_header(Patch.name, spec, base=base_nbytes, parts=len(parts))
+    numbers = pack_parts(parts).reshape(-1)
+    yield from PackedWriter(8, len(numbers), literals=False).frames(numbers)
 
 
 def _batches(value: memoryview, base: memoryview, parts: Sequence[PatchPart]) -> Iterator[tuple[int, bytes]]:
@@ -172,7 +181,7 @@ def _record(data: bytes) -> bytes:
 
 def _cost(value: memoryview, base: memoryview, parts: Sequence[PatchPart]) -> float:
     """The expected size of the payload as a share of the value's bytes."""
-    size = float(len(typed_header(Patch.name, TensorSpec("U8", (len(value),)), parts=pack_parts(parts))))
+    size = float(sum(map(len, _beginning(TensorSpec("U8", (len(value),)), len(base), parts))))
     new = sum(part.new for part in parts)
     for count, coded in islice(_batches(value, base, parts), 1):
         size += len(coded) * new / count
@@ -200,16 +209,24 @@ def _samples(parts: Sequence[PatchPart]) -> Iterator[tuple[int, int, int, str]]:
         position += part.length
 
 
-def _parse_header(header: PayloadHeader, nbytes: int) -> tuple[int, list[PatchPart]]:
-    """Bytes of the base, and the parts.
+def _parsed(payload: memoryview | None, nbytes: int) -> tuple[int, list[PatchPart], PackedReader]:
+    """Bytes of the base, the parts, and a reader of what follows these.
 
     Raises:
-        CorruptError: The header makes no sense for a value of that size.
+        CorruptError: The payload makes no sense for a value of that size.
     """
-    base_nbytes = header.get("base")
+    import numpy as np
+
+    _, header, body = unpack_typed(Patch.name, payload, nbytes)
+    base_nbytes, count = header.get("base"), header.get("parts")
     if type(base_nbytes) is not int or not 0 <= base_nbytes <= MAX_BYTES:
         raise CorruptError("the payload's base makes no sense")
-    return base_nbytes, unpack_parts(header.get("parts"), nbytes, base_nbytes)
+    if type(count) is not int or not 0 <= count <= MAX_PARTS:
+        raise CorruptError("the payload's parts make no sense")
+    reader = PackedReader(body)
+    numbers = np.empty(4 * count, np.uint64)
+    reader.read_whole(numbers)
+    return base_nbytes, unpack_parts(numbers.reshape(4, count), nbytes, base_nbytes), reader
 
 
 class _NewBytes:

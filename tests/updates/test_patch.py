@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.codecs import zstd
+from git_theta.codecs.packed import PackedWriter
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.delta import Delta
@@ -121,7 +122,7 @@ def test_every_cut_payload_is_refused() -> None:
 
 @pytest.mark.parametrize("base", [-1, 1 << 60, "9", None, 2.0])
 def test_a_base_of_an_impossible_size_is_refused(base: object) -> None:
-    payload = typed_header("patch", TensorSpec("U8", (5,)), base=base, parts=[5, 0, 0, 0])
+    payload = typed_header("patch", TensorSpec("U8", (5,)), base=base, parts=0)
     with pytest.raises(CorruptError, match="base"):
         Patch().demand(lambda: memoryview(payload), 1, 5)
 
@@ -141,7 +142,8 @@ def _given(pieces: list[memoryview], _nbytes: int) -> Iterator[memoryview]:
 def test_a_frame_that_gives_more_bytes_is_refused() -> None:
     frame = zstd.compress_after(memoryview(bytes(5000)), b"")
     assert frame
-    header = typed_header("patch", TensorSpec("U8", (9,)), base=0, parts=[9, 0, 0, 0])
-    payload = header + b"\1" + bytes([len(frame)]) + frame
+    header = typed_header("patch", TensorSpec("U8", (9,)), base=0, parts=1)
+    numbers = joined(PackedWriter(8, 4, literals=False).frames(np.array([9, 0, 0, 0], np.uint64)))
+    payload = header + numbers + b"\1" + bytes([len(frame)]) + frame
     with pytest.raises(CorruptError):
         list(Patch().decode(memoryview(payload), [input_of(b"")], 9))

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from git_theta.updates.patching.anchors import Anchors, common_anchors, find_anchors
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from git_theta.updates.patching.anchors import Bytes, Positions
 
 #: Bytes of the smallest and the largest blocks, and the number of blocks that a file should have at least.
@@ -47,6 +50,9 @@ _WORTHWHILE = 1 << 16
 
 #: The share of equal bytes, to which a stretch is extended at its ends.
 _AT_ENDS = 0.15
+
+#: Equal bytes after which a stretch ends at the first other one, if as many after that mostly differ.
+_CLEARLY = 64
 
 #: Shorter stretches, in bytes, are better found by a compressor.
 _SHORTEST = 1 << 9
@@ -314,10 +320,20 @@ def _refined(value: Bytes, base: Bytes, stretches: list[Stretch], block: int) ->
     return found
 
 
-def _extended(value: Bytes, base: Bytes, start: int, limit: int, shift: int, block: int) -> int:
-    """The offset up to which the bytes of value and base are alike, from `start` towards `limit`."""
+def _alike(equal: NDArray[np.bool_]) -> int:
+    """The number of bytes that are alike: all equal or, of floats that changed, some of them."""
     import numpy as np
 
+    first = int(np.argmin(equal))
+    if not equal[first] and first >= _CLEARLY and equal[first : first + _CLEARLY].mean() < _POSSIBLE:
+        return first
+    gains = np.cumsum(equal, dtype=np.float32) - _AT_ENDS * np.arange(1, len(equal) + 1, dtype=np.float32)
+    best = int(np.argmax(gains))
+    return best + 1 if gains[best] > 0 else 0
+
+
+def _extended(value: Bytes, base: Bytes, start: int, limit: int, shift: int, block: int) -> int:
+    """The offset up to which the bytes of value and base are alike, from `start` towards `limit`."""
     while start != limit:
         if limit > start:
             stop = min(limit, start + 2 * block)
@@ -325,9 +341,7 @@ def _extended(value: Bytes, base: Bytes, start: int, limit: int, shift: int, blo
         else:
             stop = max(limit, start - 2 * block)
             equal = (value[stop:start] == base[stop + shift : start + shift])[::-1]
-        gains = np.cumsum(equal, dtype=np.float32) - _AT_ENDS * np.arange(1, len(equal) + 1, dtype=np.float32)
-        best = int(np.argmax(gains))
-        count = best + 1 if gains[best] > 0 else 0
+        count = _alike(equal)
         start += count if limit > start else -count
         if count < len(equal):
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from git_theta.codecs.frames import CHUNK
@@ -10,6 +10,9 @@ from git_theta.errors import CorruptError
 from git_theta.updates.patching.word_types import BYTES, WordType, WordTypeGuess, width_of
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from git_theta.updates.patching.alignment import Stretch
     from git_theta.updates.patching.anchors import Bytes
 
@@ -63,31 +66,46 @@ def parts_of(value: Bytes, base: Bytes, stretches: Sequence[Stretch]) -> list[Pa
     return [*parts, PatchPart(left, 0, 0, BYTES.dtype)] if left else parts
 
 
-def pack_parts(parts: Iterable[PatchPart]) -> list[int]:
-    """Parts as numbers, four for each, small where a part follows the one before in the base, too."""
-    numbers: list[int] = []
+def pack_parts(parts: Sequence[PatchPart]) -> NDArray[np.uint64]:
+    """Parts as numbers in four rows, which are alike where many names have one length.
+
+    Args:
+        parts: The parts.
+
+    Returns:
+        uint64 [4, parts]: new bytes; in zig-zag form, the bytes from the end of the part before to the start,
+        in the base; length; and number of the dtype.
+    """
+    import numpy as np
+
+    rows: list[tuple[int, int, int, int]] = []
     end = 0
     for part in parts:
         start = part.start if part.length else end
-        numbers += (part.new, start - end, part.length, DTYPES.index(part.dtype))
+        distance = start - end
+        zig_zag = 2 * distance if distance >= 0 else -2 * distance - 1
+        rows.append((part.new, zig_zag, part.length, DTYPES.index(part.dtype)))
         end = start + part.length
-    return numbers
+    return np.ascontiguousarray(np.array(rows, np.uint64).reshape(-1, 4).T)
 
 
-def unpack_parts(numbers: object, nbytes: int, base_nbytes: int) -> list[PatchPart]:
-    """Parts from a payload's header.
+def unpack_parts(numbers: NDArray[np.uint64], nbytes: int, base_nbytes: int) -> list[PatchPart]:
+    """The parts that `pack_parts` packed.
+
+    Args:
+        numbers: uint64 [4, parts].
+        nbytes: Bytes that they must give.
+        base_nbytes: Bytes of the base.
 
     Raises:
-        CorruptError: They lead out of the base, or give another number of bytes than `nbytes`.
+        CorruptError: They lead out of the base, or give another number of bytes.
     """
-    if not isinstance(numbers, list) or len(numbers) % 4 or not all(type(n) is int for n in numbers):
-        raise CorruptError("the payload's parts make no sense")
     parts: list[PatchPart] = []
     end = total = 0
-    for new, distance, length, dtype in zip(*(iter(numbers),) * 4, strict=True):
-        start = end + distance
+    for new, zig_zag, length, dtype in numbers.T.tolist():
+        start = end + (zig_zag >> 1 if zig_zag % 2 == 0 else -(zig_zag + 1 >> 1))
         end = start + length
-        if not 0 <= dtype < len(DTYPES) or min(new, start, length) < 0 or end > base_nbytes:
+        if dtype >= len(DTYPES) or start < 0 or end > base_nbytes:
             raise CorruptError("the payload's parts lie outside its base")
         parts.append(PatchPart(new, start, length, DTYPES[dtype]))
         total += new + length

@@ -70,3 +70,9 @@ def test_few_bytes_are_no_trouble(value: bytes, base: bytes) -> None:
 
 def test_zeros_are_found_anywhere() -> None:
     assert covered(bytes(100_000), bytes(40_000)) > 0.3
+
+
+def test_equal_bytes_end_where_the_first_other_one_is() -> None:
+    value = WEIGHTS[:50_000] + b"new name" + WEIGHTS[50_000:]
+    first, second = align(value, WEIGHTS)
+    assert (first.end, second.start, second.end) == (50_000, 50_008, len(value))

@@ -48,28 +48,25 @@ def test_parts_come_back_from_a_header() -> None:
     packed = pack_parts(parts)
     restored = unpack_parts(packed, 23, 100)
     assert [part._replace(start=0) if not part.length else part for part in restored] == parts
-    assert pack_parts(restored) == packed
+    assert (pack_parts(restored) == packed).all()
+    assert pack_parts([]).shape == (4, 0)
 
 
 @pytest.mark.parametrize(
     "numbers",
     [
-        None,
-        "",
-        [1],
+        [],
         [23, 0, 0, 9],
-        [23, 0, 0, -1],
-        [-1, 0, 24, 0],
-        [0, 90, 23, 0],
-        [0, -1, 23, 0],
+        [0, 180, 23, 0],
+        [0, 1, 23, 0],
         [0, 0, 22, 0],
         [0, 0, 24, 0],
         [1, 0, 22, 3],
-        [True, 0, 22, 0],
-        [23.0, 0, 0, 0],
-        [1 << 70, 0, 0, 0],
+        [1 << 63, 0, 1 << 63, 0],
+        [0, (1 << 64) - 1, 23, 0],
+        [0, (1 << 64) - 2, 23, 0],
     ],
 )
-def test_made_up_parts_are_refused(numbers: object) -> None:
+def test_made_up_parts_are_refused(numbers: list[int]) -> None:
     with pytest.raises(CorruptError):
-        unpack_parts(numbers, 23, 100)
+        unpack_parts(np.array(numbers, np.uint64).reshape(4, -1), 23, 100)
