@@ -15,6 +15,8 @@ from git_theta.updates.rounding import ARITHMETIC
 #: A word of a name with the separator after it.
 _WORD = re.compile(r"[^./]*[./]?")
 
+_LETTER = re.compile(r"[^\W\d_]")
+
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
@@ -48,9 +50,9 @@ def changed_prefixes(version: Manifest, reference: Manifest, base: Manifest | No
     """The prefixes by which names of a version differ from those of a reference.
 
     A prefix counts if at least two parameters of equal shapes have it, and half of all that begin
-    so. It must be that of a wrapper, or some values must be equal. Other names with equal ends, such as those
-    of a head that was replaced by another one, stay apart. So do all of a prefix by which two parameters of
-    the merge base would be one.
+    so. It must be that of a wrapper after which names have letters, or some values must be equal. Other names
+    with equal ends, such as those of a head that was replaced by another one, stay apart. So do all of a
+    prefix by which two parameters of the merge base would be one.
 
     Args:
         version: A version of a checkpoint.
@@ -114,7 +116,9 @@ def _is_sure(
     named = [(entry, free.get(name)) for entry, name in begin_so if name is not None]
     alike = [(entry, other) for entry, other in named if other and _are_alike(other, entry)]
     equal = any(entry.digest == other.digest for entry, other in alike)
-    return len(alike) >= 2 and 2 * len(alike) >= len(named) and (prefix.is_wrapper or equal)
+    # Positions and keys like `0` are in most containers, whatever these hold.
+    in_words = any(_LETTER.search(entry.name, len(prefix.old)) for entry, _ in alike)
+    return len(alike) >= 2 and 2 * len(alike) >= len(named) and ((prefix.is_wrapper and in_words) or equal)
 
 
 def _are_alike(one: Entry, other: Entry) -> bool:

@@ -270,7 +270,7 @@ def test_metadata_merges(repo: Repo) -> None:
 
 
 def test_metadata_in_conflict(repo: Repo) -> None:
-    fork = Fork(repo, data({"title": "1"}), data({"epoch": "2"}, l0=1.0), data({"epoch": "3"}))
+    fork = Fork(repo, data({"title": "1"}), data({"title": "2"}, l0=1.0), data({"title": "3"}))
     output = fork.merge(ok=False)
     assert "__metadata__/title: changed to different values on both sides" in output
     repo.theta("resolve", NAME, "-s", "theirs")

@@ -146,6 +146,11 @@ def test_parameters_that_the_base_has_apart_are_not_renamed(store: LocalStore) -
     assert numbers(loaded(store, found)) == {"1": 50}
 
 
+def test_keys_without_letters_say_nothing_of_a_wrapper(store: LocalStore) -> None:
+    found = merged(store, {"a": {"0": A}}, {"0": B, 1: C}, {"a": {"0": A, "1": N}}, rules=OURS)
+    assert numbers(loaded(store, found)) == {"0": 2, 1: 3, "a": {"1": 50}}
+
+
 def optimizer(count: int, number: float) -> dict[str, Any]:
     """The state of an optimizer with a number of parameters of growing size."""
     return {

@@ -14,6 +14,7 @@ from git_theta.limits import Limits
 from git_theta.merging.combine import Combiner
 from git_theta.merging.outcome import ParameterPlan
 from git_theta.merging.rules import MergeRule
+from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEFAULT_DEPTH
@@ -23,6 +24,7 @@ from git_theta.updates import AUTO
 from git_theta.updates.base import Input
 from tests.helpers.checkpoints import safetensors_bytes
 
+IMPORTANCE = np.arange(1, 601, dtype="f4").reshape(30, 20)
 ARRAYS = [np.random.default_rng(seed).standard_normal((30, 20)).astype("f4") for seed in range(3)]
 
 
@@ -31,8 +33,8 @@ def _unknown(_digest: str) -> Source | None:
 
 
 def side_file(path: str, _name: str) -> tuple[TensorSpec, Input]:
-    """Ones, but for the file `large`."""
-    data = np.full((30, 20), 3 if path == "large" else 1, "f4").tobytes()
+    """Ones, but for the file `large`, in which each element is another one."""
+    data = (IMPORTANCE if path == "large" else np.ones((30, 20), "f4")).tobytes()
     return TensorSpec("F32", (30, 20)), lambda _nbytes: iter([memoryview(data)])
 
 
@@ -71,8 +73,8 @@ def test_an_element_wise_result_is_a_recipe(combine: Callable[..., StoredValue])
 def test_a_result_without_recipe_is_stored_as_a_value(combine: Callable[..., StoredValue]) -> None:
     found = combine(MergeRule("fisher", (("files", "small,large"),)))
     assert found.source.update != "recipe"
-    plain = combine(MergeRule("linear", (("weights", "1,3"),)))
-    assert found.digest == plain.digest
+    ours, theirs, weight = (each.astype("f8") for each in (*ARRAYS[1:], IMPORTANCE))
+    assert found.digest == digest(((ours + weight * theirs) / (1 + weight)).astype("f4").tobytes())
 
 
 def test_a_recipe_that_readers_would_refuse_is_stored_as_a_value(
