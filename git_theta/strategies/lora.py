@@ -15,6 +15,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.strategies.base import model_weights
 from git_theta.strategies.groups import GroupCase, GroupStrategy, GroupValues, GroupVersion
 from git_theta.strategies.lora_parts import (
+    check_shapes,
     check_version,
     full_rank,
     module_of,
@@ -68,6 +69,7 @@ class _Lora(GroupStrategy):
         versions = [*models, *([case.base] if case.base and options.changes else [])]
         for version in versions:
             check_version(version, module)
+        check_shapes(versions)
         like = models[0].specs
         in_tensors = any(part_of(name) == ALPHA for name in like)
         if not in_tensors and len({bool(version.settings) for version in versions}) > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from git_theta.adapters.factor_names import ALPHA, DIAGONAL, DOWN, UP, FactorName, factor_name
@@ -75,6 +76,22 @@ def check_version(version: GroupVersion, module: str) -> None:
         raise UsageError("LoRA factors have shapes that aren't those of matrices")
     if up.shape[1] != down.shape[0] or set(up.shape[2:]) - {1}:
         raise UsageError(f"LoRA factors of shapes {list(up.shape)} and {list(down.shape)} have no product")
+
+
+def check_shapes(versions: Sequence[GroupVersion]) -> None:
+    """Check that LoRAs of a module have the same shapes, but for their ranks.
+
+    Raises:
+        UsageError: They haven't.
+    """
+    first = versions[0].specs
+    for version in versions[1:]:
+        for name, spec in version.specs.items():
+            part = part_of(name)
+            if with_rank(spec, part, 1).shape != with_rank(first[name], part, 1).shape:
+                raise UsageError(
+                    f"LoRA factors have shapes {list(first[name].shape)} and {list(spec.shape)}: take a side"
+                )
 
 
 def _is_of_parameters(version: GroupVersion, module: str) -> bool:

@@ -151,6 +151,18 @@ SETTINGS = [{"r": 4, "lora_alpha": 8}, {"r": 4, "lora_alpha": 4}]
     [
         ("lora-svd", [{A: np.ones((4, 9))}] * 2, {}, "aren't one pair"),
         ("lora-svd", [{A: np.ones((4, 9)), B: np.ones((7, 3))}] * 2, {}, "have no product"),
+        (
+            "lora-cat",
+            [adapter(1), {A: np.ones((4, 8)), B: np.ones((7, 4))}],
+            {},
+            "shapes \\[4, 9\\] and",
+        ),
+        (
+            "lora-svd",
+            [adapter(1), {A: np.ones((4, 9)), B: np.ones((8, 4))}],
+            {},
+            "shapes \\[7, 4\\] and",
+        ),
         ("lora-svd", [adapter(1, **{E: np.ones((4, 1))})] * 2, {}, "factors of AdaLoRA"),
         ("lora-svd", [{A: np.ones((4, 9)), B: np.ones((7, 4, 3))}] * 2, {}, "have no product"),
         ("lora-svd", [{A: np.ones(4), B: np.ones((7, 4))}] * 2, {}, "those of matrices"),
