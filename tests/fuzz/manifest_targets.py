@@ -12,6 +12,7 @@ from random import Random
 
 import numpy as np
 
+from git_theta.codecs.packed import PackedWriter
 from git_theta.errors import ThetaError
 from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout, Literal, Placement, parse_layout
@@ -35,13 +36,16 @@ from git_theta.updates.inflated import Inflated
 from git_theta.updates.low_rank import LowRank
 from git_theta.updates.packed_members import PackedMember
 from git_theta.updates.patch import Patch
+from git_theta.updates.payload import typed_header
 from git_theta.updates.program import Program
 from git_theta.updates.quantisation import Quantisation
 from git_theta.updates.quantized import Quantized
 from git_theta.updates.recipe import Recipe
+from git_theta.updates.residual import ResidualWriter
 from git_theta.updates.rows import Rows
 from git_theta.updates.scaled_cast import ScaledCast
 from git_theta.updates.steps import Steps, steps_between
+from git_theta.updates.stretches import WHOLE
 from git_theta.updates.strided_copy import Dimension, StridedCopy
 from tests.fuzz.format_targets import name, spec
 from tests.fuzz.mutations import mutated
@@ -211,6 +215,7 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
                 yield key, index, b"".join(map(bytes, plugin.encode(memoryview(after), of, base)))
             except UnsuitableError:
                 continue
+        yield from (("delta", index, payload) for payload in _edited_payloads(of))
     matrix = _SPECS[0]
     base = Base(matrix, _input(_base(matrix)))
 
@@ -259,6 +264,18 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     yield "steps", 0, Steps().encode_bundle(steps_between(words + 1, words, "F32"), "F32")
     yield "cast", 0, Cast().encode_between("F64", "F32")
     yield "recipe", 0, Recipe().encode_with(mean, "F32")
+
+
+def _edited_payloads(of: TensorSpec) -> Iterator[bytes]:
+    """Deltas of a value half of whose words became zero, and of one whose only block is stored whole."""
+    words = np.frombuffer(_base(of), f"<u{of.word_size}") | 1
+    words = words.astype(f"<u{of.word_size}")
+    halves = np.where(np.arange(len(words)) % 2, words, words.dtype.type(0))
+    pruned = ResidualWriter(of, len(words)).frames(halves, words)
+    kinds = PackedWriter(1, 1, literals=False).frames(np.array([WHOLE], "u1"))
+    whole = PackedWriter(of.word_size, len(words), literals=True).frames(words)
+    for residual in (pruned, (b"\2", *kinds, *whole)):
+        yield typed_header("delta", of) + b"".join(map(bytes, residual))
 
 
 def payload(random: Random) -> bytes:
