@@ -90,7 +90,10 @@ def measure(pair: Pair, folder: Path) -> Share:
     stores = LocalStore(folder / "onto"), LocalStore(folder / "dense")
     old, _ = _clean(stores[0], pair.old)
     dense, dense_encode = _clean(stores[1], pair.new)
-    new, encode = _clean(stores[0], pair.new, old, elsewhere=pair.elsewhere)
+    known = [old]
+    for parent in pair.parents:
+        known.append(_clean(stores[0], parent, known, elsewhere=True)[0])
+    new, encode = _clean(stores[0], pair.new, known, elsewhere=pair.elsewhere)
     # Warm up memory and disk, so that the first measurement doesn't pay for them.
     _smudge(stores[1], dense, pair.new, folder / "out")
     exact_dense, dense_decode = _smudge(stores[1], dense, pair.new, folder / "out")
@@ -103,7 +106,7 @@ def measure(pair: Pair, folder: Path) -> Share:
     if not changed:
         raise ValueError(f"{pair.name}: no parameter changed between {pair.old} and {pair.new}")
     raw = sum(entry.spec.nbytes for entry in changed)
-    stored = _stored(stores[0], changed, old)
+    stored = _stored(stores[0], changed, known)
     alone = _stored(stores[1], [dense.by_name[entry.name] for entry in changed])
     for store in stores:
         shutil.rmtree(store.root)
@@ -171,12 +174,11 @@ def notes(shares: Iterable[Share]) -> Iterator[str]:
 
 
 def _clean(
-    store: LocalStore, path: Path, old: Manifest | None = None, elsewhere: bool = False
+    store: LocalStore, path: Path, others: Sequence[Manifest] = (), elsewhere: bool = False
 ) -> tuple[Manifest, float]:
     """The manifest of a file, and the seconds to store it; values are known by their digests."""
-    sources = {entry.digest: entry.source for entry in old.all_entries()} if old else {}
+    sources = {entry.digest: entry.source for old in others for entry in old.all_entries()}
     find: Callable[[str], Source | None] = sources.get
-    others = [old] if old else []
     cleaner = Cleaner(store=store, known=find, threads=default_threads(), candidates=lambda: others)
     previous = [] if elsewhere else others
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
@@ -203,9 +205,9 @@ def _smudge(store: LocalStore, manifest: Manifest, original: Path, target: Path)
     return False, seconds
 
 
-def _stored(store: LocalStore, entries: Iterable[Entry], old: Manifest | None = None) -> int:
-    """Bytes of the entries' payloads, without those that the old version needs, too."""
-    had = {ref for entry in old.all_entries() for ref in entry.source.payloads()} if old else set()
+def _stored(store: LocalStore, entries: Iterable[Entry], others: Sequence[Manifest] = ()) -> int:
+    """Bytes of the entries' payloads, without those that other files need, too."""
+    had = {ref for old in others for entry in old.all_entries() for ref in entry.source.payloads()}
     refs = {ref for entry in entries for ref in entry.source.payloads()}
     return payload_bytes(refs - had, store.size)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.models import noisy, read_model, written_pairs
+from benchmarks.models import noisy, read_model, write_model, written_pairs
+from benchmarks.pairs import Pair
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +61,34 @@ def forms(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
         ("float32 → float8, a scale for each matrix", old, _quantised(old, ml_dtypes.float8_e4m3fn), 0.10),
         ("inputs of zeros added", {"conv_in.weight": kernel}, {"conv_in.weight": wider}, 0.01),
     ]
+    averages: Model = {f"ema.{name}": array for name, array in new.items()}
+    copies: Model = {f"half.{name}": array for name, array in half.items()}
+    rows += [
+        ("weights with their moving average", old, old | averages, 0.40),
+        ("weights with a bfloat16 copy", old, old | copies, _COMPUTED),
+    ]
     yield from written_pairs(rows, folder, "form")
+    yield from _merged(old, new, folder)
+
+
+def _merged(base: Model, tuned: Model, folder: Path) -> Iterator[Pair]:
+    """Models that another program merged, beside their parents."""
+    import numpy as np
+
+    other = {name: noisy(array, seed=1) for name, array in base.items()}
+    average = {name: (array + other[name]) / np.float32(2) for name, array in tuned.items()}
+    share = np.float32(0.4)
+    arithmetic = {
+        name: array + share * (tuned[name] - array) + share * (other[name] - array)
+        for name, array in base.items()
+    }
+    models = {"base": base, "tuned": tuned, "other": other, "average": average, "arithmetic": arithmetic}
+    paths = {name: folder / f"merged-{name}.safetensors" for name in models}
+    for name, model in models.items():
+        write_model(paths[name], model)
+    parents = paths["tuned"], paths["other"]
+    for name, title in (("average", "average of two"), ("arithmetic", "task arithmetic")):
+        yield Pair(title, paths["base"], paths[name], 0.05, elsewhere=True, parents=parents)
 
 
 def _quantised(model: Model, dtype: Any) -> Model:

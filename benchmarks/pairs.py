@@ -35,6 +35,7 @@ class Pair:
         scope: Only parameters whose names begin so count.
         at_most_dense: The target is what the changed parameters cost without the old version.
         elsewhere: The new file is at another path, so the old manifest isn't a previous one of it.
+        parents: More files at other paths, which are stored after the old one.
         raw_news: Bytes that are new in the changed parameters, where that's known.
     """
 
@@ -45,6 +46,7 @@ class Pair:
     scope: str = ""
     at_most_dense: bool = False
     elsewhere: bool = False
+    parents: tuple[Path, ...] = ()
     raw_news: int | None = None
 
 

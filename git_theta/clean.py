@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -136,7 +136,7 @@ class Cleaner:
 
         small = [tensor for tensor in tensors if self._is_small(tensor)]
         large = tensors[: len(tensors) - len(small)]
-        twins = self._twins(file, large)
+        twins = self._twins(file, large, named)
         wanted, originals = set(twins.values()), dict[str, Original]()
 
         def store_tensor(tensor: Tensor) -> StoredValue:
@@ -187,11 +187,13 @@ class Cleaner:
             found.remember(entries)
         return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
 
-    def _twins(self, file: CheckpointFile, tensors: Sequence[Tensor]) -> dict[str, str]:
+    def _twins(
+        self, file: CheckpointFile, tensors: Sequence[Tensor], before: Container[str]
+    ) -> dict[str, str]:
         """The parameter of the file that each one is nearly equal to, by name."""
         if not self.updates or self.depth < 2:
             return {}
-        return find_twins((NewParameter(each.name, each.spec) for each in tensors), file.value)
+        return find_twins((NewParameter(each.name, each.spec) for each in tensors), file.value, before)
 
     def _is_small(self, tensor: Tensor) -> bool:
         return tensor.spec.nbytes <= SMALL_VALUE and are_bundled(self.updates)

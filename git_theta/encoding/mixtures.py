@@ -34,6 +34,9 @@ _MOST, _SAMPLE = 4, 1 << 15
 #: that is rounding, by the number of elements that differ.
 _NEARER, _FEWER = 0.1, 0.6
 
+#: The same for weights by least squares. In these dtypes, rounding draws them to where the parts agree.
+_PROMISING, _ROUGH = 0.85, ("BF16", "F16")
+
 #: Weights below this are taken for none.
 _NOTHING = 1e-3
 
@@ -78,12 +81,18 @@ def mixtures(
     def wrong(each: tuple[float, ...]) -> float:
         return _wrong(own[picked[few]], parts[:, few], each, spec.dtype)
 
-    best = min(_simplified(weights, wrong), key=wrong)
-    used = [(each, weight) for each, weight in zip(alike, best, strict=True) if weight]
-    left = float(((np.array(best) @ parts - wanted) ** 2).sum())
     others = float((heads[nearest][picked[few]] != own[picked[few]]).mean())
-    is_nearer = left <= _NEARER * distances[nearest] or wrong(best) <= _FEWER * others
-    if len(used) > 1 and is_nearer:
+
+    def is_nearer(each: tuple[float, ...], fewer: float) -> bool:
+        left = float(((np.array(each) @ parts - wanted) ** 2).sum())
+        return left <= _NEARER * distances[nearest] or wrong(each) <= fewer * others
+
+    if not is_nearer(weights, _PROMISING):
+        return
+    steps = _STEPS if spec.dtype in _ROUGH else ()
+    best = min(_simplified(weights, wrong, steps), key=wrong)
+    used = [(each, weight) for each, weight in zip(alike, best, strict=True) if weight]
+    if len(used) > 1 and is_nearer(best, _FEWER):
         yield _mixture(spec, [each for each, _ in used], [weight for _, weight in used])
 
 
@@ -117,19 +126,20 @@ def _weights(wanted: Numbers, parts: Numbers, nearest: int) -> tuple[float, ...]
 
 
 def _simplified(
-    weights: tuple[float, ...], wrong: Callable[[tuple[float, ...]], float]
+    weights: tuple[float, ...], wrong: Callable[[tuple[float, ...]], float], steps: Sequence[float]
 ) -> Iterator[tuple[float, ...]]:
     """Simple numbers next to the weights, and these as they are.
 
     Args:
-        weights: The weights by least squares. Rounding to few bits draws them to where the parts agree.
+        weights: The weights by least squares.
         wrong: The share of elements that weights don't give.
+        steps: Multiples of these are searched further around.
     """
     import numpy as np
 
     for digits in _DECIMALS:
         yield tuple(round(weight, digits) for weight in weights)
-    for step in _STEPS:
+    for step in steps:
         yield _descended(weights, step, wrong)
     yield tuple(float(Fraction(weight).limit_denominator(_DENOMINATOR)) for weight in weights)
     # A library may round the weights to the dtype that it computes in.

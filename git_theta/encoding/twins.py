@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -89,15 +89,18 @@ def _planned(source: Source | UnpackedSource) -> tuple[Source | None, int]:
     return (Source(source.update, None, inputs) if inputs == source.inputs else None), size or 0
 
 
-def find_twins(parameters: Iterable[NewParameter], value_of: ValueOf) -> dict[str, str]:
+def find_twins(
+    parameters: Iterable[NewParameter], value_of: ValueOf, before: Container[str] = ()
+) -> dict[str, str]:
     """The parameter that each one is nearly equal to, by name; none is both.
 
-    Of two, that of the wider dtype is the other's original, as it can't be computed from the other; else the
-    first by name.
+    Of two, that of the wider dtype is the other's original, as it can't be computed from that; else one that
+    was there before, or the first by name.
 
     Args:
         parameters: Parameters of one file.
         value_of: Gives their values.
+        before: Names of those that an earlier version of the file has.
     """
     groups: dict[int, list[NewParameter]] = defaultdict(list)
     for item in parameters:
@@ -106,7 +109,7 @@ def find_twins(parameters: Iterable[NewParameter], value_of: ValueOf) -> dict[st
     found: dict[str, str] = {}
     for items in groups.values():
         if len(items) > 1:
-            items.sort(key=lambda item: (-item.spec.item_size, item.name))
+            items.sort(key=lambda item: (-item.spec.item_size, item.name not in before, item.name))
             found.update(_twins_among(items, value_of))
     return found
 

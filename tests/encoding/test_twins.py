@@ -69,6 +69,12 @@ def test_the_wider_dtype_is_the_original() -> None:
     assert found({"a": master, "b": master.astype("<f8")}) == {"a": "b"}
 
 
+def test_one_that_was_there_before_is_the_original() -> None:
+    model = {"a": averaged(weights(0)), "b": weights(0)}
+    parameters = [NewParameter(name, TensorSpec("F32", array.shape)) for name, array in model.items()]
+    assert find_twins(parameters, lambda name: memoryview(model[name].tobytes()), {"b"}) == {"a": "b"}
+
+
 def test_none_of_three_is_both() -> None:
     model = {"a": weights(0), "b": averaged(weights(0)), "c": averaged(weights(0), 51)}
     assert found(model) == {"b": "a", "c": "a"}
