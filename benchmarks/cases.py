@@ -14,6 +14,7 @@ from benchmarks import deltas, memory, weights
 from benchmarks.bases import bases
 from benchmarks.edits import edits
 from benchmarks.forms import forms
+from benchmarks.opaque import opaque
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
 from benchmarks.rows import Row
@@ -163,6 +164,11 @@ def elsewhere(plan: Plan) -> Iterator[Row]:
     yield from bases(base, tuned, plan.folder)
 
 
+def unsplit(plan: Plan) -> Iterator[Row]:
+    """The cost of new versions of files that aren't split, beside `zstd --patch-from`. Without Git."""
+    yield from opaque(plan.folder)
+
+
 def startup(plan: Plan) -> Iterator[Row]:
     """Seconds of the smallest command, and until the filter process has answered git's greeting."""
     repositories = begin(plan, "startup")
@@ -208,6 +214,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "sizes": sizes,
     "deltas": versions,
     "bases": elsewhere,
+    "opaque": unsplit,
     "startup": startup,
     "adapters": adapters,
     "versions": series,
