@@ -193,8 +193,10 @@ def _whole_by_equality(base: Manifest | None, sides: Sequence[Manifest], rules: 
         return None
     if not _is_for_all(base, sides, rules):
         return Merged(sides[index], whole=_whole_name(sides, index))
-    last = rules.strategies[-1]
-    taken = _whole_version(base, sides, last) if last.parameters == ("*",) else None
+    last = next(reversed(rules.strategies), None)
+    if last is None or not last.is_for_all:
+        return None
+    taken = _whole_version(base, sides, last)
     return Merged(taken, whole=last.strategy) if taken else None
 
 
@@ -211,7 +213,7 @@ def _is_for_all(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRu
     formats = {version.format for version in (base, *sides) if version}
     changed = any(file_key(side) != file_key(base) for side in sides)
     comparable = base is not None and len(formats) == 1 and OPAQUE not in formats
-    return changed and comparable and any(rule.all_parameters for rule in rules.rules)
+    return changed and comparable and any(rule.changes_everything for rule in rules.rules)
 
 
 def _whole_version(base: Manifest | None, sides: Sequence[Manifest], rule: MergeRule) -> Manifest | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from git_theta.errors import UsageError
 from git_theta.merging.manifest_parts import parameter_entries
-from git_theta.merging.outcome import content_key
+from git_theta.merging.outcome import content_key, side_name
 from git_theta.merging.row_order import (
     RowKey,
     UnclearRowsError,
@@ -36,11 +36,6 @@ _NAMES = frozenset(
         *("output.weight", "final_logits_bias", "cls.predictions.bias"),
         *("cls.predictions.decoder.weight", "cls.predictions.decoder.bias"),
     )
-)
-
-_NEW_TOKENIZER = (
-    "the result needs a tokenizer.json with the tokens of its rows, in their order: those of ours, and then "
-    "those that only others have"
 )
 
 #: A parameter in the base, or `None`, and on each side.
@@ -238,13 +233,18 @@ def _notes(orders: Mapping[str, RowOrder], tokens: SettingsVersions | None) -> t
     counts = " and ".join(f"{count:,}" for count in sorted({len(each.order) for each in orders.values()}))
     listed = f"{len(orders):,} parameters have" if len(orders) > 1 else f"{min(orders)} has"
     how = "their tokens in tokenizer.json" if tokens and not tokens.alike else "their order"
-    found = [f"{listed} other rows on some side: merged by {how}, to {counts} rows (--rows chooses)"]
-    if tokens and not tokens.alike:
-        ids = list(tokens.result.items()) if tokens.result else []
-        named = [row.order for row in orders.values() if any(isinstance(key, str) for key in row.order)]
-        if any(not _has_tokens_at(order, ids) for order in named):
-            found.append(_NEW_TOKENIZER)
-    return tuple(found)
+    found = f"{listed} other rows on some side: merged by {how}, to {counts} rows (--rows chooses)"
+    named = [each.order for each in orders.values() if any(isinstance(key, str) for key in each.order)]
+    if tokens is None or not named or _fits(tokens.result or {}, named):
+        return (found,)
+    side = next((i for i, own in enumerate(tokens.sides) if _fits(own, named)), None)
+    tokenizer = f"the {TOKENIZER} of {side_name(side)}" if side is not None else f"a {TOKENIZER} of its own"
+    return found, f"the result needs {tokenizer}, with the tokens of its rows in their order"
+
+
+def _fits(tokens: Mapping[str, int], orders: Sequence[Sequence[RowKey]]) -> bool:
+    """Whether all tokens have their rows, and other tokens have none."""
+    return all(_has_tokens_at(order, list(tokens.items())) for order in orders)
 
 
 def _has_tokens_at(order: Sequence[RowKey], ids: Sequence[tuple[str, int]]) -> bool:

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase, translate
 from functools import lru_cache
 from typing import Final
 
+from git_theta.merging.dtypes import WIDEST
 from git_theta.merging.purpose import Purpose
 from git_theta.merging.renames import Rename
 
@@ -75,6 +76,11 @@ class MergeRule:
     def is_for_all(self) -> bool:
         """Whether the rule is for every parameter."""
         return self.parameters == EVERY
+
+    @property
+    def changes_everything(self) -> bool:
+        """Whether the rule may change parameters that only one side changed."""
+        return self.all_parameters or bool(self.rows) or self.dtype not in ("", WIDEST)
 
     def is_for_path(self, path: str) -> bool:
         """Whether the rule is for a file at that path from the top of the work tree."""

@@ -31,6 +31,7 @@ def commit(repo: Repo, branch: str, weights: Weights, **files: bytes) -> None:
     if branch != "main":
         repo.git("checkout", "-q", "-B", branch, "main")
     repo.write(NAME, safetensors_bytes(weights))
+    repo.write(f"{branch}.txt", b"so that there's a commit if the model is as before")
     for name, data in files.items():
         repo.write(name.replace("__", "."), data)
     repo.commit(branch)
@@ -413,3 +414,24 @@ def test_several_branches_that_are_not_alike(repo: Repo) -> None:
         assert repo.git("rev-parse", "HEAD") == head
     repo.theta("merge", *RENAME, "theirs", "third")
     same(found(repo), tensors(6))
+
+
+def test_a_dtype_is_also_for_a_model_that_one_side_changed(repo: Repo) -> None:
+    fork(repo, START, START, TRAINED)
+    repo.theta("merge", "--no-edit", "--dtype", "F16", "theirs")
+    same(found(repo), halves(TRAINED))
+    assert {value.dtype for value in found(repo).values()} == {np.dtype("f2")}
+    assert len(repo.git("log", "-1", "--format=%P").split()) == 2
+
+
+def test_a_rename_that_is_not_needed_is_said(repo: Repo) -> None:
+    fork(repo, tensors(0), tensors(0), tensors(4, "blocks"))
+    said = repo.theta("merge", "--no-edit", *RENAME, "theirs")
+    assert "'rename=blocks.*=layers.*' wasn't used: only theirs changed it" in said
+    assert "--all-parameters" not in said
+
+
+def test_rows_of_ours_where_only_theirs_added_some(repo: Repo) -> None:
+    fork(repo, model(1, 2), model(1, 2), model(3, 2, 9))
+    repo.theta("merge", "--no-edit", "--rows", "ours", "theirs")
+    same(found(repo), model(3, 2))

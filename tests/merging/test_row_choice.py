@@ -74,7 +74,11 @@ def test_rows_by_tokens() -> None:
     assert len(found.notes) == 1
     found = chosen(*versions, settings=tokens("abc", "abcx", "yabc"), rows="union")
     assert found.orders["lm_head.weight"].order == list("abcxy")
-    assert "the result needs a tokenizer.json with the tokens of its rows" in found.notes[1]
+    assert found.notes[1].startswith(
+        "the result needs a tokenizer.json of its own, with the tokens of its rows"
+    )
+    found = chosen(*versions, settings=tokens("abc", "abcx", "yabc"), rows="ours")
+    assert found.notes[1].startswith("the result needs the tokenizer.json of ours,")
     assert (
         "settle tokenizer.json"
         in chosen(*versions, settings=tokens("abc", "abcx", "yabc")).unclear["lm_head.weight"]

@@ -77,7 +77,7 @@ def _merge_several(git: Git, parents: Parents, rules: str, options: MergeOptions
         "\n\n".join(options.messages),
         unrelated=options.unrelated,
         keep_head=options.fast_forward == "never",
-        one_sided=bool(options.base) or any(rule.all_parameters for rule in options.rules),
+        one_sided=bool(options.base) or any(rule.changes_everything for rule in options.rules),
         base=options.base,
     )
     action = " ".join(("merge", *parents.branches))

@@ -67,10 +67,11 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
             all_versions = [manifest for each in based for manifest in versions(workspace, each)]
             check_matches(given, all_versions, repository.store)
     alone = {each.path: each for each in found if each.one_sided}
-    everywhere = any(rule.all_parameters for rule in given)
+    everywhere = any(rule.changes_everything for rule in given)
     if not (everywhere or options.base):
         code = git_merge(branch, rules, options)
-        _note_unused(words, [*alone.values()], any_found=bool(found), everywhere=False)
+        has_strategy = any(rule.strategy for rule in given)
+        _note_unused(words, [*alone.values()], any_found=bool(found), everywhere=not has_strategy)
         return code
     _check_clean(git, [*alone.values()])
     revisions = [*sides, *([ancestor] if ancestor else [])]
