@@ -33,7 +33,7 @@ from git_theta.updates.base import (
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
 from git_theta.updates.patch import Patch
-from git_theta.updates.stretches import may_be_near
+from git_theta.updates.stretches import is_near_throughout, may_be_near
 
 #: An update must be expected to need at most this share of the dense payload: a smaller gain isn't worth
 #: the time to decode a chain.
@@ -160,7 +160,8 @@ def _on_candidate(
         options = _same_type(value, spec, base, source, chosen, failed)
         if base.spec == spec:
             moved = _other_type(value, spec, base, source, chosen, failed)
-            options = _or_moved(options, moved, dense_share)
+            near = partial(_is_near_throughout, value, spec, base)
+            options = _or_moved(options, moved, dense_share, near)
     else:
         options = _other_type(value, spec, base, source, chosen, failed)
     try:
@@ -171,14 +172,23 @@ def _on_candidate(
 
 
 def _or_moved(
-    options: Iterator[_Option], moved: Iterator[_Option], dense_share: Callable[[], float]
+    options: Iterator[_Option],
+    moved: Iterator[_Option],
+    dense_share: Callable[[], float],
+    is_near: Callable[[], bool],
 ) -> Iterator[_Option]:
     """Options on a base as it is; if none is good, also those with its slices in other places."""
     found = list(options)
     yield from found
     best = min((cost for cost, _ in found), default=1.0)
-    if best > _GOOD and best > _WORTH_MOVING * dense_share():
+    if best > _GOOD and best > _WORTH_MOVING * dense_share() and not is_near():
         yield from moved
+
+
+def _is_near_throughout(value: memoryview, spec: TensorSpec, base: Base) -> bool:
+    """Whether a value is near its base everywhere, as after training: then nothing in it has moved."""
+    samples = samples_all_over(value, spec, base).samples
+    return all(is_near_throughout(each.value, each.base, spec) for each in samples)
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:

@@ -83,6 +83,19 @@ def may_be_near(value: Words, base: Words, spec: TensorSpec) -> bool:
     return bool(near.mean() >= _LEAST_NEAR)
 
 
+def is_near_throughout(value: Words, base: Words, spec: TensorSpec) -> bool:
+    """Whether nearly all blocks of a stretch are near those at the same places of a base, as after training.
+
+    Args:
+        value: Machine words, flat.
+        base: As many words.
+        spec: Dtype and shape of the value; only the dtype matters.
+    """
+    if mantissa_bits(spec.dtype) is None:
+        return False
+    return kinds_of(difference(value, base, floats=True), spec) is None
+
+
 def block_count(words: int, spec: TensorSpec) -> int:
     """The number of blocks of so many words, the last one shorter."""
     return -(-words // (BLOCK // spec.word_size))

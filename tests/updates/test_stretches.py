@@ -7,7 +7,17 @@ import pytest
 
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.ordered import difference
-from git_theta.updates.stretches import BLOCK, EQUAL, NEAR, WHOLE, block_count, kinds_of, may_be_near, spread
+from git_theta.updates.stretches import (
+    BLOCK,
+    EQUAL,
+    NEAR,
+    WHOLE,
+    block_count,
+    is_near_throughout,
+    kinds_of,
+    may_be_near,
+    spread,
+)
 from tests.helpers.weights import trained, tuned
 
 DTYPES = ["F32", "BF16", "F16", "F64"]
@@ -56,3 +66,18 @@ def test_some_near_words_show_a_relation(dtype: str) -> None:
 def test_integers_may_always_be_near() -> None:
     words = np.arange(100, dtype="u1")
     assert may_be_near(words, words[::-1], TensorSpec("U8", (100,)))
+
+
+def test_a_fine_tune_is_near_throughout_and_moved_rows_are_not() -> None:
+    spec = TensorSpec("F32", (128, 256))
+    old = trained(spec)
+    base = np.frombuffer(old, "<u4")
+    near = np.frombuffer(tuned(old, spec, 1e-3), "<u4")
+    rows = near.reshape(spec.shape)
+    assert is_near_throughout(near, base, spec)
+    assert not is_near_throughout(np.roll(rows, 1, axis=0).reshape(-1), base, spec)
+    assert not is_near_throughout(np.roll(rows, 1, axis=1).reshape(-1), base, spec)
+    some = rows.copy()
+    some[10:20] = rows[10:20][::-1]
+    assert not is_near_throughout(some.reshape(-1), base, spec)
+    assert not is_near_throughout(base, base, TensorSpec("I32", spec.shape)), "integers may be anything"
