@@ -64,7 +64,7 @@ def test_removed_files_are_candidates(model: Repo, cleaners: Cleaners) -> None:
 
 def test_settings_reach_the_cleaner(repo: Repo, cleaners: Cleaners) -> None:
     repo.git("config", "theta.threads", "3")
-    repo.git("config", "theta.depth", "2")
+    repo.git("config", "theta.maxDepth", "2")
     repo.git("config", "theta.fetch", "lazy")
     cleaner = cleaners.cleaner(None)
     assert (cleaner.threads, cleaner.depth, cleaner.lazy) == (3, 2, True)
