@@ -35,8 +35,11 @@ if TYPE_CHECKING:
 #: Elements of the smallest slices: for single elements, an index is no shorter than they are.
 _SMALLEST_SLICE = 8
 
-#: The least share of slices that come from the base.
-_LEAST_SHARE = 1 / 8
+#: Bytes of the smallest value whose slices are looked for.
+_SMALLEST_VALUE = 4096
+
+#: The least share of slices that come from the base, and of different ones among these.
+_LEAST_SHARE, _LEAST_DISTINCT = 1 / 8, 1 / 4
 
 #: Work for each slice, and for each byte that is copied.
 _SLICE_WORK, _COPY_WORK = 100, 4
@@ -76,11 +79,12 @@ class Gather:
         """Header, the index of each slice in the base, then the slices that have none.
 
         Raises:
-            UnsuitableError: Few slices correspond to others of the base, or all are where they were.
+            UnsuitableError: Few slices correspond to others of the base, or most are where they were.
         """
+        if spec.nbytes < _SMALLEST_VALUE:
+            raise UnsuitableError
         for axis, index in _indices(value, spec, base):
-            known = index[index < base.spec.shape[axis]]
-            if len(known) >= _LEAST_SHARE * len(index) and not _is_identity(index, base.spec.shape[axis]):
+            if _share(index, base.spec.shape[axis]) >= _LEAST_SHARE:
                 yield from self.encode_index(value, spec, base.spec, axis, index)
                 return
         raise UnsuitableError
@@ -167,10 +171,19 @@ def _axes(spec: TensorSpec, base: TensorSpec) -> list[int]:
     return [axis for axis in axes if spec.count // spec.shape[axis] >= _SMALLEST_SLICE]
 
 
-def _is_identity(index: Index, count: int) -> bool:
+def _share(index: Index, count: int) -> float:
+    """The share of slices that come from the base; of a base of as many slices, from other places of it.
+
+    Slices that are where they were are those of a value that was trained further.
+    """
     import numpy as np
 
-    return bool(len(index) == count and (index == np.arange(count)).all())
+    known = index < count
+    if len(index) == count:
+        known &= index != np.arange(count)
+    # Where many come from few, they have little in them, and are like any other.
+    distinct = len(np.unique(index[known]))
+    return float(known.mean()) if distinct >= _LEAST_DISTINCT * np.count_nonzero(known) else 0.0
 
 
 def _steps(index: Index) -> Words:

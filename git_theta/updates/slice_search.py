@@ -33,7 +33,8 @@ _HASHES, _BITS = 6, 20
 _LEAST_FOUND = 1 / 32
 
 #: Slices correspond if the square of their distance is at most this share of the sum of their squares.
-_CLOSE = 0.2
+#: With few features strangers may be close: then slices must be equal.
+_CLOSE, _FEW, _EQUAL = 0.2, 32, 1e-4
 
 
 def find_slices(value: memoryview, spec: TensorSpec, base: Base, axis: int) -> Index:
@@ -135,7 +136,7 @@ def _nearest(ours: Numbers, theirs: Numbers) -> NDArray[np.intp]:
     best = np.full(len(ours), -1)
     least = np.full(len(ours), np.inf)
     for number, (keys, others) in enumerate(zip(_hashes(ours), _hashes(theirs), strict=True)):
-        if number > 1 and np.count_nonzero(least <= _CLOSE) < _LEAST_FOUND * len(ours):
+        if number > 1 and np.count_nonzero(least <= _limit(ours)) < _LEAST_FOUND * len(ours):
             break
         order = np.argsort(others, kind="stable")
         places = np.minimum(np.searchsorted(others[order], keys), len(others) - 1)
@@ -143,7 +144,7 @@ def _nearest(ours: Numbers, theirs: Numbers) -> NDArray[np.intp]:
         distances = _distances(ours, theirs[candidates])
         nearer = (others[candidates] == keys) & (distances < least)
         best[nearer], least[nearer] = candidates[nearer], distances[nearer]
-    best[least > _CLOSE] = -1
+    best[least > _limit(ours)] = -1
     return best
 
 
@@ -173,10 +174,14 @@ def _continued(found: NDArray[np.intp], ours: Numbers, theirs: Numbers, forward:
     expected = found[last] + places - last
     possible = (found < 0) & (last >= 0) & (expected < len(theirs))
     rows = places[possible]
-    near = _distances(ours[rows], theirs[expected[rows]]) <= _CLOSE
+    near = _distances(ours[rows], theirs[expected[rows]]) <= _limit(ours)
     continued = found.copy()
     continued[rows[near]] = expected[rows[near]]
     return continued
+
+
+def _limit(features: Numbers) -> float:
+    return _CLOSE if features.shape[1] >= _FEW else _EQUAL
 
 
 def _distances(ours: Numbers, theirs: Numbers) -> Numbers:
