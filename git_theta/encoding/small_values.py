@@ -173,16 +173,19 @@ def _with_bases(writer: ValueWriter, key: str, value: SmallValue) -> UnbundledVa
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """A value that steps may apply to: that of an entry, or one that its chain goes through."""
+    """A value that steps may apply to: that of an entry, or the root of its chain."""
 
     entry: Entry
     source: Source
 
 
 def _link(writer: ValueWriter, entry: Entry) -> _Link | None:
-    """The value of an entry, or the nearest one below it that steps may apply to; `None` if there's none."""
+    """The value of an entry, or the root of its chain, that steps may apply to; `None` if there's none.
+
+    The line of the manifest would name one more payload for each link of a longer chain.
+    """
     store, nbytes = writer.store, entry.spec.nbytes
-    for source, at_limit in usable_bases(entry.source, nbytes, writer.depth, store.size):
+    for source, at_limit in usable_bases(entry.source, nbytes, writer.depth, store.size)[-1:]:
         if not at_limit and writer.has(source) and can_be_extended(source, nbytes, store):
             return _Link(entry, source)
     return None
