@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 #: Elements of the smallest slices: for single elements, an index is no shorter than they are.
 _SMALLEST_SLICE = 8
 
-#: Bytes of the smallest value whose slices are looked for.
-_SMALLEST_VALUE = 4096
+#: Bytes of the smallest value whose slices are looked for: a model may have thousands of small ones.
+_SMALLEST_VALUE = 32 << 10
 
 #: The least share of slices that come from the base, and of different ones among these.
 _LEAST_SHARE, _LEAST_DISTINCT = 1 / 8, 1 / 4
