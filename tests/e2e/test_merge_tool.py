@@ -21,17 +21,17 @@ LAYERS = tuple(f"layer.{i}.weight" for i in range(3))
 
 
 def model(**changes: float) -> bytes:
-    """A checkpoint whose parameters have these added to them; `epoch` is in its metadata."""
+    """A checkpoint whose parameters have these added to them; `title` is in its metadata."""
     random = np.random.default_rng(7)
     arrays = {name: random.standard_normal((16, 16)).astype(np.float32) for name in (*LAYERS, "a", "b")}
     for name, array in arrays.items():
         array += np.float32(changes.get(name.replace(".", "_"), 0))
     arrays["ids"] = np.arange(9) + int(changes.get("ids", 0))
-    return safetensors_bytes(arrays, {"epoch": str(changes.get("epoch", 0))})
+    return safetensors_bytes(arrays, {"title": str(changes.get("title", 0))})
 
 
-OURS = {"layer_0_weight": 0.5, "layer_1_weight": 0.5, "layer_2_weight": 0.25, "ids": 1, "epoch": 1, "a": 1}
-THEIRS = {"layer_0_weight": -0.5, "layer_1_weight": 1, "layer_2_weight": 1, "ids": 2, "epoch": 2, "b": 1}
+OURS = {"layer_0_weight": 0.5, "layer_1_weight": 0.5, "layer_2_weight": 0.25, "ids": 1, "title": 1, "a": 1}
+THEIRS = {"layer_0_weight": -0.5, "layer_1_weight": 1, "layer_2_weight": 1, "ids": 2, "title": 2, "b": 1}
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_decide_and_write(conflict: Repo) -> None:
     assert (array(data, "layer.1.weight") == array(model(**THEIRS), "layer.1.weight")).all()
     assert (array(data, "ids") == np.arange(9) + 1).all()
     assert (array(data, "a") == array(model(**OURS), "a")).all()
-    assert b'"epoch": "2"' in data or b'"epoch":"2"' in data
+    assert b'"title": "2"' in data or b'"title":"2"' in data
     conflict.git("commit", "-q", "-m", "merge")
     assert conflict.status() == ""
 
