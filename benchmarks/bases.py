@@ -75,7 +75,7 @@ def bases(base: Path, tuned: Path | None, folder: Path) -> Iterator[Row]:
     yield Row(f"search of {_STORED:,} tensors", "s", _searches(folder), limit=0.001)
 
 
-class _Repository:
+class SearchedStore:
     """A store that knows all values in it by their digests, and their sketches."""
 
     def __init__(self, folder: Path) -> None:
@@ -85,6 +85,7 @@ class _Repository:
         self.sources: dict[str, Source] = {}
 
     def add(self, path: str, file: Path) -> Manifest:
+        """Store the next version of a path."""
         cleaner = Cleaner(
             self.store,
             known=self.sources.get,
@@ -102,7 +103,7 @@ class _Repository:
 def _cost(folder: Path, before: Sequence[Step], after: Sequence[Step]) -> float:
     """The bytes of new payloads for the last files, as a share of their parameters."""
     place, file = folder / "bases", folder / "bases.safetensors"
-    repository = _Repository(place)
+    repository = SearchedStore(place)
     stored: set[ObjectRef] = set()
     new: set[ObjectRef] = set()
     size = 0

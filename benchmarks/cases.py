@@ -17,6 +17,7 @@ from benchmarks.forms import forms
 from benchmarks.opaque import opaque
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
+from benchmarks.replanned import replanned
 from benchmarks.rows import Row
 from benchmarks.series import series
 from benchmarks.steps import MODEL, Plan, begin, expect, in_turn, remove, row, sha256
@@ -164,6 +165,12 @@ def elsewhere(plan: Plan) -> Iterator[Row]:
     yield from bases(base, tuned, plan.folder)
 
 
+def afterwards(plan: Plan) -> Iterator[Row]:
+    """Bytes that adds stored, beside those of bases chosen over all versions at once. Without Git."""
+    base = plan.families / "base" / MODEL if plan.families else plan.checkpoint()
+    yield from replanned(base, plan.folder)
+
+
 def unsplit(plan: Plan) -> Iterator[Row]:
     """The cost of new versions of files that aren't split, beside `zstd --patch-from`. Without Git."""
     yield from opaque(plan.folder)
@@ -214,6 +221,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "sizes": sizes,
     "deltas": versions,
     "bases": elsewhere,
+    "replanned": afterwards,
     "opaque": unsplit,
     "startup": startup,
     "adapters": adapters,
