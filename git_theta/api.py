@@ -218,7 +218,9 @@ def _stored_value(entry: Entry, store: LocalStore) -> Value:
 def _array(value: bytearray, spec: TensorSpec) -> NDArray[Any]:
     import numpy as np
 
-    return np.ndarray(spec.shape, numpy_dtype(spec.dtype), buffer=value)
+    # A packed value is an array of the bytes of its rows.
+    words = spec.as_bytes
+    return np.ndarray(words.shape, numpy_dtype(words.dtype), buffer=value)
 
 
 def _torch_maker() -> Callable[[bytearray, TensorSpec], Any]:
@@ -228,6 +230,7 @@ def _torch_maker() -> Callable[[bytearray, TensorSpec], Any]:
         raise UsageError("PyTorch isn't installed", "pip install 'git-theta[torch]'") from error
 
     def tensor(value: bytearray, spec: TensorSpec) -> Any:
+        spec = spec.as_bytes
         dtype = getattr(torch, _TORCH[spec.dtype], None)
         if dtype is None:
             raise UsageError(f"this PyTorch has no dtype {_TORCH[spec.dtype]}", "pip install -U torch")

@@ -72,7 +72,8 @@ class MergedValues(Mapping[str, Any]):
         for piece in self._values.pieces(name):
             start, end = end, end + len(piece)
             value[start:end] = piece
-        return np.ndarray(spec.shape, numpy_dtype(spec.dtype), buffer=value)
+        words = spec.as_bytes
+        return np.ndarray(words.shape, numpy_dtype(words.dtype), buffer=value)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._specs)

@@ -100,6 +100,10 @@ class PluginError(UsageError):
         self.reason = reason
 
 
+class PackedValueError(ThetaError):
+    """The elements of a packed value, such as one of 4-bit floats, are asked for one by one."""
+
+
 class FormatError(ThetaError):
     """A file isn't valid in its format."""
 

@@ -12,7 +12,7 @@ from git_theta.cli.render import print_json
 from git_theta.encoding.decode import read_value
 from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
-from git_theta.model.tensor import FLOATS
+from git_theta.model.tensor import BLOCKS, FLOATS
 from git_theta.report.abridged import abridged
 from git_theta.report.quantiles import Histogram
 from git_theta.report.statistics import Statistics, statistics
@@ -32,11 +32,16 @@ def report(entry: Entry, store: LocalStore, *, values: bool, as_json: bool) -> N
         CorruptError: The value doesn't match its digest.
         MissingObjectError: An object that the value needs isn't in the store.
     """
+    packed = entry.spec.is_packed
     if as_json:
-        found = _as_json(entry, store, statistics(read_value(entry, store), entry.spec))
+        measured = None if packed else statistics(read_value(entry, store), entry.spec)
+        found = _as_json(entry, store, measured)
         print_json({**found, "values": _values(entry, store)} if values else found)
         return
-    if not values:
+    if packed and not values:
+        elements, size = BLOCKS[entry.spec.dtype]
+        lines = ["", f"packed, {elements} elements in {size} bytes: no statistics"]
+    elif not values:
         lines = [*_lines(entry, statistics(read_value(entry, store), entry.spec))]
     else:
         lines = _values(entry, store).splitlines()
@@ -52,7 +57,8 @@ def _values(entry: Entry, store: LocalStore) -> str:
     """Values as numpy writes them."""
     import numpy as np
 
-    array, cut = abridged(read_value(entry, store), entry.spec)
+    # Of packed values, numpy writes the bytes.
+    array, cut = abridged(read_value(entry, store), entry.spec.as_bytes)
     if array.dtype.names:
         # numpy has no complex numbers of two float16.
         array = array["real"].astype(np.complex64) + 1j * array["imag"].astype(np.complex64)
@@ -122,9 +128,8 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value.is_integer() and abs(value) < 1 << 53 else f"{value:.6g}"
 
 
-def _as_json(entry: Entry, store: LocalStore, found: Statistics) -> dict[str, Any]:
-    numbers = asdict(found)
-    low, high = numbers.pop("low"), numbers.pop("high")
+def _as_json(entry: Entry, store: LocalStore, found: Statistics | None) -> dict[str, Any]:
+    """Facts about a value, and its statistics unless it's packed."""
     fields = {
         "name": entry.name,
         "dtype": entry.spec.dtype,
@@ -132,12 +137,12 @@ def _as_json(entry: Entry, store: LocalStore, found: Statistics) -> dict[str, An
         "size": entry.spec.nbytes,
         "stored": entry_bytes(entry, store.size),
         "digest": entry.digest,
-        **numbers,
-        "finite": found.finite,
-        "min": low,
-        "max": high,
-        "quantiles": {str(share): value for share, value in found.quantiles.items()},
     }
+    if found:
+        numbers = asdict(found)
+        low, high = numbers.pop("low"), numbers.pop("high")
+        quantiles = {str(share): value for share, value in found.quantiles.items()}
+        fields |= {**numbers, "finite": found.finite, "min": low, "max": high, "quantiles": quantiles}
     return {key: _no_infinity(value) for key, value in fields.items()}
 
 

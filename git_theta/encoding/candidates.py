@@ -71,6 +71,7 @@ def match_parameters(
     """
 
     def fits(spec: TensorSpec, base: TensorSpec) -> bool:
+        spec, base = spec.as_bytes, base.as_bytes
         return base.is_reshaped(spec) or accepts(spec, base)
 
     found: dict[str, Entry] = {}
@@ -146,7 +147,7 @@ def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = 
         whole: Input = partial(_whole_value, entry, store)
     else:
         whole = partial(decode_verified, source, store)
-    base = Base(entry.spec, StoredInput(source, store, whole, verified=True))
+    base = Base(entry.spec.as_bytes, StoredInput(source, store, whole, verified=True))
     return BaseCandidate(base, source, at_limit)
 
 

@@ -64,6 +64,7 @@ class FoundBases:
             named: Parameters that the value may be an update of by their names.
         """
         yield from named
+        spec = spec.as_bytes
         made = sketch(value, spec)
         if made is None:
             return
@@ -86,7 +87,7 @@ class FoundBases:
         """
         yield from named
         if spec.nbytes >= _MIN_ARRANGED:
-            found = self._search.other_forms(NewValue.of(value, spec))
+            found = self._search.other_forms(NewValue.of(value, spec.as_bytes))
             yield from self._entries(found, named, _MAX_PARTS)
 
     def remember(self, entries: Iterable[Entry]) -> None:

@@ -39,7 +39,7 @@ def make_missing_sketches(
     from git_theta.sketches.sketch import SampleTaker, Sketch
 
     def sketch(entry: Entry) -> tuple[str, Sketch] | None:
-        samples = SampleTaker(entry.spec)
+        samples = SampleTaker(entry.spec.as_bytes)
         # A value that can't be read is no base either.
         with suppress(ThetaError):
             for piece in read_value(entry, store):

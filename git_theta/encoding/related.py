@@ -129,8 +129,9 @@ def _cost(
     costs: list[float] = []
     for item in picked:
         entry = matched[item.name]
-        base = cast_to(candidate_from(entry, entry.source, store).base, item.spec.dtype)
-        costs.append(relative_delta_cost(value_of(item.name), item.spec, base))
+        spec = item.spec.as_bytes
+        base = cast_to(candidate_from(entry, entry.source, store).base, spec.dtype)
+        costs.append(relative_delta_cost(value_of(item.name), spec, base))
         if costs[0] >= _UNRELATED_COST:
             break
     return sum(costs) / len(costs)

@@ -48,7 +48,11 @@ def relatives(
     found = {}
     for item in alone:
         same = manifest.by_name.get(item.name)
-        others = [entry for entry in layers[_layer(item.name)] if _is_compatible(item.spec, entry.spec)]
+        others = [
+            entry
+            for entry in layers[_layer(item.name)]
+            if _is_compatible(item.spec.as_bytes, entry.spec.as_bytes)
+        ]
         ranked = sorted(others, key=lambda entry, name=item.name: _unlikeness(name, entry.name))  # type: ignore[misc]
         near = list(_bounded(item.spec, ([same] if same else []) + ranked))
         if near:

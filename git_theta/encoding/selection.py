@@ -75,7 +75,7 @@ _NEVER_SMALLER = 64
 
 def dense_choice(value: memoryview, spec: TensorSpec) -> EncodingChoice:
     """The choice that is always possible."""
-    return EncodingChoice(Dense.name, partial(Dense().encode, value, spec))
+    return EncodingChoice(Dense.name, partial(Dense().encode, value, spec.as_bytes))
 
 
 def repeated_choice(
@@ -96,6 +96,7 @@ def repeated_choice(
         return None
     if len(lost.inputs) != 1:
         return None
+    spec = spec.as_bytes
     known = base or Base(spec, partial(decode_verified, lost.inputs[0], store))
     if is_automatic(update) or (base and accepts_base(update, spec, base.spec)):
         return EncodingChoice(lost.update, partial(_encoded, update, value, spec, known), lost.inputs)
@@ -124,6 +125,7 @@ def choices(
         derived: Gives values that are stored ones in another form; asked if no candidate saves much.
         mixed: Gives values that are computed from several stored ones; asked unless one is nearly equal.
     """
+    spec = spec.as_bytes
     found: list[tuple[float, EncodingChoice]] = []
     dense_share = cache(partial(_dense_share, value, spec))
     if spec.nbytes > _NEVER_SMALLER:

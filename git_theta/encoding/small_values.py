@@ -95,7 +95,7 @@ def _written(
     together: dict[str, list[str]] = defaultdict(list)
     for key, value in new.items():
         if key not in restored:
-            together[value.spec.dtype if _is_bundled(writer, key, value) else key].append(key)
+            together[value.spec.as_bytes.dtype if _is_bundled(writer, key, value) else key].append(key)
     for keys in together.values():
         if len(keys) == 1:
             (key,) = keys
@@ -157,7 +157,7 @@ def _new_value(key: str, value: SmallValue, bases: tuple[SmallBase, ...] = ()) -
     data = bytes(value.read())
     if digest(data) != key:
         raise value_changed(value.name)
-    return UnbundledValue(key, value.spec, data, bases)
+    return UnbundledValue(key, value.spec.as_bytes, data, bases)
 
 
 def _with_bases(writer: ValueWriter, key: str, value: SmallValue) -> UnbundledValue:

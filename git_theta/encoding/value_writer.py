@@ -106,9 +106,10 @@ class ValueWriter:
         )
         if original:
             candidates = chain(candidates, original.candidates(self.depth, self.store))
-        derived = partial(self._derived, value, spec, chain(bases, relatives))
-        mixed = partial(self._mixed, value, spec, bases)
-        for choice in choices(value, spec, candidates, self.updates, self.failed, derived, mixed):
+        words = spec.as_bytes
+        derived = partial(self._derived, value, words, chain(bases, relatives))
+        mixed = partial(self._mixed, value, words, bases)
+        for choice in choices(value, words, candidates, self.updates, self.failed, derived, mixed):
             try:
                 return StoredValue(name, spec, key, self._encode(choice))
             except PluginError as error:
@@ -120,7 +121,7 @@ class ValueWriter:
 
     def _candidates(self, entry: Entry) -> Iterator[BaseCandidate]:
         """An earlier version as it is, and what its chain begins with."""
-        spec = entry.spec
+        spec = entry.spec.as_bytes
         memory = MEMORY if is_bytes(spec) else 0
         for source, at_limit in usable_bases(entry.source, spec.nbytes, self.depth, self.store.size):
             if self.has(source) and can_be_extended(source, spec.nbytes, self.store, memory):

@@ -135,8 +135,7 @@ def check_located(located: Located, size: int) -> None:
     """
     names = set()
     for tensor in located.tensors:
-        strides = tensor.spec.strides if tensor.strides is None else tensor.strides
-        low, high = extent(tensor.offset, tensor.spec.shape, strides, tensor.spec.item_size)
+        low, high = _extent(tensor)
         if low < 0 or high > size:
             raise FormatError(f"tensor {tensor.name[:80]!r} lies outside the file")
         if not tensor.name or tensor.name in names:
@@ -152,6 +151,16 @@ def check_located(located: Located, size: int) -> None:
         raise FormatError(f"it has more than {MAX_PARAMETERS:,} tensors")
     if covered_bytes(located.checksums) > MAX_COVERED * size:
         raise FormatError(f"its checksums cover over {MAX_COVERED} times its bytes")
+
+
+def _extent(tensor: Tensor) -> Interval:
+    """First and one-past-last byte of a tensor."""
+    spec = tensor.spec
+    if spec.is_packed and (tensor.strides is not None or tensor.big_endian):
+        raise FormatError(f"the packed tensor {tensor.name[:80]!r} isn't in one piece")
+    if tensor.strides is None:
+        return tensor.offset, tensor.offset + spec.nbytes
+    return extent(tensor.offset, spec.shape, tensor.strides, spec.item_size)
 
 
 def assemble(name: str, data: memoryview, located: Located, note: str = "") -> Split:

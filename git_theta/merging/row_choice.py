@@ -125,7 +125,8 @@ def choose_rows(
 def _with_rows(base: Manifest | None, sides: Sequence[Manifest]) -> dict[str, _Entries]:
     """The parameters that all sides have with the same shapes but for the number of rows.
 
-    Without those that are equal in all versions, or that have equal shapes and aren't of a vocabulary.
+    Without those that are packed, or equal in all versions, or that have equal shapes and aren't of a
+    vocabulary.
     """
     before = base.by_name if base else {}
     tables = [side.by_name for side in sides]
@@ -135,6 +136,8 @@ def _with_rows(base: Manifest | None, sides: Sequence[Manifest]) -> dict[str, _E
         entries = before.get(name), *(table.get(name) for table in tables)
         present = [entry for entry in entries if entry]
         if all(entry.spec.shape == shape for entry in present) and not _is_of_vocabulary(name):
+            continue
+        if any(entry.spec.is_packed for entry in present):
             continue
         if None in entries[1:] or len({content_key(entry) for entry in present}) == 1:
             continue

@@ -23,9 +23,11 @@ class PlacedParameter:
         """First and one-past-last byte in the file.
 
         Raises:
-            CorruptError: The strides don't fit the shape.
+            CorruptError: The strides don't fit the shape, or the dtype, which is packed.
         """
         spec, place = self.entry.spec, self.place
+        if spec.is_packed and (place.strides is not None or place.big_endian):
+            raise CorruptError(f"the layout takes the packed parameter {self.entry.name!r} apart")
         if place.strides is None:
             return place.offset, place.offset + spec.nbytes
         if len(place.strides) != len(spec.shape):

@@ -26,7 +26,7 @@ class PassingValues:
         if entry.spec.nbytes < _MIN_SAMPLED or entry.digest in self.sketches:
             yield from pieces
             return
-        samples = SampleTaker(entry.spec)
+        samples = SampleTaker(entry.spec.as_bytes)
         for piece in pieces:
             samples.take(piece)
             yield piece

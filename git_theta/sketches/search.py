@@ -91,7 +91,7 @@ class SketchSearch:
         """
         found: dict[str, float] = {}
         for entry in stored:
-            other, digest = entry.spec, entry.digest
+            other, digest = entry.spec.as_bytes, entry.digest
             if sample_count(other) and have_same_elements(new.spec, other):
                 group = self._group(other)
                 if digest in group.places:
@@ -104,7 +104,8 @@ class SketchSearch:
     def without_sketch(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Entries whose values should have a sketch and have none."""
         for entry in entries:
-            if sample_count(entry.spec) and entry.digest not in self._group(entry.spec).places:
+            spec = entry.spec.as_bytes
+            if sample_count(spec) and entry.digest not in self._group(spec).places:
                 yield entry
 
     def add(self, sketches: Mapping[str, Sketch]) -> None:

@@ -97,6 +97,8 @@ def parse_typed(
         if not isinstance(shape, list) or not all(type(size) is int for size in shape):
             raise ValueError("no shape")
         spec = TensorSpec(str(header.get("dtype")), tuple(shape))
+        if spec.is_packed:
+            raise ValueError("values of a packed dtype are stored as bytes")
     except (ValueError, OverflowError) as error:
         raise CorruptError(f"the payload's header makes no sense: {error}") from error
     return spec, header, body

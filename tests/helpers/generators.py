@@ -9,12 +9,19 @@ from hypothesis import strategies as st
 
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.model.name_escapes import sort_key
-from git_theta.model.tensor import ITEM_SIZE, TensorSpec
+from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 
 names = st.text(min_size=1, max_size=20)
 dtypes = st.sampled_from(sorted(ITEM_SIZE))
 shapes = st.lists(st.integers(0, 7), max_size=4).map(tuple)
 specs = st.builds(TensorSpec, dtypes, shapes)
+packed_specs = st.builds(
+    lambda dtype, rows, blocks: TensorSpec(dtype, (*rows, blocks * BLOCKS[dtype][0])),
+    st.sampled_from(["F4", "F6_E2M3", "F6_E3M2"]),
+    st.lists(st.integers(0, 7), max_size=3),
+    st.integers(0, 7),
+)
+all_specs = specs | packed_specs
 digests = st.binary(min_size=32, max_size=32).map(bytes.hex)
 words = st.from_regex(r"[a-z][a-z0-9]{0,8}", fullmatch=True)
 _counts = st.integers(0, 1 << 40)
@@ -33,7 +40,7 @@ extras = st.dictionaries(words, st.from_regex(r"[!-~]{0,8}", fullmatch=True), ma
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
     chosen = sorted(draw(st.sets(names, max_size=6)), key=sort_key)
-    entries = tuple(Entry(n, draw(specs), draw(digests), draw(sources), draw(extras)) for n in chosen)
+    entries = tuple(Entry(n, draw(all_specs), draw(digests), draw(sources), draw(extras)) for n in chosen)
     layout = Entry("layout", TensorSpec("U8", (draw(st.integers(0, 9999)),)), draw(digests), draw(sources))
     header = draw(
         st.dictionaries(words.map(lambda w: "x-" + w), st.from_regex(r"[!-~]{1,9}", fullmatch=True))
@@ -46,7 +53,7 @@ def manifests(draw: st.DrawFn) -> Manifest:
 @st.composite
 def safetensors(draw: st.DrawFn) -> bytes:
     """A valid file: any dtypes and shapes, padding after the header, metadata, tensors in any order."""
-    chosen = draw(st.dictionaries(names.filter(lambda n: n != "__metadata__"), specs, max_size=6))
+    chosen = draw(st.dictionaries(names.filter(lambda n: n != "__metadata__"), all_specs, max_size=6))
     header: dict[str, object] = {}
     body = b""
     for name in draw(st.permutations(list(chosen))):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.model.tensor import ITEM_SIZE, TensorSpec, numpy_dtype
+from git_theta.errors import PackedValueError
+from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec, numpy_dtype
 
 
 @pytest.mark.parametrize("name", sorted(ITEM_SIZE))
@@ -19,8 +20,51 @@ def test_sizes() -> None:
 
 @pytest.mark.parametrize(
     ("dtype", "shape"),
-    [("F31", ()), ("F32", (-1,)), ("F32", (1 << 60,)), ("F32", (0, 1 << 60)), ("F32", (1,) * 65)],
+    [
+        ("F31", ()),
+        ("F32", (-1,)),
+        ("F32", (1 << 60,)),
+        ("F32", (0, 1 << 60)),
+        ("F32", (1,) * 65),
+        ("F4", (3,)),
+        ("F4", ()),
+    ],
 )
 def test_absurd_types_are_refused(dtype: str, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"."):
         TensorSpec(dtype, shape)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "shape", "nbytes", "as_bytes"),
+    [
+        ("F4", (2, 8), 8, (2, 4)),
+        ("F4", (2, 3), 3, (3,)),
+        ("F6_E2M3", (4, 8), 24, (4, 6)),
+        ("F6_E3M2", (2, 2), 3, (3,)),
+        ("Q4_0", (3, 64), 108, (3, 36)),
+        ("Q6_K", (256,), 210, (210,)),
+        ("Q8_0", (0, 32), 0, (0, 34)),
+    ],
+)
+def test_packed_types(dtype: str, shape: tuple[int, ...], nbytes: int, as_bytes: tuple[int, ...]) -> None:
+    spec = TensorSpec(dtype, shape)
+    assert (spec.nbytes, spec.word_size, spec.as_bytes) == (nbytes, 1, TensorSpec("U8", as_bytes))
+
+
+def test_packed_elements_have_no_size() -> None:
+    with pytest.raises(PackedValueError, match="values of F4 are packed"):
+        _ = TensorSpec("F4", (2,)).item_size
+    with pytest.raises(PackedValueError):
+        _ = TensorSpec("F4", (2,)).strides
+
+
+def test_whole_bytes_are_as_they_are() -> None:
+    spec = TensorSpec("BF16", (2, 3))
+    assert spec.as_bytes is spec
+
+
+def test_blocks_are_as_in_gguf() -> None:
+    sizes = pytest.importorskip("gguf.constants").GGML_QUANT_SIZES
+    blocks = {dtype.name: tuple(size) for dtype, size in sizes.items() if size[0] > 1}
+    assert blocks.items() <= BLOCKS.items()

@@ -16,7 +16,7 @@ from git_theta.model.three_way import trivial_merge
 
 #: The order in which the format's own library writes tensors: by dtype, then by name.
 _DTYPES = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16", "I16")
-_BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "BOOL")
+_BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "F6_E3M2", "F6_E2M3", "F4", "BOOL")
 _RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
 
 Header = dict[str, Any]

@@ -11,6 +11,7 @@ from git_theta import testing
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
 from git_theta.formats.safetensors.plugin import Safetensors
+from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import broken, safetensors
 
 
@@ -85,3 +86,28 @@ def test_lying_headers_are_refused(data: bytes) -> None:
 )
 def test_other_files_are_not_recognised(data: bytes) -> None:
     assert not Safetensors().matches(memoryview(data))
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("F4", 4), ("F6_E2M3", 6), ("F6_E3M2", 6), ("F8_E8M0", 8)])
+def test_elements_that_are_no_whole_bytes(dtype: str, bits: int) -> None:
+    """Shapes are logical: a value has its elements times their bits."""
+    nbytes = 64 * bits // 8
+    (tensor,) = locate(file({"a": entry(0, nbytes, dtype, [8, 8])}, bytes(nbytes))).tensors
+    assert (tensor.spec.dtype, tensor.spec.shape, tensor.spec.nbytes) == (dtype, (8, 8), nbytes)
+
+
+def test_elements_that_end_in_a_byte() -> None:
+    with pytest.raises(FormatError, match="whole blocks"):
+        locate(file({"a": entry(0, 2, "F4", [3])}, bytes(2)))
+
+
+def test_the_librarys_own_file_of_4_bit_floats() -> None:
+    torch = pytest.importorskip("torch")
+    save = pytest.importorskip("safetensors.torch").save
+    if not hasattr(torch, "float4_e2m1fn_x2"):
+        pytest.skip("this PyTorch has no 4-bit floats")
+    packed = torch.arange(32, dtype=torch.uint8).reshape(4, 8)
+    data = save({"a": packed.view(torch.float4_e2m1fn_x2), "b": torch.ones(3)})
+    found = {tensor.name: tensor for tensor in locate(data).tensors}
+    assert found["a"].spec == TensorSpec("F4", (4, 16))
+    assert data[found["a"].offset :][:32] == bytes(range(32))
