@@ -6,10 +6,11 @@ import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Format, Located, Tensor
+from git_theta.formats.scattered import between_rows, run_grid
 from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.layout import (
     MAX_COVERED,
@@ -37,7 +38,7 @@ MAX_LITERALS = 1 << 27
 #: How the names of such parameters begin.
 STRETCH = ".bytes/"
 
-#: A strided tensor made of more runs than this isn't carved out of the bytes around it.
+#: A strided tensor made of more runs than this is a scattered one.
 _MAX_RUNS = 1 << 16
 _MAX_RUNS_IN_ALL = 1 << 20
 
@@ -176,13 +177,18 @@ def assemble(name: str, data: memoryview, located: Located, note: str = "") -> S
         FormatError: The bytes around the tensors are too many for a layout, or their long stretches are, with
             the tensors, too many parameters.
     """
-    gaps = uncovered(located, len(data))
+    gaps, between = _gaps(located, len(data))
     if sum(end - start for start, end in gaps if end - start <= MAX_LITERAL) > MAX_LITERALS:
         raise FormatError("too many bytes lie between the tensors, in short pieces")
     taken = {tensor.name for tensor in located.tensors}
+    long_gaps = [(start, end) for start, end in gaps if end - start > MAX_LITERAL]
     blobs = [
         Tensor(_free_name(f"{STRETCH}{index}", taken), TensorSpec("U8", (end - start,)), start)
-        for index, (start, end) in enumerate(gap for gap in gaps if gap[1] - gap[0] > MAX_LITERAL)
+        for index, (start, end) in enumerate(long_gaps)
+    ]
+    blobs += [
+        replace(tensor, name=_free_name(f"{STRETCH}{index}", taken))
+        for index, tensor in enumerate(between, len(long_gaps))
     ]
     if len(located.tensors) + len(blobs) > MAX_PARAMETERS:
         raise FormatError(f"it has more than {MAX_PARAMETERS:,} tensors and long stretches between them")
@@ -193,12 +199,23 @@ def assemble(name: str, data: memoryview, located: Located, note: str = "") -> S
 
 
 def uncovered(located: Located, size: int) -> list[Interval]:
-    """The bytes of a file that are neither a tensor's nor computed, in order."""
+    """The bytes of a file that are neither a tensor's, nor between a scattered one's rows, nor computed."""
+    return _gaps(located, size)[0]
+
+
+def _gaps(located: Located, size: int) -> tuple[list[Interval], list[Tensor]]:
+    """The bytes that `uncovered` gives, in order, and tensors of those between the rows of scattered ones."""
     covered: list[Interval] = [(c.offset, c.offset + WIDTHS[c.kind]) for c in located.checksums]
+    scattered = []
     for tensor in located.tensors:
-        # Bytes that aren't counted as covered stay in the layout: that costs space, but no memory.
-        covered += covered_by(tensor, _MAX_RUNS_IN_ALL - 1 - len(covered))
-    return complement(covered, size)
+        runs = covered_by(tensor, _MAX_RUNS_IN_ALL - 1 - len(covered))
+        covered += runs
+        if not runs and tensor.spec.count and tensor.strides is not None:
+            scattered.append(tensor)
+    # Bytes that aren't counted as covered stay in the layout: that costs space, but no memory, and isn't
+    # wrong, as tensors are written over them.
+    spans, between = between_rows(scattered, STRETCH)
+    return complement([*covered, *spans], size), between
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -229,9 +246,6 @@ def _matches(checksum: Checksum, data: memoryview, crc: Callable[[int, int], int
 def covered_by(tensor: Tensor, most: int = _MAX_RUNS) -> list[Interval]:
     """The byte ranges that writing the tensor fills completely.
 
-    A tensor that is scattered over very many runs covers nothing: the bytes around and under it
-    stay in the layout, which costs space but not correctness, as tensors are written over it.
-
     Args:
         tensor: The tensor.
         most: The number of ranges to return at most; there are none if they would be more.
@@ -240,23 +254,13 @@ def covered_by(tensor: Tensor, most: int = _MAX_RUNS) -> list[Interval]:
         return []
     if tensor.strides is None:
         return [(tensor.offset, tensor.offset + tensor.spec.nbytes)]
-    run, start = tensor.spec.item_size, tensor.offset
-    outer: list[tuple[int, int]] = []
-    dimensions = sorted(zip((abs(s) for s in tensor.strides), tensor.strides, tensor.spec.shape, strict=True))
-    for step, stride, size in dimensions:
-        if size == 1:
-            continue
-        start += min(0, stride * (size - 1))
-        if step == run and not outer:
-            run *= size
-        else:
-            outer.append((step, size))
-    if math.prod(size for _, size in outer) > min(most, _MAX_RUNS):
+    rows = run_grid(tensor)
+    if math.prod(size for _, size in rows.grid) > min(most, _MAX_RUNS):
         return []
-    starts = [start]
-    for step, size in outer:
+    starts = [rows.start]
+    for step, size in rows.grid:
         starts = [at + step * index for at in starts for index in range(size)]
-    return [(at, at + run) for at in starts]
+    return [(at, at + rows.run) for at in starts]
 
 
 def complement(covered: Iterable[Interval], size: int) -> list[Interval]:

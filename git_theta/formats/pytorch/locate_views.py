@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
@@ -13,20 +14,28 @@ from git_theta.model.tensor import TensorSpec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-#: All views together may have at most this many times the bytes of the file.
+#: The views of a storage may have at most this many times its bytes, and all views those of the file.
 _MAX_OVERLAP = 4
 
 #: The same, where tied tensors count each time: shared layers may be there under dozens of names.
 _MAX_TIED = 256
 
-#: A name, a view, and the range of the file that holds its storage: position and size in bytes.
-Found = tuple[str, View, tuple[int, int]]
+#: A part of the file: position and size in bytes.
+Interval = tuple[int, int]
+
+#: A name, a view, and the part of the file that holds its storage.
+Found = tuple[str, View, Interval]
+
+#: The position of a view's first element, its spec, and its strides in bytes; `None` for C-contiguous ones.
+Place = tuple[int, TensorSpec, tuple[int, ...] | None]
 
 
 def locate_views(views: Iterable[Found], file_size: int, big_endian: bool) -> tuple[Tensor, ...]:
     """The tensors that can be cut out of the file, in the given order, under unique names.
 
-    A view that shows an element twice, as `Tensor.expand` makes, is left out.
+    A view that shows an element twice, as `Tensor.expand` makes, is left out. So are views of a storage that
+    overlap so much that they'd have several times its bytes, such as windows over a signal, but for a view of
+    all that they show.
 
     Args:
         views: Tensors under names that may repeat, with storages that lie inside the file.
@@ -42,28 +51,60 @@ def locate_views(views: Iterable[Found], file_size: int, big_endian: bool) -> tu
 def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Iterator[Tensor | None]:
     """The tensor of each view, `None` for a view that is left out; see `locate_views`."""
     counts: dict[str, int] = {}
-    seen: set[tuple[int, TensorSpec, tuple[int, ...] | None]] = set()
+    seen: set[Place] = set()
     room, room_with_ties = _MAX_OVERLAP * file_size, _MAX_TIED * file_size
-    for name, view, (start, size) in views:
-        try:
-            spec = TensorSpec(view.dtype, view.shape)
-        except ValueError as error:
-            raise FormatError(f"tensor {name!r} is described wrongly: {error}") from error
-        strides = _byte_strides(spec, view.strides)
-        offset = start + view.offset * spec.item_size if spec.count else start
-        low, high = extent(offset, spec.shape, strides or spec.strides, spec.item_size)
-        if low < start or high > start + size:
-            raise FormatError(f"tensor {name!r} goes past its storage")
-        if strides is not None and not _is_injective(spec, strides):
+    placed = [(name, _place(name, view, storage), storage) for name, view, storage in views]
+    windows = _windows((place, storage) for _, place, storage in placed if place)
+    for name, place, _ in placed:
+        if place is None or place in windows:
             yield None
             continue
+        offset, spec, strides = place
         room_with_ties -= spec.nbytes
-        if (offset, spec, strides) not in seen:
-            seen.add((offset, spec, strides))
+        if place not in seen:
+            seen.add(place)
             room -= spec.nbytes
         if min(room, room_with_ties) < 0:
             raise FormatError("the tensors are together much larger than the file")
         yield Tensor(_unique(name, counts), spec, offset, strides, big_endian)
+
+
+def _place(name: str, view: View, storage: Interval) -> Place | None:
+    """The place of a view in the file; `None` if it shows an element twice.
+
+    Raises:
+        FormatError: The view is described wrongly, or leaves its storage.
+    """
+    start, size = storage
+    try:
+        spec = TensorSpec(view.dtype, view.shape)
+    except ValueError as error:
+        raise FormatError(f"tensor {name!r} is described wrongly: {error}") from error
+    strides = _byte_strides(spec, view.strides)
+    offset = start + view.offset * spec.item_size if spec.count else start
+    low, high = extent(offset, spec.shape, strides or spec.strides, spec.item_size)
+    if low < start or high > start + size:
+        raise FormatError(f"tensor {name!r} goes past its storage")
+    return None if strides is not None and not _is_injective(spec, strides) else (offset, spec, strides)
+
+
+def _windows(views: Iterable[tuple[Place, Interval]]) -> set[Place]:
+    """The places of views of those storages whose views together have too many bytes.
+
+    A view of as many bytes as all of them reach over isn't among them.
+    """
+    by_storage: dict[Interval, set[Place]] = defaultdict(set)
+    for place, storage in views:
+        by_storage[storage].add(place)
+    found: set[Place] = set()
+    for (_, size), places in by_storage.items():
+        if sum(spec.nbytes for _, spec, _ in places) > _MAX_OVERLAP * size:
+            ends = [
+                extent(at, spec.shape, steps or spec.strides, spec.item_size) for at, spec, steps in places
+            ]
+            reach = max(high for _, high in ends) - min(low for low, _ in ends)
+            found |= {place for place in places if place[1].nbytes < reach}
+    return found
 
 
 def _byte_strides(spec: TensorSpec, strides: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -57,3 +57,19 @@ def test_tied_tensors_have_a_bound_on_their_bytes() -> None:
     assert len(located(*found[:most])) == most
     with pytest.raises(FormatError, match="much larger than the file"):
         located(*found)
+
+
+def test_windows_over_a_storage_are_left_to_its_bytes() -> None:
+    windows = [(str(index), view((5,), (1,), index % 2), (100, 24)) for index in range(2)]
+    many = [(f"{at}{size}", view((size,), (1,), at), (100, 24)) for size in (2, 3, 4, 5) for at in range(2)]
+    weight = ("w", view((6,), (1,)), (200, 24))
+    assert len(locate_views([*windows, weight], 1000, False)) == 3
+    assert [each.name for each in locate_views([*windows, *many, weight], 1000, False)] == ["w"]
+    whole = ("whole", view((6,), (1,)), (100, 24))
+    assert [each.name for each in locate_views([*many, whole, weight], 1000, False)] == ["whole", "w"]
+
+
+def test_storages_that_lie_over_each_other_have_a_bound_on_their_bytes() -> None:
+    found = [(str(at), view((6,), (1,)), (100 + at, 24)) for at in range(5)]
+    with pytest.raises(FormatError, match="much larger than the file"):
+        locate_views(found, 24, False)
