@@ -6,7 +6,7 @@ import zlib
 from typing import NamedTuple
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.zip_reader import DEFLATED, zip_members
+from git_theta.formats.zip_reader import DEFLATED, zip_members
 
 _ZIP, _GZIP = b"PK", b"\x1f\x8b\x08"
 

@@ -24,5 +24,7 @@ def registry() -> Registry[Format]:
             "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
             "pytorch-legacy": "git_theta.formats.pytorch.legacy:PyTorchLegacy",
             "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",
+            "npy": "git_theta.formats.numpy.npy:Npy",
+            "npz": "git_theta.formats.numpy.npz:Npz",
         },
     )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import struct
+import zipfile
 import zlib
 from collections.abc import Mapping
 from random import Random
@@ -25,6 +27,7 @@ from tests.helpers.composing import array, content, opened
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
 _PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
+_NUMPY = (b"'descr'", b"'fortran_order'", b"True", b"'shape'", b"(", b"(1,)", b"-1", b"}", b"'<f8'", b"PK")
 
 #: Values that headers shouldn't have.
 _ODD: tuple[object, ...] = (
@@ -142,6 +145,32 @@ def pytorch_legacy(random: Random) -> bytes:
     return pickled.legacy(tree, {key: (count, random.randbytes(4 * count)) for key, count in used.items()})
 
 
+def npy(random: Random) -> bytes:
+    """An array in NumPy's format; few are of dtypes that aren't tensors'."""
+    sizes = tuple(random.randrange(4) for _ in range(random.randrange(4)))
+    dtype = random.choice(("<f4", ">f4", "<f2", "|b1", "|i1", "<V2", ">i8", "<c8", "<U3", "<M8[s]", "f4,i2"))
+    count = int(np.prod(sizes, dtype=int))
+    array = np.frombuffer(random.randbytes(count * np.dtype(dtype).itemsize), dtype).reshape(sizes)
+    file = io.BytesIO()
+    np.lib.format.write_array(
+        file, array if random.random() < 0.5 else array.T, random.choice((None, (1, 0), (2, 0), (3, 0)))
+    )
+    return mutated(file.getvalue(), random, _NUMPY) if random.random() < 0.3 else file.getvalue()
+
+
+def npz(random: Random) -> bytes:
+    """A zip archive of arrays, and of other members."""
+    file = io.BytesIO()
+    names = dict.fromkeys(name(random) for _ in range(random.randrange(5)))
+    with zipfile.ZipFile(file, "w") as archive:
+        for each in names:
+            form = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+            other = random.random() < 0.2
+            method = form if other or random.random() < 0.1 else zipfile.ZIP_STORED
+            archive.writestr(each if other else f"{each}.npy", npy(random), method)
+    return file.getvalue()
+
+
 def take_apart(data: bytes) -> None:
     """Take a file apart, put it together again, and list its scalars; its bytes must be the same."""
     found = split(memoryview(data), formats.registry())
@@ -182,7 +211,11 @@ FORMAT_TARGETS = (
     Target("safetensors", safetensors, take_apart, _JSON, share=0.3),
     Target("pytorch", pytorch, take_apart, _PICKLE, share=0.3),
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
+    Target("npy", npy, take_apart, _NUMPY, share=0.3),
+    Target("npz", npz, take_apart, _NUMPY, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),
     Target("merge-pytorch", pytorch, merge, _PICKLE, share=0.3),
     Target("merge-pytorch-legacy", pytorch_legacy, merge, _PICKLE, share=0.3),
+    Target("merge-npy", npy, merge, _NUMPY, share=0.3),
+    Target("merge-npz", npz, merge, _NUMPY, share=0.3),
 )

@@ -10,10 +10,10 @@ from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.version_tree import VersionTree, version_tree
-from git_theta.formats.pytorch.zip_reader import Member, read_member
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.formats.pytorch.zip_writer import Record, write_archive
 from git_theta.formats.threeway import ThreeWay, merged_order
+from git_theta.formats.zip_reader import Member, read_member
 
 if TYPE_CHECKING:
     pass

@@ -10,8 +10,8 @@ from git_theta.formats.pytorch.legacy_file import read_head
 from git_theta.formats.pytorch.tree import edges_of, join
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
-from git_theta.formats.pytorch.zip_reader import read_member
 from git_theta.formats.pytorch.zip_records import read_records
+from git_theta.formats.zip_reader import read_member
 
 #: Steps through the tree, and bytes of a pickle, as bounds on time.
 _MAX_STEPS = 2_000_000

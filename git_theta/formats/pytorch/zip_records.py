@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.zip_reader import Member, read_member, zip_members
+from git_theta.formats.zip_reader import Member, read_member, zip_members
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from git_theta.formats.base import ComposeError
 from git_theta.formats.blank import blank
 from git_theta.formats.pytorch.slots import Slot
-from git_theta.formats.pytorch.zip_structs import (
+from git_theta.formats.zip_structs import (
     DESCRIPTOR,
     DESCRIPTOR_64,
     DESCRIPTOR_MAGIC,

@@ -10,14 +10,14 @@ from git_theta.formats.base import Located
 from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
 from git_theta.formats.pytorch.unpickle_inert import read_pickle
-from git_theta.formats.pytorch.zip_reader import (
+from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
+from git_theta.formats.zip_reader import (
     STORED,
     Member,
     directory_range,
     first_member_name,
     read_member,
 )
-from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.model.checksum import WIDTHS
 from git_theta.model.layout import Checksum
 

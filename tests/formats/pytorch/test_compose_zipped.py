@@ -11,9 +11,9 @@ from git_theta.formats.pytorch.nodes import Bytes
 from git_theta.formats.pytorch.scalars import zipped_scalars
 from git_theta.formats.pytorch.slots import Slots
 from git_theta.formats.pytorch.version_tree import VersionTree
-from git_theta.formats.pytorch.zip_reader import read_member
 from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.pytorch.zipped import PyTorchZip
+from git_theta.formats.zip_reader import read_member
 from tests.helpers.composing import merged
 from tests.helpers.pickled import archive, mapping, number, storage, tensor, values_of, whole
 

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from git_theta.formats.base import ComposeError
-from git_theta.formats.pytorch.zip_reader import zip_members
 from git_theta.formats.pytorch.zip_writer import write_archive
+from git_theta.formats.zip_reader import zip_members
 
 RECORDS = [("data.pkl", b"pickle"), ("empty", b""), ("data/0", bytes(1000)), ("größe", b"x")]
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.zip_reader import DEFLATED, STORED, read_member, zip_members
+from git_theta.formats.zip_reader import DEFLATED, STORED, read_member, zip_members
 from tests.helpers.generators import broken
 
 

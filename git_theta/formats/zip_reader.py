@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.zip_structs import (
+from git_theta.formats.zip_structs import (
     DESCRIPTOR_MAGIC,
     END,
     END_64,

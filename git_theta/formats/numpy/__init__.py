@@ -1,0 +1,1 @@
+"""NumPy's files: an array (`.npy`), and zip archives of arrays (`.npz`)."""
