@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Prefer
 from git_theta.formats.blank import blank
-from git_theta.formats.numpy.header import NpyHeader, read_npy_header, write_npy_header
-from git_theta.formats.numpy.npy import ARRAY
-from git_theta.formats.numpy.npz import SUFFIX, read_arrays
+from git_theta.formats.numpy.header import ARRAY, NpyHeader, read_npy_header, write_npy_header
+from git_theta.formats.numpy.npz_members import SUFFIX, read_arrays
 from git_theta.formats.numpy.npz_writer import NewMember, write_npz
 from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.formats.zip_reader import Member, read_member

@@ -10,6 +10,9 @@ from git_theta.model.tensor import TensorSpec
 
 MAGIC = b"\x93NUMPY"
 
+#: The name of a file's only array, which has none in the file.
+ARRAY = "array"
+
 #: Characters of a header: the limit that NumPy sets for files that it doesn't trust.
 MAX_HEADER = 10_000
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.formats.base import Located, Tensor
-from git_theta.formats.numpy.header import MAGIC, read_npy_header
+from git_theta.formats.numpy.header import ARRAY, MAGIC, read_npy_header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from git_theta.formats.base import FileDraft, FileVersion, Prefer
     from git_theta.model.tensor import TensorSpec
-
-#: The name of a file's only array, which has none in the file.
-ARRAY = "array"
 
 
 class Npy:

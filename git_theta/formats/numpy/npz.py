@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
-from git_theta.formats.numpy.header import read_npy_header
-from git_theta.formats.zip_reader import STORED, directory_range, first_member_name, zip_members
+from git_theta.formats.numpy.npz_members import SUFFIX, read_arrays
+from git_theta.formats.zip_reader import STORED, directory_range, first_member_name
 from git_theta.formats.zip_structs import ENTRY, ENTRY_MAGIC, LOCAL_MAGIC
 from git_theta.model.layout import Checksum
 
@@ -15,12 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from git_theta.formats.base import FileDraft, FileVersion, Prefer
-    from git_theta.formats.numpy.header import NpyHeader
-    from git_theta.formats.zip_reader import Member
     from git_theta.model.tensor import TensorSpec
-
-#: How the names of arrays' members end.
-SUFFIX = ".npy"
 
 #: Bytes of a directory to look for arrays in.
 _MAX_DIRECTORY = 1 << 28
@@ -71,24 +66,6 @@ class Npz:
         from git_theta.formats.numpy.compose import compose_npz
 
         return compose_npz(base, sides, wanted, prefer)
-
-
-def read_arrays(data: memoryview) -> dict[str, tuple[Member, NpyHeader | None]]:
-    """The members of an archive by name, each with its header if it's an array of numbers.
-
-    Raises:
-        FormatError: The archive is damaged.
-    """
-    return {member.name: (member, _header(data, member)) for member in zip_members(data)}
-
-
-def _header(data: memoryview, member: Member) -> NpyHeader | None:
-    if member.method != STORED or not member.name.endswith(SUFFIX) or member.name == SUFFIX:
-        return None
-    try:
-        return read_npy_header(data[member.offset : member.offset + member.size])
-    except FormatError:
-        return None
 
 
 def _array_methods(directory: bytes) -> Iterator[int]:
