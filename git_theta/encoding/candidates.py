@@ -10,6 +10,7 @@ from functools import partial
 
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.decode import StoredInput, decode_verified, read_value
+from git_theta.encoding.kept_input import KeptInput
 from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_pairs import pair_by_end
@@ -38,11 +39,13 @@ class BaseCandidate:
         base: The value; reading it raises CorruptError for damaged objects.
         source: How the value is obtained: a stored one, one of the same file, or one made of stored values.
         at_limit: Whether the source's chain has as many updates as it should have at most.
+        begins_chain: Whether it's the first link of the chain of the candidate before it: they're much alike.
     """
 
     base: Base
     source: Source | UnpackedSource | EncodingChoice
     at_limit: bool = False
+    begins_chain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,7 @@ def _has_base(source: Source) -> bool:
     return bool(source.inputs) and source.update not in RESHAPING
 
 
-def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = False) -> BaseCandidate:
+def candidate_from(store: Store, entry: Entry, source: Source, at_limit: bool = False) -> BaseCandidate:
     """The candidate that an entry is, or the root of its chain if `source` is that.
 
     Reading it fails with a CorruptError rather than give unchecked bytes: an update of damaged bytes would
@@ -147,7 +150,7 @@ def candidate_from(entry: Entry, source: Source, store: Store, at_limit: bool = 
         whole: Input = partial(_whole_value, entry, store)
     else:
         whole = partial(decode_verified, source, store)
-    base = Base(entry.spec.as_bytes, StoredInput(source, store, whole, verified=True))
+    base = Base(entry.spec.as_bytes, StoredInput(source, store, KeptInput(whole), verified=True))
     return BaseCandidate(base, source, at_limit)
 
 

@@ -130,7 +130,7 @@ def _cost(
     for item in picked:
         entry = matched[item.name]
         spec = item.spec.as_bytes
-        base = cast_to(candidate_from(entry, entry.source, store).base, spec.dtype)
+        base = cast_to(candidate_from(store, entry, entry.source).base, spec.dtype)
         costs.append(relative_delta_cost(value_of(item.name), spec, base))
         if costs[0] >= _UNRELATED_COST:
             break

@@ -129,8 +129,12 @@ def choices(
     found: list[tuple[float, EncodingChoice]] = []
     dense_share = cache(partial(_dense_share, value, spec))
     if spec.nbytes > _NEVER_SMALLER:
+        options: list[_Option] = []
         for candidate in candidates:
-            found += _on_candidate(value, spec, candidate, names, failed, dense_share)
+            # A value that has nothing of a version has nothing of the first one, either.
+            if options or not candidate.begins_chain:
+                options = list(_on_candidate(value, spec, candidate, names, failed, dense_share))
+                found += options
         if all(cost > _NEARLY_EQUAL for cost, _ in found):
             for candidate in mixed():
                 found += _on_candidate(value, spec, candidate, names, failed, dense_share)
@@ -159,10 +163,11 @@ def _on_candidate(
     elif is_bytes(spec) and is_bytes(base.spec):
         options = _bytes(value, spec, base, source, chosen, failed)
     elif base.spec.is_reshaped(spec):
-        options = _same_type(value, spec, base, source, chosen, failed)
+        all_over = cache(partial(samples_all_over, value, spec, base))
+        options = _same_type(value, spec, base, source, chosen, failed, all_over)
         if base.spec == spec:
             moved = _other_type(value, spec, base, source, chosen, failed)
-            near = partial(_is_near_throughout, value, spec, base)
+            near = partial(_is_near_throughout, spec, all_over)
             options = _or_moved(options, moved, dense_share, near)
     else:
         options = _other_type(value, spec, base, source, chosen, failed)
@@ -187,10 +192,9 @@ def _or_moved(
         yield from moved
 
 
-def _is_near_throughout(value: memoryview, spec: TensorSpec, base: Base) -> bool:
+def _is_near_throughout(spec: TensorSpec, all_over: Callable[[], Samples]) -> bool:
     """Whether a value is near its base everywhere, as after training: then nothing in it has moved."""
-    samples = samples_all_over(value, spec, base).samples
-    return all(is_near_throughout(each.value, each.base, spec) for each in samples)
+    return all(is_near_throughout(each.value, each.base, spec) for each in all_over().samples)
 
 
 def relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
@@ -211,15 +215,26 @@ def _same_type(
     source: Source | UnpackedSource | EncodingChoice,
     chosen: Sequence[Update],
     failed: OnFailure,
+    all_over: Callable[[], Samples] | None = None,
 ) -> Iterator[tuple[float, EncodingChoice]]:
-    """Choices on a base of the value's dtype and shape, each with its expected share of the value's bytes."""
+    """Choices on a base of the value's dtype and shape, each with its expected share of the value's bytes.
+
+    Args:
+        value: Logical bytes.
+        spec: Dtype and shape.
+        base: The other value.
+        source: How it's obtained.
+        chosen: The updates that may be chosen.
+        failed: Called for each update of a package that fails.
+        all_over: Takes samples at several places; `None` to do so here.
+    """
     sample = first_difference(value, spec, base)
     if sample is None:
         return
     found = _estimates(Samples((sample,), 1.0), chosen, failed)
     if not found and not sample.whole:
         # A large value may have been replaced in part, and the first difference is in that part.
-        samples = samples_all_over(value, spec, base)
+        samples = all_over() if all_over else samples_all_over(value, spec, base)
         if samples.share < 1 or any(may_be_near(each.value, each.base, spec) for each in samples.samples):
             found = _estimates(samples, chosen, failed)
     for cost, update in found:

@@ -194,7 +194,7 @@ def _link(writer: ValueWriter, entry: Entry) -> _Link | None:
 def _read(writer: ValueWriter, link: _Link) -> SmallBase | None:
     entry, source = link.entry, link.source
     try:
-        data = b"".join(candidate_from(entry, source, writer.store).base.read(entry.spec.nbytes))
+        data = b"".join(candidate_from(writer.store, entry, source).base.read(entry.spec.nbytes))
     except (CorruptError, MissingObjectError, PluginError):
         # The new value is at hand: a damaged base only means another choice.
         return None

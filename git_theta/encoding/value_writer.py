@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from itertools import chain
 
 from git_theta.encoding.allowed_updates import OnFailure
@@ -37,6 +37,9 @@ _LEAST_DERIVED = 1 << 10
 
 #: Finds a source by the digest of its value, among everything that was ever stored here.
 FindSource = Callable[[str], Source | None]
+
+#: Gives the candidate that an entry is by one of its links, and whether that is at the depth limit.
+_CandidateOf = Callable[[Entry, Source, bool], BaseCandidate]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +104,16 @@ class ValueWriter:
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
         bases = list(bases)
+        # Each way to store the value looks at the bases; they're decoded for the first ones only.
+        candidate_of: _CandidateOf = cache(partial(candidate_from, self.store))
         candidates: Iterable[BaseCandidate] = (
-            candidate for entry in bases for candidate in self._candidates(entry)
+            candidate for entry in bases for candidate in self._candidates(entry, candidate_of)
         )
         if original:
             candidates = chain(candidates, original.candidates(self.depth, self.store))
         words = spec.as_bytes
-        derived = partial(self._derived, value, words, chain(bases, relatives))
-        mixed = partial(self._mixed, value, words, bases)
+        derived = partial(self._derived, value, words, chain(bases, relatives), candidate_of)
+        mixed = partial(self._mixed, value, words, bases, candidate_of)
         for choice in choices(value, words, candidates, self.updates, self.failed, derived, mixed):
             try:
                 return StoredValue(name, spec, key, self._encode(choice))
@@ -119,37 +124,41 @@ class ValueWriter:
                 continue
         raise AssertionError("dense is always possible")
 
-    def _candidates(self, entry: Entry) -> Iterator[BaseCandidate]:
+    def _candidates(self, entry: Entry, candidate_of: _CandidateOf) -> Iterator[BaseCandidate]:
         """An earlier version as it is, and what its chain begins with."""
         spec = entry.spec.as_bytes
         memory = MEMORY if is_bytes(spec) else 0
+        later = False
         for source, at_limit in usable_bases(entry.source, spec.nbytes, self.depth, self.store.size):
             if self.has(source) and can_be_extended(source, spec.nbytes, self.store, memory):
-                yield candidate_from(entry, source, self.store, at_limit)
+                yield replace(candidate_of(entry, source, at_limit), begins_chain=later)
+                later = True
         if self.depth > 1 and is_bytes(spec) and self.has(entry.source):
             first = first_version(entry, self.store)
             if first:
                 yield first
 
     def _derived(
-        self, value: memoryview, spec: TensorSpec, relatives: Iterable[Entry]
+        self, value: memoryview, spec: TensorSpec, relatives: Iterable[Entry], candidate_of: _CandidateOf
     ) -> Iterator[BaseCandidate]:
         """Bases that are made of stored values, and that every reader accepts."""
         if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
             return
-        found = derived_candidates(value, spec, self._nearest(relatives), self.cache)
+        found = derived_candidates(value, spec, self._nearest(relatives, candidate_of), self.cache)
         yield from self._affordable(found, spec)
 
-    def _mixed(self, value: memoryview, spec: TensorSpec, bases: Sequence[Entry]) -> Iterator[BaseCandidate]:
+    def _mixed(
+        self, value: memoryview, spec: TensorSpec, bases: Sequence[Entry], candidate_of: _CandidateOf
+    ) -> Iterator[BaseCandidate]:
         """Bases that are computed from several values, and that every reader accepts."""
         different = list({entry.digest: entry for entry in bases}.values())
         if len(different) > 1 and Recipe.name in self.updates:
-            yield from self._affordable(mixtures(value, spec, self._nearest(different)), spec)
+            yield from self._affordable(mixtures(value, spec, self._nearest(different, candidate_of)), spec)
 
-    def _nearest(self, entries: Iterable[Entry]) -> list[BaseCandidate]:
+    def _nearest(self, entries: Iterable[Entry], candidate_of: _CandidateOf) -> list[BaseCandidate]:
         """The entries whose objects are here, as they are or the nearest links of their chains."""
         return [
-            candidate_from(entry, source, self.store, at_limit)
+            candidate_of(entry, source, at_limit)
             for entry in entries
             for source, at_limit in usable_bases(
                 entry.source, entry.spec.nbytes, self.depth, self.store.size

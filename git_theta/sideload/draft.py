@@ -115,7 +115,7 @@ def new_value(
         ThetaError: The parameter can't be read.
     """
     spec = entry.spec
-    first = before = _in_memory(candidate_from(entry, source, store).base.chunks(CHUNK), spec, store)
+    first = before = _in_memory(candidate_from(store, entry, source).base.chunks(CHUNK), spec, store)
     for step in steps:
         before = _in_memory(_pieces_after(step, spec, before), spec, store)
     return first, before
@@ -206,7 +206,7 @@ def _apply(entry: Entry, step: GivenUpdate, store: LocalStore, value: memoryview
 
 
 def _base(entry: Entry, store: LocalStore) -> Base:
-    return candidate_from(entry, entry.source, store).base
+    return candidate_from(store, entry, entry.source).base
 
 
 def _in_memory(pieces: Pieces, spec: TensorSpec, store: LocalStore) -> memoryview:
@@ -261,7 +261,7 @@ def _cheapest(entry: Entry, given_as: Update, value: memoryview, store: LocalSto
         return Draft(entry)
     spec = entry.spec
     sources = usable_bases(entry.source, spec.nbytes, DEFAULT_DEPTH, store.size)
-    candidates = [candidate_from(entry, source, store, at_limit) for source, at_limit in sources]
+    candidates = [candidate_from(store, entry, source, at_limit) for source, at_limit in sources]
     options = choices(value, spec, candidates, updates.AUTO)
     if isinstance(given_as, Automatic):
         encode = partial(given_as.encode, value, spec)
