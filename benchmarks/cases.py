@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from benchmarks import deltas, memory, weights
 from benchmarks.bases import bases
 from benchmarks.edits import edits
+from benchmarks.formats import formats
 from benchmarks.forms import forms
 from benchmarks.opaque import opaque
 from benchmarks.pairs import pairs
@@ -176,6 +177,11 @@ def unsplit(plan: Plan) -> Iterator[Row]:
     yield from opaque(plan.folder)
 
 
+def other_formats(plan: Plan) -> Iterator[Row]:
+    """Seconds to add one model in each format, beside safetensors. Without Git."""
+    yield from formats(plan.folder, plan.repeat)
+
+
 def startup(plan: Plan) -> Iterator[Row]:
     """Seconds of the smallest command, and until the filter process has answered git's greeting."""
     repositories = begin(plan, "startup")
@@ -223,6 +229,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "bases": elsewhere,
     "replanned": afterwards,
     "opaque": unsplit,
+    "formats": other_formats,
     "startup": startup,
     "adapters": adapters,
     "versions": series,
