@@ -26,5 +26,6 @@ def registry() -> Registry[Format]:
             "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",
             "npy": "git_theta.formats.numpy.npy:Npy",
             "npz": "git_theta.formats.numpy.npz:Npz",
+            "gguf": "git_theta.formats.gguf.plugin:Gguf",
         },
     )

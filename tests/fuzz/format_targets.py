@@ -15,17 +15,27 @@ import numpy as np
 from git_theta import formats
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
+from git_theta.formats.gguf.dtypes import NUMBERS
 from git_theta.formats.scalars import scalars
 from git_theta.formats.split import OPAQUE, split
 from git_theta.model.checksum import KINDS
 from git_theta.model.layout import parse_layout
-from git_theta.model.tensor import ITEM_SIZE, TensorSpec
+from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
 from tests.helpers import pickled
 from tests.helpers.composing import array, content, opened
+from tests.helpers.gguf_files import gguf_bytes
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
+_GGUF = (
+    b"GGUF",
+    bytes(8),
+    b"\xff" * 8,
+    struct.pack("<Q", 1 << 62),
+    struct.pack("<I", 9),
+    struct.pack("<I", 8),
+)
 _PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
 _NUMPY = (b"'descr'", b"'fortran_order'", b"True", b"'shape'", b"(", b"(1,)", b"-1", b"}", b"'<f8'", b"PK")
 
@@ -83,6 +93,21 @@ def safetensors(random: Random) -> bytes:
     if random.random() < 0.3:
         text = mutated(text, random, _JSON)
     return struct.pack("<Q", len(text)) + text + body
+
+
+def gguf(random: Random) -> bytes:
+    """A GGUF file."""
+    tensors: dict[str, tuple[str, tuple[int, ...], bytes]] = {}
+    for _ in range(random.randrange(5)):
+        dtype = random.choice(sorted(NUMBERS))
+        width = BLOCKS.get(dtype, (1, 1))[0] * random.randrange(3)
+        each = TensorSpec(dtype, (*(random.randrange(4) for _ in range(random.randrange(3))), width))
+        tensors[name(random)] = (dtype, each.shape, random.randbytes(each.nbytes))
+    metadata: dict[str, object] = {"general.architecture": "llama", "split.no": 1, "x.y": 0.5, "flag": True}
+    metadata |= {"tokens": ["a", "bc", "ü"] * random.randrange(4), "types": [1] * random.randrange(4)}
+    chosen = {key: value for key, value in metadata.items() if random.random() < 0.6}
+    alignment = random.choice((None, None, None, 8, 64, 0, 3, 1 << 30))
+    return gguf_bytes(tensors, chosen, random.choice((3, 3, 2)), random.random() < 0.3, alignment)
 
 
 def _spoil(header: dict[str, object], random: Random) -> None:
@@ -213,6 +238,8 @@ FORMAT_TARGETS = (
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),
+    Target("gguf", gguf, take_apart, _GGUF, share=0.3),
+    Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),
     Target("merge-pytorch", pytorch, merge, _PICKLE, share=0.3),
     Target("merge-pytorch-legacy", pytorch_legacy, merge, _PICKLE, share=0.3),

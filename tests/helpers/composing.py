@@ -49,8 +49,9 @@ def content(tensor: Tensor, data: bytes | bytearray) -> bytes:
 
 
 def array(tensor: Tensor, data: bytes | bytearray) -> np.ndarray:
-    strides = tensor.strides or tensor.spec.strides
-    return np.ndarray(tensor.spec.shape, f"V{tensor.spec.item_size}", data, tensor.offset, strides)
+    spec = tensor.spec.as_bytes
+    strides = tensor.strides or spec.strides
+    return np.ndarray(spec.shape, f"V{spec.item_size}", data, tensor.offset, strides)
 
 
 def merged(
@@ -95,7 +96,7 @@ def rebuilt(format: str, made: Composed, values: Mapping[str, Value]) -> bytes: 
         spec, value = values[place.name]
         if spec.count:
             target = array(Tensor(place.name, spec, place.offset, place.strides), data)
-            target[...] = np.frombuffer(value, target.dtype).reshape(spec.shape)
+            target[...] = np.frombuffer(value, target.dtype).reshape(target.shape)
     for checksum in made.layout.checksums:
         field = KINDS[checksum.kind](checksum.ranges, lambda at, size: zlib.crc32(data[at : at + size]))
         data[checksum.offset : checksum.offset + len(field)] = field

@@ -1,0 +1,1 @@
+"""GGUF, the format of ggml and llama.cpp: metadata, descriptions of tensors, and their aligned bytes."""
