@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from git_theta import formats
 from git_theta.encoding.decode import read_layout
 from git_theta.errors import PluginError, ThetaError
-from git_theta.formats.base import Tensor
-from git_theta.formats.split import OPAQUE, Split, split, split_like
+from git_theta.formats.base import Located, Tensor
+from git_theta.formats.split import OPAQUE, Split, assemble, split, split_like
 from git_theta.model.digest import digest
 from git_theta.model.layout import Layout
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -81,18 +81,22 @@ def read_checkpoint(
 
 
 def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -> CheckpointFile:
-    """An opaque file taken apart as an earlier version of it was, if only values of tensors differ.
+    """A file taken apart as an earlier version of it was.
 
-    The format's plugin may be missing or broken now. A file that hasn't changed must give its old manifest
-    nevertheless, or `git status` would show a change.
+    A file that hasn't changed must give its old manifest, or `git status` would show a change. An opaque file
+    is taken apart as the earlier version if only values of tensors differ: the format's plugin may be missing
+    or broken now. A file that was opaque, when its format wasn't known, stays so until it changes.
 
     Args:
-        file: Any file; one that isn't opaque is returned as it is.
+        file: Any file.
         earlier: Manifests of earlier versions.
         store: Where their layouts are.
     """
+    earlier = list(earlier)
+    if not file.opaque:
+        return _opaque_as_before(file, earlier)
     unavailable = ""
-    for manifest in earlier if file.opaque else ():
+    for manifest in earlier:
         if manifest.format == OPAQUE:
             continue
         found = _split_like(file.data, manifest, store)
@@ -101,6 +105,21 @@ def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -
             return replace(file, format=found.format, layout=found.layout, tensors=tensors, note="")
         unavailable = unavailable or _unavailable(manifest.format)
     return replace(file, note=unavailable) if unavailable and not file.note else file
+
+
+def _opaque_as_before(file: CheckpointFile, earlier: Iterable[Manifest]) -> CheckpointFile:
+    """The file as one stretch of bytes, if that is what an earlier version was, and it's unchanged."""
+    for manifest in earlier:
+        if manifest.format == OPAQUE and manifest.size == len(file.data):
+            found = assemble(OPAQUE, file.data, Located(()))
+            layout = digest(found.layout.to_bytes())
+            before = {entry.name: entry.digest for entry in manifest.entries}
+            if layout == manifest.layout.digest and all(
+                before.get(tensor.name) == digest(file.data) for tensor in found.tensors
+            ):
+                tensors = {tensor.name: tensor for tensor in found.tensors}
+                return replace(file, format=OPAQUE, layout=found.layout, tensors=tensors)
+    return file
 
 
 def _split_like(data: memoryview, manifest: Manifest, store: Store) -> Split | None:

@@ -129,3 +129,15 @@ def test_a_file_that_is_not_opaque_stays_as_it_is(stored_toy: tuple[Manifest, Lo
     manifest, store = stored_toy
     file = read_checkpoint(memoryview(safetensors_bytes({"w": WEIGHT})))
     assert as_before(file, [manifest], store) is file
+
+
+@pytest.mark.parametrize("size", [2, 1 << 19], ids=["in the layout", "in a stretch"])
+def test_an_opaque_file_stays_so_until_it_changes(tmp_path: Path, size: int) -> None:
+    store = LocalStore(tmp_path / "store")
+    before = toy(*[1.0] * size)
+    manifest = Cleaner(store).clean(before).manifest
+    assert manifest.format == "opaque"
+    plugins.install_example(tmp_path / "packages")
+    with plugins.importable(tmp_path / "packages"):
+        assert Cleaner(store).clean(before, [manifest]).manifest == manifest
+        assert Cleaner(store).clean(toy(*[2.0] * size), [manifest]).manifest.format == "toy"

@@ -131,8 +131,8 @@ def choices(
     if spec.nbytes > _NEVER_SMALLER:
         options: list[_Option] = []
         for candidate in candidates:
-            # A value that has nothing of a version has nothing of the first one, either.
-            if options or not candidate.begins_chain:
+            # A value that isn't even a delta of a version has nothing of the first one, either.
+            if options or not candidate.begins_chain or Delta.name not in names:
                 options = list(_on_candidate(value, spec, candidate, names, failed, dense_share))
                 found += options
         if all(cost > _NEARLY_EQUAL for cost, _ in found):

@@ -22,7 +22,7 @@ TOY, SCALED, MERGED, PLAIN = "a.toy", "scaled.safetensors", "merged.safetensors"
 
 ATTRIBUTES = f"""
 *.toy filter=theta diff=theta merge=theta -text
-{SCALED} theta-update=auto,scaled
+{SCALED} theta-update=scaled
 {MERGED} theta-merge=median
 """
 

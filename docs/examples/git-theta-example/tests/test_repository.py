@@ -65,7 +65,7 @@ def test_a_toy_model_is_tracked_updated_merged_and_cloned(home):
     repository, bare = home / "repository", home / "bare.git"
     git(home, "init", "--quiet", str(repository))
     git(home, "init", "--quiet", "--bare", str(bare))
-    theta(repository, "track", "*.toy", "--update", "auto,scaled", "--merge", "median")
+    theta(repository, "track", "*.toy", "--update", "scaled", "--merge", "median")
     # More than a MiB, so that values come in several pieces.
     weight = np.random.default_rng(0).standard_normal(300_000).astype("f4")
     commit(repository, toy_file(1, weight=weight, bias=[1.0, 1.0]))
