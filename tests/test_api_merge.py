@@ -16,6 +16,7 @@ from git_theta.errors import UsageError
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.combining import NAMES, model_file, weights
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 
 NAME = "models/m.safetensors"
 
@@ -56,7 +57,7 @@ def texts(value: object) -> str:
     return str(value).lower()
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", mostly_slow(STRATEGIES, quick=[*STRATEGIES][:3]))
 def test_the_same_values_as_those_of_a_merge(fork: Repo, strategy: str) -> None:
     options = STRATEGIES[strategy]
     merged = git_theta.merge(fork.path / NAME, ["main", "side"], strategy=strategy, **options)

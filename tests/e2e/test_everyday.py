@@ -15,6 +15,7 @@ import pytest
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, A, B, C, model
+from tests.helpers.variants import mostly_slow
 
 
 @pytest.fixture(scope="module", params=["inline", "materialised"])
@@ -154,7 +155,10 @@ def test_linked_worktree(history: Repo, tmp_path: Path) -> None:
     assert not (tmp_path / "wt" / ".git" / "theta").exists()
 
 
-@pytest.mark.parametrize("options", [[], ["--depth=1"], ["--filter=blob:none"], ["--no-local"]])
+@pytest.mark.parametrize(
+    "options",
+    mostly_slow([[], ["--depth=1"], ["--filter=blob:none"], ["--no-local"]], quick=[[], ["--depth=1"]]),
+)
 def test_clones(history: Repo, tmp_path: Path, options: list[str]) -> None:
     history.git("config", "uploadpack.allowFilter", "true")
     history.git("clone", "-q", *options, history.path.as_uri(), str(tmp_path / "clone"))

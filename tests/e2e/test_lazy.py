@@ -142,10 +142,10 @@ def test_pull_writes_everything(lazy: Repo) -> None:
     [
         (".", ["--include", "small.*"], {SMALL}),
         (".", ["--include", "models/"], {NAME, OLD}),
-        (".", ["--include", "models/*.safetensors"], {NAME}),
+        pytest.param(".", ["--include", "models/*.safetensors"], {NAME}, marks=pytest.mark.slow),
         (".", ["--include", "*.safetensors", "--exclude", "old"], {NAME, SMALL}),
-        (".", ["--exclude", "/models"], {SMALL}),
-        (".", ["--include", "o.*", "--include", "s*"], {OLD, SMALL}),
+        pytest.param(".", ["--exclude", "/models"], {SMALL}, marks=pytest.mark.slow),
+        pytest.param(".", ["--include", "o.*", "--include", "s*"], {OLD, SMALL}, marks=pytest.mark.slow),
         (".", ["--exclude", "m.safetensors", "models"], {OLD}),
         ("models", ["--include", "small.*"], {SMALL}),
         ("models", ["old"], {OLD}),

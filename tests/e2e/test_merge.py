@@ -413,10 +413,14 @@ def make_conflict(repo: Repo, command: str) -> None:
 @pytest.mark.parametrize(
     ("take", "threshold"),
     [
-        (f"git checkout --ours -- {NAME}", "1"),
+        pytest.param(f"git checkout --ours -- {NAME}", "1", marks=pytest.mark.slow),
         (f"git checkout --ours -- {NAME}", "1g"),
         (f"git checkout-index -f --stage=2 -- {NAME}", "1"),
-        (f"git cat-file --filters :2:{NAME} > .git/ours && cp .git/ours {NAME}", "1g"),
+        pytest.param(
+            f"git cat-file --filters :2:{NAME} > .git/ours && cp .git/ours {NAME}",
+            "1g",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -443,9 +447,9 @@ def test_ours_settles_a_conflict_of_any_command(repo: Repo, command: str, take: 
     [
         ("merge", "side"),
         ("rebase", "-q", "main", "side"),
-        ("cherry-pick", "side"),
-        ("stash", "pop"),
-        ("checkout", "-q", "-m", "side"),
+        pytest.param(("cherry-pick", "side"), marks=pytest.mark.slow),
+        pytest.param(("stash", "pop"), marks=pytest.mark.slow),
+        pytest.param(("checkout", "-q", "-m", "side"), marks=pytest.mark.slow),
     ],
     ids=lambda words: words[0],
 )

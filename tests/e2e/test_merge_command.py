@@ -134,11 +134,11 @@ def test_an_average_is_of_all_parameters(forked: Repo) -> None:
         ("-s average-theirs-base", 0.5),
         ("--no-ff -s linear --set weights=1,3", 0.75),
         ("-s task-arithmetic --set scale=0.5", 0.5),
-        ("-s base", 0),
-        ("-s ours --all-parameters", 0),
+        pytest.param("-s base", 0, marks=pytest.mark.slow),
+        pytest.param("-s ours --all-parameters", 0, marks=pytest.mark.slow),
         ("-s slerp --set t=0.25 --all-parameters", 0.25),
-        ("-s linear --set weights=1,3 --param l1", 0.75),
-        ("-s average --no-commit", 0.5),
+        pytest.param("-s linear --set weights=1,3 --param l1", 0.75, marks=pytest.mark.slow),
+        pytest.param("-s average --no-commit", 0.5, marks=pytest.mark.slow),
     ],
 )
 def test_a_model_that_only_one_side_changed(forked: Repo, words: str, share: float) -> None:

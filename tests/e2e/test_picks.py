@@ -211,8 +211,8 @@ def stopping(forked: Repo) -> Repo:
     ("words", "environment"),
     [
         (("rebase", "-q", "up"), {"GIT_THETA_MERGE": "ours"}),
-        (("-c", "theta.pickMerge=ours", "rebase", "-q", "up"), {}),
-        (("rebase", "-q", "-X", "ours", "up"), {}),
+        pytest.param(("-c", "theta.pickMerge=ours", "rebase", "-q", "up"), {}, marks=pytest.mark.slow),
+        pytest.param(("rebase", "-q", "-X", "ours", "up"), {}, marks=pytest.mark.slow),
     ],
 )
 def test_a_choice_holds_after_a_stop(

@@ -15,6 +15,7 @@ from tests.helpers.folder_remote import clone, sent
 from tests.helpers.git_versions import needs_git
 from tests.helpers.repo import Repo
 from tests.helpers.small_models import NAME, model
+from tests.helpers.variants import mostly_slow
 
 #: What husky 9 has in `.husky/_`, for one hook.
 HUSKY = """#!/usr/bin/env sh
@@ -107,7 +108,7 @@ def test_husky_with_no_hook_of_that_name(husky: Repo, bare: Path, tmp_path: Path
     assert sorted((husky.path / ".husky").iterdir()) == before
 
 
-@pytest.mark.parametrize("kind", ["husky 9", "husky 8", "a folder"])
+@pytest.mark.parametrize("kind", mostly_slow(["husky 9", "husky 8", "a folder"], quick=["husky 9"]))
 def test_a_shared_hook_still_reads_its_input(repo: Repo, bare: Path, tmp_path: Path, kind: str) -> None:
     start = "#!/usr/bin/env sh\n" + '. "$(dirname -- "$0")/_/husky.sh"\n' * (kind == "husky 8")
     script(

@@ -279,7 +279,7 @@ def twins(tracked: Repo, tmp_path: Path, request: pytest.FixtureRequest) -> Twin
 
 @pytest.mark.parametrize("seed", mostly_slow(range(2), quick=[0]))
 def test_twins_stay_alike(twins: Twins, seed: int) -> None:
-    live(twins, seed, 12)
+    live(twins, seed, 9)
 
 
 @pytest.mark.slow

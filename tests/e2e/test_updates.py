@@ -12,6 +12,7 @@ from git_theta.model.manifest_text import parse_manifest
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 from tests.helpers.weights import merged, pruned, trained, tuned
 
 NAME = "m.safetensors"
@@ -192,7 +193,7 @@ def test_an_update_that_is_not_installed_is_left_out_with_a_note(repo: Repo, whe
     assert kinds(repo) == {"delta"}
 
 
-@pytest.mark.parametrize("depth", ["1", "2", "3"])
+@pytest.mark.parametrize("depth", mostly_slow(["1", "2", "3"], quick=["2"]))
 def test_chains_are_as_deep_as_the_setting_says(repo: Repo, depth: str) -> None:
     repo.git("config", "theta.maxDepth", depth)
     value = WEIGHTS
