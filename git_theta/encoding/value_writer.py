@@ -106,7 +106,7 @@ class ValueWriter:
         bases = list(bases)
         # Each way to store the value looks at the bases; they're decoded for the first ones only.
         candidate_of: _CandidateOf = cache(partial(candidate_from, self.store))
-        candidates: Iterable[BaseCandidate] = (
+        candidates: Iterable[BaseCandidate] = _distinct(
             candidate for entry in bases for candidate in self._candidates(entry, candidate_of)
         )
         if original:
@@ -245,3 +245,12 @@ class ValueWriter:
                 return UnpackedSource(choice.update, self.batch.put(chain(head, pieces)), inputs)
         payload = self.batch.buffer.put(b"".join(head))
         return UnpackedSource(choice.update, SmallPayload(payload, lost), inputs)
+
+
+def _distinct(candidates: Iterable[BaseCandidate]) -> Iterator[BaseCandidate]:
+    """The candidates without those of an earlier source: one version begins the chains of several others."""
+    seen: set[Source | UnpackedSource | EncodingChoice] = set()
+    for candidate in candidates:
+        if candidate.source not in seen:
+            seen.add(candidate.source)
+            yield candidate

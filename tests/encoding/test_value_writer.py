@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
+from git_theta.encoding import value_writer
 from git_theta.limits import Limits
-from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.sizes import payload_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import DEFAULT_DEPTH
@@ -194,6 +195,25 @@ def test_dense_can_be_asked_for(models: Models) -> None:
     first = models.add({"a": array(value)})
     second = models.add({"a": array(tuned(value, SPEC, 1e-5))}, first, updates=())
     assert kinds(second) == {"a": "dense"}
+
+
+def test_a_version_that_begins_several_chains_is_compared_once(
+    models: Models, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = trained(SPEC)
+    first = models.add({"a": array(value)})
+    chains = [models.add({"a": array(tuned(value, SPEC, 1e-5, seed))}, first) for seed in (5, 6)]
+    compared: list[Source] = []
+    usual = value_writer.choices
+
+    def choices(one: memoryview, spec: TensorSpec, candidates: Iterable[Any], *rest: Any) -> Any:
+        given = list(candidates)
+        compared.extend(candidate.source for candidate in given)
+        return usual(one, spec, given, *rest)
+
+    monkeypatch.setattr(value_writer, "choices", choices)
+    models.add({"a": array(tuned(value, SPEC, 1e-5, 7))}, *chains, first)
+    assert len(compared) == len(set(compared)) == 3
 
 
 def test_a_lost_base_is_no_obstacle(models: Models) -> None:
