@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
+from git_theta.formats.pickle.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.pickler import write_pickle
 from git_theta.formats.pytorch.slots import Slot
 from git_theta.formats.pytorch.version_tree import VersionTree

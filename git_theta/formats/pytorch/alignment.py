@@ -12,9 +12,9 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from git_theta.formats.base import Alignment, ComposeError, FileVersion, Prefer
+from git_theta.formats.pickle.nodes import Dict, Global, Object
 from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.fingerprints import Fingerprints
-from git_theta.formats.pytorch.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.optimizers import OptimizerState, optimizer_state
 from git_theta.formats.pytorch.tensor_places import TensorPlaces
 from git_theta.formats.pytorch.tree import is_listed_dict, named_nodes

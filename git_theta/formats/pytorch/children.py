@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from git_theta.formats.pytorch.nodes import Dict, Object
+from git_theta.formats.pickle.nodes import Dict, Object
 from git_theta.formats.pytorch.tree import MODULE_PARTS, is_listed_dict, join, key_name
 from git_theta.formats.pytorch.version_tree import Spot
 from git_theta.formats.pytorch.views import is_wrapper

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Located
+from git_theta.formats.pickle.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.merge import TreeMerge
 from git_theta.formats.pytorch.pickler import write_pickle
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.version_tree import VersionTree, version_tree
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.formats.pytorch.zip_writer import Record, write_archive

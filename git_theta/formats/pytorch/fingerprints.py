@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from git_theta.formats.base import ComposeError
-from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
+from git_theta.formats.pickle.nodes import Bytes, Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.version_tree import VersionTree, tensor_in
 from git_theta.formats.pytorch.views import as_storage
 

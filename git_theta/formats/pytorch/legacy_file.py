@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.nodes import Dict, PersistentId, Pickled
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
+from git_theta.formats.pickle.nodes import Dict, PersistentId, Pickled
+from git_theta.formats.pickle.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import Storage, as_storage
 
 #: The content of the first pickle of a file.

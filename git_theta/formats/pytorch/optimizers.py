@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from git_theta.formats.pickle.nodes import Dict
 from git_theta.formats.pytorch import children
-from git_theta.formats.pytorch.nodes import Dict
 from git_theta.formats.pytorch.version_tree import Spot
 
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from git_theta.formats.base import ComposeError
-from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
+from git_theta.formats.pickle.nodes import Dict, Global, Object, PersistentId
 
 #: Values that are added to a container at once.
 _BATCH = 1000

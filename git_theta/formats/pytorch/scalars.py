@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.errors import FormatError
+from git_theta.formats.pickle.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.legacy_file import read_head
 from git_theta.formats.pytorch.tree import edges_of, join
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.views import as_view
 from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.zip_reader import read_member

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from git_theta.formats.base import ComposeError
-from git_theta.formats.pytorch.nodes import Bytes, Dict, Object, PersistentId
+from git_theta.formats.pickle.nodes import Bytes, Dict, Object, PersistentId
 from git_theta.formats.pytorch.version_tree import VersionTree
 
 

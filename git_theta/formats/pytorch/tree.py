@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
+from git_theta.formats.pickle.nodes import Bytes, Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.views import View, as_view, is_subclass, is_wrapper
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from git_theta.formats.base import ComposeError, FileVersion, Located
+from git_theta.formats.pickle.nodes import Object, Pickled
 from git_theta.formats.pytorch.locate_views import locate_each
-from git_theta.formats.pytorch.nodes import Object, Pickled
 from git_theta.formats.pytorch.tree import named_nodes
 from git_theta.formats.pytorch.views import as_view, is_wrapper
 from git_theta.formats.split import Interval, uncovered

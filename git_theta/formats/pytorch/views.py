@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from git_theta.errors import FormatError
+from git_theta.formats.pickle.nodes import Global, Object, PersistentId
 from git_theta.formats.pytorch.dtypes import PACKED_STORAGES, STORAGE_DTYPES, TORCH_DTYPES
-from git_theta.formats.pytorch.nodes import Global, Object, PersistentId
 from git_theta.model.tensor import ITEM_SIZE, MAX_DIMENSIONS
 
 #: Characters of the key of a storage.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located
+from git_theta.formats.pickle.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
 from git_theta.formats.zip_reader import (
     STORED,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from git_theta.formats.base import ComposeError
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
+from git_theta.formats.pickle.unpickle_inert import read_pickle
 from tests.helpers import pickled
 from tests.helpers.composing import merged
 

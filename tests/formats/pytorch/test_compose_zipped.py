@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from git_theta.formats.base import ComposeError
+from git_theta.formats.pickle.nodes import Bytes
 from git_theta.formats.pytorch import compose_zipped
-from git_theta.formats.pytorch.nodes import Bytes
 from git_theta.formats.pytorch.scalars import zipped_scalars
 from git_theta.formats.pytorch.slots import Slots
 from git_theta.formats.pytorch.version_tree import VersionTree

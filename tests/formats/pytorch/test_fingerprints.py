@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from git_theta.formats.base import ComposeError
+from git_theta.formats.pickle.nodes import Bytes, Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch import fingerprints
 from git_theta.formats.pytorch.fingerprints import MAX_DEPTH, Fingerprints
-from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.version_tree import VersionTree
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.formats.base import ComposeError
-from git_theta.formats.pytorch.nodes import Dict, Global, Object
+from git_theta.formats.pickle.nodes import Dict, Global, Object
 from git_theta.formats.pytorch.pickler import write_pickle
 
 SCALARS = st.one_of(

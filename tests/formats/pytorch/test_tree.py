@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from git_theta.errors import FormatError
+from git_theta.formats.pickle.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch import tree
-from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.tree import join, key_name, named_views
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import struct
 
-    from git_theta.formats.pytorch.nodes import PersistentId
+    from git_theta.formats.pickle.nodes import PersistentId
 
 #: Bytes of one line of a text opcode.
 MAX_LINE = 1 << 20

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch import machine
-from git_theta.formats.pytorch.nodes import Bytes, Dict, Global, Object, PersistentId
-from git_theta.formats.pytorch.unpickle_inert import read_pickle
+from git_theta.formats.pickle import machine
+from git_theta.formats.pickle.nodes import Bytes, Dict, Global, Object, PersistentId
+from git_theta.formats.pickle.unpickle_inert import read_pickle
 from tests.helpers.pickled import call, group, name, number, text, whole
 
 plain = st.recursive(

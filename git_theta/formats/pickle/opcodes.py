@@ -6,9 +6,9 @@ import struct
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from git_theta.formats.pytorch.machine import Machine
-from git_theta.formats.pytorch.nodes import Dict, Global, Object, PersistentId
-from git_theta.formats.pytorch.operands import (
+from git_theta.formats.pickle.machine import Machine
+from git_theta.formats.pickle.nodes import Dict, Global, Object, PersistentId
+from git_theta.formats.pickle.operands import (
     byte_string,
     index_line,
     integer_line,

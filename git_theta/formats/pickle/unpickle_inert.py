@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 
 from git_theta.errors import FormatError
-from git_theta.formats.pytorch.machine import Machine
-from git_theta.formats.pytorch.nodes import Pickled
-from git_theta.formats.pytorch.opcodes import OPCODES, STOP
+from git_theta.formats.pickle.machine import Machine
+from git_theta.formats.pickle.nodes import Pickled
+from git_theta.formats.pickle.opcodes import OPCODES, STOP
 
 #: Opcodes in one pickle, as a bound on time and memory; 100,000 tensors need about four million.
 MAX_OPCODES = 6_000_000

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from git_theta.formats.pytorch.machine import Machine
-from git_theta.formats.pytorch.nodes import Bytes
+from git_theta.formats.pickle.machine import Machine
+from git_theta.formats.pickle.nodes import Bytes
 
 #: Bytes of one integer.
 MAX_INTEGER = 1024

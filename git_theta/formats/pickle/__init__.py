@@ -1,0 +1,1 @@
+"""Pickles, read as descriptions of objects that are never made."""
