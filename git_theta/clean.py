@@ -14,17 +14,16 @@ from git_theta.checkpoint_file import CheckpointFile, as_before, read_checkpoint
 from git_theta.encoding.allowed_updates import OnFailure, may_reshape
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.found_bases import FoundBases
-from git_theta.encoding.missing_sketches import make_missing_sketches
 from git_theta.encoding.new_manifest import completed
-from git_theta.encoding.related import related_checkpoints
 from git_theta.encoding.relatives import relatives as relatives_by_name
 from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, write_small
 from git_theta.encoding.stored_value import StoredValue, UnpackedSource, finalize
-from git_theta.encoding.twins import Original, find_twins
+from git_theta.encoding.twins import Original, Twins, find_twins
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
 from git_theta.formats.split import STRETCH
+from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_escapes import sort_key
 from git_theta.model.tensor import TensorSpec, is_bytes
@@ -136,25 +135,46 @@ class Cleaner:
 
         small = [tensor for tensor in tensors if self._is_small(tensor)]
         large = tensors[: len(tensors) - len(small)]
-        twins = self._twins(file, large, named)
-        wanted, originals = set(twins.values()), dict[str, Original]()
+        twins = Twins(partial(self._twins, file, large, named))
+        done: dict[str, StoredValue] = {}
+        waiting: dict[str, str] = {}
 
-        def store_tensor(tensor: Tensor) -> StoredValue:
+        def store_tensor(tensor: Tensor) -> StoredValue | None:
+            """Store a value, unless its original must be stored before."""
             name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
+            key = digest(value)
+            source = writer.stored(key)
+            if source:
+                done[name] = StoredValue(name, spec, key, source)
+            elif twins.original_of(name):
+                waiting[name] = key
+                return None
+            else:
+                done[name] = store_new(name, spec, key, value)
+            self.progress(spec.nbytes)
+            return done[name]
+
+        def store_twin(tensor: Tensor) -> StoredValue:
+            name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
+            other = twins.original_of(name)
+            original = Original(done[other], file.value(other)) if other else None
+            stored = store_new(name, spec, waiting[name], value, original)
+            if original and isinstance(stored.source, UnpackedSource):
+                original.check_unchanged()
+            self.progress(spec.nbytes)
+            return stored
+
+        def store_new(
+            name: str, spec: TensorSpec, key: str, value: memoryview, original: Original | None = None
+        ) -> StoredValue:
             counterparts = named.get(name) or _bytes_before(spec, earlier)
             bases: Iterable[Entry] = counterparts
             relatives: Iterable[Entry] = parts.get(name, [])
             if found:
                 bases = found.beside(name, spec, value, counterparts)
                 relatives = found.of_other_forms(spec, value, parts.get(name, []))
-            original = originals.get(twins.get(name, ""))
-            stored = writer.write(name, spec, value, bases, relatives, original)
+            stored = writer.write_new(name, spec, key, value, bases, relatives, original)
             stored.check_unchanged(value)
-            if original and isinstance(stored.source, UnpackedSource):
-                original.check_unchanged()
-            if name in wanted:
-                originals[name] = Original(stored, value)
-            self.progress(tensor.spec.nbytes)
             return stored
 
         layout_bytes = memoryview(file.layout.to_bytes())
@@ -175,11 +195,11 @@ class Cleaner:
 
         def store_large() -> Generator[StoredValue]:
             # Each value is there before those that may be updates of it.
-            for has_original in (False, True):
-                group = [tensor for tensor in large if (tensor.name in twins) == has_original]
-                values = stream_grouped(pool, store_tensor, group, lambda tensor: tensor.spec.nbytes)
-                with closing(values):
-                    yield from values
+            with closing(stream_grouped(pool, store_tensor, large, _nbytes)) as values:
+                yield from filter(None, values)
+            last = [tensor for tensor in large if tensor.name in waiting]
+            with closing(stream_grouped(pool, store_twin, last, _nbytes)) as values:
+                yield from values
 
         with closing(store_large()) as values:
             *entries, layout = finalize(chain(values, store_small(), store_layout()), writer.batch)
@@ -219,6 +239,8 @@ class Cleaner:
         ]
         candidates: Sequence[Manifest] = []
         if not earlier:
+            from git_theta.encoding.related import related_checkpoints
+
             candidates = list(self.candidates())
             earlier = related_checkpoints(wanted, file.value, candidates, self.store, accepts)
         found: dict[str, list[Entry]] = {}
@@ -233,8 +255,14 @@ class Cleaner:
                 parts.setdefault(name, near)
         unnamed = [item for item in wanted if item.name not in found]
         if self.search and unnamed and candidates:
+            from git_theta.encoding.missing_sketches import make_missing_sketches
+
             make_missing_sketches(unnamed, candidates, self.search, self.store, pool)
         return found, parts
+
+
+def _nbytes(tensor: Tensor) -> int:
+    return tensor.spec.nbytes
 
 
 def _bytes_before(spec: TensorSpec, earlier: Iterable[Manifest]) -> list[Entry]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -70,6 +72,32 @@ def test_an_update_that_raises_is_left_out_with_a_note(tmp_path: Path, estimate:
         "stored without an update: the update 'failing' of gpu-updates 1.0 fails: RuntimeError: no GPU"
     )
     assert after.manifest.entries[0].source.update == "delta"
+
+
+FINDS_IT_STORED = """
+import sys
+from pathlib import Path
+from git_theta.clean import Cleaner
+from git_theta.model.manifest_text import parse_manifest
+from git_theta.store.local import LocalStore
+
+root = Path(sys.argv[1])
+before = parse_manifest((root / "manifest").read_bytes())
+after = Cleaner(LocalStore(root / "store")).clean(memoryview((root / "file").read_bytes()), [before])
+print(after.manifest == before, "numpy" in sys.modules)
+"""
+
+
+def test_a_file_that_is_stored_is_recognised_without_numpy(tmp_path: Path) -> None:
+    """`git status` reads a file whose times changed, and loading numpy takes longer than all else."""
+    weight = np.random.default_rng(0).standard_normal((96, 128)).astype("f4")
+    data = safetensors_bytes({"a": weight, "b": weight + np.float32(1e-6), "c": weight[:1]})
+    (tmp_path / "file").write_bytes(data)
+    (tmp_path / "manifest").write_bytes(cleaned(tmp_path / "store", data).to_bytes())
+    run = subprocess.run(
+        [sys.executable, "-c", FINDS_IT_STORED, tmp_path], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["True", "False"]
 
 
 def test_a_value_that_changes_while_it_is_stored_is_refused(tmp_path: Path) -> None:

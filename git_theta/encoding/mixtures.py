@@ -7,7 +7,6 @@ those give more elements exactly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -135,6 +134,8 @@ def _simplified(
         wrong: The share of elements that weights don't give.
         steps: Multiples of these are searched further around.
     """
+    from fractions import Fraction
+
     import numpy as np
 
     for digits in _DECIMALS:

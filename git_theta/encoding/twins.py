@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from git_theta.encoding.budget import can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, NewParameter
 from git_theta.encoding.lines import as_numbers
-from git_theta.encoding.related import ValueOf
 from git_theta.encoding.stored_value import StoredValue, UnpackedSource, value_changed
 from git_theta.model.digest import digest
 from git_theta.model.manifest import ObjectRef, Source
@@ -22,6 +22,7 @@ from git_theta.updates.rounding import COMPUTABLE
 
 if TYPE_CHECKING:
     from git_theta.encoding.lines import Numbers
+    from git_theta.encoding.related import ValueOf
 
 #: Bytes of the smallest parameters that are compared.
 _SMALLEST = 16 << 10
@@ -87,6 +88,28 @@ def _planned(source: Source | UnpackedSource) -> tuple[Source | None, int]:
     size = source.payload.size if isinstance(source.payload, ObjectRef) else source.payload.payload.size
     inputs = tuple(part for part in source.inputs if isinstance(part, Source))
     return (Source(source.update, None, inputs) if inputs == source.inputs else None), size or 0
+
+
+class Twins:
+    """The twins of one file, looked for once a value that isn't stored asks for its own.
+
+    Any number of threads may ask.
+
+    Args:
+        find: Gives the parameter that each twin is nearly equal to, by name.
+    """
+
+    def __init__(self, find: Callable[[], Mapping[str, str]]) -> None:
+        self._find = find
+        self._lock = Lock()
+        self._found: Mapping[str, str] | None = None
+
+    def original_of(self, name: str) -> str | None:
+        """The parameter that another one is nearly equal to; `None` for one that isn't a twin."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._find()
+            return self._found.get(name)
 
 
 def find_twins(

@@ -12,10 +12,6 @@ from git_theta.encoding.budget import can_be_derived, can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_bases
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.feature_cache import FeatureCache
-from git_theta.encoding.first_versions import first_version
-from git_theta.encoding.forms import derived_candidates
-from git_theta.encoding.mixtures import mixtures
-from git_theta.encoding.selection import choices, dense_choice, repeated_choice
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
 from git_theta.encoding.twins import Original
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
@@ -76,7 +72,6 @@ class ValueWriter:
         value: memoryview,
         bases: Iterable[Entry] = (),
         relatives: Iterable[Entry] = (),
-        original: Original | None = None,
     ) -> StoredValue:
         """Store a value, unless the store has it.
 
@@ -88,7 +83,6 @@ class ValueWriter:
                 is stored already.
             relatives: Parameters that it may be made of, arranged otherwise; the bases count too. A lazy
                 iterable isn't read if a base will do.
-            original: A value of the same file that it's probably nearly equal to.
 
         Raises:
             ThetaError: The store can't be written.
@@ -97,6 +91,35 @@ class ValueWriter:
         source = self.stored(key)
         if source:
             return StoredValue(name, spec, key, source)
+        return self.write_new(name, spec, key, value, bases, relatives)
+
+    def write_new(
+        self,
+        name: str,
+        spec: TensorSpec,
+        key: str,
+        value: memoryview,
+        bases: Iterable[Entry] = (),
+        relatives: Iterable[Entry] = (),
+        original: Original | None = None,
+    ) -> StoredValue:
+        """Store a value that the store doesn't have.
+
+        Args:
+            name: The parameter's name.
+            spec: Dtype and shape.
+            key: Digest of the value.
+            value: As for `write`.
+            bases: As for `write`.
+            relatives: As for `write`.
+            original: A value of the same file that it's probably nearly equal to.
+
+        Raises:
+            ThetaError: The store can't be written.
+        """
+        # `git status` finds that every value is stored, and loads nothing of this.
+        from git_theta.encoding.selection import choices
+
         before = self.sources.get(key)
         if before:
             # Encoding is deterministic: a lost object comes back under its name.
@@ -134,6 +157,8 @@ class ValueWriter:
                 yield replace(candidate_of(entry, source, at_limit), begins_chain=later)
                 later = True
         if self.depth > 1 and is_bytes(spec) and self.has(entry.source):
+            from git_theta.encoding.first_versions import first_version
+
             first = first_version(entry, self.store)
             if first:
                 yield first
@@ -144,6 +169,8 @@ class ValueWriter:
         """Bases that are made of stored values, and that every reader accepts."""
         if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
             return
+        from git_theta.encoding.forms import derived_candidates
+
         found = derived_candidates(value, spec, self._nearest(relatives, candidate_of), self.cache)
         yield from self._affordable(found, spec)
 
@@ -153,6 +180,8 @@ class ValueWriter:
         """Bases that are computed from several values, and that every reader accepts."""
         different = list({entry.digest: entry for entry in bases}.values())
         if len(different) > 1 and Recipe.name in self.updates:
+            from git_theta.encoding.mixtures import mixtures
+
             yield from self._affordable(mixtures(value, spec, self._nearest(different, candidate_of)), spec)
 
     def _nearest(self, entries: Iterable[Entry], candidate_of: _CandidateOf) -> list[BaseCandidate]:
@@ -219,6 +248,8 @@ class ValueWriter:
         self, value: memoryview, spec: TensorSpec, lost: Source, original: Original | None
     ) -> EncodingChoice | None:
         """The choice that gives a lost payload again; `None` if its bases are lost too."""
+        from git_theta.encoding.selection import dense_choice, repeated_choice
+
         if lost.place is not None:
             return None
         if lost.update == "dense":

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
-from git_theta.encoding import value_writer
+from git_theta.encoding import selection
 from git_theta.limits import Limits
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.sizes import payload_bytes
@@ -204,14 +204,14 @@ def test_a_version_that_begins_several_chains_is_compared_once(
     first = models.add({"a": array(value)})
     chains = [models.add({"a": array(tuned(value, SPEC, 1e-5, seed))}, first) for seed in (5, 6)]
     compared: list[Source] = []
-    usual = value_writer.choices
+    usual = selection.choices
 
     def choices(one: memoryview, spec: TensorSpec, candidates: Iterable[Any], *rest: Any) -> Any:
         given = list(candidates)
         compared.extend(candidate.source for candidate in given)
         return usual(one, spec, given, *rest)
 
-    monkeypatch.setattr(value_writer, "choices", choices)
+    monkeypatch.setattr(selection, "choices", choices)
     models.add({"a": array(tuned(value, SPEC, 1e-5, 7))}, *chains, first)
     assert len(compared) == len(set(compared)) == 3
 
