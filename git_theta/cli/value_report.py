@@ -14,6 +14,7 @@ from git_theta.model.manifest import Entry
 from git_theta.model.sizes import entry_bytes
 from git_theta.model.tensor import BLOCKS, FLOATS
 from git_theta.report.abridged import abridged
+from git_theta.report.packed_elements import is_decoded
 from git_theta.report.quantiles import Histogram
 from git_theta.report.statistics import Statistics, statistics
 from git_theta.report.text import human_size, printable, shape_text
@@ -32,7 +33,7 @@ def report(entry: Entry, store: LocalStore, *, values: bool, as_json: bool) -> N
         CorruptError: The value doesn't match its digest.
         MissingObjectError: An object that the value needs isn't in the store.
     """
-    packed = entry.spec.is_packed
+    packed = entry.spec.is_packed and not is_decoded(entry.spec.dtype)
     if as_json:
         measured = None if packed else statistics(read_value(entry, store), entry.spec)
         found = _as_json(entry, store, measured)

@@ -125,10 +125,10 @@ def _measured(pair: Pair, old: ValueReader, new: ValueReader) -> Distance:
 def _same(
     before: memoryview, after: memoryview, old: TensorSpec, new: TensorSpec
 ) -> NDArray[np.bool_] | None:
-    """Which elements have the same bytes; `None` if the dtypes differ, so that numbers are compared."""
+    """Which elements have the same bytes; `None` where numbers are compared: two dtypes, or packed."""
     import numpy as np
 
-    if old.dtype != new.dtype:
+    if old.dtype != new.dtype or old.is_packed:
         return None
     one, other = (
         np.frombuffer(data, f"u{old.word_size}").reshape(-1, old.item_size // old.word_size)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from git_theta.diff import Pair
-from git_theta.model.tensor import TensorSpec, numpy_dtype
+from git_theta.model.tensor import BLOCKS, TensorSpec, numpy_dtype
+from git_theta.report.packed_elements import unpack
 from git_theta.report.side import ValueReader
 from git_theta.updates.rechunk import rechunk
 from git_theta.updates.rounding import ARITHMETIC, widen
@@ -28,11 +29,14 @@ def element_blocks(pieces: Iterable[memoryview], spec: TensorSpec, count: int) -
     Args:
         pieces: The logical bytes, in order, cut anywhere.
         spec: Dtype and shape.
-        count: Elements in each block but the last.
+        count: Elements in each block but the last; of a packed dtype, a multiple of its blocks' elements.
 
     Raises:
         CorruptError: There are more or fewer bytes than the spec says.
     """
+    if spec.is_packed:
+        elements, size = BLOCKS[spec.dtype]
+        return rechunk(iter(pieces), count // elements * size, spec.nbytes)
     return rechunk(iter(pieces), count * spec.item_size, spec.nbytes)
 
 
@@ -59,9 +63,14 @@ def as_float64(block: memoryview, spec: TensorSpec) -> NDArray[np.float64]:
     """Elements as an array of shape (elements, 1), or (elements, 2) for complex dtypes.
 
     Integers beyond 2**53 are rounded; a BOOL is 0 or 1, whatever byte the file has.
+
+    Raises:
+        PackedValueError: Elements of this packed dtype aren't decoded.
     """
     import numpy as np
 
+    if spec.is_packed:
+        return unpack(block, spec.dtype).reshape(-1, 1)
     dtype = _PARTS.get(spec.dtype, spec.dtype)
     numbers: NDArray[Any]
     if dtype in ARITHMETIC:

@@ -77,11 +77,14 @@ def test_a_change_costs_a_change(fork: Repo) -> None:
 def test_what_commands_say(fork: Repo) -> None:
     change(fork, "main", a=1, w=2)
     assert "F4" in fork.theta("show", NAME)
-    assert "packed, 2 elements in 1 bytes: no statistics" in fork.theta("show", NAME, "--param", "a")
+    assert "131,072" in fork.theta("show", NAME, "--param", "a")
+    assert "packed, 4 elements in 3 bytes: no statistics" in fork.theta("show", NAME, "--param", "b")
     found = json.loads(fork.theta("show", NAME, "--param", "a", "--json"))
     assert (found["dtype"], found["shape"], found["size"]) == ("F4", [256, 512], 1 << 16)
     fork.theta("show", NAME, "--param", "c", "--values")
-    assert "values of F4 are packed" in fork.theta("diff", "HEAD~1", "HEAD", "--stat-values")
+    told = fork.theta("diff", "HEAD~1", "HEAD", "--stat-values")
+    assert "of the old norm" in told
+    assert "values of F4 are packed" not in told
     fork.theta("diff", "HEAD~1", "HEAD", "--html", "page.html")
 
 
