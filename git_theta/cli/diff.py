@@ -31,6 +31,7 @@ from git_theta.report.as_json import change_json
 from git_theta.report.change import CheckpointChange
 from git_theta.report.distance import measure
 from git_theta.report.lines import SHOWN, lines
+from git_theta.report.quantized_values import quantized_pairs
 from git_theta.report.side import Side
 from git_theta.runtime.output import write_stdout
 from git_theta.settings import Settings
@@ -158,7 +159,8 @@ def _with_distances(versions: VersionReader, change: CheckpointChange, threads: 
     except ThetaError as error:
         # Values that are here can be compared all the same.
         explain(change.new.path, error)
-    found = measure(change.diff.changed, change.old.reader, change.new.reader, threads)
+    quantized = quantized_pairs(change.diff.changed, change.old, change.new)
+    found = measure(change.diff.changed, change.old.reader, change.new.reader, threads, quantized)
     return replace(change, measured=found)
 
 

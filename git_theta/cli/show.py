@@ -18,6 +18,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.parameter_names import unknown_parameter
+from git_theta.model.quantized_weights import QuantizedWeight, quantized_weights
 from git_theta.model.sizes import SizeOf, entry_bytes, manifest_bytes, payload_bytes, source_bytes
 from git_theta.report.text import human_size, plural, printable
 from git_theta.runtime.output import say
@@ -49,7 +50,8 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
     """Show every parameter: dtype, shape, update, stored size and digest.
 
     A parameter may be an update of another value, such as `delta of dense`. The column "own" has the bytes
-    of that update, "stored" those of the whole chain.
+    of that update, "stored" those of the whole chain. The parameters of a quantised weight are below a row
+    for the weight.
     """
     repository = Repository(Git())
     manifest = find_manifest(repository.git, version)
@@ -73,7 +75,8 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
         print_json(_manifest_json(manifest, rows, size_of))
         return
     print_table(
-        ("parameter", "dtype", "shape", "update", ">size", ">own", ">stored", "digest"), map(_cells, rows)
+        ("parameter", "dtype", "shape", "update", ">size", ">own", ">stored", "digest"),
+        _table(rows, _quantized(manifest)),
     )
     say("")
     for line in _summary(manifest, size_of):
@@ -105,7 +108,20 @@ def _manifest_json(manifest: Manifest, rows: Sequence[_Row], size_of: SizeOf) ->
         "stored": manifest_bytes(manifest, size_of),
         "layout": {"digest": manifest.layout.digest, "stored": entry_bytes(manifest.layout, size_of)},
         "parameters": [_row_json(row) for row in rows],
+        "quantized": [
+            {
+                "name": weight.name,
+                "scheme": weight.scheme,
+                "shape": weight.shape and list(weight.shape),
+                "parameters": list(weight.members),
+            }
+            for weight in _quantized(manifest)
+        ],
     }
+
+
+def _quantized(manifest: Manifest) -> tuple[QuantizedWeight, ...]:
+    return quantized_weights({entry.name: entry.spec for entry in manifest.entries})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +176,33 @@ def _row_json(row: _Row) -> dict[str, Any]:
         "stored": row.stored,
         "digest": entry.digest,
     }
+
+
+def _table(rows: Sequence[_Row], weights: Sequence[QuantizedWeight]) -> Iterator[tuple[str, ...]]:
+    """The rows, where the first parameter of a quantised weight has the weight above and the others below."""
+    weight_of = {name: weight for weight in weights for name in weight.members}
+    by_name = {row.entry.name: row for row in rows}
+    shown: set[str] = set()
+    for row in rows:
+        weight = weight_of.get(row.entry.name)
+        if weight is None:
+            yield _cells(row)
+        elif weight.name not in shown:
+            shown.add(weight.name)
+            members = [by_name[name] for name in weight.members]
+            yield (
+                printable(weight.label),
+                weight.scheme,
+                "x".join(map(str, weight.shape or ())),
+                "",
+                human_size(sum(member.entry.spec.nbytes for member in members)),
+                human_size(sum(member.own for member in members)),
+                human_size(sum(member.stored for member in members)),
+                "",
+            )
+            for member in members:
+                name, *cells = _cells(member)
+                yield (f"  {name}", *cells)
 
 
 def _cells(row: _Row) -> tuple[str, ...]:

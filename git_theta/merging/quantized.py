@@ -6,9 +6,8 @@ group is decided as one: it's taken from the only side that changed it, or from 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from git_theta import strategies
@@ -16,23 +15,10 @@ from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_ke
 from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.merging.standing_rules import DEFAULT_PLACE
 from git_theta.model.manifest import Entry
+from git_theta.model.quantized_weights import weight_of
 from git_theta.model.three_way import trivial_merge
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import ARITHMETIC
-
-#: Names of a module's parameters that go with its `weight`: of GPTQ, AWQ, bitsandbytes, HQQ, AQLM, ComfyUI.
-_SIBLING = re.compile(
-    r"(?P<stem>.*?)(?P<sep>[./]|\A)(?:qweight|qzeros|scales|g_idx|SCB|weight_format|weight_scales|scale_weight"
-    r"|scale_input|input_scale|input_scale_ub|input_global_scale|output_scale|comfy_quant|W_q|codes|codebooks"
-    r"|(?:res_|outlier_)?(?:indices|centroids[./]weight))\Z"
-)
-
-#: Ends of names of what goes with a weight: `weight_scale_inv`, `weight.absmax`, `w_scale`, `weight_packed`.
-_COMPANION = re.compile(
-    r"(?P<stem>.+?)(?P<sep>[./_])(?:scale|scales|scale_inv|scale_2|global_scale|zero|zeros|zero_point|shape"
-    r"|g_idx|packed|blocks|absmax|quant_map|nested_absmax|nested_quant_map|quant_state[./].+|_data|_scale|_shift"
-    r"|qdata|int_data)\Z"
-)
 
 #: Dtypes of integers that count or choose, rather than codes of weights.
 _NO_CODES = frozenset(("I64", "U64", "BOOL", "C32", "C64", "C128"))
@@ -59,7 +45,7 @@ def quantized_groups(plans: Iterable[ParameterPlan]) -> list[QuantizedGroup]:
     """The groups among the parameters of a merge; time is in proportion to their number."""
     table = {plan.name: plan for plan in plans}
     members: dict[str, list[str]] = defaultdict(list)
-    weights = {name: _weight_of(name, table) for name in table}
+    weights = {name: weight_of(name, table) for name in table}
     for name, key in weights.items():
         if key is not None:
             members[key].append(name)
@@ -174,20 +160,6 @@ def _taken(plan: ParameterPlan, side: int | None, rule: MergeRule) -> Taken | Co
     if side == 1 and len(plan.sides) > 2:
         return Conflict(plan.name, "theirs isn't one side in a merge of several branches")
     return Taken(plan.sides[side], side, rule)
-
-
-def _weight_of(name: str, known: Container[str]) -> str | None:
-    """The name of the weight that a parameter belongs to, also if there's no such parameter; or `None`."""
-    found = _SIBLING.match(name)
-    if found:
-        stem = found["stem"]
-        return stem if stem in known else f"{stem}{found['sep']}weight"
-    found = _COMPANION.match(name)
-    if not found:
-        return None
-    stem, separator = found["stem"], found["sep"]
-    whole = separator == "_" or stem in known or stem.endswith((".weight", "/weight"))
-    return stem if whole else f"{stem}{separator}weight"
 
 
 def _has_codes(plan: ParameterPlan) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from git_theta.diff import Pair
 from git_theta.errors import ThetaError
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.elements import as_float64, paired_blocks
+from git_theta.report.quantized_values import WeightValue
 from git_theta.report.side import ValueReader
 from git_theta.runtime.threads import run_all
 
@@ -87,7 +90,11 @@ class Distance:
 
 
 def measure(
-    pairs: tuple[Pair, ...], old: ValueReader, new: ValueReader, threads: int
+    pairs: tuple[Pair, ...],
+    old: ValueReader,
+    new: ValueReader,
+    threads: int,
+    quantized: Mapping[str, tuple[WeightValue, WeightValue]] = MappingProxyType({}),
 ) -> dict[str, Distance | str]:
     """Statistics of changed parameters by name, or the reason why there are none.
 
@@ -96,10 +103,13 @@ def measure(
         old: Reads the old values.
         new: Reads the new values.
         threads: How many parameters to read at once.
+        quantized: Name of codes of a quantised weight → both versions of the weight, to be compared instead.
     """
 
     def one(pair: Pair) -> Distance | str:
         before, after = pair
+        if after.name in quantized:
+            return _of_weights(*quantized[after.name])
         if before.spec.shape != after.spec.shape:
             return "another shape"
         try:
@@ -110,6 +120,18 @@ def measure(
     with ThreadPoolExecutor(max(1, threads)) as pool:
         found = run_all(pool, one, pairs)
     return {new_entry.name: result for (_, new_entry), result in zip(pairs, found, strict=True)}
+
+
+def _of_weights(old: WeightValue, new: WeightValue) -> Distance | str:
+    if old.shape != new.shape and old.shape and new.shape:
+        return "another shape"
+    total = Distance()
+    try:
+        for before, after in zip(old.blocks(), new.blocks(), strict=True):
+            total += _of_block(before, after, None)
+    except ThetaError as error:
+        return str(error)
+    return total
 
 
 def _measured(pair: Pair, old: ValueReader, new: ValueReader) -> Distance:

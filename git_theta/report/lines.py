@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from operator import add
 
-from git_theta.report.change import ChangeKind, CheckpointChange, ParameterChange
+from git_theta.report.change import ChangeKind, CheckpointChange
+from git_theta.report.changed_weights import WeightChange, weight_changes
 from git_theta.report.distance import Distance
 from git_theta.report.fold import Folded, fold
 from git_theta.report.scalars import ScalarChange
-from git_theta.report.text import human_size, plural, printable, shape_text, type_text
+from git_theta.report.text import human_size, plural, printable
 
 #: A piece of a line: its style, and its text. Styles are `head`, `new`, `old`, `changed`, `faint` and ``.
 Span = tuple[str, str]
@@ -42,11 +43,11 @@ def lines(change: CheckpointChange, limit: int | None = SHOWN) -> Iterator[Line]
     """
     yield (("head", f"{_title(change)}:"), ("", f" {_summary(change)}"))
     yield from _circumstances(change)
-    folded = fold((row.names, (row.kind, _types(row)), row) for row in change.rows)
+    folded = fold((each.names, each.key, each) for each in weight_changes(change))
     shown = folded if limit is None or len(folded) <= limit + 1 else folded[:limit]
     yield from _groups(shown, change.measured)
     if len(shown) < len(folded):
-        rest = sum(len(group.items) for group in folded[len(shown) :])
+        rest = sum(len(each.rows) for group in folded[len(shown) :] for each in group.items)
         yield (("faint", f"    … and {plural(rest, 'more parameter')}"),)
     yield from _rest(change)
 
@@ -115,13 +116,9 @@ def _circumstances(change: CheckpointChange) -> Iterator[Line]:
         yield (("faint", f"    format {before} -> {after}"),)
 
 
-def _types(row: ParameterChange) -> tuple[object, object]:
-    return row.old and row.old.spec, row.new and row.new.spec
-
-
-def _groups(groups: list[Folded[ParameterChange]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+def _groups(groups: list[Folded[WeightChange]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
     names = [" -> ".join(map(printable, group.names)) for group in groups]
-    types = [_type(group.items[0]) for group in groups]
+    types = [group.items[0].type for group in groups]
     name_width = max((len(name) for name in names if len(name) <= _MAX_ALIGNED), default=0)
     type_width = max(map(len, types), default=0)
     for name, kind, group in zip(names, types, groups, strict=True):
@@ -132,18 +129,11 @@ def _groups(groups: list[Folded[ParameterChange]], measured: Mapping[str, Distan
         yield from _statistics(group.items, measured)
 
 
-def _type(row: ParameterChange) -> str:
-    if row.old and row.new and row.kind is not ChangeKind.RENAMED:
-        return type_text(row.old.spec, row.new.spec)
-    entry = row.new or row.old
-    return f"{entry.spec.dtype} {shape_text(entry.spec)}" if entry else ""
-
-
-def _facts(rows: tuple[ParameterChange, ...]) -> Iterator[str]:
-    """The number of parameters, how they're stored, and their bytes."""
-    kind = rows[0].kind
-    yield f"x{len(rows)}" if len(rows) > 1 else ""
-    if kind in (ChangeKind.RENAMED, ChangeKind.REMOVED):
+def _facts(changes: tuple[WeightChange, ...]) -> Iterator[str]:
+    """The number of weights, how they're stored, and their bytes."""
+    yield f"x{len(changes)}" if len(changes) > 1 else ""
+    rows = [row for change in changes for row in change.rows]
+    if changes[0].kind in (ChangeKind.RENAMED, ChangeKind.REMOVED):
         return
     yield ", ".join(dict.fromkeys(row.update for row in rows if row.update))
     size = human_size(sum(row.nbytes for row in rows))
@@ -151,7 +141,9 @@ def _facts(rows: tuple[ParameterChange, ...]) -> Iterator[str]:
     yield f"{human_size(sum(known))} of {size}" if len(known) == len(rows) else size
 
 
-def _statistics(rows: tuple[ParameterChange, ...], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+def _statistics(changes: tuple[WeightChange, ...], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
+    # Of a quantised weight, the figures of the codes are those of the weight.
+    rows = [change.rows[0] for change in changes]
     results = [measured[row.new.name] for row in rows if row.new and row.new.name in measured]
     known = [result for result in results if isinstance(result, Distance)]
     if known:

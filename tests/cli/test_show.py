@@ -109,6 +109,27 @@ def test_chains_of_updates(repo: Repo, report: Json) -> None:
     assert (by_own, by_stored) == (["w", "still"], ["w", "still"])
 
 
+def test_a_quantised_weight_is_a_group(repo: Repo, report: Json) -> None:
+    codes = {"l.weight": np.ones((8, 4), "i1"), "l.weight_scale": np.ones(8, "f4"), "a": np.ones(2, "f4")}
+    repo.write("m.safetensors", safetensors_bytes(codes))
+    repo.git("add", "-A")
+    lines = repo.theta("show", "m.safetensors").splitlines()
+    assert [line.split()[0] for line in lines[1:5]] == [
+        "a",
+        "l.{weight,weight_scale}",
+        "l.weight",
+        "l.weight_scale",
+    ]
+    assert lines[2].split()[1:5] == ["INT8", "8x4", "64", "B"]
+    (weight,) = report(repo, "show", "m.safetensors")["quantized"]
+    assert weight == {
+        "name": "l.weight",
+        "scheme": "INT8",
+        "shape": [8, 4],
+        "parameters": ["l.weight", "l.weight_scale"],
+    }
+
+
 @pytest.mark.parametrize(
     ("chain", "words"),
     [

@@ -21,6 +21,7 @@ from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 from git_theta.model.strided import temporary_file
 from git_theta.report.change import CheckpointChange, FindElsewhere, file_change
+from git_theta.report.quantized_values import quantized_pairs
 from git_theta.report.readers import FileReader, StoredReader
 from git_theta.report.side import Side
 from git_theta.runtime.mapped import map_handle
@@ -133,7 +134,7 @@ class VersionReader:
         return self.compare(old, new)
 
     def fetch_values(self, change: CheckpointChange) -> None:
-        """Fetch the missing values of changed parameters that can be compared: those of equal shape.
+        """Fetch the missing values that are compared: of changed parameters of equal shape, and of scales.
 
         Raises:
             ThetaError: As for `fetch_objects`.
@@ -146,6 +147,9 @@ class VersionReader:
             for entry, reader in zip(pair, readers, strict=True)
             if isinstance(reader, StoredReader)
         ]
+        for values in quantized_pairs(change.diff.changed, change.old, change.new).values():
+            for value in values:
+                entries += value.members if isinstance(value.reader, StoredReader) else ()
         if self._repository and entries:
             from git_theta.git.remote.fetch import ensure_objects, needed_objects
 
