@@ -18,7 +18,7 @@ from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
 from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import SHARDS_INDEX, find_manifest, find_manifests, find_version
 from git_theta.model.manifest import Entry, Manifest
@@ -195,7 +195,7 @@ def _values(path: Path_, wanted: Iterable[tuple[Manifest | CheckpointFile, str]]
 def _stored_values(path: Path_, entries: Sequence[Entry]) -> dict[str, Value]:
     repository = Repository(Git(located(path)[0]))
     store = repository.store
-    ensure_objects(repository, needed_objects(entries), say=_silently)
+    ensure_values(repository, entries, say=_silently)
     threads = affordable_threads(repository.settings.thread_count, check_values(entries, store).memory, store)
     with ThreadPoolExecutor(threads) as pool:
         values = run_all(pool, lambda entry: _stored_value(entry, store), entries)

@@ -15,6 +15,7 @@ from git_theta.encoding.allowed_updates import OnFailure, may_reshape
 from git_theta.encoding.candidates import NewParameter, match_parameters
 from git_theta.encoding.found_bases import FoundBases
 from git_theta.encoding.new_manifest import completed
+from git_theta.encoding.readable import missing_values
 from git_theta.encoding.relatives import relatives as relatives_by_name
 from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, write_small
 from git_theta.encoding.stored_value import StoredValue, UnpackedSource, finalize
@@ -109,7 +110,7 @@ class Cleaner:
             file = as_before(read_checkpoint(data, self.store.temporary_file, pool), earlier, self.store)
             layout, parameters = self._store(file, earlier, writer, pool)
         manifest = completed(Manifest(file.format, len(data), layout, parameters), self.store, earlier)
-        complete = (one for one in earlier if self.lazy or all(map(self.store.has, one.oids())))
+        complete = (one for one in earlier if self.lazy or not missing_values(one, self.store))
         failed = dict.fromkeys(f"stored without an update: {error.message}" for error in failures)
         return Cleaned(reconcile(manifest, complete), "; ".join(filter(None, (file.note, *failed))))
 

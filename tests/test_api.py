@@ -92,9 +92,7 @@ def test_loads_the_shards_that_an_index_lists(index: Path) -> None:
 
 def test_objects_of_all_shards_are_fetched_at_once(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(
-        "git_theta.api.ensure_objects", lambda _repo, objects, **_: asked.append(len(objects))
-    )
+    monkeypatch.setattr("git_theta.api.ensure_values", lambda _repo, entries, **_: asked.append(len(entries)))
     git_theta.load(index, rev="HEAD")
     assert len(asked) == 1
     assert asked[0] >= 2

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import click
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import fetch_objects
+from git_theta.git.remote.fetch import fetch_values
 from git_theta.git.remote.remotes import chosen_remote
-from git_theta.git.repository.manifest_walk import history_manifests, object_sizes
+from git_theta.git.repository.manifest_walk import history_manifests
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.source_table import is_source_table
 from git_theta.runtime.output import say
 
 _EPILOG = """\b
@@ -35,5 +38,8 @@ def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
     if remote:
         chosen_remote(repository, remote)
     versions = history_manifests(repository.git, () if everything else refs or ("HEAD",))
-    done = fetch_objects(repository, object_sizes(versions.values()), remote, keep=True)
+    # Alternative sources are fetched where the own ones can't be had.
+    files = (one.manifest for one in versions.values() if one.manifest and not is_source_table(one.manifest))
+    entries = chain.from_iterable(manifest.all_entries() for manifest in files)
+    done = fetch_values(repository, entries, remote, keep=True)
     say(str(done) if done.count else "Nothing to do.")

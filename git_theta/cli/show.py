@@ -13,7 +13,7 @@ from git_theta.cli.value_report import report
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -60,7 +60,7 @@ def command(version: str, sort: str, name: str | None, values: bool, as_json: bo
         if entry is None:
             raise unknown_parameter([name], manifest.by_name, printable(version))
         require_updates_of(entry, manifest)
-        ensure_objects(repository, needed_objects([entry]))
+        ensure_values(repository, [entry])
         report(entry, repository.store, values=values, as_json=as_json)
         return
     if values:

@@ -10,7 +10,7 @@ import click
 
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import drain
-from git_theta.git.remote.fetch import ensure_objects, is_here
+from git_theta.git.remote.fetch import ensure_values, is_here
 from git_theta.git.repository.conversions import as_stored
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
@@ -31,7 +31,7 @@ def command(path: str | None) -> None:
     if repository.settings.lazy and not is_here(repository, manifest):
         sys.stdout.buffer.write(data or b"")
         return
-    ensure_objects(repository, manifest.objects())
+    ensure_values(repository, manifest.all_entries())
     handle = repository.store.temporary_file()
     known_files = KnownFiles(repository)
     try:

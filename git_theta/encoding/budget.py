@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from git_theta import updates
 from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.readable import as_readable
 from git_theta.encoding.stored_payload import read_payload
 from git_theta.encoding.stored_value import UnpackedSource
 from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
@@ -122,12 +123,13 @@ def _is_light(source: Source, nbytes: int, store: Store) -> bool:
 def check_values(entries: Iterable[Entry], store: Store) -> Weight:
     """Check what values take together; returns the sum of their work, and the largest memory of one.
 
-    Values that can't be decoded count nothing: decoding says why.
+    Values are read by alternative sources where the objects of their own ones are missing. Those that can't
+    be decoded count nothing: decoding says why.
 
     Raises:
         ExcessError: It's more than the limits of their store.
     """
-    listed = list(entries)
+    listed = as_readable(entries, store)
     total = total_weight(listed, store)
     check_weight(total, (oid for entry in listed for oid in _oids(entry.source)), store)
     return total

@@ -9,8 +9,9 @@ from blake3 import blake3
 
 from git_theta import updates
 from git_theta.encoding.budget import check_value
+from git_theta.encoding.readable import is_complete, readable
 from git_theta.encoding.stored_payload import read_payload
-from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.errors import CorruptError, ExcessError, MissingObjectError, PluginError
 from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
@@ -29,7 +30,8 @@ _REPAIR = "fetch damaged objects again: git theta fsck --repair"
 def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
     """The logical bytes of an entry's value, in pieces; each is valid until the next is asked for.
 
-    The digest is compared after the last piece: if this raises, throw away what came of earlier pieces.
+    If an object is missing, an alternative source of the store gives the value, or the rest of it. The digest
+    is compared after the last piece: if this raises, throw away what came of earlier pieces.
 
     Raises:
         CorruptError: The bytes aren't those that were stored; the message names parameter and object.
@@ -39,7 +41,7 @@ def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
     hasher = blake3()
     size = 0
     try:
-        for piece in decode_source(entry.source, entry.spec.nbytes, store):
+        for piece in _decode_any(entry, store):
             hasher.update(piece)
             size += len(piece)
             yield piece
@@ -53,6 +55,47 @@ def read_value(entry: Entry, store: Store) -> Iterator[memoryview]:
     if size != entry.spec.nbytes or hasher.hexdigest() != entry.digest:
         message = f"parameter {entry.name!r}: the value doesn't have the digest {entry.digest[:16]}…"
         raise CorruptError(f"{message}{_objects_of(entry)}", _REPAIR)
+
+
+def _decode_any(entry: Entry, store: Store) -> Pieces:
+    """The bytes that an entry's source gives, or an alternative one from where an object is missing."""
+    done = 0
+    try:
+        for piece in decode_source(entry.source, entry.spec.nbytes, store):
+            done += len(piece)
+            yield piece
+    except MissingObjectError as error:
+        other = store.alternatives.get(entry.digest) if store.alternatives else None
+        if other is None or other == entry.source or not is_complete(other, store.has):
+            raise
+        missing = error
+    else:
+        return
+    try:
+        yield from _after(_checked(entry, other, store), done)
+    except (CorruptError, ExcessError, MissingObjectError, PluginError) as error:
+        # Anybody may have written it. The own source's object is what must be had.
+        text = f"{missing.message}, and the alternative source doesn't give the value: {error.message}"
+        raise MissingObjectError(text, missing.hint) from error
+
+
+def _checked(entry: Entry, source: Source, store: Store) -> Pieces:
+    """The bytes that another source gives for an entry, compared with its digest after the last piece."""
+    hasher = blake3()
+    for piece in decode_source(source, entry.spec.nbytes, store):
+        hasher.update(piece)
+        yield piece
+    if hasher.hexdigest() != entry.digest:
+        raise CorruptError("it has another digest")
+
+
+def _after(pieces: Pieces, start: int) -> Pieces:
+    """Pieces without their first bytes."""
+    for piece in pieces:
+        skipped = min(start, len(piece))
+        start -= skipped
+        if skipped < len(piece):
+            yield piece[skipped:]
 
 
 def read_layout(manifest: Manifest, store: Store) -> Layout:
@@ -72,14 +115,17 @@ def read_layout(manifest: Manifest, store: Store) -> Layout:
 
 
 def require_objects(manifest: Manifest, store: Store) -> None:
-    """Check that every object that a manifest needs is in the store, without reading objects.
+    """Check that the store has the objects of every value of a manifest, without reading them.
 
     Raises:
-        MissingObjectError: An object isn't there; the message names parameter and object.
+        MissingObjectError: One isn't there, and no alternative source is complete; the message names
+            parameter and object.
     """
     for entry in manifest.all_entries():
         for ref in entry.source.payloads():
             if not store.has(ref.oid):
+                if readable(entry, store):
+                    break
                 raise _with_parameter(entry, missing_object(ref.oid))
 
 

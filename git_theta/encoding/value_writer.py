@@ -12,6 +12,7 @@ from git_theta.encoding.budget import can_be_derived, can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_bases
 from git_theta.encoding.choice import EncodingChoice
 from git_theta.encoding.feature_cache import FeatureCache
+from git_theta.encoding.readable import as_readable
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
 from git_theta.encoding.twins import Original
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
@@ -126,7 +127,7 @@ class ValueWriter:
             again = self._restored(value, spec, before, original)
             if again:
                 return StoredValue(name, spec, key, self._encode(again, before.payload))
-        bases = list(bases)
+        bases = as_readable(bases, self.store)
         # Each way to store the value looks at the bases; they're decoded for the first ones only.
         candidate_of: _CandidateOf = cache(partial(candidate_from, self.store))
         candidates: Iterable[BaseCandidate] = _distinct(
@@ -135,7 +136,8 @@ class ValueWriter:
         if original:
             candidates = chain(candidates, original.candidates(self.depth, self.store))
         words = spec.as_bytes
-        derived = partial(self._derived, value, words, chain(bases, relatives), candidate_of)
+        others = chain(bases, _as_readable_later(relatives, self.store))
+        derived = partial(self._derived, value, words, others, candidate_of)
         mixed = partial(self._mixed, value, words, bases, candidate_of)
         for choice in choices(value, words, candidates, self.updates, self.failed, derived, mixed):
             try:
@@ -208,7 +210,7 @@ class ValueWriter:
             key: Digest of the value.
         """
         before = self.sources.get(key)
-        if before and (self.has(before) or self.lazy):
+        if before and (self.has(before) or self.lazy or self._has_alternative(key)):
             return before
         source = self.known(key)
         return source if source and self.has(source) else None
@@ -236,6 +238,11 @@ class ValueWriter:
     def source_of(self, key: str) -> Source | None:
         """The source of a value by its digest; `None` if it isn't known. Its objects may be missing."""
         return self.sources.get(key) or self.known(key)
+
+    def _has_alternative(self, key: str) -> bool:
+        """Whether an alternative source of a value is stored: manifests keep the own one then."""
+        other = self.store.alternatives.get(key) if self.store.alternatives else None
+        return other is not None and self.has(other)
 
     def has(self, source: Source) -> bool:
         """Whether the store has every object of a source.
@@ -276,6 +283,11 @@ class ValueWriter:
                 return UnpackedSource(choice.update, self.batch.put(chain(head, pieces)), inputs)
         payload = self.batch.buffer.put(b"".join(head))
         return UnpackedSource(choice.update, SmallPayload(payload, lost), inputs)
+
+
+def _as_readable_later(entries: Iterable[Entry], store: LocalStore) -> Iterator[Entry]:
+    """Entries as by `as_readable`, read only if they're asked for."""
+    yield from as_readable(entries, store)
 
 
 def _distinct(candidates: Iterable[BaseCandidate]) -> Iterator[BaseCandidate]:

@@ -12,6 +12,7 @@ from itertools import chain, starmap
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.new_manifest import completed
+from git_theta.encoding.readable import lacking_values
 from git_theta.encoding.stored_value import StoredValue, finalize
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
@@ -283,9 +284,7 @@ class Merger:
         return stored
 
     def _fetch_missing(self, entries: Iterable[Entry]) -> None:
-        needed = [(entry, {ref.oid for ref in entry.source.payloads()}) for entry in entries]
-        absent = {oid for oid in set().union(*(oids for _, oids in needed)) if not self.store.has(oid)}
-        missing = [entry for entry, oids in needed if oids & absent]
+        missing = lacking_values(entries, self.store)
         if missing:
             self.fetch(missing)
 

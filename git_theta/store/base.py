@@ -9,6 +9,7 @@ from typing import Protocol
 
 from git_theta.errors import MissingObjectError, ThetaError, full_disk_hint
 from git_theta.limits import Limits
+from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.opened_bundles import OpenedBundles
 
 
@@ -23,6 +24,11 @@ class Store(Protocol):
     @property
     def bundles(self) -> OpenedBundles:
         """The bundles that were read last, decoded."""
+        ...
+
+    @property
+    def alternatives(self) -> AlternativeSources:
+        """Other sources of values whose objects may be missing."""
         ...
 
     def has(self, oid: str) -> bool:

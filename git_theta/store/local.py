@@ -9,6 +9,7 @@ from pathlib import Path
 from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.shared_folders import make_folders
+from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.mapped_objects import MappedObjects
 from git_theta.store.object_files import renew
 from git_theta.store.object_folder import ObjectFolder
@@ -26,6 +27,7 @@ class LocalStore(ObjectFolder):
             read where they are.
         limits: See `Store.limits`.
         mapped: Keeps the objects mapped that parts are read of; `None` to open an object for each.
+        alternatives: See `Store.alternatives`; `None` for none.
     """
 
     def __init__(
@@ -36,9 +38,11 @@ class LocalStore(ObjectFolder):
         borrows: bool = True,
         limits: Limits = DEFAULT_LIMITS,
         mapped: MappedObjects | None = None,
+        alternatives: AlternativeSources | None = None,
     ) -> None:
         super().__init__(root, mapped)
         self.limits = limits
+        self.alternatives = AlternativeSources() if alternatives is None else alternatives
         self._neighbours = tuple(ObjectFolder(path) for path in neighbours)
         self._borrows = borrows
 
@@ -50,19 +54,39 @@ class LocalStore(ObjectFolder):
     @property
     def in_place(self) -> LocalStore:
         """The same store, which reads the objects of neighbours where they are."""
-        return LocalStore(self.root, self.neighbours, borrows=False, limits=self.limits)
+        return self._like(self.neighbours, borrows=False)
 
     @property
     def kept_open(self) -> LocalStore:
         """The same store for one command that reads many small payloads, and changes no object."""
-        return LocalStore(
-            self.root, self.neighbours, borrows=self._borrows, limits=self.limits, mapped=MappedObjects()
-        )
+        return self._like(self.neighbours, borrows=self._borrows, mapped=MappedObjects())
 
     @property
     def alone(self) -> LocalStore:
         """The same store without its neighbours."""
-        return LocalStore(self.root, limits=self.limits)
+        return self._like(())
+
+    @property
+    def without_alternatives(self) -> LocalStore:
+        """The same store, which reads each value by its own source alone."""
+        return self._like(self.neighbours, borrows=self._borrows, alternatives=AlternativeSources())
+
+    def _like(
+        self,
+        neighbours: tuple[Path, ...],
+        *,
+        borrows: bool = True,
+        mapped: MappedObjects | None = None,
+        alternatives: AlternativeSources | None = None,
+    ) -> LocalStore:
+        return LocalStore(
+            self.root,
+            neighbours,
+            borrows=borrows,
+            limits=self.limits,
+            mapped=mapped,
+            alternatives=self.alternatives if alternatives is None else alternatives,
+        )
 
     def has(self, oid: str) -> bool:
         """Whether the object can be read now: it's here or at a neighbour."""

@@ -17,6 +17,7 @@ from git_theta.encoding.decode import (
 )
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
+from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Pieces, read_part
 from tests.helpers.checkpoints import safetensors_bytes
@@ -108,3 +109,55 @@ def test_a_part_of_an_update_is_cut_from_all_of_it(store: LocalStore) -> None:
     found = StoredInput(entry.source, store, lambda size: decode_source(entry.source, size, store))
     value = joined(read_value(entry, store))
     assert joined(found.part(entry.spec.nbytes, 100, 200)) == value[100:200]
+
+
+def with_alternative(store: LocalStore, entry: Entry, source: Source) -> LocalStore:
+    alternatives = AlternativeSources(lambda: True, lambda: {entry.digest: source})
+    return LocalStore(store.root, alternatives=alternatives)
+
+
+def test_an_alternative_source_gives_a_value_whose_object_is_missing(store: LocalStore, entry: Entry) -> None:
+    lost = replace(entry, source=Source("dense", ObjectRef("e" * 64)))
+    reading = with_alternative(store, entry, entry.source)
+    assert joined(read_value(lost, reading)) == np.arange(1000, dtype="f4").tobytes()
+    require_objects(Manifest("raw", 0, lost, (lost,)), reading)
+
+
+def test_an_alternative_source_gives_the_rest_of_a_value(store: LocalStore) -> None:
+    value = np.random.default_rng(0).standard_normal(1 << 19).astype("f4")
+    (entry,) = stored(store, {"w": value}).entries
+    lost = Source("half-missing", None)
+    reading = with_alternative(store, entry, entry.source)
+
+    def half(source: Source, nbytes: int, reader: LocalStore) -> Pieces:
+        if source != lost:
+            yield from decode_source(source, nbytes, reader)
+            return
+        yield memoryview(value).cast("B")[:1_500_001]
+        raise MissingObjectError("object e isn't here")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("git_theta.encoding.decode.decode_source", half)
+        assert joined(read_value(replace(entry, source=lost), reading)) == value.tobytes()
+
+
+@pytest.mark.parametrize("kind", ["another digest", "an unknown update", "a payload that's none", "absent"])
+def test_an_alternative_source_that_fails_leaves_the_own_object_missing(
+    store: LocalStore, entry: Entry, kind: str
+) -> None:
+    (wrong,) = stored(store, {"w": np.ones(1000, "f4")}).entries
+    other = {
+        "another digest": wrong.source,
+        "an unknown update": replace(entry.source, update="nonesuch"),
+        "a payload that's none": Source("dense", ObjectRef(store.put([b"nothing"]))),
+        "absent": Source("dense", ObjectRef("f" * 64)),
+    }[kind]
+    lost = replace(entry, source=Source("dense", ObjectRef("e" * 64)))
+    with pytest.raises(MissingObjectError, match=r"parameter 'w': object eeee"):
+        joined(read_value(lost, with_alternative(store, entry, other)))
+
+
+def test_an_alternative_source_is_not_for_damaged_objects(store: LocalStore, entry: Entry) -> None:
+    damaged = replace(entry, source=Source("dense", ObjectRef(store.put([b"nothing"]))))
+    with pytest.raises(CorruptError):
+        joined(read_value(damaged, with_alternative(store, entry, entry.source)))

@@ -7,12 +7,13 @@ objects are fetched for all files at once, and some files are decoded while Git 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
+from git_theta.encoding.readable import missing_values
 from git_theta.git.drivers.filter_protocol import FilterRequest
-from git_theta.model.manifest import Manifest
+from git_theta.model.manifest import Entry, Manifest
 
 if TYPE_CHECKING:
     from git_theta.store.local import LocalStore
@@ -24,14 +25,14 @@ _MAX_DECODED = 16
 class DelayedFile:
     """A delayed file, on its way from a manifest to its content.
 
-    Its objects are fetched, if any are absent. Then a large file waits to be answered with its manifest; any
+    Its objects are fetched, if any are missing. Then a large file waits to be answered with its manifest; any
     other file waits for a thread, is decoded, and waits for Git.
 
     Args:
         request: Git's first request for the file.
         manifest: The manifest that Git sent.
         written_later: Whether Git gets the manifest, and the file is written after Git has finished.
-        absent: Objects that are yet to be fetched, with their sizes.
+        lacking: Entries of values whose objects are yet to be fetched.
 
     Attributes:
         content: The decoded file's descriptor, from the time that a thread is asked for it.
@@ -43,18 +44,18 @@ class DelayedFile:
         manifest: Manifest,
         *,
         written_later: bool = False,
-        absent: Mapping[str, int | None] | None = None,
+        lacking: Sequence[Entry] = (),
     ) -> None:
         self.request = request
         self.manifest = manifest
         self.written_later = written_later
-        self.absent = absent or {}
+        self.lacking = lacking
         self.content: Future[int] | None = None
 
     @property
     def can_be_decoded(self) -> bool:
         """Whether a thread can begin with the file."""
-        return not self.written_later and not self.absent and self.content is None
+        return not self.written_later and not self.lacking and self.content is None
 
 
 class DelayedFiles:
@@ -85,13 +86,13 @@ class DelayedFiles:
         """The file at a path, which Git asks for again."""
         return self._files.pop(path)
 
-    def take_absent(self) -> dict[str, int | None]:
-        """Objects that files lack, with their sizes; they count as fetched from now on."""
-        absent: dict[str, int | None] = {}
+    def take_lacking(self) -> list[Entry]:
+        """Entries of values whose objects files lack; they count as fetched from now on."""
+        lacking: list[Entry] = []
         for file in self._files.values():
-            absent |= file.absent
-            file.absent = {}
-        return absent
+            lacking += file.lacking
+            file.lacking = ()
+        return lacking
 
     def decode_ahead(self) -> None:
         """Have threads begin with the next files."""
@@ -133,7 +134,7 @@ class DelayedFiles:
     def _succeeds(self, file: DelayedFile) -> bool | None:
         """Whether Git can have a file; `None` if that isn't known yet."""
         if file.written_later:
-            return all(self._store.has(oid) for oid in file.manifest.objects())
+            return not missing_values(file.manifest, self._store)
         if file.content is None or not file.content.done():
             return None
         return file.content.exception() is None

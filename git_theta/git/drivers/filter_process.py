@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from git_theta.encoding.decode import require_objects
+from git_theta.encoding.readable import missing_values
 from git_theta.errors import GitError, MissingObjectError, ThetaError, join_hints
 from git_theta.git.drivers.delayed_files import DelayedFile, DelayedFiles
 from git_theta.git.drivers.diff_reader import DiffReader
@@ -27,7 +28,7 @@ from git_theta.git.repository.conversions import as_stored
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import file_pieces, manifest_to_smudge, smudge
-from git_theta.model.manifest import Manifest
+from git_theta.model.manifest import Entry, Manifest
 from git_theta.runtime.early_end import INTERRUPTED, end_early
 from git_theta.runtime.progress import progress
 
@@ -91,9 +92,8 @@ class FilterProcess:
         pending = list(self._pending.values())
         if pending:
             store = self._repository.store
-            sizes = {oid: size for item in pending for oid, size in item.manifest.objects().items()}
             try:
-                self._fetch({oid: size for oid, size in sizes.items() if not store.has(oid)})
+                self._fetch([entry for item in pending for entry in missing_values(item.manifest, store)])
             except ThetaError as error:
                 explain(None, error)
             from git_theta.git.worktree.materialise import explain_failed, materialise
@@ -180,16 +180,15 @@ class FilterProcess:
         if manifest is None:
             self._answers.content([data])
             return
-        objects = manifest.objects()
-        absent = {oid: size for oid, size in objects.items() if not store.has(oid)}
-        if self._settings.lazy and not all(map(store.keeps, objects)):
+        if self._settings.lazy and missing_values(manifest, store, store.keeps):
             self._answers.content([data])
-        elif absent and self._may_delay(request):
-            self._delay(
-                DelayedFile(request, manifest, written_later=self._is_large(request, manifest), absent=absent)
-            )
+            return
+        lacking = missing_values(manifest, store)
+        if lacking and self._may_delay(request):
+            large = self._is_large(request, manifest)
+            self._delay(DelayedFile(request, manifest, written_later=large, lacking=lacking))
         else:
-            self._fetch(absent)
+            self._fetch(lacking)
             self._smudge_stored(request, manifest)
 
     def _smudge_stored(self, request: FilterRequest, manifest: Manifest) -> None:
@@ -221,7 +220,7 @@ class FilterProcess:
 
     def _list_available(self) -> None:
         try:
-            self._fetch(self._delayed.take_absent())
+            self._fetch(self._delayed.take_lacking())
         except ThetaError as error:
             # Git gets the error when it asks for a file again.
             self._fetch_error = error
@@ -283,12 +282,12 @@ class FilterProcess:
         self._pending[request.path] = PendingFile(request.path, manifest, text, request.blob)
         self._answers.content([text])
 
-    def _fetch(self, objects: Mapping[str, int | None]) -> None:
-        if objects:
-            from git_theta.git.remote.fetch import ensure_objects
+    def _fetch(self, lacking: Sequence[Entry]) -> None:
+        if lacking:
+            from git_theta.git.remote.fetch import ensure_values
 
             with interrupts_raised():
-                ensure_objects(self._repository, objects)
+                ensure_values(self._repository, lacking)
 
     def _decode(self, manifest: Manifest) -> int:
         """Write a file; returns its descriptor."""

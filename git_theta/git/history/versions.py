@@ -137,7 +137,7 @@ class VersionReader:
         """Fetch the missing values that are compared: of changed parameters of equal shape, and of scales.
 
         Raises:
-            ThetaError: As for `fetch_objects`.
+            ThetaError: As for `fetch_values`.
         """
         readers = (change.old.reader, change.new.reader)
         entries = [
@@ -151,9 +151,9 @@ class VersionReader:
             for value in values:
                 entries += value.members if isinstance(value.reader, StoredReader) else ()
         if self._repository and entries:
-            from git_theta.git.remote.fetch import ensure_objects, needed_objects
+            from git_theta.git.remote.fetch import ensure_values
 
-            ensure_objects(self._repository, needed_objects(entries))
+            ensure_values(self._repository, entries)
 
     def close(self) -> None:
         """Write the cache and end helper processes."""

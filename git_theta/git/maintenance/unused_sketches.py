@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from functools import cache
 
+from git_theta.encoding.readable import is_complete
 from git_theta.git.repository.repository import Repository
 from git_theta.store.sketch_cache import SketchCache
 
@@ -17,6 +18,9 @@ def forget_unused_sketches(repository: Repository) -> None:
 
         def is_readable(digest: str) -> bool:
             source = sources.source(digest)
-            return source is not None and all(has(ref.oid) for ref in source.payloads())
+            if source and is_complete(source, has):
+                return True
+            other = repository.store.alternatives.get(digest)
+            return other is not None and is_complete(other, has)
 
         sketches.keep_only(filter(is_readable, sketches.digests()))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from dataclasses import dataclass
+from itertools import chain
 
 from git_theta.errors import GitError
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.plumbing.cat_file import Blobs
-from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.conflict_records import (
     ConflictRecord,
     ConflictStages,
@@ -97,8 +98,7 @@ def write_versions(repository: Repository, known_files: KnownFiles, versions: Co
     existing = [path for path in paths if os.path.lexists(repository.git.path(path))]
     if existing:
         raise GitError(f"{existing[0]} exists already", "move it away first")
-    objects = (manifest.objects() for manifest in paths.values())
-    ensure_objects(repository, {oid: size for sizes in objects for oid, size in sizes.items()})
+    ensure_values(repository, chain.from_iterable(manifest.all_entries() for manifest in paths.values()))
     for path, manifest in paths.items():
         with Replacement(repository.git.path(path)) as new:
             smudge(repository, known_files, manifest, new.handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from git_theta.git.merge.side_files import SideFiles
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.execute import Merger
 from git_theta.merging.settings_versions import ReadSettings, no_settings
@@ -36,6 +36,6 @@ def merger_of(
         depth=configured.depth,
         side_files=SideFiles(repository),
         finite=configured.finite,
-        fetch=lambda entries: ensure_objects(repository, needed_objects(entries)),
+        fetch=lambda entries: ensure_values(repository, entries),
         settings=settings,
     )

@@ -22,7 +22,7 @@ from git_theta.formats.split import OPAQUE
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.merging.file_version import stored_version
@@ -166,8 +166,7 @@ def stored_model(
     own = {entry.digest: entry for entry in manifest.entries}
 
     def fetch(entries: Iterable[Entry]) -> None:
-        wanted = needed_objects(entries)
-        ensure_objects(repository, wanted) if say is None else ensure_objects(repository, wanted, say=say)
+        ensure_values(repository, entries) if say is None else ensure_values(repository, entries, say=say)
 
     def version() -> FileVersion:
         fetch(structure_entries(manifest))

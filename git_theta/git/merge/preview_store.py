@@ -21,7 +21,7 @@ class PreviewStore(LocalStore):
     """
 
     def __init__(self, root: Path, below: LocalStore) -> None:
-        super().__init__(root)
+        super().__init__(root, alternatives=below.alternatives)
         self.below = below
 
     def has(self, oid: str) -> bool:

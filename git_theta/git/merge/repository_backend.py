@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from git_theta.encoding.decode import read_value
+from git_theta.encoding.readable import lacking_values
 from git_theta.errors import ThetaError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.preview_store import PreviewStore
 from git_theta.git.merge.save_rules import save_rules
 from git_theta.git.merge.settings_beside import SettingsBeside, blobs_of
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.conflict_records import read_stages
 from git_theta.git.repository.merge_rules import check_rule
 from git_theta.git.worktree.workspace import Workspace
@@ -70,8 +71,7 @@ class RepositoryBackend:
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `Backend.value`."""
         # Results of a preview are in its own store only, and can't be fetched.
-        missing = {oid: size for oid, size in needed_objects([entry]).items() if not self.store.has(oid)}
-        ensure_objects(self.workspace.repository, missing)
+        ensure_values(self.workspace.repository, lacking_values([entry], self.store))
         return read_value(entry, self.store)
 
     def scalar_conflicts(self) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.work_file import work_file
-from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
@@ -72,7 +72,7 @@ class SideFiles:
             if opened.opaque:
                 raise UsageError(f"{path} isn't a checkpoint of a format that has parameters", opened.note)
             return _InFile(opened)
-        ensure_objects(self._repository, manifest.objects())
+        ensure_values(self._repository, manifest.all_entries())
         return _InStore(manifest, self._repository.store)
 
     def _committed(self, path: str) -> Manifest:

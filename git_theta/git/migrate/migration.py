@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from git_theta.encoding.readable import missing_values
 from git_theta.errors import UsageError
 from git_theta.git.install.hooks import hooks_installed
 from git_theta.git.install.install import install_hooks
@@ -20,10 +21,10 @@ from git_theta.git.migrate.rewrite import Rewriter
 from git_theta.git.migrate.rewritten_refs import current_branch, left_behind, move_refs
 from git_theta.git.migrate.work_tree import TreeSwitch, refuse_untracked, tree_changes
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.model.manifest import Manifest
+from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.text import human_size, plural, printable
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
@@ -44,12 +45,12 @@ class _Survey:
 
     Attributes:
         blobs: How their files are stored, by id, in the order of the plan.
-        absent: Objects of git-theta that they need and that aren't here, with their sizes.
+        lacking: Entries of values whose objects aren't here.
         nbytes: Bytes that they cost, with all objects that they need.
     """
 
     blobs: Mapping[str, FileBlob]
-    absent: Mapping[str, int | None]
+    lacking: Sequence[Entry]
     nbytes: int
 
 
@@ -121,17 +122,16 @@ class Migration:
         store = self.repository.store
         cost = Tally(store)
         blobs: dict[str, FileBlob] = {}
-        absent: dict[str, int | None] = {}
+        lacking: list[Entry] = []
         outwards = self.request.target != "theta"
         for planned in self.plan.blobs:
             blob = read_file_blob(self.history.objects, planned.oid, planned.path, manifests=outwards)
             if blob.is_stored_as(self.request.target):
                 continue
             cost.add(planned.oid, blob)
-            objects = blob.manifest.objects() if blob.manifest else {}
-            absent.update((oid, size) for oid, size in objects.items() if not store.has(oid))
+            lacking += missing_values(blob.manifest, store) if blob.manifest else ()
             blobs[planned.oid] = blob.without_manifest()
-        return _Survey(blobs, absent, cost.bytes)
+        return _Survey(blobs, lacking, cost.bytes)
 
     def _head(self, refs: Collection[str]) -> CommitNode | None:
         """The commit in the work tree, if its files are to be converted there."""
@@ -167,8 +167,8 @@ class Migration:
         lfs = {oid: size for blob in survey.blobs.values() for oid, size in blob.lfs.items()}
         paths = {blob.pointer.oid: self.plan.paths[oid] for oid, blob in survey.blobs.items() if blob.pointer}
         fetch_absent(self.lfs, lfs, [work_tree_fetcher(self.git, paths), server_fetcher(repository)])
-        if survey.absent:
-            ensure_objects(repository, survey.absent)
+        if survey.lacking:
+            ensure_values(repository, survey.lacking)
 
     def _convert(self, blobs: Mapping[str, FileBlob], cost: Tally) -> _Converted:
         """Convert all blobs, parents' versions first, and count what they cost."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from git_theta.encoding.readable import lacking_objects, lacking_values, missing_values
 from git_theta.errors import MissingObjectError, ThetaError, join_hints
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import is_quiet
@@ -51,18 +52,9 @@ class Fetched:
         return transferred("fetched", self.count, self.bytes, self.seconds, place)
 
 
-def needed_objects(entries: Iterable[Entry]) -> dict[str, int | None]:
-    """Sizes in bytes of the objects that some values need, by name; `None` where no entry says it."""
-    found: dict[str, int | None] = {}
-    for entry in entries:
-        for ref in entry.source.payloads():
-            found[ref.oid] = ref.size or found.get(ref.oid)
-    return found
-
-
 def is_here(repository: Repository, manifest: Manifest) -> bool:
     """Whether a checkpoint can be written from the objects that are here, without those of any remote."""
-    return all(map(repository.store.keeps, manifest.oids()))
+    return not missing_values(manifest, repository.store, repository.store.keeps)
 
 
 def _mention(text: str) -> None:
@@ -70,26 +62,43 @@ def _mention(text: str) -> None:
         note(text)
 
 
-def ensure_objects(
-    repository: Repository, objects: Mapping[str, int | None], say: Callable[[str], object] = _mention
+def ensure_values(
+    repository: Repository, entries: Iterable[Entry], say: Callable[[str], object] = _mention
 ) -> Fetched:
-    """Fetch those of some objects that aren't here, before they are read.
+    """Fetch the objects without which some values can't be read, before they are read.
 
     Without any remote, nothing happens: the reader of an object gives a better error for a missing one.
 
     Args:
         repository: The repository.
-        objects: Sizes by name, as `needed_objects` and `Manifest.objects` give them.
+        entries: Entries of the values.
         say: Called with one line if anything was fetched. The default tells the user on stderr.
 
     Raises:
-        ThetaError: As for `fetch_objects`.
+        ThetaError: As for `fetch_values`.
     """
-    if all(map(repository.store.has, objects)) or not fetch_remotes(repository):
+    lacking = lacking_values(entries, repository.store)
+    if not lacking or not fetch_remotes(repository):
         return Fetched()
-    done = fetch_objects(repository, objects)
+    done = fetch_values(repository, lacking)
     say(str(done))
     return done
+
+
+def fetch_values(
+    repository: Repository, entries: Iterable[Entry], remote: str = "", keep: bool = False
+) -> Fetched:
+    """Fetch the objects without which some values can't be read; arguments and errors as for `fetch_objects`.
+
+    Args:
+        repository: The repository.
+        entries: Entries of the values.
+        remote: Name of the remote; see `fetch_objects`.
+        keep: See `fetch_objects`.
+    """
+    store = repository.store
+    wanted = lacking_objects(entries, store, store.keeps if keep else store.has)
+    return fetch_objects(repository, wanted, remote, keep)
 
 
 def fetch_objects(
@@ -99,7 +108,7 @@ def fetch_objects(
 
     Args:
         repository: The repository.
-        objects: Sizes by name, as `needed_objects` and `Manifest.objects` give them.
+        objects: Sizes in bytes by name; `None` for an unknown size.
         remote: Name of the remote. Without, each remote is asked for the objects that are still missing, that
             of the branch first.
         keep: Whether the objects are to stay when repositories on this machine that have them are gone. They

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +15,9 @@ from git_theta.errors import GitError
 from git_theta.git.plumbing.alternates import alternates
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.remote_folders import RemoteFolders
+from git_theta.git.repository.source_table import load_sources, may_have_table
+from git_theta.model.manifest import Source
+from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.cache import Cache
 from git_theta.store.local import LocalStore
 
@@ -97,7 +100,18 @@ class Repository:
     @cached_property
     def store(self) -> LocalStore:
         """The store of the repository's objects."""
-        return LocalStore(self.common_dir / "theta", tuple(self._neighbours()), limits=self.settings.limits)
+        return LocalStore(
+            self.common_dir / "theta",
+            tuple(self._neighbours()),
+            limits=self.settings.limits,
+            alternatives=AlternativeSources(self._may_have_table, self._load_sources),
+        )
+
+    def _may_have_table(self) -> bool:
+        return may_have_table(self.common_dir)
+
+    def _load_sources(self) -> Mapping[str, Source]:
+        return load_sources(self.git)
 
     @cached_property
     def remote_folders(self) -> RemoteFolders:

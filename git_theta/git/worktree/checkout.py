@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.plumbing.notices import explain
-from git_theta.git.remote.fetch import ensure_objects, fetch_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values, fetch_values
 from git_theta.git.repository.manifest_walk import index_manifests
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
@@ -70,10 +71,9 @@ def check_out(
     began = time.time_ns()
     chosen = _chosen(repository, choice)
     pending = [item for item in pending_files(repository, choice.paths) if item.path in chosen]
-    objects = (item.manifest.objects() for item in pending)
     try:
-        every = {oid: size for sizes in objects for oid, size in sizes.items()}
-        ensure_objects(repository, every, report)
+        entries = chain.from_iterable(item.manifest.all_entries() for item in pending)
+        ensure_values(repository, entries, report)
     except ThetaError as error:
         explain(None, error)
     with progress("writing checkpoints", sum(item.manifest.size for item in pending)) as advance:
@@ -94,7 +94,7 @@ def fetch_parameters(
 
     Raises:
         UsageError: No checkpoint is chosen, or no parameter.
-        ThetaError: As for `fetch_objects`.
+        ThetaError: As for `fetch_values`.
     """
     paths = _chosen(repository, choice)
     found = [
@@ -102,7 +102,7 @@ def fetch_parameters(
     ]
     names = set(select({n for manifest in found for n in manifest.by_name}, params, "the chosen checkpoints"))
     entries = [entry for manifest in found for entry in manifest.entries if entry.name in names]
-    done = fetch_objects(repository, needed_objects(entries), keep=True)
+    done = fetch_values(repository, entries, keep=True)
     if done.count:
         report(str(done))
     return len(entries)

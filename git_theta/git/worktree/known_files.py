@@ -6,10 +6,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from git_theta.encoding.readable import is_complete, missing_values
 from git_theta.store.cache import COARSE_TICK, seconds_until_known
 
 if TYPE_CHECKING:
@@ -47,13 +48,20 @@ class KnownFiles:
             return None
         # Until the manifest is added, nothing in Git may name these objects: a claim keeps `prune` from
         # taking them for old ones.
-        claimed = [self._repository.store.claim(oid) for oid in found.oids()]
-        return found if all(claimed) or self._repository.settings.lazy else None
+        store = self._repository.store
+        claimed = {oid: store.claim(oid) for oid in found.oids()}
+        if all(claimed.values()) or self._repository.settings.lazy:
+            return found
+        return None if missing_values(found, store, cache(store.claim)) else found
 
     def source(self, digest: str) -> Source | None:
         """The source of a value that was stored before; `None` if there's none."""
         with self._cache_lock:
-            return self._cache.source(digest)
+            found = self._cache.source(digest)
+        store = self._repository.store
+        if found and store.alternatives and not is_complete(found, store.has):
+            return store.alternatives.get(digest) or found
+        return found
 
     @cached_property
     def search(self) -> SketchSearch:

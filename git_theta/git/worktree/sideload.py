@@ -11,7 +11,7 @@ from pathlib import Path
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.selection import dense_choice
 from git_theta.errors import UsageError, join_hints
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.revspec import find_manifest
 from git_theta.git.worktree.model_paths import index_of
 from git_theta.git.worktree.previous_version import PreviousVersion, previous_version
@@ -94,7 +94,7 @@ def sideload(
         hint = f"{paths[0]} is one shard; for the whole model: git theta add {shlex.quote(index)}"
         raise UsageError(error.message, join_hints(error.hint, hint)) from error
     layouts = [version.base.layout for version in versions]
-    ensure_objects(repository, needed_objects([*layouts, *(entries[name] for name in given)]))
+    ensure_values(repository, [*layouts, *(entries[name] for name in given)])
     with ExitStack() as stack:
         files = [
             UpdatedFile(

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 
 from git_theta.git.plumbing.file_times import set_mtime
 from git_theta.git.plumbing.index_stat import refresh_stats
-from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.smudge_filter import smudge
@@ -80,7 +81,7 @@ def write_and_stage(repository: Repository, known_files: KnownFiles, versions: S
         ThetaError: A file can't be made, or the index is locked.
     """
     began = time.time_ns()
-    ensure_objects(repository, _objects(versions))
+    ensure_values(repository, chain.from_iterable(each.manifest.all_entries() for each in versions))
     with ExitStack() as stack:
         files = [stack.enter_context(Replacement(repository.git.path(each.path))) for each in versions]
         for version, new in zip(versions, files, strict=True):
@@ -103,13 +104,6 @@ def write_and_stage(repository: Repository, known_files: KnownFiles, versions: S
         finally:
             for version, oid, status in zip(versions, oids, replaced, strict=False):
                 _note_file(repository, known_files, version.path, oid, version.manifest, status)
-
-
-def _objects(versions: Iterable[NewVersion]) -> dict[str, int | None]:
-    found: dict[str, int | None] = {}
-    for version in versions:
-        found.update(version.manifest.objects())
-    return found
 
 
 def _write_blob(repository: Repository, manifest: Manifest) -> str:

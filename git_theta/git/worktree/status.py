@@ -9,6 +9,7 @@ from enum import Enum
 
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import Diff, diff
+from git_theta.encoding.readable import lacking_objects, missing_values
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
@@ -119,7 +120,8 @@ def _state(
         found, changes = _compare(repository, known_files, path, manifest, blob)
     change = diff(old, manifest) if staged else None
     store = repository.store
-    elsewhere = [oid for oid in manifest.oids() if not store.keeps(oid)]
+    lacking = missing_values(manifest, store, store.keeps)
+    elsewhere = lacking_objects(lacking, store, store.keeps)
     borrowed = sum(store.has(oid) for oid in elsewhere)
     return FileState(entry.path, change or None, found, changes, len(elsewhere) - borrowed, borrowed)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from git_theta.encoding.new_manifest import completed
-from git_theta.git.remote.fetch import ensure_objects, needed_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateResult, update_target
 from git_theta.git.worktree.workspace import Workspace
@@ -45,7 +45,7 @@ def store_lossy(workspace: Workspace, path: str, update: Lossy, epsilon: float) 
                 return None
 
         changed = [e.name for e in new.values() if e.name not in old or old[e.name].digest != e.digest]
-        ensure_objects(repository, needed_objects(old[name] for name in changed if name in old))
+        ensure_values(repository, (old[name] for name in changed if name in old))
         made = target.store_drafts(changed, make)
         rounded = {new[name].digest: entry for name, entry in made.items()}
         cleaned = target.clean({digest: entry.source for digest, entry in rounded.items()})

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from git_theta.encoding.readable import readable
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.repository import Repository
@@ -106,7 +107,7 @@ def _applied(file: UpdatedFile, rev: str) -> str | None:
     store, versions = repository.store, list(earlier_versions(repository, file.path, rev))
     for name in probes:
         earlier = [manifest.by_name[name] for manifest in versions if name in manifest.by_name]
-        here = [each for each in earlier if all(store.has(ref.oid) for ref in each.source.payloads())]
+        here = [each for each in (readable(entry, store) for entry in earlier) if each]
         if is_applied(old[name], file.given[name], here, store):
             return name
     return None

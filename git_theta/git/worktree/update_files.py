@@ -12,7 +12,7 @@ from git_theta.adapters.factor_names import CONFIG
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
-from git_theta.git.remote.fetch import ensure_objects
+from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.revspec import check_revision
 from git_theta.git.worktree.smudge_filter import smudge
@@ -84,7 +84,7 @@ def _write(workspace: Workspace, revspec: str, path: Path) -> bool:
     if manifest is None:
         path.write_bytes(data)
         return True
-    ensure_objects(repository, manifest.objects())
+    ensure_values(repository, manifest.all_entries())
     with path.open("wb+") as file:
         smudge(repository, workspace.known_files, manifest, file.fileno())
     return True

@@ -12,8 +12,10 @@ from git_theta.errors import MissingObjectError, ThetaError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interrupts_raised
 from git_theta.git.remote import fetch
-from git_theta.git.remote.fetch import Fetched, ensure_objects, fetch_objects
+from git_theta.git.remote.fetch import Fetched, ensure_values, fetch_objects
 from git_theta.git.repository.repository import Repository
+from git_theta.model.manifest import Entry, ObjectRef, Source
+from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import RemoteObject, TransferError
 from tests.helpers.repo import Repo
@@ -46,6 +48,10 @@ def answering(
     return asked
 
 
+def entry(oid: str) -> Entry:
+    return Entry("x", TensorSpec("U8", (4,)), "0" * 64, Source("dense", ObjectRef(oid, size=4)))
+
+
 def absent(*oids: str) -> dict[str, ThetaError]:
     return {oid: MissingObjectError(f"object {oid} isn't at x") for oid in oids}
 
@@ -57,7 +63,7 @@ def test_nothing_is_needed(repository: Repository) -> None:
 def test_without_a_remote(repository: Repository) -> None:
     with pytest.raises(MissingObjectError, match="and 1 more, isn't here, and there's no remote"):
         fetch_objects(repository, {A: 1, B: 2})
-    assert ensure_objects(repository, {A: 1}) == Fetched()
+    assert ensure_values(repository, [entry(A)]) == Fetched()
 
 
 def test_the_error_of_the_only_remote(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,9 +129,9 @@ def test_only_missing_objects_are_asked_for(repository: Repository, monkeypatch:
     oid = repository.store.put([b"here"])
     asked = answering(monkeypatch, {"origin": absent(A)})
     with pytest.raises(MissingObjectError):
-        ensure_objects(repository, {A: 1, oid: 4})
+        ensure_values(repository, [entry(A), entry(oid)])
     assert asked == [("origin", [A])]
-    assert ensure_objects(repository, {oid: 4}) == Fetched()
+    assert ensure_values(repository, [entry(oid)]) == Fetched()
 
 
 def test_ctrl_c_ends_a_fetch() -> None:
