@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import replace
 
 from git_theta.errors import ManifestError
-from git_theta.model.manifest import MANIFEST_MAGIC, MANIFEST_VERSION, Entry, Manifest, ObjectRef, Source
+from git_theta.model.entry_text import MAX_KEYS, EntryReader
+from git_theta.model.manifest import MANIFEST_MAGIC, MANIFEST_VERSION, Entry, Manifest
 from git_theta.model.name_escapes import unescape
-from git_theta.model.tensor import MAX_BYTES, MAX_DIMENSIONS, TensorSpec
+from git_theta.model.tensor import MAX_BYTES
 
 #: The first bytes of every manifest, for a cheap test.
 MANIFEST_MAGIC_BYTES = MANIFEST_MAGIC.encode()
@@ -30,25 +31,12 @@ MAX_PARAMETERS = 200_000
 #: Largest number of sources in all lines of parameters together.
 MAX_SOURCES = 1_000_000
 
-#: Largest number of keys in the header, and in the line of a parameter.
-MAX_KEYS = 100
-
-#: Words of a line but its name and keys: dtype, shape, digest and source.
-_WORDS = 4
-
 #: Bytes in which the first line ends.
 _FIRST_LINE_BYTES = 64
 
-_MAX_DEPTH = 64
-_HEX = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _WORD = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _HEADER = re.compile(r"([a-z][a-z0-9-]*) ([^\n]*)")
-_EXTRA = re.compile(r"([a-z][a-z0-9-]*)=([!-~]*)")
-_OBJECT = re.compile(
-    r"([0-9a-f]{64})(?::(0|[1-9][0-9]{0,18})\+(0|[1-9][0-9]{0,18}))?(?:/([1-9][0-9]{0,18}))?"
-    r"(?:@(0|[1-9][0-9]{0,18}))?"
-)
 
 
 def is_manifest(data: bytes | memoryview) -> bool:
@@ -164,7 +152,7 @@ def _parse_header(lines: list[str]) -> Manifest:
     if not _NUMBER.fullmatch(header["size"]) or int(header["size"]) > MAX_BYTES:
         raise ManifestError(f"bad size {header['size'][:40]!r}")
     try:
-        layout = _parse_entry("layout", header["layout"])
+        layout = EntryReader().read("layout", header["layout"])
     except ManifestError as error:
         raise ManifestError(f"the layout: {error.message}") from error
     if layout.spec.dtype != "U8" or len(layout.spec.shape) != 1:
@@ -175,7 +163,8 @@ def _parse_header(lines: list[str]) -> Manifest:
 
 def _parse_lines(data: bytes, start: int, number: int) -> Iterator[Entry]:
     """The parameters of the lines from byte `start` on, which is in line `number`."""
-    before, sources = b"", 0
+    reader = EntryReader()
+    before, sources = "", 0
     last, last_text = None, ""
     while start < len(data):
         end = data.find(b"\n", start, start + MAX_LINE_BYTES)
@@ -183,22 +172,23 @@ def _parse_lines(data: bytes, start: int, number: int) -> Iterator[Entry]:
             raise ManifestError(f"line {number} doesn't end in {MAX_LINE_BYTES:,} bytes")
         line = data[start:end]
         try:
-            name, _, rest = _text(line).partition(" ")
+            word, _, rest = _text(line).partition(" ")
+            name = unescape(word)
             sources += rest.count("(")
             if sources > MAX_SOURCES:
                 raise ManifestError(f"more than {MAX_SOURCES:,} sources up to here")
             if last is not None and rest == last_text:
                 # Tied parameters: only their names differ.
-                entry = Entry(unescape(name), last.spec, last.digest, last.source, last.extra)
+                entry = Entry(name, last.spec, last.digest, last.source, last.extra)
             else:
-                entry = _parse_entry(unescape(name), rest)
-            key = name.encode()
-            if key <= before:
-                raise ManifestError(f"parameter {name[:80]!r} is repeated or out of order")
+                entry = reader.read(name, rest)
+            # Text has the order of its UTF-8 bytes.
+            if word <= before:
+                raise ManifestError(f"parameter {word[:80]!r} is repeated or out of order")
         except ManifestError as error:
             raise ManifestError(f"line {number}: {error.message}") from error
         yield entry
-        before, start, number = key, end + 1, number + 1
+        before, start, number = word, end + 1, number + 1
         last, last_text = entry, rest
 
 
@@ -207,71 +197,3 @@ def _text(data: bytes) -> str:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ManifestError("not UTF-8 text") from error
-
-
-def _parse_entry(name: str, text: str) -> Entry:
-    words = text.split(" ", _WORDS + MAX_KEYS)
-    if len(words) < _WORDS:
-        raise ManifestError("expected 'name dtype shape digest source'")
-    dtype, shape, digest, source, *extra = words
-    if not (shape.startswith("[") and shape.endswith("]")) or shape.count(",") >= MAX_DIMENSIONS:
-        raise ManifestError(f"bad shape {shape[:40]!r}")
-    sizes = shape[1:-1].split(",") if shape != "[]" else []
-    if not all(_NUMBER.fullmatch(size) for size in sizes):
-        raise ManifestError(f"bad shape {shape[:40]!r}")
-    if not _HEX.fullmatch(digest):
-        raise ManifestError(f"bad digest {digest[:80]!r}")
-    pairs = []
-    for word in extra:
-        match = _EXTRA.fullmatch(word)
-        if not match:
-            raise ManifestError(f"expected key=value, not {word[:40]!r}")
-        pairs.append((match[1], match[2]))
-    if len(pairs) > MAX_KEYS or pairs != sorted(dict(pairs).items()):
-        raise ManifestError("the extra keys are too many, repeated or out of order")
-    try:
-        spec = TensorSpec(dtype, tuple(map(int, sizes)))
-    except ValueError as error:
-        raise ManifestError(str(error)) from error
-    entry = Entry(name, spec, digest, parse_source(source), tuple(pairs))
-    if entry.value_text() != text:
-        raise ManifestError("the text isn't in canonical form")
-    return entry
-
-
-def parse_source(text: str) -> Source:
-    """Read the text form of a source, for example `delta(0a…,dense(9c…:0+512))`.
-
-    Raises:
-        ManifestError: The text isn't a source.
-    """
-    source, end = _source_at(text, 0, 0)
-    if end != len(text):
-        raise ManifestError(f"bad source {text[:80]!r}")
-    return source
-
-
-def _source_at(text: str, start: int, depth: int) -> tuple[Source, int]:
-    name = _WORD.match(text, start)
-    if not name or not text.startswith("(", name.end()) or depth > _MAX_DEPTH:
-        raise ManifestError(f"bad source {text[:80]!r}")
-    end = name.end() + 1
-    payload = place = None
-    if text.startswith("-", end):
-        end += 1
-    else:
-        match = _OBJECT.match(text, end)
-        if not match:
-            raise ManifestError(f"bad object in source {text[:80]!r}")
-        payload = ObjectRef(match[1], int(match[2] or 0), *(int(n) if n else None for n in match.group(3, 4)))
-        if payload.size is not None and payload.offset + (payload.length or 0) > payload.size:
-            raise ManifestError(f"a range beyond the end of its object in source {text[:80]!r}")
-        place = int(match[5]) if match[5] else None
-        end = match.end()
-    inputs = []
-    while text.startswith(",", end):
-        source, end = _source_at(text, end + 1, depth + 1)
-        inputs.append(source)
-    if not text.startswith(")", end):
-        raise ManifestError(f"bad source {text[:80]!r}")
-    return Source(name[0], payload, tuple(inputs), place), end + 1

@@ -35,14 +35,23 @@ def unescape(text: str) -> str:
     Raises:
         ManifestError: The text is the escaped form of no name, or of one that is too long.
     """
-    try:
-        name = _ESCAPE.sub(
-            lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogatepass"), text
-        )
-    except UnicodeDecodeError:
-        name = ""
-    if not name or escape(name) != text:
+    name = text
+    if _UNSAFE.search(text):
+        name = _unescaped(text)
+        if escape(name) != text:
+            name = ""
+    if not name:
         raise ManifestError(f"{text[:80]!r} isn't a valid parameter name")
     if len(name) > MAX_NAME:
         raise ManifestError(f"a parameter's name has more than {MAX_NAME} characters: {text[:80]!r}…")
     return name
+
+
+def _unescaped(text: str) -> str:
+    """The text with each `%XX` as its character; empty if that isn't UTF-8."""
+    try:
+        return _ESCAPE.sub(
+            lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "surrogatepass"), text
+        )
+    except UnicodeDecodeError:
+        return ""

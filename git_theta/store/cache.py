@@ -14,7 +14,8 @@ from pathlib import Path
 
 from git_theta.errors import ManifestError
 from git_theta.model.manifest import Manifest, Source
-from git_theta.model.manifest_text import parse_manifest, parse_source
+from git_theta.model.manifest_text import parse_manifest
+from git_theta.model.source_text import parse_source
 from git_theta.store.database import Database
 
 _SCHEMA = """

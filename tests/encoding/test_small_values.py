@@ -233,7 +233,7 @@ def test_a_place_outside_of_its_bundle_is_one_error(store: LocalStore) -> None:
 
 def test_updates_without_bundles_refuse_places(store: LocalStore) -> None:
     from git_theta.encoding.decode import decode_source
-    from git_theta.model.manifest_text import parse_source
+    from git_theta.model.source_text import parse_source
 
     (entry, *_) = clean(store, safetensors_bytes(network(20))).entries
     source = parse_source(str(entry.source).replace("dense(", "sparse(").replace(")", f",{entry.source})"))

@@ -5,7 +5,7 @@ from hypothesis import given
 
 from git_theta.errors import ManifestError
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
-from git_theta.model.manifest_text import parse_source
+from git_theta.model.source_text import parse_source
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.generators import manifests
 from tests.helpers.manifests import A, B, manifest_named

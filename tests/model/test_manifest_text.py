@@ -6,28 +6,22 @@ from hypothesis import strategies as st
 
 from git_theta.errors import ManifestError
 from git_theta.model import manifest_text
-from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import (
     MAX_LINE_BYTES,
     is_manifest,
     parse_if_manifest,
     parse_manifest,
-    parse_source,
     valid_manifest,
     with_plain_line_ends,
 )
-from tests.helpers.generators import manifests, sources
+from tests.helpers.generators import manifests
 from tests.helpers.manifests import A, B, manifest_named
 
 
 @given(manifests())
 def test_parse_of_text_is_the_identity(made: Manifest) -> None:
     assert parse_manifest(made.to_bytes()) == made
-
-
-@given(sources)
-def test_parse_of_a_source_is_the_identity(source: Source) -> None:
-    assert parse_source(str(source)) == source
 
 
 @given(manifests(), st.data())
