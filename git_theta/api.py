@@ -11,22 +11,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
-from git_theta.combine.files import read_index, shard_names
+from git_theta.combine.files import parts_at, read_index
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
 from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
+from git_theta.formats.split import STRETCH
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_values
+from git_theta.git.repository.models import find_model
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.revspec import SHARDS_INDEX, find_manifest, find_manifests, find_version
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.mapped import mapped_file
 from git_theta.runtime.threads import run_all
+from git_theta.sharding.index_file import check_index, parse_index
+from git_theta.sharding.joined import ModelVersion
 from git_theta.store.local import LocalStore
 
 if TYPE_CHECKING:
@@ -43,18 +46,20 @@ Path_ = str | os.PathLike[str]
 
 
 def manifest(path: Path_, rev: str | None = None) -> Manifest:
-    """The manifest of a checkpoint.
+    """The manifest of a checkpoint, or of a model of several shards.
+
+    That of several shards has the parameters of all of them, but describes no file.
 
     Args:
-        path: The file, relative to the current folder or absolute.
+        path: The file, relative to the current folder or absolute; or, for a model of several shards, their
+            index or their folder, or the path that the model would have as one file.
         rev: A revision, such as `HEAD~1` or a branch; the index when `None`.
 
     Raises:
         UsageError: There's no such version, or the file isn't tracked.
         GitError: The path isn't in a repository.
     """
-    folder, name = located(path)
-    return find_manifest(Git(folder), f":./{name}" if rev is None else f"{rev}:./{name}")
+    return _version(path, rev).manifest
 
 
 def load(
@@ -66,8 +71,9 @@ def load(
     chosen parameters that aren't in the store are fetched from the repository's remotes, all at once.
 
     Args:
-        path: The file, relative to the current folder or absolute; or the index of a model's shards, such as
-            `model.safetensors.index.json`, for the parameters of all of them.
+        path: The file, relative to the current folder or absolute; or, for the parameters of all shards of a
+            model, their index, such as `model.safetensors.index.json`, or their folder, or the path that the
+            model would have as one file.
         rev: A revision, such as `HEAD~1` or a branch; the file in the work tree when `None`.
         params: Names, or patterns such as `encoder/*`; only these are fetched and decoded. All when `None`.
         framework: `numpy`: arrays, bf16 and fp8 with the dtypes of `ml_dtypes`; or `torch`: tensors.
@@ -111,28 +117,26 @@ class _OpenedFile:
         return self.content.by_name if isinstance(self.content, Manifest) else self.content.tensors
 
 
-def _files(path: Path_, rev: str | None) -> list[Path_]:
-    """The checkpoint files of a model: the file itself, or those that the index of its shards lists."""
-    if not os.fspath(path).endswith(SHARDS_INDEX):
-        return [path]
-    if rev is None:
-        if not Path(path).exists():
-            raise _no_file(path)
-        data = read_index(Path(path))
-    else:
-        folder, name = located(path)
-        data = find_version(Git(folder), f"{rev}:./{name}")
-    return [Path(path).parent / name for name in shard_names(data, str(path))]
-
-
 def _opened_files(path: Path_, rev: str | None, stack: ExitStack) -> list[_OpenedFile]:
     """The files of a model: those in the work tree, kept open by the stack; or versions from the store."""
-    paths = _files(path, rev)
     if rev is None:
-        return [_OpenedFile(each, _work_file(each, stack)) for each in paths]
-    folder = located(path)[0]
-    names = [f"{rev}:./{os.path.relpath(os.path.abspath(each), folder)}" for each in paths]
-    return [_OpenedFile(*pair) for pair in zip(paths, find_manifests(Git(folder), names), strict=True)]
+        if not os.path.lexists(path) and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
+            raise _no_file(path)
+        parts = parts_at(Path(path), str(path))
+        files = [_OpenedFile(each, _work_file(each, stack)) for each in parts.files]
+        if parts.index:
+            places = {name: os.path.basename(file.path) for name, file in _owners(files, path).items()}
+            index = os.path.basename(parts.index)
+            check_index(parse_index(read_index(Path(parts.index)), index), places, index)
+        return files
+    version = _version(path, rev)
+    return [_OpenedFile(*pair) for pair in zip(version.parts.files, version.manifests, strict=True)]
+
+
+def _version(path: Path_, rev: str | None) -> ModelVersion:
+    """A version of a model: of a revision, or else of the index."""
+    folder, name = located(path)
+    return find_model(Git(folder), f":./{name}" if rev is None else f"{rev}:./{name}")
 
 
 def _work_file(path: Path_, stack: ExitStack) -> Manifest | CheckpointFile:
@@ -157,6 +161,8 @@ def _owners(files: Sequence[_OpenedFile], path: Path_) -> dict[str, _OpenedFile]
     owners: dict[str, _OpenedFile] = {}
     for file in files:
         for name in file.names:
+            if len(files) > 1 and name.startswith(STRETCH):
+                continue
             if name in owners:
                 raise UsageError(
                     f"{path}: parameter {name!r} is in {owners[name].path} and in {file.path}",

@@ -108,7 +108,7 @@ def test_shards_of_which_some_are_still_manifests(index: Path, repo: Repo) -> No
     ("text", "problem"),
     [
         ('{"weight_map": {"a": "../1.safetensors"}}', "isn't the name of a file beside it"),
-        ('{"weight_map": {"a": "3.safetensors"}}', "there's no .*3.safetensors"),
+        ('{"weight_map": {"a": "3.safetensors"}}', "names 3.safetensors, which isn't there"),
         ('{"weight_map": {"a": "1.safetensors", "b": "copy.safetensors"}}', "parameter '.' is in"),
         ("[]", "isn't an index"),
     ],
@@ -122,10 +122,22 @@ def test_an_index_that_lists_no_model(index: Path, repo: Repo, text: str, proble
             git_theta.load(index, rev)
 
 
-def test_an_index_has_no_manifest(index: Path) -> None:
-    with pytest.raises(UsageError, match="index of a model's shards") as caught:
-        git_theta.manifest(index, "HEAD")
-    assert "renormalize" not in str(caught.value.hint)
+def test_the_manifest_of_an_index_has_all_parameters(index: Path) -> None:
+    assert list(git_theta.manifest(index, "HEAD").by_name) == ["a", "a/b", "b"]
+
+
+@pytest.mark.parametrize("rev", [None, "HEAD"])
+def test_a_folder_or_the_name_of_the_model_stands_for_its_shards(index: Path, rev: str | None) -> None:
+    for path in (index.parent, index.parent / "model.safetensors"):
+        assert list(git_theta.load(path, rev)) == ["a", "a/b", "b"]
+
+
+@pytest.mark.parametrize("rev", [None, "HEAD"])
+def test_an_index_that_lies(index: Path, repo: Repo, rev: str | None) -> None:
+    index.write_text('{"weight_map": {"a": "1.safetensors", "b": "2.safetensors", "a/b": "2.safetensors"}}')
+    repo.commit()
+    with pytest.raises(UsageError, match=r"isn't true: it says that 'b' is in 2\.safetensors, but it's in 1"):
+        git_theta.load(index, rev)
 
 
 def test_chooses_parameters(path: Path) -> None:

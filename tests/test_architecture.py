@@ -22,7 +22,7 @@ LAYERS = [
     {"updates"},
     {"sketches"},
     {"encoding", "strategies", "legacy"},
-    {"checkpoint_file", "file_writer"},
+    {"checkpoint_file", "file_writer", "sharding"},
     {"clean", "smudge", "diff", "testing"},
     {"merging"},
     {"sideload", "combine"},

@@ -22,13 +22,15 @@ Examples:
 
 @click.command("du", epilog=_EPILOG, short_help="Show what this repository's objects cost.")
 @click.argument("revs", nargs=-1)
+@click.option("--files", "by_file", is_flag=True, help="Show every file, also shards of a model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(revs: tuple[str, ...], as_json: bool) -> None:
-    """Show how much checkpoints take: by file, and by the commit that added each version.
+def command(revs: tuple[str, ...], by_file: bool, as_json: bool) -> None:
+    """Show how much models take: by model, and by the commit that added each version.
 
-    A payload that several versions share counts for the first one.
+    A payload that several versions share counts for the first one. The shards of a model are one line, under
+    the path that the model would have as one file.
     """
-    found = usage(Repository(Git()), revs)
+    found = usage(Repository(Git()), revs, by_file=by_file)
     if as_json:
         print_json(asdict(found))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -17,24 +17,11 @@ from git_theta.merging.settings_versions import Settings, most_bytes, parsed_set
 from git_theta.model.manifest import Entry
 from git_theta.model.manifest_text import is_manifest
 from git_theta.runtime.mapped import mapped_file
-from git_theta.small_file import check_size, read_small_file
+from git_theta.sharding.grouping import ReadFile, listed_models, main_model
+from git_theta.sharding.index_file import MAX_INDEX, WHOLE_MODEL, is_index_name
+from git_theta.sharding.parts import ModelParts, single_file
+from git_theta.small_file import read_small_file
 from git_theta.updates.base import Pieces
-
-#: Names of a model's file in a folder, or of the index of its shards, in the order in which they're tried.
-_NAMES = (
-    "model.safetensors.index.json",
-    "pytorch_model.bin.index.json",
-    "diffusion_pytorch_model.safetensors.index.json",
-    "model.safetensors",
-    "pytorch_model.bin",
-    "diffusion_pytorch_model.safetensors",
-    "adapter_model.safetensors",
-    "adapter_model.bin",
-)
-
-#: Bytes of the index of a model's shards, at most; models of a million tensors have less. JSON takes up to 22
-#: bytes of memory for each byte.
-MAX_INDEX = 32 << 20
 
 #: Opens the model in a file; its arguments are the path and the name for messages.
 OpenFile = Callable[[Path, str], Model]
@@ -109,7 +96,7 @@ def open_folder(folder: Path, name: str, open_one: OpenFile) -> Model:
     return joined(name, [open_one(folder / each, f"{name}/{each}") for each in files])
 
 
-def model_files(listed: Sequence[str], folder: str, read: Callable[[str], bytes]) -> list[str]:
+def model_files(listed: Sequence[str], folder: str, read: ReadFile) -> tuple[str, ...]:
     """Names of the files of the model in a folder.
 
     Args:
@@ -118,54 +105,44 @@ def model_files(listed: Sequence[str], folder: str, read: Callable[[str], bytes]
         read: Reads a file of the folder.
 
     Raises:
-        UsageError: The folder has no model, or several, or the index isn't valid.
+        UsageError: The folder has no model, or several, or not all of its shards.
     """
-    known = next((name for name in _NAMES if name in listed), None)
-    if known is None:
-        found = [name for name in listed if name.endswith((".safetensors", ".bin", ".pt", ".pth"))]
-        if len(found) != 1:
-            problem = "several checkpoints" if found else "no checkpoint"
-            raise UsageError(f"{folder} has {problem} and no index of shards", "name the file itself")
-        return found
-    if not known.endswith(".index.json"):
-        return [known]
-    names = shard_names(read(known), f"{folder}/{known}")
-    missing = [name for name in names if name not in listed]
-    if missing:
-        raise UsageError(f"{folder} has no {missing[0]}, which {known} names")
-    return names
+    model = main_model(listed_models(listed, read), folder)
+    if model.problem:
+        raise UsageError(f"{folder}/{model.problem}", WHOLE_MODEL)
+    return model.files
 
 
-def shard_names(data: bytes, where: str) -> list[str]:
-    """Names of the shards of a model, from the JSON of its index. All are beside the index.
+def parts_at(path: Path, name: str) -> ModelParts:
+    """The checkpoint files of a model in the file system, all of which are there.
 
     Args:
-        data: The JSON.
-        where: Name of the index for messages.
+        path: A checkpoint, the index of its shards, the folder of a model, or the path that shards would have
+            as one file.
+        name: Name for messages.
 
     Raises:
-        UsageError: It isn't such an index, or is too large.
+        UsageError: There's no such model, or not all of its shards are there.
     """
-    check_size(len(data), MAX_INDEX, where)
-    try:
-        names = json.loads(data)["weight_map"].values()
-        found = sorted({_plain(name) for name in names})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UsageError(f"{where} isn't an index of shards: {error}") from error
-    if not found:
-        raise UsageError(f"{where} names no shards")
-    return found
+    if os.path.lexists(path) and not path.is_dir() and not (path.is_file() and is_index_name(path.name)):
+        return single_file(str(path))
+    folder = path if path.is_dir() else path.parent
+    models = _models_of(folder)
+    if path.is_dir():
+        found = main_model(models, name)
+    else:
+        named = [each for each in models if path.name in (each.index, each.name)]
+        if not named:
+            raise UsageError(f"there's no file {name}")
+        found = named[0]
+    if found.problem:
+        raise UsageError(f"{os.path.join(os.path.dirname(name), found.problem)}", WHOLE_MODEL)
+    return found.inside(str(folder))
 
 
-def _plain(name: str) -> str:
-    """The name, if it's that of a file beside the index.
-
-    Raises:
-        ValueError: It isn't.
-    """
-    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r} isn't the name of a file beside it")
-    return name
+def _models_of(folder: Path) -> list[ModelParts]:
+    listed = sorted(os.listdir(folder)) if folder.is_dir() else []
+    return listed_models(listed, lambda each: read_index(folder / each))
 
 
 def read_index(path: Path) -> bytes:

@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from git_theta.combine import files
-from git_theta.combine.files import open_file, open_folder, read_index, read_settings, shard_names
+from git_theta.combine.files import open_file, open_folder, read_index, read_settings
 from git_theta.combine.model import Model
 from git_theta.errors import UsageError
 from tests.helpers.combining import combined, loaded, model_file, weights
@@ -64,7 +63,7 @@ def test_the_only_file_of_a_folder_is_its_model(tmp_path: Path) -> None:
 )
 def test_an_index_names_files_beside_it_only(tmp_path: Path, shard: str) -> None:
     folder = sharded(tmp_path / "m", 3, shard)
-    with ExitStack() as stack, pytest.raises(UsageError, match=r"index of shards|has no missing"):
+    with ExitStack() as stack, pytest.raises(UsageError, match=r"index of shards|which isn't there"):
         from_folder(stack, folder)
 
 
@@ -75,9 +74,7 @@ def test_an_index_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
         from_folder(stack, tmp_path)
 
 
-def test_an_index_or_settings_without_end_are_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_or_settings_without_end_are_refused(tmp_path: Path) -> None:
     index = tmp_path / "model.safetensors.index.json"
     os.mkfifo(index)
     for read in (lambda: read_index(index), lambda: open_folder(tmp_path, "m", pytest.fail)):
@@ -87,9 +84,6 @@ def test_an_index_or_settings_without_end_are_refused(
     large.write_bytes(b" " * (1 << 20) + b"{}")
     with pytest.raises(UsageError, match="larger than 1 MiB"):
         read_settings(large)
-    monkeypatch.setattr(files, "MAX_INDEX", 100)
-    with pytest.raises(UsageError, match="larger than"):
-        shard_names(b'{"weight_map": {"a": "b"}}' + b" " * 100, "m")
 
 
 def test_a_parameter_in_two_shards_is_refused(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 
 from git_theta.git.repository.manifest_walk import (
     CommitBlobs,
@@ -11,9 +12,11 @@ from git_theta.git.repository.manifest_walk import (
     history_manifests,
     index_manifests,
 )
+from git_theta.git.repository.models import group_models
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import payload_bytes
+from git_theta.sharding.numbered import model_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Usage:
     """The cost of a repository's objects.
 
     Attributes:
-        files: By path, the costliest first.
+        files: By path of a model, or of a file, the costliest first.
         revisions: By commit, the oldest first; the index comes last.
         size: Bytes of all versions, each as a whole file.
         stored: Bytes of objects that they need.
@@ -58,12 +61,13 @@ class Usage:
     unreferenced: int
 
 
-def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
+def usage(repository: Repository, revs: Iterable[str] = (), *, by_file: bool = False) -> Usage:
     """Add up the versions of each commit, from the oldest on, and then of the index.
 
     Args:
         repository: The repository.
         revs: Only the history of these; all refs and the index when empty.
+        by_file: Whether each shard of a model has its own cost, rather than the model one.
     """
     revs = list(revs)
     manifests = {
@@ -91,6 +95,8 @@ def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
                 totals[index] += amount
         if versions:
             revisions.append(Cost(step.oid, step.subject, versions, size, stored))
+    if not by_file:
+        by_path = _by_model(repository, by_path, revs)
     files = (Cost(path, "", *totals) for path, totals in by_path.items())
     objects = dict(repository.store.list())
     named = {oid for manifest in manifests.values() for oid in manifest.oids()}
@@ -103,6 +109,24 @@ def usage(repository: Repository, revs: Iterable[str] = ()) -> Usage:
         borrowed=sum(repository.store.size(oid) or 0 for oid in named - objects.keys()),
         unreferenced=sum(size for oid, size in objects.items() if oid not in named),
     )
+
+
+def _by_model(
+    repository: Repository, by_path: Mapping[str, Sequence[int]], revs: Sequence[str]
+) -> dict[str, list[int]]:
+    """Totals of models, for those of their files.
+
+    Shards are told by their names; and by the indexes of the revisions, or else of Git's index.
+    """
+    names = {path: model_name(path) for path in by_path}
+    for rev in revs or (None,):
+        for model in group_models(repository.git, by_path, rev):
+            names |= dict.fromkeys(model.files, model.name) if model.index else {}
+    found: dict[str, list[int]] = {}
+    for path, totals in by_path.items():
+        sums = found.setdefault(names[path], [0] * len(totals))
+        sums[:] = map(add, sums, totals)
+    return found
 
 
 class _Counted:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from git_theta.combine.files import MAX_INDEX, model_files, open_file, open_folder, read_settings
+from git_theta.combine.files import model_files, open_file, open_folder, read_settings
 from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.encoding.budget import check_values
@@ -31,6 +31,7 @@ from git_theta.merging.settings_versions import Settings, most_bytes, parsed_set
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.tensor import TensorSpec
+from git_theta.sharding.index_file import MAX_INDEX
 from git_theta.updates.base import Input, Pieces
 
 #: The name of a model on the Hugging Face Hub, `owner/name`; a revision may follow.
@@ -112,7 +113,7 @@ class ModelFiles:
             files = model_files(
                 sorted(filter(None, listed)),
                 name,
-                lambda each: blobs.read(_inside(name, each), MAX_INDEX) or b"",
+                lambda each: blobs.read(_inside(name, each), MAX_INDEX),
             )
         return joined(name, [self.model(_inside(name, each)) for each in files])
 

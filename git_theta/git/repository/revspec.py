@@ -12,9 +12,6 @@ from git_theta.git.plumbing.command import Git
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
 
-#: End of the name of an index: the JSON in which libraries list the shards of a model.
-SHARDS_INDEX = ".index.json"
-
 
 def is_revision(git: Git, name: str) -> bool:
     """Whether a name stands for a commit, or for a tree."""
@@ -48,7 +45,7 @@ def find_manifest(git: Git, name: str) -> Manifest:
 
 def find_manifests(git: Git, names: Sequence[str]) -> list[Manifest]:
     """The manifests of versions of files, in the given order; see `find_manifest`."""
-    return [_parsed(blob, name) for blob, name in zip(_find(git, names), names, strict=True)]
+    return [parsed_version(blob, name) for blob, name in zip(_find(git, names), names, strict=True)]
 
 
 def find_version(git: Git, name: str) -> bytes:
@@ -61,17 +58,28 @@ def find_version(git: Git, name: str) -> bytes:
 
 
 def _find(git: Git, names: Sequence[str]) -> Iterator[bytes]:
-    prefix = git.line("rev-parse", "--show-prefix") if _has_tree(git) else ""
+    prefix = prefix_of(git)
     with Blobs(git.cwd) as blobs:
         for name in names:
-            found = (blobs.read(candidate, MAX_TEXT_BYTES) for candidate in _candidates(prefix, name))
+            found = (blobs.read(candidate, MAX_TEXT_BYTES) for candidate in version_names(prefix, name))
             blob = next((blob for blob in found if blob is not None), None)
             if blob is None:
-                raise _unknown(git, name)
+                raise unknown_version(git, name)
             yield blob
 
 
-def _candidates(prefix: str, name: str) -> list[str]:
+def prefix_of(git: Git) -> str:
+    """The user's folder from the top of the work tree, with a slash at its end; empty for the top."""
+    return git.line("rev-parse", "--show-prefix") if _has_tree(git) else ""
+
+
+def version_names(prefix: str, name: str) -> list[str]:
+    """Names by which Git may know a version of a file, `REV:PATH` or `:PATH`, with the path from the top.
+
+    Args:
+        prefix: The user's folder, as `prefix_of` gives it.
+        name: The name that the user wrote; see `find_manifest`.
+    """
     own = f":{os.path.normpath(os.path.join(prefix, name))}"
     rev, colon, path = name.partition(":")
     if not colon:
@@ -82,7 +90,8 @@ def _candidates(prefix: str, name: str) -> list[str]:
     return [f"{rev}:{path}", own]
 
 
-def _unknown(git: Git, name: str) -> UsageError:
+def unknown_version(git: Git, name: str) -> UsageError:
+    """The error about a name that's that of no version of a file."""
     rev, colon, path = name.partition(":")
     if os.path.isfile(git.path(name)):
         return UsageError(f"{name} isn't in Git yet", f"add it first: git add -- {shlex.quote(name)}")
@@ -96,13 +105,21 @@ def _has_tree(git: Git) -> bool:
     return git.line("rev-parse", "--is-inside-work-tree") == "true"
 
 
-def _parsed(blob: bytes, name: str) -> Manifest:
+def parsed_version(blob: bytes, name: str) -> Manifest:
+    """The manifest in a blob.
+
+    Args:
+        blob: The blob's bytes.
+        name: Its name for messages.
+
+    Raises:
+        UsageError: It's the file itself, which Git has as a whole.
+        ManifestError: The manifest is damaged.
+    """
     try:
         manifest = parse_if_manifest(blob)
     except ManifestError as error:
         raise ManifestError(f"{name}: {error.message}", error.hint) from error
-    if manifest is None and name.endswith(SHARDS_INDEX):
-        raise UsageError(f"{name} is the index of a model's shards", "name one of the files that it lists")
     if manifest is None:
         raise UsageError(
             f"{name} is in Git as a whole file, not as a checkpoint",

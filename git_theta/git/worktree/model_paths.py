@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from git_theta.combine.files import model_files, read_index, shard_names
+from git_theta.combine.files import parts_at, read_index
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.revspec import SHARDS_INDEX
+from git_theta.sharding.index_file import is_index_name, parse_index
 
 
 def model_paths(git: Git, path: str) -> tuple[str, ...]:
@@ -16,20 +17,22 @@ def model_paths(git: Git, path: str) -> tuple[str, ...]:
 
     Args:
         git: Git at the top of the work tree.
-        path: A checkpoint, the index of its shards, or the folder of a model, from there.
+        path: A checkpoint, the index of its shards, the folder of a model, or the path that shards would have
+            as one file; from there.
 
     Raises:
         UsageError: The folder has no model, or the index isn't valid.
     """
     place = Path(git.path(path))
-    if place.is_dir() and not place.is_symlink():
-        folder = path
-        names = model_files(sorted(os.listdir(place)), path, lambda index: read_index(place / index))
-    elif path.endswith(SHARDS_INDEX):
+    if place.is_file() and is_index_name(path):
+        # A shard that isn't in the work tree may be in the index.
+        names: Iterable[str] = parse_index(read_index(place), path).shards
         folder = os.path.dirname(path)
-        names = shard_names(read_index(place), path)
-    else:
+    elif os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
         return (path,)
+    else:
+        names = map(os.path.basename, parts_at(place, path).files)
+        folder = path if place.is_dir() else os.path.dirname(path)
     return tuple(os.path.normpath(os.path.join(folder, name)) for name in names)
 
 
@@ -41,9 +44,9 @@ def index_of(git: Git, path: str) -> str | None:
         path: The file, from there.
     """
     folder, own = os.path.split(path)
-    for index in sorted(Path(git.path(folder or ".")).glob(f"*{SHARDS_INDEX}")):
+    for index in sorted(Path(git.path(folder or ".")).glob("*.index*.json")):
         try:
-            names = shard_names(read_index(index), index.name)
+            names = parse_index(read_index(index), index.name).shards
         except UsageError:
             continue
         if own in names and len(names) > 1:

@@ -1,0 +1,120 @@
+"""A model of several shards is one model in every report."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.helpers.repo import Repo
+from tests.helpers.sharded import INDEX, shard_name, small_model, split, write_shards, write_single
+
+MODEL = small_model()
+NAMES = sorted(MODEL)
+SIZE = sum(value.nbytes for value in MODEL.values())
+
+
+def report(repo: Repo, *args: str) -> Any:
+    return json.loads(repo.theta(*args, "--json"))
+
+
+@pytest.fixture(scope="session")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """A model of two shards, committed."""
+    repo = tracked.copy(tmp_path_factory.mktemp("shards") / "repo")
+    write_shards(repo, "llama", split(MODEL, 2))
+    repo.commit("two shards")
+    return repo
+
+
+@pytest.fixture
+def repo(original: Repo, tmp_path: Any) -> Repo:
+    return original.copy(tmp_path / "repo")
+
+
+@pytest.mark.parametrize("path", ["llama", "llama/", f"llama/{INDEX}", "llama/model.safetensors"])
+def test_show(repo: Repo, path: str) -> None:
+    for name in (path, f"HEAD:{path}"):
+        found = report(repo, "show", name)
+        assert [row["name"] for row in found["parameters"]] == NAMES
+        assert found["files"] == [f"llama/{shard_name(number, 2)}" for number in (1, 2)]
+    assert "8 parameters in 2 shards, safetensors" in repo.theta("show", path)
+    assert shard_name(2, 2) not in repo.theta("show", path)
+    assert repo.theta("show", path, "--files").count(shard_name(2, 2)) == 4
+    assert "F32 32x64" in repo.theta("show", path, "--param", "layers.3.weight")
+
+
+def test_show_of_one_shard(repo: Repo) -> None:
+    found = report(repo, "show", f"llama/{shard_name(2, 2)}")
+    assert len(found["parameters"]) == 4
+    assert "files" not in found
+
+
+def test_files_and_sizes(repo: Repo) -> None:
+    (row,) = report(repo, "ls-files")
+    assert (row["path"], row["parameters"]) == ("llama/model.safetensors", 8)
+    assert row["index"] == f"llama/{INDEX}"
+    assert [*report(repo, "ls-files", "HEAD")] == [row]
+    assert "llama/model.safetensors (2 shards)" in repo.theta("ls-files")
+    assert [each["path"] for each in report(repo, "ls-files", "--files")] == row["files"]
+    (cost,) = report(repo, "du")["files"]
+    assert (cost["name"], cost["versions"]) == ("llama/model.safetensors", 2)
+    assert sorted(each["name"] for each in report(repo, "du", "--files")["files"]) == row["files"]
+
+
+def test_another_sharding_costs_only_its_headers(repo: Repo) -> None:
+    before = sum(path.stat().st_size for path in repo.objects)
+    write_shards(repo, "llama", split(MODEL, 1, 3))
+    repo.commit("three shards")
+    write_single(repo, "llama", MODEL)
+    repo.commit("one file")
+    assert sum(path.stat().st_size for path in repo.objects) - before < 3000
+    (cost,) = report(repo, "du")["files"]
+    assert cost["name"] == "llama/model.safetensors"
+
+
+def test_an_index_that_names_missing_shards(repo: Repo) -> None:
+    repo.git("rm", "-q", f"llama/{shard_name(2, 2)}")
+    problem = f"llama/{INDEX} names {shard_name(2, 2)}, which isn't there"
+    for path in ("llama", f"llama/{INDEX}", "llama/model.safetensors"):
+        assert problem in repo.theta("show", path, ok=False)
+    assert problem in repo.theta("ls-files")
+    assert len(report(repo, "show", f"llama/{shard_name(1, 2)}")["parameters"]) == 4
+
+
+def test_shards_without_an_index(repo: Repo) -> None:
+    repo.git("rm", "-q", f"llama/{INDEX}")
+    assert len(report(repo, "show", "llama")["parameters"]) == 8
+    repo.git("rm", "-q", f"llama/{shard_name(1, 2)}")
+    assert "shard 1 of 2 isn't there" in repo.theta("show", "llama", ok=False)
+
+
+def test_shards_of_different_models(repo: Repo) -> None:
+    other = split(small_model(1), 3)
+    paths = write_shards(repo, "llama", [split(MODEL, 2)[0], other[0]], index=False)
+    repo.commit("mixed")
+    assert f"is in {paths[0]} and in {paths[1]}" in repo.theta("show", "llama", ok=False)
+    repo.write(paths[1], b"no checkpoint at all" * 100)
+    repo.commit("worse")
+    assert "have different formats" in repo.theta("show", "llama", ok=False)
+
+
+def test_an_index_that_lies(repo: Repo) -> None:
+    document = json.loads(repo.read(f"llama/{INDEX}"))
+    document["weight_map"]["layers.0.bias"] = shard_name(2, 2)
+    repo.write(f"llama/{INDEX}", json.dumps(document).encode())
+    repo.commit("a lie")
+    assert "'layers.0.bias' is in model-00002" in repo.theta("show", "llama", ok=False)
+
+
+def test_a_folder_of_several_models(repo: Repo) -> None:
+    write_single(repo, "two", MODEL)
+    repo.write("two/optimizer.safetensors", repo.read("two/model.safetensors"))
+    repo.write("three/a.safetensors", repo.read("two/model.safetensors"))
+    repo.write("three/b.safetensors", repo.read("two/model.safetensors"))
+    repo.commit()
+    assert "files" not in report(repo, "show", "two")
+    assert "three has several checkpoints: a.safetensors, b.safetensors" in repo.theta(
+        "show", "three", ok=False
+    )
