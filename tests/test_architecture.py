@@ -67,6 +67,7 @@ UNMIRRORED = {
     "cli.commands": "the table of commands",
     "cli.hostile": "every command",
     "cli.completion": "completions of the shell",
+    "formats.pickle.libraries": "agreement with joblib and scikit-learn",
     "formats.pytorch.compose_torch": "agreement with torch",
     "formats.pytorch.torch_files": "agreement with torch",
     "report.html.browser": "the page in a browser",

@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pickle import dumps
 from random import Random
 
 import numpy as np
@@ -38,6 +39,8 @@ _GGUF = (
 )
 _PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
 _NUMPY = (b"'descr'", b"'fortran_order'", b"True", b"'shape'", b"(", b"(1,)", b"-1", b"}", b"'<f8'", b"PK")
+
+_NUMPY_DTYPES = ("<f4", ">f4", "<f2", "|b1", "|i1", "<c8", "<U3", "<M8[s]", "f4,i2", ">i8")
 
 #: Values that headers shouldn't have.
 _ODD: tuple[object, ...] = (
@@ -183,6 +186,43 @@ def npy(random: Random) -> bytes:
     return mutated(file.getvalue(), random, _NUMPY) if random.random() < 0.3 else file.getvalue()
 
 
+def _arrays(random: Random, depth: int = 0) -> object:
+    """A tree of arrays and plain values."""
+    kind = random.randrange(4 if depth > 2 else 7)
+    if kind < 2:
+        sizes = tuple(random.randrange(4) for _ in range(random.randrange(4)))
+        dtype = np.dtype(
+            random.choice(("<f4", ">f4", "<f2", "|b1", "|i1", "<c8", "<U3", "<M8[s]", "f4,i2", ">i8"))
+        )
+        count = int(np.prod(sizes, dtype=int))
+        array = np.frombuffer(random.randbytes(count * dtype.itemsize), dtype).reshape(sizes)
+        return array if random.random() < 0.5 else array.copy().T
+    if kind == 2:
+        return random.choice((None, True, 1.5, 1 << 70, "x" * 300, b"abc", np.float64(0.5), np.int8(98)))
+    if kind == 3:
+        return np.array([None, {}], dtype=object)
+    if kind == 4:
+        return tuple(_arrays(random, depth + 1) for _ in range(random.randrange(4)))
+    return {name(random): _arrays(random, depth + 1) for _ in range(random.randrange(4))}
+
+
+def pickle(random: Random) -> bytes:
+    """Pickles of arrays, by Python or by joblib."""
+    if random.random() < 0.5:
+        return b"".join(
+            dumps(_arrays(random), random.choice((2, 3, 4, 5))) for _ in range(random.choice((1, 1, 2)))
+        )
+    arrays = [random.randbytes(4 * random.randrange(5)) for _ in range(random.randrange(4))]
+    values = b"".join(
+        pickled.joblib_array((len(each) // 4,), pickled.dtype("f4"))
+        + (b"\x03" + b"\xff" * 3 if random.random() < 0.95 else b"")
+        + each
+        for each in arrays
+    )
+    objects = pickled.joblib_array((1,), pickled.dtype("O8", 63)) + dumps(_arrays(random), 4)
+    return pickled.whole(b"(" + values + (objects if random.random() < 0.5 else b"") + b"l")
+
+
 def npz(random: Random) -> bytes:
     """A zip archive of arrays, and of other members."""
     file = io.BytesIO()
@@ -238,6 +278,7 @@ FORMAT_TARGETS = (
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),
+    Target("pickle", pickle, take_apart, _PICKLE, share=0.4),
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),

@@ -76,6 +76,26 @@ def tensor(
     )
 
 
+def dtype(code: str, flags: int = 0) -> bytes:
+    """A dtype of NumPy's."""
+    state = group(number(3), text("<"), b"NNN", number(-1), number(-1), number(flags))
+    return call("numpy", "dtype", text(code), b"\x89", b"\x88") + state + b"b"
+
+
+def joblib_array(shape: tuple[int, ...], kind: bytes, order: str = "C", aligned: bool = True) -> bytes:
+    """The description of an array by joblib, which the elements follow."""
+    parts = {
+        "subclass": name("numpy", "ndarray"),
+        "shape": numbers(*shape),
+        "order": text(order),
+        "dtype": kind,
+        "allow_mmap": b"\x88",
+    }
+    if aligned:
+        parts["numpy_array_alignment_bytes"] = number(16)
+    return name("joblib.numpy_pickle", "NumpyArrayWrapper") + b")\x81" + mapping(parts) + b"b"
+
+
 def archive(records: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     """A zip archive of these records in a folder."""
     file = io.BytesIO()

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from git_theta.errors import FormatError
+from git_theta.formats.strides import fortran_strides
 from git_theta.model.tensor import TensorSpec
 
 MAGIC = b"\x93NUMPY"
@@ -66,14 +67,7 @@ class NpyHeader:
     @property
     def strides(self) -> tuple[int, ...] | None:
         """Byte strides; `None` for a C-contiguous array."""
-        shape = self.spec.shape
-        if not self.fortran or 0 in shape or sum(size > 1 for size in shape) < 2:
-            return None
-        strides, step = [], self.spec.item_size
-        for size in shape:
-            strides.append(step)
-            step *= size
-        return tuple(strides)
+        return fortran_strides(self.spec) if self.fortran else None
 
 
 def read_npy_header(data: memoryview) -> NpyHeader:

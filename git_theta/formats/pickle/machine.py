@@ -85,6 +85,10 @@ class Machine:
             self.exact = False
             return str(data, "utf-8", "backslashreplace")
 
+    def resume(self) -> bool:
+        """Go on with the pickle round the one that has ended; whether there's one."""
+        return False
+
     def since_mark(self) -> list[Any]:
         """Pop the last mark and the values since then, and return these."""
         values, self.stack = self.stack, self.marked.pop()

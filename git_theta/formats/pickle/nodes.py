@@ -25,6 +25,20 @@ class Bytes:
     size: int
 
 
+class ByteText(str):
+    """A byte string of Python 2 as text: a name, or the elements of a small array.
+
+    Attributes:
+        offset: Its position in the pickled data.
+        size: Its size in bytes.
+    """
+
+    __slots__ = ("offset", "size")
+
+    offset: int
+    size: int
+
+
 @dataclass(slots=True, eq=False)
 class PersistentId:
     """A reference to an object outside the pickle."""

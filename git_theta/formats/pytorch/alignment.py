@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 from git_theta.formats.base import Alignment, ComposeError, FileVersion, Prefer
 from git_theta.formats.pickle.nodes import Dict, Global, Object
+from git_theta.formats.pickle.tree import is_listed_dict
 from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.fingerprints import Fingerprints
 from git_theta.formats.pytorch.optimizers import OptimizerState, optimizer_state
 from git_theta.formats.pytorch.tensor_places import TensorPlaces
-from git_theta.formats.pytorch.tree import is_listed_dict, named_nodes
+from git_theta.formats.pytorch.tree import named_nodes
 from git_theta.formats.pytorch.version_tree import Spot, VersionTree, tensor_in
 from git_theta.formats.pytorch.views import is_subclass
 from git_theta.formats.sequences import Label, ListItem, UnclearError, align_lists, in_place

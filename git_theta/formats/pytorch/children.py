@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.formats.pickle.nodes import Dict, Object
-from git_theta.formats.pytorch.tree import MODULE_PARTS, is_listed_dict, join, key_name
+from git_theta.formats.pickle.tree import is_listed_dict, join, key_name
+from git_theta.formats.pytorch.tree import MODULE_PARTS
 from git_theta.formats.pytorch.version_tree import Spot
 from git_theta.formats.pytorch.views import is_wrapper
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from git_theta.errors import FormatError
 from git_theta.formats.base import Tensor
 from git_theta.formats.pytorch.views import View
+from git_theta.formats.unique_names import unique_name
 from git_theta.model.layout import extent
 from git_theta.model.tensor import TensorSpec
 
@@ -66,7 +67,7 @@ def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Ite
             room -= spec.nbytes
         if min(room, room_with_ties) < 0:
             raise FormatError("the tensors are together much larger than the file")
-        yield Tensor(_unique(name, counts), spec, offset, strides, big_endian)
+        yield Tensor(unique_name(name, counts), spec, offset, strides, big_endian)
 
 
 def _place(name: str, view: View, storage: Interval) -> Place | None:
@@ -127,13 +128,3 @@ def _is_injective(spec: TensorSpec, strides: tuple[int, ...]) -> bool:
             return False
         reach += stride * (size - 1)
     return True
-
-
-def _unique(name: str, counts: dict[str, int]) -> str:
-    """The name, with the first free number appended if it's taken."""
-    unique = name
-    while unique in counts:
-        counts[name] += 1
-        unique = f"{name}#{counts[name]}"
-    counts[unique] = 1
-    return unique

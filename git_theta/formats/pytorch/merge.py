@@ -8,11 +8,12 @@ from typing import Any
 
 from git_theta.formats.base import ComposeError, FileVersion, Prefer
 from git_theta.formats.pickle.nodes import Dict, Global, Object
+from git_theta.formats.pickle.tree import is_listed_dict
 from git_theta.formats.pytorch import children
 from git_theta.formats.pytorch.alignment import BASE, TreeAlignment, identity_of
 from git_theta.formats.pytorch.fingerprints import Fingerprints
 from git_theta.formats.pytorch.slots import Slots
-from git_theta.formats.pytorch.tree import is_listed_dict, named_nodes
+from git_theta.formats.pytorch.tree import named_nodes
 from git_theta.formats.pytorch.version_tree import Spot, VersionTree, tensor_in
 from git_theta.formats.pytorch.views import is_subclass
 from git_theta.formats.threeway import ThreeWay, merged_order

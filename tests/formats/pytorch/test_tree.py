@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from git_theta.errors import FormatError
+from git_theta.formats.pickle import tree
 from git_theta.formats.pickle.nodes import Dict, Global, Object, PersistentId
-from git_theta.formats.pytorch import tree
-from git_theta.formats.pytorch.tree import join, key_name, named_views
+from git_theta.formats.pytorch.tree import named_views
 
 
 def storage(key: str = "0") -> PersistentId:
@@ -54,19 +54,6 @@ def test_a_container_that_contains_itself_ends() -> None:
     loop: list[Any] = [tensor()]
     loop.append(loop)
     assert names(loop) == ["0"]
-
-
-@pytest.mark.parametrize(
-    ("key", "name"), [("w", "w"), (3, "3"), (None, "None"), (True, "True"), (("a",), "7")]
-)
-def test_keys_as_names(key: object, name: str) -> None:
-    assert key_name(key, 7) == name
-
-
-def test_a_name_has_a_limit() -> None:
-    assert join("a", None) == "a"
-    with pytest.raises(FormatError, match="more than 4096 characters"):
-        join("a" * 4000, "b" * 4000)
 
 
 def test_a_tree_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:

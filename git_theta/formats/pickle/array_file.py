@@ -1,0 +1,69 @@
+"""The arrays and the plain values in a file of pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from git_theta.errors import FormatError
+from git_theta.formats.base import Located, Tensor
+from git_theta.formats.pickle.array_machine import read_array_pickles
+from git_theta.formats.pickle.array_tree import edges_of, text_of
+from git_theta.formats.pickle.arrays import as_array, is_text_array
+from git_theta.formats.pickle.plain_values import plain_values
+from git_theta.formats.pickle.tree import named_tensors
+from git_theta.formats.unique_names import unique_name
+
+#: The arrays may have at most this many times the file's bytes; and where ties count each time.
+_MAX_OVERLAP, _MAX_TIED = 4, 256
+
+
+def locate_arrays(data: memoryview) -> Located:
+    """Find the arrays of a file by their path of keys and attributes.
+
+    Raises:
+        FormatError: A pickle is damaged, there's too much in it, or its arrays aren't written as bytes.
+    """
+    counts: dict[str, int] = {}
+    found: list[Tensor] = []
+    texts = 0
+
+    def read(node: Any) -> Tensor | None:
+        nonlocal texts
+        texts += is_text_array(node)
+        return as_array(node)
+
+    for name, _, array in named_tensors(_root(data), "", read, edges_of):
+        found.append(replace(array, name=unique_name(name, counts)))
+    if texts and not found:
+        raise FormatError("protocol 2 of Python 3 writes arrays as text; protocols from 3 on don't")
+    _check_size(found, len(data))
+    return Located(tuple(found))
+
+
+def array_file_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
+    """Numbers, texts and Booleans by their path of keys and attributes.
+
+    Raises:
+        FormatError: A pickle is damaged, or there's too much in it.
+    """
+    return plain_values(_root(data), edges_of, lambda node: as_array(node) is not None, text_of(data))
+
+
+def _root(data: memoryview) -> Any:
+    """The object of a file's only pickle, or a list of those of its pickles."""
+    roots = read_array_pickles(data)
+    return roots if len(roots) > 1 else roots[0]
+
+
+def _check_size(tensors: list[Tensor], size: int) -> None:
+    """Check that arrays, of which several may have the same bytes, can't be much larger than the file.
+
+    Raises:
+        FormatError: They are.
+    """
+    tied = sum(tensor.spec.nbytes for tensor in tensors)
+    places = {(tensor.offset, tensor.spec, tensor.strides, tensor.big_endian) for tensor in tensors}
+    if tied > _MAX_TIED * size or sum(spec.nbytes for _, spec, *_ in places) > _MAX_OVERLAP * size:
+        raise FormatError("the arrays are together much larger than the file")
