@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -182,7 +182,11 @@ class Cleaner:
 
         def store_layout() -> Iterator[StoredValue]:
             spec = TensorSpec("U8", (len(layout_bytes),))
-            yield writer.write("layout", spec, layout_bytes, _bytes_before(spec, earlier))
+            bases: Iterable[Entry] = _bytes_before(spec, earlier)
+            if found and spec.nbytes >= _MIN_BYTES:
+                # No parameter has an empty name.
+                bases = found.beside("", spec, layout_bytes, [*bases])
+            yield writer.write("layout", spec, layout_bytes, bases)
 
         def small_value(tensor: Tensor) -> SmallValue:
             name = tensor.name
@@ -205,7 +209,7 @@ class Cleaner:
         with closing(store_large()) as values:
             *entries, layout = finalize(chain(values, store_small(), store_layout()), writer.batch)
         if found:
-            found.remember(entries)
+            found.remember([*entries, replace(layout, name="")])
         return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
 
     def _twins(

@@ -12,8 +12,8 @@ from functools import partial
 
 from git_theta.codecs.deflate.reference import is_zlib, raw_compressor
 from git_theta.encoding.choice import EncodingChoice
-from git_theta.encoding.deflate_streams import DeflateStream, find_streams, may_have_streams
 from git_theta.errors import CorruptError, FormatError
+from git_theta.formats.deflate_streams import DeflateStream, find_streams, may_have_streams
 from git_theta.model.manifest import Source
 from git_theta.model.strided import scratch_memory, temporary_file
 from git_theta.model.tensor import TensorSpec

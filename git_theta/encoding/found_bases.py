@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.archive_content import content_sketch
+from git_theta.sketches.content import has_content_sketch
 from git_theta.sketches.query import NewValue
 from git_theta.sketches.sketch import sketch
 from git_theta.store.base import Store
 
 if TYPE_CHECKING:
+    from git_theta.sketches.content import ContentSketch
     from git_theta.sketches.search import Match, SketchSearch
     from git_theta.sketches.sketch import Sketch
 
@@ -33,6 +36,16 @@ _MAX_PARTS = 128
 _BETTER = 0.9
 _MIN_GAIN = 0.01
 
+#: A found base of bytes must promise to save so much more of the bytes that a named one doesn't save.
+_MIN_CONTENT = 0.05
+
+
+class _Content(NamedTuple):
+    """A stored value of bytes."""
+
+    spec: TensorSpec
+    digest: str
+
 
 class FoundBases:
     """The search for bases of one new file. Any number of threads may use it.
@@ -51,11 +64,14 @@ class FoundBases:
         self._source_of = source_of
         self._store = store
         self._sketches: dict[str, Sketch] = {}
+        self._contents: dict[str, ContentSketch] = {}
 
     def beside(
         self, name: str, spec: TensorSpec, value: memoryview, named: Sequence[Entry]
     ) -> Iterator[Entry]:
-        """Bases for a value, those that names suggest first; they have as many elements in the same order.
+        """Bases for a value, those that names suggest first.
+
+        They have as many elements in the same order; those of bytes may have more or fewer, elsewhere.
 
         Args:
             name: The parameter's name.
@@ -64,6 +80,9 @@ class FoundBases:
             named: Parameters that the value may be an update of by their names.
         """
         yield from named
+        if has_content_sketch(spec):
+            yield from self._with_content(name, value, named)
+            return
         spec = spec.as_bytes
         made = sketch(value, spec)
         if made is None:
@@ -95,8 +114,25 @@ class FoundBases:
         self._search.add(
             {entry.digest: self._sketches[entry.name] for entry in entries if entry.name in self._sketches}
         )
+        self._search.contents.add(
+            {entry.digest: self._contents[entry.name] for entry in entries if entry.name in self._contents}
+        )
 
-    def _entries(self, matches: Iterable[Match], named: Sequence[Entry], most: int) -> Iterator[Entry]:
+    def _with_content(self, name: str, value: memoryview, named: Sequence[Entry]) -> Iterator[Entry]:
+        """Values of bytes that have content of a new one, at whatever places."""
+        self._contents[name] = new = content_sketch(value)
+        saved = self._search.contents.saving(new, (entry.digest for entry in named))
+        least = saved + (1 - saved) * _MIN_CONTENT
+        better = (
+            _Content(TensorSpec("U8", (match.nbytes,)), match.digest)
+            for match in self._search.contents.nearest(new)
+            if match.saving >= least
+        )
+        yield from self._entries(better, named, _MAX_FOUND)
+
+    def _entries(
+        self, matches: Iterable[Match | _Content], named: Sequence[Entry], most: int
+    ) -> Iterator[Entry]:
         """The first few of some stored values whose objects are here, but for the named ones."""
         digests = {entry.digest for entry in named}
         count = 0

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from git_theta.encoding.candidates import NewParameter
@@ -12,10 +13,20 @@ from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.runtime.threads import run_grouped
+from git_theta.sketches.archive_content import content_sketch
+from git_theta.sketches.content import has_content_sketch
+from git_theta.sketches.content_search import MAX_RATIO
+from git_theta.sketches.sketch import SampleTaker
 from git_theta.store.base import Store
+from git_theta.updates.whole_value import whole_value
 
 if TYPE_CHECKING:
+    from git_theta.sketches.content import ContentSketch
     from git_theta.sketches.search import SketchSearch
+    from git_theta.sketches.sketch import Sketch
+
+#: Bytes that are read for new values of bytes, as a multiple of theirs.
+_MAX_CONTENT = 4
 
 
 def make_missing_sketches(
@@ -27,7 +38,8 @@ def make_missing_sketches(
 ) -> None:
     """Make sketches of stored values that new ones may resemble, once.
 
-    At most as many bytes are read as the new values have. Nothing is downloaded.
+    At most as many bytes are read as the new tensors have, and a few times as many as new values of bytes
+    have. Nothing is downloaded.
 
     Args:
         wanted: Parameters of a new file that no name suggests a base for.
@@ -36,32 +48,49 @@ def make_missing_sketches(
         store: Where the checkpoints' objects are.
         pool: Threads that read values.
     """
-    from git_theta.sketches.sketch import SampleTaker, Sketch
-
-    def sketch(entry: Entry) -> tuple[str, Sketch] | None:
-        samples = SampleTaker(entry.spec.as_bytes)
-        # A value that can't be read is no base either.
-        with suppress(ThetaError):
-            for piece in read_value(entry, store):
-                samples.take(piece)
-            return entry.digest, samples.sketch()
-        return None
-
-    counts = {item.spec.count for item in wanted}
-    same_size = (entry for manifest in candidates for entry in manifest.entries if entry.spec.count in counts)
-    missing = {entry.digest: entry for entry in search.without_sketch(same_size)}
-    readable = (
-        entry for entry in missing.values() if all(store.has(ref.oid) for ref in entry.source.payloads())
-    )
-    chosen = list(_first_bytes(readable, sum(item.spec.nbytes for item in wanted)))
-    made = run_grouped(pool, sketch, chosen, lambda entry: entry.spec.nbytes)
+    entries = [entry for manifest in candidates for entry in manifest.entries]
+    tensors = [item.spec for item in wanted if not has_content_sketch(item.spec)]
+    counts = {spec.count for spec in tensors}
+    same_size = search.without_sketch(entry for entry in entries if entry.spec.count in counts)
+    chosen = _readable(same_size, sum(spec.nbytes for spec in tensors), store)
+    made = run_grouped(pool, partial(_sketch, store), chosen, lambda entry: entry.spec.nbytes)
     search.add(dict(filter(None, made)))
 
+    sizes = [item.spec.nbytes for item in wanted if has_content_sketch(item.spec)]
+    if sizes:
+        smallest, largest = min(sizes) // MAX_RATIO, max(sizes) * MAX_RATIO
+        near = (entry for entry in entries if smallest <= entry.spec.nbytes <= largest)
+        others = _readable(search.contents.without_sketch(near), _MAX_CONTENT * sum(sizes), store)
+        contents = run_grouped(pool, partial(_content, store), others, lambda entry: entry.spec.nbytes)
+        search.contents.add(dict(filter(None, contents)))
 
-def _first_bytes(entries: Iterable[Entry], nbytes: int) -> Iterator[Entry]:
-    """The first entries whose values have at most so many bytes together."""
+
+def _sketch(store: Store, entry: Entry) -> tuple[str, Sketch] | None:
+    """Digest and sketch of a tensor; `None` if it can't be read."""
+    samples = SampleTaker(entry.spec.as_bytes)
+    # A value that can't be read is no base either.
+    with suppress(ThetaError):
+        for piece in read_value(entry, store):
+            samples.take(piece)
+        return entry.digest, samples.sketch()
+    return None
+
+
+def _content(store: Store, entry: Entry) -> tuple[str, ContentSketch] | None:
+    """Digest and content sketch of a value of bytes; `None` if it can't be read."""
+    with suppress(ThetaError):
+        value = whole_value(lambda _nbytes: read_value(entry, store), entry.spec.nbytes)
+        return entry.digest, content_sketch(value)
+    return None
+
+
+def _readable(entries: Iterable[Entry], nbytes: int, store: Store) -> list[Entry]:
+    """The first entries whose objects are here, with at most so many bytes together."""
+    found: dict[str, Entry] = {}
     for entry in entries:
-        nbytes -= entry.spec.nbytes
-        if nbytes < 0:
-            return
-        yield entry
+        if entry.digest not in found and all(store.has(ref.oid) for ref in entry.source.payloads()):
+            nbytes -= entry.spec.nbytes
+            if nbytes < 0:
+                break
+            found[entry.digest] = entry
+    return list(found.values())

@@ -59,6 +59,10 @@ _Option = tuple[float, EncodingChoice]
 #: looked for.
 _CHEAP = 0.01
 
+#: Bytes that an update gives for less than this share aren't looked for in other candidates, which are read
+#: as a whole.
+_NEARLY_NOTHING = 0.002
+
 #: A payload below this share of the value's bytes isn't compared with the dense one.
 _UNSUSPICIOUS = 0.25
 
@@ -131,6 +135,8 @@ def choices(
     if spec.nbytes > _NEVER_SMALLER:
         options: list[_Option] = []
         for candidate in candidates:
+            if is_bytes(spec) and any(cost < _NEARLY_NOTHING for cost, _ in found):
+                break
             # A value that isn't even a delta of a version has nothing of the first one, either.
             if options or not candidate.begins_chain or Delta.name not in names:
                 options = list(_on_candidate(value, spec, candidate, names, failed, dense_share))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.model.manifest import Entry
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.content_search import ContentSearch
 from git_theta.sketches.query import NewValue, Query
 from git_theta.sketches.sampled_forms import Extent, SampledForm, other_forms, same_order
 from git_theta.sketches.sketch import Sketch, sample_count
@@ -45,11 +46,15 @@ class SketchSearch:
 
     Args:
         cache: The sketches of the values.
+
+    Attributes:
+        contents: Searches the values of bytes by their content.
     """
 
     def __init__(self, cache: SketchCache) -> None:
         self._cache = cache
         self._lock = Lock()
+        self.contents = ContentSearch(cache, self._lock)
         self._types: StoredTypes | None = None
         self._groups: dict[TensorSpec, SketchGroup] = {}
 
@@ -131,6 +136,7 @@ class SketchSearch:
             self._cache.close()
             self._types = None
             self._groups.clear()
+            self.contents.forget_loaded()
 
     def _stored_types(self) -> StoredTypes:
         with self._lock:

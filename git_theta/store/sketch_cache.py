@@ -1,4 +1,4 @@
-"""The cache of sketches: some elements of each stored tensor, by dtype, shape and digest.
+"""The cache of sketches: some elements of each stored tensor, and hashes of some bytes of each stored file.
 
 The cache can be deleted at any time: what it lacks is found by name only, or computed again.
 """
@@ -21,10 +21,14 @@ create table if not exists sketches (
     id integer primary key, dtype text, shape text, digest blob, keys blob,
     unique (dtype, shape, digest)
 );
+create table if not exists contents (
+    id integer primary key, digest blob unique, size integer, pieces blob, upper blob
+);
 """
 
-#: The cache forgets the oldest sketches once it has more than this many.
+#: The cache forgets the oldest sketches once it has more than this many of a kind.
 _MAX_SKETCHES = 200_000
+_MAX_CONTENTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,23 @@ class StoredSketch:
     spec: TensorSpec
     digest: str
     keys: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredContent:
+    """The content sketch of a stored value of bytes.
+
+    Attributes:
+        digest: The value's BLAKE3-256, 64 hexadecimal digits.
+        nbytes: The value's size.
+        pieces: Hashes of pieces: little-endian uint64.
+        upper: Hashes of pieces of floats' upper bytes: little-endian uint64.
+    """
+
+    digest: str
+    nbytes: int
+    pieces: bytes
+    upper: bytes
 
 
 class SketchCache:
@@ -64,7 +85,7 @@ class SketchCache:
 
     def digests(self) -> list[str]:
         """The digests of all values that have a sketch."""
-        rows = self._database.rows("select digest from sketches")
+        rows = self._database.rows("select digest from sketches union select digest from contents")
         return [digest.hex() for (digest,) in rows if isinstance(digest, bytes)]
 
     def beginnings(self, spec: TensorSpec, count: int) -> dict[str, bytes]:
@@ -123,6 +144,35 @@ class SketchCache:
         if rows:
             self._database.write(insert)
 
+    def contents(self) -> list[StoredContent]:
+        """All content sketches, the oldest first."""
+        rows = self._database.rows("select digest, size, pieces, upper from contents order by id")
+        return [
+            StoredContent(digest.hex(), size, pieces, upper)
+            for digest, size, pieces, upper in rows
+            if isinstance(digest, bytes)
+            and len(digest) == 32
+            and isinstance(size, int)
+            and isinstance(pieces, bytes)
+            and isinstance(upper, bytes)
+            and len(pieces) % 8 == len(upper) % 8 == 0
+        ]
+
+    def add_contents(self, contents: Iterable[StoredContent]) -> None:
+        """Keep content sketches; of values that have one, the older stays."""
+        rows = [(bytes.fromhex(each.digest), each.nbytes, each.pieces, each.upper) for each in contents]
+
+        def insert(sql: sqlite3.Connection) -> None:
+            sql.executemany(
+                "insert or ignore into contents (digest, size, pieces, upper) values (?, ?, ?, ?)", rows
+            )
+            sql.execute(
+                "delete from contents where id <= (select max(id) from contents) - ?", (_MAX_CONTENTS,)
+            )
+
+        if rows:
+            self._database.write(insert)
+
     def keep_only(self, digests: Iterable[str]) -> None:
         """Forget the sketches of all other values.
 
@@ -135,9 +185,10 @@ class SketchCache:
             sql.execute("create temporary table kept (digest blob primary key) without rowid")
             sql.executemany("insert or ignore into kept values (?)", rows)
             sql.execute("delete from sketches where digest not in (select digest from kept)")
+            sql.execute("delete from contents where digest not in (select digest from kept)")
             sql.execute("drop table kept")
 
-        if self._database.row("select id from sketches"):
+        if self._database.row("select id from sketches union select id from contents"):
             self._database.write(delete)
 
     def close(self) -> None:

@@ -59,3 +59,11 @@ def test_a_text_that_grows_past_what_a_layout_holds_costs_what_it_grew(repo: Rep
     assert len(b"".join(lines[:40_000])) > 1 << 20
     assert add(repo, "m.txt", edited + b"".join(lines[25_000:40_000])) < 0.2
     assert add(repo, "m.txt", edited + b"".join(lines[25_000:41_000])) < 0.02
+
+
+def test_a_copy_with_changes_costs_these_wherever_it_is(repo: Repo) -> None:
+    add(repo, "m.gguf", b"GGUF" + b"h" * 60 + OLD)
+    repo.git("rm", "-q", "m.gguf")
+    repo.git("commit", "-qm", "removed")
+    add(repo, "other.gguf", trained(SPEC, seed=5))
+    assert add(repo, "copies/of.gguf", b"GGUF" + b"h" * 92 + OLD) < 0.001

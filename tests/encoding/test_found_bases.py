@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +45,16 @@ class Repository:
         manifest = cleaner.clean(memoryview(safetensors_bytes(arrays)), previous).manifest
         self.entries.update((entry.digest, entry) for entry in manifest.entries)
         return manifest
+
+    def add_file(self, data: bytes, *previous: Manifest) -> Manifest:
+        cleaner = Cleaner(self.store, self.source_of, search=self.search)
+        manifest = cleaner.clean(memoryview(data), previous).manifest
+        self.entries.update((entry.digest, entry) for entry in manifest.all_entries())
+        return manifest
+
+    def size(self) -> int:
+        """Bytes of all objects."""
+        return sum(path.stat().st_size for path in self.store.root.rglob("*") if len(path.name) == 64)
 
     def source_of(self, key: str):  # type: ignore[no-untyped-def]
         return self.entries[key].source if key in self.entries else None
@@ -154,6 +167,52 @@ def test_values_of_other_forms_are_found_without_names(repository: Repository) -
     tuned_and_turned = np.frombuffer(tuned(LAYERS[5], SPEC), "<f4").reshape(SPEC.shape).T.copy()
     (entry,) = repository.add_arrays({"turned": tuned_and_turned}).entries
     assert (entry.source.update, entry.source.inputs[0].update) == ("delta", "arrange")
+
+
+def archive(values: list[bytes], version: str) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        made.writestr("version", version)
+        for n, value in enumerate(values):
+            made.writestr(f"{n}.bin", value)
+    return file.getvalue()
+
+
+TUNED = [LAYERS[0], tuned(LAYERS[1], SPEC, 1e-5), *LAYERS[2:]]
+LARGE = trained(TensorSpec("F32", (300_000,)))
+LINES = [f"leaf_value={n * n % 9973} {n:x}\n".encode() for n in range(9000)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "new", "most"),
+    [
+        (b"unknown" + b"".join(LAYERS), b"longer name" + b"".join(TUNED), 0.12),
+        (archive(LAYERS, "1"), archive(TUNED, "a longer one"), 0.2),
+        (zlib.compress(LARGE + LAYERS[0], 1), zlib.compress(b"longer" + LARGE + TUNED[1], 1), 0.1),
+        (b"".join(LINES), b"".join([*LINES[:4000], b"edited\n", *LINES[5000:]]), 0.005),
+        (b"".join(LINES[:2000]), b"".join(LINES[100:1900]), 0.03),
+    ],
+    ids=["binary", "zip", "zlib", "text", "short text"],
+)
+def test_files_of_unknown_formats_find_those_that_they_resemble(
+    repository: Repository, stored: bytes, new: bytes, most: float
+) -> None:
+    repository.add_file(b"".join(trained(SPEC, 50 + n) for n in range(9)))
+    repository.add_file(b"".join(LINES)[::-1])
+    repository.add_file(stored)
+    before = repository.size()
+    manifest = repository.add_file(new)
+    assert (repository.size() - before) / len(new) < most
+    assert smudge(repository.store, manifest) == new
+
+
+def test_a_path_that_had_another_file_finds_the_older_one(repository: Repository) -> None:
+    first = repository.add_file(b"unknown" + b"".join(LAYERS))
+    second = repository.add_file(b"unknown" + b"".join(trained(SPEC, 50 + n) for n in range(6)), first)
+    # A file as small as that is all in its layout.
+    layout = repository.add_file(b"unknown!" + b"".join(LAYERS), second).layout
+    assert layout.source.update == "patch"
+    assert layout.source.inputs == (first.layout.source,)
 
 
 def test_a_path_that_had_another_model_finds_the_older_one(repository: Repository) -> None:

@@ -12,6 +12,7 @@ from git_theta.encoding.candidates import NewParameter
 from git_theta.encoding.missing_sketches import make_missing_sketches
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.archive_content import content_sketch
 from git_theta.sketches.query import NewValue
 from git_theta.sketches.search import SketchSearch
 from git_theta.store.local import LocalStore
@@ -74,3 +75,16 @@ def test_values_that_cannot_be_read_have_none(
         if damage:
             path.write_bytes(damage)
     assert make(WANTED, stored, search, store) == []
+
+
+def test_files_of_bytes_are_sketched_whatever_their_sizes(store: LocalStore, search: SketchSearch) -> None:
+    file = b"unknown" + b"".join(trained(TensorSpec("F32", (1 << 19,)), seed) for seed in range(2))
+    stored = clean(store, file)
+    shorter = file[: len(file) // 2]
+    for nbytes, missing in ((len(file) // 100, 1), (len(shorter), 0)):
+        with ThreadPoolExecutor(2) as pool:
+            wanted = [NewParameter("new", TensorSpec("U8", (nbytes,)))]
+            make_missing_sketches(wanted, [stored], search, store, pool)
+        assert len(list(search.contents.without_sketch(stored.entries))) == missing
+    (match,) = search.contents.nearest(content_sketch(memoryview(shorter)))
+    assert match.digest == stored.entries[0].digest

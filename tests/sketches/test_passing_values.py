@@ -9,6 +9,7 @@ from git_theta.errors import CorruptError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.sketches.archive_content import content_sketch
 from git_theta.sketches.passing_values import PassingValues
 from git_theta.sketches.sketch import sketch
 from tests.helpers.weights import trained
@@ -46,3 +47,19 @@ def test_small_values_leave_none() -> None:
     entry = Entry("w", spec, "0" * 64, Source("dense", None))
     assert b"".join(values.watch(entry, pieces(VALUE[: spec.nbytes]))) == VALUE[: spec.nbytes]
     assert values.sketches == {}
+
+
+def test_values_of_bytes_leave_their_content_sketch() -> None:
+    values, file = PassingValues(), b"header" + VALUE
+    entry = Entry(".bytes/0", TensorSpec("U8", (len(file),)), digest(file), Source("dense", None))
+    for _again in range(2):
+        assert b"".join(values.watch(entry, pieces(file))) == file
+    assert np.array_equal(values.contents[entry.digest].pieces, content_sketch(memoryview(file)).pieces)
+    assert values.sketches == {}
+
+
+def test_archives_leave_none() -> None:
+    values, file = PassingValues(), b"PK" + VALUE
+    entry = Entry(".bytes/0", TensorSpec("U8", (len(file),)), digest(file), Source("dense", None))
+    assert b"".join(values.watch(entry, pieces(file))) == file
+    assert values.contents == {}

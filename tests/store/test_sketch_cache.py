@@ -8,7 +8,7 @@ import pytest
 
 from git_theta.model.tensor import TensorSpec
 from git_theta.store import sketch_cache
-from git_theta.store.sketch_cache import FILE_NAME, SketchCache, StoredSketch
+from git_theta.store.sketch_cache import FILE_NAME, SketchCache, StoredContent, StoredSketch
 from tests.helpers.manifests import A, B
 
 SPEC = TensorSpec("F32", (64, 128))
@@ -77,3 +77,24 @@ def test_a_damaged_file_is_begun_afresh(tmp_path: Path) -> None:
         assert cache.types() == {}
     with closing(cached(tmp_path, StoredSketch(SPEC, A, b"abcd"))) as cache:
         assert cache.types() == {SPEC: 1}
+
+
+def test_content_sketches_are_kept_once_and_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sketch_cache, "_MAX_CONTENTS", 2)
+    first = StoredContent(A, 5000, bytes(8), bytes(16))
+    with closing(SketchCache(tmp_path)) as cache:
+        cache.add_contents([first, StoredContent(A, 6000, b"", b""), StoredContent(B, 7000, b"", b"")])
+        assert cache.contents() == [first, StoredContent(B, 7000, b"", b"")]
+        assert sorted(cache.digests()) == [A, B]
+        cache.add_contents([StoredContent("0" * 64, 1, b"", b"")])
+        assert [each.digest for each in cache.contents()] == [B, "0" * 64]
+        cache.keep_only([B])
+        assert [each.digest for each in cache.contents()] == [B]
+
+
+def test_content_sketches_that_make_no_sense_are_left_out(tmp_path: Path) -> None:
+    with closing(SketchCache(tmp_path)) as cache:
+        cache.add_contents([StoredContent(A, 5000, b"odd", b"")])
+        assert cache.contents() == []

@@ -57,8 +57,7 @@ def smudge(
     threads = repository.settings.thread_count
     Smudger(repository.store.kept_open, threads, progress, values.watch).smudge(manifest, handle)
     known_files.remember(manifest)
-    if values.sketches:
-        known_files.search.add(values.sketches)
+    values.keep(known_files.search)
 
 
 def read_pieces(handle: int, size: int = 1 << 20) -> Iterator[memoryview]:

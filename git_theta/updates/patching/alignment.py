@@ -136,7 +136,7 @@ class _BlockShifts:
         kinds: dict[tuple[int, int], list[int]] = {}
         for block in pending:
             start, stop = self._range(block)
-            kind = _upper_byte(self._value[start:stop])
+            kind = upper_byte(self._value[start:stop])
             if kind:
                 kinds.setdefault(kind, []).append(block)
         for width in sorted({width for width, _ in kinds}):
@@ -254,8 +254,8 @@ def _most_common(shifts: Positions) -> list[int]:
     return found
 
 
-def _upper_byte(block: Bytes) -> tuple[int, int] | None:
-    """The width of a block's floats, and the offset of their upper bytes, if it looks like floats."""
+def upper_byte(block: Bytes) -> tuple[int, int] | None:
+    """The width in bytes of a block's floats, and the offset of their upper bytes, if it has floats."""
     import numpy as np
 
     size = min(len(block), _PLACES * _SAMPLE) // 8 * 8

@@ -60,13 +60,20 @@ def find_anchors(data: Bytes, spacing: int, key_size: int) -> Anchors:
         chunk = np.ascontiguousarray(data[start : stop + _WINDOW - 1])
         for phase in range(_WINDOW):
             words = (len(chunk) - phase) // _WINDOW
-            hashes = chunk[phase : phase + words * _WINDOW].copy().view("<u8")
-            np.bitwise_xor(hashes, _SALT, out=hashes)
-            np.multiply(hashes, _MULTIPLIER, out=hashes)
+            hashes = word_hashes(chunk[phase : phase + words * _WINDOW].copy().view("<u8"))
             found.append(np.flatnonzero(hashes < limit) * _WINDOW + (start + phase))
     positions = np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
-    keys, flat = _keys(data, positions, key_size)
+    keys, flat = anchor_keys(data, positions, key_size)
     return Anchors(positions[~flat], keys[~flat])
+
+
+def word_hashes(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The hash of each word; where it's small, an anchor begins."""
+    import numpy as np
+
+    hashes = np.bitwise_xor(words, np.uint64(_SALT))
+    np.multiply(hashes, np.uint64(_MULTIPLIER), out=hashes)
+    return hashes
 
 
 def common_anchors(anchors: Anchors, others: Anchors) -> tuple[Positions, Positions]:
@@ -81,8 +88,14 @@ def common_anchors(anchors: Anchors, others: Anchors) -> tuple[Positions, Positi
     return anchors.positions[equal], others.positions[first[places[equal]]]
 
 
-def _keys(data: Bytes, positions: Positions, size: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """The key at each position, and whether the bytes there repeat, so that the key says nothing."""
+def anchor_keys(data: Bytes, positions: Positions, size: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The key at each position, and whether the bytes there repeat, so that the key says nothing.
+
+    Args:
+        data: The bytes; any stride will do.
+        positions: Where keys begin; there are `size` bytes at each.
+        size: Bytes that a key is made from, a multiple of 8, 16 at least.
+    """
     import numpy as np
 
     keys = np.zeros(len(positions), np.uint64)

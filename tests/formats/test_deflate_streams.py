@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 
 import numpy as np
 import pytest
 
-from git_theta.encoding.deflate_streams import find_streams, may_have_streams
 from git_theta.errors import FormatError
+from git_theta.formats.deflate_streams import find_streams, may_have_streams, plain_beginnings
 from git_theta.model.tensor import TensorSpec
 from tests.helpers.weights import trained
 
@@ -75,3 +76,21 @@ def test_a_zlib_file_has_one_stream() -> None:
 def test_other_and_damaged_files_have_none(data: bytes) -> None:
     with pytest.raises(FormatError):
         find_streams(memoryview(data))
+
+
+def test_beginnings_are_as_long_as_they_may_be() -> None:
+    assert list(plain_beginnings(memoryview(zlib.compress(DATA)), 1000, 5000)) == [DATA[:1000]]
+    assert list(plain_beginnings(memoryview(gzip.compress(DATA)), 1000, 500)) == [DATA[:500]]
+    # A file that's cut off has a beginning, too.
+    assert list(plain_beginnings(memoryview(zlib.compress(DATA)[:9000]), 1000, 5000)) == [DATA[:1000]]
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
+        for n in range(4):
+            made.writestr(f"{n}", DATA[n:])
+    found = list(plain_beginnings(memoryview(file.getvalue()), 1000, 2500))
+    assert found == [DATA[:1000], DATA[1:1001], DATA[2:502]]
+
+
+@pytest.mark.parametrize("data", [b"", b"GGUF" + bytes(100), b"PK" + bytes(100), b"\x1f\x8b\x08"])
+def test_other_files_have_no_beginnings(data: bytes) -> None:
+    assert list(plain_beginnings(memoryview(data), 1000, 1000)) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from git_theta.errors import FormatError
@@ -56,6 +58,38 @@ def find_streams(data: memoryview) -> dict[str, DeflateStream]:
     return {
         name: each for name, each in found.items() if _LEAST <= each.plain <= _MAX_EXPANSION * each.packed
     }
+
+
+def plain_beginnings(data: memoryview, each: int, most: int) -> Iterator[bytes]:
+    """The first bytes that the deflate streams of a file stand for, of those that aren't damaged.
+
+    Args:
+        data: The file; one without streams gives nothing.
+        each: Bytes of each stream's beginning at most.
+        most: Bytes of all together at most.
+    """
+    for offset, end in _bounds(data):
+        inflator = zlib.decompressobj(-15)
+        with suppress(zlib.error):
+            plain = inflator.decompress(data[offset:end], min(each, most))
+            most -= len(plain)
+            if plain:
+                yield plain
+        if most <= 0:
+            return
+
+
+def _bounds(data: memoryview) -> list[tuple[int, int]]:
+    """The first byte of each stream, and one that isn't before its end."""
+    with suppress(FormatError):
+        if data[:2] == _ZIP:
+            packed = (member for member in zip_members(data) if member.method == DEFLATED)
+            return [(member.offset, member.offset + member.packed) for member in packed]
+        if data[:3] == _GZIP:
+            return [(_after_gzip_header(data), len(data))]
+        if _is_zlib_header(data):
+            return [(_ZLIB_HEADER, len(data))]
+    return []
 
 
 def may_have_streams(data: memoryview) -> bool:
