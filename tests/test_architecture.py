@@ -26,6 +26,7 @@ LAYERS = [
     {"clean", "smudge", "diff", "testing"},
     {"merging"},
     {"sideload", "combine"},
+    {"export"},
     {"report"},
     {"mergetool"},
     {"git"},

@@ -32,6 +32,7 @@ COMMANDS = {
     "blame": "Show which commit last changed each parameter.",
     "merge": "Merge branches, with a strategy for the models.",
     "combine": "Combine models into a new file, without commits.",
+    "export": "Write a model in another format.",
     "resolve": "Settle a checkpoint in conflict.",
     "merge-tool": "Decide interactively about a checkpoint in conflict.",
     "fetch": "Fetch objects from a remote.",

@@ -80,6 +80,23 @@ class HasScalars(Protocol):
         ...
 
 
+@runtime_checkable
+class Creator(Protocol):
+    """A format of which new files can be made, for tensors alone."""
+
+    def create(self, specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> memoryview:
+        """A new file without the values of its tensors: their bytes, and computed fields, may be anything.
+
+        Args:
+            specs: Dtype and shape of each tensor, in the order of the file.
+            metadata: Texts for the file; ignored where the format has no place for them.
+
+        Raises:
+            ComposeError: The format has no place for a name, a dtype or a shape.
+        """
+        ...
+
+
 class ComposeError(ThetaError):
     """Versions of a file can't be merged into one of the same format."""
 

@@ -16,6 +16,7 @@ from git_theta.formats.base import (
     Alignment,
     ComposeError,
     Composer,
+    Creator,
     FileDraft,
     FileVersion,
     Format,
@@ -82,6 +83,23 @@ def compose_file(
         # Versions come from anywhere; an error in one must not stop the merge of other files.
         reason = f"{type(error).__name__}: {error}"
         raise ComposeError(f"the file's structure can't be merged: {reason}") from error
+
+
+def create_file(name: str, specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> Composed:
+    """A new file of a format, with nothing but tensors.
+
+    Args:
+        name: The format.
+        specs: Dtype and shape of each tensor, in the order of the file.
+        metadata: Texts for the file; see `git_theta.formats.base.Creator`.
+
+    Raises:
+        ComposeError: The format has no new files, or no place for one of the tensors.
+    """
+    plugin = formats.registry().get(name)
+    if not isinstance(plugin, Creator):
+        raise ComposeError(f"there's no way to make new files of the format {name!r}")
+    return _finish(plugin, FileDraft(plugin.create(specs, metadata)), specs)
 
 
 def align_files(

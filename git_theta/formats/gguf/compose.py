@@ -8,9 +8,23 @@ from collections.abc import Mapping, Sequence
 from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Prefer
 from git_theta.formats.blank import blank
 from git_theta.formats.gguf.dtypes import NUMBERS
-from git_theta.formats.gguf.header import ALIGNMENT, MAGIC, Header, aligned, read_alignment, read_header
+from git_theta.formats.gguf.header import (
+    ALIGNMENT,
+    MAGIC,
+    MAX_DIMENSIONS,
+    Header,
+    aligned,
+    read_alignment,
+    read_header,
+)
 from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.model.tensor import TensorSpec
+
+#: Bytes of the longest name of a tensor that ggml reads.
+_MAX_NAME = 63
+
+#: The type of texts.
+_TEXT = 8
 
 #: A value of metadata: the number of its type, and its bytes.
 RawValue = tuple[int, bytes]
@@ -32,6 +46,25 @@ def compose_gguf(
     version = max(header.version for header in headers)
     specs = {name: wanted[name] for name in order if name in wanted}
     return FileDraft(_draft(version, headers[0].big_endian, metadata, specs), rule.conflicts)
+
+
+def new_gguf(specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> memoryview:
+    """A new file of version 3, little-endian, without the values of its tensors.
+
+    Args:
+        specs: Dtype and shape of each tensor, in the order of the file.
+        metadata: Texts by key.
+
+    Raises:
+        ComposeError: The format has no such dtype, too many dimensions, or too long a name.
+    """
+    for name, spec in specs.items():
+        if len(name.encode()) > _MAX_NAME:
+            raise ComposeError(f"names of GGUF's tensors have at most {_MAX_NAME} bytes, unlike {name!r}")
+        if len(spec.shape) > MAX_DIMENSIONS:
+            raise ComposeError(f"GGUF's tensors have at most {MAX_DIMENSIONS} dimensions, unlike {name!r}")
+    texts = {key: (_TEXT, _text(text, "<")) for key, text in metadata.items()}
+    return _draft(3, False, texts, specs)
 
 
 def _raw(data: memoryview, header: Header) -> dict[str, RawValue]:

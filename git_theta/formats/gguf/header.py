@@ -21,7 +21,7 @@ VERSIONS = (2, 3)
 #: Bytes of the longest key, which is the format's own limit; the most keys; and the most dimensions.
 MAX_KEY = 65_535
 _MAX_KEYS = 100_000
-_MAX_DIMENSIONS = 4
+MAX_DIMENSIONS = 4
 
 ALIGNMENT = "general.alignment"
 _DEFAULT_ALIGNMENT = 32
@@ -142,9 +142,9 @@ def _read_metadata(cursor: HeaderCursor, count: int) -> dict[str, MetadataValue]
 def _read_info(cursor: HeaderCursor) -> tuple[str, TensorSpec, int]:
     """Name, type and offset of a tensor; dimensions are stored innermost first."""
     name, rank = cursor.text(MAX_NAME), cursor.number("I")
-    if rank > _MAX_DIMENSIONS:
+    if rank > MAX_DIMENSIONS:
         raise FormatError(
-            f"tensor {name[:80]!r} has {rank} dimensions; at most {_MAX_DIMENSIONS} are possible"
+            f"tensor {name[:80]!r} has {rank} dimensions; at most {MAX_DIMENSIONS} are possible"
         )
     shape = tuple(reversed([cursor.number("Q") for _ in range(rank)]))
     number, offset = cursor.number("I"), cursor.number("Q")

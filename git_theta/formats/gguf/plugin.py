@@ -48,6 +48,12 @@ class Gguf:
         for key, value in header.metadata.items():
             yield key, metadata_text(data, value, header.big_endian)
 
+    def create(self, specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> memoryview:
+        """A header of version 3 with the metadata as texts, and room for the tensors."""
+        from git_theta.formats.gguf.compose import new_gguf
+
+        return new_gguf(specs, metadata)
+
     def compose(
         self,
         base: FileVersion | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from git_theta.errors import FormatError
 from git_theta.formats.base import ComposeError, FileDraft, FileVersion, Prefer
 from git_theta.formats.blank import blank
 from git_theta.formats.numpy.header import ARRAY, NpyHeader, read_npy_header, write_npy_header
@@ -76,6 +77,25 @@ def compose_npz(
             members[name] = NewMember(name, content, len(content))
     order = [name for name in merged_order(*archives) if name in members]
     return FileDraft(write_npz([members[name] for name in order]), rule.conflicts)
+
+
+def new_npz(specs: Mapping[str, TensorSpec]) -> memoryview:
+    """A new archive without the elements of its arrays, and without their checksums.
+
+    Args:
+        specs: Dtype and shape of each array, in the order of the archive.
+
+    Raises:
+        ComposeError: NumPy's format has no such dtype, or a name is too long.
+    """
+    members = []
+    for name, spec in specs.items():
+        try:
+            head = write_npy_header(spec, fortran=False, big_endian=False)
+        except FormatError as error:
+            raise ComposeError(f"{error.message}, which {name!r} has") from error
+        members.append(NewMember(f"{name}{SUFFIX}", head, len(head) + spec.nbytes))
+    return write_npz(members)
 
 
 def _check_names(data: memoryview, archive: Mapping[str, tuple[Member, NpyHeader | None]]) -> None:

@@ -55,6 +55,12 @@ class Npz:
             raise FormatError("none of its members is an array of numbers")
         return Located(tuple(tensors), tuple(checksums))
 
+    def create(self, specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> memoryview:
+        """An archive of arrays, as `numpy.savez` writes it."""
+        from git_theta.formats.numpy.compose import new_npz
+
+        return new_npz(specs)
+
     def compose(
         self,
         base: FileVersion | None,

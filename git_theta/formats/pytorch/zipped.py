@@ -69,6 +69,12 @@ class PyTorchZip:
 
         return align_trees(base, sides, self._tree, prefer)
 
+    def create(self, specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> memoryview:
+        """A dictionary of tensors, as `torch.save` writes a state dict."""
+        from git_theta.formats.pytorch.state_dict import new_state_dict
+
+        return new_state_dict(specs)
+
     def compose(
         self,
         base: FileVersion | None,

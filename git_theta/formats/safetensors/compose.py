@@ -19,6 +19,9 @@ _DTYPES = ("U64", "I64", "F64", "C64", "F32", "U32", "I32", "BF16", "F16", "U16"
 _BYTES = ("F8_E8M0", "F8_E4M3", "F8_E5M2", "I8", "U8", "F6_E3M2", "F6_E2M3", "F4", "BOOL")
 _RANK = {name: rank for rank, name in enumerate((*_DTYPES, *_BYTES))}
 
+#: Dtypes that the format's own library reads.
+_KNOWN = frozenset((*_RANK, "F8_E4M3FNUZ", "F8_E5M2FNUZ"))
+
 Header = dict[str, Any]
 
 #: A whole number as it's written, of 18 digits at most.
@@ -46,8 +49,11 @@ def new_safetensors(specs: Mapping[str, TensorSpec], metadata: Mapping[str, Any]
         metadata: The file's metadata; `None` for none.
 
     Raises:
-        ComposeError: The header is too long, or there's no room for the file.
+        ComposeError: The format has no such dtype, the header is too long, or there's no room for the file.
     """
+    for name, spec in specs.items():
+        if spec.dtype not in _KNOWN:
+            raise ComposeError(f"safetensors has no dtype {spec.dtype}, which {name!r} has")
     described: Header = {name: {"dtype": spec.dtype, "shape": [*spec.shape]} for name, spec in specs.items()}
     order = sorted(described, key=lambda name: _library_key(name, described[name]))
     return _draft(described, order, order, metadata)

@@ -53,6 +53,12 @@ class Safetensors:
         for key, value in (read_metadata(read_header(data)) or {}).items():
             yield f"{METADATA}/{key}", repr(value)
 
+    def create(self, specs: Mapping[str, TensorSpec], metadata: Mapping[str, str]) -> memoryview:
+        """A header, and room for the tensors, in the order of the format's own library."""
+        from git_theta.formats.safetensors.compose import new_safetensors
+
+        return new_safetensors(specs, metadata or None)
+
     def compose(
         self,
         base: FileVersion | None,
