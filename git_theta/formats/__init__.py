@@ -28,5 +28,6 @@ def registry() -> Registry[Format]:
             "npz": "git_theta.formats.numpy.npz:Npz",
             "pickle": "git_theta.formats.pickle.plugin:Pickle",
             "gguf": "git_theta.formats.gguf.plugin:Gguf",
+            "onnx": "git_theta.formats.onnx.plugin:Onnx",
         },
     )

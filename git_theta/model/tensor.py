@@ -37,8 +37,12 @@ ITEM_SIZE = {
 }
 
 #: Elements and bytes of a block by packed dtype. Elements aren't whole bytes, or share the scales of their
-#: block: nothing is computed with them. The names are those of safetensors and of GGUF.
+#: block: nothing is computed with them. The names are those of safetensors and of GGUF, or like these.
 BLOCKS = {
+    "I2": (4, 1),
+    "U2": (4, 1),
+    "I4": (2, 1),
+    "U4": (2, 1),
     "F4": (2, 1),
     "F6_E2M3": (4, 3),
     "F6_E3M2": (4, 3),

@@ -17,6 +17,7 @@ from git_theta import formats
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
 from git_theta.formats.gguf.dtypes import NUMBERS
+from git_theta.formats.onnx.dtypes import DTYPES as ONNX_DTYPES
 from git_theta.formats.scalars import scalars
 from git_theta.formats.split import OPAQUE, split
 from git_theta.model.checksum import KINDS
@@ -27,6 +28,7 @@ from tests.fuzz.target import Target
 from tests.helpers import pickled
 from tests.helpers.composing import array, content, opened
 from tests.helpers.gguf_files import gguf_bytes
+from tests.helpers.onnx_files import attribute, external, field, graph, model, node, tensor
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
 _GGUF = (
@@ -37,6 +39,8 @@ _GGUF = (
     struct.pack("<I", 9),
     struct.pack("<I", 8),
 )
+_VARINT = b"\x08" + b"\xff" * 9 + b"\x7f"
+_ONNX = (b"\x0a\x01", b"\x2a\x03", _VARINT, b"\xff" * 9, b"\x4a\x04", b"\x08\0", b"\x3a")
 _PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
 _NUMPY = (b"'descr'", b"'fortran_order'", b"True", b"'shape'", b"(", b"(1,)", b"-1", b"}", b"'<f8'", b"PK")
 
@@ -111,6 +115,41 @@ def gguf(random: Random) -> bytes:
     chosen = {key: value for key, value in metadata.items() if random.random() < 0.6}
     alignment = random.choice((None, None, None, 8, 64, 0, 3, 1 << 30))
     return gguf_bytes(tensors, chosen, random.choice((3, 3, 2)), random.random() < 0.3, alignment)
+
+
+def onnx(random: Random) -> bytes:
+    """An ONNX model."""
+    more = field(25, field(1, "f") + field(7, _onnx_node(random, 2))) if random.random() < 0.2 else b""
+    data = model(_onnx_graph(random, 0), {name(random): name(random)}, more=more)
+    return mutated(data, random, _ONNX) if random.random() < 0.3 else data
+
+
+def _onnx_graph(random: Random, depth: int) -> bytes:
+    tensors = [_onnx_tensor(random) for _ in range(random.randrange(4))]
+    sparse = field(15, field(1, _onnx_tensor(random)) + field(2, _onnx_tensor(random)))
+    nodes = [_onnx_node(random, depth) for _ in range(random.randrange(4))]
+    return graph(nodes, tensors, "x", "y", sparse if random.random() < 0.2 else b"")
+
+
+def _onnx_node(random: Random, depth: int) -> bytes:
+    kind = random.randrange(5 if depth < 3 else 4)
+    if kind == 4:
+        held = attribute(name(random), g=_onnx_graph(random, depth + 1))
+    elif kind == 3:
+        held = attribute("value", t=_onnx_tensor(random))
+    else:
+        held = attribute(name(random), **random.choice(({"f": 0.5}, {"i": -1}, {"s": "text"})))
+    operator = "Constant" if kind == 3 else "If"
+    return node(operator, f"x y{random.randrange(9)}", f"y{random.randrange(99)}", held)
+
+
+def _onnx_tensor(random: Random) -> bytes:
+    dtype = random.choice(sorted(ONNX_DTYPES.values()))
+    sizes = [random.randrange(4) for _ in range(random.randrange(3))] + [BLOCKS.get(dtype, (1, 1))[0]]
+    data = random.randbytes(TensorSpec(dtype, tuple(sizes)).nbytes)
+    if random.random() < 0.1:
+        return external(name(random), sizes, location="m.data", offset=random.randrange(99), length=len(data))
+    return tensor(name(random), dtype, sizes, data, random.choice((9, 9, 9, 4, 5, 7, 10)))
 
 
 def _spoil(header: dict[str, object], random: Random) -> None:
@@ -280,7 +319,9 @@ FORMAT_TARGETS = (
     Target("npz", npz, take_apart, _NUMPY, share=0.3),
     Target("pickle", pickle, take_apart, _PICKLE, share=0.4),
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
+    Target("onnx", onnx, take_apart, _ONNX, share=0.3),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
+    Target("merge-onnx", onnx, merge, _ONNX, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),
     Target("merge-pytorch", pytorch, merge, _PICKLE, share=0.3),
     Target("merge-pytorch-legacy", pytorch_legacy, merge, _PICKLE, share=0.3),

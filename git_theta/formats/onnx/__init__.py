@@ -1,0 +1,1 @@
+"""ONNX: a model of nodes and tensors, written by Protocol Buffers."""
