@@ -14,6 +14,7 @@ from safetensors.numpy import save
 
 from benchmarks.rows import Row
 from git_theta.clean import Cleaner
+from git_theta.formats.protobuf import LENGTH, VARINT, tag, varint
 from git_theta.store.local import LocalStore
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ _LIMIT = 1.43
 #: The same for formats that are used less: 0.5 times its throughput.
 _WIDE_LIMIT = 2.0
 
+#: The type of the elements in an ONNX tensor.
+_FLOAT = tag(2, VARINT) + varint(1)
+
 _LAYERS, _SIZE = 8, (1024, 4096)
 
 
@@ -48,7 +52,11 @@ def formats(folder: Path, repeat: int) -> Iterator[Row]:
     }
     plain = save(dict(arrays))
     _seconds(plain, folder)
-    for name, data, limit in (("npz", _npz(arrays), _LIMIT), ("pickle", pickle.dumps(arrays), _WIDE_LIMIT)):
+    for name, data, limit in (
+        ("npz", _npz(arrays), _LIMIT),
+        ("ONNX", _onnx(arrays), _LIMIT),
+        ("pickle", pickle.dumps(arrays), _WIDE_LIMIT),
+    ):
         ratios = [_seconds(data, folder) / _seconds(plain, folder) for _ in range(repeat)]
         yield Row(f"add of {name}", UNIT, tuple(ratios), limit=limit)
 
@@ -57,6 +65,19 @@ def _npz(arrays: Arrays) -> bytes:
     file = io.BytesIO()
     np.savez(file, **arrays)
     return file.getvalue()
+
+
+def _onnx(arrays: Arrays) -> bytes:
+    """A model of tensors without nodes."""
+    graph = b""
+    for name, array in arrays.items():
+        sizes = b"".join(tag(1, VARINT) + varint(size) for size in array.shape)
+        graph += _field(5, sizes + _FLOAT + _field(8, name.encode()) + _field(9, array.tobytes()))
+    return tag(1, VARINT) + varint(8) + _field(7, graph)
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return tag(number, LENGTH) + varint(len(content)) + content
 
 
 def _seconds(data: bytes, folder: Path) -> float:

@@ -110,8 +110,12 @@ def _checked(params: Params) -> tuple[int, bool, list[int]]:
 def _rotate_left(words: Words, out: Words, carry: Words) -> Words:
     import numpy as np
 
-    np.left_shift(words, 1, out=out)
+    if not words.flags.aligned:
+        # Files of Protocol Buffers put values anywhere; a copy is cheaper than two passes over such words.
+        np.copyto(out, words)
+        words = out
     np.right_shift(words, words.dtype.itemsize * 8 - 1, out=carry)
+    np.left_shift(words, 1, out=out)
     np.bitwise_or(out, carry, out=out)
     return out
 

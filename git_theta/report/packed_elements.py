@@ -1,4 +1,4 @@
-"""Elements of packed dtypes as numbers, for figures: the block types of GGUF, and floats of 4 bits.
+"""Elements of packed dtypes as numbers, for figures: the block types of GGUF, and elements of 2 and 4 bits.
 
 Source of the block types: `dequantize_row_*` in ggml. Types whose elements are looked up in the large tables
 of the IQ1 to IQ3 families aren't decoded.
@@ -238,8 +238,28 @@ def _f4(data: Bytes) -> Numbers:
     return _looked_up(_bits(data, 4, 1), _E2M1)
 
 
+def _u4(data: Bytes) -> Numbers:
+    return _bits(data, 4, 1)
+
+
+def _i4(data: Bytes) -> Numbers:
+    return (_u4(data) ^ 8).astype("i1") - 8
+
+
+def _u2(data: Bytes) -> Numbers:
+    return _bits(data, 2, 1)
+
+
+def _i2(data: Bytes) -> Numbers:
+    return (_u2(data) ^ 2).astype("i1") - 2
+
+
 _DECODERS: Final[Mapping[str, Callable[[Bytes], Numbers]]] = MappingProxyType(
     {
+        "U4": _u4,
+        "I4": _i4,
+        "U2": _u2,
+        "I2": _i2,
         "F4": _f4,
         "Q4_0": _q4_0,
         "Q4_1": _q4_1,

@@ -63,6 +63,15 @@ def test_a_bomb_is_refused() -> None:
         decode(bomb, "U8", 1000)
 
 
+@pytest.mark.parametrize("dtype", ["F32", "BF16", "F64", "I32"])
+def test_words_that_are_not_aligned(dtype: str) -> None:
+    value = np.random.default_rng(0).bytes(2 * CHUNK + 800)
+    planes, params = Planes(), Planes().params(TensorSpec(dtype, ()))
+    for shift in range(1, 8):
+        shifted = memoryview(bytes(shift) + value)[shift:]
+        assert b"".join(map(bytes, planes.encode(shifted, params))) == encode(value, dtype)
+
+
 @pytest.mark.parametrize(
     "params",
     [

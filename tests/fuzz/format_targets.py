@@ -25,10 +25,10 @@ from git_theta.model.layout import parse_layout
 from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
-from tests.helpers import pickled
+from tests.helpers import onnx_files, pickled
 from tests.helpers.composing import array, content, opened
 from tests.helpers.gguf_files import gguf_bytes
-from tests.helpers.onnx_files import attribute, external, field, graph, model, node, tensor
+from tests.helpers.onnx_files import attribute, external, field, graph, model, node
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
 _GGUF = (
@@ -149,7 +149,7 @@ def _onnx_tensor(random: Random) -> bytes:
     data = random.randbytes(TensorSpec(dtype, tuple(sizes)).nbytes)
     if random.random() < 0.1:
         return external(name(random), sizes, location="m.data", offset=random.randrange(99), length=len(data))
-    return tensor(name(random), dtype, sizes, data, random.choice((9, 9, 9, 4, 5, 7, 10)))
+    return onnx_files.tensor(name(random), dtype, sizes, data, random.choice((9, 9, 9, 4, 5, 7, 10)))
 
 
 def _spoil(header: dict[str, object], random: Random) -> None:

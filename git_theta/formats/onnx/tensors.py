@@ -66,27 +66,6 @@ def read_tensor(reader: WireReader, start: int, end: int) -> TensorMessage:
     return found
 
 
-def spec_of(message: TensorMessage) -> TensorSpec:
-    """Dtype and shape of a tensor. One of part of a byte at its end counts as its bytes.
-
-    Raises:
-        FormatError: There's no such tensor, or its elements are texts.
-    """
-    dtype = DTYPES.get(message.number)
-    if dtype is None:
-        raise FormatError(f"tensor {message.name[:80]!r} is of the type {message.number}")
-    try:
-        if dtype in BLOCKS:
-            # Checks the sizes, which make up a number of whole bytes in most tensors, but not in all.
-            count = TensorSpec("U8", message.dims).count
-            elements, size = BLOCKS[dtype]
-            if count % elements:
-                return TensorSpec("U8", (-(-count * size // elements),))
-        return TensorSpec(dtype, message.dims)
-    except ValueError as error:
-        raise FormatError(f"tensor {message.name[:80]!r} is described wrongly: {error}") from error
-
-
 def place_of(message: TensorMessage, end: int) -> tuple[TensorSpec, int] | None:
     """Dtype and shape of a tensor, and the position of its elements.
 
@@ -95,15 +74,23 @@ def place_of(message: TensorMessage, end: int) -> tuple[TensorSpec, int] | None:
         end: Position after the description, which is that of a tensor without elements.
 
     Returns:
-        `None` for a tensor whose elements aren't in one piece, or not each of a fixed number of bytes: texts,
-        integers in fields of variable length, data in other files.
+        `None` for a tensor whose elements aren't in one piece, or don't have a fixed number of bits in whole
+        bytes: texts, integers in fields of variable length, data in other files, five elements of 4 bits.
 
     Raises:
         FormatError: The tensor is described wrongly.
     """
     if message.elsewhere or message.number not in DTYPES or len(message.elements) > 1:
         return None
-    spec = spec_of(message)
+    dtype = DTYPES[message.number]
+    try:
+        # Bytes have any number of elements.
+        count = TensorSpec("U8", message.dims).count
+        spec = None if count % BLOCKS.get(dtype, (1, 1))[0] else TensorSpec(dtype, message.dims)
+    except ValueError as error:
+        raise FormatError(f"tensor {message.name[:80]!r} is described wrongly: {error}") from error
+    if spec is None:
+        return None
     if not message.elements:
         return None if spec.nbytes else (spec, end)
     number, wire, start, stop = message.elements[0]

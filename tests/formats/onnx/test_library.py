@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,7 @@ def network(*layers: tuple[str, Any], author: str = "a") -> Any:
     """A network of matrices, each with the name of its output."""
     helper, names = onnx.helper, ["x", *(name for name, _ in layers)]
     nodes = [
-        helper.make_node("MatMul", [source, f"{name}.weight"], [name])
-        for source, name in zip(names, names[1:], strict=False)
+        helper.make_node("MatMul", [source, f"{name}.weight"], [name]) for source, name in pairwise(names)
     ]
     weights = [onnx.numpy_helper.from_array(value, f"{name}.weight") for name, value in layers]
     ends = [

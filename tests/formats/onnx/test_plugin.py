@@ -110,8 +110,8 @@ def test_every_type() -> None:
 )
 def test_part_of_a_byte_at_the_end(dtype: str, count: int, size: int) -> None:
     data = model(graph([], [tensor("a", dtype, [count], bytes(range(size)))]))
-    assert found(data)["a"].spec == TensorSpec("U8", (size,))
-    assert not found(model(graph([], [tensor("a", dtype, [count], bytes(size + 1))])))
+    assert not found(data)
+    assert dict(Onnx().scalars(memoryview(data)))["graph/initializer/a"].startswith(f"{dtype} [{count}], ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,83 @@
+"""ONNX models with real Git: split, shared with other formats, merged, and always the same bytes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from git_theta.model.manifest import Manifest
+from git_theta.model.manifest_text import parse_manifest
+from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.onnx_files import floats, graph, model, node, tensor
+from tests.helpers.repo import Repo
+
+NAME = "m.onnx"
+WEIGHTS = np.random.default_rng(3).normal(0, 0.02, (300, 256)).astype("f4")
+GEMM = node("MatMul", "x layer.weight", "h")
+RELU = node("Relu", "h", "y")
+
+
+def network(
+    *more: bytes,
+    scale: float = 1,
+    bias: float = 0,
+    author: str = "a",
+    nodes: tuple[bytes, ...] = (GEMM, RELU),
+) -> bytes:
+    weight = tensor("layer.weight", "F32", WEIGHTS.shape, (WEIGHTS * np.float32(scale)).tobytes())
+    weights = [weight, floats("layer.bias", *[bias] * 256), *more]
+    return model(graph(nodes, weights, "x", "y"), {"author": author})
+
+
+def manifest(repo: Repo, name: str = NAME) -> Manifest:
+    return parse_manifest(repo.git("cat-file", "-p", f":{name}").encode())
+
+
+def change(repo: Repo, branch: str, data: bytes) -> None:
+    repo.git("checkout", "-q", "-B", branch)
+    repo.write(NAME, data)
+    repo.commit()
+
+
+@pytest.fixture
+def fork(repo: Repo) -> Repo:
+    """A repository with a model, on the branch `main`."""
+    repo.theta("track", "*.onnx")
+    change(repo, "main", network())
+    return repo
+
+
+def test_an_export_shares_the_values(repo: Repo) -> None:
+    repo.theta("track", "*.safetensors", "*.onnx")
+    repo.write("m.safetensors", safetensors_bytes({"layer.weight": WEIGHTS}))
+    repo.commit()
+    change(repo, "main", network())
+    (shared,) = manifest(repo, "m.safetensors").entries
+    assert manifest(repo).by_name["layer.weight"].source == shared.source
+    repo.git("rm", "-q", "--cached", NAME)
+    repo.git("reset", "-q", "--hard")
+    assert repo.read(NAME) == network()
+    assert "onnx" in repo.theta("show", NAME)
+
+
+def test_layers_and_values_of_both_sides(fork: Repo) -> None:
+    longer = (GEMM, node("Add", "h extra", "k"), RELU)
+    change(fork, "side", network(floats("extra", 5), author="b", nodes=longer))
+    fork.git("checkout", "-q", "main")
+    change(fork, "main", network(bias=2))
+    fork.git("merge", "-q", "-m", "merged", "side")
+    assert fork.read(NAME) == network(floats("extra", 5), bias=2, author="b", nodes=longer)
+    assert fork.status() == ""
+    fork.theta("fsck")
+
+
+def test_a_node_that_both_sides_change_is_a_conflict(fork: Repo) -> None:
+    change(fork, "side", network(nodes=(GEMM, node("Tanh", "h", "y"))))
+    assert "graph/node/y" in fork.git("diff", "main", "side")
+    fork.git("checkout", "-q", "main")
+    change(fork, "main", network(nodes=(GEMM, node("Sigmoid", "h", "y")), bias=1))
+    said = fork.run("git", "merge", "-m", "merged", "side", ok=False)
+    assert said.returncode == 1
+    assert "graph/node/y" in said.stdout + said.stderr
+    fork.theta("resolve", NAME, "-s", "theirs", "--param", "graph/node/*")
+    assert fork.read(NAME) == network(nodes=(GEMM, node("Tanh", "h", "y")), bias=1)
