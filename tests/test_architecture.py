@@ -70,6 +70,7 @@ UNMIRRORED = {
     "cli.completion": "completions of the shell",
     "formats.pickle.libraries": "agreement with joblib and scikit-learn",
     "formats.pytorch.compose_torch": "agreement with torch",
+    "formats.onnx.library": "agreement with the onnx package",
     "formats.pytorch.torch_files": "agreement with torch",
     "report.html.browser": "the page in a browser",
     "sideload.peft_library": "agreement with peft",
