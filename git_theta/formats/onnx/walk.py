@@ -138,7 +138,7 @@ def own_name(reader: WireReader, kind: MessageType, texts: Texts, children: Sequ
 
 
 def label_of(child: Child, name: str) -> str:
-    """What a message adds to the name of the whole: its own name, or its number if it has none."""
+    """The addition of a message to the name of the whole: its own name, or its number if it has none."""
     (_, label), index, _, _ = child
     if label is None:
         return name or str(index)
