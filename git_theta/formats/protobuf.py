@@ -129,5 +129,5 @@ def varint(value: int) -> bytes:
 
 
 def tag(number: int, wire: int) -> bytes:
-    """What a field of this number and wire type begins with."""
+    """The bytes that a field of this number and wire type begins with."""
     return varint(number << 3 | wire)
