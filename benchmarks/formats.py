@@ -6,6 +6,7 @@ import io
 import pickle
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,11 +53,14 @@ def formats(folder: Path, repeat: int) -> Iterator[Row]:
     }
     plain = save(dict(arrays))
     _seconds(plain, folder)
-    for name, data, limit in (
+    files = [
         ("npz", _npz(arrays), _LIMIT),
         ("ONNX", _onnx(arrays), _LIMIT),
         ("pickle", pickle.dumps(arrays), _WIDE_LIMIT),
-    ):
+    ]
+    with suppress(ImportError):
+        files.append(("distcp", _distcp(arrays), _WIDE_LIMIT))
+    for name, data, limit in files:
         ratios = [_seconds(data, folder) / _seconds(plain, folder) for _ in range(repeat)]
         yield Row(f"add of {name}", UNIT, tuple(ratios), limit=limit)
 
@@ -78,6 +82,20 @@ def _onnx(arrays: Arrays) -> bytes:
 
 def _field(number: int, content: bytes) -> bytes:
     return tag(number, LENGTH) + varint(len(content)) + content
+
+
+def _distcp(arrays: Arrays) -> bytes:
+    """A data file of a distributed checkpoint.
+
+    Raises:
+        ImportError: PyTorch isn't installed.
+    """
+    import torch
+
+    file = io.BytesIO()
+    for array in arrays.values():
+        torch.save(torch.from_numpy(array), file)
+    return file.getvalue()
 
 
 def _seconds(data: bytes, folder: Path) -> float:

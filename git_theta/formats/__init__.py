@@ -21,6 +21,7 @@ def registry() -> Registry[Format]:
         "git_theta.formats",
         Format,
         {
+            "pytorch-dcp": "git_theta.formats.pytorch.dcp:DistributedCheckpoint",
             "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
             "pytorch-legacy": "git_theta.formats.pytorch.legacy:PyTorchLegacy",
             "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",

@@ -202,6 +202,11 @@ def pytorch(random: Random) -> bytes:
     return pickled.archive(records, random.choice((0, 0, 0, 8)))
 
 
+def pytorch_dcp(random: Random) -> bytes:
+    """A data file of a distributed checkpoint."""
+    return b"".join(pytorch(random) for _ in range(random.randrange(1, 4)))
+
+
 def pytorch_legacy(random: Random) -> bytes:
     """A file by PyTorch before 1.6."""
     storages = _storages(random)
@@ -314,6 +319,7 @@ def merge(data: bytes) -> None:
 FORMAT_TARGETS = (
     Target("safetensors", safetensors, take_apart, _JSON, share=0.3),
     Target("pytorch", pytorch, take_apart, _PICKLE, share=0.3),
+    Target("pytorch-dcp", pytorch_dcp, take_apart, _PICKLE, share=0.3),
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),

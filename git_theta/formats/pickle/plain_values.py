@@ -11,6 +11,9 @@ from git_theta.formats.pickle.tree import Edge, Edges, join
 #: Steps through the tree, as a bound on time.
 _MAX_STEPS = 2_000_000
 
+#: The name of a value that is all of a pickle.
+ALONE = "value"
+
 _SHOWN = frozenset((bool, int, float, str, type(None)))
 
 
@@ -38,6 +41,10 @@ def plain_values(
     Raises:
         FormatError: The tree is too large.
     """
+    alone = text_of(root)
+    if alone is not None:
+        yield ALONE, alone
+        return
     visited: set[int] = set()
     taken = 0
     pending: list[tuple[str, Iterator[Edge]]] = [("", iter([(None, root)]))]
