@@ -17,6 +17,7 @@ from git_theta.model.layout import Checksum, Layout
 from git_theta.model.manifest import Entry
 from git_theta.model.placed import PlacedParameter, any_overlap
 from git_theta.model.strided import Temporary, contiguous, gather, scratch_memory, strided
+from git_theta.model.tiled_copy import copy_elements
 from git_theta.runtime.mapped import allocate
 from git_theta.runtime.threads import run_grouped
 
@@ -86,7 +87,7 @@ class FileWriter:
                 start += len(chunk)
             with mmap.mmap(handle, size) as file, memoryview(file) as target:
                 array = strided(target, entry.spec, place.offset, place.strides, place.big_endian)
-                array[...] = contiguous(value, entry.spec)
+                copy_elements(array, contiguous(value, entry.spec))
                 del array
         self.progress(entry.spec.nbytes)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from git_theta.errors import ThetaError
 from git_theta.model.layout import extent
 from git_theta.model.tensor import TensorSpec
+from git_theta.model.tiled_copy import copy_elements
 from git_theta.runtime.mapped import allocate
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def gather(
         return value
     out = scratch_memory(spec.nbytes, temporary)
     if spec.count:
-        contiguous(out, spec)[...] = strided(data, spec, offset, strides, big_endian)
+        copy_elements(contiguous(out, spec), strided(data, spec, offset, strides, big_endian))
     return out
 
 
