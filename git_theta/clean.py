@@ -71,6 +71,7 @@ class Cleaner:
     Attributes:
         store: The local object store.
         known: Finds a source by digest in everything stored so far.
+        learned: Called with entries of values that came from elsewhere, so that `known` finds them.
         threads: Number of tensors to work on at once.
         progress: Called with the number of bytes of each finished tensor.
         updates: Names of the updates that may be chosen; dense always may.
@@ -83,6 +84,7 @@ class Cleaner:
 
     store: LocalStore
     known: FindSource = lambda _digest: None
+    learned: Callable[[Iterable[Entry]], object] = lambda _entries: None
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTO
@@ -262,7 +264,7 @@ class Cleaner:
         if self.search and unnamed and candidates:
             from git_theta.encoding.missing_sketches import make_missing_sketches
 
-            make_missing_sketches(unnamed, candidates, self.search, self.store, pool)
+            self.learned(make_missing_sketches(unnamed, candidates, self.search, self.store, pool))
         return found, parts
 
 

@@ -35,7 +35,7 @@ def make_missing_sketches(
     search: SketchSearch,
     store: Store,
     pool: ThreadPoolExecutor,
-) -> None:
+) -> list[Entry]:
     """Make sketches of stored values that new ones may resemble, once.
 
     At most as many bytes are read as the new tensors have, and a few times as many as new values of bytes
@@ -47,6 +47,9 @@ def make_missing_sketches(
         search: Keeps the sketches.
         store: Where the checkpoints' objects are.
         pool: Threads that read values.
+
+    Returns:
+        The entries of the values that have a sketch now.
     """
     entries = [entry for manifest in candidates for entry in manifest.entries]
     tensors = [item.spec for item in wanted if not has_content_sketch(item.spec)]
@@ -54,15 +57,18 @@ def make_missing_sketches(
     same_size = search.without_sketch(entry for entry in entries if entry.spec.count in counts)
     chosen = _readable(same_size, sum(spec.nbytes for spec in tensors), store)
     made = run_grouped(pool, partial(_sketch, store), chosen, lambda entry: entry.spec.nbytes)
-    search.add(dict(filter(None, made)))
+    search.add(sketches := dict(filter(None, made)))
 
+    others: list[Entry] = []
+    contents: dict[str, ContentSketch] = {}
     sizes = [item.spec.nbytes for item in wanted if has_content_sketch(item.spec)]
     if sizes:
         smallest, largest = min(sizes) // MAX_RATIO, max(sizes) * MAX_RATIO
         near = (entry for entry in entries if smallest <= entry.spec.nbytes <= largest)
         others = _readable(search.contents.without_sketch(near), _MAX_CONTENT * sum(sizes), store)
-        contents = run_grouped(pool, partial(_content, store), others, lambda entry: entry.spec.nbytes)
-        search.contents.add(dict(filter(None, contents)))
+        found = run_grouped(pool, partial(_content, store), others, lambda entry: entry.spec.nbytes)
+        search.contents.add(contents := dict(filter(None, found)))
+    return [entry for entry in (*chosen, *others) if entry.digest in sketches or entry.digest in contents]
 
 
 def _sketch(store: Store, entry: Entry) -> tuple[str, Sketch] | None:

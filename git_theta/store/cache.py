@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 import time
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from os import stat_result
 from pathlib import Path
 
 from git_theta.errors import ManifestError
-from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.manifest_text import parse_manifest
 from git_theta.model.source_text import parse_source
 from git_theta.store.database import Database
@@ -82,11 +83,15 @@ class Cache:
             manifest: The manifest.
             stat: Stat of the file, taken before the file was read and found equal after that.
         """
-        self._new_sources.update((entry.digest, str(entry.source)) for entry in manifest.all_entries())
+        self.add_sources(manifest.all_entries())
         if stat and not seconds_until_known(stat) and _can_be_stored(_key(stat)):
             self._new_files.append((*_key(stat), zlib.compress(manifest.to_bytes(), 1)))
         if len(self._new_sources) > 50_000 or len(self._new_files) > 200:
             self.flush()
+
+    def add_sources(self, entries: Iterable[Entry]) -> None:
+        """Remember the sources of values."""
+        self._new_sources.update((entry.digest, str(entry.source)) for entry in entries)
 
     def flush(self) -> None:
         """Write to the database."""

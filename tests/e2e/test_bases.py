@@ -137,3 +137,24 @@ def test_sketches_may_be_lost(repo: Repo, junk: bytes) -> None:
     repo.commit()
     assert is_updated(repo, "HEAD:a.safetensors")
     check_out_again(repo, "a.safetensors", data)
+
+
+@pytest.mark.parametrize("name", ["{}", "renamed.{}"])
+def test_a_version_that_was_only_fetched_is_a_base(repo: Repo, tmp_path: Path, name: str) -> None:
+    repo.commit()
+    Repo(tmp_path).git("clone", "-q", str(repo.path), "clone")
+    clone = Repo(tmp_path / "clone")
+    write(repo, "theirs.safetensors", MODEL)
+    repo.commit()
+    clone.git("fetch", "-q")
+    # Names of shuffled layers lead nowhere.
+    mine = dict(zip(map(name.format, NAMES), reversed(fine_tune(1).values()), strict=True))
+    data = write(clone, "mine.safetensors", mine if name != "{}" else fine_tune(1))
+    clone.commit()
+    assert is_updated(clone, "HEAD:mine.safetensors")
+    check_out_again(clone, "mine.safetensors", data)
+    # What was found out is kept: the next one doesn't need the branch.
+    clone.git("branch", "-rd", "origin/main", "-q")
+    write(clone, "next.safetensors", {f"x{n}": value for n, value in enumerate(fine_tune(2).values())})
+    clone.commit()
+    assert is_updated(clone, "HEAD:next.safetensors")

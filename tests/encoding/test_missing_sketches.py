@@ -46,9 +46,11 @@ def stored(store: LocalStore) -> Manifest:
 def make(wanted: list[NewParameter], stored: Manifest, search: SketchSearch, store: LocalStore) -> list[str]:
     """The digests of the values that have a sketch then."""
     with ThreadPoolExecutor(2) as pool:
-        make_missing_sketches(wanted, [stored], search, store, pool)
+        made = make_missing_sketches(wanted, [stored], search, store, pool)
     missing = {entry.digest for entry in search.without_sketch(stored.entries)}
-    return [entry.digest for entry in stored.entries if entry.digest not in missing]
+    there = [entry.digest for entry in stored.entries if entry.digest not in missing]
+    assert {entry.digest for entry in made} <= set(there)
+    return there
 
 
 def test_values_of_equal_size_are_sketched(store: LocalStore, search: SketchSearch, stored: Manifest) -> None:
@@ -84,7 +86,8 @@ def test_files_of_bytes_are_sketched_whatever_their_sizes(store: LocalStore, sea
     for nbytes, missing in ((len(file) // 100, 1), (len(shorter), 0)):
         with ThreadPoolExecutor(2) as pool:
             wanted = [NewParameter("new", TensorSpec("U8", (nbytes,)))]
-            make_missing_sketches(wanted, [stored], search, store, pool)
+            made = make_missing_sketches(wanted, [stored], search, store, pool)
+        assert made == list(stored.entries)[missing:]
         assert len(list(search.contents.without_sketch(stored.entries))) == missing
     (match,) = search.contents.nearest(content_sketch(memoryview(shorter)))
     assert match.digest == stored.entries[0].digest

@@ -11,6 +11,7 @@ from pathlib import Path
 from git_theta.git.maintenance.manifest_index import ManifestIndex
 from git_theta.git.maintenance.worktree_state import PSEUDO_REFS, git_dirs, unfinished_commits
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.partial_clone import is_partial_clone
 from git_theta.git.repository.oid_scan import find_object_names
 
 #: The mark that `git ls-files -t` gives to files that a sparse checkout leaves out.
@@ -159,7 +160,4 @@ def _is_incomplete(git: Git) -> bool:
     """Whether Git may lack manifests that exist elsewhere: in a shallow or partial clone."""
     if git.line("rev-parse", "--is-shallow-repository") == "true":
         return True
-    return any(
-        key == "extensions.partialclone" or (key.startswith("remote.") and key.endswith(".promisor"))
-        for key in git.settings
-    )
+    return is_partial_clone(git)

@@ -185,17 +185,37 @@ def _listed(git: Git, *options: str, stdin: bytes = b"") -> dict[str, ManifestBl
     return _manifests(git, git.run("rev-list", "--objects", "--no-object-names", *options, stdin=stdin))
 
 
+def manifests_among(git: Git, paths: Mapping[str, str], most: int) -> list[ManifestBlob]:
+    """The manifests among some blobs, in their order.
+
+    Args:
+        git: Git in the repository.
+        paths: The path of each blob, by its id.
+        most: Bytes of all blobs together that are read; those beyond are left out.
+    """
+    chosen = []
+    for oid, size in _sized(git, _lines(paths)):
+        most -= size
+        if most < 0:
+            break
+        chosen.append((paths[oid], oid))
+    return list(_read(git, chosen))
+
+
 def _manifests(git: Git, oids: bytes) -> dict[str, ManifestBlob]:
     """Blob id → manifest, for all manifests among some objects, whose ids are lines."""
+    return {version.oid: version for version in _read(git, [("", oid) for oid, _size in _sized(git, oids)])}
+
+
+def _sized(git: Git, oids: bytes) -> Iterator[tuple[str, int]]:
+    """Ids and sizes in bytes of those objects, whose ids are lines, that are as large as manifests."""
     kinds = git.originals().run(
         "cat-file", "--batch-check=%(objectname) %(objecttype) %(objectsize)", stdin=oids
     )
-    candidates = []
     for line in kinds.decode().splitlines():
         oid, kind, *size = line.split(" ")
         if kind == "blob" and _MIN_BYTES <= int(size[0]) <= MAX_TEXT_BYTES:
-            candidates.append(("", oid))
-    return {version.oid: version for version in _read(git, candidates)}
+            yield oid, int(size[0])
 
 
 def commit_blobs(git: Git, wanted: Container[str], revs: Iterable[str] = ()) -> list[CommitBlobs]:

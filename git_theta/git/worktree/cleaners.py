@@ -55,6 +55,7 @@ class Cleaners:
         return Cleaner(
             self._repository.store.kept_open,
             known=self._known_files.source,
+            learned=self._known_files.learn,
             threads=settings.thread_count,
             progress=advance,
             updates=self.allowed_updates(path),
@@ -122,12 +123,16 @@ class Cleaners:
     def _candidates(self) -> list[Manifest]:
         """Checkpoints that a new one may be an update of.
 
-        These are the ones of this process, then those of the index, then those that were removed from it.
+        These are the ones of this process, then those of the index, those that were removed from it, and
+        those of the last commits of other branches of which something is here.
         """
         if self._tracked is None:
             from git_theta.git.repository.manifest_walk import index_manifests, removed_manifests
+            from git_theta.git.repository.recent_versions import recent_versions
 
-            git = self._repository.git
-            found = [*index_manifests(git), *removed_manifests(git)][:_MAX_TRACKED]
-            self._tracked = [version.manifest for version in found if version.manifest]
+            git, has = self._repository.git, self._repository.store.has
+            found = [*index_manifests(git), *removed_manifests(git)]
+            recent = recent_versions(git, {version.oid for version in found})
+            found += [each for each in recent if each.manifest and any(map(has, each.manifest.oids()))]
+            self._tracked = [version.manifest for version in found[:_MAX_TRACKED] if version.manifest]
         return [*self._known_files.recent(), *self._tracked]

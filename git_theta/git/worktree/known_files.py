@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from git_theta.store.cache import COARSE_TICK, seconds_until_known
 if TYPE_CHECKING:
     from git_theta.git.plumbing.work_file import WorkFile
     from git_theta.git.repository.repository import Repository
-    from git_theta.model.manifest import Manifest, Source
+    from git_theta.model.manifest import Entry, Manifest, Source
     from git_theta.sketches.search import SketchSearch
 
 #: How many of this process's manifests are kept as candidates that a new file may be an update of.
@@ -86,6 +86,11 @@ class KnownFiles:
         self._recent.append(manifest)
         with self._cache_lock:
             self._cache.remember(manifest, status)
+
+    def learn(self, entries: Iterable[Entry]) -> None:
+        """Note how values are stored that came from elsewhere."""
+        with self._cache_lock:
+            self._cache.add_sources(entries)
 
     def remember_written(self, files: Sequence[tuple[Manifest, os.stat_result]]) -> None:
         """Note files that were just written, as soon as a later change would give them another time stamp.
