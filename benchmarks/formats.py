@@ -60,6 +60,8 @@ def formats(folder: Path, repeat: int) -> Iterator[Row]:
     ]
     with suppress(ImportError):
         files.append(("distcp", _distcp(arrays), _WIDE_LIMIT))
+    with suppress(ImportError):
+        files.append(("hdf5", _hdf5(arrays), _WIDE_LIMIT))
     for name, data, limit in files:
         ratios = [_seconds(data, folder) / _seconds(plain, folder) for _ in range(repeat)]
         yield Row(f"add of {name}", UNIT, tuple(ratios), limit=limit)
@@ -95,6 +97,21 @@ def _distcp(arrays: Arrays) -> bytes:
     file = io.BytesIO()
     for array in arrays.values():
         torch.save(torch.from_numpy(array), file)
+    return file.getvalue()
+
+
+def _hdf5(arrays: Arrays) -> bytes:
+    """A file of datasets.
+
+    Raises:
+        ImportError: h5py isn't installed.
+    """
+    import h5py
+
+    file = io.BytesIO()
+    with h5py.File(file, "w") as opened:
+        for name, array in arrays.items():
+            opened[name] = array
     return file.getvalue()
 
 

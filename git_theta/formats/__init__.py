@@ -30,5 +30,6 @@ def registry() -> Registry[Format]:
             "pickle": "git_theta.formats.pickle.plugin:Pickle",
             "gguf": "git_theta.formats.gguf.plugin:Gguf",
             "onnx": "git_theta.formats.onnx.plugin:Onnx",
+            "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",
         },
     )

@@ -28,6 +28,7 @@ from tests.fuzz.target import Target
 from tests.helpers import onnx_files, pickled
 from tests.helpers.composing import array, content, opened
 from tests.helpers.gguf_files import gguf_bytes
+from tests.helpers.hdf5_files import kept
 from tests.helpers.onnx_files import attribute, external, field, graph, model, node
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
@@ -41,6 +42,17 @@ _GGUF = (
 )
 _VARINT = b"\x08" + b"\xff" * 9 + b"\x7f"
 _ONNX = (b"\x0a\x01", b"\x2a\x03", _VARINT, b"\xff" * 9, b"\x4a\x04", b"\x08\0", b"\x3a")
+_HDF5 = (
+    b"TREE",
+    b"SNOD",
+    b"OHDR",
+    b"FHDB",
+    bytes(8),
+    b"\xff" * 8,
+    struct.pack("<Q", 96),
+    b"\x10\0\x10\0",
+    b"\3\1",
+)
 _PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
 _NUMPY = (b"'descr'", b"'fortran_order'", b"True", b"'shape'", b"(", b"(1,)", b"-1", b"}", b"'<f8'", b"PK")
 
@@ -280,6 +292,18 @@ def npz(random: Random) -> bytes:
     return file.getvalue()
 
 
+def hdf5(random: Random) -> bytes:
+    """An HDF5 file that is kept, some of whose addresses and sizes are others of its own."""
+    data = bytearray(kept(random.choice(("earliest.h5", "latest.h5", "dense.h5"))))
+    words = [
+        at for at in range(0, len(data) - 8, 8) if 0 < int.from_bytes(data[at : at + 8], "little") < 1 << 16
+    ]
+    for _ in range(random.choice((0, 0, 1, 1, 2, 3))):
+        to, source = random.choice(words), random.choice(words)
+        data[to : to + 8] = data[source : source + 8]
+    return bytes(data)
+
+
 def take_apart(data: bytes) -> None:
     """Take a file apart, put it together again, and list its scalars; its bytes must be the same."""
     found = split(memoryview(data), formats.registry())
@@ -326,6 +350,7 @@ FORMAT_TARGETS = (
     Target("pickle", pickle, take_apart, _PICKLE, share=0.4),
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
     Target("onnx", onnx, take_apart, _ONNX, share=0.3),
+    Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
     Target("merge-onnx", onnx, merge, _ONNX, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),
