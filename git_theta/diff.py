@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.name_pairs import pair_by_end
+from git_theta.sharding.joined import ModelVersion, shard_label
 
 #: The same parameter, or value, in the old and in the new version.
 Pair = tuple[Entry, Entry]
@@ -24,6 +25,9 @@ class Diff:
         layout: Whether the rest of the file changed: metadata, scalars, the order of tensors.
         renamed: Pairs of `removed` and `added` with the same value.
         format: The old and the new format, if they differ.
+        moved: Name of a parameter that is in another shard → the old and the new file. Its value may be the
+            same; then it's one of those that are unchanged.
+        sharding: The files before and after in words, such as `2 shards` and `1 file`, if there are others.
     """
 
     added: tuple[Entry, ...]
@@ -33,9 +37,12 @@ class Diff:
     layout: bool
     renamed: tuple[Pair, ...] = ()
     format: tuple[str, str] | None = None
+    moved: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sharding: tuple[str, str] | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed or self.layout)
+        has_changes = self.added or self.removed or self.changed or self.layout
+        return bool(has_changes or self.moved or self.sharding)
 
     @property
     def same_parameters(self) -> bool:
@@ -91,6 +98,41 @@ def diff(old: Manifest | None, new: Manifest | None) -> Diff:
         renamed=tuple(_renamed(removed, added)),
         format=(old.format, new.format) if old and new and old.format != new.format else None,
     )
+
+
+def model_diff(old: ModelVersion | None, new: ModelVersion | None) -> Diff:
+    """Compare two versions of a model, whose files may be others; `None` stands for one that isn't there.
+
+    Files of which only the shares of parameters differ count as unchanged besides that.
+
+    Raises:
+        UsageError: The shards of a version aren't of one model.
+    """
+    found = diff(old.manifest if old else None, new.manifest if new else None)
+    if old is None or new is None or not (old.parts.is_sharded or new.parts.is_sharded):
+        return found
+    sharding, moved = _sharding(old, new), _moved(old, new)
+    same_places = sharding is None and not moved and not found.added and not found.removed
+    return replace(found, layout=found.layout and same_places, moved=moved, sharding=sharding)
+
+
+def _sharding(old: ModelVersion, new: ModelVersion) -> tuple[str, str] | None:
+    """The files of two versions in words; `None` if they have the same names."""
+    names = [[file.rpartition("/")[2] for file in version.parts.files] for version in (old, new)]
+    if names[0] == names[1] or not (old.parts.is_sharded or new.parts.is_sharded):
+        return None
+    before, after = old.parts.sharding, new.parts.sharding
+    return before, after if before != after else f"{after} of other names"
+
+
+def _moved(old: ModelVersion, new: ModelVersion) -> dict[str, tuple[str, str]]:
+    """Parameters that are in another shard; none if a version is one file."""
+    if min(len(old.manifests), len(new.manifests)) < 2:
+        return {}
+    homes = ((name, home.file, new.homes[name].file) for name, home in old.homes.items() if name in new.homes)
+    return {
+        name: (before, after) for name, before, after in homes if shard_label(before) != shard_label(after)
+    }
 
 
 def _renamed(removed: Iterable[Entry], added: Iterable[Entry]) -> Iterator[Pair]:

@@ -12,8 +12,11 @@ import click
 
 from git_theta.cli.diff_page import write_page
 from git_theta.cli.render import print_json
+from git_theta.combine.files import parts_at
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.history.changed_files import ChangedFile, at_top, changed_files
+from git_theta.git.history.changed_files import ChangedFile, at_top, changed_files, tree_of_head
+from git_theta.git.history.changed_models import ChangedModel, changed_models, shard_pathspecs
+from git_theta.git.history.compared_versions import ComparedVersion
 from git_theta.git.history.diff_arguments import (
     compared_revisions,
     name_two_versions,
@@ -25,14 +28,14 @@ from git_theta.git.history.versions import VersionReader
 from git_theta.git.plumbing.colour import painted, palette
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import explain
+from git_theta.git.repository.models import find_model
 from git_theta.git.repository.repository import Repository, current_repository
-from git_theta.git.repository.revspec import find_manifest
 from git_theta.report.as_json import change_json
 from git_theta.report.change import CheckpointChange
 from git_theta.report.distance import measure
 from git_theta.report.lines import SHOWN, lines
 from git_theta.report.quantized_values import quantized_pairs
-from git_theta.report.side import Side
+from git_theta.report.side import Side, model_side
 from git_theta.runtime.output import write_stdout
 from git_theta.settings import Settings
 
@@ -87,6 +90,9 @@ def command(
 
     Names that differ only in numbers share a line. Without `--stat-values`, only manifests are read.
     Two paths of which one isn't tracked are compared with each other; they needn't have the same format.
+
+    The shards of a model are told together. A parameter that moved to another shard is marked by `>`. To name
+    all shards of a model, give their index, their folder, or the path that it would have as one file.
     """
     paths: list[str] | None = ctx.meta.get(_PATHS)
     if html is not None and as_json:
@@ -101,11 +107,13 @@ def command(
         repository = Repository(Git())
         revs, pathspecs = split_arguments(repository.git, words) if paths is None else (list(words), paths)
         revs = compared_revisions(repository.git, revs)
+        pathspecs = shard_pathspecs(repository.git, pathspecs, revs)
         items, root = _changed(repository, revs, pathspecs, cached=cached)
         before = revs[0] if revs else "HEAD" if cached else None
         versions = VersionReader(repository, root, TreePayloads(at_top(repository.git), before))
+        told = _models_of(repository, items, revs, limited=bool(pathspecs), cached=cached)
         # A file of which only the time stamp changed is left out.
-        changes = filter(None, map(versions.compare_changed, items))
+        changes = filter(None, map(versions.compare_item, told))
         if html is not None:
             titles = version_titles(repository.git, revs, cached=cached)
     try:
@@ -132,11 +140,14 @@ def _compare_named(
 
 
 def _named_version(versions: VersionReader, repository: Repository | None, name: str) -> Side:
-    if os.path.lexists(name):
-        return versions.from_file(os.path.realpath(name), name)
-    if repository and ":" in name:
-        return versions.from_manifest(name, find_manifest(repository.git, name))
-    raise UsageError(f"there's no file {name}")
+    if repository and ":" in name and not os.path.lexists(name):
+        model = find_model(repository.git, name)
+        files = zip(model.parts.files, model.manifests, strict=True)
+        parts, members = model.parts, [versions.from_manifest(path, manifest) for path, manifest in files]
+    else:
+        parts = parts_at(Path(name), name)
+        members = [versions.from_file(os.path.realpath(path), path) for path in parts.files]
+    return replace(model_side(parts, members) if parts.is_sharded else members[0], path=name)
 
 
 def _changed(
@@ -148,6 +159,32 @@ def _changed(
     found = changed_files(repository.git, revs, paths, cached=cached)
     # A bare repository has revisions and an index, but no root.
     return found, repository.root if len(revs) < 2 and not cached else Path()
+
+
+def _models_of(
+    repository: Repository, items: Sequence[ChangedFile], revs: Sequence[str], *, limited: bool, cached: bool
+) -> list[ChangedFile | ChangedModel]:
+    """The changed files, those of a model of several files together.
+
+    Args:
+        repository: The repository.
+        items: The changed files.
+        revs: The revisions that are compared.
+        limited: Whether other files may have changed, too.
+        cached: Whether the index is compared, rather than the work tree.
+    """
+
+    def everything(folders: Sequence[str]) -> list[ChangedFile]:
+        specs = [f":(top,literal){folder}" if folder else ":(top)" for folder in folders]
+        return _changed(repository, revs, specs, cached=cached)[0]
+
+    git = repository.git
+    old_rev = revs[0] if revs else tree_of_head(git) if cached else None
+    if len(revs) == 2 or cached:
+        new = ComparedVersion(git, revs[1] if len(revs) == 2 else None)
+    else:
+        new = ComparedVersion(git, None, repository.root, {item.new_path for item in items})
+    return changed_models(items, ComparedVersion(git, old_rev), new, everything if limited else None)
 
 
 def _with_distances(versions: VersionReader, change: CheckpointChange, threads: int) -> CheckpointChange:

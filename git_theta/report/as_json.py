@@ -32,12 +32,14 @@ def _side(side: Side) -> dict[str, Any] | None:
     if side.absent:
         return None
     manifest = side.manifest
+    files = {"files": list(side.model.parts.files)} if side.model else {}
     return {
         "path": side.path,
         "mode": side.mode or None,
         "format": manifest and manifest.format,
         "size": manifest and manifest.size,
         "problem": side.problem or None,
+        **files,
     }
 
 
@@ -50,6 +52,8 @@ def _row(row: ParameterChange, change: CheckpointChange) -> dict[str, Any]:
         "update": row.update or None,
         "stored": row.stored,
     }
+    if row.files:
+        made["files"] = {"old": row.files[0], "new": row.files[1]}
     result = change.measured.get(row.names[-1]) if row.old and row.new else None
     if isinstance(result, Distance):
         made["statistics"] = {

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cache
 
-from git_theta.diff import Diff, diff
+from git_theta.diff import Diff, Pair, diff, model_diff
 from git_theta.errors import ThetaError
-from git_theta.model.manifest import Entry, ObjectRef
+from git_theta.model.manifest import Entry, Manifest, ObjectRef
 from git_theta.model.sizes import SizeOf, added_payloads, payload_bytes
 from git_theta.report.distance import Distance
 from git_theta.report.scalars import ScalarChange, scalar_changes
 from git_theta.report.side import Side
+from git_theta.sharding.joined import ModelVersion, version_of
 
 
 class ChangeKind(Enum):
@@ -25,6 +26,7 @@ class ChangeKind(Enum):
     RETYPED = "retyped"
     RESHAPED = "reshaped"
     RENAMED = "renamed"
+    MOVED = "moved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class ParameterChange:
         new: The new entry; `None` if the parameter was removed.
         update: The update that stores the new value, such as `delta` or `low-rank 8`; empty if none is new.
         stored: Bytes of payloads that only the new version needs; `None` if unknown.
+        files: The old and the new file, if the parameter is in another shard now.
     """
 
     kind: ChangeKind
@@ -44,6 +47,7 @@ class ParameterChange:
     new: Entry | None
     update: str = ""
     stored: int | None = None
+    files: tuple[str, str] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -118,7 +122,7 @@ def file_change(
     """
     if old.problem or new.problem:
         return CheckpointChange(old, new, diff(None, None), (), None)
-    found = diff(old.manifest, new.manifest)
+    found = model_diff(_model(old), _model(new))
     fresh: set[ObjectRef] | None = None
     stored, missing = None, 0
     # Many parameters may share an object.
@@ -128,9 +132,10 @@ def file_change(
         fresh -= elsewhere(fresh)
         missing = sum(size_of(oid) is None for oid in {ref.oid for ref in fresh})
         stored = payload_bytes(fresh, size_of)
-    rows = tuple(_priced(row, fresh, size_of, rank_of) for row in _rows(found))
+    rows = (*_rows(found), *_moved_rows(found, old.manifest, new.manifest))
+    rows = tuple(_priced(row, fresh, size_of, rank_of) for row in rows)
     made = CheckpointChange(old, new, found, rows, stored, missing)
-    if not found.layout or old.reader is None or new.reader is None:
+    if not (found.layout or found.moved or found.sharding) or old.reader is None or new.reader is None:
         return made
     try:
         return replace(made, scalars=scalar_changes(old, new))
@@ -138,13 +143,29 @@ def file_change(
         return replace(made, scalars_problem=error.message)
 
 
+def _model(side: Side) -> ModelVersion | None:
+    return side.model or (version_of(side.path, side.manifest) if side.manifest else None)
+
+
+def _moved_rows(found: Diff, old: Manifest | None, new: Manifest | None) -> Iterator[ParameterChange]:
+    """Parameters that are in another shard, with the same value."""
+    changed = {entry.name for _, entry in found.changed}
+    for name, files in found.moved.items():
+        if old and new and name not in changed:
+            yield ParameterChange(ChangeKind.MOVED, old.by_name[name], new.by_name[name], files=files)
+
+
 def _rows(found: Diff) -> Iterator[ParameterChange]:
     yield from (ParameterChange(ChangeKind.REMOVED, entry, None) for entry in found.vanished)
     yield from (ParameterChange(ChangeKind.ADDED, None, entry) for entry in found.appeared)
     yield from (ParameterChange(ChangeKind.RENAMED, *pair) for pair in found.renamed)
-    yield from (ParameterChange(ChangeKind.RETYPED, *pair) for pair in found.retyped)
-    yield from (ParameterChange(ChangeKind.RESHAPED, *pair) for pair in found.reshaped)
-    yield from (ParameterChange(ChangeKind.MODIFIED, *pair) for pair in found.modified)
+    yield from (_changed(ChangeKind.RETYPED, pair, found) for pair in found.retyped)
+    yield from (_changed(ChangeKind.RESHAPED, pair, found) for pair in found.reshaped)
+    yield from (_changed(ChangeKind.MODIFIED, pair, found) for pair in found.modified)
+
+
+def _changed(kind: ChangeKind, pair: Pair, found: Diff) -> ParameterChange:
+    return ParameterChange(kind, *pair, files=found.moved.get(pair[1].name))
 
 
 def _priced(

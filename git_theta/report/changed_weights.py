@@ -9,6 +9,7 @@ from git_theta.model.manifest import Manifest
 from git_theta.model.quantized_weights import QuantizedWeight, quantized_weights
 from git_theta.report.change import ChangeKind, CheckpointChange, ParameterChange
 from git_theta.report.text import shape_text, type_text
+from git_theta.sharding.joined import shard_label
 
 #: Kinds of changes of a parameter that is in both versions, which are one kind for a weight.
 _CHANGED = dict.fromkeys((ChangeKind.RETYPED, ChangeKind.RESHAPED), ChangeKind.MODIFIED)
@@ -39,6 +40,7 @@ class WeightChange:
         return (
             self.kind,
             self.type,
+            self.rows[0].files and tuple(map(shard_label, self.rows[0].files)),
             *((row.old and row.old.spec, row.new and row.new.spec) for row in self.rows),
         )
 

@@ -12,6 +12,7 @@ from git_theta.report.distance import Distance
 from git_theta.report.fold import Folded, fold
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.text import human_size, plural, printable
+from git_theta.sharding.joined import shard_label
 
 #: A piece of a line: its style, and its text. Styles are `head`, `new`, `old`, `changed`, `faint` and ``.
 Span = tuple[str, str]
@@ -31,6 +32,7 @@ _SIGNS = {
     ChangeKind.RETYPED: ("~", "changed"),
     ChangeKind.RESHAPED: ("~", "changed"),
     ChangeKind.RENAMED: (">", "changed"),
+    ChangeKind.MOVED: (">", "changed"),
 }
 
 
@@ -58,7 +60,9 @@ def plain(found: Iterable[Line]) -> list[str]:
 
 
 def _title(change: CheckpointChange) -> str:
-    old, new = change.old.path, change.new.path
+    old, new = (side.model.parts.title if side.model else side.path for side in (change.old, change.new))
+    if change.old.path == change.new.path:
+        return printable(old if change.new.absent else new)
     if old == new or change.old.absent or change.new.absent:
         return printable(old if change.new.absent else new)
     return f"{printable(old)} -> {printable(new)}"
@@ -93,6 +97,7 @@ def _counts(change: CheckpointChange) -> str:
         (len(found.renamed), "renamed"),
         (len(found.appeared), "added"),
         (len(found.vanished), "removed"),
+        (sum(row.kind is ChangeKind.MOVED for row in change.rows), "moved"),
     ):
         if count:
             parts.append(f"{count:,} {word}" if parts else f"{plural(count, 'parameter')} {word}")
@@ -111,6 +116,9 @@ def _circumstances(change: CheckpointChange) -> Iterator[Line]:
     old, new = change.old, change.new
     if old.mode and new.mode and old.mode != new.mode:
         yield (("faint", f"    mode {old.mode} -> {new.mode}"),)
+    if change.diff.sharding:
+        before, after = change.diff.sharding
+        yield (("faint", f"    {before} -> {after}"),)
     if change.diff.format:
         before, after = change.diff.format
         yield (("faint", f"    format {before} -> {after}"),)
@@ -133,12 +141,19 @@ def _facts(changes: tuple[WeightChange, ...]) -> Iterator[str]:
     """The number of weights, how they're stored, and their bytes."""
     yield f"x{len(changes)}" if len(changes) > 1 else ""
     rows = [row for change in changes for row in change.rows]
-    if changes[0].kind in (ChangeKind.RENAMED, ChangeKind.REMOVED):
+    yield _move(rows[0].files) if rows[0].files else ""
+    if changes[0].kind in (ChangeKind.RENAMED, ChangeKind.REMOVED, ChangeKind.MOVED):
         return
     yield ", ".join(dict.fromkeys(row.update for row in rows if row.update))
     size = human_size(sum(row.nbytes for row in rows))
     known = [row.stored for row in rows if row.stored is not None]
     yield f"{human_size(sum(known))} of {size}" if len(known) == len(rows) else size
+
+
+def _move(files: tuple[str, str]) -> str:
+    """The shards between which a parameter moved: `shard 1 -> 2`, or by their names."""
+    old, new = map(shard_label, files)
+    return f"shard {printable(old)} -> {printable(new)}"
 
 
 def _statistics(changes: tuple[WeightChange, ...], measured: Mapping[str, Distance | str]) -> Iterator[Line]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from git_theta.errors import FormatError
 from git_theta.formats.scalars import scalars
 from git_theta.report.side import Side
+from git_theta.sharding.joined import shard_label
 
 #: Characters of a text; longer ones are cut.
 _MAX_TEXT = 60
@@ -45,12 +47,31 @@ def scalar_changes(old: Side, new: Side) -> tuple[ScalarChange, ...] | None:
 
 
 def _read(side: Side) -> dict[str, str] | None:
+    """The scalars of a version; where shards differ, the name has the shard's at its end."""
+    if len(side.members) > 1:
+        return _joined([(shard_label(each.path), _read(each)) for each in side.members])
     if side.manifest is None or side.reader is None:
         return None
     try:
         return scalars(side.manifest.format, side.reader.skeleton)
     except FormatError:
         return None
+
+
+def _joined(shards: Sequence[tuple[str, dict[str, str] | None]]) -> dict[str, str] | None:
+    found: dict[str, dict[str, str]] = {}
+    for label, values in shards:
+        if values is None:
+            return None
+        for name, text in values.items():
+            found.setdefault(name, {})[label] = text
+    joined = {}
+    for name, texts in found.items():
+        if len(set(texts.values())) == 1:
+            joined[name] = next(iter(texts.values()))
+        else:
+            joined |= {f"{name} (shard {label})": text for label, text in texts.items()}
+    return joined
 
 
 def _cut(text: str | None) -> str | None:

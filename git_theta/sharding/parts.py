@@ -32,7 +32,12 @@ class ModelParts:
         """The name, with the number of shards if the model has any."""
         if not self.is_sharded:
             return self.name
-        return f"{self.name} ({shard_count(len(self.files))})"
+        return f"{self.name} ({self.sharding})"
+
+    @property
+    def sharding(self) -> str:
+        """The kind of files in words: `3 shards`, or `1 file`."""
+        return shard_count(len(self.files)) if self.is_sharded else "1 file"
 
     def inside(self, folder: str) -> ModelParts:
         """The same model with paths from a folder's parent."""

@@ -15,8 +15,8 @@ NAMES = sorted(MODEL)
 SIZE = sum(value.nbytes for value in MODEL.values())
 
 
-def report(repo: Repo, *args: str) -> Any:
-    return json.loads(repo.theta(*args, "--json"))
+def report(repo: Repo, command: str, *args: str) -> Any:
+    return json.loads(repo.theta(command, "--json", *args))
 
 
 @pytest.fixture(scope="session")
@@ -118,3 +118,102 @@ def test_a_folder_of_several_models(repo: Repo) -> None:
     assert "three has several checkpoints: a.safetensors, b.safetensors" in repo.theta(
         "show", "three", ok=False
     )
+
+
+def test_a_change_of_one_shard_is_told_for_the_model(repo: Repo) -> None:
+    tuned = {**MODEL, "layers.3.bias": MODEL["layers.3.bias"] * 2}
+    write_shards(repo, "llama", split(tuned, 2))
+    (worked,) = report(repo, "diff")
+    assert worked["path"] == "llama/model.safetensors"
+    assert worked["unchanged"] == 7
+    assert [row["name"] for row in worked["parameters"]] == ["layers.3.bias"]
+    assert "llama/model.safetensors (2 shards): 1 of 8 parameters changed; " in repo.theta("diff")
+    repo.commit("tuned")
+    for args in (("HEAD~1",), ("HEAD~1", "HEAD"), ("--cached", "HEAD~1")):
+        (found,) = report(repo, "diff", *args)
+        assert found["parameters"][0]["old"] == worked["parameters"][0]["old"]
+        assert found["parameters"][0]["stored"] > 0
+    (found,) = report(repo, "diff", "--stat-values", "HEAD~1", "HEAD")
+    assert found["parameters"][0]["statistics"]["changed"] == 64
+    for name in (INDEX, "model.safetensors"):
+        assert len(report(repo, "diff", "HEAD~1", "HEAD", "--", f"llama/{name}")) == 1
+        assert len(report(repo, "diff", "HEAD~1", f"llama/{name}")) == 1
+    (named,) = report(repo, "diff", "HEAD~1:llama", "HEAD:llama/model.safetensors")
+    assert [row["name"] for row in named["parameters"]] == ["layers.3.bias"]
+
+
+def test_a_parameter_that_moves_between_shards(repo: Repo) -> None:
+    tuned = {**MODEL, "layers.1.bias": MODEL["layers.1.bias"] * 2}
+    write_shards(repo, "llama", split(tuned, 1))
+    repo.commit("moved")
+    (found,) = report(repo, "diff", "HEAD~1", "HEAD")
+    rows = {row["name"]: row for row in found["parameters"]}
+    assert {name: row["change"] for name, row in rows.items()} == {
+        "layers.1.weight": "moved",
+        "layers.1.bias": "modified",
+    }
+    assert rows["layers.1.weight"]["files"] == {
+        "old": f"llama/{shard_name(1, 2)}",
+        "new": f"llama/{shard_name(2, 2)}",
+    }
+    assert rows["layers.1.weight"]["stored"] == 0
+    text = repo.theta("diff", "HEAD~1", "HEAD")
+    assert "1 of 8 parameters changed, 1 moved; " in text
+    assert "> layers.1.weight  F32 32x64  shard 1 -> 2\n" in text
+
+
+def test_a_file_that_becomes_shards_and_back(repo: Repo) -> None:
+    write_shards(repo, "llama", split(MODEL, 1, 3))
+    repo.commit("three shards")
+    write_single(repo, "llama", MODEL)
+    repo.commit("one file")
+    (found,) = report(repo, "diff", "HEAD~1", "HEAD")
+    assert (found["unchanged"], found["parameters"], found["values"]) == (8, [], [])
+    assert "llama/model.safetensors: no parameter changed; " in repo.theta("diff", "HEAD~1", "HEAD")
+    assert "    3 shards -> 1 file\n" in repo.theta("diff", "HEAD~1", "HEAD")
+    assert "    2 shards -> 3 shards\n" in repo.theta("diff", "HEAD~2", "HEAD~1")
+    (found,) = report(repo, "diff", "HEAD~2", "HEAD~1")
+    assert {row["change"] for row in found["parameters"]} == {"moved"}
+    assert [side["files"][-1] for side in (found["old"], found["new"])] == [
+        f"llama/{shard_name(2, 2)}",
+        f"llama/{shard_name(3, 3)}",
+    ]
+    assert not report(repo, "diff", "HEAD~2:llama", "HEAD:llama")[0]["parameters"]
+
+
+def test_a_new_sharding_in_the_work_tree(repo: Repo) -> None:
+    write_shards(repo, "llama", split(MODEL, 1, 3))
+    (found,) = report(repo, "diff")
+    assert found["unchanged"] == 8
+    assert "2 shards -> 3 shards" in repo.theta("diff")
+    repo.git("add", "-A")
+    assert "2 shards -> 3 shards" in repo.theta("diff", "--cached")
+    assert repo.theta("diff") == ""
+
+
+def test_a_model_that_is_new_removed_or_renamed(repo: Repo) -> None:
+    repo.git("mv", "llama", "llama2")
+    repo.git("commit", "-qm", "renamed")
+    (found,) = report(repo, "diff", "HEAD~1", "HEAD")
+    assert (found["old"]["path"], found["new"]["path"]) == (
+        "llama/model.safetensors",
+        "llama2/model.safetensors",
+    )
+    repo.git("rm", "-qr", "llama2")
+    assert "llama2/model.safetensors (2 shards): deleted, 8 parameters" in repo.theta("diff", "--cached")
+    repo.git("commit", "-qm", "removed")
+    assert "llama2/model.safetensors (2 shards): new, 8 parameters" in repo.theta("diff", "HEAD", "HEAD~1")
+
+
+def test_one_shard_can_be_asked_for(repo: Repo) -> None:
+    write_shards(repo, "llama", split({name: value + 1 for name, value in MODEL.items()}, 2))
+    repo.commit("all changed")
+    (found,) = report(repo, "diff", "HEAD~1", "HEAD", "--", f"llama/{shard_name(1, 2)}")
+    assert found["path"] == f"llama/{shard_name(1, 2)}"
+    assert len(found["parameters"]) == 4
+
+
+def test_a_version_that_is_not_whole(repo: Repo) -> None:
+    repo.git("rm", "-q", f"llama/{shard_name(2, 2)}")
+    repo.git("commit", "-qm", "broken")
+    assert f"the new version is not whole (llama/{INDEX} names" in repo.theta("diff", "HEAD~1", "HEAD")

@@ -53,7 +53,7 @@ def changed_files(git: Git, revs: Sequence[str], paths: Sequence[str], *, cached
         git.check_listed(*revs)
         raw = git.listing("diff-tree", "-r", "-M", *options, *revs, "--", *paths)
     elif cached:
-        raw = git.run("diff-index", "--cached", "-M", *options, *(revs or [_head(git)]), "--", *paths)
+        raw = git.run("diff-index", "--cached", "-M", *options, *(revs or [tree_of_head(git)]), "--", *paths)
     elif revs:
         # To find renames, Git would run the clean filter on files of the work tree.
         raw = git.run("diff-index", "--no-renames", *options, *revs, "--", *paths)
@@ -62,7 +62,8 @@ def changed_files(git: Git, revs: Sequence[str], paths: Sequence[str], *, cached
     return _checkpoints(git, list(_parse(raw)))
 
 
-def _head(git: Git) -> str:
+def tree_of_head(git: Git) -> str:
+    """`HEAD`, or before the first commit the id of the empty tree."""
     if git.ok("rev-parse", "-q", "--verify", "HEAD"):
         return "HEAD"
     return git.line("hash-object", "-t", "tree", os.devnull)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from git_theta.errors import UsageError
+from git_theta.git.history.changed_models import shard_pathspecs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.revspec import check_revision, is_revision
 
@@ -50,7 +51,8 @@ def split_arguments(git: Git, words: Sequence[str]) -> tuple[list[str], list[str
     while count < len(words) and names_revision(git, words[count]):
         count += 1
     for word in words[count:]:
-        if not os.path.lexists(word) and not git.run("ls-files", "--", word):
+        is_known = os.path.lexists(word) or git.run("ls-files", "--", word)
+        if not is_known and shard_pathspecs(git, [word], words[:count]) == [word]:
             raise UsageError(
                 f"{word!r} is neither a revision nor a path",
                 f"to name a path that isn't there any more: git theta diff -- {shlex.quote(word)}",

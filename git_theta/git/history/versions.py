@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,20 +13,23 @@ from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
 from git_theta.git.history.changed_files import ChangedFile
+from git_theta.git.history.changed_models import ChangedModel
 from git_theta.git.history.tree_payloads import TreePayloads
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.environment import internal_environment
 from git_theta.git.plumbing.work_file import WorkFile, work_file
+from git_theta.git.repository.folder_files import ListedFile
 from git_theta.git.repository.repository import Repository
-from git_theta.model.manifest import Manifest, ObjectRef
+from git_theta.model.manifest import Entry, Manifest, ObjectRef
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest, parse_manifest
 from git_theta.model.strided import temporary_file
 from git_theta.report.change import CheckpointChange, FindElsewhere, file_change
 from git_theta.report.quantized_values import quantized_pairs
 from git_theta.report.readers import FileReader, StoredReader
-from git_theta.report.side import Side
+from git_theta.report.side import JoinedReader, Side, ValueReader, model_side
 from git_theta.runtime.mapped import map_handle
 from git_theta.settings import Settings
+from git_theta.sharding.parts import ModelParts
 from git_theta.updates.payload import unpack
 
 _CONFLICT = re.compile(rb"^<{7} ", re.MULTILINE)
@@ -133,23 +137,52 @@ class VersionReader:
             new = self.from_file(item.new_path, item.new_path, item.new_mode)
         return self.compare(old, new)
 
+    def compare_item(self, item: ChangedFile | ChangedModel) -> CheckpointChange:
+        """The change of a file, or of a model of several files."""
+        return self.compare_model(item) if isinstance(item, ChangedModel) else self.compare_changed(item)
+
+    def compare_model(self, item: ChangedModel) -> CheckpointChange:
+        """The change of a model of several files."""
+        old, new = (
+            self._model(item.name, parts, blobs)
+            for parts, blobs in ((item.old, item.old_blobs), (item.new, item.new_blobs))
+        )
+        before = {member.path: member for member in old.members or (old,)}
+        for member in new.members or (new,):
+            if member.path in before:
+                self._remember(before[member.path], member)
+        return self.compare(old, new)
+
+    def _model(self, name: str, parts: ModelParts | None, blobs: Mapping[str, ListedFile]) -> Side:
+        if parts is None:
+            return Side(name)
+        members = []
+        for path in parts.files:
+            blob = blobs[path]
+            members.append(
+                self.from_blob(path, blob.oid, blob.mode)
+                if blob.oid
+                else self.from_file(path, path, blob.mode)
+            )
+        return model_side(parts, members) if parts.is_sharded else members[0]
+
     def fetch_values(self, change: CheckpointChange) -> None:
         """Fetch the missing values that are compared: of changed parameters of equal shape, and of scales.
 
         Raises:
             ThetaError: As for `fetch_values`.
         """
-        readers = (change.old.reader, change.new.reader)
+        sides = (change.old, change.new)
         entries = [
             entry
             for pair in change.diff.changed
             if pair[0].spec.shape == pair[1].spec.shape
-            for entry, reader in zip(pair, readers, strict=True)
-            if isinstance(reader, StoredReader)
+            for entry, side in zip(pair, sides, strict=True)
+            if _is_stored(entry, side.reader)
         ]
         for values in quantized_pairs(change.diff.changed, change.old, change.new).values():
             for value in values:
-                entries += value.members if isinstance(value.reader, StoredReader) else ()
+                entries += (entry for entry in value.members if _is_stored(entry, value.reader))
         if self._repository and entries:
             from git_theta.git.remote.fetch import ensure_values
 
@@ -211,6 +244,13 @@ class VersionReader:
             rank = unpack(payload)[0].get("rank")
             return rank if type(rank) is int else None
         return None
+
+
+def _is_stored(entry: Entry, reader: ValueReader | None) -> bool:
+    """Whether a value is read from the store."""
+    if isinstance(reader, JoinedReader):
+        reader = reader.reader_of(entry)
+    return isinstance(reader, StoredReader)
 
 
 def _file_problem(name: str) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from contextlib import suppress
 
-from git_theta.errors import GitError, UsageError
+from git_theta.errors import UsageError
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.folder_files import folder_files
 from git_theta.git.repository.revspec import parsed_version, prefix_of, unknown_version, version_names
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, is_manifest
@@ -139,20 +139,4 @@ class _TreeModels:
         )
 
     def _names(self, folder: str) -> list[str]:
-        """Names of the regular files in a folder."""
-        prefix = os.fsencode(f"{folder}/" if folder else "")
-        listing = b""
-        with suppress(GitError):  # there's no such revision, or no index
-            if self._rev:
-                where = [f"{folder}/"] if folder else []
-                listing = self._git.run("ls-tree", "-z", "--full-tree", self._rev, *where)
-            else:
-                spec = f":(top,literal){folder}/" if folder else ":(top,glob)*"
-                listing = self._git.run("ls-files", "-s", "-z", "--full-name", "--", spec)
-        found = set()
-        for record in filter(None, listing.split(b"\0")):
-            head, _, path = record.partition(b"\t")
-            own = path[len(prefix) :]
-            if head.startswith(b"100") and b"/" not in own:
-                found.add(os.fsdecode(own))
-        return sorted(found)
+        return sorted(folder_files(self._git, self._rev or None, folder))

@@ -29,7 +29,12 @@ _SPAN = 1e-4
 _MAX_ROWS = 160
 _MAX_CELLS = 12_000
 
-_SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "\N{MINUS SIGN}", ChangeKind.RENAMED: "→"}
+_SIGNS = {
+    ChangeKind.ADDED: "+",
+    ChangeKind.REMOVED: "\N{MINUS SIGN}",
+    ChangeKind.RENAMED: "→",
+    ChangeKind.MOVED: "→",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,10 @@ def _facts(change: CheckpointChange) -> Iterator[_Fact]:
         ChangeKind.RESHAPED,
     ):
         yield _Fact(kind.value, f"{counts[kind]:,}", quiet=not counts[kind])
+    if counts[ChangeKind.MOVED]:
+        yield _Fact(ChangeKind.MOVED.value, f"{counts[ChangeKind.MOVED]:,}")
     yield _Fact("unchanged", f"{change.diff.unchanged:,}", quiet=True)
-    unaffected = (ChangeKind.RENAMED, ChangeKind.REMOVED)
+    unaffected = (ChangeKind.RENAMED, ChangeKind.REMOVED, ChangeKind.MOVED)
     changed = sum(row.nbytes for row in change.rows if row.kind not in unaffected)
     yield _Fact("of values changed", human_size(changed))
     if change.stored is not None:

@@ -110,7 +110,7 @@ def parameter_table(change: CheckpointChange, most: int) -> Table:
 
 def measured(row: ParameterChange, change: CheckpointChange) -> Distance | None:
     """Statistics of a row, if there are any."""
-    if row.old is None or row.new is None or row.kind is ChangeKind.RENAMED:
+    if row.old is None or row.new is None or row.kind in (ChangeKind.RENAMED, ChangeKind.MOVED):
         return None
     found = change.measured.get(row.new.name)
     return found if isinstance(found, Distance) else None
