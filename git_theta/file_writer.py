@@ -19,7 +19,7 @@ from git_theta.model.placed import PlacedParameter, any_overlap
 from git_theta.model.strided import Temporary, contiguous, gather, scratch_memory, strided
 from git_theta.model.tiled_copy import copy_elements
 from git_theta.runtime.mapped import allocate
-from git_theta.runtime.threads import run_grouped
+from git_theta.runtime.threads import run_grouped, run_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class FileWriter:
     """Writes files parameter by parameter.
 
     Attributes:
-        read: The bytes of a parameter's value, in pieces.
+        read: Gives the bytes of each parameter's value, in pieces; each value is read before the next.
         temporary: Makes a descriptor of an unlinked temporary file, for values that are too large for memory.
         threads: Number of parameters to work on at once.
         progress: Called with the number of bytes of each finished parameter.
     """
 
-    read: Callable[[Entry], Iterator[memoryview]]
+    read: Callable[[Iterable[Entry]], Iterator[Iterator[memoryview]]]
     temporary: Temporary
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
@@ -57,14 +57,13 @@ class FileWriter:
         for literal in layout.literals:
             write_at(handle, literal.data, literal.offset)
         if overlapping:
-            for parameter in distinct:
-                self._write_parameter(parameter, handle, layout.size)
+            self._write_parameters(distinct, handle, layout.size)
         with ThreadPoolExecutor(self.threads) as pool:
             if not overlapping:
                 largest_first = sorted(distinct, key=lambda parameter: -parameter.entry.spec.nbytes)
-                run_grouped(
+                run_groups(
                     pool,
-                    lambda parameter: self._write_parameter(parameter, handle, layout.size),
+                    lambda group: self._write_parameters(group, handle, layout.size),
                     largest_first,
                     lambda parameter: parameter.entry.spec.nbytes,
                 )
@@ -73,16 +72,23 @@ class FileWriter:
         if overlapping:
             self._recheck(distinct, handle, layout.size)
 
-    def _write_parameter(self, parameter: PlacedParameter, handle: int, size: int) -> None:
+    def _write_parameters(self, parameters: Sequence[PlacedParameter], handle: int, size: int) -> None:
+        values = self.read(parameter.entry for parameter in parameters)
+        for parameter, pieces in zip(parameters, values, strict=True):
+            self._write_parameter(parameter, pieces, handle, size)
+
+    def _write_parameter(
+        self, parameter: PlacedParameter, pieces: Iterator[memoryview], handle: int, size: int
+    ) -> None:
         entry, place = parameter.entry, parameter.place
         if place.strides is None and not place.big_endian:
             start = place.offset
-            for chunk in self.read(entry):
+            for chunk in pieces:
                 start += write_at(handle, chunk, start)
         elif entry.spec.count:
             value = scratch_memory(entry.spec.nbytes, self.temporary)
             start = 0
-            for chunk in self.read(entry):
+            for chunk in pieces:
                 value[start : start + len(chunk)] = chunk
                 start += len(chunk)
             with mmap.mmap(handle, size) as file, memoryview(file) as target:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_layout, read_value
+from git_theta.encoding.many_values import read_values
 from git_theta.encoding.update_providers import require_updates
 from git_theta.errors import CorruptError, ThetaError, full_disk_hint
 from git_theta.file_writer import FileWriter, write_at
@@ -68,7 +69,7 @@ class Smudger:
         weight = check_values((parameter.entry for parameter in distinct), self.store)
         threads = affordable_threads(self.threads, weight.memory, self.store)
         try:
-            writer = FileWriter(self._value, self.store.temporary_file, threads, self.progress)
+            writer = FileWriter(self._values, self.store.temporary_file, threads, self.progress)
             writer.write(layout, distinct, handle)
         except (ValueError, OverflowError) as error:
             # Positions and checksums come from the layout, which someone may have made up.
@@ -124,7 +125,10 @@ class Smudger:
         check_complete(manifest, layout)
         return any_overlap(without_tied(placed))
 
-    def _value(self, entry: Entry) -> Iterator[memoryview]:
-        """The bytes of a value, checked against its digest or still cached from a merge."""
-        cached = self.store.value_cache.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
-        return self.watch(entry, read_value(entry, self.store) if cached is None else iter((cached,)))
+    def _values(self, entries: Iterable[Entry]) -> Iterator[Iterator[memoryview]]:
+        """The bytes of values, checked against their digests or still cached from a merge."""
+        listed = list(entries)
+        cache = self.store.value_cache
+        for entry, pieces in zip(listed, read_values(listed, self.store), strict=True):
+            cached = cache.take(entry.digest, entry.spec.nbytes) if entry.source.inputs else None
+            yield self.watch(entry, pieces if cached is None else iter((cached,)))

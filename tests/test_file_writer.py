@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ def written(path: Path, layout: Layout, *parameters: PlacedParameter) -> bytes:
         return iter((memoryview(data)[:2], memoryview(data)[2:]))
 
     with path.open("wb+") as file:
-        FileWriter(read, temporary_file).write(layout, parameters, file.fileno())
+        FileWriter(partial(map, read), temporary_file).write(layout, parameters, file.fileno())
     return path.read_bytes()
 
 

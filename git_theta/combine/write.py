@@ -6,6 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from git_theta.checkpoint_file import NOT_STORED
@@ -57,7 +58,7 @@ def write_combination(
     if any_overlap(distinct):
         # Only true digests show whether values that share memory agree.
         distinct = without_tied(_with_digests(placed, read))
-    writer = FileWriter(read, temporary, threads, progress)
+    writer = FileWriter(partial(map, read), temporary, threads, progress)
     try:
         with Replacement(path) as new:
             writer.write(structure.layout, distinct, new.handle)

@@ -113,6 +113,11 @@ def _is_light(source: Source, nbytes: int, store: Store) -> bool:
     """Whether a value is within the limits, whatever its payloads say: nearly every one is."""
     if not source.inputs and source.update == "dense":
         return nbytes <= store.limits.work
+    return is_bundled(source, nbytes, store)
+
+
+def is_bundled(source: Source, nbytes: int, store: Store) -> bool:
+    """Whether a value and all that it's made from are in bundles, and so within the limits of the store."""
     return (
         nbytes <= MAX_BUNDLE
         and min(store.limits.work, store.limits.memory) >= _LIGHT

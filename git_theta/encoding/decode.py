@@ -9,17 +9,18 @@ from blake3 import blake3
 
 from git_theta import updates
 from git_theta.encoding.budget import check_value
-from git_theta.encoding.readable import is_complete, readable
+from git_theta.encoding.readable import is_complete, missing_values
 from git_theta.encoding.stored_payload import read_payload
 from git_theta.errors import CorruptError, ExcessError, MissingObjectError, PluginError
 from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
-from git_theta.updates.base import Input, Pieces
+from git_theta.updates.base import Input, Pieces, Update
 from git_theta.updates.bundle import Bundle, Bundling, takes_bundles
 from git_theta.updates.demand import tells_demand
 from git_theta.updates.dense import Dense
 from git_theta.updates.rechunk import cut
+from git_theta.updates.whole_value import whole_value
 
 #: The number of objects that an error names: a value may be made from thousands.
 _MOST_NAMED = 8
@@ -121,11 +122,9 @@ def require_objects(manifest: Manifest, store: Store) -> None:
         MissingObjectError: One isn't there, and no alternative source is complete; the message names
             parameter and object.
     """
-    for entry in manifest.all_entries():
+    for entry in missing_values(manifest, store):
         for ref in entry.source.payloads():
             if not store.has(ref.oid):
-                if readable(entry, store):
-                    break
                 raise _with_parameter(entry, missing_object(ref.oid))
 
 
@@ -212,17 +211,37 @@ def _decode(source: Source, store: Store, nbytes: int) -> Pieces:
     inputs = [StoredInput(part, store, partial(read, part, store)) for part in source.inputs]
     with registry.guard(source.update):
         if source.place is not None and source.payload:
-            if not takes_bundles(update):
-                raise CorruptError(f"an update of kind {source.update!r} has no bundles")
-            bundle = _opened(update, source.payload, store)
-            yield from update.decode_bundled(bundle, source.place, inputs, nbytes)
+            bundling = bundling_of(source, update)
+            bases = [whole_value(read, nbytes) for read in inputs]
+            yield from bundling.decode_bundled(
+                open_bundle(bundling, source.payload, store), [source.place], bases, nbytes
+            )
         else:
             payload = read_payload(source.payload, store) if source.payload else None
             yield from update.decode(payload, inputs, nbytes)
 
 
-def _opened(update: Bundling, ref: ObjectRef, store: Store) -> Bundle:
-    """A bundle, remembered for the other values that are in it."""
+def bundling_of(source: Source, update: Update) -> Bundling:
+    """The update of a source whose value is in a bundle.
+
+    Raises:
+        CorruptError: The update has no bundles, or applies to another number of values.
+    """
+    if not takes_bundles(update):
+        raise CorruptError(f"an update of kind {source.update!r} has no bundles")
+    if len(source.inputs) != update.base_count:
+        count = len(source.inputs)
+        raise CorruptError(f"a value of kind {source.update!r} in a bundle can't have {count} inputs")
+    return update
+
+
+def open_bundle(update: Bundling, ref: ObjectRef, store: Store) -> Bundle:
+    """A bundle, remembered for the other values that are in it.
+
+    Raises:
+        CorruptError: The payload isn't a bundle of the update.
+        MissingObjectError: The object isn't in the store.
+    """
     return store.bundles.get((update.name, ref), lambda: update.open_bundle(read_payload(ref, store)))
 
 

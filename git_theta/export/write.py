@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from git_theta.checkpoint_file import NOT_STORED
@@ -122,5 +123,6 @@ def _write_file(
     structure = file.draft.layout
     layout = Entry("layout", TensorSpec("U8", (0,)), "", NOT_STORED)
     placed = place_parameters(Manifest("", structure.size, layout, entries), structure)
-    FileWriter(value, temporary_file, options.threads, options.progress).write(structure, placed, handle)
+    writer = FileWriter(partial(map, value), temporary_file, options.threads, options.progress)
+    writer.write(structure, placed, handle)
     os.fsync(handle)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, nullcontext
 from threading import Lock
 from typing import TypeVar
+
+from git_theta.runtime.slabs import slabs
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -70,20 +72,39 @@ def stream_grouped(
         items: The items, best with the largest first.
         size_of: The number of bytes that the task of an item works on.
     """
-    groups: list[list[T]] = []
-    size = _GROUP
-    for item in items:
-        if size >= _GROUP:
-            groups.append([])
-            size = 0
-        groups[-1].append(item)
-        size += size_of(item)
-    turn = Lock()
-
-    def run(group: list[T]) -> list[R]:
-        with turn if max(map(size_of, group)) < _TINY else nullcontext():
-            return [*map(task, group)]
-
-    with closing(stream(pool, run, groups)) as results:
+    with closing(stream_groups(pool, lambda group: [*map(task, group)], items, size_of)) as results:
         for group in results:
             yield from group
+
+
+def run_groups(
+    pool: ThreadPoolExecutor,
+    task: Callable[[Sequence[T]], R],
+    items: Iterable[T],
+    size_of: Callable[[T], int],
+) -> list[R]:
+    """As `run_all`, with groups as in `stream_groups`."""
+    return [*stream_groups(pool, task, items, size_of)]
+
+
+def stream_groups(
+    pool: ThreadPoolExecutor,
+    task: Callable[[Sequence[T]], R],
+    items: Iterable[T],
+    size_of: Callable[[T], int],
+) -> Generator[R, None, None]:
+    """As `stream`, with a task for each group of items as in `stream_grouped`.
+
+    Args:
+        pool: The threads.
+        task: The function to call with each group; there's at least one item in it.
+        items: The items, best with the largest first.
+        size_of: The number of bytes that the task works on for an item.
+    """
+    turn = Lock()
+
+    def run(group: list[T]) -> R:
+        with turn if max(map(size_of, group)) < _TINY else nullcontext():
+            return task(group)
+
+    yield from stream(pool, run, slabs(items, size_of, _GROUP))

@@ -12,7 +12,7 @@ from typing import Protocol, TypeGuard
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Input, Pieces, Update
+from git_theta.updates.base import Update
 
 #: Most bytes that a bundle decodes to: few enough to decode all of them for a single value.
 MAX_BUNDLE = 1 << 16
@@ -42,7 +42,13 @@ class Bundle:
 
 
 class Bundling(Update, Protocol):
-    """An update whose payloads may be bundles."""
+    """An update whose payloads may be bundles.
+
+    Attributes:
+        base_count: Number of values that a value of a bundle applies to: 0 or 1.
+    """
+
+    base_count: int
 
     def open_bundle(self, payload: memoryview) -> Bundle:
         """Decode a bundle.
@@ -52,14 +58,16 @@ class Bundling(Update, Protocol):
         """
         ...
 
-    def decode_bundled(self, bundle: Bundle, place: int, inputs: Sequence[Input], nbytes: int) -> Pieces:
-        """The logical bytes of one value of a bundle.
+    def decode_bundled(
+        self, bundle: Bundle, places: Sequence[int], bases: Sequence[memoryview], nbytes: int
+    ) -> list[memoryview]:
+        """The logical bytes of values of a bundle that have one size.
 
         Args:
             bundle: The payload, decoded.
-            place: Position of the value in it, in bytes.
-            inputs: The values that the update applies to.
-            nbytes: Size of the value in bytes.
+            places: Position of each value in it, in bytes.
+            bases: The value that each applies to, of `nbytes` bytes; empty if `base_count` is 0.
+            nbytes: Size of each value in bytes.
 
         Raises:
             CorruptError: The bundle has no such value.

@@ -23,6 +23,7 @@ class Dense:
     """A value that depends on no other: always possible, so every other update competes with it."""
 
     name = "dense"
+    base_count = 0
     parts = ("",)
 
     def share(self, sample: Sample) -> float:
@@ -73,11 +74,11 @@ class Dense:
         pieces = codec_named(header.get("codec")).decode(body, header["params"], nbytes)
         return Bundle(TensorSpec("U8", (nbytes,)), memoryview(b"".join(pieces)))
 
-    def decode_bundled(self, bundle: Bundle, place: int, inputs: Sequence[Input], nbytes: int) -> Pieces:
-        """The value at its place."""
-        if inputs:
-            raise CorruptError("a dense value has no inputs")
-        yield bundle.part(place, nbytes)
+    def decode_bundled(
+        self, bundle: Bundle, places: Sequence[int], bases: Sequence[memoryview], nbytes: int
+    ) -> list[memoryview]:
+        """The values at their places."""
+        return [bundle.part(place, nbytes) for place in places]
 
     def _unpacked(self, payload: memoryview) -> tuple[dict[str, Any], memoryview]:
         """Header and body of a payload.

@@ -16,7 +16,7 @@ from git_theta.updates.bundle import MAX_BUNDLE, Bundle, check_bundle_size
 from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
 from git_theta.updates.payload import parse_typed, typed_header
-from git_theta.updates.rechunk import rechunk
+from git_theta.updates.whole_value import whole_value
 
 if TYPE_CHECKING:
     from git_theta.updates.base import Words
@@ -26,6 +26,7 @@ class Steps:
     """A small value whose differences from its base share a payload with those of others."""
 
     name = "steps"
+    base_count = 1
 
     def encode_bundle(self, steps: Words, dtype: str) -> bytes:
         """The payload of many values.
@@ -54,24 +55,30 @@ class Steps:
         reader.end()
         return Bundle(spec, steps.data.cast("B"))
 
-    def decode_bundled(self, bundle: Bundle, place: int, inputs: Sequence[Input], nbytes: int) -> Pieces:
-        """The base with the steps applied, which are in the order of its exponents."""
+    def decode_bundled(
+        self, bundle: Bundle, places: Sequence[int], bases: Sequence[memoryview], nbytes: int
+    ) -> list[memoryview]:
+        """The bases with the steps applied, which are in the order of each base's exponents."""
         import numpy as np
 
-        spec, read = bundle.spec, single_input(inputs, self.name)
-        if nbytes % spec.item_size or place % spec.word_size:
-            raise CorruptError(f"the payload is of values of {spec.dtype}, not of {nbytes} bytes at {place}")
+        spec = bundle.spec
+        for place in places:
+            if nbytes % spec.item_size or place % spec.word_size:
+                raise CorruptError(
+                    f"the payload is of values of {spec.dtype}, not of {nbytes} bytes at {place}"
+                )
         if not nbytes:
-            return
-        steps = np.frombuffer(bundle.part(place, nbytes), f"<u{spec.word_size}")
-        (data,) = rechunk(read(nbytes), nbytes, nbytes)
-        base = np.frombuffer(data, steps.dtype)
+            return [memoryview(b"") for _ in places]
+        kind, shape = f"<u{spec.word_size}", (len(places), nbytes // spec.word_size)
+        steps = np.frombuffer(b"".join(bundle.part(place, nbytes) for place in places), kind).reshape(shape)
+        base = np.frombuffer(b"".join(bases), kind).reshape(shape)
         order = by_exponent(base, spec.dtype)
         if order is not None:
             placed = np.empty_like(steps)
-            placed[order] = steps
+            np.put_along_axis(placed, order, steps, axis=-1)
             steps = placed
-        yield advance(base, steps, is_ordered(spec)).data.cast("B")
+        data = advance(base, steps, is_ordered(spec)).reshape(-1).data.cast("B")
+        return [data[start : start + nbytes] for start in range(0, len(data), nbytes)]
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The value of a bundle that has no other."""
@@ -80,7 +87,8 @@ class Steps:
         bundle = self.open_bundle(payload)
         if len(bundle.data) != nbytes:
             raise CorruptError(f"the payload is of values of {len(bundle.data)} bytes, not {nbytes}")
-        return self.decode_bundled(bundle, 0, inputs, nbytes)
+        base = whole_value(single_input(inputs, self.name), nbytes)
+        return iter(self.decode_bundled(bundle, [0], [base], nbytes))
 
 
 def steps_between(values: Words, bases: Words, dtype: str) -> Words:

@@ -305,7 +305,8 @@ def decode_bundle(data: bytes) -> None:
     assert takes_bundles(update)
     bundle = update.open_bundle(memoryview(data)[2:])
     assert len(bundle.data) <= MAX_BUNDLE
-    size = sum(map(len, update.decode_bundled(bundle, place, [_sized] * is_steps, of.nbytes)))
+    bases = [memoryview(bytes(of.nbytes))] * is_steps
+    size = sum(map(len, update.decode_bundled(bundle, [place], bases, of.nbytes)))
     assert size == of.nbytes
 
 

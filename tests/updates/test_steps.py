@@ -25,10 +25,12 @@ def test_every_value_of_a_bundle_comes_back(dtype: str, count: int, values: int,
     after, before = (words(data, spec).reshape(values, -1) for data in (new, old))
     payload = Steps().encode_bundle(steps_between(after, before, dtype).reshape(-1), dtype)
     bundle = Steps().open_bundle(memoryview(payload))
-    for place in range(0, len(new), spec.nbytes):
-        base = old[place : place + spec.nbytes]
-        got = joined(Steps().decode_bundled(bundle, place, [input_of(base)], spec.nbytes))
-        assert got == new[place : place + spec.nbytes]
+    places = range(0, len(new), spec.nbytes)
+    bases = [memoryview(old)[place : place + spec.nbytes] for place in places]
+    together = Steps().decode_bundled(bundle, places, bases, spec.nbytes)
+    assert together == [new[place : place + spec.nbytes] for place in places]
+    last = Steps().decode_bundled(bundle, places[-1:], bases[-1:], spec.nbytes)
+    assert last == together[-1:]
 
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16"])
@@ -66,4 +68,4 @@ def test_a_bundle_that_claims_much_is_refused() -> None:
 def test_places_outside_or_between_values_are_refused(place: int, nbytes: int) -> None:
     bundle = Steps().open_bundle(memoryview(Steps().encode_bundle(np.arange(3, dtype="<u4"), "I32")))
     with pytest.raises(CorruptError):
-        joined(Steps().decode_bundled(bundle, place, [input_of(bytes(nbytes))], nbytes))
+        Steps().decode_bundled(bundle, [0, place], [memoryview(bytes(nbytes))] * 2, nbytes)
