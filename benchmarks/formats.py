@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgpack
 import numpy as np
 from safetensors.numpy import save
 
@@ -56,6 +57,7 @@ def formats(folder: Path, repeat: int) -> Iterator[Row]:
     files = [
         ("npz", _npz(arrays), _LIMIT),
         ("ONNX", _onnx(arrays), _LIMIT),
+        ("Flax", _flax(arrays), _WIDE_LIMIT),
         ("pickle", pickle.dumps(arrays), _WIDE_LIMIT),
     ]
     with suppress(ImportError):
@@ -80,6 +82,15 @@ def _onnx(arrays: Arrays) -> bytes:
         sizes = b"".join(tag(1, VARINT) + varint(size) for size in array.shape)
         graph += _field(5, sizes + _FLOAT + _field(8, name.encode()) + _field(9, array.tobytes()))
     return tag(1, VARINT) + varint(8) + _field(7, graph)
+
+
+def _flax(arrays: Arrays) -> bytes:
+    tree = {
+        name: msgpack.ExtType(1, msgpack.packb((array.shape, array.dtype.name, array.tobytes())))
+        for name, array in arrays.items()
+    }
+    packed: bytes = msgpack.packb(tree)
+    return packed
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -31,5 +31,6 @@ def registry() -> Registry[Format]:
             "gguf": "git_theta.formats.gguf.plugin:Gguf",
             "onnx": "git_theta.formats.onnx.plugin:Onnx",
             "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",
+            "flax": "git_theta.formats.flax.plugin:Flax",
         },
     )

@@ -27,6 +27,7 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
 from tests.helpers import onnx_files, pickled
 from tests.helpers.composing import array, content, opened
+from tests.helpers.flax_files import flax_bytes
 from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.hdf5_files import kept
 from tests.helpers.onnx_files import attribute, external, field, graph, model, node
@@ -52,6 +53,14 @@ _HDF5 = (
     struct.pack("<Q", 96),
     b"\x10\0\x10\0",
     b"\3\1",
+)
+_FLAX = (
+    b"\x93\x91\x01\xa5uint8\xc4\x01a",
+    b"\xc7\x05\x01",
+    b"\xdf\xff\xff\xff\xff",
+    b"\xc9",
+    b"\x81\xa1a",
+    b"\xc0",
 )
 _PICKLE = (b"q\0", b"h\0", b"(", b"t", b"R", b"b", b"Q", b"\x85", b"e", b"u", b"ctorch\nFloatStorage\n", b"2")
 _NUMPY = (b"'descr'", b"'fortran_order'", b"True", b"'shape'", b"(", b"(1,)", b"-1", b"}", b"'<f8'", b"PK")
@@ -162,6 +171,29 @@ def _onnx_tensor(random: Random) -> bytes:
     if random.random() < 0.1:
         return external(name(random), sizes, location="m.data", offset=random.randrange(99), length=len(data))
     return onnx_files.tensor(name(random), dtype, sizes, data, random.choice((9, 9, 9, 4, 5, 7, 10)))
+
+
+def flax(random: Random) -> bytes:
+    """A checkpoint of Flax's."""
+    tree = {name(random): _flax_tree(random, 0) for _ in range(random.randrange(1, 4))}
+    data = flax_bytes(tree, random.choice((8, 1 << 30)))
+    return mutated(data, random, _FLAX) if random.random() < 0.3 else data
+
+
+def _flax_tree(random: Random, depth: int) -> object:
+    kind = random.randrange(6 if depth < 4 else 4)
+    if kind < 2:
+        sizes = [random.randrange(4) for _ in range(random.randrange(3))]
+        dtype = np.dtype(random.choice(("f4", "f2", "i8", "?", "U3", "c8")))
+        count = int(np.prod(sizes, dtype=int))
+        return np.frombuffer(bytes(count * dtype.itemsize), dtype).reshape(sizes)
+    if kind == 2:
+        return np.float32(random.random())
+    if kind == 3:
+        return random.choice((None, True, -5, 1 << 40, 0.5, "text", b"bytes", 1 + 2j))
+    if kind == 4:
+        return [_flax_tree(random, depth + 1) for _ in range(random.randrange(3))]
+    return {name(random): _flax_tree(random, depth + 1) for _ in range(random.randrange(4))}
 
 
 def _spoil(header: dict[str, object], random: Random) -> None:
@@ -351,6 +383,7 @@ FORMAT_TARGETS = (
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
     Target("onnx", onnx, take_apart, _ONNX, share=0.3),
     Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),
+    Target("flax", flax, take_apart, _FLAX, share=0.3),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
     Target("merge-onnx", onnx, merge, _ONNX, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),

@@ -1,0 +1,1 @@
+"""Flax's checkpoints: a tree of arrays, written by MessagePack."""
