@@ -10,6 +10,7 @@ import mmap
 import os
 import shutil
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.pairs import Pair
-    from git_theta.model.manifest import Entry, Manifest, Source
+    from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 
 UNIT = "of changed"
 
@@ -57,8 +58,8 @@ class Share(Row):
 
     parameters: int
     raw: int
-    stored: int
-    dense: int
+    stored: float
+    dense: float
     xor: int
     ideal: float
     zipnn: int | None
@@ -106,8 +107,8 @@ def measure(pair: Pair, folder: Path) -> Share:
     if not changed:
         raise ValueError(f"{pair.name}: no parameter changed between {pair.old} and {pair.new}")
     raw = sum(entry.spec.nbytes for entry in changed)
-    stored = _stored(stores[0], changed, known)
-    alone = _stored(stores[1], [dense.by_name[entry.name] for entry in changed])
+    stored = _stored(stores[0], changed, new, known)
+    alone = _stored(stores[1], [dense.by_name[entry.name] for entry in changed], dense)
     for store in stores:
         shutil.rmtree(store.root)
     xor, ideal, packed = _others(pair, changed, old)
@@ -170,7 +171,8 @@ def notes(shares: Iterable[Share]) -> Iterator[str]:
     """The lines below the table."""
     for share in shares:
         if share.raw_news is not None:
-            yield f"{share.name}: {share.stored:,} bytes stored; raw, the news are {share.raw_news:,} bytes"
+            stored = f"{share.stored:,.0f} bytes stored"
+            yield f"{share.name}: {stored}; raw, the news are {share.raw_news:,} bytes"
 
 
 def _clean(
@@ -205,11 +207,26 @@ def _smudge(store: LocalStore, manifest: Manifest, original: Path, target: Path)
     return False, seconds
 
 
-def _stored(store: LocalStore, entries: Iterable[Entry], others: Sequence[Manifest] = ()) -> int:
-    """Bytes of the entries' payloads, without those that other files need, too."""
+def _stored(
+    store: LocalStore, entries: Sequence[Entry], manifest: Manifest, others: Sequence[Manifest] = ()
+) -> float:
+    """Bytes of the entries' payloads, without those that other files need, too.
+
+    Of a payload that is coded together with other values of the manifest, the entries' share counts.
+    """
     had = {ref for old in others for entry in old.all_entries() for ref in entry.source.payloads()}
-    refs = {ref for entry in entries for ref in entry.source.payloads()}
-    return payload_bytes(refs - had, store.size)
+    refs = {ref for entry in entries for ref in entry.source.payloads()} - had
+    counted, whole = _bytes_by_bundle(entries), _bytes_by_bundle(manifest.entries)
+    return sum(payload_bytes([ref], store.size) * counted.get(ref, 1) / whole.get(ref, 1) for ref in refs)
+
+
+def _bytes_by_bundle(entries: Iterable[Entry]) -> dict[ObjectRef, int]:
+    """Bytes of the values that each payload of several has, each value once."""
+    found: dict[ObjectRef, dict[int, int]] = defaultdict(dict)
+    for entry in entries:
+        if entry.source.payload and entry.source.place is not None:
+            found[entry.source.payload][entry.source.place] = entry.spec.nbytes
+    return {ref: sum(values.values()) for ref, values in found.items()}
 
 
 def _others(pair: Pair, changed: Sequence[Entry], old: Manifest) -> tuple[int, float, int | None]:

@@ -54,7 +54,7 @@ def edits(base: Path, tuned: Path | None, folder: Path) -> Iterator[Pair]:
         ("columns permuted", old, _edited(old, _permuted_columns), _PERMUTED),
         ("50 % pruned by magnitude", old, _edited(old, _pruned(0.5)), 0.03),
         ("90 % pruned by magnitude", old, _edited(old, _pruned(0.9)), 0.015),
-        ("90 % pruned at random", old, _edited(old, _dropped(0.9)), 0.016),
+        ("90 % pruned at random", old, _edited(old, _dropped(0.9)), 0.015),
         ("scaled by a number", old, _edited(old, lambda array, _: array * array.dtype.type(0.7)), 0.02),
         ("scaled by rows", old, _edited(old, lambda array, rng: array * _factors(array, rng)[:, None]), 0.02),
         ("scaled by columns", old, _edited(old, lambda array, rng: array * _factors(array.T, rng)), 0.02),

@@ -7,8 +7,10 @@ hardly more than a threshold. Others are pruned by their place, such as whole ro
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from git_theta.updates.mask_gaps import gaps_of, mask_of
 from git_theta.updates.ordered import by_magnitude
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 #: The share of a chunk's words from which on a mask may be worth its bits.
 _WORTHWHILE = 1 / 64
+
+#: The largest share of words between which gaps may be shorter than bits.
+_FEW = 0.25
 
 #: About as many words of a chunk show whether it has zeros at all.
 _COMPARED = 8192
@@ -44,20 +49,54 @@ class Zeros:
         return np.where(self.mask, zeros, prediction)
 
 
+class MaskForm(Enum):
+    """The form of a stored mask."""
+
+    #: Bits, in the order of the words.
+    BITS = auto()
+    #: Bits, in the order of the prediction's magnitudes.
+    SORTED = auto()
+    #: Gaps between words that aren't zero, for few of them.
+    FEW_LEFT = auto()
+    #: Gaps between zeros, for few of them.
+    FEW_ZEROS = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Pruning:
     """How the mask of a chunk is stored.
 
     Attributes:
         signed: As in `Zeros`.
-        sorted: Whether the mask is in the order of the prediction's magnitudes.
+        form: The form of the mask.
     """
 
     signed: bool
-    sorted: bool
+    form: MaskForm
 
-    def bits(self, mask: NDArray[np.bool_], prediction: Words) -> NDArray[np.uint8]:
-        """The mask's bits, eight in a byte, the first in the lowest.
+    @property
+    def has_gaps(self) -> bool:
+        """Whether the mask's bytes are gaps, whose number depends on the mask."""
+        return self.form in (MaskForm.FEW_LEFT, MaskForm.FEW_ZEROS)
+
+    def suits(self, zeros: Zeros, floats: bool) -> bool:
+        """Whether the mask of a chunk may be short in this form.
+
+        Args:
+            zeros: The zeros of the chunk.
+            floats: Whether the words are floats, which have magnitudes.
+        """
+        share = float(zeros.mask.mean())
+        may = {
+            MaskForm.BITS: True,
+            MaskForm.SORTED: floats,
+            MaskForm.FEW_LEFT: share >= 1 - _FEW,
+            MaskForm.FEW_ZEROS: share <= _FEW,
+        }
+        return self.signed == zeros.signed and may[self.form]
+
+    def stored(self, mask: NDArray[np.bool_], prediction: Words) -> NDArray[np.uint8]:
+        """The bytes of a mask: eight bits in each, the first in the lowest; or gaps.
 
         Args:
             mask: Whether each word is zero.
@@ -65,20 +104,28 @@ class Pruning:
         """
         import numpy as np
 
-        placed = mask[by_magnitude(prediction)] if self.sorted else mask
+        if self.has_gaps:
+            return gaps_of(mask if self.form is MaskForm.FEW_ZEROS else ~mask)
+        placed = mask[by_magnitude(prediction)] if self.form is MaskForm.SORTED else mask
         return np.packbits(placed, bitorder="little")
 
-    def apply(self, bits: NDArray[np.uint8], prediction: Words) -> Words:
+    def apply(self, stored: NDArray[np.uint8], prediction: Words) -> Words:
         """The predicted words with zeros where the mask is set.
 
         Args:
-            bits: The mask's bits, as `bits` gives them.
+            stored: The mask, as `stored` gives it.
             prediction: The predicted words, flat.
+
+        Raises:
+            CorruptError: The mask is of more words.
         """
         import numpy as np
 
-        mask = np.unpackbits(bits, count=len(prediction), bitorder="little").view(np.bool_)
-        if self.sorted:
+        if self.has_gaps:
+            mask = mask_of(stored, len(prediction))
+            return Zeros(mask if self.form is MaskForm.FEW_ZEROS else ~mask, self.signed).applied(prediction)
+        mask = np.unpackbits(stored, count=len(prediction), bitorder="little").view(np.bool_)
+        if self.form is MaskForm.SORTED:
             placed = np.empty_like(mask)
             placed[by_magnitude(prediction)] = mask
             mask = placed

@@ -14,7 +14,7 @@ from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Payload
 from git_theta.updates.ordered import advance, by_exponent, difference, is_ordered
-from git_theta.updates.pruning import Pruning, Zeros, find_zeros
+from git_theta.updates.pruning import MaskForm, Pruning, Zeros, find_zeros
 from git_theta.updates.stretches import EQUAL, WHOLE, block_count, kinds_of, spread
 
 if TYPE_CHECKING:
@@ -32,10 +32,14 @@ _EXACT, _STEPS, _BLOCKS = range(3)
 
 #: Kinds of chunks with a mask of zeros, which the chunk's residual follows.
 _PRUNED = {
-    3: Pruning(signed=False, sorted=False),
-    4: Pruning(signed=False, sorted=True),
-    5: Pruning(signed=True, sorted=False),
-    6: Pruning(signed=True, sorted=True),
+    3: Pruning(signed=False, form=MaskForm.BITS),
+    4: Pruning(signed=False, form=MaskForm.SORTED),
+    5: Pruning(signed=True, form=MaskForm.BITS),
+    6: Pruning(signed=True, form=MaskForm.SORTED),
+    7: Pruning(signed=False, form=MaskForm.FEW_LEFT),
+    8: Pruning(signed=True, form=MaskForm.FEW_LEFT),
+    9: Pruning(signed=False, form=MaskForm.FEW_ZEROS),
+    10: Pruning(signed=True, form=MaskForm.FEW_ZEROS),
 }
 
 
@@ -75,15 +79,16 @@ class ResidualWriter:
         )
 
     def _pruned(self, zeros: Zeros, value: Words, prediction: Words) -> bytes:
-        """A chunk's mask of zeros, in the order in which it's shorter, and the residual beyond."""
+        """A chunk's mask of zeros, in the form in which it's shortest, and the residual beyond."""
         import numpy as np
 
         masks = []
         for kind, pruning in _PRUNED.items():
-            if pruning.signed == zeros.signed and (self._floats or not pruning.sorted):
-                bits = pruning.bits(zeros.mask, prediction)
-                packed = PackedWriter(1, len(bits), literals=True).frames(bits)
-                masks.append(varint(kind) + b"".join(packed))
+            if pruning.suits(zeros, self._floats):
+                stored = pruning.stored(zeros.mask, prediction)
+                head = varint(kind) + (varint(len(stored)) if pruning.has_gaps else b"")
+                packed = PackedWriter(1, len(stored), literals=True).frames(stored)
+                masks.append(head + b"".join(packed))
         nearer = zeros.applied(prediction)
         exact = np.array_equal(value, nearer)
         return b"".join(
@@ -138,9 +143,13 @@ class ResidualReader:
 
         kind = self._reader.varint()
         if kind in _PRUNED:
-            bits = np.empty(-(-len(prediction) // 8), np.uint8)
-            self._reader.read_whole(bits)
-            prediction = _PRUNED[kind].apply(bits, prediction)
+            pruning = _PRUNED[kind]
+            size = self._reader.varint() if pruning.has_gaps else -(-len(prediction) // 8)
+            if size > len(prediction):
+                raise CorruptError("the payload has a mask of too many elements")
+            stored = np.empty(size, np.uint8)
+            self._reader.read_whole(stored)
+            prediction = pruning.apply(stored, prediction)
             kind = self._reader.varint()
         if kind == _EXACT:
             return prediction

@@ -91,7 +91,7 @@ def test_a_chunk_of_near_blocks_is_as_it_was() -> None:
 
 @pytest.mark.parametrize("dtype", ["F32", "BF16", "F16", "F64"])
 @pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("share", [0.5, 0.9])
+@pytest.mark.parametrize("share", [0.03, 0.5, 0.9])
 def test_pruned_words_cost_their_mask(dtype: str, share: float, signed: bool) -> None:
     spec = TensorSpec(dtype, (65_537,))
     old = np.frombuffer(trained(spec), f"<u{spec.word_size}")
@@ -102,7 +102,7 @@ def test_pruned_words_cost_their_mask(dtype: str, share: float, signed: bool) ->
     assert size_of(np.where(largest, old, zeros), old, spec) < 0.002
     drawn = np.random.default_rng(0).random(len(old)) >= share
     bits = -(share * np.log2(share) + (1 - share) * np.log2(1 - share))
-    assert size_of(np.where(drawn, old, zeros), old, spec) < 1.06 * bits / (8 * spec.word_size) + 0.001
+    assert size_of(np.where(drawn, old, zeros), old, spec) < 1.03 * bits / (8 * spec.word_size) + 0.0003
 
 
 def test_pruned_and_tuned_words_cost_both() -> None:
@@ -121,7 +121,7 @@ def test_pruned_integers() -> None:
     assert size_of(np.where(rng.random(spec.count) < 0.1, 0, old).astype("u1"), old, spec) < 0.065
 
 
-@pytest.mark.parametrize("data", [b"\7", b"\3\0\3\0\0", b"\2\15\3", b"\2\14\3"])
+@pytest.mark.parametrize("data", [b"\13", b"\7\1\15\1\0", b"\7\2\0\0", b"\3\0\3\0\0", b"\2\15\3", b"\2\14\3"])
 def test_unknown_kinds_are_refused(data: bytes) -> None:
     reader = ResidualReader(memoryview(data), TensorSpec("F32", (1,)))
     with pytest.raises(CorruptError):
