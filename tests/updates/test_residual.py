@@ -102,7 +102,7 @@ def test_pruned_words_cost_their_mask(dtype: str, share: float, signed: bool) ->
     assert size_of(np.where(largest, old, zeros), old, spec) < 0.002
     drawn = np.random.default_rng(0).random(len(old)) >= share
     bits = -(share * np.log2(share) + (1 - share) * np.log2(1 - share))
-    assert size_of(np.where(drawn, old, zeros), old, spec) < 1.03 * bits / (8 * spec.word_size) + 0.0003
+    assert size_of(np.where(drawn, old, zeros), old, spec) < 1.04 * bits / (8 * spec.word_size) + 0.0003
 
 
 def test_pruned_and_tuned_words_cost_both() -> None:
