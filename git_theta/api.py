@@ -16,6 +16,7 @@ from git_theta.encoding.budget import affordable_threads, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
+from git_theta.formats.neighbours import neighbours_of
 from git_theta.formats.pytorch.dtypes import TORCH_DTYPES
 from git_theta.formats.split import STRETCH
 from git_theta.git.plumbing.command import Git
@@ -149,7 +150,7 @@ def _work_file(path: Path_, stack: ExitStack) -> Manifest | CheckpointFile:
     if found is not None:
         return found
     with ThreadPoolExecutor() as pool:
-        return read_checkpoint(data, pool=pool)
+        return read_checkpoint(data, pool=pool, neighbours=neighbours_of(os.fspath(path)))
 
 
 def _owners(files: Sequence[_OpenedFile], path: Path_) -> dict[str, _OpenedFile]:

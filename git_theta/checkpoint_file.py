@@ -10,6 +10,7 @@ from git_theta import formats
 from git_theta.encoding.decode import read_layout
 from git_theta.errors import PluginError, ThetaError
 from git_theta.formats.base import Located, Tensor
+from git_theta.formats.neighbours import Neighbours
 from git_theta.formats.split import OPAQUE, Split, assemble, split, split_like
 from git_theta.model.digest import digest
 from git_theta.model.layout import Layout
@@ -36,6 +37,7 @@ class CheckpointFile:
         note: Why a file is kept opaque that looks like a known format, or may be of one that can't be used;
             else empty.
         temporary: Makes the temporary files of large tensors that aren't contiguous.
+        told: Whether a file beside it describes it; `None` if none ever does.
     """
 
     data: memoryview
@@ -44,6 +46,7 @@ class CheckpointFile:
     tensors: Mapping[str, Tensor]
     note: str
     temporary: Temporary
+    told: bool | None = None
 
     @property
     def opaque(self) -> bool:
@@ -61,7 +64,10 @@ class CheckpointFile:
 
 
 def read_checkpoint(
-    data: memoryview, temporary: Temporary = temporary_file, pool: Executor | None = None
+    data: memoryview,
+    temporary: Temporary = temporary_file,
+    pool: Executor | None = None,
+    neighbours: Neighbours | None = None,
 ) -> CheckpointFile:
     """Take the bytes of a file apart; any file can be.
 
@@ -69,15 +75,16 @@ def read_checkpoint(
         data: The file's bytes, usually a memory map: little of them is read, and nothing is copied.
         temporary: Makes a descriptor of an unlinked temporary file.
         pool: Threads for the checksums that some formats have; if `None`, these are computed in turn.
+        neighbours: The files beside it, which may say what is in it; `None` if they aren't known.
     """
     plugins = formats.registry()
-    found = split(data, plugins, pool)
+    found = split(data, plugins, pool, neighbours)
     tensors = {tensor.name: tensor for tensor in found.tensors}
     note = found.note
     if found.format == OPAQUE and not note and plugins.failures():
         # One of these may be the file's format.
         note = f"kept as an opaque file: {'; '.join(error.message for error in plugins.failures())}"
-    return CheckpointFile(data, found.format, found.layout, tensors, note, temporary)
+    return CheckpointFile(data, found.format, found.layout, tensors, note, temporary, found.told)
 
 
 def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -> CheckpointFile:
@@ -94,7 +101,8 @@ def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -
     """
     earlier = list(earlier)
     if not file.opaque:
-        return _opaque_as_before(file, earlier)
+        file = _opaque_as_before(file, earlier)
+        return file if file.opaque or file.told is None else _told_as_before(file, earlier, store)
     unavailable = ""
     for manifest in earlier:
         if manifest.format == OPAQUE:
@@ -105,6 +113,23 @@ def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -
             return replace(file, format=found.format, layout=found.layout, tensors=tensors, note="")
         unavailable = unavailable or _unavailable(manifest.format)
     return replace(file, note=unavailable) if unavailable and not file.note else file
+
+
+def _told_as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -> CheckpointFile:
+    """The file with the names that it had, if its neighbours say nothing now, or if it's unchanged."""
+    for manifest in earlier:
+        if manifest.format == OPAQUE or file.tensors.keys() == {entry.name for entry in manifest.entries}:
+            continue
+        found = _split_like(file.data, manifest, store)
+        if found is None:
+            continue
+        tensors = {tensor.name: tensor for tensor in found.tensors}
+        before = replace(file, format=found.format, layout=found.layout, tensors=tensors)
+        if file.told is False or all(
+            digest(before.value(entry.name)) == entry.digest for entry in manifest.entries
+        ):
+            return before
+    return file
 
 
 def _opaque_as_before(file: CheckpointFile, earlier: Iterable[Manifest]) -> CheckpointFile:
@@ -148,6 +173,7 @@ def fingerprint(
     temporary: Temporary,
     earlier: Sequence[Manifest] = (),
     store: Store | None = None,
+    neighbours: Neighbours | None = None,
 ) -> Manifest:
     """The manifest that a file would have, without the sources of its values: nothing is stored.
 
@@ -157,9 +183,10 @@ def fingerprint(
         temporary: As for `read_checkpoint`.
         earlier: Manifests of earlier versions; see `as_before`.
         store: Where their layouts are.
+        neighbours: As for `read_checkpoint`.
     """
     with ThreadPoolExecutor(threads) as pool:
-        file = read_checkpoint(data, temporary, pool)
+        file = read_checkpoint(data, temporary, pool, neighbours)
         if store:
             file = as_before(file, earlier, store)
         return identified(file, pool)

@@ -23,6 +23,7 @@ from git_theta.encoding.twins import Original, Twins, find_twins
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
+from git_theta.formats.neighbours import Neighbours
 from git_theta.formats.split import STRETCH
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest, Source
@@ -80,6 +81,7 @@ class Cleaner:
         search: Finds stored values that the file's resemble; `None` to look by names only.
         lazy: Whether objects that a previous manifest names but the store lacks are on a remote, so that
             their values needn't be stored again.
+        neighbours: The files beside the one that is stored; `None` if they aren't known.
     """
 
     store: LocalStore
@@ -92,6 +94,7 @@ class Cleaner:
     candidates: Candidates = tuple
     search: SketchSearch | None = None
     lazy: bool = False
+    neighbours: Neighbours | None = None
 
     def clean(self, data: memoryview, previous: Iterable[Manifest] = ()) -> Cleaned:
         """Store a file.
@@ -109,7 +112,8 @@ class Cleaner:
         failures: list[PluginError] = []
         with Batch(self.store) as batch, ThreadPoolExecutor(self.threads) as pool:
             writer = self._writer(batch, earlier, failures.append)
-            file = as_before(read_checkpoint(data, self.store.temporary_file, pool), earlier, self.store)
+            found = read_checkpoint(data, self.store.temporary_file, pool, self.neighbours)
+            file = as_before(found, earlier, self.store)
             layout, parameters = self._store(file, earlier, writer, pool)
         manifest = completed(Manifest(file.format, len(data), layout, parameters), self.store, earlier)
         complete = (one for one in earlier if self.lazy or not missing_values(one, self.store))

@@ -10,6 +10,8 @@ import pytest
 
 from git_theta.checkpoint_file import NOT_STORED, as_before, fingerprint, read_checkpoint
 from git_theta.clean import Cleaner
+from git_theta.formats.neighbours import Neighbours
+from git_theta.formats.pytorch.dcp_metadata import METADATA
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Manifest
 from git_theta.model.strided import temporary_file
@@ -17,6 +19,7 @@ from git_theta.runtime.mapped import mapped_file
 from git_theta.store.local import LocalStore
 from tests.helpers import plugins
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.dcp import data_file, item, metadata
 from tests.helpers.pickled import archive, mapping, storage, tensor, whole
 
 WEIGHT = np.arange(6, dtype="<f4").reshape(2, 3)
@@ -141,3 +144,34 @@ def test_an_opaque_file_stays_so_until_it_changes(tmp_path: Path, size: int) -> 
     with plugins.importable(tmp_path / "packages"):
         assert Cleaner(store).clean(before, [manifest]).manifest == manifest
         assert Cleaner(store).clean(toy(*[2.0] * size), [manifest]).manifest.format == "toy"
+
+
+ITEM = item(np.arange(4))
+SILENT = Neighbours("a.distcp", list, lambda _name: None)
+
+
+def described(*names: str) -> Neighbours:
+    """A description of a file `a.distcp` of as many tensors."""
+    _, chunks = data_file("a.distcp", [(name, None, ITEM) for name in names])
+    return Neighbours("a.distcp", list, {METADATA: metadata(chunks)}.get)
+
+
+def test_names_by_a_neighbour_stay_without_it(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    manifest = Cleaner(store, neighbours=described("v", "w")).clean(memoryview(ITEM * 2)).manifest
+    assert [entry.name for entry in manifest.entries] == ["v", "w"]
+    changed = memoryview(ITEM + item(np.arange(4) + 1))
+    found = as_before(read_checkpoint(changed, neighbours=SILENT), [manifest], store)
+    assert list(found.tensors) == ["v", "w"]
+    other = as_before(read_checkpoint(memoryview(ITEM * 3), neighbours=SILENT), [manifest], store)
+    assert list(other.tensors) == ["0", "1", "2"]
+
+
+def test_names_by_a_neighbour_are_taken_once_the_file_changes(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    manifest = Cleaner(store, neighbours=SILENT).clean(memoryview(ITEM * 2)).manifest
+    same = as_before(read_checkpoint(memoryview(ITEM * 2), neighbours=described("v", "w")), [manifest], store)
+    assert list(same.tensors) == ["0", "1"]
+    changed = memoryview(ITEM + item(np.arange(4) + 1))
+    found = as_before(read_checkpoint(changed, neighbours=described("v", "w")), [manifest], store)
+    assert list(found.tensors) == ["v", "w"]

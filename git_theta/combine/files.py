@@ -13,6 +13,7 @@ from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.errors import UsageError
 from git_theta.formats.base import FileVersion
+from git_theta.formats.neighbours import neighbours_of
 from git_theta.merging.settings_versions import Settings, most_bytes, parsed_settings
 from git_theta.model.manifest import Entry
 from git_theta.model.manifest_text import is_manifest
@@ -51,7 +52,7 @@ def open_file(path: Path, name: str, threads: int, stack: ExitStack) -> Model:
             f"{name} is still a manifest, outside of its repository", "write it: git theta checkout"
         )
     with ThreadPoolExecutor(threads) as pool:
-        file = read_checkpoint(data, pool=pool)
+        file = read_checkpoint(data, pool=pool, neighbours=neighbours_of(str(path)))
         if file.opaque:
             raise UsageError(f"{name} isn't a checkpoint of a format that has parameters", file.note)
         manifest = identified(file, pool)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from git_theta.errors import ThetaError
+from git_theta.formats.neighbours import Neighbours
 from git_theta.model.layout import Checksum, Layout
 from git_theta.model.tensor import TensorSpec
 
@@ -60,6 +61,28 @@ class Format(Protocol):
         Raises:
             FormatError: The file is damaged or isn't of this format after all. The caller then
                 keeps it as an opaque file, so that nothing is ever lost.
+        """
+        ...
+
+
+@runtime_checkable
+class ToldByNeighbours(Protocol):
+    """A format whose files are described, at least in part, by another file in their folder."""
+
+    def matches_beside(self, data: memoryview, neighbours: Neighbours) -> bool:
+        """Whether the file, by its bytes or its name, may be one that a neighbour describes; never raises."""
+        ...
+
+    def locate_beside(self, data: memoryview, neighbours: Neighbours) -> Located:
+        """Find every tensor, as a neighbour describes the file.
+
+        Args:
+            data: The whole file.
+            neighbours: The files beside it. They may be of another version, or from anywhere: what they say
+                must be checked.
+
+        Raises:
+            FormatError: No neighbour describes the file. The caller then takes it for a file without any.
         """
         ...
 

@@ -9,7 +9,8 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
 from git_theta.errors import FormatError
-from git_theta.formats.base import Format, Located, Tensor
+from git_theta.formats.base import Format, Located, Tensor, ToldByNeighbours
+from git_theta.formats.neighbours import Neighbours
 from git_theta.formats.scattered import between_rows, run_grid
 from git_theta.model.checksum import KINDS, WIDTHS
 from git_theta.model.layout import (
@@ -54,25 +55,36 @@ class Split:
         layout: The file minus its tensors.
         tensors: The tensors, in the order of the layout's placements.
         note: Why a file that looks like a known format is kept opaque; else empty.
+        told: Whether a neighbour described the file; `None` if none ever does.
     """
 
     format: str
     layout: Layout
     tensors: tuple[Tensor, ...]
     note: str = ""
+    told: bool | None = None
 
 
-def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = None) -> Split:
+def split(
+    data: memoryview,
+    formats: Iterable[Format],
+    pool: Executor | None = None,
+    neighbours: Neighbours | None = None,
+) -> Split:
     """Take a file apart; any file can be.
 
     Args:
         data: The whole file.
         formats: Plugins to try, in order.
         pool: Threads for checksums; if `None`, these are computed in turn.
+        neighbours: The files beside it; `None` if they aren't known.
     """
     # Whatever goes wrong in a plugin, on whatever bytes, must not keep a file from being stored.
     note = ""
     for candidate in formats:
+        told = _told(data, candidate, neighbours, pool)
+        if told:
+            return told
         try:
             if not candidate.matches(data):
                 continue
@@ -91,8 +103,27 @@ def split(data: memoryview, formats: Iterable[Format], pool: Executor | None = N
         except (FormatError, ValueError) as error:
             note = f"{error}: kept as an opaque file"
             break
-        return found
+        return replace(found, told=False) if isinstance(candidate, ToldByNeighbours) else found
     return assemble(OPAQUE, data, Located(()), note)
+
+
+def _told(
+    data: memoryview, candidate: Format, neighbours: Neighbours | None, pool: Executor | None
+) -> Split | None:
+    """The file as its neighbours describe it; `None` if they don't, or not rightly."""
+    if neighbours is None or not isinstance(candidate, ToldByNeighbours):
+        return None
+    try:
+        if not candidate.matches_beside(data, neighbours):
+            return None
+        located = candidate.locate_beside(data, neighbours)
+        check_located(located, len(data))
+        found = assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))
+        check_readable(found.layout)
+    except Exception:
+        # As in `split`; without neighbours, the file may still be of some format.
+        return None
+    return replace(found, told=True)
 
 
 def split_like(data: memoryview, name: str, layout: Layout, specs: Mapping[str, TensorSpec]) -> Split | None:

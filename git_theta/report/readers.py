@@ -10,6 +10,8 @@ from git_theta.encoding.budget import Weight, check_values
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import ThetaError
+from git_theta.formats.neighbours import Neighbours
+from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.strided import Temporary
 from git_theta.smudge import Smudger
@@ -50,24 +52,33 @@ class FileReader:
     Args:
         data: Its bytes, usually a memory map.
         temporary: Makes a descriptor of an unlinked temporary file.
+        neighbours: The files beside it; `None` if they aren't known.
     """
 
-    def __init__(self, data: memoryview, temporary: Temporary) -> None:
+    def __init__(self, data: memoryview, temporary: Temporary, neighbours: Neighbours | None = None) -> None:
         self._data = data
         self._temporary = temporary
+        self._neighbours = neighbours
 
     @cached_property
     def _file(self) -> CheckpointFile:
-        return read_checkpoint(self._data, self._temporary)
+        return read_checkpoint(self._data, self._temporary, neighbours=self._neighbours)
 
     def value(self, entry: Entry) -> Iterator[memoryview]:
         """See `ValueReader.value`."""
         tensor = self._file.tensors.get(entry.name)
-        if tensor is None or tensor.spec != entry.spec:
+        if tensor and tensor.spec == entry.spec:
+            yield self._file.value(entry.name)
+            return
+        # Another file, which has been added or removed since, may have given the names.
+        tensors = self._file.tensors.values() if self._file.told is not None else ()
+        values = (self._file.value(other.name) for other in tensors if other.spec == entry.spec)
+        found = next((value for value in values if digest(value) == entry.digest), None)
+        if found is None:
             raise ThetaError(
                 f"parameter {entry.name!r} isn't in the file any more", "try again when it's quiet"
             )
-        yield self._file.value(entry.name)
+        yield found
 
     def skeleton(self) -> memoryview:
         """The file itself."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.errors import UsageError
+from git_theta.formats.neighbours import neighbours_of
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.mapped import mapped_file
 from git_theta.sideload.given_update import FromData, GivenUpdate
@@ -27,7 +28,7 @@ def read_tensors(path: Path) -> dict[str, Array]:
         raise UsageError(f"the update data {path} isn't a regular file")
     try:
         with mapped_file(path) as data:
-            return _arrays(path, read_checkpoint(data))
+            return _arrays(path, read_checkpoint(data, neighbours=neighbours_of(str(path))))
     except OSError as error:
         raise UsageError(f"the update data {path} can't be read: {error.strerror}") from error
 

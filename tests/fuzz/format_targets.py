@@ -18,6 +18,7 @@ from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
 from git_theta.formats.gguf.dtypes import NUMBERS
 from git_theta.formats.onnx.dtypes import DTYPES as ONNX_DTYPES
+from git_theta.formats.pytorch.dcp_metadata import read_dcp_metadata
 from git_theta.formats.scalars import scalars
 from git_theta.formats.split import OPAQUE, split
 from git_theta.model.checksum import KINDS
@@ -25,7 +26,7 @@ from git_theta.model.layout import parse_layout
 from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
-from tests.helpers import onnx_files, pickled
+from tests.helpers import dcp, onnx_files, pickled
 from tests.helpers.composing import array, content, opened
 from tests.helpers.flax_files import flax_bytes
 from tests.helpers.gguf_files import gguf_bytes
@@ -251,6 +252,15 @@ def pytorch_dcp(random: Random) -> bytes:
     return b"".join(pytorch(random) for _ in range(random.randrange(1, 4)))
 
 
+def dcp_metadata(random: Random) -> bytes:
+    """The description of a distributed checkpoint."""
+    chunks: list[dcp.Chunk] = []
+    for at in range(random.randrange(5)):
+        origin = None if random.random() < 0.2 else (random.randrange(9),) * random.randrange(3)
+        chunks.append((name(random), origin, "a.distcp", at, 9))
+    return dcp.metadata(chunks)
+
+
 def pytorch_legacy(random: Random) -> bytes:
     """A file by PyTorch before 1.6."""
     storages = _storages(random)
@@ -376,6 +386,7 @@ FORMAT_TARGETS = (
     Target("safetensors", safetensors, take_apart, _JSON, share=0.3),
     Target("pytorch", pytorch, take_apart, _PICKLE, share=0.3),
     Target("pytorch-dcp", pytorch_dcp, take_apart, _PICKLE, share=0.3),
+    Target("dcp-metadata", dcp_metadata, read_dcp_metadata, _PICKLE),
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),

@@ -97,11 +97,11 @@ def joblib_array(shape: tuple[int, ...], kind: bytes, order: str = "C", aligned:
 
 
 def archive(records: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
-    """A zip archive of these records in a folder."""
+    """A zip archive of these records in a folder, always with the same dates."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", compression) as opened:
         for key, data in records.items():
-            opened.writestr(f"archive/{key}", data)
+            opened.writestr(zipfile.ZipInfo(f"archive/{key}"), data, compression)
     return file.getvalue()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from git_theta.checkpoint_file import fingerprint
 from git_theta.diff import diff
 from git_theta.errors import ManifestError, ThetaError
+from git_theta.formats.neighbours import Neighbours
 from git_theta.git.history.changed_files import ChangedFile
 from git_theta.git.history.changed_models import ChangedModel
 from git_theta.git.history.tree_payloads import TreePayloads
@@ -99,11 +100,11 @@ class VersionReader:
                 return Side(path, mode=mode, problem=_file_problem(place))
             if is_manifest(file.data):
                 return self._parsed(path, bytes(file.data), mode)
-            reader = FileReader(file.data, self._temporary)
+            reader = FileReader(file.data, self._temporary, file.neighbours)
             known = self._cache.manifest(file.status) if self._cache else None
             if known:
                 return Side(path, known, reader, mode, stored=True)
-            side = self._from_bytes(path, file.data, mode)
+            side = self._from_bytes(path, file.data, mode, file.neighbours)
             if file.unchanged():
                 self._read[id(side)] = side, file
             return side
@@ -207,9 +208,12 @@ class VersionReader:
                 return Side(path, mode=mode, problem="a manifest in conflict; take a side")
             return Side(path, mode=mode, problem=f"a manifest that isn't valid ({error.message})")
 
-    def _from_bytes(self, path: str, data: memoryview, mode: str) -> Side:
-        manifest = fingerprint(data, self._settings.thread_count, self._temporary)
-        return Side(path, manifest, FileReader(data, self._temporary), mode)
+    def _from_bytes(
+        self, path: str, data: memoryview, mode: str, neighbours: Neighbours | None = None
+    ) -> Side:
+        threads = self._settings.thread_count
+        manifest = fingerprint(data, threads, self._temporary, neighbours=neighbours)
+        return Side(path, manifest, FileReader(data, self._temporary, neighbours), mode)
 
     def _blob_bytes(self, oid: str) -> memoryview:
         """The bytes of a blob that isn't a manifest, mapped from a temporary file: they may be many."""

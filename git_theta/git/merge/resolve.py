@@ -160,7 +160,7 @@ def has_version(repository: Repository, known_files: KnownFiles, version: Manife
         return bytes(file.data) == version.to_bytes()
     threads, store = repository.settings.thread_count, repository.store
     found = known_files.manifest(file) or fingerprint(
-        file.data, threads, store.temporary_file, (version,), store
+        file.data, threads, store.temporary_file, (version,), store, file.neighbours
     )
     return same_content(found, version)
 

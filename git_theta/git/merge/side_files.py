@@ -68,7 +68,9 @@ class SideFiles:
         manifest = self._committed(path) if data is None else parse_if_manifest(data)
         if manifest is None:
             assert data is not None  # noqa: S101
-            opened = read_checkpoint(data, self._repository.store.temporary_file)
+            opened = read_checkpoint(
+                data, self._repository.store.temporary_file, neighbours=file.neighbours if file else None
+            )
             if opened.opaque:
                 raise UsageError(f"{path} isn't a checkpoint of a format that has parameters", opened.note)
             return _InFile(opened)

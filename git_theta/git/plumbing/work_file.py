@@ -13,11 +13,15 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.pipe_source import PipeSource
 from git_theta.git.plumbing.pktline import PacketContent
 from git_theta.store.cache import same_file
+
+if TYPE_CHECKING:
+    from git_theta.formats.neighbours import Neighbours
 
 #: A stream that differs from the file is kept in memory up to this number of bytes.
 _IN_MEMORY = 4 << 20
@@ -35,14 +39,23 @@ class WorkFile:
     """A regular file in the work tree, mapped.
 
     Attributes:
+        path: Its path.
         handle: An open descriptor.
         status: Its stat before anything was read.
         data: Its bytes.
     """
 
+    path: str
     handle: int
     status: os.stat_result
     data: memoryview
+
+    @property
+    def neighbours(self) -> Neighbours:
+        """The files beside it."""
+        from git_theta.formats.neighbours import neighbours_of
+
+        return neighbours_of(self.path)
 
     def unchanged(self) -> bool:
         """Whether the file has the stat that it had when it was opened."""
@@ -69,14 +82,14 @@ class WorkFile:
 def work_file(path: str | None) -> Iterator[WorkFile | None]:
     """Map the file at a path; `None` if there's no regular, non-empty file."""
     handle = _open_regular(path)
-    if handle is None:
+    if handle is None or path is None:
         yield None
         return
     try:
         status = os.fstat(handle)
         # The map is closed with its last view; an explicit close would fail while a thread has one.
         mapped = mmap.mmap(handle, status.st_size, access=mmap.ACCESS_READ)
-        yield WorkFile(handle, status, memoryview(mapped))
+        yield WorkFile(path, handle, status, memoryview(mapped))
     finally:
         os.close(handle)
 

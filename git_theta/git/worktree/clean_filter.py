@@ -31,6 +31,7 @@ from git_theta.runtime.progress import progress
 
 if TYPE_CHECKING:
     from git_theta.clean import Cleaned
+    from git_theta.formats.neighbours import Neighbours
 
 _CONFLICT_MARKER = re.compile(rb"^<{7} ", re.MULTILINE)
 
@@ -109,7 +110,7 @@ class CleanFilter:
         previous = self._previous(path)
         with ThreadPoolExecutor(1) as background:
             with progress(f"adding {path}", len(file.data)) as advance:
-                cleaner = self._cleaners.cleaner(path, advance)
+                cleaner = self._cleaners.cleaner(path, advance, file.neighbours)
                 early = background.submit(cleaner.clean, file.data, previous)
                 stream = self._drain(content, file)
                 wait([early])
@@ -138,7 +139,8 @@ class CleanFilter:
             return bytes(data)
         if self._keeps_nothing:
             return self._looked_at(path, data)
-        cleaned = self._cleaners.cleaner(path).clean(data, self._previous(path))
+        cleaner = self._cleaners.cleaner(path, neighbours=self._neighbours(path))
+        cleaned = cleaner.clean(data, self._previous(path))
         self._known_files.remember(cleaned.manifest)
         return _with_note(path, cleaned)
 
@@ -152,13 +154,20 @@ class CleanFilter:
         """Whether values can't be stored, and Git doesn't need them."""
         return not self._repository.store.writable and self._git_only_looks
 
+    def _neighbours(self, path: str | None) -> Neighbours | None:
+        """The files beside the one at a path."""
+        from git_theta.formats.neighbours import neighbours_of
+
+        return None if path is None else neighbours_of(self._repository.git.path(path))
+
     def _looked_at(self, path: str | None, data: memoryview) -> bytes:
         """The manifest of a file whose values aren't stored."""
         from git_theta.checkpoint_file import fingerprint
         from git_theta.clean import reconcile
 
         store, threads = self._repository.store, self._repository.settings.thread_count
-        found = fingerprint(data, threads, store.temporary_file)
+        neighbours = self._neighbours(path)
+        found = fingerprint(data, threads, store.temporary_file, neighbours=neighbours)
         return reconcile(found, self._previous(path)).to_bytes()
 
     def _drain(self, content: Iterable[memoryview], file: WorkFile | None) -> memoryview | None:

@@ -18,6 +18,7 @@ from git_theta.settings import UPDATE_ATTRIBUTE
 if TYPE_CHECKING:
     # Checking out needs no cleaning, and Git waits for everything that is loaded.
     from git_theta.clean import Cleaner
+    from git_theta.formats.neighbours import Neighbours
     from git_theta.model.manifest import Manifest
 
 #: How many checkpoints of index and HEAD a new file is compared with.
@@ -39,12 +40,18 @@ class Cleaners:
         self._last: tuple[str, tuple[str, ...]] | None = None
         self._tracked: list[Manifest] | None = None
 
-    def cleaner(self, path: str | None, advance: Callable[[int], object] = lambda _count: None) -> Cleaner:
+    def cleaner(
+        self,
+        path: str | None,
+        advance: Callable[[int], object] = lambda _count: None,
+        neighbours: Neighbours | None = None,
+    ) -> Cleaner:
         """The cleaner that stores the file at a path.
 
         Args:
             path: The file, from the top of the work tree; `None` if it has no path.
             advance: Called with the number of bytes of each finished tensor.
+            neighbours: The files beside it; `None` if they aren't known.
 
         Raises:
             UsageError: The settings or the attributes name an update that isn't known.
@@ -63,6 +70,7 @@ class Cleaners:
             candidates=self._candidates,
             search=self._known_files.search,
             lazy=settings.lazy,
+            neighbours=neighbours,
         )
 
     def allowed_updates(self, path: str | None) -> tuple[str, ...]:

@@ -136,7 +136,7 @@ def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[WorkState, 
         if file is None:
             return (WorkState.SAME if os.path.isfile(path) else WorkState.MODIFIED), None
         threads = repository.settings.thread_count
-        now = fingerprint(file.data, threads, repository.store.temporary_file)
+        now = fingerprint(file.data, threads, repository.store.temporary_file, neighbours=file.neighbours)
         return WorkState.MODIFIED, diff(None, now)
 
 
@@ -156,7 +156,7 @@ def _compare(
         if now is None:
             threads = repository.settings.thread_count
             store = repository.store
-            now = fingerprint(file.data, threads, store.temporary_file, (manifest,), store)
+            now = fingerprint(file.data, threads, store.temporary_file, (manifest,), store, file.neighbours)
             if not diff(manifest, now) and file.unchanged():
                 known_files.remember(manifest, file.status)
     changes = diff(manifest, now)

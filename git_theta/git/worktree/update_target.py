@@ -87,7 +87,7 @@ class UpdateTarget:
         repository = self.workspace.repository
         store, threads = repository.store, repository.settings.thread_count
         with ThreadPoolExecutor(threads) as pool:
-            checkpoint = read_checkpoint(self.file.data, store.temporary_file, pool)
+            checkpoint = read_checkpoint(self.file.data, store.temporary_file, pool, self.file.neighbours)
         there = [name for name in names if name in checkpoint.tensors]
         return store_all(lambda name: make(name, checkpoint.value(name)), there, store, threads)
 
@@ -98,7 +98,7 @@ class UpdateTarget:
             sources: Digest of a value → its source.
         """
         with progress(f"adding {self.path}", len(self.file.data)) as advance:
-            cleaner = self.workspace.cleaners.cleaner(self.path, advance)
+            cleaner = self.workspace.cleaners.cleaner(self.path, advance, self.file.neighbours)
 
             def known(digest: str) -> Source | None:
                 return sources.get(digest) or cleaner.known(digest)
@@ -211,7 +211,7 @@ def _content(workspace: Workspace, path: str, file: WorkFile, previous: Manifest
         raise UsageError(f"{path} holds a manifest", "write the file first: git theta checkout")
     threads, store = workspace.repository.settings.thread_count, workspace.repository.store
     now = workspace.known_files.manifest(file) or fingerprint(
-        file.data, threads, store.temporary_file, (previous,), store
+        file.data, threads, store.temporary_file, (previous,), store, file.neighbours
     )
     same = (now.size, _values(now)) == (previous.size, _values(previous))
     return previous if same else now
