@@ -32,5 +32,6 @@ def registry() -> Registry[Format]:
             "onnx": "git_theta.formats.onnx.plugin:Onnx",
             "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",
             "flax": "git_theta.formats.flax.plugin:Flax",
+            "tflite": "git_theta.formats.tflite.plugin:TfLite",
         },
     )

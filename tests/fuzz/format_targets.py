@@ -21,12 +21,13 @@ from git_theta.formats.onnx.dtypes import DTYPES as ONNX_DTYPES
 from git_theta.formats.pytorch.dcp_metadata import read_dcp_metadata
 from git_theta.formats.scalars import scalars
 from git_theta.formats.split import OPAQUE, split
+from git_theta.formats.tflite.model import DTYPES as TFLITE_DTYPES
 from git_theta.model.checksum import KINDS
 from git_theta.model.layout import parse_layout
 from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
-from tests.helpers import dcp, onnx_files, pickled
+from tests.helpers import dcp, flatbuffer_files, onnx_files, pickled
 from tests.helpers.composing import array, content, opened
 from tests.helpers.flax_files import flax_bytes
 from tests.helpers.gguf_files import gguf_bytes
@@ -54,6 +55,13 @@ _HDF5 = (
     struct.pack("<Q", 96),
     b"\x10\0\x10\0",
     b"\3\1",
+)
+_TFLITE = (
+    bytes(4),
+    b"\xff" * 4,
+    struct.pack("<I", 4),
+    struct.pack("<I", 1 << 31),
+    struct.pack("<Q", 1 << 40),
 )
 _FLAX = (
     b"\x93\x91\x01\xa5uint8\xc4\x01a",
@@ -195,6 +203,24 @@ def _flax_tree(random: Random, depth: int) -> object:
     if kind == 4:
         return [_flax_tree(random, depth + 1) for _ in range(random.randrange(3))]
     return {name(random): _flax_tree(random, depth + 1) for _ in range(random.randrange(4))}
+
+
+def tflite(random: Random) -> bytes:
+    """A TensorFlow Lite model."""
+    contents, tensors = [b""], []
+    for _ in range(random.randrange(4)):
+        dtype = random.choice(sorted(TFLITE_DTYPES.values()))
+        sizes = (random.randrange(4), BLOCKS.get(dtype, (1, 1))[0])
+        contents.append(random.randbytes(TensorSpec(dtype, sizes).nbytes))
+        scale = [0.5] * random.choice((0, 0, 2, 20))
+        number = len(contents) - random.choice((1, 1, 1, 2))
+        tensors.append(flatbuffer_files.tensor(name(random), dtype, sizes, number, scale, [1] * len(scale)))
+    if random.random() < 0.3:
+        data = flatbuffer_files.tflite_beyond(tensors, contents[1:], random.choice((0, 0, 0, 3)))
+    else:
+        graphs = [{0: tensors, 4: name(random)}] * random.choice((0, 0, 1))
+        data = flatbuffer_files.tflite(tensors, contents, graphs)
+    return mutated(data, random, _TFLITE) if random.random() < 0.4 else data
 
 
 def _spoil(header: dict[str, object], random: Random) -> None:
@@ -394,6 +420,7 @@ FORMAT_TARGETS = (
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
     Target("onnx", onnx, take_apart, _ONNX, share=0.3),
     Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),
+    Target("tflite", tflite, take_apart, _TFLITE, share=0.3),
     Target("flax", flax, take_apart, _FLAX, share=0.3),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
     Target("merge-onnx", onnx, merge, _ONNX, share=0.3),

@@ -1,0 +1,1 @@
+"""TensorFlow Lite's models (LiteRT): graphs and buffers, written by FlatBuffers."""
