@@ -18,7 +18,7 @@ _MAX_TEXT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FlatTable:
     """A table in a file. Fields have numbers; those that aren't there have defaults.
 
     Attributes:
@@ -90,16 +90,16 @@ class Table:
         start, count = self.vector(field, struct.calcsize("<" + form))
         return struct.unpack_from(f"<{min(count, most)}{form}", self.data, start)
 
-    def table(self, field: int) -> Table | None:
+    def table(self, field: int) -> FlatTable | None:
         """A field with a table; `None` if it isn't there.
 
         Raises:
             FormatError: The field is outside the file.
         """
         place = self._place(field)
-        return None if place is None else Table(self.data, place + _unpack(_OFFSET, self.data, place))
+        return None if place is None else FlatTable(self.data, place + _unpack(_OFFSET, self.data, place))
 
-    def tables(self, field: int) -> Iterator[Table]:
+    def tables(self, field: int) -> Iterator[FlatTable]:
         """The tables in a vector, in order.
 
         Raises:
@@ -107,7 +107,7 @@ class Table:
         """
         start, count = self.vector(field, _OFFSET.size)
         for place in range(start, start + _OFFSET.size * count, _OFFSET.size):
-            yield Table(self.data, place + _unpack(_OFFSET, self.data, place))
+            yield FlatTable(self.data, place + _unpack(_OFFSET, self.data, place))
 
     def _place(self, field: int) -> int | None:
         """The position of a field; `None` if it isn't there."""
@@ -118,13 +118,13 @@ class Table:
         return self.position + offset if offset else None
 
 
-def root_table(data: memoryview) -> Table:
+def root_table(data: memoryview) -> FlatTable:
     """The table that a file begins with.
 
     Raises:
         FormatError: The file is too short.
     """
-    return Table(data, _unpack(_OFFSET, data, 0))
+    return FlatTable(data, _unpack(_OFFSET, data, 0))
 
 
 def _unpack(form: struct.Struct, data: memoryview, position: int) -> Any:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from git_theta.errors import FormatError
-from git_theta.formats.flatbuffers import Table, root_table
+from git_theta.formats.flatbuffers import FlatTable, root_table
 from tests.helpers.flatbuffer_files import flatbuffer
 
 FIELDS = {
@@ -21,7 +21,7 @@ FIELDS = {
 DATA = flatbuffer(FIELDS, b"TEST")
 
 
-def root(data: bytes) -> Table:
+def root(data: bytes) -> FlatTable:
     return root_table(memoryview(data))
 
 

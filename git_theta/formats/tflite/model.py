@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Tensor
-from git_theta.formats.flatbuffers import Table
+from git_theta.formats.flatbuffers import FlatTable
 from git_theta.formats.unique_names import unique_name
 from git_theta.model.tensor import BLOCKS, MAX_DIMENSIONS, TensorSpec
 
@@ -48,7 +48,7 @@ _MAX_NAMES = 1 << 26
 _FIRST_OFFSET = 2
 
 
-def named_tensors(model: Table) -> Iterator[tuple[str, Table]]:
+def named_tensors(model: FlatTable) -> Iterator[tuple[str, FlatTable]]:
     """The tensors of all graphs, under unique names; names in other graphs than the first begin with theirs.
 
     Raises:
@@ -66,7 +66,7 @@ def named_tensors(model: Table) -> Iterator[tuple[str, Table]]:
             yield unique_name(name, counts), tensor
 
 
-def stored_tensors(model: Table) -> list[Tensor]:
+def stored_tensors(model: FlatTable) -> list[Tensor]:
     """The tensors whose elements are in the file, in its order; of those that share them, the first one.
 
     Raises:
@@ -91,14 +91,14 @@ def stored_tensors(model: Table) -> list[Tensor]:
     return [found[start] for start in sorted(found)]
 
 
-def _bounded(table: Table, field: int) -> Iterator[Table]:
+def _bounded(table: FlatTable, field: int) -> Iterator[FlatTable]:
     _, count = table.vector(field, 4)
     if count > _MAX_TABLES:
         raise FormatError(f"it has more than {_MAX_TABLES:,} graphs or buffers")
     return table.tables(field)
 
 
-def _buffer_place(buffer: Table) -> tuple[int, int]:
+def _buffer_place(buffer: FlatTable) -> tuple[int, int]:
     """Position and bytes of a buffer's content: a vector, or a part of the file after all tables.
 
     Raises:
@@ -112,7 +112,7 @@ def _buffer_place(buffer: Table) -> tuple[int, int]:
     return buffer.vector(_DATA, 1)
 
 
-def _spec(name: str, table: Table) -> TensorSpec | None:
+def _spec(name: str, table: FlatTable) -> TensorSpec | None:
     """Dtype and shape of a tensor; `None` if its elements aren't numbers, or aren't whole bytes together.
 
     Raises:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 
 from git_theta.errors import FormatError
-from git_theta.formats.flatbuffers import Table
+from git_theta.formats.flatbuffers import FlatTable
 from git_theta.formats.tflite.model import (
     DESCRIPTION,
     GRAPH_NAME,
@@ -34,7 +34,7 @@ _MAX_LISTED = 10_000
 _LONGEST = 16
 
 
-def model_texts(model: Table) -> Iterator[tuple[str, str]]:
+def model_texts(model: FlatTable) -> Iterator[tuple[str, str]]:
     """A name and a text for each: version, description, operators, graphs, metadata, scales of tensors.
 
     Raises:
@@ -65,7 +65,7 @@ def model_texts(model: Table) -> Iterator[tuple[str, str]]:
                 yield f"quantization/{name}/dimension", str(quantization.number(_DIMENSION, "i"))
 
 
-def _listed(table: Table, field: int, form: str, summed: dict[tuple[int, int], str]) -> str:
+def _listed(table: FlatTable, field: int, form: str, summed: dict[tuple[int, int], str]) -> str:
     """The items of a vector; if they're many, their number and a checksum.
 
     Args:
