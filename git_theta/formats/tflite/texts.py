@@ -1,4 +1,4 @@
-"""What a TensorFlow Lite model has beside elements of tensors, as texts."""
+"""Texts of everything in a TensorFlow Lite model but the elements of tensors."""
 
 from __future__ import annotations
 
