@@ -96,6 +96,7 @@ VARIABLES = {
 
 FILES = {
     ".gitattributes": "Which files are tracked. Written by `git theta track`.",
+    ".theta/lineage": "Which model was made from which, a record a model. Written by `git theta lineage`.",
     ".theta/config.toml": "Merge rules for everybody with the repository: `[[merge]]` tables.",
     ".git/theta/objects": "The objects: the values of parameters, each file named by its SHA-256.",
     ".git/theta/cache.sqlite": "What is known of files that were read before. Safe to delete.",

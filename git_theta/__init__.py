@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from git_theta.api import load, manifest
+    from git_theta.api_lineage import read_lineage
     from git_theta.api_merge import merge
 
-__all__ = ["__version__", "load", "manifest", "merge"]
+__all__ = ["__version__", "load", "manifest", "merge", "read_lineage"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +29,10 @@ def __getattr__(name: str) -> Any:
         from git_theta.api_merge import merge
 
         return merge
+    if name == "read_lineage":
+        from git_theta.api_lineage import read_lineage
+
+        return read_lineage
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -28,6 +28,7 @@ COMMANDS = {
     "status": "Show what changed, parameter by parameter.",
     "diff": "Show what changed between versions, by parameter.",
     "show": "Show a checkpoint's parameters and what they cost.",
+    "lineage": "Show and record which model came from which.",
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",
     "merge": "Merge branches, with a strategy for the models.",

@@ -1,0 +1,86 @@
+"""Facts about models by the blobs of their manifests, kept between commands: a manifest is parsed once."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from git_theta.lineage.facts import ModelFacts
+from git_theta.store.database import Database
+
+_SCHEMA = """
+create table if not exists models (
+    blobs blob primary key, model text, format text, parameters integer, size integer
+) without rowid;
+create table if not exists shares (pair blob primary key, share real) without rowid;
+"""
+
+#: The name of the database in the store's folder. The number changes if the meaning of a fact does.
+FILE_NAME = "lineage-1.sqlite"
+
+
+class FactCache:
+    """A small database that may be deleted at any time.
+
+    Args:
+        folder: The store's folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._database = Database(folder / FILE_NAME, _SCHEMA)
+        self._new_facts: dict[bytes, ModelFacts] = {}
+        self._new_shares: dict[bytes, float] = {}
+
+    def facts(self, blobs: Sequence[str]) -> ModelFacts | None:
+        """Facts about the model of these manifests, given the ids of their blobs; `None` if unknown."""
+        key = _key(blobs)
+        if key in self._new_facts:
+            return self._new_facts[key]
+        row = self._database.row("select model, format, parameters, size from models where blobs = ?", (key,))
+        if not row:
+            return None
+        model, format_, parameters, size = row
+        if not (isinstance(model, str) and isinstance(format_, str)):
+            return None
+        if not (isinstance(parameters, int) and isinstance(size, int)):
+            return None
+        return ModelFacts(model, format_, parameters, size)
+
+    def remember_facts(self, blobs: Sequence[str], facts: ModelFacts) -> None:
+        """Remember facts about the model of these manifests."""
+        self._new_facts[_key(blobs)] = facts
+
+    def share(self, child: Sequence[str], parent: Sequence[str]) -> float | None:
+        """The share of a model's bytes that its parent has, too; `None` if unknown."""
+        key = _key((*child, "", *parent))
+        if key in self._new_shares:
+            return self._new_shares[key]
+        row = self._database.row("select share from shares where pair = ?", (key,))
+        return row[0] if row and isinstance(row[0], float) else None
+
+    def remember_share(self, child: Sequence[str], parent: Sequence[str], share: float) -> None:
+        """Remember the share of a model's bytes that its parent has, too."""
+        self._new_shares[_key((*child, "", *parent))] = float(share)
+
+    def close(self) -> None:
+        """Write what is new, and close."""
+        if self._new_facts or self._new_shares:
+            self._database.write(self._write)
+        self._new_facts, self._new_shares = {}, {}
+        self._database.close()
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        connection.executemany(
+            "insert or replace into models values (?, ?, ?, ?, ?)",
+            (
+                (key, facts.model, facts.format, facts.parameters, facts.size)
+                for key, facts in self._new_facts.items()
+            ),
+        )
+        connection.executemany("insert or replace into shares values (?, ?)", self._new_shares.items())
+
+
+def _key(blobs: Sequence[str]) -> bytes:
+    return hashlib.sha256("\n".join(blobs).encode()).digest()

@@ -1,0 +1,169 @@
+"""The lineage graph of a version of the repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from git_theta.errors import ThetaError, UsageError
+from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.repository.repository import Repository
+from git_theta.lineage.graph import Derivation, Graph, ModelNode
+from git_theta.lineage.record import LineageRecord, RecordedParent, RecordError, parse_record
+
+#: The source of edges that records state.
+RECORDED = "recorded"
+
+#: The relation of an edge whose record says none.
+UNSTATED = "derived"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFile:
+    """A record of a version.
+
+    Attributes:
+        model: Path of the model that it's of.
+        path: Its own path.
+        record: Its content; `None` if it isn't valid.
+        problem: The reason why it isn't valid; else empty.
+    """
+
+    model: str
+    path: str
+    record: LineageRecord | None
+    problem: str = ""
+
+
+def read_graph(repository: Repository, rev: str | None = None) -> Graph:
+    """The lineage graph of the index, with records as they're in the work tree; or of a revision.
+
+    Raises:
+        UsageError: There's no such revision, or a record isn't a regular file.
+    """
+    with LineageTree(repository, rev) as tree:
+        return graph_of(tree)
+
+
+def graph_of(tree: LineageTree) -> Graph:
+    """The lineage graph of a version; see `read_graph`."""
+    nodes = {name: _node(tree, name) for name in tree.models}
+    files = read_records(tree)
+    by_digest = _by_digest(nodes.values())
+    edges: list[Derivation] = []
+    problems: dict[str, list[str]] = {}
+    for file in _at_their_models(files, nodes, by_digest):
+        if file.record is None:
+            problems.setdefault(file.model, []).append(file.problem)
+            continue
+        record = file.record
+        own = nodes[file.model].model
+        if record.model and own and record.model != own:
+            problems.setdefault(file.model, []).append(f"{file.path} was made for another version of it")
+        edges += [_edge(file.model, record, parent, nodes, by_digest) for parent in record.parents]
+    distinct = {(edge.child, edge.parent): edge for edge in reversed(edges)}
+    kept = tuple(distinct[key] for key in dict.fromkeys((edge.child, edge.parent) for edge in edges))
+    models = dict(nodes)
+    for name, told in problems.items():
+        models[name] = replace(models[name], problems=(*models[name].problems, *told))
+    for edge in kept:
+        if edge.parent not in models:
+            models[edge.parent] = _absent(edge.parent)
+    repository, rev = tree.repository, tree.rev
+    return Graph(models, kept, lambda path: model_versions(repository, path, rev or "HEAD"))
+
+
+def read_records(tree: LineageTree) -> list[RecordFile]:
+    """The records of a version, also of models that it doesn't have."""
+    found = []
+    for model, path in tree.records():
+        try:
+            data = tree.record(path)
+            found.append(RecordFile(model, path, parse_record(data or b"", path)))
+        except (RecordError, UsageError) as error:
+            found.append(RecordFile(model, path, None, error.message))
+    return found
+
+
+def record_of(tree: LineageTree, model: str) -> RecordFile | None:
+    """The record of a model, which may still be at the place of a path that the model had before."""
+    nodes = {name: _node(tree, name) for name in tree.models}
+    files = _at_their_models(read_records(tree), nodes, _by_digest(nodes.values()))
+    return next((file for file in files if file.model == model), None)
+
+
+def lost_records(tree: LineageTree) -> list[RecordFile]:
+    """The records whose model the version doesn't have, under any path."""
+    nodes = {name: _node(tree, name) for name in tree.models}
+    files = read_records(tree)
+    at_models = {file.path for file in _at_their_models(files, nodes, _by_digest(nodes.values()))}
+    return [file for file in files if file.path not in at_models]
+
+
+def _at_their_models(
+    files: Iterable[RecordFile], nodes: Mapping[str, ModelNode], by_digest: Mapping[str, list[str]]
+) -> list[RecordFile]:
+    """Records of the models that are there. That of a moved model follows it, by its digest."""
+    files = list(files)
+    found = [file for file in files if file.model in nodes]
+    taken = {file.model for file in found}
+    for file in files:
+        if file.model not in nodes and file.record:
+            places = [name for name in by_digest.get(file.record.model, ()) if name not in taken]
+            if len(places) == 1:
+                found.append(replace(file, model=places[0]))
+                taken.add(places[0])
+    return found
+
+
+def _edge(
+    child: str,
+    record: LineageRecord,
+    parent: RecordedParent,
+    nodes: Mapping[str, ModelNode],
+    by_digest: Mapping[str, list[str]],
+) -> Derivation:
+    name = parent.name
+    if parent.path and parent.path not in nodes:
+        # The parent has moved.
+        name = next((each for each in by_digest.get(parent.model, ()) if each != child), name)
+    now = nodes[name].model if name in nodes else ""
+    is_current = parent.model == now if parent.model and now else None
+    return Derivation(
+        child,
+        name,
+        record.relation or UNSTATED,
+        RECORDED,
+        record.why,
+        parent.model,
+        is_current,
+        record.frozen,
+    )
+
+
+def _by_digest(nodes: Iterable[ModelNode]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for node in nodes:
+        if node.model:
+            found.setdefault(node.model, []).append(node.path)
+    return found
+
+
+def _node(tree: LineageTree, name: str) -> ModelNode:
+    parts = tree.models[name]
+    problems = (parts.problem,) if parts.problem else ()
+    try:
+        facts = tree.facts(name)
+    except ThetaError as error:
+        return ModelNode(name, files=parts.files, problems=(*problems, error.message))
+    return ModelNode(
+        name, facts.model, facts.format, facts.parameters, facts.size, parts.files, problems=problems
+    )
+
+
+def _absent(name: str) -> ModelNode:
+    """A parent that the version doesn't have."""
+    if ":" in name.partition("/")[0]:
+        return ModelNode(name, is_external=True)
+    return ModelNode(name, problems=("it isn't in this version",))

@@ -1,0 +1,211 @@
+"""Lineage records: texts that say what a model was made from, and how. One file a derived model."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from git_theta.errors import ThetaError
+from git_theta.lineage.model_digest import ALGORITHM
+
+#: The folder of records, from the top of the repository, and the end of their names.
+FOLDER = ".theta/lineage/"
+SUFFIX = ".toml"
+
+#: Bytes of a record, at most; and the parents, inputs and patterns in it.
+MAX_RECORD = 1 << 18
+_MAX_ITEMS = 10_000
+
+_DIGEST = re.compile(re.escape(ALGORITHM) + r"[0-9a-f]{64}", re.ASCII)
+
+_MARKERS = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+
+
+class RecordError(ThetaError):
+    """A lineage record isn't valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedParent:
+    """A parent in a record: a model of the repository, or one elsewhere.
+
+    Attributes:
+        path: Path from the top of the repository; empty if it's elsewhere.
+        uri: Where it is, such as `hf:org/name@revision`; empty if it's in the repository.
+        model: The digest of the version that the child was made from; empty if unknown.
+    """
+
+    path: str = ""
+    uri: str = ""
+    model: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path, or the URI."""
+        return self.path or self.uri
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """A command that made a model.
+
+    Attributes:
+        command: Its words. `{out}` stands for the model's path, `{out1}`, … for those of further outputs.
+        inputs: Path from the top → `git:` and the id of the blob, of files that it reads.
+        outputs: Paths of all models that it makes; empty if that's only the record's own.
+        environment: Name → version of what it ran with, such as `python` or `torch`.
+        seed: The seed that it was given; `None` if none is known.
+    """
+
+    command: tuple[str, ...]
+    inputs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    outputs: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LineageRecord:
+    """The content of a record.
+
+    Attributes:
+        relation: The kind of derivation, such as `finetune`; empty if it isn't said.
+        model: The digest of the model that the record describes; empty if it isn't said.
+        parents: The parents, in the order in which they took part.
+        why: The user's reason; empty if there's none.
+        frozen: Patterns of parameters that are promised to be as in a parent.
+        run: The command that made the model; `None` if nobody knows.
+    """
+
+    relation: str = ""
+    model: str = ""
+    parents: tuple[RecordedParent, ...] = ()
+    why: str = ""
+    frozen: tuple[str, ...] = ()
+    run: RecordedRun | None = None
+
+
+def record_path(model: str) -> str:
+    """The path of a model's record."""
+    return f"{FOLDER}{model}{SUFFIX}"
+
+
+def model_of(path: str) -> str | None:
+    """The path of the model that a record is of, for the path of the record; `None` if it isn't one."""
+    if not path.startswith(FOLDER) or not path.endswith(SUFFIX):
+        return None
+    name = path[len(FOLDER) : -len(SUFFIX)]
+    return name if is_plain_path(name) else None
+
+
+def is_plain_path(path: str) -> bool:
+    """Whether a path leads to a file below the top of the repository, by its text alone."""
+    return bool(path) and not any(part in ("", ".", "..") for part in path.split("/")) and "\0" not in path
+
+
+def parse_record(data: bytes, where: str) -> LineageRecord:
+    """The content of a record.
+
+    Args:
+        data: The text. Keys that aren't known are left alone.
+        where: Its path for messages.
+
+    Raises:
+        RecordError: It isn't a valid record.
+    """
+    if len(data) > MAX_RECORD:
+        raise RecordError(f"{where} is larger than {MAX_RECORD >> 10} KiB, which no record is")
+    try:
+        text = data.decode()
+        table = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UnicodeDecodeError) or not _MARKERS.search(text):
+            raise RecordError(f"{where} isn't valid TOML: {error}") from error
+        raise RecordError(f"{where} is in conflict", "edit it as any text, and add it") from error
+    reader = _Reader(where)
+    run = table.get("run")
+    return LineageRecord(
+        reader.text(table, "relation"),
+        reader.digest(table, "model"),
+        tuple(map(reader.parent, reader.tables(table, "parent"))),
+        reader.text(table, "why"),
+        (*reader.texts(table, "frozen"), *(reader.texts(run, "frozen") if isinstance(run, dict) else ())),
+        reader.run(run) if run is not None else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Takes values out of tables, and checks their types.
+
+    Attributes:
+        where: Path of the record for messages.
+    """
+
+    where: str
+
+    def wrong(self, key: str, wanted: str) -> RecordError:
+        return RecordError(f"{self.where}: {key} isn't {wanted}")
+
+    def text(self, table: Mapping[str, Any], key: str) -> str:
+        value = table.get(key, "")
+        if not isinstance(value, str):
+            raise self.wrong(key, "a text")
+        return value
+
+    def digest(self, table: Mapping[str, Any], key: str) -> str:
+        value = self.text(table, key)
+        if value and not _DIGEST.fullmatch(value):
+            raise self.wrong(key, f"the digest of a model: {ALGORITHM} and 64 hexadecimal digits")
+        return value
+
+    def texts(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+            raise self.wrong(key, "a list of texts")
+        if len(value) > _MAX_ITEMS:
+            raise self.wrong(key, f"a list of at most {_MAX_ITEMS:,} texts")
+        return tuple(value)
+
+    def map(self, table: Mapping[str, Any], key: str) -> Mapping[str, str]:
+        value = table.get(key, {})
+        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
+            raise self.wrong(key, "a table of texts")
+        if len(value) > _MAX_ITEMS:
+            raise self.wrong(key, f"a table of at most {_MAX_ITEMS:,} texts")
+        return MappingProxyType(value)
+
+    def tables(self, table: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+        value = table.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+            raise self.wrong(key, f"a list of tables: [[{key}]]")
+        if len(value) > _MAX_ITEMS:
+            raise self.wrong(key, f"a list of at most {_MAX_ITEMS:,} tables")
+        return value
+
+    def parent(self, table: Mapping[str, Any]) -> RecordedParent:
+        found = RecordedParent(self.text(table, "path"), self.text(table, "uri"), self.digest(table, "model"))
+        if bool(found.path) == bool(found.uri):
+            raise self.wrong("a parent", "given by its path or by its uri")
+        if found.path and not is_plain_path(found.path):
+            raise self.wrong(f"the path {found.path!r} of a parent", "that of a file in the repository")
+        return found
+
+    def run(self, table: object) -> RecordedRun:
+        if not isinstance(table, dict):
+            raise self.wrong("run", "a table")
+        command, outputs = self.texts(table, "command"), self.texts(table, "outputs")
+        inputs = self.map(table, "inputs")
+        for path in (*inputs, *outputs):
+            if not is_plain_path(path):
+                raise self.wrong(f"the path {path!r} of a run", "that of a file in the repository")
+        if not command:
+            raise self.wrong("command", "a list of words")
+        seed = table.get("seed")
+        if seed is not None and type(seed) is not int:
+            raise self.wrong("seed", "a whole number")
+        return RecordedRun(command, inputs, outputs, self.map(table, "environment"), seed)

@@ -1,0 +1,107 @@
+"""Texts of lineage records: written in one order, and changed without touching what else is in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, RecordError
+
+#: Lists are written in one line up to this number of characters.
+_WIDTH = 100
+
+
+def record_text(record: LineageRecord, old: bytes = b"") -> bytes:
+    """The text of a record: canonical, if there's no old one.
+
+    Args:
+        record: The record.
+        old: The text that is replaced: its comments, its order, and keys that this program doesn't know stay.
+
+    Raises:
+        RecordError: The old text isn't valid TOML.
+    """
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        document = tomlkit.parse(old.decode())
+    except (TOMLKitError, ValueError, RecursionError) as error:
+        raise RecordError(f"the old record isn't valid TOML: {error}", "mend it, or delete it") from error
+    _set(document, "relation", record.relation)
+    _set(document, "why", record.why)
+    _set(document, "model", record.model)
+    _set(document, "frozen", _list(record.frozen))
+    _set_parents(document, record.parents)
+    _set_run(document, record.run)
+    return tomlkit.dumps(document).encode()
+
+
+def _set(table: Any, key: str, value: Any) -> None:
+    """Set a key, or take it out if there's no value; a value that it has already stays as it's written."""
+    if value is None or value == "" or value == [] or value == {}:
+        table.pop(key, None)
+    elif key not in table or table[key] != value:
+        table[key] = value
+
+
+def _list(texts: tuple[str, ...]) -> Any:
+    import tomlkit
+
+    array = tomlkit.array()
+    array.extend(texts)
+    return array.multiline(sum(map(len, texts)) > _WIDTH)
+
+
+def _set_parents(document: Any, parents: tuple[RecordedParent, ...]) -> None:
+    import tomlkit
+
+    old = {_name(table): table for table in document.get("parent", [])}
+    if [_fields(parent) for parent in parents] == [_known(table) for table in document.get("parent", [])]:
+        return
+    document.pop("parent", None)
+    if not parents:
+        return
+    array = tomlkit.aot()
+    for parent in parents:
+        table = old.get(parent.name) or tomlkit.table()
+        for key, value in (("path", parent.path), ("uri", parent.uri), ("model", parent.model)):
+            _set(table, key, value)
+        array.append(table)
+    document.add("parent", array)
+
+
+def _name(table: Any) -> str:
+    return str(table.get("path") or table.get("uri") or "")
+
+
+def _fields(parent: RecordedParent) -> dict[str, str]:
+    values = {"path": parent.path, "uri": parent.uri, "model": parent.model}
+    return {key: value for key, value in values.items() if value}
+
+
+def _known(table: Any) -> dict[str, str]:
+    return {key: str(table[key]) for key in ("path", "uri", "model") if table.get(key)}
+
+
+def _set_run(document: Any, run: RecordedRun | None) -> None:
+    import tomlkit
+
+    if run is None:
+        document.pop("run", None)
+        return
+    if "run" not in document:
+        document.add("run", tomlkit.table())
+    table = document["run"]
+    # Promises may be written in this table, too: they're the record's.
+    table.pop("frozen", None)
+    _set(table, "command", _list(run.command))
+    _set(table, "seed", run.seed)
+    _set(table, "outputs", _list(run.outputs))
+    for key, values in (("inputs", run.inputs), ("environment", run.environment)):
+        if dict(table.get(key, {})) != dict(values):
+            table.pop(key, None)
+            if values:
+                inner = tomlkit.table()
+                for name, value in sorted(values.items()):
+                    inner.add(name, value)
+                table.add(key, inner)

@@ -1,0 +1,38 @@
+"""Texts of records: what users wrote stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, RecordError
+from git_theta.lineage.record_text import record_text
+
+DIGEST = "blake3:" + "5" * 64
+
+
+def test_a_new_text() -> None:
+    record = LineageRecord(
+        "merge", DIGEST, (RecordedParent("a.pt", "", DIGEST), RecordedParent("", "hf:x/y")), "why", ("emb.*",)
+    )
+    assert record_text(record).decode() == (
+        f'relation = "merge"\nwhy = "why"\nmodel = "{DIGEST}"\nfrozen = ["emb.*"]\n\n'
+        f'[[parent]]\npath = "a.pt"\nmodel = "{DIGEST}"\n\n[[parent]]\nuri = "hf:x/y"\n'
+    )
+
+
+def test_comments_and_unknown_keys_stay() -> None:
+    old = (
+        b'# ours\nrelation = "x" # for now\nteam = "nlp"\n\n[[parent]]\npath = "a"\nnote = "n"\n'
+        b'\n[run]\ncommand = ["b"]\nhost = "h"\n'
+    )
+    record = LineageRecord("x", "", (RecordedParent("a", "", DIGEST),), run=RecordedRun(("c",)))
+    text = record_text(record, old).decode()
+    for kept in ("# ours", "# for now", 'team = "nlp"', 'note = "n"', 'host = "h"'):
+        assert kept in text
+    assert f'model = "{DIGEST}"' in text
+    assert 'command = ["c"]' in text
+
+
+def test_a_text_that_isnt_toml() -> None:
+    with pytest.raises(RecordError, match="isn't valid TOML"):
+        record_text(LineageRecord(), b"relation = ")
