@@ -26,6 +26,7 @@ def registry() -> Registry[Format]:
             "pytorch-legacy": "git_theta.formats.pytorch.legacy:PyTorchLegacy",
             "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",
             "npy": "git_theta.formats.numpy.npy:Npy",
+            "keras": "git_theta.formats.keras.plugin:Keras",
             "npz": "git_theta.formats.numpy.npz:Npz",
             "pickle": "git_theta.formats.pickle.plugin:Pickle",
             "gguf": "git_theta.formats.gguf.plugin:Gguf",

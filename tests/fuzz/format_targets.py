@@ -32,6 +32,7 @@ from tests.helpers.composing import array, content, opened
 from tests.helpers.flax_files import flax_bytes
 from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.hdf5_files import kept
+from tests.helpers.keras_files import keras_bytes
 from tests.helpers.onnx_files import attribute, external, field, graph, model, node
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
@@ -372,6 +373,16 @@ def hdf5(random: Random) -> bytes:
     return bytes(data)
 
 
+def keras(random: Random) -> bytes:
+    """An archive of Keras's, whose weights are any HDF5 file."""
+    weights = hdf5(random) if random.random() < 0.7 else None
+    if weights and random.random() < 0.3:
+        weights = mutated(weights, random, _HDF5)
+    config = {name(random): random.choice(_ODD) for _ in range(random.randrange(3))}
+    method = random.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    return keras_bytes(config, {"date_saved": random.random()}, weights, method)
+
+
 def take_apart(data: bytes) -> None:
     """Take a file apart, put it together again, and list its scalars; its bytes must be the same."""
     found = split(memoryview(data), formats.registry())
@@ -422,6 +433,9 @@ FORMAT_TARGETS = (
     Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),
     Target("tflite", tflite, take_apart, _TFLITE, share=0.3),
     Target("flax", flax, take_apart, _FLAX, share=0.3),
+    Target("keras", keras, take_apart, _HDF5, share=0.2),
+    Target("merge-hdf5", hdf5, merge, _HDF5, share=0.3),
+    Target("merge-keras", keras, merge, _HDF5, share=0.1),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
     Target("merge-onnx", onnx, merge, _ONNX, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),

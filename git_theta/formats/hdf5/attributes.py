@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from git_theta.errors import FormatError
 from git_theta.formats.hdf5.btrees import records
@@ -15,6 +16,7 @@ from git_theta.formats.hdf5.heaps import FractalHeap
 from git_theta.formats.hdf5.metadata import Fields, Metadata
 from git_theta.formats.hdf5.objects import ATTRIBUTE, ATTRIBUTE_INFO, Message
 from git_theta.formats.hdf5.shared import SharedObjects
+from git_theta.formats.json_leaves import json_leaves
 
 #: The kind of records of attributes' names in a B-tree.
 _NAMES = 8
@@ -106,31 +108,74 @@ def _attribute(shared: SharedObjects, body: memoryview) -> Attribute:
     return Attribute(text, found, shape, fields.take(fields.left))
 
 
+def attribute_texts(shared: SharedObjects, attribute: Attribute) -> Iterator[tuple[str, str]]:
+    """Name and value of an attribute; of one that's an object of JSON, those of each value in it.
+
+    Raises:
+        FormatError: The attribute is damaged.
+    """
+    found = _leaves(attribute, _elements(shared, attribute))
+    if found is None:
+        yield attribute.name, attribute_text(shared, attribute)
+    else:
+        yield from ((f"{attribute.name}/{path}", value) for path, value in found.items())
+
+
+def _leaves(attribute: Attribute, elements: list[bytes] | None) -> dict[str, str] | None:
+    if attribute.datatype.text and elements and len(elements) == 1 and elements[0].startswith(b"{"):
+        with suppress(FormatError):
+            return json_leaves(elements[0])
+    return None
+
+
 def attribute_text(shared: SharedObjects, attribute: Attribute) -> str:
     """The value of an attribute in words; of long ones, the number of elements and a checksum.
 
     Raises:
         FormatError: The value is damaged.
     """
-    if attribute.shape is None:
+    elements = _elements(shared, attribute)
+    if elements is None or attribute.shape is None:
         return "empty"
     datatype = attribute.datatype
     shape = (*attribute.shape, *datatype.shape)
     count = math.prod(shape)
+    if datatype.text:
+        if count <= _LONGEST_ARRAY and sum(map(len, elements)) <= _LONGEST_TEXT:
+            return _listed([repr(each.decode("utf-8", "backslashreplace")) for each in elements], shape)
+    elif datatype.dtype in _CODES and count <= _LONGEST_ARRAY:
+        order = ">" if datatype.big_endian else "<"
+        numbers = struct.unpack(f"{order}{count}{_CODES[datatype.dtype]}", b"".join(elements))
+        return _listed([repr(number) for number in numbers], shape)
+    kind = "text" if datatype.text else "number" if datatype.dtype else "value"
+    return _summary(elements, count, kind)
+
+
+def attribute_key(shared: SharedObjects, attribute: Attribute) -> Hashable:
+    """A value that's equal for attributes of equal values, in any files.
+
+    Raises:
+        FormatError: The value is damaged.
+    """
+    elements = _elements(shared, attribute)
+    leaves = _leaves(attribute, elements)
+    content = None if elements is None else tuple(elements) if leaves is None else tuple(leaves.items())
+    return replace(attribute.datatype, nbytes=0), attribute.shape, content
+
+
+def _elements(shared: SharedObjects, attribute: Attribute) -> list[bytes] | None:
+    """Bytes of each text, or of all elements together; `None` if the attribute is empty."""
+    if attribute.shape is None:
+        return None
+    datatype = attribute.datatype
+    count = math.prod((*attribute.shape, *datatype.shape))
     size = datatype.nbytes // max(math.prod(datatype.shape), 1)
-    if count * size > len(attribute.content):
+    if not size or count * size > len(attribute.content):
         raise FormatError(f"the attribute {attribute.name[:80]!r} ends early")
     fields = shared.file.fields(attribute.content[: count * size])
     if datatype.text or datatype.reference:
-        elements = _contents(shared, fields, datatype, count)
-        if datatype.text and count <= _LONGEST_ARRAY and sum(map(len, elements)) <= _LONGEST_TEXT:
-            return _listed([repr(each.decode("utf-8", "backslashreplace")) for each in elements], shape)
-        return _summary(elements, count, "text" if datatype.text else "value")
-    if datatype.dtype in _CODES and count <= _LONGEST_ARRAY:
-        order = ">" if datatype.big_endian else "<"
-        numbers = struct.unpack(f"{order}{count}{_CODES[datatype.dtype]}", fields.take(fields.left))
-        return _listed([repr(number) for number in numbers], shape)
-    return _summary([bytes(fields.take(fields.left))], count, "number" if datatype.dtype else "value")
+        return _contents(shared, fields, datatype, count)
+    return [bytes(fields.take(fields.left))]
 
 
 def _contents(shared: SharedObjects, fields: Fields, datatype: Datatype, count: int) -> list[bytes]:

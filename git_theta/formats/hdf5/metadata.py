@@ -1,7 +1,7 @@
 """The metadata of an HDF5 file: blocks that name each other by their addresses, read within bounds.
 
-Real blocks lie apart, and each has one owner. So a block is read once, and all blocks together have no more
-bytes than the file: circles end, and time is in proportion to the file, whatever it claims.
+Real blocks lie apart, and each has one owner. So a block is read once, and all reads together have at most
+twice the bytes of the file: circles end, and time is in proportion to the file, whatever it claims.
 """
 
 from __future__ import annotations
@@ -94,14 +94,14 @@ class Metadata:
         self.undefined = (1 << 8 * offset_size) - 1
         self.blocks: dict[int, int] = {}
         self._data = data
-        self._left = len(data)
+        self._left = 2 * len(data)
 
     def block(self, position: int, nbytes: int, signature: bytes = b"") -> Fields:
         """A block of metadata; with a signature, the fields that follow it.
 
         Raises:
-            FormatError: It isn't in the file, was read before, or has another signature; or blocks have more
-                bytes than the file.
+            FormatError: It isn't in the file, was read before, or has another signature; or blocks have too
+                many bytes together.
         """
         if position in self.blocks:
             raise FormatError("a block of metadata is used twice, or the blocks form a circle")
@@ -109,10 +109,18 @@ class Metadata:
         if found.take(len(signature)) != signature:
             raise FormatError(f"a block of metadata isn't the {signature.decode()} that it should be")
         self.blocks[position] = nbytes
+        self.spend(nbytes)
+        return found
+
+    def spend(self, nbytes: int) -> None:
+        """Count bytes that are read or copied.
+
+        Raises:
+            FormatError: They're more than twice those of the file.
+        """
         self._left -= nbytes
         if self._left < 0:
             raise FormatError("the metadata has more bytes than the file")
-        return found
 
     def peek(self, position: int, nbytes: int) -> Fields:
         """A few bytes in the file, which may be read again: the begin of a block that follows.

@@ -9,7 +9,7 @@ from git_theta.errors import FormatError
 from git_theta.formats.hdf5.metadata import Fields, Metadata
 
 #: Kinds of messages.
-DATASPACE, LINK_INFO, DATATYPE, LINK, EXTERNAL, LAYOUT = 0x01, 0x02, 0x03, 0x06, 0x07, 0x08
+DATASPACE, LINK_INFO, DATATYPE, FILL, LINK, EXTERNAL, LAYOUT = 0x01, 0x02, 0x03, 0x05, 0x06, 0x07, 0x08
 FILTERS, ATTRIBUTE, _CONTINUATION, SYMBOL_TABLE, ATTRIBUTE_INFO = 0x0B, 0x0C, 0x10, 0x11, 0x15
 
 _SIGNATURE, _CONTINUED = b"OHDR", b"OCHK"

@@ -11,7 +11,10 @@ from git_theta.formats.zip_structs import LOCAL_MAGIC
 from git_theta.model.layout import extent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from git_theta.formats.base import FileDraft, FileVersion, Prefer
+    from git_theta.model.tensor import TensorSpec
 
 
 class Hdf5:
@@ -32,6 +35,18 @@ class Hdf5:
         tensors = sorted(all_tensors(superblock, len(data)), key=lambda each: (each.offset, each.name))
         _check_apart(tensors, superblock.metadata.blocks.items())
         return Located(tuple(tensors))
+
+    def compose(
+        self,
+        base: FileVersion | None,
+        sides: Sequence[FileVersion],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
+    ) -> FileDraft:
+        """Take the file of a side that has all changes of attributes, groups and links."""
+        from git_theta.formats.hdf5.compose import compose_hdf5
+
+        return compose_hdf5(self, base, sides, wanted, prefer)
 
     def scalars(self, data: memoryview) -> Iterator[tuple[str, str]]:
         """The attributes: path of the object, then `@` and the name."""

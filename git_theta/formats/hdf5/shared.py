@@ -85,4 +85,6 @@ class SharedObjects:
             return memoryview(b"")
         if position not in self._heaps:
             self._heaps[position] = GlobalHeap(self.file, position)
-        return self._heaps[position].object(number)[:length]
+        found = self._heaps[position].object(number)[:length]
+        self.file.spend(len(found))
+        return found

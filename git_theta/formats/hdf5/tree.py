@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Tensor
-from git_theta.formats.hdf5.attributes import attribute_text, attributes
+from git_theta.formats.hdf5.attributes import attribute_texts, attributes
 from git_theta.formats.hdf5.datasets import read_dataset, tensors_of
-from git_theta.formats.hdf5.groups import members
+from git_theta.formats.hdf5.groups import links_of
 from git_theta.formats.hdf5.heaps import MAX_NAME
 from git_theta.formats.hdf5.objects import Message
 from git_theta.formats.hdf5.shared import SharedObjects
@@ -23,12 +24,24 @@ _MAX_CHARACTERS = 1 << 20
 ATTRIBUTE_MARK = "@"
 
 
-def objects(
-    superblock: Superblock, shared: SharedObjects, size: int
-) -> Iterator[tuple[str, int, list[Message] | None]]:
-    """Each object's path, position, and messages: `None` where it was met before, by another path.
+class FoundObject(NamedTuple):
+    """An object under one of its paths.
 
-    The members of a group have the first path by which the group is found.
+    Attributes:
+        path: The path.
+        position: Position of its header.
+        messages: Its messages; `None` if it was met before, by another path.
+        links: The links by path of a group.
+    """
+
+    path: str
+    position: int
+    messages: list[Message] | None
+    links: Mapping[str, bytes]
+
+
+def objects(superblock: Superblock, shared: SharedObjects, size: int) -> Iterator[FoundObject]:
+    """All objects by all paths. The members of a group have the first path by which the group is found.
 
     Args:
         superblock: Where to begin.
@@ -44,17 +57,22 @@ def objects(
     while pending:
         path, position = pending.pop()
         if position in met:
-            yield path, position, None
+            yield FoundObject(path, position, None, {})
             continue
         met.add(position)
         messages = shared.messages(position)
-        yield path, position, messages
-        found = members(superblock.metadata, messages)
-        left -= sum(len(path) + len(name) + 1 for name in found)
+        links = links_of(superblock.metadata, messages)
+        yield FoundObject(path, position, messages, links.paths)
+        left -= sum(len(path) + len(name) + 1 for name in links.objects)
         if len(path) > MAX_NAME or left < 0:
             raise FormatError("the names of objects are too long")
-        for name, child in sorted(found.items(), reverse=True):
-            pending.append((f"{path}/{name}" if path else name, child))
+        for name, child in sorted(links.objects.items(), reverse=True):
+            pending.append((join(path, name), child))
+
+
+def join(path: str, name: str) -> str:
+    """The path of a member of a group."""
+    return f"{path}/{name}" if path else name
 
 
 def all_tensors(superblock: Superblock, size: int) -> list[Tensor]:
@@ -70,7 +88,7 @@ def all_tensors(superblock: Superblock, size: int) -> list[Tensor]:
     shared = SharedObjects(superblock.metadata)
     known: dict[int, list[Tensor]] = {}
     found: list[Tensor] = []
-    for path, position, messages in objects(superblock, shared, size):
+    for path, position, messages, _ in objects(superblock, shared, size):
         if messages is not None:
             dataset = read_dataset(shared, messages)
             if dataset is None:
@@ -93,7 +111,7 @@ def all_attributes(superblock: Superblock, size: int) -> Iterator[tuple[str, str
         FormatError: The file is damaged.
     """
     shared = SharedObjects(superblock.metadata)
-    for path, _, messages in objects(superblock, shared, size):
-        for attribute in attributes(shared, messages or ()):
-            name = f"{path}/{ATTRIBUTE_MARK}{attribute.name}" if path else ATTRIBUTE_MARK + attribute.name
-            yield name, attribute_text(shared, attribute)
+    for each in objects(superblock, shared, size):
+        for attribute in attributes(shared, each.messages or ()):
+            for name, text in attribute_texts(shared, attribute):
+                yield join(each.path, ATTRIBUTE_MARK + name), text

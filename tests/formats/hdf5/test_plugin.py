@@ -78,7 +78,7 @@ def test_members_and_attributes_in_heaps() -> None:
 def test_attributes() -> None:
     for data in (EARLIEST, LATEST):
         texts = dict(Hdf5().scalars(memoryview(data)))
-        assert texts == {"@config": repr('{"units": 3}'), "model/layer/@names": "['kernel', 'bias']"}
+        assert texts == {"@config/units": "3", "model/layer/@names": "['kernel', 'bias']"}
 
 
 def test_the_users_own_bytes_before_the_file() -> None:
