@@ -117,8 +117,9 @@ def as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -
 
 def _told_as_before(file: CheckpointFile, earlier: Iterable[Manifest], store: Store) -> CheckpointFile:
     """The file with the names that it had, if its neighbours say nothing now, or if it's unchanged."""
+    types = {name: tensor.spec for name, tensor in file.tensors.items()}
     for manifest in earlier:
-        if manifest.format == OPAQUE or file.tensors.keys() == {entry.name for entry in manifest.entries}:
+        if manifest.format == OPAQUE or types == {entry.name: entry.spec for entry in manifest.entries}:
             continue
         found = _split_like(file.data, manifest, store)
         if found is None:

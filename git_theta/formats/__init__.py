@@ -34,5 +34,6 @@ def registry() -> Registry[Format]:
             "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",
             "flax": "git_theta.formats.flax.plugin:Flax",
             "tflite": "git_theta.formats.tflite.plugin:TfLite",
+            "onnx-data": "git_theta.formats.onnx.data_file:OnnxData",
         },
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import parse_manifest
 from tests.helpers.checkpoints import safetensors_bytes
-from tests.helpers.onnx_files import floats, graph, model, node, tensor
+from tests.helpers.onnx_files import external, floats, graph, model, node, tensor
 from tests.helpers.repo import Repo
 
 NAME = "m.onnx"
@@ -81,3 +83,74 @@ def test_a_node_that_both_sides_change_is_a_conflict(fork: Repo) -> None:
     assert "graph/node/y" in said.stdout + said.stderr
     fork.theta("resolve", NAME, "-s", "theirs", "--param", "graph/node/*")
     assert fork.read(NAME) == network(nodes=(GEMM, node("Tanh", "h", "y")), bias=1)
+
+
+DATA = "m.onnx.data"
+
+
+def with_data(*added: np.ndarray, scale: float = 1, bias: float = 0) -> dict[str, bytes]:
+    """A model and its data file, with the tensors aligned."""
+    arrays = {"layer.weight": WEIGHTS * np.float32(scale), "layer.bias": np.full(256, bias, "f4")}
+    arrays |= {f"added.{index}": array for index, array in enumerate(added)}
+    tensors, data = [], b""
+    for name, array in arrays.items():
+        data += bytes(-len(data) % 4096)
+        tensors.append(external(name, array.shape, location=DATA, offset=len(data), length=array.nbytes))
+        data += array.tobytes()
+    return {NAME: model(graph((GEMM, RELU), tensors, "x", "y")), DATA: data}
+
+
+def store(repo: Repo, files: dict[str, bytes], branch: str = "main") -> None:
+    repo.git("checkout", "-q", "-B", branch)
+    for name, data in files.items():
+        repo.write(name, data)
+    repo.commit()
+
+
+@pytest.fixture
+def pair(repo: Repo) -> Repo:
+    """A repository with a model and its data file, on the branch `main`."""
+    repo.theta("track", "*.onnx", "*.data", "*.safetensors")
+    repo.write("m.safetensors", safetensors_bytes({"layer.weight": WEIGHTS}))
+    store(repo, with_data())
+    return repo
+
+
+def test_a_data_file_has_the_parameters_of_its_model(pair: Repo) -> None:
+    entries = manifest(pair, DATA).by_name
+    assert list(entries) == ["layer.bias", "layer.weight"]
+    (shared,) = manifest(pair, "m.safetensors").entries
+    assert entries["layer.weight"].source == shared.source
+    for name, data in with_data().items():
+        (pair.path / name).unlink()
+        pair.git("checkout", "-q", "--", name)
+        assert pair.read(name) == data
+
+
+def test_a_data_file_stays_as_it_is_without_its_model(pair: Repo) -> None:
+    (pair.path / NAME).unlink()
+    os.utime(pair.path / DATA, ns=(1, 1))
+    assert pair.git("status", "--porcelain", "--", DATA) == ""
+    pair.write(DATA, with_data(bias=3)[DATA])
+    pair.git("add", DATA)
+    assert list(manifest(pair, DATA).by_name) == ["layer.bias", "layer.weight"]
+
+
+def test_a_data_file_that_was_there_before_its_model(repo: Repo) -> None:
+    repo.theta("track", "*.onnx", "*.data")
+    store(repo, {DATA: with_data()[DATA]})
+    assert manifest(repo, DATA).format == "opaque"
+    repo.write(NAME, with_data()[NAME])
+    os.utime(repo.path / DATA, ns=(1, 1))
+    assert repo.git("status", "--porcelain", "--", DATA) == ""
+
+
+def test_merges_of_models_with_data_files(pair: Repo) -> None:
+    store(pair, with_data(np.ones(5, "f4"), bias=2), "side")
+    pair.git("checkout", "-q", "main")
+    store(pair, with_data(scale=2))
+    pair.git("merge", "-q", "-m", "merged", "side")
+    for name, data in with_data(np.ones(5, "f4"), scale=2, bias=2).items():
+        assert pair.read(name) == data
+    assert pair.status() == ""
+    assert "added.0" in pair.theta("show", DATA)

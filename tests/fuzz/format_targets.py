@@ -17,10 +17,12 @@ from git_theta import formats
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
 from git_theta.formats.gguf.dtypes import NUMBERS
+from git_theta.formats.neighbours import Neighbours
+from git_theta.formats.onnx.data_file import OnnxData
 from git_theta.formats.onnx.dtypes import DTYPES as ONNX_DTYPES
 from git_theta.formats.pytorch.dcp_metadata import read_dcp_metadata
 from git_theta.formats.scalars import scalars
-from git_theta.formats.split import OPAQUE, split
+from git_theta.formats.split import OPAQUE, check_located, split
 from git_theta.formats.tflite.model import DTYPES as TFLITE_DTYPES
 from git_theta.model.checksum import KINDS
 from git_theta.model.layout import parse_layout
@@ -153,6 +155,17 @@ def onnx(random: Random) -> bytes:
     more = field(25, field(1, "f") + field(7, _onnx_node(random, 2))) if random.random() < 0.2 else b""
     data = model(_onnx_graph(random, 0), {name(random): name(random)}, more=more)
     return mutated(data, random, _ONNX) if random.random() < 0.3 else data
+
+
+def onnx_with_data(random: Random) -> bytes:
+    """An ONNX model whose tensors are in another file."""
+    tensors = []
+    for _ in range(random.randrange(4)):
+        sizes = [random.randrange(1, 4) for _ in range(random.randrange(3))]
+        length = 4 * int(np.prod(sizes, dtype=int))
+        place = {"location": "m.data", "offset": random.randrange(0, 200, 20), "length": length}
+        tensors.append(external(name(random), sizes, **place))
+    return model(graph([], tensors))
 
 
 def _onnx_graph(random: Random, depth: int) -> bytes:
@@ -405,6 +418,15 @@ def take_apart(data: bytes) -> None:
             plugin.locate(memoryview(data))
 
 
+def describe_data(data: bytes) -> None:
+    """Take a file apart that a model of ONNX beside it describes."""
+    beside = Neighbours("m.data", lambda: ["m.onnx"], {"m.onnx": data}.get)
+    file = memoryview(bytes(200))
+    located = OnnxData().locate_beside(file, beside)
+    check_located(located, len(file))
+    assert split(file, [OnnxData()], None, beside).told
+
+
 def merge(data: bytes) -> None:
     """Merge a file with two versions of it that have more or fewer parameters."""
     ours = opened(data)
@@ -431,6 +453,7 @@ FORMAT_TARGETS = (
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
     Target("onnx", onnx, take_apart, _ONNX, share=0.3),
     Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),
+    Target("onnx-data", onnx_with_data, describe_data, _ONNX, share=0.4),
     Target("tflite", tflite, take_apart, _TFLITE, share=0.3),
     Target("flax", flax, take_apart, _FLAX, share=0.3),
     Target("keras", keras, take_apart, _HDF5, share=0.2),

@@ -66,6 +66,23 @@ def read_tensor(reader: WireReader, start: int, end: int) -> TensorMessage:
     return found
 
 
+def spec_of(message: TensorMessage) -> TensorSpec | None:
+    """Dtype and shape of a tensor; `None` for texts, and for packed elements that aren't whole bytes.
+
+    Raises:
+        FormatError: The tensor is described wrongly.
+    """
+    dtype = DTYPES.get(message.number)
+    if dtype is None:
+        return None
+    try:
+        # Bytes have any number of elements.
+        count = TensorSpec("U8", message.dims).count
+        return None if count % BLOCKS.get(dtype, (1, 1))[0] else TensorSpec(dtype, message.dims)
+    except ValueError as error:
+        raise FormatError(f"tensor {message.name[:80]!r} is described wrongly: {error}") from error
+
+
 def place_of(message: TensorMessage, end: int) -> tuple[TensorSpec, int] | None:
     """Dtype and shape of a tensor, and the position of its elements.
 
@@ -80,15 +97,9 @@ def place_of(message: TensorMessage, end: int) -> tuple[TensorSpec, int] | None:
     Raises:
         FormatError: The tensor is described wrongly.
     """
-    if message.elsewhere or message.number not in DTYPES or len(message.elements) > 1:
+    if message.elsewhere or len(message.elements) > 1:
         return None
-    dtype = DTYPES[message.number]
-    try:
-        # Bytes have any number of elements.
-        count = TensorSpec("U8", message.dims).count
-        spec = None if count % BLOCKS.get(dtype, (1, 1))[0] else TensorSpec(dtype, message.dims)
-    except ValueError as error:
-        raise FormatError(f"tensor {message.name[:80]!r} is described wrongly: {error}") from error
+    spec = spec_of(message)
     if spec is None:
         return None
     if not message.elements:

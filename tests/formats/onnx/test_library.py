@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from git_theta.formats.neighbours import neighbours_of
+from git_theta.formats.onnx.data_file import OnnxData
 from git_theta.formats.onnx.dtypes import DTYPES
 from git_theta.formats.onnx.plugin import Onnx
 from git_theta.formats.split import split
@@ -77,6 +79,19 @@ def test_values_are_those_that_the_library_reads() -> None:
     for each, weight in zip(found.tensors, model.graph.initializer, strict=True):
         value = np.frombuffer(data, "<f4", each.spec.count, each.offset).reshape(each.spec.shape)
         np.testing.assert_array_equal(value, onnx.numpy_helper.to_array(weight))
+
+
+def test_data_in_another_file(tmp_path: Path) -> None:
+    layers = {"a.weight": array(1, 4, 400), "b.weight": array(2, 400, 4)}
+    model = network(*((name.removesuffix(".weight"), value) for name, value in layers.items()))
+    onnx.save(model, tmp_path / "m.onnx", save_as_external_data=True, location="m.onnx.data")
+    data = (tmp_path / "m.onnx.data").read_bytes()
+    found = split(memoryview(data), [OnnxData()], None, neighbours_of(str(tmp_path / "m.onnx.data")))
+    assert {each.name: each.spec.shape for each in found.tensors} == {
+        name: value.shape for name, value in layers.items()
+    }
+    for each in found.tensors:
+        assert data[each.offset :][: each.spec.nbytes] == layers[each.name].tobytes()
 
 
 def test_a_merged_model_is_valid(tmp_path: Path) -> None:
