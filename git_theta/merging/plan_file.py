@@ -181,9 +181,7 @@ def _rename_advice(aligned: AlignedVersions) -> str:
     """The option that settles conflicts about parameters with other names; empty if there are none such."""
     ours, *others = aligned.sides
     prefix = next(filter(None, (likely_prefix(side, ours) for side in others)), None)
-    if prefix is None:
-        return ""
-    return f"; if {prefix.old}* of theirs is {prefix.new}* of ours: --rename '{prefix.old}*={prefix.new}*'"
+    return f"; {prefix.advice()}" if prefix else ""
 
 
 def _whole_by_equality(base: Manifest | None, sides: Sequence[Manifest], rules: MergeRules) -> Merged | None:

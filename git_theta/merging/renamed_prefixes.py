@@ -34,6 +34,16 @@ class Prefix:
         """The name in the other version; `None` for a name that begins otherwise."""
         return self.new + name[len(self.old) :] if name.startswith(self.old) else None
 
+    def advice(self) -> str:
+        """The option of a merge that renames parameters of theirs so, and when it's right."""
+        if not self.new:
+            meaning = f"if the names of theirs are those of ours after {self.old}"
+        elif not self.old:
+            meaning = f"if the names of ours are those of theirs after {self.new}"
+        else:
+            meaning = f"if {self.old}* of theirs is {self.new}* of ours"
+        return f"{meaning}: --rename '{self.old}*={self.new}*'"
+
     @property
     def is_wrapper(self) -> bool:
         """Whether one version only has more words, as a wrapped model has: `a/module.` and `a/`."""

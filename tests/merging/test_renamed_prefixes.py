@@ -99,3 +99,15 @@ def test_equal_values_tell_that_a_part_was_renamed(store: LocalStore) -> None:
         "bert.w": "encoder.w",
         "bert.b": "encoder.b",
     }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "advice"),
+    [
+        ("a.", "b.", "if a.* of theirs is b.* of ours: --rename 'a.*=b.*'"),
+        ("bert.", "", "if the names of theirs are those of ours after bert.: --rename 'bert.*=*'"),
+        ("", "bert.", "if the names of ours are those of theirs after bert.: --rename '*=bert.*'"),
+    ],
+)
+def test_the_option_is_told_with_its_condition(old: str, new: str, advice: str) -> None:
+    assert Prefix(old, new).advice() == advice

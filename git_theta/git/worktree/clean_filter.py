@@ -49,6 +49,7 @@ class CleanFilter:
         self._known_files = known_files
         self._cleaners = Cleaners(repository, known_files)
         self._blobs = Blobs(repository.git.cwd)
+        self._told = set[str]()
 
     def clean(self, path: str | None, content: Iterable[memoryview]) -> bytes:
         """The manifest of a file; a text that stands for a file already is returned as it is.
@@ -119,7 +120,7 @@ class CleanFilter:
                 cleaned = early.result()
                 if unchanged:
                     self._known_files.remember(cleaned.manifest, file.status)
-                    return _with_note(path, cleaned)
+                    return self._with_note(path, cleaned, previous)
         if stream is None:
             stream = self._snapshot(file)
         return self._clean_bytes(path, stream)
@@ -139,10 +140,18 @@ class CleanFilter:
             return bytes(data)
         if self._keeps_nothing:
             return self._looked_at(path, data)
-        cleaner = self._cleaners.cleaner(path, neighbours=self._neighbours(path))
-        cleaned = cleaner.clean(data, self._previous(path))
+        previous = self._previous(path)
+        cleaned = self._cleaners.cleaner(path, neighbours=self._neighbours(path)).clean(data, previous)
         self._known_files.remember(cleaned.manifest)
-        return _with_note(path, cleaned)
+        return self._with_note(path, cleaned, previous)
+
+    def _with_note(self, path: str | None, cleaned: Cleaned, previous: Iterable[Manifest]) -> bytes:
+        """The text of a manifest; the user is told once about a file that isn't in the index yet."""
+        text = f"{path}: {cleaned.note}" if cleaned.note else ""
+        if text and text not in self._told and cleaned.manifest not in previous:
+            self._told.add(text)
+            note(text)
+        return cleaned.manifest.to_bytes()
 
     @cached_property
     def _git_only_looks(self) -> bool:
@@ -200,12 +209,6 @@ class CleanFilter:
             if blob and blob[0] not in found:
                 found[blob[0]] = valid_manifest(blob[1])
         return [manifest for manifest in found.values() if manifest]
-
-
-def _with_note(path: str | None, cleaned: Cleaned) -> bytes:
-    if cleaned.note:
-        note(f"{path}: {cleaned.note}")
-    return cleaned.manifest.to_bytes()
 
 
 def _unchanged_manifest(path: str | None, data: bytes) -> bytes:
