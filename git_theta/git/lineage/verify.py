@@ -1,0 +1,151 @@
+"""`git theta lineage verify`: the statements of a version's lineage, checked against its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from git_theta.errors import ThetaError
+from git_theta.git.history.revisions import shallow_boundary
+from git_theta.git.lineage.read_graph import graph_of, lost_records, record_of
+from git_theta.git.lineage.tree import LineageTree
+from git_theta.lineage.checks import CheckedModel, frozen_problems, relation_problems
+from git_theta.lineage.graph import Derivation, Graph
+
+#: The beginning of a blob's id in a record.
+_BLOB = "git:"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedDerivation:
+    """An edge, and sentences about its faults.
+
+    Attributes:
+        derivation: The edge.
+        problems: Sentences about what the bytes contradict.
+        unknown: Sentences about what can't be checked.
+    """
+
+    derivation: Derivation
+    problems: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The result of checking a lineage.
+
+    Attributes:
+        edges: Every edge that was checked.
+        models: Path of a model, or of a record → sentences about its faults.
+    """
+
+    edges: tuple[CheckedDerivation, ...]
+    models: dict[str, tuple[str, ...]]
+
+    @property
+    def is_right(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.models and not any(edge.problems for edge in self.edges)
+
+
+def verify(tree: LineageTree, chosen: Collection[str] = ()) -> Verification:
+    """Check the lineage of a version.
+
+    Args:
+        tree: The version.
+        chosen: Names of models whose derivations are checked; all if there are none.
+
+    Raises:
+        UsageError: The folder of records is a link.
+    """
+    graph = graph_of(tree)
+    names = [name for name in graph.models if not chosen or name in chosen]
+    edges = [edge for name in names for edge in _checked(tree, graph, name)]
+    models = {name: tuple(_model_problems(tree, graph, name)) for name in names}
+    if not chosen:
+        for circle in graph.cycles():
+            models[circle[0]] = (*models[circle[0]], f"derived from itself: {' from '.join(circle)}")
+        for file in lost_records(tree):
+            models[file.path] = (file.problem or f"its model, {file.model}, isn't in this version",)
+    return Verification(tuple(edges), {name: told for name, told in models.items() if told})
+
+
+def _model_problems(tree: LineageTree, graph: Graph, name: str) -> Iterator[str]:
+    """Faults of a model's record as a whole."""
+    node = graph.models[name]
+    if name not in tree.models:
+        # Missing parents are problems of the edges that lead to them.
+        return
+    yield from node.problems
+    file = record_of(tree, name)
+    run = file.record.run if file and file.record else None
+    for path, blob in sorted(run.inputs.items()) if run else ():
+        now = tree.files.get(path)
+        if now is None:
+            yield f"input {path} isn't in this version"
+        elif blob.startswith(_BLOB) and blob != f"{_BLOB}{now}":
+            yield f"input {path} has changed since"
+
+
+def _checked(tree: LineageTree, graph: Graph, name: str) -> Iterator[CheckedDerivation]:
+    edges = graph.derivations_of(name)
+    if not edges:
+        return
+    problems: dict[str, list[str]] = {edge.parent: [] for edge in edges}
+    unknown: dict[str, list[str]] = {edge.parent: [] for edge in edges}
+    parents: dict[str, CheckedModel] = {}
+    child = _model(tree, name)
+    for edge in edges:
+        try:
+            parents[edge.parent] = _version(tree, graph, edge)
+        except _UnknownError as error:
+            unknown[edge.parent].append(str(error))
+        except ThetaError as error:
+            problems[edge.parent].append(error.message)
+    if child is None:
+        yield from (CheckedDerivation(edge, ("the model can't be read",)) for edge in edges)
+        return
+    for edge in edges:
+        here = [parents[edge.parent]] if edge.parent in parents else []
+        problems[edge.parent] += relation_problems(edge.relation, child, here, len(edges))
+    broken = tuple(frozen_problems(edges[0].frozen, child, list(parents.values()))) if parents else ()
+    if edges[0].frozen and not parents:
+        unknown[edges[0].parent].append("no parent is here to compare frozen parameters with")
+    problems[edges[0].parent] += broken
+    for edge in edges:
+        yield CheckedDerivation(edge, tuple(problems[edge.parent]), tuple(unknown[edge.parent]))
+
+
+class _UnknownError(Exception):
+    """A version that can't be looked at, for a reason that is no fault of the record."""
+
+
+def _model(tree: LineageTree, name: str) -> CheckedModel | None:
+    try:
+        return CheckedModel(name, tree.manifests(name))
+    except ThetaError:
+        return None
+
+
+def _version(tree: LineageTree, graph: Graph, edge: Derivation) -> CheckedModel:
+    """The version of a parent that a model was made from; the parent as it is, if the record has no digest.
+
+    Raises:
+        ThetaError: It's neither in this version nor in history, or can't be read.
+        _UnknownError: The parent is elsewhere, or its history is cut off.
+    """
+    node = graph.models[edge.parent]
+    if node.is_external:
+        raise _UnknownError(f"{edge.parent} isn't in this repository")
+    if edge.parent in tree.models and edge.parent_model in ("", node.model):
+        return CheckedModel(edge.parent, tree.manifests(edge.parent))
+    for version in graph.versions(edge.parent) if edge.parent in tree.models else ():
+        if version.model == edge.parent_model:
+            with LineageTree(tree.repository, version.commit) as then:
+                return CheckedModel(edge.parent, then.manifests(version.path))
+    if shallow_boundary(tree.repository):
+        raise _UnknownError(f"the history of {edge.parent} is cut off: git fetch --unshallow gets it")
+    if edge.parent not in tree.models:
+        raise ThetaError(f"{edge.parent} isn't in this version")
+    raise ThetaError(f"no version of {edge.parent} in history is {edge.parent_model[7:19]}")
