@@ -34,6 +34,7 @@ def registry() -> Registry[Format]:
             "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",
             "flax": "git_theta.formats.flax.plugin:Flax",
             "tflite": "git_theta.formats.tflite.plugin:TfLite",
+            "coreml": "git_theta.formats.coreml:CoreMl",
             "onnx-data": "git_theta.formats.onnx.data_file:OnnxData",
         },
     )

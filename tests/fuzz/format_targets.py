@@ -16,6 +16,7 @@ import numpy as np
 from git_theta import formats
 from git_theta.formats.base import ComposeError
 from git_theta.formats.compose import compose_file
+from git_theta.formats.coreml import DTYPES as COREML_DTYPES
 from git_theta.formats.gguf.dtypes import NUMBERS
 from git_theta.formats.neighbours import Neighbours
 from git_theta.formats.onnx.data_file import OnnxData
@@ -31,6 +32,7 @@ from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
 from tests.helpers import dcp, flatbuffer_files, onnx_files, pickled
 from tests.helpers.composing import array, content, opened
+from tests.helpers.coreml_files import weight_bin
 from tests.helpers.flax_files import flax_bytes
 from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.hdf5_files import kept
@@ -65,6 +67,13 @@ _TFLITE = (
     struct.pack("<I", 4),
     struct.pack("<I", 1 << 31),
     struct.pack("<Q", 1 << 40),
+)
+_COREML = (
+    struct.pack("<I", 0xDEADBEEF),
+    bytes(8),
+    b"\xff" * 8,
+    struct.pack("<Q", 1 << 62),
+    struct.pack("<Q", 128),
 )
 _FLAX = (
     b"\x93\x91\x01\xa5uint8\xc4\x01a",
@@ -235,6 +244,16 @@ def tflite(random: Random) -> bytes:
         graphs = [{0: tensors, 4: name(random)}] * random.choice((0, 0, 1))
         data = flatbuffer_files.tflite(tensors, contents, graphs)
     return mutated(data, random, _TFLITE) if random.random() < 0.4 else data
+
+
+def coreml(random: Random) -> bytes:
+    """A file of Core ML's weights."""
+    weights: list[tuple[str | int, bytes]] = []
+    for _ in range(random.randrange(1, 5)):
+        kind = random.choice((*COREML_DTYPES.values(), 9, 12, 99))
+        weights.append((kind, random.randbytes(random.randrange(0, 200, 4))))
+    data = weight_bin(weights, random.choice((0, 0, 4)))
+    return mutated(data, random, _COREML) if random.random() < 0.4 else data
 
 
 def _spoil(header: dict[str, object], random: Random) -> None:
@@ -454,6 +473,7 @@ FORMAT_TARGETS = (
     Target("onnx", onnx, take_apart, _ONNX, share=0.3),
     Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),
     Target("onnx-data", onnx_with_data, describe_data, _ONNX, share=0.4),
+    Target("coreml", coreml, take_apart, _COREML, share=0.4),
     Target("tflite", tflite, take_apart, _TFLITE, share=0.3),
     Target("flax", flax, take_apart, _FLAX, share=0.3),
     Target("keras", keras, take_apart, _HDF5, share=0.2),
