@@ -32,6 +32,8 @@ def registry() -> Registry[Format]:
             "gguf": "git_theta.formats.gguf.plugin:Gguf",
             "onnx": "git_theta.formats.onnx.plugin:Onnx",
             "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",
+            "zip": "git_theta.formats.archive.zip:Zip",
+            "tar": "git_theta.formats.archive.tar:Tar",
             "flax": "git_theta.formats.flax.plugin:Flax",
             "tflite": "git_theta.formats.tflite.plugin:TfLite",
             "coreml": "git_theta.formats.coreml:CoreMl",

@@ -22,11 +22,13 @@ class InnerFile:
         name: Its name, with which the names of its tensors begin.
         start: Position of its first byte.
         end: Position after its last byte.
+        crcs: Positions in the outer file of CRC-32s of all its bytes.
     """
 
     name: str
     start: int
     end: int
+    crcs: tuple[int, ...] = ()
 
 
 def locate_members(data: memoryview, members: Iterable[InnerFile], formats: Sequence[Format]) -> Located:
@@ -50,6 +52,9 @@ def locate_members(data: memoryview, members: Iterable[InnerFile], formats: Sequ
             name = unique_name(member.name if alone else f"{member.name}/{tensor.name}", counts)
             tensors.append(replace(tensor, name=name, offset=tensor.offset + member.start))
         checksums += (_moved(checksum, member.start) for checksum in located.checksums)
+        if located.tensors:
+            whole = ((member.start, member.end - member.start),)
+            checksums += (Checksum("crc32", at, whole) for at in member.crcs)
     return Located(tuple(tensors), tuple(checksums))
 
 

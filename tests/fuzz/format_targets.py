@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -38,6 +39,7 @@ from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.hdf5_files import kept
 from tests.helpers.keras_files import keras_bytes
 from tests.helpers.onnx_files import attribute, external, field, graph, model, node
+from tests.helpers.tarred import tarred
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
 _GGUF = (
@@ -415,6 +417,25 @@ def keras(random: Random) -> bytes:
     return keras_bytes(config, {"date_saved": random.random()}, weights, method)
 
 
+def _members(random: Random) -> dict[str, bytes]:
+    makers = (pytorch, pytorch_legacy, safetensors, npy, npz, pickle, gguf, lambda _random: b"other")
+    return {name(random): random.choice(makers)(random) for _ in range(random.randrange(1, 5))}
+
+
+def tar(random: Random) -> bytes:
+    """A tar archive of files of any format."""
+    return tarred(_members(random), random.choice((tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)))
+
+
+def zipped(random: Random) -> bytes:
+    """A zip archive of files of any format."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for each, data in _members(random).items():
+            archive.writestr(each, data, random.choice((zipfile.ZIP_STORED,) * 3 + (zipfile.ZIP_DEFLATED,)))
+    return file.getvalue()
+
+
 def take_apart(data: bytes) -> None:
     """Take a file apart, put it together again, and list its scalars; its bytes must be the same."""
     found = split(memoryview(data), formats.registry())
@@ -469,6 +490,8 @@ FORMAT_TARGETS = (
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),
     Target("pickle", pickle, take_apart, _PICKLE, share=0.4),
+    Target("tar", tar, take_apart, (b"ustar", b"0" * 11), share=0.3),
+    Target("zip", zipped, take_apart, (b"PK\x03\x04", b"PK\x05\x06"), share=0.3),
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),
     Target("onnx", onnx, take_apart, _ONNX, share=0.3),
     Target("hdf5", hdf5, take_apart, _HDF5, share=0.6),

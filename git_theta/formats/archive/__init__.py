@@ -1,0 +1,1 @@
+"""Archives of checkpoints: files in them are located by their own formats."""
