@@ -124,15 +124,26 @@ def usable_bases(source: Source, nbytes: int, depth: int, size_of: SizeOf) -> li
         return []
     nearest = source
     while _has_base(nearest) and (
-        nearest.depth >= DEPTH_FACTOR * depth
-        or source_bytes(nearest, nbytes, size_of) > _MAX_ENCODED_RATIO * nbytes
+        nearest.depth >= DEPTH_FACTOR * depth or _is_dear(nearest, nbytes, size_of)
     ):
         nearest = nearest.inputs[0]
     root = nearest
     while _has_base(root):
         root = root.inputs[0]
-    links = (link for link in dict.fromkeys((nearest, root)) if link.depth < DEPTH_FACTOR * depth)
-    return [(link, link.depth >= depth) for link in links]
+    links = (nearest,) if root is nearest else (nearest, root)
+    depths = ((link, link.depth) for link in links)
+    return [
+        (link, links_below >= depth) for link, links_below in depths if links_below < DEPTH_FACTOR * depth
+    ]
+
+
+def _is_dear(source: Source, nbytes: int, size_of: SizeOf) -> bool:
+    """Whether the payloads of a chain have so many bytes that it isn't extended."""
+    sources = [*source.sources()]
+    # Of a bundle, a value counts its own size at most.
+    if len(sources) <= _MAX_ENCODED_RATIO and all(one.place is not None for one in sources):
+        return False
+    return source_bytes(source, nbytes, size_of) > _MAX_ENCODED_RATIO * nbytes
 
 
 def _has_base(source: Source) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cache
+from itertools import accumulate, chain, islice
 
 from git_theta.encoding.budget import can_be_extended
 from git_theta.encoding.bundles import (
@@ -17,12 +18,14 @@ from git_theta.encoding.bundles import (
     steps_bundle,
 )
 from git_theta.encoding.candidates import candidate_from, usable_bases
+from git_theta.encoding.many_values import decode_bundled
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource, value_changed
 from git_theta.encoding.value_writer import ValueWriter
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.runtime.slabs import slabs
 from git_theta.updates import AUTO
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
@@ -37,6 +40,9 @@ _ALWAYS_DENSE = 64
 
 #: Bytes of values that are encoded at once.
 _SLAB = 4 << 20
+
+#: Errors of a base that can't be read: the new value is at hand, and is stored in another way.
+_DAMAGES = (CorruptError, MissingObjectError, PluginError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +107,8 @@ def _written(
             (key,) = keys
             yield key, _alone(writer, key, new[key])
             continue
-        for slab in _slabs([(key, new[key]) for key in keys]):
-            for bundle in encode_bundles([_with_bases(writer, key, value) for key, value in slab]):
+        for slab in slabs(keys, lambda key: new[key].spec.nbytes, _SLAB):
+            for bundle in encode_bundles(_with_bases(writer, [(key, new[key]) for key in slab])):
                 yield from _sources(writer, bundle)
 
 
@@ -128,20 +134,6 @@ def _alone(writer: ValueWriter, key: str, value: SmallValue) -> Source | Unpacke
     return stored.source
 
 
-def _slabs(values: Sequence[tuple[str, SmallValue]]) -> Iterator[list[tuple[str, SmallValue]]]:
-    """Values that are encoded at once."""
-    slab: list[tuple[str, SmallValue]] = []
-    size = 0
-    for key, value in values:
-        slab.append((key, value))
-        size += value.spec.nbytes
-        if size >= _SLAB:
-            yield slab
-            slab, size = [], 0
-    if slab:
-        yield slab
-
-
 def _sources(
     writer: ValueWriter, bundle: EncodedBundle, lost: ObjectRef | None = None
 ) -> Iterator[tuple[str, UnpackedSource]]:
@@ -160,15 +152,14 @@ def _new_value(key: str, value: SmallValue, bases: tuple[SmallBase, ...] = ()) -
     return UnbundledValue(key, value.spec.as_bytes, data, bases)
 
 
-def _with_bases(writer: ValueWriter, key: str, value: SmallValue) -> UnbundledValue:
-    """The bytes of a value and of those that it may be steps from."""
-    if value.spec.nbytes <= _ALWAYS_DENSE or Delta.name not in writer.updates:
-        return _new_value(key, value)
-    links = (_link(writer, entry) for entry in value.bases if entry.spec == value.spec)
-    # Several versions mostly have one root.
-    distinct = {link.source: link for link in links if link}
-    bases = (_read(writer, link) for link in distinct.values())
-    return _new_value(key, value, tuple(base for base in bases if base))
+def _with_bases(writer: ValueWriter, values: Sequence[tuple[str, SmallValue]]) -> list[UnbundledValue]:
+    """The bytes of values, each with its digest, and of those that they may be steps from."""
+    links = [_links(writer, value) for _, value in values]
+    bases = _read_all(writer, [*chain.from_iterable(links)])
+    return [
+        _new_value(key, value, tuple(filter(None, islice(bases, len(own)))))
+        for (key, value), own in zip(values, links, strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +168,16 @@ class _Link:
 
     entry: Entry
     source: Source
+
+
+def _links(writer: ValueWriter, value: SmallValue) -> list[_Link]:
+    """The values that a new one may be steps from."""
+    if value.spec.nbytes <= _ALWAYS_DENSE or Delta.name not in writer.updates:
+        return []
+    links = [_link(writer, entry) for entry in value.bases if entry.spec == value.spec]
+    found = [link for link in links if link]
+    # Several versions mostly have one root.
+    return found if len(found) < 2 else [*{link.source: link for link in found}.values()]
 
 
 def _link(writer: ValueWriter, entry: Entry) -> _Link | None:
@@ -191,12 +192,34 @@ def _link(writer: ValueWriter, entry: Entry) -> _Link | None:
     return None
 
 
+def _read_all(writer: ValueWriter, links: Sequence[_Link]) -> Iterator[SmallBase | None]:
+    """The values of links; `None` for one that's damaged."""
+    verify = cache(writer.store.verify)
+    decoded = decode_bundled([(link.source, link.entry.spec.nbytes) for link in links], writer.store)
+    for link, data in zip(links, decoded, strict=True):
+        if data is not None and _is_verified(link, data, verify):
+            yield SmallBase(link.source, data)
+        else:
+            yield _read(writer, link)
+
+
+def _is_verified(link: _Link, data: memoryview, verify: Callable[[str], object]) -> bool:
+    """Whether the decoded bytes of a link are right: by the entry's digest, or by the names of objects."""
+    if link.source is link.entry.source:
+        return digest(data) == link.entry.digest
+    try:
+        for ref in link.source.payloads():
+            verify(ref.oid)
+    except _DAMAGES:
+        return False
+    return True
+
+
 def _read(writer: ValueWriter, link: _Link) -> SmallBase | None:
     entry, source = link.entry, link.source
     try:
         data = b"".join(candidate_from(writer.store, entry, source).base.read(entry.spec.nbytes))
-    except (CorruptError, MissingObjectError, PluginError):
-        # The new value is at hand: a damaged base only means another choice.
+    except _DAMAGES:
         return None
     return SmallBase(source, data) if len(data) == entry.spec.nbytes else None
 

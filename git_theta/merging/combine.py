@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
+from git_theta.encoding.many_values import read_values
 from git_theta.encoding.stored_value import StoredValue
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.merging.converted import ConvertedValues
@@ -228,6 +229,14 @@ class Combiner:
         if mapped is not None:
             return lambda _nbytes: iter((mapped,))
         return lambda _nbytes: read_value(entry, self.store)
+
+    def stored_values(self, entries: Sequence[Entry]) -> Iterator[Pieces]:
+        """The bytes of values that are as in their files, in order; each to be read before the next."""
+        mapped = [self.mapped(entry) for entry in entries]
+        pairs = zip(entries, mapped, strict=True)
+        others = read_values((entry for entry, value in pairs if value is None), self.store)
+        for value in mapped:
+            yield next(others) if value is None else iter((value,))
 
 
 def merged_parameter(

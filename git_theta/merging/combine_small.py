@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -17,6 +17,7 @@ from git_theta.merging.rules import MergeRule
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry
 from git_theta.model.tensor import TensorSpec
+from git_theta.runtime.slabs import slabs
 from git_theta.strategies.gradients import has_gradient
 from git_theta.strategies.merge_parameter import MergedParameter, ParameterInputs, merge_parameter
 from git_theta.strategies.option_text import FILES, parse_options
@@ -80,21 +81,8 @@ def combine_small(combiner: Combiner, parameters: Sequence[SmallCombination]) ->
     for each in sorted(parameters, key=lambda each: (-each.spec.nbytes, each.plan.name)):
         alike[each.rule, each.plan.models, len(each.inputs), each.spec.dtype].append(each)
     for group in alike.values():
-        for slab in _slabs(group):
+        for slab in slabs(group, lambda each: each.spec.nbytes, _SLAB):
             yield from _combine_slab(combiner, slab)
-
-
-def _slabs(group: Iterable[SmallCombination]) -> Iterator[list[SmallCombination]]:
-    slab: list[SmallCombination] = []
-    size = 0
-    for each in group:
-        slab.append(each)
-        size += each.spec.nbytes
-        if size >= _SLAB:
-            yield slab
-            slab, size = [], 0
-    if slab:
-        yield slab
 
 
 def _combine_slab(combiner: Combiner, slab: Sequence[SmallCombination]) -> Iterator[StoredValue]:
@@ -151,7 +139,7 @@ def _joined(combiner: Combiner, entries: Sequence[Entry]) -> Input:
     """The values of parameters in one version, one after another."""
 
     def read(_nbytes: int) -> Pieces:
-        return chain.from_iterable(combiner.bytes_of(entry)(entry.spec.nbytes) for entry in entries)
+        return chain.from_iterable(combiner.stored_values(entries))
 
     return read
 

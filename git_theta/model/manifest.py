@@ -64,7 +64,7 @@ class Source:
     @property
     def depth(self) -> int:
         """Number of updates in the longest chain of the tree, this one included."""
-        return 1 + max((source.depth for source in self.inputs), default=0)
+        return 1 + max([source.depth for source in self.inputs]) if self.inputs else 1
 
     def sources(self) -> Iterator[Source]:
         """Every source of the tree, this one first."""
