@@ -7,13 +7,13 @@ A manifest of built-in updates has no such record. For each other update there's
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from git_theta import updates
 from git_theta.entry_points import Origin
 from git_theta.errors import PluginError
-from git_theta.model.manifest import Entry, Manifest, Source
+from git_theta.model.manifest import Entry, Manifest
 
 _PREFIX = "update-"
 
@@ -71,7 +71,8 @@ def require_updates_of(entry: Entry, manifest: Manifest) -> None:
     """
     records = _records(manifest)
     if records:
-        _require(_names(entry.source), records, f"parameter {entry.name!r} ")
+        names = (one.update for one in entry.source.sources())
+        _require(names, records, f"parameter {entry.name!r} ")
 
 
 def _require(names: Iterable[str], records: Mapping[str, Origin], subject: str = "") -> None:
@@ -96,14 +97,8 @@ def _records(manifest: Manifest) -> dict[str, Origin]:
 
 def _external_updates(manifest: Manifest) -> list[str]:
     """Names of the updates in a manifest that aren't built in, sorted."""
-    names = {name for entry in manifest.all_entries() for name in _names(entry.source)}
+    names = {one.update for entry in manifest.all_entries() for one in entry.source.sources()}
     return sorted(name for name in names if not updates.registry().is_builtin(name))
-
-
-def _names(source: Source) -> Iterator[str]:
-    yield source.update
-    for part in source.inputs:
-        yield from _names(part)
 
 
 def _installed(name: str) -> Origin | None:

@@ -150,8 +150,21 @@ class Manifest:
                 found[ref.oid] = ref.size or found.get(ref.oid)
         return found
 
+    def source_texts(self) -> Iterator[tuple[str, str]]:
+        """The digest of each value, that of the layout first, and the text of its source."""
+        header, _, body = self.to_text().partition("\n\n")
+        # Key and name are followed by dtype, shape, digest and source.
+        for line in (header.split("\n", 4)[3], *body.split("\n")[:-1]):
+            words = line.split(" ", 5)
+            yield words[3], words[4]
+
     def to_text(self) -> str:
         """The canonical text: UTF-8, LF, one line per parameter, sorted by name."""
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
+        # An add needs it three times: for its limits, for the cache, and for Git.
         lines = [
             f"{MANIFEST_MAGIC}{MANIFEST_VERSION}",
             f"format {self.format}",

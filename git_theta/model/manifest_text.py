@@ -100,27 +100,19 @@ def check_limits(manifest: Manifest) -> None:
     """
     if len(manifest.entries) > MAX_PARAMETERS:
         raise ManifestError(f"more than {MAX_PARAMETERS:,} parameters")
-    nbytes = sources = 0
-    for entry in manifest.entries:
-        source = str(entry.source) if entry.source.inputs else ""
-        sources += source.count("(") or 1
-        line = _most_bytes(entry, len(source))
-        nbytes += line
-        if line > MAX_LINE_BYTES:
+    data = manifest.to_bytes()
+    if len(data) > MAX_TEXT_BYTES:
+        raise ManifestError(f"its text has {len(data):,} bytes; the limit is {MAX_TEXT_BYTES:,}")
+    header, _, body = data.partition(b"\n\n")
+    if len(header) + 2 > MAX_LINE_BYTES:
+        raise ManifestError(f"its header takes more than {MAX_LINE_BYTES:,} bytes")
+    sources = 0
+    for entry, line in zip(manifest.entries, body.split(b"\n"), strict=False):
+        if len(line) >= MAX_LINE_BYTES:
             raise ManifestError(f"parameter {entry.name[:80]!r} takes more than {MAX_LINE_BYTES:,} bytes")
+        sources += line.partition(b" ")[2].count(b"(")
     if sources > MAX_SOURCES:
         raise ManifestError(f"it has {sources:,} sources; the limit is {MAX_SOURCES:,}")
-    if nbytes > MAX_TEXT_BYTES:
-        nbytes = len(manifest.to_bytes())
-        if nbytes > MAX_TEXT_BYTES:
-            raise ManifestError(f"its text has {nbytes:,} bytes; the limit is {MAX_TEXT_BYTES:,}")
-
-
-def _most_bytes(entry: Entry, source: int) -> int:
-    """An upper bound of the bytes of an entry's line, given those of its source; 0 for one without inputs."""
-    extra = sum(len(key) + len(value) + 2 for key, value in entry.extra)
-    # A character of a name has 12 bytes at most, a size 20; the rest is for a digest and a plain source.
-    return 12 * len(entry.name) + source + 21 * len(entry.spec.shape) + extra + 300
 
 
 def _check_version(data: bytes) -> None:

@@ -83,7 +83,7 @@ class Cache:
             manifest: The manifest.
             stat: Stat of the file, taken before the file was read and found equal after that.
         """
-        self.add_sources(manifest.all_entries())
+        self._new_sources.update(manifest.source_texts())
         if stat and not seconds_until_known(stat) and _can_be_stored(_key(stat)):
             self._new_files.append((*_key(stat), zlib.compress(manifest.to_bytes(), 1)))
         if len(self._new_sources) > 50_000 or len(self._new_files) > 200:
@@ -99,10 +99,9 @@ class Cache:
             return
 
         def add(connection: sqlite3.Connection) -> None:
-            connection.executemany(
-                "insert or replace into sources values (?, ?)",
-                ((bytes.fromhex(digest), text) for digest, text in self._new_sources.items()),
-            )
+            # In the order of the table, rows of thousands of values are written in a third of the time.
+            rows = ((bytes.fromhex(digest), text) for digest, text in sorted(self._new_sources.items()))
+            connection.executemany("insert or replace into sources values (?, ?)", rows)
             connection.executemany("insert or replace into files values (?, ?, ?, ?, ?, ?)", self._new_files)
             (count,) = connection.execute("select count(*) from files").fetchone()
             if count > _MAX_FILES:

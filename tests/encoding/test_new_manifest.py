@@ -44,3 +44,24 @@ def test_a_text_that_could_not_be_read_is_refused(
         completed(made, LocalStore(tmp_path))
     with pytest.raises(ManifestError):
         manifest_text.parse_manifest(text)
+
+
+@pytest.mark.parametrize("part", ["header", "line"])
+def test_the_longest_text_is_the_one_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    long = Source("x", None, (entry("a").source,) * 9)
+    made = manifest(entry("a"))
+    if part == "header":
+        made = replace(made, layout=replace(made.layout, source=long))
+    else:
+        made = replace(made, entries=(replace(made.entries[0], source=long),))
+    header, _, line = made.to_bytes().partition(b"\n\n")
+    most = max(len(header) + 2, len(line))
+    monkeypatch.setattr(manifest_text, "MAX_LINE_BYTES", most)
+    assert manifest_text.parse_manifest(completed(made, LocalStore(tmp_path)).to_bytes()) == made
+    monkeypatch.setattr(manifest_text, "MAX_LINE_BYTES", most - 1)
+    with pytest.raises(ManifestError, match=f"{'header' if part == 'header' else 'parameter'}.* takes more"):
+        completed(made, LocalStore(tmp_path))
+    with pytest.raises(ManifestError):
+        manifest_text.parse_manifest(made.to_bytes())

@@ -18,6 +18,12 @@ def test_the_text_is_one_line_per_parameter(made: Manifest) -> None:
     assert len(text.splitlines()) == 4 + len(made.extra) + 1 + len(made.entries)
 
 
+@given(manifests())
+def test_the_text_has_the_source_of_each_value(made: Manifest) -> None:
+    sources = [(entry.digest, str(entry.source)) for entry in made.all_entries()]
+    assert list(made.source_texts()) == sources
+
+
 def test_the_text_is_as_documented() -> None:
     assert manifest_named("a b", "ä").to_text() == (
         "git-theta manifest 1\n"
