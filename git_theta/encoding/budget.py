@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,10 +35,12 @@ class _Weighed:
     Attributes:
         demands: By update, payload (`None`: any), number of inputs and size. Many parameters may share one.
         bundles: The bundles that count already: each is decoded once for all values in it.
+        bundled: By source without places and by size, the weight of values in bundles that count already.
     """
 
     demands: dict[tuple[str, ObjectRef | None, int, int], Demand] = field(default_factory=dict)
     bundles: set[ObjectRef] = field(default_factory=set)
+    bundled: dict[tuple[Hashable, int], Weight] = field(default_factory=dict)
 
 
 class Weight(NamedTuple):
@@ -152,7 +154,8 @@ def total_weight(entries: Iterable[Entry], store: Store, *, only_allowed: bool =
     work = memory = 0
     for entry in entries:
         try:
-            weight = _weigh(entry.source, entry.spec.nbytes, store, weighed)
+            weigh_one = _weigh if entry.source.place is None else _weigh_bundled
+            weight = weigh_one(entry.source, entry.spec.nbytes, store, weighed)
             if only_allowed:
                 check_weight(weight, _oids(entry.source), store)
         except ThetaError:
@@ -247,6 +250,17 @@ def _weigh(
         return weight
     weighed.bundles.add(source.payload)
     return Weight(weight.work + MAX_BUNDLE, weight.memory + MAX_BUNDLE)
+
+
+def _weigh_bundled(source: Source, nbytes: int, store: Store, weighed: _Weighed) -> Weight:
+    """The weight of a value in a bundle: from the second on, those of the same bundles weigh the same."""
+    key = source.without_places, nbytes
+    known = weighed.bundled.get(key)
+    if known:
+        return known
+    weight = _weigh(source, nbytes, store, weighed)
+    weighed.bundled[key] = _weigh(source, nbytes, store, weighed)
+    return weight
 
 
 def _weigh_stored(source: Source, nbytes: int, store: Store, weighed: _Weighed) -> Weight:

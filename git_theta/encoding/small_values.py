@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from itertools import accumulate, chain, islice
+from itertools import accumulate
 
-from git_theta.encoding.budget import can_be_extended
 from git_theta.encoding.bundles import (
     EncodedBundle,
     SmallBase,
@@ -17,11 +15,9 @@ from git_theta.encoding.bundles import (
     encode_bundles,
     steps_bundle,
 )
-from git_theta.encoding.candidates import candidate_from, usable_bases
-from git_theta.encoding.many_values import decode_bundled
+from git_theta.encoding.small_bases import base_of_source, small_bases
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource, value_changed
 from git_theta.encoding.value_writer import ValueWriter
-from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
@@ -40,9 +36,6 @@ _ALWAYS_DENSE = 64
 
 #: Bytes of values that are encoded at once.
 _SLAB = 4 << 20
-
-#: Errors of a base that can't be read: the new value is at hand, and is stored in another way.
-_DAMAGES = (CorruptError, MissingObjectError, PluginError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,74 +147,15 @@ def _new_value(key: str, value: SmallValue, bases: tuple[SmallBase, ...] = ()) -
 
 def _with_bases(writer: ValueWriter, values: Sequence[tuple[str, SmallValue]]) -> list[UnbundledValue]:
     """The bytes of values, each with its digest, and of those that they may be steps from."""
-    links = [_links(writer, value) for _, value in values]
-    bases = _read_all(writer, [*chain.from_iterable(links)])
-    return [
-        _new_value(key, value, tuple(filter(None, islice(bases, len(own)))))
-        for (key, value), own in zip(values, links, strict=True)
-    ]
+    bases = small_bases(writer, [_comparable(writer, value) for _, value in values])
+    return [_new_value(key, value, own) for (key, value), own in zip(values, bases, strict=True)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """A value that steps may apply to: that of an entry, or the root of its chain."""
-
-    entry: Entry
-    source: Source
-
-
-def _links(writer: ValueWriter, value: SmallValue) -> list[_Link]:
-    """The values that a new one may be steps from."""
+def _comparable(writer: ValueWriter, value: SmallValue) -> list[Entry]:
+    """The parameters whose values a new one may be steps from."""
     if value.spec.nbytes <= _ALWAYS_DENSE or Delta.name not in writer.updates:
         return []
-    links = [_link(writer, entry) for entry in value.bases if entry.spec == value.spec]
-    found = [link for link in links if link]
-    # Several versions mostly have one root.
-    return found if len(found) < 2 else [*{link.source: link for link in found}.values()]
-
-
-def _link(writer: ValueWriter, entry: Entry) -> _Link | None:
-    """The value of an entry, or the root of its chain, that steps may apply to; `None` if there's none.
-
-    The line of the manifest would name one more payload for each link of a longer chain.
-    """
-    store, nbytes = writer.store, entry.spec.nbytes
-    for source, at_limit in usable_bases(entry.source, nbytes, writer.depth, store.size)[-1:]:
-        if not at_limit and writer.has(source) and can_be_extended(source, nbytes, store):
-            return _Link(entry, source)
-    return None
-
-
-def _read_all(writer: ValueWriter, links: Sequence[_Link]) -> Iterator[SmallBase | None]:
-    """The values of links; `None` for one that's damaged."""
-    verify = cache(writer.store.verify)
-    decoded = decode_bundled([(link.source, link.entry.spec.nbytes) for link in links], writer.store)
-    for link, data in zip(links, decoded, strict=True):
-        if data is not None and _is_verified(link, data, verify):
-            yield SmallBase(link.source, data)
-        else:
-            yield _read(writer, link)
-
-
-def _is_verified(link: _Link, data: memoryview, verify: Callable[[str], object]) -> bool:
-    """Whether the decoded bytes of a link are right: by the entry's digest, or by the names of objects."""
-    if link.source is link.entry.source:
-        return digest(data) == link.entry.digest
-    try:
-        for ref in link.source.payloads():
-            verify(ref.oid)
-    except _DAMAGES:
-        return False
-    return True
-
-
-def _read(writer: ValueWriter, link: _Link) -> SmallBase | None:
-    entry, source = link.entry, link.source
-    try:
-        data = b"".join(candidate_from(writer.store, entry, source).base.read(entry.spec.nbytes))
-    except _DAMAGES:
-        return None
-    return SmallBase(source, data) if len(data) == entry.spec.nbytes else None
+    return [entry for entry in value.bases if entry.spec == value.spec]
 
 
 def _restored(writer: ValueWriter, new: Mapping[str, SmallValue]) -> Iterator[tuple[str, UnpackedSource]]:
@@ -251,8 +185,7 @@ def _again(
     based = []
     for key, value in values:
         (source,) = writer.sources[key].inputs
-        entry = Entry(value.name, value.spec, "", Source(Steps.name, None, (source,)))
-        base = _read(writer, _Link(entry, source)) if writer.has(source) else None
+        base = base_of_source(writer, source, value.spec) if writer.has(source) else None
         if base is None:
             return None
         based.append(_new_value(key, value, (base,)))

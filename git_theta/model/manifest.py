@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -65,6 +65,12 @@ class Source:
     def depth(self) -> int:
         """Number of updates in the longest chain of the tree, this one included."""
         return 1 + max([source.depth for source in self.inputs]) if self.inputs else 1
+
+    @property
+    def without_places(self) -> Hashable:
+        """The source but for places: equal for values that are in the same bundles, wherever in these."""
+        inputs = tuple([source.without_places for source in self.inputs])
+        return self.update, self.payload, self.place is None, inputs
 
     def sources(self) -> Iterator[Source]:
         """Every source of the tree, this one first."""

@@ -20,6 +20,7 @@ from git_theta.encoding.budget import (
     check_value,
     check_values,
     is_affordable,
+    total_weight,
     weigh,
 )
 from git_theta.encoding.decode import decode_source, read_value
@@ -29,6 +30,7 @@ from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.local import LocalStore
 from git_theta.updates.base import Pieces
+from git_theta.updates.bundle import MAX_BUNDLE
 from git_theta.updates.payload import pack_header
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.hostile import (
@@ -160,6 +162,21 @@ def test_many_values_together(store: LocalStore) -> None:
     check_values([tiny] * 1000, store)
     with pytest.raises(ExcessError, match="steps"):
         check_values([tiny] * 200_000, store)
+
+
+def test_a_bundle_counts_once_for_all_values_in_it(store: LocalStore) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {f"w{n}": rng.standard_normal(50 + n % 3).astype("f4") for n in range(300)}
+    first = clean(store, safetensors_bytes(arrays))
+    second = clean(store, safetensors_bytes({k: v * np.float32(1.0001) for k, v in arrays.items()}), first)
+    entries = [entry for entry in second.entries if entry.source.place is not None]
+    assert {entry.source.depth for entry in entries} == {2}
+    bundles = {one.payload for entry in entries for one in entry.source.sources()}
+    alone = [weigh(entry.source, entry.spec.nbytes, store) for entry in entries]
+    work = sum(weight.work - 2 * MAX_BUNDLE for weight in alone)
+    for times in (1, 2, 3):
+        assert total_weight(entries * times, store).work == times * work + len(bundles) * MAX_BUNDLE
+    assert total_weight(entries, store).memory == max(weight.memory for weight in alone)
 
 
 def test_stored_bytes_pay_for_work(store: LocalStore) -> None:
