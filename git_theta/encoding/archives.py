@@ -20,7 +20,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Payload
 from git_theta.updates.deflated import Deflated, deflate
 from git_theta.updates.inflated import Inflated, inflate
-from git_theta.updates.packed_members import MAX_MEMBERS, PackedMember, places
+from git_theta.updates.packed_members import MAX_MEMBERS, PackedMember, members_payload, places
 from git_theta.updates.patch import Patch
 from git_theta.updates.whole_value import whole_value
 
@@ -65,8 +65,8 @@ def expanded_choice(
         return None
     plain_spec, old_spec = TensorSpec("U8", (len(plain),)), TensorSpec("U8", (len(old_plain),))
     prepared = Patch().prepare(plain, plain_spec, Base(old_spec, lambda _nbytes: iter((old_plain,))))
-    lower = Inflated().encode_members(old_spec, len(before), theirs)
-    upper = Deflated().encode_members(spec, len(plain), mine)
+    lower = members_payload(Inflated.name, old_spec, len(before), theirs)
+    upper = members_payload(Deflated.name, spec, len(plain), mine)
     expanded = EncodingChoice(Inflated.name, partial(_once, lower), (source,))
     patched = EncodingChoice(Patch.name, prepared.payload, (expanded,))
     cost = (prepared.cost * len(plain) + len(lower) + len(upper)) / len(value)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from git_theta.codecs.deflate.compressor import compress
 from git_theta.codecs.deflate.reference import is_zlib, raw_compressor
 from git_theta.errors import CorruptError
-from git_theta.model.tensor import MAX_BYTES, TensorSpec
 from git_theta.updates.base import Input, Pieces, single_input
 from git_theta.updates.cursor import Cursor
 from git_theta.updates.demand import Demand, ReadPayload
-from git_theta.updates.packed_members import PackedMember, check_room, pack_members, unpack_members
-from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, typed_header, unpack_typed
+from git_theta.updates.packed_members import parse_payload
+from git_theta.updates.payload import HEADER_WORK
 from git_theta.updates.rechunk import rechunk
 
 #: Bytes that are compressed at a time.
@@ -31,20 +30,10 @@ class Deflated:
 
     name = "deflated"
 
-    def encode_members(self, spec: TensorSpec, base_nbytes: int, members: Iterable[PackedMember]) -> bytes:
-        """The payload that compresses some members.
-
-        Args:
-            spec: Type of the file: bytes in a row.
-            base_nbytes: Bytes of the expanded file.
-            members: The members, in their order.
-        """
-        return typed_header(self.name, spec, base=base_nbytes, members=pack_members(members))
-
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """The expanded file; without zlib itself, a whole member is held."""
         data = payload()
-        base_nbytes, members = self._parsed(data, nbytes)
+        base_nbytes, members = parse_payload(self.name, data, nbytes, packed=False)
         work = _BYTE_WORK * (nbytes + base_nbytes) + _MEMBER_WORK * len(members)
         work += HEADER_WORK * len(data or b"")
         memory = 4 << 20
@@ -59,7 +48,7 @@ class Deflated:
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The file's bytes, and the streams of its members, in order."""
         base = single_input(inputs, self.name)
-        base_nbytes, members = self._parsed(payload, nbytes)
+        base_nbytes, members = parse_payload(self.name, payload, nbytes, packed=False)
         cursor = Cursor(base(base_nbytes))
         done = 0
         for member in members:
@@ -74,15 +63,6 @@ class Deflated:
                 raise CorruptError("a member compresses to a wrong size")
             done += member.before + member.plain
         yield from cursor.take(base_nbytes - done)
-
-    def _parsed(self, payload: memoryview | None, nbytes: int) -> tuple[int, list[PackedMember]]:
-        _, header, body = unpack_typed(self.name, payload, nbytes, MAX_LONG_HEADER)
-        base_nbytes = header.get("base")
-        if type(base_nbytes) is not int or not 0 <= base_nbytes <= MAX_BYTES or len(body):
-            raise CorruptError("the payload's base makes no sense")
-        members = unpack_members(header.get("members"))
-        check_room(members, base_nbytes, nbytes, packed=False)
-        return base_nbytes, members
 
 
 def deflate(plain: Iterator[memoryview], nbytes: int, level: int) -> Iterator[bytes]:

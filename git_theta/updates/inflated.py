@@ -6,12 +6,11 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 from git_theta.errors import CorruptError
-from git_theta.model.tensor import MAX_BYTES, TensorSpec
 from git_theta.updates.base import Input, Pieces, single_input
 from git_theta.updates.cursor import Cursor
 from git_theta.updates.demand import Demand, ReadPayload
-from git_theta.updates.packed_members import PackedMember, check_room, pack_members, unpack_members
-from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, typed_header, unpack_typed
+from git_theta.updates.packed_members import parse_payload
+from git_theta.updates.payload import HEADER_WORK
 
 #: Bytes that are expanded at a time.
 _CHUNK = 1 << 20
@@ -26,20 +25,10 @@ class Inflated:
 
     name = "inflated"
 
-    def encode_members(self, spec: TensorSpec, base_nbytes: int, members: Iterable[PackedMember]) -> bytes:
-        """The payload that expands some members.
-
-        Args:
-            spec: Type of the expanded file: bytes in a row.
-            base_nbytes: Bytes of the file as it is.
-            members: The members, in their order.
-        """
-        return typed_header(self.name, spec, base=base_nbytes, members=pack_members(members))
-
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
         """The file as it is, and chunks of it."""
         data = payload()
-        base_nbytes, members = self._parsed(data, nbytes)
+        base_nbytes, members = parse_payload(self.name, data, nbytes, packed=True)
         work = _BYTE_WORK * (nbytes + base_nbytes) + _MEMBER_WORK * len(members)
         work += HEADER_WORK * len(data or b"")
         return Demand((base_nbytes,) * inputs, work, 4 << 20)
@@ -47,7 +36,7 @@ class Inflated:
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The file's bytes, and those that its members stand for, in order."""
         base = single_input(inputs, self.name)
-        base_nbytes, members = self._parsed(payload, nbytes)
+        base_nbytes, members = parse_payload(self.name, payload, nbytes, packed=True)
         cursor = Cursor(base(base_nbytes))
         done = 0
         for member in members:
@@ -55,15 +44,6 @@ class Inflated:
             yield from inflate(cursor.take(member.packed), member.plain)
             done += member.before + member.packed
         yield from cursor.take(base_nbytes - done)
-
-    def _parsed(self, payload: memoryview | None, nbytes: int) -> tuple[int, list[PackedMember]]:
-        _, header, body = unpack_typed(self.name, payload, nbytes, MAX_LONG_HEADER)
-        base_nbytes = header.get("base")
-        if type(base_nbytes) is not int or not 0 <= base_nbytes <= MAX_BYTES or len(body):
-            raise CorruptError("the payload's base makes no sense")
-        members = unpack_members(header.get("members"))
-        check_room(members, base_nbytes, nbytes, packed=True)
-        return base_nbytes, members
 
 
 def inflate(stream: Iterable[memoryview], nbytes: int) -> Pieces:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from git_theta.errors import CorruptError
-from git_theta.model.tensor import MAX_BYTES
+from git_theta.model.tensor import MAX_BYTES, TensorSpec
+from git_theta.updates.payload import MAX_LONG_HEADER, typed_header, unpack_typed
 
 #: Members of a file at most.
 MAX_MEMBERS = 10_000
@@ -34,6 +35,43 @@ class PackedMember(NamedTuple):
 def pack_members(members: Iterable[PackedMember]) -> list[int]:
     """Members as numbers, four for each."""
     return [number for member in members for number in member]
+
+
+def members_payload(
+    update: str, spec: TensorSpec, base_nbytes: int, members: Iterable[PackedMember]
+) -> bytes:
+    """The payload that makes one of a file's two forms of the other.
+
+    Args:
+        update: Name of the update: whether it packs the members or opens them.
+        spec: Type of the form that it gives: bytes in a row.
+        base_nbytes: Bytes of the other one.
+        members: The members, in their order.
+    """
+    return typed_header(update, spec, base=base_nbytes, members=pack_members(members))
+
+
+def parse_payload(
+    update: str, payload: memoryview | None, nbytes: int, packed: bool
+) -> tuple[int, list[PackedMember]]:
+    """The bytes of the input of a payload, and the members.
+
+    Args:
+        update: Name of the update.
+        payload: The payload.
+        nbytes: Bytes of the value.
+        packed: As for `check_room`.
+
+    Raises:
+        CorruptError: The payload can't give a value of that size.
+    """
+    _, header, body = unpack_typed(update, payload, nbytes, MAX_LONG_HEADER)
+    base_nbytes = header.get("base")
+    if type(base_nbytes) is not int or not 0 <= base_nbytes <= MAX_BYTES or len(body):
+        raise CorruptError("the payload's base makes no sense")
+    members = unpack_members(header.get("members"))
+    check_room(members, base_nbytes, nbytes, packed)
+    return base_nbytes, members
 
 
 def unpack_members(numbers: object) -> list[PackedMember]:

@@ -34,7 +34,7 @@ from git_theta.updates.gather import Gather
 from git_theta.updates.ia3 import Ia3
 from git_theta.updates.inflated import Inflated
 from git_theta.updates.low_rank import LowRank
-from git_theta.updates.packed_members import PackedMember
+from git_theta.updates.packed_members import PackedMember, members_payload
 from git_theta.updates.patch import Patch
 from git_theta.updates.payload import typed_header
 from git_theta.updates.program import Program
@@ -251,8 +251,12 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     packed = b"PK" + stream.compress(before) + stream.flush() + b"end"
     members = [PackedMember(2, len(packed) - 5, len(before), 6)]
     opened = TensorSpec("U8", (len(before) + 5,))
-    yield "inflated", 0, Inflated().encode_members(opened, len(packed), members)
-    yield "deflated", 0, Deflated().encode_members(TensorSpec("U8", (len(packed),)), opened.nbytes, members)
+    yield "inflated", 0, members_payload(Inflated.name, opened, len(packed), members)
+    yield (
+        "deflated",
+        0,
+        members_payload(Deflated.name, TensorSpec("U8", (len(packed),)), opened.nbytes, members),
+    )
     mean = Program((("input", 0), ("input", 0), ("add", 0, 1), ("number", 2.0), ("div", 2, 3)))
     transposed = StridedCopy(0, 0, (Dimension(5, 1, 6), Dimension(6, 5, 1)))
     yield "arrange", 0, Arrange().encode_arrangement(Arrangement(((transposed,),), (30,)), matrix)

@@ -12,7 +12,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.updates import deflated as module
 from git_theta.updates.deflated import Deflated
 from git_theta.updates.inflated import Inflated
-from git_theta.updates.packed_members import PackedMember
+from git_theta.updates.packed_members import PackedMember, members_payload
 from tests.helpers.weights import input_of, joined, trained
 
 PLAIN = trained(TensorSpec("F32", (5000,)))
@@ -34,13 +34,13 @@ def of_bytes(data: bytes) -> TensorSpec:
 
 
 def deflate(members: list[PackedMember], plain: bytes = EXPANDED, nbytes: int = len(FILE)) -> bytes:
-    payload = memoryview(Deflated().encode_members(TensorSpec("U8", (nbytes,)), len(plain), members))
+    payload = memoryview(members_payload(Deflated.name, TensorSpec("U8", (nbytes,)), len(plain), members))
     assert Deflated().demand(lambda: payload, 1, nbytes).inputs == (len(plain),)
     return joined(Deflated().decode(payload, [input_of(plain, step=999)], nbytes))
 
 
 def inflate(members: list[PackedMember], data: bytes = FILE, nbytes: int = len(EXPANDED)) -> bytes:
-    payload = memoryview(Inflated().encode_members(TensorSpec("U8", (nbytes,)), len(data), members))
+    payload = memoryview(members_payload(Inflated.name, TensorSpec("U8", (nbytes,)), len(data), members))
     assert Inflated().demand(lambda: payload, 1, nbytes).inputs == (len(data),)
     return joined(Inflated().decode(payload, [input_of(data, step=999)], nbytes))
 
