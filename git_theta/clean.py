@@ -180,7 +180,8 @@ class Cleaner:
             if found:
                 bases = found.beside(name, spec, value, counterparts)
                 relatives = found.of_other_forms(spec, value, parts.get(name, []))
-            stored = writer.write_new(name, spec, key, value, bases, relatives, original)
+            distant = partial(found.is_distant, name) if found else _never
+            stored = writer.write_new(name, spec, key, value, bases, relatives, original, distant)
             stored.check_unchanged(value)
             return stored
 
@@ -270,6 +271,10 @@ class Cleaner:
 
             self.learned(make_missing_sketches(unnamed, candidates, self.search, self.store, pool))
         return found, parts
+
+
+def _never(_base: Entry) -> bool:
+    return False
 
 
 def _nbytes(tensor: Tensor) -> int:

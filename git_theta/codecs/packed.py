@@ -144,6 +144,31 @@ class PackedReader:
                 np.bitwise_or(chunk, np.frombuffer(plane, np.uint8), out=chunk)
                 filled = True
 
+    def skip(self, count: int, width: int) -> None:
+        """Pass over the frames of a chunk.
+
+        Args:
+            count: Number of words in the chunk.
+            width: Bytes of a word.
+
+        Raises:
+            CorruptError: The frames end early.
+        """
+        for _ in _segments(count, self._segment):
+            self.skip_whole(width)
+
+    def skip_whole(self, width: int) -> None:
+        """Pass over the frames of a single segment.
+
+        Raises:
+            CorruptError: The frames end early.
+        """
+        for _ in range(width):
+            length = self.varint() >> 3
+            self._position += length
+        if self._position > len(self._data):
+            raise CorruptError("the payload ends early")
+
     def varint(self) -> int:
         """The next varint, of at most five bytes.
 

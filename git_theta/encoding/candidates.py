@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from git_theta.encoding.choice import EncodingChoice
-from git_theta.encoding.decode import StoredInput, decode_verified, read_value
+from git_theta.encoding.choice import BaseSource
+from git_theta.encoding.decode import decode_verified, read_value
 from git_theta.encoding.kept_input import KeptInput
-from git_theta.encoding.stored_value import UnpackedSource
+from git_theta.encoding.stored_input import StoredInput
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.name_pairs import pair_by_end
 from git_theta.model.sizes import SizeOf, source_bytes
@@ -40,12 +40,14 @@ class BaseCandidate:
         source: How the value is obtained: a stored one, one of the same file, or one made of stored values.
         at_limit: Whether the source's chain has as many updates as it should have at most.
         begins_chain: Whether it's the first link of the chain of the candidate before it: they're much alike.
+        distant: Whether sampled elements all over it have nothing in common with those of the new value.
     """
 
     base: Base
-    source: Source | UnpackedSource | EncodingChoice
+    source: BaseSource
     at_limit: bool = False
     begins_chain: bool = False
+    distant: bool = False
 
 
 @dataclass(frozen=True, slots=True)

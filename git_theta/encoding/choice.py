@@ -36,3 +36,12 @@ class EncodingChoice:
                 yield from part.sources()
             elif isinstance(part, Source):
                 yield part
+
+
+#: How the value of a base is obtained: it's a stored one, one of the same file, or made of stored values.
+BaseSource = Source | UnpackedSource | EncodingChoice
+
+
+def known_payload(payload: bytes) -> Payload:
+    """A payload that is encoded already."""
+    yield payload

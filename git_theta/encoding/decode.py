@@ -10,16 +10,15 @@ from blake3 import blake3
 from git_theta import updates
 from git_theta.encoding.budget import check_value
 from git_theta.encoding.readable import is_complete, missing_values
+from git_theta.encoding.stored_input import StoredInput
 from git_theta.encoding.stored_payload import read_payload
 from git_theta.errors import CorruptError, ExcessError, MissingObjectError, PluginError
 from git_theta.model.layout import MAX_LAYOUT_BYTES, Layout, parse_layout
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.base import Store, missing_object
-from git_theta.updates.base import Input, Pieces, Update
+from git_theta.updates.base import Pieces, Update
 from git_theta.updates.bundle import Bundle, Bundling, takes_bundles
 from git_theta.updates.demand import tells_demand
-from git_theta.updates.dense import Dense
-from git_theta.updates.rechunk import cut
 from git_theta.updates.whole_value import whole_value
 
 #: The number of objects that an error names: a value may be made from thousands.
@@ -166,40 +165,6 @@ def decode_verified(source: Source, store: Store, nbytes: int) -> Pieces:
     for ref in source.payloads():
         store.verify(ref.oid)
     return decode_source(source, nbytes, store)
-
-
-class StoredInput:
-    """The value of a source as an input of an update; a part of a dense one is decoded by itself.
-
-    Args:
-        source: The source.
-        store: Where its objects are.
-        whole: Gives all of the value.
-        verified: Whether the objects of parts are checked, as `whole` checks the value.
-    """
-
-    __slots__ = ("_source", "_store", "_verified", "_whole")
-
-    def __init__(self, source: Source, store: Store, whole: Input, *, verified: bool = False) -> None:
-        self._source = source
-        self._store = store
-        self._whole = whole
-        self._verified = verified
-
-    def __call__(self, nbytes: int) -> Pieces:
-        """All bytes."""
-        return self._whole(nbytes)
-
-    def part(self, nbytes: int, start: int, end: int) -> Pieces:
-        """The bytes in a range."""
-        source = self._source
-        if source.update != Dense.name or source.place is not None or source.payload is None:
-            yield from cut(self._whole(nbytes), start, end)
-            return
-        if self._verified:
-            self._store.verify(source.payload.oid)
-        payload = read_payload(source.payload, self._store)
-        yield from Dense().decode_part(payload, nbytes, start, end)
 
 
 def _decode(source: Source, store: Store, nbytes: int) -> Pieces:

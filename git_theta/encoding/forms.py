@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.candidates import BaseCandidate
-from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.choice import EncodingChoice, known_payload
 from git_theta.encoding.feature_cache import FeatureCache
 from git_theta.encoding.folded_copies import folded, run_copy
 from git_theta.encoding.lines import Lines, as_numbers
 from git_theta.encoding.row_search import RowIndex, find_runs
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.model.places import spread_places
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.arrange import MAX_COPIES, Arrange, Arrangement, arranged
-from git_theta.updates.base import Base, Payload
+from git_theta.updates.base import Base
 from git_theta.updates.cast import Cast, cast_to
+from git_theta.updates.gather import SMALLEST_VALUE
 from git_theta.updates.strided_copy import Dimension, StridedCopy
 
 if TYPE_CHECKING:
@@ -87,16 +89,14 @@ def _derived(spec: TensorSpec, relatives: Sequence[BaseCandidate], arrangement: 
     """The candidate that an arrangement makes, cast to the value's dtype."""
     source = TensorSpec(relatives[0].base.spec.dtype, spec.shape)
     payload = Arrange().encode_arrangement(arrangement, source)
-    choice = EncodingChoice(Arrange.name, partial(_once, payload), tuple(each.source for each in relatives))
+    choice = EncodingChoice(
+        Arrange.name, partial(known_payload, payload), tuple(each.source for each in relatives)
+    )
     base = arranged([each.base for each in relatives], arrangement, source)
     if source.dtype != spec.dtype:
         rounding = Cast().encode_between(source.dtype, spec.dtype)
-        choice = EncodingChoice(Cast.name, partial(_once, rounding), (choice,))
+        choice = EncodingChoice(Cast.name, partial(known_payload, rounding), (choice,))
     return BaseCandidate(cast_to(base, spec.dtype), choice, any(each.at_limit for each in relatives))
-
-
-def _once(payload: bytes) -> Payload:
-    yield payload
 
 
 def _permuted(value: memoryview, spec: TensorSpec, base: Base) -> StridedCopy | None:
@@ -178,10 +178,10 @@ class _Head:
             fitting = min(count, (len(self._numbers) - 1 - int(sources.max())) // max(source_step, 1) + 1)
             # Of each dimension some indices, over all that the head has.
             most = max(2, math.ceil((8 * _SAMPLE) ** (1 / len(copy.dimensions))))
-            indices = np.unique(np.linspace(0, max(0, fitting - 1), most).astype(int))
+            indices = spread_places(max(1, fitting), most)
             sources = (sources[:, None] + indices * source_step).reshape(-1)
             targets = (targets[:, None] + indices * target_step).reshape(-1)
-        picked = np.unique(np.linspace(0, len(sources) - 1, _SAMPLE).astype(int))
+        picked = spread_places(len(sources), _SAMPLE)
         words = np.frombuffer(value, f"<u{spec.item_size}")[targets[picked]]
         ours, theirs = as_numbers(words, spec.dtype), self._numbers[sources[picked]]
         total = float(ours @ ours) + float(theirs @ theirs)
@@ -195,6 +195,9 @@ def _gathered(
     own = Base(spec, lambda _nbytes: iter((value,)))
     # Of a single value of this type, the other orientations would be the transposed value.
     permuted = len(relatives) == 1 and relatives[0].base.spec == spec
+    if permuted and spec.nbytes >= SMALLEST_VALUE:
+        # `gather` has found none of its slices.
+        return
     orientations = _row_orientations if permuted else _orientations
     for target, are_columns in orientations(own, relatives[0].base.spec):
         lines = [_lines(each.base, target.length, are_columns) for each in relatives]

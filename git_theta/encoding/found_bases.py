@@ -10,13 +10,12 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.archive_content import content_sketch
 from git_theta.sketches.content import has_content_sketch
 from git_theta.sketches.query import NewValue
-from git_theta.sketches.sketch import sketch
+from git_theta.sketches.sketch import Sketch, sample_count
 from git_theta.store.base import Store
 
 if TYPE_CHECKING:
     from git_theta.sketches.content import ContentSketch
     from git_theta.sketches.search import Match, SketchSearch
-    from git_theta.sketches.sketch import Sketch
 
 #: The number of found bases that a value may be an update of, besides those that names suggest.
 _MAX_FOUND = 2
@@ -24,6 +23,10 @@ _MAX_FOUND = 2
 #: Bytes of the smallest value for which a better base is searched if a named one saves so much of the bits.
 _MIN_IMPROVED = 1 << 16
 _ENOUGH = 0.2
+
+#: A value has nothing in common with a base that saves less than this share of the bits. Where a fiftieth of
+#: its elements are equal, more is saved; what strangers seem to save by chance is mostly less.
+_NOTHING_SAVED = 0.015
 
 #: Bytes of the smallest value that is searched for in other forms: there are many for each pair of shapes.
 _MIN_ARRANGED = 1 << 15
@@ -65,6 +68,7 @@ class FoundBases:
         self._store = store
         self._sketches: dict[str, Sketch] = {}
         self._contents: dict[str, ContentSketch] = {}
+        self._distant: set[tuple[str, str]] = set()
 
     def beside(
         self, name: str, spec: TensorSpec, value: memoryview, named: Sequence[Entry]
@@ -84,17 +88,29 @@ class FoundBases:
             yield from self._with_content(name, value, named)
             return
         spec = spec.as_bytes
-        made = sketch(value, spec)
-        if made is None:
+        if not sample_count(spec):
             return
-        self._sketches[name] = made
         new = NewValue.of(value, spec)
-        bits = min(self._search.compare(new, named).values(), default=float(8 * spec.word_size))
+        self._sketches[name] = Sketch(spec, new.keys)
+        compared = self._search.compare(new, named)
+        self._distant.update(
+            (name, digest) for digest, bits in compared.items() if new.saving(bits) < _NOTHING_SAVED
+        )
+        bits = min(compared.values(), default=float(8 * spec.word_size))
         if spec.nbytes < _MIN_IMPROVED and new.saving(bits) > _ENOUGH:
             return
         limit = min(bits * _BETTER, bits - _MIN_GAIN * 8 * spec.word_size)
         better = (match for match in self._search.nearest(new) if match.bits <= limit)
         yield from self._entries(better, named, _MAX_FOUND)
+
+    def is_distant(self, name: str, base: Entry) -> bool:
+        """Whether a value has nothing in common with a named base, once `beside` has compared them.
+
+        Args:
+            name: The value's name.
+            base: The base.
+        """
+        return (name, base.digest) in self._distant
 
     def of_other_forms(self, spec: TensorSpec, value: memoryview, named: Sequence[Entry]) -> Iterator[Entry]:
         """Values that a new one may be made of, those that names suggest first.

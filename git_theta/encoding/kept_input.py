@@ -7,7 +7,7 @@ from git_theta.updates.base import Input, Pieces
 
 #: Sizes in bytes up to which values are kept, and how often they're decoded before. Larger ones are decoded
 #: each time, as several are compared at once.
-_KEPT_AFTER = ((8 << 20, 1), (64 << 20, 2))
+_KEPT_AFTER = ((CHUNK, 0), (8 << 20, 1), (64 << 20, 2))
 
 
 class KeptInput:

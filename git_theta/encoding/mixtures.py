@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.candidates import BaseCandidate
-from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.choice import EncodingChoice, known_payload
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError
+from git_theta.updates.base import Base, Input, Pieces, UnsuitableError
 from git_theta.updates.program import Instruction, Program
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
@@ -189,7 +189,9 @@ def _mixture(
 ) -> BaseCandidate:
     payload = Recipe().encode_with(_weighted_sum(weights), spec.dtype)
     inputs = [candidate.base.read for candidate in candidates]
-    choice = EncodingChoice(Recipe.name, partial(_once, payload), tuple(each.source for each in candidates))
+    choice = EncodingChoice(
+        Recipe.name, partial(known_payload, payload), tuple(each.source for each in candidates)
+    )
     base = Base(spec, partial(_finite, memoryview(payload), inputs, spec.dtype))
     return BaseCandidate(base, choice, any(each.at_limit for each in candidates))
 
@@ -218,7 +220,3 @@ def _finite(payload: memoryview, inputs: Sequence[Input], dtype: str, nbytes: in
         if np.isnan(widen(words, dtype)).any():
             raise UnsuitableError
         yield piece
-
-
-def _once(payload: bytes) -> Payload:
-    yield payload

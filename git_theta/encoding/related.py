@@ -12,12 +12,16 @@ from git_theta.encoding.candidates import (
     candidate_from,
     match_parameters,
 )
-from git_theta.encoding.selection import relative_delta_cost
+from git_theta.encoding.samples import first_difference
 from git_theta.encoding.shards import group_shards, join_shards
+from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Manifest
 from git_theta.model.tensor import TensorSpec
 from git_theta.store.base import Store
+from git_theta.updates.base import Base
 from git_theta.updates.cast import Cast, cast_to
+from git_theta.updates.delta import Delta
+from git_theta.updates.dense import Dense
 
 #: Gives the logical bytes of a parameter of the new file, by name.
 ValueOf = Callable[[str], memoryview]
@@ -131,10 +135,21 @@ def _cost(
         entry = matched[item.name]
         spec = item.spec.as_bytes
         base = cast_to(candidate_from(store, entry, entry.source).base, spec.dtype)
-        costs.append(relative_delta_cost(value_of(item.name), spec, base))
+        costs.append(_relative_delta_cost(value_of(item.name), spec, base))
         if costs[0] >= _UNRELATED_COST:
             break
     return sum(costs) / len(costs)
+
+
+def _relative_delta_cost(value: memoryview, spec: TensorSpec, base: Base) -> float:
+    """The expected size of a value as a delta of a base, as a share of its dense size; at most 1."""
+    try:
+        sample = first_difference(value, spec, base)
+    except (CorruptError, MissingObjectError, PluginError):
+        return 1.0
+    if sample is None:
+        return 0.0
+    return min(1.0, Delta().estimate(sample) / Dense().share(sample))
 
 
 def _is_comparable(spec: TensorSpec, base: TensorSpec) -> bool:

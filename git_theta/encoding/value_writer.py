@@ -10,7 +10,7 @@ from itertools import chain
 from git_theta.encoding.allowed_updates import OnFailure
 from git_theta.encoding.budget import can_be_derived, can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, candidate_from, usable_bases
-from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.choice import BaseSource, EncodingChoice
 from git_theta.encoding.feature_cache import FeatureCache
 from git_theta.encoding.readable import as_readable
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource
@@ -103,6 +103,7 @@ class ValueWriter:
         bases: Iterable[Entry] = (),
         relatives: Iterable[Entry] = (),
         original: Original | None = None,
+        is_distant: Callable[[Entry], bool] = lambda _entry: False,
     ) -> StoredValue:
         """Store a value that the store doesn't have.
 
@@ -114,6 +115,7 @@ class ValueWriter:
             bases: As for `write`.
             relatives: As for `write`.
             original: A value of the same file that it's probably nearly equal to.
+            is_distant: Whether the value has nothing in common with a base, by some elements all over both.
 
         Raises:
             ThetaError: The store can't be written.
@@ -131,7 +133,9 @@ class ValueWriter:
         # Each way to store the value looks at the bases; they're decoded for the first ones only.
         candidate_of: _CandidateOf = cache(partial(candidate_from, self.store))
         candidates: Iterable[BaseCandidate] = _distinct(
-            candidate for entry in bases for candidate in self._candidates(entry, candidate_of)
+            replace(candidate, distant=is_distant(entry))
+            for entry in bases
+            for candidate in self._candidates(entry, candidate_of)
         )
         if original:
             candidates = chain(candidates, original.candidates(self.depth, self.store))
@@ -292,7 +296,7 @@ def _as_readable_later(entries: Iterable[Entry], store: LocalStore) -> Iterator[
 
 def _distinct(candidates: Iterable[BaseCandidate]) -> Iterator[BaseCandidate]:
     """The candidates without those of an earlier source: one version begins the chains of several others."""
-    seen: set[Source | UnpackedSource | EncodingChoice] = set()
+    seen: set[BaseSource] = set()
     for candidate in candidates:
         if candidate.source not in seen:
             seen.add(candidate.source)

@@ -42,11 +42,13 @@ class NewValue:
     Attributes:
         spec: Dtype and shape.
         words: Its machine words, flat.
+        keys: Its own sketch.
         unrelated: The mean number of bits by which elements of an unrelated value differ.
     """
 
     spec: TensorSpec
     words: NDArray[np.unsignedinteger]
+    keys: Keys
     unrelated: float
 
     @classmethod
@@ -56,7 +58,7 @@ class NewValue:
 
         words = np.frombuffer(value, f"<u{spec.word_size}")
         keys = sample_keys(words[same_order(spec).positions], spec)
-        return cls(spec, words, own_bits(keys, resolution(spec)))
+        return cls(spec, words, keys, own_bits(keys, resolution(spec)))
 
     @property
     def varies(self) -> bool:
@@ -69,6 +71,8 @@ class NewValue:
 
     def query(self, form: SampledForm) -> Query:
         """The value's elements at the places of a form."""
+        if form is same_order(self.spec):
+            return Query(self, form, self.keys)
         return Query(self, form, sample_keys(self.words[form.positions], self.spec))
 
 

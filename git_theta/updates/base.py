@@ -41,6 +41,25 @@ class PartialInput(Protocol):
         ...
 
 
+@runtime_checkable
+class GlimpsedInput(Protocol):
+    """An input of which some chunks can be read by themselves, unverified."""
+
+    def __call__(self, nbytes: int) -> Pieces:
+        """All bytes, as of every input."""
+        ...
+
+    def glimpses(self, nbytes: int, size: int, places: Sequence[int]) -> Iterator[bytes]:
+        """Some chunks of a value of `nbytes` bytes.
+
+        Args:
+            nbytes: Bytes of the value.
+            size: Bytes of a chunk.
+            places: Indices of the chunks, ascending.
+        """
+        ...
+
+
 def read_part(read: Input, nbytes: int, start: int, end: int) -> Pieces:
     """The bytes from `start` to `end` of an input of `nbytes` bytes, in consecutive pieces.
 
@@ -53,7 +72,7 @@ def read_part(read: Input, nbytes: int, start: int, end: int) -> Pieces:
 
 
 #: Number of words of a sample that are enough for an estimate, and of the places that they're taken from.
-_ENOUGH = 1 << 16
+ENOUGH = 1 << 16
 _PLACES = 8
 
 
@@ -76,6 +95,19 @@ class Base:
             CorruptError: The value has another number of bytes.
         """
         return rechunk(self.read(self.spec.nbytes), size, self.spec.nbytes)
+
+    def glimpses(self, size: int, places: Sequence[int]) -> Iterator[bytes]:
+        """Some of the pieces of `chunks`, which may be damaged: for estimates only.
+
+        Args:
+            size: As for `chunks`.
+            places: Indices of the pieces, ascending.
+        """
+        if isinstance(self.read, GlimpsedInput):
+            yield from self.read.glimpses(self.spec.nbytes, size, places)
+        else:
+            wanted = set(places)
+            yield from (bytes(piece) for at, piece in enumerate(self.chunks(size)) if at in wanted)
 
 
 class Update(Protocol):
@@ -222,9 +254,9 @@ class Sample:
 def _spread(words: Words) -> Words:
     import numpy as np
 
-    if len(words) <= _ENOUGH:
+    if len(words) <= ENOUGH:
         return words
-    size = _ENOUGH // _PLACES
+    size = ENOUGH // _PLACES
     starts = np.linspace(0, len(words) - size, _PLACES).astype(int)
     return np.concatenate([words[start : start + size] for start in starts])
 

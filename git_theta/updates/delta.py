@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.model.tensor import TensorSpec
@@ -50,3 +50,27 @@ class Delta:
         for chunk in base.chunks(CHUNK):
             yield reader.apply(np.frombuffer(chunk, f"<u{spec.word_size}")).data.cast("B")
         reader.end()
+
+    def decode_chunks(
+        self, payload: memoryview | None, base: Iterator[bytes], nbytes: int, places: Sequence[int]
+    ) -> Iterator[bytes]:
+        """Some chunks of the value; residuals of the others aren't decoded.
+
+        Args:
+            payload: As for `decode`.
+            base: The chunks of the base at these places.
+            nbytes: As for `decode`.
+            places: Indices of the chunks, each of `CHUNK` bytes; ascending.
+
+        Raises:
+            CorruptError: The payload can't give a value of `nbytes` bytes.
+        """
+        import numpy as np
+
+        spec, _, body = unpack_typed(self.name, payload, nbytes)
+        reader, word, at = ResidualReader(body, spec), spec.word_size, 0
+        for place, chunk in zip(places, base, strict=True):
+            for _ in range(at, place):
+                reader.skip(CHUNK // word)
+            at = place + 1
+            yield reader.apply(np.frombuffer(chunk, f"<u{word}")).tobytes()

@@ -22,7 +22,7 @@ from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError
 from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.ordered import advance, difference
 from git_theta.updates.payload import PayloadHeader, typed_header, unpack_typed
-from git_theta.updates.slice_search import find_shuffled, find_slices
+from git_theta.updates.slice_search import find_shuffled, find_slices, sliced_axes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
 
     Index = NDArray[np.uint32]
 
-#: Elements of the smallest slices: for single elements, an index is no shorter than they are.
-_SMALLEST_SLICE = 8
-
 #: Bytes of the smallest value whose slices are looked for: a model may have thousands of small ones.
-_SMALLEST_VALUE = 32 << 10
+SMALLEST_VALUE = 32 << 10
 
 #: The least share of slices that come from the base, and of different ones among these.
 _LEAST_SHARE, _LEAST_DISTINCT = 1 / 8, 1 / 4
@@ -73,7 +70,7 @@ class Gather:
 
     def accepts(self, spec: TensorSpec, base: TensorSpec) -> bool:
         """Whether the types are equal but for the size of one axis at most, and slices have some elements."""
-        return spec.dtype == base.dtype and bool(_axes(spec, base))
+        return spec.dtype == base.dtype and bool(sliced_axes(spec, base))
 
     def encode(self, value: memoryview, spec: TensorSpec, base: Base) -> Payload:
         """Header, the index of each slice in the base, then the slices that have none.
@@ -81,7 +78,7 @@ class Gather:
         Raises:
             UnsuitableError: Few slices correspond to others of the base, or most are where they were.
         """
-        if spec.nbytes < _SMALLEST_VALUE:
+        if spec.nbytes < SMALLEST_VALUE:
             raise UnsuitableError
         for axis, index in _indices(value, spec, base):
             if _share(index, base.spec.shape[axis]) >= _LEAST_SHARE:
@@ -151,24 +148,11 @@ class Gather:
 
 def _indices(value: memoryview, spec: TensorSpec, base: Base) -> Iterator[tuple[int, Index]]:
     """Each axis with the index of its slices, to be tried one after another."""
-    for axis in _axes(spec, base.spec):
+    for axis in sliced_axes(spec, base.spec):
         yield axis, find_slices(value, spec, base, axis)
     if spec == base.spec:
         # The elements of such slices are still in other places: another update goes on top.
         yield 0, find_shuffled(value, spec, base)
-
-
-def _axes(spec: TensorSpec, base: TensorSpec) -> list[int]:
-    """The axes along which slices of a base of that type may be those of a value; the likeliest first."""
-    if len(spec.shape) != len(base.shape) or len(spec.shape) < 2 or not min(spec.nbytes, base.nbytes):
-        return []
-    differing = [
-        axis for axis, sizes in enumerate(zip(spec.shape, base.shape, strict=True)) if sizes[0] != sizes[1]
-    ]
-    axes = differing or sorted({0, 1, len(spec.shape) - 1})
-    if len(differing) > 1:
-        return []
-    return [axis for axis in axes if spec.count // spec.shape[axis] >= _SMALLEST_SLICE]
 
 
 def _share(index: Index, count: int) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.codecs.tensor_codec import DEFAULT_CODEC, decode_tensor, encode_tensor
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from git_theta.updates.base import Words
     from git_theta.updates.side_loaded import Given
+
+    Elements = TypeVar("Elements", Words, NDArray[np.float64])
 
 #: Values of fewer bytes aren't searched for factors.
 _MIN_SCALED = 16 << 10
@@ -68,10 +70,11 @@ class Ia3:
             return None
         part = TensorSpec(spec.dtype, (count, *spec.shape[1:]))
         value, base = (words[first : first + part.count] for words in (sample.value, sample.base))
-        rows = tuple(widen(words, spec.dtype).reshape(part.shape) for words in (value, base))
-        axes = scaled_axes(_few(rows[0]), _few(rows[1]), spec.shape, spec.dtype)
+        few = [_wide(_few(words.reshape(part.shape)), spec.dtype) for words in (value, base)]
+        axes = scaled_axes(few[0], few[1], spec.shape, spec.dtype)
         if axes is None:
             return None
+        rows = tuple(widen(words, spec.dtype).reshape(part.shape) for words in (value, base))
         scaling = find_scaling(lambda: iter([(rows[0], rows[1])]), axes, part.shape, spec.dtype)
         prediction = _product(rows[1], scaling.factors, spec.dtype)
         residual = sum(map(len, ResidualWriter(spec, len(value)).frames(value, prediction)))
@@ -177,7 +180,12 @@ def _product(numbers: NDArray[np.float64], factors: NDArray[np.float64], dtype: 
     return round_to(product.reshape(-1), dtype)
 
 
-def _few(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+def _wide(words: Words, dtype: str) -> NDArray[np.float64]:
+    """Words as float64, of the same shape."""
+    return widen(words.reshape(-1), dtype).reshape(words.shape)
+
+
+def _few(numbers: Elements) -> Elements:
     """Elements from all over an array: 16 to 31 along each axis, if there are as many."""
     return numbers[tuple(slice(None, None, max(1, size // _FEW)) for size in numbers.shape)]
 

@@ -155,17 +155,48 @@ class ResidualReader:
             return prediction
         if kind == _STEPS:
             return self._advanced(prediction)
-        if kind != _BLOCKS:
-            raise CorruptError("the payload has a residual of an unknown kind")
-        kinds = np.empty(block_count(len(prediction), self._spec), np.uint8)
-        self._reader.read_whole(kinds)
-        if int(kinds.max(initial=0)) > WHOLE:
-            raise CorruptError("the payload has blocks of an unknown kind")
-        each = spread(kinds, len(prediction), self._spec)
+        each = self._kinds(kind, len(prediction))
         stored = each != EQUAL
         words = prediction.copy()
         words[stored] = self._advanced(_nearer(prediction, each)[stored])
         return words
+
+    def skip(self, words: int) -> None:
+        """Pass over the residual of the next chunk.
+
+        Args:
+            words: Number of words in the chunk.
+
+        Raises:
+            CorruptError: The residual is damaged or ends early.
+        """
+        import numpy as np
+
+        kind = self._reader.varint()
+        if kind in _PRUNED:
+            self._reader.skip_whole(1)
+            kind = self._reader.varint()
+        if kind == _STEPS:
+            self._reader.skip(words, self._spec.word_size)
+        elif kind != _EXACT:
+            stored = np.count_nonzero(self._kinds(kind, words) != EQUAL)
+            self._reader.skip(int(stored), self._spec.word_size)
+
+    def _kinds(self, kind: int, words: int) -> NDArray[np.uint8]:
+        """The kind of each word of a chunk of several kinds of blocks, which come next.
+
+        Raises:
+            CorruptError: The chunk isn't of that kind.
+        """
+        import numpy as np
+
+        if kind != _BLOCKS:
+            raise CorruptError("the payload has a residual of an unknown kind")
+        kinds = np.empty(block_count(words, self._spec), np.uint8)
+        self._reader.read_whole(kinds)
+        if int(kinds.max(initial=0)) > WHOLE:
+            raise CorruptError("the payload has blocks of an unknown kind")
+        return spread(kinds, words, self._spec)
 
     def _advanced(self, prediction: Words) -> Words:
         """The words that lie the next steps from a prediction."""

@@ -31,6 +31,10 @@ _TUNED = 1 / 64
 #: that of the factors that aren't 1.
 _SCALED = 0.5
 
+#: The least shares of neighbours with equal ratios in a value that may be scaled, and with near ones in a
+#: value that was tuned, too.
+_LEAST_EQUAL, _LEAST_TUNED = 0.15, 0.3
+
 #: A factor for fewer elements isn't worth its bytes.
 _PER_FACTOR = 16
 
@@ -63,6 +67,8 @@ def scaled_axes(value: Numbers, base: Numbers, shape: tuple[int, ...], dtype: st
     import numpy as np
 
     ratio = _ratios(value, base)
+    if not _may_be_scaled(ratio, dtype):
+        return None
     known = max(1, int(np.isfinite(ratio).sum()))
     medians = []
     for axes in _possible_axes(shape):
@@ -75,6 +81,28 @@ def scaled_axes(value: Numbers, base: Numbers, shape: tuple[int, ...], dtype: st
             if near.sum() >= _SCALED * known and scaled.any() and scaled.mean() >= least:
                 return axes
     return None
+
+
+def _may_be_scaled(ratio: Numbers, dtype: str) -> bool:
+    """Whether neighbours along the first or the last axis have equal ratios more often than by chance.
+
+    Those that have one factor are: where half of them are near its median, a quarter of neighbours both are.
+    """
+    import numpy as np
+
+    if min(ratio.shape[0], ratio.shape[-1]) < 2:
+        return True
+    # What was tuned after it was scaled has most of its ratios on one side of one, far from it.
+    side = np.sign(ratio - 1) * (np.abs(ratio - 1) > _TUNED)
+    for axis in sorted({0, ratio.ndim - 1}):
+        neighbours, sides = np.moveaxis(ratio, axis, 0), np.moveaxis(side, axis, 0)
+        step, size = np.abs(neighbours[1:] - neighbours[:-1]), np.abs(neighbours[1:])
+        known = max(1, int(np.isfinite(step).sum()))
+        equal = step <= 2 * _NEAR * 2.0 ** (1 - MANTISSA[dtype]) * size
+        tuned = (step <= 2 * _TUNED * size) & (sides[1:] * sides[:-1] > 0)
+        if equal.sum() >= _LEAST_EQUAL * known or tuned.sum() >= _LEAST_TUNED * known:
+            return True
+    return False
 
 
 def find_scaling(blocks: RowBlocks, axes: tuple[int, ...], shape: tuple[int, ...], dtype: str) -> Scaling:

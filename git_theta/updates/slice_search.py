@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from git_theta.updates.base import Words
+
     Numbers = NDArray[np.float32]
     Index = NDArray[np.uint32]
 
@@ -34,7 +36,28 @@ _LEAST_FOUND = 1 / 32
 
 #: Slices correspond if the square of their distance is at most this share of the sum of their squares.
 #: With few features strangers may be close: then slices must be equal.
-_CLOSE, _FEW, _EQUAL = 0.2, 32, 1e-4
+CLOSE, FEW, EQUAL = 0.2, 32, 1e-4
+
+
+#: Elements of the smallest slices: for single elements, an index is no shorter than they are.
+_SMALLEST_SLICE = 8
+
+
+#: An odd number whose multiples modulo 2³² are spread evenly.
+_ODD = 0x9E3779B1
+
+
+def sliced_axes(spec: TensorSpec, base: TensorSpec) -> list[int]:
+    """The axes along which slices of a base of that type may be those of a value; the likeliest first."""
+    if len(spec.shape) != len(base.shape) or len(spec.shape) < 2 or not min(spec.nbytes, base.nbytes):
+        return []
+    differing = [
+        axis for axis, sizes in enumerate(zip(spec.shape, base.shape, strict=True)) if sizes[0] != sizes[1]
+    ]
+    axes = differing or sorted({0, 1, len(spec.shape) - 1})
+    if len(differing) > 1:
+        return []
+    return [axis for axis in axes if spec.count // spec.shape[axis] >= _SMALLEST_SLICE]
 
 
 def find_slices(value: memoryview, spec: TensorSpec, base: Base, axis: int) -> Index:
@@ -75,16 +98,31 @@ def find_shuffled(value: memoryview, spec: TensorSpec, base: Base) -> Index:
     count = spec.shape[0]
     size = max(1, CHUNK * count // spec.nbytes) * (spec.nbytes // count)
 
-    def sums(chunks: Callable[[int], Pieces]) -> NDArray[np.uint64]:
+    def sums(chunks: Callable[[int], Pieces]) -> NDArray[np.unsignedinteger]:
         words = (np.frombuffer(piece, f"<u{spec.word_size}") for piece in chunks(size))
         row = spec.nbytes // count // spec.word_size
-        return np.concatenate([each.reshape(-1, row).sum(axis=1, dtype=np.uint64) for each in words])
+        return np.concatenate([unordered_hashes(each.reshape(-1, row)) for each in words])
 
     ours, theirs = sums(Base(spec, lambda _nbytes: iter((value,))).chunks), sums(base.chunks)
     order = np.argsort(theirs, kind="stable")
     found = order[np.minimum(np.searchsorted(theirs[order], ours), count - 1)]
     index: Index = np.where(theirs[found] == ours, found, count).astype("<u4")
     return index
+
+
+def unordered_hashes(rows: Words) -> NDArray[np.unsignedinteger]:
+    """A hash of each row of machine words: equal for rows that have the same words in any order.
+
+    Sums that wrap around will do, of words of at least 32 bits; narrower ones are spread over as many before.
+    """
+    import numpy as np
+
+    if rows.itemsize < 4:
+        rows = rows.astype(np.uint32) * np.uint32(_ODD)
+        rows ^= rows >> np.uint32(15)
+        rows *= np.uint32(_ODD)
+    found: NDArray[np.unsignedinteger] = rows.sum(axis=1, dtype=rows.dtype)
+    return found
 
 
 def _features(chunks: Callable[[int], Pieces], spec: TensorSpec, axis: int) -> Numbers:
@@ -105,28 +143,31 @@ def _features(chunks: Callable[[int], Pieces], spec: TensorSpec, axis: int) -> N
     for piece in chunks(size):
         words = np.frombuffer(piece, f"<u{spec.item_size}")
         if outer == 1:
-            found.append(_numbers(words.reshape(-1, inner)[:, places], spec.dtype))
+            found.append(numbers_of(words.reshape(-1, inner)[:, places], spec.dtype))
             continue
         rows = words.reshape(-1, count, inner)
         here = places[(places >= start * inner) & (places < (start + len(rows)) * inner)] - start * inner
-        found.append(_numbers(rows[here // inner, :, here % inner], spec.dtype))
+        found.append(numbers_of(rows[here // inner, :, here % inner], spec.dtype))
         start += len(rows)
     return np.concatenate(found) if outer == 1 else np.ascontiguousarray(np.concatenate(found).T)
 
 
-def _numbers(words: NDArray[Any], dtype: str) -> Numbers:
+def numbers_of(words: NDArray[Any], dtype: str) -> Numbers:
     """Elements as float32; 0 for those that aren't finite or can't be computed with."""
     import numpy as np
 
-    if dtype in ARITHMETIC:
+    if dtype == "F32":
+        numbers = np.array(words).view("<f4")
+    elif dtype in ARITHMETIC:
         numbers = widen(np.ascontiguousarray(words).reshape(-1), dtype).reshape(words.shape)
     elif dtype.startswith("C") or dtype not in ITEM_SIZE:
         return np.zeros(words.shape, np.float32)
     else:
         numbers = np.ascontiguousarray(words).view(numpy_dtype(dtype))
     with np.errstate(over="ignore"):
-        found: Numbers = np.nan_to_num(numbers.astype(np.float32), posinf=0.0, neginf=0.0)
-    return found
+        found: Numbers = numbers.astype(np.float32, copy=False)
+    finite = np.isfinite(found)
+    return found if finite.all() else np.where(finite, found, np.float32(0))
 
 
 def _nearest(ours: Numbers, theirs: Numbers) -> NDArray[np.intp]:
@@ -181,7 +222,7 @@ def _continued(found: NDArray[np.intp], ours: Numbers, theirs: Numbers, forward:
 
 
 def _limit(features: Numbers) -> float:
-    return _CLOSE if features.shape[1] >= _FEW else _EQUAL
+    return CLOSE if features.shape[1] >= FEW else EQUAL
 
 
 def _distances(ours: Numbers, theirs: Numbers) -> Numbers:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.ordered import difference, mantissa_bits
+from git_theta.updates.ordered import difference, is_ordered, mantissa_bits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +34,9 @@ _BEYOND_MANTISSA = 2.5
 
 #: A word is near if its step has so many bits less than the mantissa; that share of words shows a relation.
 _BITS_SAVED, _LEAST_NEAR, _COMPARED = 6, 0.04, 4096
+
+#: About as many blocks of a stretch tell whether all of it is near.
+_BLOCKS_COMPARED = 128
 
 #: Every eighth step of a block is measured.
 _STRIDE = 8
@@ -64,8 +67,23 @@ def kinds_of(steps: Words, spec: TensorSpec) -> Kinds | None:
     return kinds
 
 
+def step_bits(value: Words, base: Words, spec: TensorSpec) -> NDArray[np.int32]:
+    """The number of bits of the steps from a base to a value, of some words all over a stretch.
+
+    Args:
+        value: Machine words, flat.
+        base: As many words.
+        spec: Dtype and shape of the value; only the dtype matters.
+    """
+    import numpy as np
+
+    stride = max(1, len(value) // _COMPARED)
+    steps = difference(value[::stride], base[::stride], is_ordered(spec))
+    return np.frexp(steps.astype(np.float32))[1]
+
+
 def may_be_near(value: Words, base: Words, spec: TensorSpec) -> bool:
-    """Whether some words of a stretch are near to those of a base, of a sample; of integers, always.
+    """Whether some words of a stretch are zero, or near to those of a base; of integers, always.
 
     Args:
         value: Machine words, flat.
@@ -77,14 +95,13 @@ def may_be_near(value: Words, base: Words, spec: TensorSpec) -> bool:
     mantissa = mantissa_bits(spec.dtype)
     if mantissa is None:
         return True
-    stride = max(1, len(value) // _COMPARED)
-    steps = difference(value[::stride], base[::stride], floats=True)
-    near = np.frexp(steps.astype(np.float32))[1] <= mantissa - _BITS_SAVED
-    return bool(near.mean() >= _LEAST_NEAR)
+    zero = np.left_shift(value[:: max(1, len(value) // _COMPARED)], 1) == 0
+    near = step_bits(value, base, spec) <= mantissa - _BITS_SAVED
+    return bool((near | zero).mean() >= _LEAST_NEAR)
 
 
 def is_near_throughout(value: Words, base: Words, spec: TensorSpec) -> bool:
-    """Whether nearly all blocks of a stretch are near those at the same places of a base, as after training.
+    """Whether nearly all of some blocks of a stretch are near those at the same places of a base.
 
     Args:
         value: Machine words, flat.
@@ -93,7 +110,17 @@ def is_near_throughout(value: Words, base: Words, spec: TensorSpec) -> bool:
     """
     if mantissa_bits(spec.dtype) is None:
         return False
-    return kinds_of(difference(value, base, floats=True), spec) is None
+    return kinds_of(difference(_few_blocks(value, spec), _few_blocks(base, spec), floats=True), spec) is None
+
+
+def _few_blocks(words: Words, spec: TensorSpec) -> Words:
+    """Some blocks all over a stretch, one after another."""
+    block = BLOCK // spec.word_size
+    whole = len(words) // block
+    stride = whole // _BLOCKS_COMPARED
+    if stride < 2:
+        return words
+    return words[: whole * block].reshape(whole, block)[::stride].reshape(-1)
 
 
 def block_count(words: int, spec: TensorSpec) -> int:

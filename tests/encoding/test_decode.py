@@ -9,7 +9,6 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.encoding.decode import (
-    StoredInput,
     decode_source,
     decode_verified,
     read_value,
@@ -19,7 +18,7 @@ from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.manifest import Entry, Manifest, ObjectRef, Source
 from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.local import LocalStore
-from git_theta.updates.base import Pieces, read_part
+from git_theta.updates.base import Pieces
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.storing import clean
 from tests.helpers.weights import joined
@@ -79,36 +78,6 @@ def test_objects_are_required_without_reading_them(store: LocalStore) -> None:
         store.path(oid).unlink()
     with pytest.raises(MissingObjectError, match="parameter 'layout'"):
         require_objects(made, store)
-
-
-def test_a_part_of_a_value_is_read_by_itself_from_a_checked_object(
-    store: LocalStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    array = np.random.default_rng(0).standard_normal(1 << 19).astype("<f4")
-    (entry,) = stored(store, {"w": array}).entries
-    nbytes = entry.spec.nbytes
-
-    def whole(_nbytes: int) -> Pieces:
-        raise AssertionError("all of the value is read")
-
-    found = StoredInput(entry.source, store, whole, verified=True)
-    assert joined(read_part(found, nbytes, 1 << 20, (1 << 20) + 40)) == array.tobytes()[1 << 20 :][:40]
-    verified: list[str] = []
-    monkeypatch.setattr(LocalStore, "verify", lambda _store, oid: verified.append(oid))
-    joined(StoredInput(entry.source, store, whole).part(nbytes, 0, 4))
-    assert verified == []
-    joined(found.part(nbytes, 0, 4))
-    assert verified == [ref.oid for ref in entry.source.payloads()]
-
-
-def test_a_part_of_an_update_is_cut_from_all_of_it(store: LocalStore) -> None:
-    array = np.random.default_rng(0).standard_normal(1 << 12).astype("<f4")
-    before = stored(store, {"w": array})
-    (entry,) = clean(store, safetensors_bytes({"w": array * np.float32(1.0001)}), before).entries
-    assert entry.source.update != "dense"
-    found = StoredInput(entry.source, store, lambda size: decode_source(entry.source, size, store))
-    value = joined(read_value(entry, store))
-    assert joined(found.part(entry.spec.nbytes, 100, 200)) == value[100:200]
 
 
 def with_alternative(store: LocalStore, entry: Entry, source: Source) -> LocalStore:

@@ -8,7 +8,7 @@ from git_theta.encoding.kept_input import KeptInput
 from git_theta.updates.base import Pieces
 
 
-@pytest.mark.parametrize(("nbytes", "decoded"), [(1 << 20, 2), (9 << 20, 3), (65 << 20, 5)])
+@pytest.mark.parametrize(("nbytes", "decoded"), [(1 << 20, 1), (8 << 20, 2), (9 << 20, 3), (65 << 20, 5)])
 def test_values_are_decoded_a_few_times(nbytes: int, decoded: int) -> None:
     count = 0
 

@@ -278,3 +278,20 @@ def test_rows_between_tuned_ones_are_found_though_no_row_is_equal() -> None:
     assert lower.update == "gather"
     stored = sum(len(joined(choice.payload())) for choice in (best, lower))
     assert stored < (0.36 + 0.83 * 48 / 2048) * spec.nbytes
+
+
+def test_of_two_bases_a_delta_is_tried_on_the_nearer_one() -> None:
+    large = TensorSpec("F32", (256, 320))
+    old = trained(large)
+    last = tuned(old, large, 1e-4)
+    new = tuned(last, large, 1e-4, seed=5)
+    sources = [Source("dense", ObjectRef(digit * 64)) for digit in "01"]
+    bases = [
+        BaseCandidate(base_of(value, large), source, begins_chain=value is old)
+        for value, source in zip((last, old), sources, strict=True)
+    ]
+    found = list(selection.choices(memoryview(new), large, bases, ("delta", "low-rank")))
+    assert [(choice.update, choice.inputs) for choice in found] == [("delta", (sources[0],)), ("dense", ())]
+    again = merged(old, large, 2)
+    found = list(selection.choices(memoryview(again), large, bases, ("delta", "low-rank")))
+    assert (found[0].update, found[0].inputs) == ("low-rank", (sources[1],))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from git_theta.updates import scaling
 from git_theta.updates.factors import MANTISSA
 from git_theta.updates.rounding import round_to, widen
 from git_theta.updates.scaling import Scaling, find_scaling, scaled_axes
@@ -103,3 +104,14 @@ def test_weights_may_be_tuned_after_they_were_scaled() -> None:
     moved = rounded(base * scales + np.random.default_rng(2).standard_normal(base.shape) * 1e-5, "F32")
     assert scaled_axes(moved, base, base.shape, "F32") == (1,)
     assert np.abs(found(moved, base, (1,)).factors / scales - 1).max() < 0.05
+
+
+@pytest.mark.parametrize("noise", [1e-5, 1e-3, 0.02, 0.05, 0.2, 1.0])
+def test_weights_that_were_trained_further_are_told_by_neighbours(
+    noise: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The medians of all axes take ten times as long."""
+    monkeypatch.setattr(scaling, "_possible_axes", lambda _shape: 1 / 0)
+    base = weights((16, 24), "F32")
+    value = base * (1 + noise * np.random.default_rng(5).standard_normal(base.shape))
+    assert scaled_axes(value, base, base.shape, "F32") is None
