@@ -19,12 +19,14 @@ class ModelFacts:
         format: The format of its files; several with commas between, if they differ.
         parameters: The number of parameters.
         size: Bytes of its files.
+        updates: Names of the updates that its parameters are stored as, sorted, with commas between.
     """
 
     model: str
     format: str
     parameters: int
     size: int
+    updates: str = ""
 
 
 def model_facts(manifests: Sequence[Manifest]) -> ModelFacts:
@@ -35,4 +37,5 @@ def model_facts(manifests: Sequence[Manifest]) -> ModelFacts:
         ", ".join(sorted({manifest.format for manifest in manifests})),
         sum(not entry.name.startswith(STRETCH) for entry in entries),
         sum(manifest.size for manifest in manifests),
+        ",".join(sorted({entry.source.update for entry in entries})),
     )

@@ -12,13 +12,13 @@ from git_theta.store.database import Database
 
 _SCHEMA = """
 create table if not exists models (
-    blobs blob primary key, model text, format text, parameters integer, size integer
+    blobs blob primary key, model text, format text, parameters integer, size integer, updates text
 ) without rowid;
 create table if not exists shares (pair blob primary key, share real) without rowid;
 """
 
 #: The name of the database in the store's folder. The number changes if the meaning of a fact does.
-FILE_NAME = "lineage-1.sqlite"
+FILE_NAME = "lineage-2.sqlite"
 
 
 class FactCache:
@@ -38,15 +38,16 @@ class FactCache:
         key = _key(blobs)
         if key in self._new_facts:
             return self._new_facts[key]
-        row = self._database.row("select model, format, parameters, size from models where blobs = ?", (key,))
+        query = "select model, format, parameters, size, updates from models where blobs = ?"
+        row = self._database.row(query, (key,))
         if not row:
             return None
-        model, format_, parameters, size = row
-        if not (isinstance(model, str) and isinstance(format_, str)):
+        model, format_, parameters, size, updates = row
+        if not (isinstance(model, str) and isinstance(format_, str) and isinstance(updates, str)):
             return None
         if not (isinstance(parameters, int) and isinstance(size, int)):
             return None
-        return ModelFacts(model, format_, parameters, size)
+        return ModelFacts(model, format_, parameters, size, updates)
 
     def remember_facts(self, blobs: Sequence[str], facts: ModelFacts) -> None:
         """Remember facts about the model of these manifests."""
@@ -73,9 +74,9 @@ class FactCache:
 
     def _write(self, connection: sqlite3.Connection) -> None:
         connection.executemany(
-            "insert or replace into models values (?, ?, ?, ?, ?)",
+            "insert or replace into models values (?, ?, ?, ?, ?, ?)",
             (
-                (key, facts.model, facts.format, facts.parameters, facts.size)
+                (key, facts.model, facts.format, facts.parameters, facts.size, facts.updates)
                 for key, facts in self._new_facts.items()
             ),
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.stated_edges import stated_edges
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.graph import Derivation, Graph, ModelNode
@@ -62,6 +63,11 @@ def graph_of(tree: LineageTree) -> Graph:
         if record.model and own and record.model != own:
             problems.setdefault(file.model, []).append(f"{file.path} was made for another version of it")
         edges += [_edge(file.model, record, parent, nodes, by_digest) for parent in record.parents]
+    for stated in stated_edges(tree, {edge.child for edge in edges}):
+        if isinstance(stated, Derivation):
+            edges.append(stated)
+        else:
+            problems.setdefault(stated[0], []).append(stated[1])
     distinct = {(edge.child, edge.parent): edge for edge in reversed(edges)}
     kept = tuple(distinct[key] for key in dict.fromkeys((edge.child, edge.parent) for edge in edges))
     models = dict(nodes)

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
-from git_theta.errors import GitError, UsageError
+from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.lineage.fact_cache import FactCache
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
@@ -147,6 +147,12 @@ class LineageTree:
             found = model_facts(self.manifests_of(blobs))
             self.cache.remember_facts(blobs, found)
         return found
+
+    def facts_or_none(self, model: str) -> ModelFacts | None:
+        """Facts about a model; `None` if its files can't be read."""
+        with suppress(ThetaError):
+            return self.facts(model)
+        return None
 
     def read(self, path: str, limit: int) -> bytes | None:
         """The bytes of a file that isn't a model; `None` if it's not there, or larger than a limit."""
