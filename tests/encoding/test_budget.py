@@ -176,7 +176,7 @@ def test_a_bundle_counts_once_for_all_values_in_it(store: LocalStore) -> None:
     work = sum(weight.work - 2 * MAX_BUNDLE for weight in alone)
     for times in (1, 2, 3):
         assert total_weight(entries * times, store).work == times * work + len(bundles) * MAX_BUNDLE
-    assert total_weight(entries, store).memory == max(weight.memory for weight in alone)
+    assert 2 * MAX_BUNDLE < total_weight(entries, store).memory <= max(weight.memory for weight in alone)
 
 
 def test_stored_bytes_pay_for_work(store: LocalStore) -> None:
