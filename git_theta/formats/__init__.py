@@ -23,6 +23,7 @@ def registry() -> Registry[Format]:
         {
             "pytorch-dcp": "git_theta.formats.pytorch.dcp:DistributedCheckpoint",
             "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
+            "pytorch-pt2": "git_theta.formats.pytorch.pt2:ExportedProgram",
             "pytorch-legacy": "git_theta.formats.pytorch.legacy:PyTorchLegacy",
             "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",
             "npy": "git_theta.formats.numpy.npy:Npy",

@@ -39,6 +39,7 @@ from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.hdf5_files import kept
 from tests.helpers.keras_files import keras_bytes
 from tests.helpers.onnx_files import attribute, external, field, graph, model, node
+from tests.helpers.pt2 import entry, pt2_bytes
 from tests.helpers.tarred import tarred
 
 _JSON = (b'"dtype"', b'"shape"', b"[[[[", b"{", b'"F32"', b"[]", b"null", b"1e5", b"-", b'"\\ud800"')
@@ -417,6 +418,20 @@ def keras(random: Random) -> bytes:
     return keras_bytes(config, {"date_saved": random.random()}, weights, method)
 
 
+def pt2(random: Random) -> bytes:
+    """An archive of an exported program."""
+    sizes = [random.choice((24, 24, 4, 0)) for _ in range(3)]
+    members = {f"data/weights/weight_{key}": random.randbytes(size) for key, size in enumerate(sizes)}
+    table = {}
+    for _ in range(random.randrange(4)):
+        rows, dtype = random.randrange(1, 4), random.choice((7, 7, 7, 13, 99))
+        line = entry(f"weight_{random.randrange(3)}", (rows, 6 // rows), (6 // rows, 1), dtype)
+        if random.random() < 0.1:
+            line[random.choice((*line, "new"))] = random.choice(_ODD)
+        table[name(random)] = line
+    return pt2_bytes({("weights", "m"): table}, members, random.choice((0, 0, 0, 8)))
+
+
 def _members(random: Random) -> dict[str, bytes]:
     makers = (pytorch, pytorch_legacy, safetensors, npy, npz, pickle, gguf, lambda _random: b"other")
     return {name(random): random.choice(makers)(random) for _ in range(random.randrange(1, 5))}
@@ -486,6 +501,7 @@ FORMAT_TARGETS = (
     Target("pytorch", pytorch, take_apart, _PICKLE, share=0.3),
     Target("pytorch-dcp", pytorch_dcp, take_apart, _PICKLE, share=0.3),
     Target("dcp-metadata", dcp_metadata, read_dcp_metadata, _PICKLE),
+    Target("pytorch-pt2", pt2, take_apart, _JSON, share=0.3),
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),

@@ -10,7 +10,12 @@ from git_theta.formats.base import Located
 from git_theta.formats.pickle.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.locate_views import Found, locate_views
 from git_theta.formats.pytorch.tree import named_views
-from git_theta.formats.pytorch.zip_records import MAX_PICKLE, is_big_endian, read_records
+from git_theta.formats.pytorch.zip_records import (
+    MAX_PICKLE,
+    is_big_endian,
+    read_records,
+    record_checksums,
+)
 from git_theta.formats.zip_reader import (
     STORED,
     Member,
@@ -18,8 +23,6 @@ from git_theta.formats.zip_reader import (
     first_member_name,
     read_member,
 )
-from git_theta.model.checksum import WIDTHS
-from git_theta.model.layout import Checksum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
     from git_theta.formats.base import Alignment, FileDraft, FileVersion, Prefer
     from git_theta.formats.pytorch.version_tree import VersionTree
     from git_theta.model.tensor import TensorSpec
-
-_ID_SIZE = 40  # digits of the serialization id: 20 for the names of the records, 20 for their content
 
 
 class PyTorchZip:
@@ -55,7 +56,7 @@ class PyTorchZip:
             _views(data, records, "data", "", used), _views(data, records, "constants", "constants", used)
         )
         tensors = locate_views(views, len(data), big_endian)
-        return Located(tensors, _checksums(found, used, records.get(".data/serialization_id")))
+        return Located(tensors, record_checksums(found, used, records.get(".data/serialization_id")))
 
     def scalars(self, data: memoryview) -> Iterator[tuple[str, str]]:
         """The plain values of `data.pkl`."""
@@ -109,20 +110,3 @@ def _views(
             raise FormatError(f"storage {storage.key} is missing, compressed or too short")
         used.add(member.name)
         yield name, view, (member.offset, storage.nbytes)
-
-
-def _checksums(found: list[Member], used: set[str], identity: Member | None) -> tuple[Checksum, ...]:
-    """The CRCs of storages, then the id that depends on them, then the CRCs of that."""
-    checksums = [crc for member in found if member.name in used for crc in _crcs(member)]
-    if used and identity is not None and identity.method == STORED and identity.size == _ID_SIZE:
-        earlier = found[: found.index(identity)]
-        # PyTorch leaves empty records out of the id.
-        fields = tuple((member.crc, 4) for member in earlier if member.size)
-        half = WIDTHS["torch-serialization-id"]
-        checksums.append(Checksum("torch-serialization-id", identity.offset + _ID_SIZE - half, fields))
-        checksums += _crcs(identity)
-    return tuple(checksums)
-
-
-def _crcs(member: Member) -> list[Checksum]:
-    return [Checksum("crc32", at, ((member.offset, member.size),)) for at in member.crcs]
