@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from benchmarks import deltas, memory, weights
 from benchmarks.bases import bases
+from benchmarks.compacted import compacted
 from benchmarks.edits import edits
 from benchmarks.formats import formats
 from benchmarks.forms import forms
 from benchmarks.opaque import opaque
 from benchmarks.pairs import pairs
 from benchmarks.remotes import remotes
-from benchmarks.replanned import replanned
 from benchmarks.rows import Row
 from benchmarks.series import series
 from benchmarks.steps import MODEL, Plan, begin, expect, in_turn, remove, row, sha256
@@ -167,9 +167,9 @@ def elsewhere(plan: Plan) -> Iterator[Row]:
 
 
 def afterwards(plan: Plan) -> Iterator[Row]:
-    """Bytes that adds stored, beside those of bases chosen over all versions at once. Without Git."""
+    """Bytes that a compact and a prune leave, beside those that adds stored."""
     base = plan.families / "base" / MODEL if plan.families else plan.checkpoint()
-    yield from replanned(base, plan.folder)
+    yield from compacted(plan.homes[0], base)
 
 
 def unsplit(plan: Plan) -> Iterator[Row]:
@@ -227,7 +227,7 @@ CASES: Mapping[str, Callable[[Plan], Iterator[Row]]] = {
     "sizes": sizes,
     "deltas": versions,
     "bases": elsewhere,
-    "replanned": afterwards,
+    "compact": afterwards,
     "opaque": unsplit,
     "formats": other_formats,
     "startup": startup,

@@ -144,7 +144,16 @@ def _figure(row: Row) -> str:
 
 def _value(samples: tuple[float, ...], unit: str) -> str:
     middle = sorted(samples)[len(samples) // 2]
-    digits = {"s": 3, "of file": 3, deltas.UNIT: 3, "MB": 1, "KB": 1, "times": 2, "processes": 0}[unit]
+    digits = {
+        "s": 3,
+        "of file": 3,
+        "of added": 3,
+        deltas.UNIT: 3,
+        "MB": 1,
+        "KB": 1,
+        "times": 2,
+        "processes": 0,
+    }[unit]
     return f"{middle:.{digits}f} {unit}"
 
 

@@ -22,6 +22,7 @@ LAYERS = [
     {"updates"},
     {"sketches"},
     {"encoding", "strategies", "legacy"},
+    {"replanning"},
     {"checkpoint_file", "file_writer", "sharding"},
     {"lineage"},
     {"clean", "smudge", "diff", "testing"},

@@ -43,6 +43,7 @@ COMMANDS = {
     "checkout": "Write checkpoints that are still manifests in the work tree.",
     "fsck": "Check every object and every value.",
     "prune": "Delete local objects that can be fetched again.",
+    "compact": "Choose bases anew for everything stored.",
     "du": "Show what this repository's objects cost.",
     "plugins": "List formats, updates, strategies and remotes.",
     "env": "Show versions and settings, for a bug report.",

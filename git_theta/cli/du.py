@@ -72,5 +72,9 @@ def command(revs: tuple[str, ...], by_file: bool, as_json: bool) -> None:
             f"Only in another repository on this machine: {human_size(found.borrowed)}; "
             "to keep it here: git theta fetch --all"
         )
+    if found.alternatives:
+        say(f"Only for alternative sources: {human_size(found.alternatives)}")
+    if found.replaced:
+        say(f"Replaced by alternative sources: {human_size(found.replaced)}; to delete them: git theta prune")
     if found.unreferenced:
         say(f"Objects that no version names: {human_size(found.unreferenced)}")

@@ -9,6 +9,7 @@ import click
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import fetch_values
+from git_theta.git.remote.remote_tables import fetch_tables
 from git_theta.git.remote.remotes import chosen_remote
 from git_theta.git.repository.manifest_walk import history_manifests
 from git_theta.git.repository.repository import Repository
@@ -30,13 +31,15 @@ Examples:
 def command(refs: tuple[str, ...], everything: bool, remote: str) -> None:
     """Fetch the missing objects of some versions and their history.
 
-    A checkout fetches its objects by itself. This command is for working offline, and for lazy clones.
+    A checkout fetches its objects by itself. This command is for working offline, and for lazy clones. It
+    takes the remote's alternative sources as well, where `git theta compact` made some.
     """
     if everything and refs:
         raise UsageError("--all goes without refs")
     repository = Repository(Git())
     if remote:
         chosen_remote(repository, remote)
+    fetch_tables(repository, remote)
     versions = history_manifests(repository.git, () if everything else refs or ("HEAD",))
     # Alternative sources are fetched where the own ones can't be had.
     files = (one.manifest for one in versions.values() if one.manifest and not is_source_table(one.manifest))

@@ -98,6 +98,12 @@ def _print(report: FsckReport, everything: bool) -> None:
         f"{plural(report.objects, 'object')}, {plural(report.values, 'distinct value')} of "
         f"{plural(report.versions, 'version')} checked."
     )
+    if report.replaced:
+        say(f"{plural(report.replaced, 'value')} read by alternative sources, as own objects were pruned.")
+    if report.alternatives:
+        say(f"{plural(report.alternatives, 'other alternative source')} checked.")
+    for warning in report.warnings:
+        warn(f"warning: {warning.message}")
     if report.elsewhere:
         verb, them = ("isn't", "it") if report.elsewhere == 1 else ("aren't", "them")
         say(

@@ -49,7 +49,9 @@ def command(
 ) -> None:
     """Delete local objects of versions that are pushed, not recent, and not in use.
 
-    A checkout fetches them again. Objects that no version names are deleted as well.
+    A checkout fetches them again. Objects that no version names are deleted as well; so are those that no
+    value needs any more after `git theta compact`, once every value that needed them was read in another way.
+    What isn't pushed yet keeps them until it is.
     """
     repository = Repository(Git())
     if not force and repository.git.line("rev-parse", "--is-bare-repository") == "true":
@@ -78,7 +80,7 @@ def command(
             f"Send them: git theta push {options.remote} --all"
         )
     if not options.remote:
-        say("There's no remote, so only objects that no version names may be deleted.")
+        say("There's no remote, so only objects that no version names or needs may be deleted.")
 
 
 def _remote(repository: Repository, name: str) -> str:
@@ -106,13 +108,14 @@ def _summary(done: PruneResult, options: PruneOptions) -> str:
     reasons = ", ".join(
         f"{done.reasons[fate]:,} {_why(fate, options)}" for fate in Fate if fate in done.reasons
     )
-    unnamed = f" ({done.unnamed:,} {Fate.UNNAMED})" if done.unnamed else ""
+    unneeded = ", ".join(f"{count:,} {fate}" for fate, count in sorted(done.unneeded.items()))
+    unneeded = f" ({unneeded})" if unneeded else ""
     would = "would be " if options.dry_run else ""
     shared = sum(item.size for item, _ in done.deleted if item.shared)
     rest = f"; {human_size(shared)} shared with other repositories stay" if shared else ""
     return (
         f"{plural(len(done.kept), 'object')} kept{f' ({reasons})' if reasons else ''}, "
-        f"{len(done.deleted):,} {would}deleted{unnamed}, {human_size(done.freed)} {would}freed{rest}."
+        f"{len(done.deleted):,} {would}deleted{unneeded}, {human_size(done.freed)} {would}freed{rest}."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache
 
@@ -63,23 +63,50 @@ def lacking_values(entries: Iterable[Entry], store: Store, has: Has | None = Non
 def lacking_objects(entries: Iterable[Entry], store: Store, has: Has | None = None) -> dict[str, int | None]:
     """Objects that must be fetched so that values can be read, with their sizes in bytes where they're known.
 
-    Of the sources of a value, the one that lacks fewer bytes counts: its own one, unless the other is known
-    to lack less. Arguments are those of `readable`.
+    Of the sources of a value, the one that lacks fewer bytes counts, beside what other values need: its own
+    one, unless the other is known to lack less. Arguments are those of `readable`.
     """
     has = cache(has or store.has)
     found: dict[str, int | None] = {}
+    choices: list[tuple[Source, Source]] = []
     for entry in entries:
-        lacking = _lacking(entry.source, has)
-        if not lacking:
+        if is_complete(entry.source, has):
             continue
         other = store.alternatives.get(entry.digest) if store.alternatives else None
         if other:
-            less = _lacking(other, has)
-            if _bytes(less) < _bytes(lacking):
-                lacking = less
-        for oid, size in lacking.items():
-            found[oid] = size or found.get(oid)
+            choices.append((entry.source, other))
+        else:
+            _add(found, _lacking(entry.source, has))
+
+    def further(source: Source) -> dict[str, int | None]:
+        return {oid: size for oid, size in _lacking(source, has).items() if oid not in found}
+
+    for own, other in choices:
+        _add(found, min(further(own), further(other), key=_bytes))
     return found
+
+
+def other_objects(entries: Iterable[Entry], store: Store, has: Has) -> dict[str, int | None]:
+    """Objects that the alternative sources of values lack, with their sizes; arguments as for `readable`."""
+    found: dict[str, int | None] = {}
+    for entry in entries:
+        other = store.alternatives.get(entry.digest) if store.alternatives else None
+        found |= _lacking(other, has) if other else {}
+    return found
+
+
+def own_objects(entries: Iterable[Entry], _store: Store, has: Has) -> dict[str, int | None]:
+    """Objects that the own sources of values lack, with their sizes; arguments as for `readable`."""
+    found: dict[str, int | None] = {}
+    for entry in entries:
+        found |= _lacking(entry.source, has)
+    return found
+
+
+def _add(found: dict[str, int | None], objects: Mapping[str, int | None]) -> None:
+    """Add objects to those that were found, whose sizes may be unknown."""
+    for oid, size in objects.items():
+        found[oid] = size or found.get(oid)
 
 
 def _lacking(source: Source, has: Has) -> dict[str, int | None]:
@@ -87,6 +114,6 @@ def _lacking(source: Source, has: Has) -> dict[str, int | None]:
     return {ref.oid: ref.size for ref in source.payloads() if not has(ref.oid)}
 
 
-def _bytes(objects: dict[str, int | None]) -> float:
+def _bytes(objects: Mapping[str, int | None]) -> float:
     """The bytes of some objects; infinite if one is unknown."""
     return sum(float("inf") if size is None else size for size in objects.values())

@@ -10,6 +10,7 @@ from git_theta.errors import CorruptError, MissingObjectError, ThetaError
 from git_theta.limits import DEFAULT_LIMITS, Limits
 from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.alternative_sources import AlternativeSources
+from git_theta.store.claim_lock import ClaimLock
 from git_theta.store.mapped_objects import MappedObjects
 from git_theta.store.object_files import renew
 from git_theta.store.object_folder import ObjectFolder
@@ -28,6 +29,7 @@ class LocalStore(ObjectFolder):
         limits: See `Store.limits`.
         mapped: Keeps the objects mapped that parts are read of; `None` to open an object for each.
         alternatives: See `Store.alternatives`; `None` for none.
+        claims: The lock that `claim` holds; `None` for one of its own.
     """
 
     def __init__(
@@ -39,9 +41,11 @@ class LocalStore(ObjectFolder):
         limits: Limits = DEFAULT_LIMITS,
         mapped: MappedObjects | None = None,
         alternatives: AlternativeSources | None = None,
+        claims: ClaimLock | None = None,
     ) -> None:
         super().__init__(root, mapped)
         self.limits = limits
+        self.claims = ClaimLock(root / "claims.lock") if claims is None else claims
         self.alternatives = AlternativeSources() if alternatives is None else alternatives
         self._neighbours = tuple(ObjectFolder(path) for path in neighbours)
         self._borrows = borrows
@@ -86,6 +90,7 @@ class LocalStore(ObjectFolder):
             limits=self.limits,
             mapped=mapped,
             alternatives=self.alternatives if alternatives is None else alternatives,
+            claims=self.claims,
         )
 
     def has(self, oid: str) -> bool:
@@ -108,9 +113,11 @@ class LocalStore(ObjectFolder):
     def claim(self, oid: str) -> bool:
         """Whether the object is here or at a neighbour, for a new manifest that will name it.
 
-        The object counts as just written then, so that `prune` leaves it until the manifest is in Git. One at
-        a neighbour is linked or copied, if the store can be written.
+        The object counts as just written then, so that `prune` leaves it until the manifest is in Git; and
+        `claims` is held, until it's released. One at a neighbour is linked or copied, if the store can be
+        written.
         """
+        self.claims.share()
         if renew(self.path(oid)) is not None:
             return True
         with suppress(ThetaError, OSError):

@@ -34,6 +34,9 @@ def test_an_intact_repository(history: Repo, report: Json) -> None:
         "damaged": [],
         "missing": [],
         "problems": [],
+        "replaced": 0,
+        "alternatives": 0,
+        "warnings": [],
     }
     assert report(history, "fsck", "HEAD~1")["versions"] == 1
     assert "checked" in history.theta("fsck")

@@ -27,7 +27,7 @@ def test_summary_list_and_json(stale: Repo, report: Json) -> None:
     kept = f"{len(stale.objects)} objects kept (1 in use, 1 of dropped versions), 0 would be deleted"
     text = stale.theta("prune", "--dry-run", "--verbose")
     assert kept in text
-    assert "There's no remote, so only objects that no version names may be deleted." in text
+    assert "There's no remote, so only objects that no version names or needs may be deleted." in text
     assert text.startswith("object ")
     found = report(stale, "prune", "--dry-run")
     assert (found["dry_run"], found["remote"], found["verified"], found["freed"]) == (True, "", False, 0)

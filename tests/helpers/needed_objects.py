@@ -11,7 +11,7 @@ OID = "ab" * 32
 
 def needed(complete: bool = True, **names: str) -> NeededObjects:
     """Objects by what needs them; each letter of a text is the name of one."""
-    groups = ("in_use", "recent", "unpushed", "pushed", "named")
+    groups = ("in_use", "recent", "unpushed", "sources", "pushed", "named")
     return NeededObjects(**{group: frozenset(names.get(group, "")) for group in groups}, complete=complete)
 
 

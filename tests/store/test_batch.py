@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +38,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     store = LocalStore(tmp_path)
+    gc.collect()  # other tests may have left descriptors to be closed
     before = len(os.listdir("/dev/fd"))
     monkeypatch.setattr(os, "fsync", full)
 

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import add
 
+from git_theta.encoding.readable import as_readable
+from git_theta.git.maintenance.manifest_index import ManifestIndex
+from git_theta.git.maintenance.replaced import ReplacedObjects
 from git_theta.git.repository.manifest_walk import (
     CommitBlobs,
     commit_blobs,
@@ -14,6 +17,7 @@ from git_theta.git.repository.manifest_walk import (
 )
 from git_theta.git.repository.models import group_models
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.source_table import is_source_table, read_table
 from git_theta.model.manifest import Manifest, ObjectRef
 from git_theta.model.sizes import payload_bytes
 from git_theta.sharding.numbered import model_name
@@ -50,6 +54,8 @@ class Usage:
         store: Bytes of all objects in the store.
         borrowed: Bytes of needed objects that only another repository on this machine has.
         unreferenced: Bytes of objects that no version names.
+        alternatives: Bytes of objects that only alternative sources need.
+        replaced: Bytes of objects here that no value needs, as there are alternative sources.
     """
 
     files: tuple[Cost, ...]
@@ -59,6 +65,8 @@ class Usage:
     store: int
     borrowed: int
     unreferenced: int
+    alternatives: int
+    replaced: int
 
 
 def usage(repository: Repository, revs: Iterable[str] = (), *, by_file: bool = False) -> Usage:
@@ -73,7 +81,7 @@ def usage(repository: Repository, revs: Iterable[str] = (), *, by_file: bool = F
     manifests = {
         oid: version.manifest
         for oid, version in history_manifests(repository.git, revs).items()
-        if version.manifest is not None
+        if version.manifest is not None and not is_source_table(version.manifest)
     }
     steps = commit_blobs(repository.git, manifests, revs)
     if not revs:
@@ -100,6 +108,8 @@ def usage(repository: Repository, revs: Iterable[str] = (), *, by_file: bool = F
     files = (Cost(path, "", *totals) for path, totals in by_path.items())
     objects = dict(repository.store.list())
     named = {oid for manifest in manifests.values() for oid in manifest.oids()}
+    table = read_table(repository.git).entries.values()
+    spare = {ref.oid for entry in table for ref in entry.source.payloads()} - named
     return Usage(
         files=tuple(sorted(files, key=lambda cost: -cost.stored)),
         revisions=tuple(revisions),
@@ -107,7 +117,9 @@ def usage(repository: Repository, revs: Iterable[str] = (), *, by_file: bool = F
         stored=sum(cost.stored for cost in revisions),
         store=sum(objects.values()),
         borrowed=sum(repository.store.size(oid) or 0 for oid in named - objects.keys()),
-        unreferenced=sum(size for oid, size in objects.items() if oid not in named),
+        unreferenced=sum(size for oid, size in objects.items() if oid not in named and oid not in spare),
+        alternatives=sum(objects.get(oid, 0) for oid in spare),
+        replaced=_replaced_bytes(repository, objects),
     )
 
 
@@ -129,18 +141,28 @@ def _by_model(
     return found
 
 
+def _replaced_bytes(repository: Repository, objects: Mapping[str, int]) -> int:
+    """Bytes of the objects that alternative sources replace, though these aren't decoded here."""
+    if not repository.store.alternatives:
+        return 0
+    manifests = ManifestIndex(repository.git)
+    manifests.refresh()
+    return sum(objects.get(oid, 0) for oid in ReplacedObjects(repository).expected(manifests))
+
+
 class _Counted:
     """Payloads and manifests that were counted already."""
 
     def __init__(self, repository: Repository) -> None:
         self.blobs: set[str] = set()
         self._payloads: set[ObjectRef] = set()
-        self._size_of = repository.store.size
+        self._store = repository.store
 
     def add(self, oid: str, manifest: Manifest) -> int:
         """Count a version; returns the bytes of its payloads that weren't counted before."""
         self.blobs.add(oid)
-        refs = {ref for entry in manifest.all_entries() for ref in entry.source.payloads()}
+        entries = as_readable(manifest.all_entries(), self._store)
+        refs = {ref for entry in entries for ref in entry.source.payloads()}
         new = refs - self._payloads
         self._payloads |= new
-        return payload_bytes(new, self._size_of)
+        return payload_bytes(new, self._store.size)

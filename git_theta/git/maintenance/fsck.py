@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 
 from git_theta.encoding.budget import Weight, affordable_threads, check_weight, total_weight
 from git_theta.encoding.decode import read_value
@@ -57,6 +58,9 @@ class FsckReport:
         damaged: Objects whose bytes don't have the SHA-256 of their name.
         missing: Objects that aren't here but should be.
         problems: All that is damaged or missing.
+        replaced: Distinct values that only an alternative source gives, as their own objects were pruned.
+        alternatives: Further alternative sources that were decoded.
+        warnings: Alternative sources that don't give their values; nothing is lost by that.
     """
 
     versions: int
@@ -69,6 +73,9 @@ class FsckReport:
     damaged: tuple[str, ...]
     missing: tuple[str, ...]
     problems: tuple[Problem, ...]
+    replaced: int
+    alternatives: int
+    warnings: tuple[Problem, ...]
 
 
 def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], object]) -> FsckReport:
@@ -87,6 +94,7 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
     with ThreadPoolExecutor(threads) as pool:
         values = [excess] if excess else run_all(pool, check.value, plan.values)
         layouts = [] if excess else run_all(pool, check.layout, plan.versions)
+        spare = [] if excess else run_all(pool, check.spare, plan.spare)
     damaged = [oid for (oid, _), (_, is_damaged) in zip(plan.objects, objects, strict=True) if is_damaged]
     problems = [*(problem for problem, _ in objects), *_missing_objects(plan), *values, *layouts]
     present = plan.named.keys() - plan.missing - plan.elsewhere
@@ -98,11 +106,14 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
         objects=len(plan.objects),
         unreferenced=sum(oid not in plan.named for oid, _ in plan.objects),
         elsewhere=len(plan.elsewhere),
-        borrowed=sum(not repository.store.keeps(oid) for oid in present),
+        borrowed=sum(repository.store.has(oid) and not repository.store.keeps(oid) for oid in present),
         swept=repository.store.sweep(),
         damaged=tuple(sorted(damaged)),
         missing=tuple(sorted(plan.missing)),
         problems=tuple(reversed(distinct.values())),
+        replaced=plan.replaced,
+        alternatives=len(plan.spare),
+        warnings=tuple(filter(None, spare)),
     )
 
 
@@ -133,12 +144,22 @@ class _Check:
         try:
             if version.manifest:
                 require_updates_of(entry, version.manifest)
-            for _ in read_value(entry, self.store):
+            for _ in read_value(entry, self.store.without_alternatives):
                 pass
         except (PluginError, ExcessError) as error:
             return _problem(f"{error.message}; {error.hint}", self.plan.location(version))
         except ThetaError as error:
             return _problem(error.message, self.plan.location(version))
+        return None
+
+    def spare(self, entry: Entry) -> Problem | None:
+        """The problem of an alternative source."""
+        self.progress(entry.spec.nbytes)
+        try:
+            for _ in read_value(entry, self.store.without_alternatives):
+                pass
+        except ThetaError as error:
+            return Problem(f"the alternative source isn't used: {error.message}")
         return None
 
     def layout(self, version: ManifestBlob) -> Problem | None:
@@ -161,7 +182,8 @@ class _Check:
 def _weigh_values(plan: FsckPlan, repository: Repository) -> tuple[Problem | None, int]:
     """The problem of values that take too much together, and the number of threads that may decode them."""
     store, threads = repository.store, repository.settings.thread_count
-    entries = (entry for entry, _ in plan.values if not needs_any(entry, plan.missing))
+    values = (entry for entry, _ in plan.values if not needs_any(entry, plan.missing))
+    entries = chain(values, plan.spare)
     # What exceeds the limits by itself isn't decoded, and is a problem of its own.
     weight = total_weight(entries, store, only_allowed=True)
     # Each version's layout is read, also one that others have.

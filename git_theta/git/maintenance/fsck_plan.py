@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
+from git_theta.encoding.readable import is_complete, readable
 from git_theta.git.maintenance.manifest_index import ManifestIndex
 from git_theta.git.maintenance.reachability import checked_out_objects
 from git_theta.git.repository.manifest_walk import (
@@ -16,6 +17,7 @@ from git_theta.git.repository.manifest_walk import (
     remote_manifests,
 )
 from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.source_table import is_source_table, read_table
 from git_theta.model.manifest import Entry
 
 
@@ -38,7 +40,10 @@ class FsckPlan:
 
     Attributes:
         versions: Manifests.
-        values: Distinct values, each with a version that has it.
+        values: Distinct values, each with a version that has it; by an alternative source if objects of the
+            own one are missing.
+        spare: Alternative sources that are here.
+        replaced: The number of values that only an alternative source gives.
         objects: Objects in the store, with their sizes in bytes.
         named: Objects that the versions need, with their sizes in bytes where they're known.
         missing: Needed objects that aren't here but should be.
@@ -48,6 +53,8 @@ class FsckPlan:
 
     versions: tuple[ManifestBlob, ...]
     values: tuple[tuple[Entry, ManifestBlob], ...]
+    spare: tuple[Entry, ...]
+    replaced: int
     objects: tuple[tuple[str, int], ...]
     named: Mapping[str, int | None]
     missing: frozenset[str]
@@ -57,7 +64,8 @@ class FsckPlan:
     @property
     def nbytes(self) -> int:
         """Bytes to read and to decode."""
-        return sum(size for _, size in self.objects) + sum(e.spec.nbytes for e, _ in self.values)
+        entries = (*(entry for entry, _ in self.values), *self.spare)
+        return sum(size for _, size in self.objects) + sum(entry.spec.nbytes for entry in entries)
 
     def location(self, version: ManifestBlob) -> Location:
         """The location of a manifest; an unreachable one has none."""
@@ -72,21 +80,35 @@ def plan_fsck(repository: Repository, revs: Iterable[str] = ()) -> FsckPlan:
         revs: Check only their history; all refs, reflogs and the index when empty.
     """
     revs = list(revs)
-    versions = tuple(history_manifests(repository.git, revs).values())
-    named = object_sizes(versions)
-    absent = frozenset(oid for oid in named if not repository.store.has(oid))
+    store = repository.store
+    every = tuple(history_manifests(repository.git, revs).values())
+    versions = tuple(each for each in every if not (each.manifest and is_source_table(each.manifest)))
+    absent = frozenset(oid for oid in object_sizes(versions) if not store.has(oid))
     elsewhere = _elsewhere(repository, absent) if absent else frozenset()
     values: dict[tuple[str, str], tuple[Entry, ManifestBlob]] = {}
+    missing: set[str] = set()
+    replaced: set[str] = set()
     for version in versions:
         for entry in version.manifest.all_entries() if version.manifest else ():
+            if needs_any(entry, absent):
+                other = readable(entry, store)
+                if other:
+                    replaced.add(entry.digest)
+                    values.setdefault((other.digest, str(other.source)), (other, version))
+                    continue
+                missing.update(ref.oid for ref in entry.source.payloads() if ref.oid in absent)
             if not needs_any(entry, elsewhere):
                 values.setdefault((entry.digest, str(entry.source)), (entry, version))
+    table = read_table(repository.git).entries.values()
+    spare = (entry for entry in table if (entry.digest, str(entry.source)) not in values)
     return FsckPlan(
         versions=versions,
         values=tuple(values.values()),
-        objects=tuple(repository.store.list()),
-        named=named,
-        missing=absent - elsewhere,
+        spare=tuple(entry for entry in spare if is_complete(entry.source, store.has)),
+        replaced=len(replaced),
+        objects=tuple(store.list()),
+        named=object_sizes(every),
+        missing=frozenset(missing - elsewhere),
         elsewhere=elsewhere,
         locations=find_locations(repository, {version.oid for version in versions}, revs),
     )

@@ -1,7 +1,8 @@
 """Prune: delete local objects that can be fetched again, or that no version needs.
 
-A deleted object is either named by a version that the remote's branches have, and is at the remote, or named
-by no manifest at all. All other objects are kept; in doubt, an object counts as needed.
+A deleted object is named by a version that the remote's branches have, and is at the remote; or alternative
+sources replace it; or no manifest names it at all. All other objects are kept; in doubt, an object counts as
+needed.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.maintenance.duration import DAY
 from git_theta.git.maintenance.manifest_index import ManifestIndex
-from git_theta.git.maintenance.reachability import find_needed_objects
+from git_theta.git.maintenance.reachability import NeededObjects, find_needed_objects
+from git_theta.git.maintenance.replaced import ReplacedObjects
 from git_theta.git.maintenance.retention import (
     RECOVERABLE,
+    UNNEEDED,
     Fate,
     StoredObject,
     decide_fates,
@@ -81,9 +85,9 @@ class PruneResult:
         return sum(item.size for item, _ in self.deleted if not item.shared)
 
     @property
-    def unnamed(self) -> int:
-        """The number of deleted objects that no version names."""
-        return sum(fate is Fate.UNNAMED for _, fate in self.deleted)
+    def unneeded(self) -> dict[Fate, int]:
+        """The number of deleted objects that can't be fetched again, for each reason that they may go."""
+        return dict(Counter(fate for _, fate in self.deleted if fate in UNNEEDED))
 
 
 def prune(repository: Repository, options: PruneOptions) -> PruneResult:
@@ -121,13 +125,24 @@ def prune(repository: Repository, options: PruneOptions) -> PruneResult:
 def _decider(repository: Repository, options: PruneOptions) -> _Decide:
     now = time.time()
     recent_since, grace = now - options.recent, now - max(options.recent, _GRACE)
-    manifests = ManifestIndex(repository.git)
+    manifests, replaced = ManifestIndex(repository.git), ReplacedObjects(repository)
 
     def decide(objects: Iterable[StoredObject]) -> Mapping[str, Fate]:
         needed = find_needed_objects(manifests, repository.common_dir, options.remote, recent_since)
-        return decide_fates(objects, needed, grace)
+        return decide_fates(objects, needed, grace, _replaced(replaced, manifests, needed, options.remote))
 
     return decide
+
+
+def _replaced(
+    replaced: ReplacedObjects, manifests: ManifestIndex, needed: NeededObjects, remote: str
+) -> frozenset[str]:
+    """Objects that alternative sources replace, and that nobody else will ask for."""
+    if not needed.complete:
+        # Versions that aren't here may need them.
+        return frozenset()
+    # What a push sends are the own sources: other clones needn't have the table.
+    return replaced.find(manifests) - (needed.unpushed if remote else frozenset())
 
 
 def _deletable(
@@ -136,9 +151,9 @@ def _deletable(
     objects: Sequence[StoredObject],
     fates: Mapping[str, Fate],
 ) -> set[str]:
-    """Names of the objects that may be deleted: unnamed ones, and those that the remote has."""
-    unnamed = {oid for oid, fate in fates.items() if fate is Fate.UNNAMED}
-    return unnamed | _recoverable(repository, options, objects, fates)
+    """Names of the objects that may be deleted: unneeded ones, and those that the remote has."""
+    unneeded = {oid for oid, fate in fates.items() if fate in UNNEEDED}
+    return unneeded | _recoverable(repository, options, objects, fates)
 
 
 def _recoverable(
@@ -172,23 +187,31 @@ def _delete(
 
     The remote may be a clone that prunes at this moment, with this repository as its remote. So it's asked
     again while the objects are in quarantine, where it doesn't see them: the later question gets a no.
+
+    Objects that alternative sources replace may be new. So the lock of claims is held meanwhile: nobody is
+    about to name one of them in a manifest.
     """
     rescued = {}
     with repository.store.quarantine() as held:
         taken = [replace(item, written=held.written(item.oid)) for item in chosen if held.take(item.oid)]
         # A command that has just reused an object holds an index's lock until the index names the object.
         _wait_for_index_locks(repository.common_dir, options.lock_timeout)
-        now = decide(taken)
-        recoverable = _recoverable(repository, options, taken, now)
-        for oid, fate in now.items():
-            if fate is not fates[oid]:
-                rescued[oid] = fate
-            elif fate in RECOVERABLE and oid not in recoverable:
-                rescued[oid] = Fate.ABSENT
-            if oid in rescued:
-                held.give_back(oid)
-            else:
-                held.drop(oid)
+        replaces = any(fates[item.oid] is Fate.REPLACED for item in taken)
+        lock = repository.store.claims.alone(options.lock_timeout) if replaces else nullcontext(False)
+        with lock as is_alone:
+            now = decide(taken)
+            recoverable = _recoverable(repository, options, taken, now)
+            for oid, fate in now.items():
+                if fate is not fates[oid]:
+                    rescued[oid] = fate
+                elif fate in RECOVERABLE and oid not in recoverable:
+                    rescued[oid] = Fate.ABSENT
+                elif fate is Fate.REPLACED and not is_alone:
+                    rescued[oid] = Fate.CLAIMED
+                if oid in rescued:
+                    held.give_back(oid)
+                else:
+                    held.drop(oid)
     return rescued
 
 

@@ -13,9 +13,13 @@ from git_theta.git.maintenance.worktree_state import PSEUDO_REFS, git_dirs, unfi
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.partial_clone import is_partial_clone
 from git_theta.git.repository.oid_scan import find_object_names
+from git_theta.git.repository.source_table import REF
 
 #: The mark that `git ls-files -t` gives to files that a sparse checkout leaves out.
 _SKIPPED = b"S"
+
+#: Options for all refs but those that aren't of versions.
+_ALL = ("--exclude=refs/theta/*", "--all")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class NeededObjects:
         in_use: By HEAD, the index, the stash or an unfinished command, in any work tree.
         recent: By a recent commit, or a recent entry of a reflog.
         unpushed: By a commit, or anything reachable, that the remote's branches don't have.
+        sources: By alternative sources.
         pushed: By anything that the remote's branches have.
         named: By any manifest in Git's database, also an unreachable one.
         complete: Whether Git has all manifests that ever were, as far as it can tell, and all are of a
@@ -35,6 +40,7 @@ class NeededObjects:
     in_use: frozenset[str]
     recent: frozenset[str]
     unpushed: frozenset[str]
+    sources: frozenset[str]
     pushed: frozenset[str]
     named: frozenset[str]
     complete: bool
@@ -60,6 +66,7 @@ def find_needed_objects(
         in_use=objects_in_use(manifests, common_dir),
         recent=manifests.objects_of(_in_trees(manifests.git, _recent_commits(manifests.git, recent_since))),
         unpushed=unpushed,
+        sources=manifests.objects_of(_in_trees(manifests.git, _existing(manifests.git, [REF]))),
         pushed=pushed,
         named=manifests.all_objects(),
         complete=manifests.known and not _is_incomplete(manifests.git),
@@ -102,11 +109,11 @@ def checked_out_objects(manifests: ManifestIndex, common_dir: Path) -> frozenset
 
 def _pushed_and_unpushed(manifests: ManifestIndex, remote: str) -> tuple[frozenset[str], frozenset[str]]:
     git = manifests.git
-    reachable = manifests.objects_of(_reachable(git, "--all", "--reflog", "--indexed-objects"))
+    reachable = manifests.objects_of(_reachable(git, *_ALL, "--reflog", "--indexed-objects"))
     if not remote:
         return frozenset(), reachable
     pushed = manifests.objects_of(_reachable(git, f"--remotes={remote}"))
-    ahead = git.run("rev-list", "--all", "--reflog", "--not", f"--remotes={remote}", "--").decode().split()
+    ahead = git.run("rev-list", *_ALL, "--reflog", "--not", f"--remotes={remote}", "--").decode().split()
     # Also objects that an unpushed commit shares with pushed ones: a checkout of it needs them all.
     return pushed, (reachable - pushed) | manifests.objects_of(_in_trees(git, ahead))
 
@@ -120,7 +127,7 @@ def _stashed_commits(git: Git) -> list[str]:
 
 def _recent_commits(git: Git, since: float) -> list[str]:
     """Commits that were made since a time, or that a ref or HEAD has come to since."""
-    made = (line.split() for line in git.run("rev-list", "--timestamp", "--all", "--").decode().splitlines())
+    made = (line.split() for line in git.run("rev-list", "--timestamp", *_ALL, "--").decode().splitlines())
     found = [oid for when, oid in made if int(when) >= since]
     moves = git.run(
         "log", "-g", "--all", "--date=unix", "--no-show-signature", "--no-color", "--format=%H %gd", "--"

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from git_theta.encoding.readable import lacking_objects, lacking_values, missing_values
+from git_theta.encoding.readable import (
+    lacking_objects,
+    lacking_values,
+    missing_values,
+    other_objects,
+    own_objects,
+)
 from git_theta.errors import MissingObjectError, ThetaError, join_hints
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.parent_command import is_quiet
+from git_theta.git.remote.remote_tables import fetch_tables
 from git_theta.git.remote.remotes import (
     connected,
     describe_location,
@@ -81,14 +89,17 @@ def ensure_values(
     if not lacking or not fetch_remotes(repository):
         return Fetched()
     done = fetch_values(repository, lacking)
-    say(str(done))
+    if done.count:
+        say(str(done))
     return done
 
 
 def fetch_values(
     repository: Repository, entries: Iterable[Entry], remote: str = "", keep: bool = False
 ) -> Fetched:
-    """Fetch the objects without which some values can't be read; arguments and errors as for `fetch_objects`.
+    """Fetch the objects without which some values can't be read; errors as for `fetch_objects`.
+
+    If no remote has them, the remotes may have alternative sources of the values, and the objects of these.
 
     Args:
         repository: The repository.
@@ -96,9 +107,23 @@ def fetch_values(
         remote: Name of the remote; see `fetch_objects`.
         keep: See `fetch_objects`.
     """
-    store = repository.store
-    wanted = lacking_objects(entries, store, store.keeps if keep else store.has)
-    return fetch_objects(repository, wanted, remote, keep)
+    store, wanted = repository.store, list(entries)
+    has = store.keeps if keep else store.has
+    tried = lacking_objects(wanted, store, has)
+    try:
+        return fetch_objects(repository, tried, remote, keep)
+    except MissingObjectError as error:
+        fetch_tables(repository, remote)
+        for objects_of in (other_objects, own_objects):
+            left = lacking_values(wanted, store, has)
+            objects = objects_of(left, store, has)
+            done = Fetched()
+            if not objects.keys() <= tried.keys():
+                with suppress(MissingObjectError):
+                    done = fetch_objects(repository, objects, remote, keep)
+            if not lacking_values(left, store, has):
+                return done
+        raise error
 
 
 def fetch_objects(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,10 +13,14 @@ from git_theta.git.plumbing.credentials import with_credential
 from git_theta.git.plumbing.notices import note
 from git_theta.git.remote.lfs_ref import REF, PointerCommit, make_commit, publish
 from git_theta.git.remote.ref_updates import RefUpdate, pushed_manifests
+from git_theta.git.remote.remote_tables import push_table
 from git_theta.git.remote.remotes import connected, foreign_place, open_remote, push_url
+from git_theta.git.remote.replaced_objects import lost_objects, table_objects
 from git_theta.git.repository.manifest_walk import ManifestBlob, index_manifests, object_sizes, tree_objects
 from git_theta.git.repository.repository import Repository
-from git_theta.report.text import transferred
+from git_theta.git.repository.source_table import REF as TABLE_REF
+from git_theta.git.repository.source_table import is_source_table
+from git_theta.report.text import plural, transferred
 from git_theta.runtime.progress import progress
 from git_theta.store.local import LocalStore
 from git_theta.store.remote import Remote, RemoteObject, TransferError
@@ -57,12 +61,22 @@ def push_updates(
         tips = [update.new for update in updates if update.new]
         further = _unsent_checkouts(repository, remote, tips, versions)
         return send_objects(
-            repository, remote, url, [*versions.values(), *further], pointers=not git_pushes_pointers
+            repository,
+            remote,
+            url,
+            [*versions.values(), *further],
+            pointers=not git_pushes_pointers,
+            pushes_table=any(update.ref == TABLE_REF for update in updates),
         )
 
 
 def send_objects(
-    repository: Repository, remote: Remote, url: str, versions: Iterable[ManifestBlob], pointers: bool = True
+    repository: Repository,
+    remote: Remote,
+    url: str,
+    versions: Iterable[ManifestBlob],
+    pointers: bool = True,
+    pushes_table: bool = False,
 ) -> Transferred | None:
     """Upload what a remote lacks of the objects of some manifests; `None` if they have none.
 
@@ -72,24 +86,44 @@ def send_objects(
         url: The URL that Git pushes to. For objects on a Git LFS server, pointers are pushed there.
         versions: The manifests.
         pointers: Whether pointers may be pushed.
+        pushes_table: Whether Git itself pushes the table of alternative sources. If not, it's pushed here
+            where alternative sources replace objects that are nowhere any more.
 
     Raises:
-        MissingObjectError: An object is neither here nor there.
+        MissingObjectError: An object is neither here nor there, and nothing replaces it.
         ThetaError: The remote can't be reached, or an object couldn't be sent.
     """
-    objects = _divide(repository.store, object_sizes(versions, repository.store.has))
+    every, store = list(versions), repository.store
+    files = [each for each in every if not (each.manifest and is_source_table(each.manifest))]
+    objects = _divide(store, object_sizes(files, store.has))
+    absent = _absent(remote, objects)
+    if absent:
+        _require_alternatives(store, files, objects, absent, remote.url)
+        objects = objects.without(absent)
+    if absent or len(files) < len(every):
+        objects = objects.with_further(store, table_objects(repository))
     if not objects.here and not objects.elsewhere:
         return None
-    _require_elsewhere(remote, objects)
-    server = _lfs_server(remote) if pointers and repository.settings.pointers else None
     place = foreign_place(remote, url, "upload")
+    done = replace(_send(repository, remote, url, objects, pointers), place=place)
+    if absent and not pushes_table:
+        push_table(repository, _with_credential(repository.git, remote, url), url)
+        note(f"sent {TABLE_REF}, too: alternative sources replace {plural(len(absent), 'object')}")
+    return done
+
+
+def _send(
+    repository: Repository, remote: Remote, url: str, objects: _PushedObjects, pointers: bool
+) -> Transferred:
+    """Upload objects, and push pointers to them if their place needs any."""
+    server = _lfs_server(remote) if pointers and repository.settings.pointers else None
     if server is None:
-        return replace(_upload(remote, objects.here, repository.store), place=place)
+        return _upload(remote, objects.here, repository.store)
     with ThreadPoolExecutor(1) as pool:
         early = pool.submit(_early_commit, repository.git, url, objects.sizes)
         done = _upload(remote, objects.here, repository.store)
     _publish_pointers(repository.git, server, url, objects.sizes, early.result())
-    return replace(done, place=place)
+    return done
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +143,17 @@ class _PushedObjects:
         """Sizes in bytes by name, where they are known."""
         return {each.oid: each.size for each in (*self.here, *self.elsewhere) if each.size}
 
+    def without(self, oids: Container[str]) -> _PushedObjects:
+        """The same objects without some that are elsewhere."""
+        return replace(self, elsewhere=[each for each in self.elsewhere if each.oid not in oids])
+
+    def with_further(self, store: LocalStore, oids: Iterable[str]) -> _PushedObjects:
+        """The same objects with others, as far as they are here."""
+        known = {each.oid for each in self.here}
+        sizes = {oid: store.size(oid) for oid in sorted(set(oids) - known)}
+        further = [RemoteObject(oid, size) for oid, size in sizes.items() if size is not None]
+        return replace(self, here=[*self.here, *further])
+
 
 def _divide(store: LocalStore, objects: Mapping[str, int | None]) -> _PushedObjects:
     """Divide objects, given by name with their sizes in manifests, by whether the store has them."""
@@ -119,18 +164,29 @@ def _divide(store: LocalStore, objects: Mapping[str, int | None]) -> _PushedObje
     )
 
 
-def _require_elsewhere(remote: Remote, objects: _PushedObjects) -> None:
-    """Check that the remote has every object that isn't here.
+def _absent(remote: Remote, objects: _PushedObjects) -> frozenset[str]:
+    """Names of the objects that are neither here nor at the remote."""
+    return frozenset({each.oid for each in objects.elsewhere} - remote_has(remote, objects.elsewhere))
+
+
+def _require_alternatives(
+    store: LocalStore,
+    versions: Iterable[ManifestBlob],
+    objects: _PushedObjects,
+    absent: frozenset[str],
+    url: str,
+) -> None:
+    """Check that alternative sources replace all objects that are neither here nor at the remote.
 
     Raises:
-        MissingObjectError: It lacks one.
+        MissingObjectError: A value has no such source.
     """
-    absent = {each.oid for each in objects.elsewhere} - remote_has(remote, objects.elsewhere)
-    if absent:
+    lost = lost_objects(store, versions, absent)
+    if lost:
         total = len(objects.here) + len(objects.elsewhere)
         raise MissingObjectError(
-            f"{len(absent)} of {total} objects that the push needs are neither here nor at "
-            f"{remote.url}, for example {min(absent)}",
+            f"{len(lost)} of {total} objects that the push needs are neither here nor at "
+            f"{url}, for example {min(lost)}",
             "fetch them from where they are: git theta fetch --all",
         )
 
@@ -159,6 +215,14 @@ def sent_text(done: Transferred) -> str:
     return transferred("sent", done.count, done.bytes, done.seconds, place)
 
 
+def _with_credential(git: Git, remote: Remote, url: str) -> Git:
+    """Git with the password that the user has been asked for already, if it's for the same server."""
+    server = _lfs_server(remote)
+    if server and server.credential and same_server(url, server.url):
+        return with_credential(git, url, server.credential)
+    return git
+
+
 def _lfs_server(remote: Remote) -> LfsRemote | None:
     """The remote if it is a Git LFS server: those delete objects that no pointer in the repository names."""
     from git_theta.store.lfs.client import LfsRemote
@@ -180,11 +244,8 @@ def _publish_pointers(
     git: Git, server: LfsRemote, url: str, sizes: Mapping[str, int], early: PointerCommit | None
 ) -> None:
     """Push pointers to objects, or tell the user that the repository's host doesn't take them."""
-    if server.credential and same_server(url, server.url):
-        # The user has been asked for the password already.
-        git = with_credential(git, url, server.credential)
     try:
-        publish(git, url, sizes, early)
+        publish(_with_credential(git, server, url), url, sizes, early)
     except GitError as error:
         note(
             f"{server.url} doesn't take {REF}, so its garbage collection may remove objects "

@@ -110,3 +110,5 @@ class KnownFiles:
             self._cache.close()
         if "search" in vars(self):
             self.search.close()
+        if "store" in vars(self._repository):
+            self._repository.store.claims.release()

@@ -138,5 +138,5 @@ def test_an_interrupt_deletes_nothing(repo: Repo, monkeypatch: pytest.MonkeyPatc
         prune(repository, PruneOptions("", 0))
     assert repository.store.has(oid)
     monkeypatch.undo()
-    assert prune(repository, PruneOptions("", 0)).unnamed == 1
+    assert prune(repository, PruneOptions("", 0)).unneeded == {Fate.UNNAMED: 1}
     assert not repository.store.has(oid)
