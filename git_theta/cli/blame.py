@@ -13,6 +13,7 @@ from git_theta.cli.log import commit_json
 from git_theta.cli.render import print_json
 from git_theta.errors import GitError, ManifestError, UsageError
 from git_theta.git.history.blame import ParameterOrigin, blame
+from git_theta.git.history.model_history import ModelHistory, model_at_path
 from git_theta.git.history.revisions import path_from_top, resolve_commit, shallow_boundary
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import ManifestReader
@@ -43,6 +44,10 @@ def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
     """Show, for each parameter, the commit that last changed its value, dtype or shape.
 
     A parameter that a merge took from one of its parents comes from there. Renames of the file are followed.
+
+    The shards of a model are blamed together: give their index, their folder, or the path that the model
+    would have as one file. A parameter that only moved to another shard didn't change.
+
     A `^` marks the boundary of a shallow clone: these parameters may be older.
     """
     repository = Repository(Git())
@@ -50,11 +55,16 @@ def command(path: str, rev: str, globs: tuple[str, ...], as_json: bool) -> None:
     top_path = path_from_top(git, path)
     tip = resolve_commit(git, rev)
     with ManifestReader(git) as manifests:
-        manifest = _manifest(git, manifests, tip, rev, top_path)
+        name = model_at_path(git, tip, top_path)
+        history = ModelHistory(git, manifests) if name else None
+        if name and history:
+            top_path, manifest = name, _model(history, tip, rev, name)
+        else:
+            manifest = _manifest(git, manifests, tip, rev, top_path)
         is_chosen = partial(matches, patterns=globs or ["*"])
         if globs and not any(map(is_chosen, manifest.by_name)):
             raise unknown_parameter(globs, manifest.by_name, printable(top_path))
-        result = blame(repository, manifests, manifest, tip, top_path, is_chosen)
+        result = blame(repository, manifests, manifest, tip, top_path, is_chosen, history)
     boundary = shallow_boundary(repository)
     if as_json:
         print_json([_as_json(origin, boundary) for origin in result.origins])
@@ -84,6 +94,24 @@ def _manifest(git: Git, manifests: ManifestReader, tip: str, rev: str, path: str
     if not manifest:
         raise ManifestError(f"{name} in {rev}: {manifests.problem(blob)}", "blame an earlier commit: REV")
     return manifest
+
+
+def _model(history: ModelHistory, tip: str, rev: str, name: str) -> Manifest:
+    """The manifest of a model in a commit.
+
+    Raises:
+        UsageError: The commit doesn't have the model.
+        ManifestError: The model isn't whole.
+    """
+    stored = history.at(tip, name)
+    if stored is None:
+        raise UsageError(f"there's no {printable(name)} in {rev}", _LISTED)
+    version = history.version(stored)
+    if version is None:
+        raise ManifestError(
+            f"{printable(name)} in {rev}: {history.problem(stored)}", "blame an earlier commit: REV"
+        )
+    return version.manifest
 
 
 def _print(found: Sequence[ParameterOrigin], path: str, boundary: Collection[str]) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -14,6 +15,8 @@ from git_theta.diff import Diff
 from git_theta.errors import UsageError
 from git_theta.git.history.commit_info import CommitInfo
 from git_theta.git.history.file_log import FileRevision, file_revisions
+from git_theta.git.history.model_history import ModelHistory, model_at_path
+from git_theta.git.history.model_log import ModelRevision, model_changes, model_revisions
 from git_theta.git.history.param_log import ParameterChanges, parameter_changes
 from git_theta.git.history.revisions import RevisionRange, path_from_top, resolve_range, shallow_boundary
 from git_theta.git.plumbing.command import Git
@@ -32,6 +35,7 @@ Examples:
   git theta log model.safetensors
   git theta log model.safetensors --param 'encoder.layer.0.*' -n 3
   git theta log model.safetensors v1.0..main
+  git theta log llama/                       a model of several shards
 """
 
 
@@ -47,25 +51,26 @@ def command(path: str, revs: str, globs: tuple[str, ...], count: int | None, as_
     The newest commit comes first. Renames of the file are followed, and the file may be removed by now. The
     history follows the first parent of a merge; changes from the other parents count as the merge's own. For
     the commits of the second parent, ask for `REV-RANGE` `MERGE^1..MERGE^2`.
+
+    The log of a model of several shards is that of all of them: give their index, their folder, or the path
+    that the model would have as one file. Commits that sharded it anew are told as such.
     """
     repository = Repository(Git())
     git = repository.git
     top_path = path_from_top(git, path)
     asked = resolve_range(git, revs)
+    is_chosen = partial(matches, patterns=globs) if globs else None
     with ManifestReader(git) as manifests:
-        histories = [list(file_revisions(git, manifests, tip, top_path)) for tip in asked.tips]
-        if not any(histories):
+        logs = _logs(repository, manifests, asked.tips, top_path, is_chosen)
+        if not any(log.has_commits for log in logs):
             raise UsageError(
                 f"no commit in {revs} has {printable(top_path)}",
                 "`git theta ls-files` lists checkpoints; `git log --all -- PATH` looks in all branches",
             )
-        is_chosen = partial(matches, patterns=globs) if globs else None
-        found: Iterator[ParameterChanges] = chain.from_iterable(
-            parameter_changes(history, manifests, repository.store.size, is_chosen) for history in histories
-        )
+        found = chain.from_iterable(log.changes for log in logs)
         shown = list(islice(_once_each(found, asked), count))
         if globs and not any(changes.diff for changes in shown):
-            _check(globs, histories, manifests, top_path)
+            _check(globs, chain.from_iterable(log.names for log in logs), top_path)
     boundary = shallow_boundary(repository)
     if as_json:
         print_json([_as_json(changes, boundary) for changes in shown])
@@ -75,6 +80,58 @@ def command(path: str, revs: str, globs: tuple[str, ...], count: int | None, as_
             say("")
         for line in _lines(changes, changes.revision.commit.oid in boundary):
             say(line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """The log of a file, or of a model of several files, from one tip.
+
+    Attributes:
+        has_commits: Whether there are any commits.
+        changes: The changes of each commit, the newest first.
+        names: The names of the parameters of each version.
+    """
+
+    has_commits: bool
+    changes: Iterator[ParameterChanges]
+    names: Iterator[list[str]]
+
+
+def _logs(
+    repository: Repository,
+    manifests: ManifestReader,
+    tips: Sequence[str],
+    path: str,
+    is_chosen: Callable[[str], bool] | None,
+) -> list[_Log]:
+    git, size_of = repository.git, repository.store.size
+    name = next(filter(None, (model_at_path(git, tip, path) for tip in tips)), None)
+    if name is None:
+        files = [list(file_revisions(git, manifests, tip, path)) for tip in tips]
+        return [
+            _Log(
+                bool(each), parameter_changes(each, manifests, size_of, is_chosen), _names_of(each, manifests)
+            )
+            for each in files
+        ]
+    history = ModelHistory(git, manifests)
+    models = [list(model_revisions(history, tip, name)) for tip in tips]
+    return [
+        _Log(bool(each), model_changes(each, history, size_of, is_chosen), _names_in(each, history))
+        for each in models
+    ]
+
+
+def _names_of(revisions: Sequence[FileRevision], manifests: ManifestReader) -> Iterator[list[str]]:
+    for revision in revisions:
+        manifest = manifests.get(revision.new_blob) if revision.new_blob else None
+        yield list(manifest.by_name) if manifest else []
+
+
+def _names_in(revisions: Sequence[ModelRevision], history: ModelHistory) -> Iterator[list[str]]:
+    for revision in revisions:
+        version = history.version(revision.new) if revision.new else None
+        yield list(version.manifest.by_name) if version else []
 
 
 def _once_each(found: Iterator[ParameterChanges], asked: RevisionRange) -> Iterator[ParameterChanges]:
@@ -87,14 +144,10 @@ def _once_each(found: Iterator[ParameterChanges], asked: RevisionRange) -> Itera
             yield changes
 
 
-def _check(
-    globs: Sequence[str], histories: Sequence[Sequence[FileRevision]], manifests: ManifestReader, path: str
-) -> None:
+def _check(globs: Sequence[str], versions: Iterable[list[str]], path: str) -> None:
     """Raise UsageError if no version has such a parameter."""
     newest: list[str] = []
-    for revision in chain.from_iterable(histories):
-        manifest = manifests.get(revision.new_blob) if revision.new_blob else None
-        names = list(manifest.by_name) if manifest else []
+    for names in versions:
         if any(matches(name, globs) for name in names):
             return
         newest = newest or names
@@ -137,15 +190,25 @@ def _counts(changes: ParameterChanges, found: Diff) -> str:
         (len(found.appeared), "added"),
         (len(found.vanished), "removed"),
         (len(found.renamed), "renamed"),
+        (len(_moved(found)), "moved"),
     )
     parts = [f"{count:,} {word}" for count, word in counts if count]
     if parts:
         summary = f"{', '.join(parts)} of {plural(changes.total, 'parameter')}"
+    elif found.sharding:
+        summary = "no value changed"
     elif found.layout:
         summary = "only metadata or scalars changed"
     else:
         summary = "no value changed, only how they're stored"
-    return summary + amounts + stored
+    sharding = f", {' -> '.join(found.sharding)}" if found.sharding else ""
+    return summary + sharding + amounts + stored
+
+
+def _moved(found: Diff) -> list[str]:
+    """Names of parameters that are in another shard, with the same value."""
+    changed = {new.name for _, new in found.changed}
+    return [name for name in found.moved if name not in changed]
 
 
 def _names(found: Diff) -> Iterator[str]:
@@ -155,10 +218,11 @@ def _names(found: Diff) -> Iterator[str]:
         *(((old.name, new.name), ">", None) for old, new in found.renamed),
         *(((entry.name,), "+", None) for entry in found.appeared),
         *(((entry.name,), "-", None) for entry in found.vanished),
+        *(((name,), "moved", None) for name in _moved(found)),
     ]
     lines = [
         (f"{sign} {' -> '.join(map(printable, folded.names))}", len(folded.items))
-        for sign in "~>+-"
+        for sign in ("~", ">", "+", "-", "moved")
         for folded in fold(item for item in changed if item[1] == sign)
     ]
     yield from (line for line, _ in lines[:_SHOWN])
@@ -189,6 +253,8 @@ def _as_json(changes: ParameterChanges, boundary: frozenset[str]) -> dict[str, A
         "stored": changes.stored,
         "skipped": changes.note if found is None else None,
         "boundary": revision.commit.oid in boundary,
+        **({"moved": _moved(found)} if found and found.moved else {}),
+        **({"sharding": list(found.sharding)} if found and found.sharding else {}),
     }
 
 

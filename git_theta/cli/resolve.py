@@ -14,6 +14,9 @@ from git_theta.git.merge.conflict_versions import ConflictVersions, conflict_ver
 from git_theta.git.merge.keep_or_remove import keep_or_remove
 from git_theta.git.merge.pattern_check import check_matches
 from git_theta.git.merge.resolve import resolve
+from git_theta.git.merge.restage import restage
+from git_theta.git.merge.sharded_conflicts import other_paths, sharded_conflicts, shards_by_name
+from git_theta.git.merge.sharded_sides import ShardedSides
 from git_theta.git.merge.unmerged_files import UnmergedFile, chosen_files, refuse_plain, unmerged_files
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
@@ -72,6 +75,9 @@ def command(
     When all is decided, the merged file is written and staged; then commit as usual. What isn't in conflict
     is merged as the merge itself would have done: by the strategy that it was given.
 
+    A model that the sides sharded in different ways keeps the shards of ours: name its index, its folder, or
+    the path that it would have as one file. Its index is merged with it.
+
     A checkpoint that one side removed is kept or removed by `-s ours` or `-s theirs`: as that side has it.
 
     What else can be done: take a side as a whole with `git checkout --theirs -- MODEL` and `git add MODEL`,
@@ -92,15 +98,20 @@ def command(
     paths = [work_tree_path(git, model) for model in models]
     repository = Repository(git).at_top()
     unmerged = unmerged_files(repository)
+    sharded = sharded_conflicts(repository, unmerged)
     if not paths and not everything:
         if decided or versions:
             raise UsageError("which files?", "name files or folders, or: --all")
-        return _list(unmerged)
-    if paths:
-        files = chosen_files(repository.git, unmerged, paths)
-    else:
+        return _list(unmerged, sharded)
+    chosen = [model for model in sharded if everything or any(map(model.is_named_by, paths))]
+    if chosen:
+        paths = [*other_paths(chosen, paths), *_restaged(repository, chosen)]
+        unmerged = unmerged_files(repository)
+    if everything:
         files = [each for each in unmerged if each.is_checkpoint]
-    if not files:
+    else:
+        files = chosen_files(repository.git, unmerged, shards_by_name(repository.git, paths))
+    if not files and not chosen:
         say(f"{', '.join(paths)} isn't in conflict" if len(paths) == 1 else "Nothing of that is in conflict.")
     with Workspace(repository) as workspace:
         failed = _each(workspace, files, particular, general, versions=versions)
@@ -111,9 +122,23 @@ def command(
     return 1 if failed else 0
 
 
-def _list(unmerged: Sequence[UnmergedFile]) -> int:
+def _restaged(repository: Repository, models: Sequence[ShardedSides]) -> list[str]:
+    """Stage models in the shards of ours; returns the shards that are to be merged."""
+    found = []
+    with Workspace(repository) as workspace:
+        for model in models:
+            found += restage(workspace, model)
+            say(f"{model.title}: staged in the shards of ours")
+    return found
+
+
+def _list(unmerged: Sequence[UnmergedFile], sharded: Sequence[ShardedSides]) -> int:
     """Say what each file in conflict needs; returns the exit code, 1 if there are any."""
-    for file in unmerged:
+    for model in sharded:
+        how = " and ".join(dict.fromkeys(each.model.parts.sharding for each in (model.ours, model.theirs)))
+        say(f"{model.name}: sharded in two ways ({how}): git theta resolve {shlex.quote(model.name)}")
+    paths = {path for model in sharded for path in model.paths}
+    for file in (each for each in unmerged if each.path not in paths):
         say(f"{file.path}: {file.need}")
         if file.error and file.error.hint:
             say(f"  hint: {file.error.hint}")

@@ -13,7 +13,8 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.stronger_lines import advice, described, encoding_lines
 from git_theta.git.worktree.known_files import KnownFiles
-from git_theta.git.worktree.status import FileState, WorkState, file_states
+from git_theta.git.worktree.model_states import ModelState, model_states
+from git_theta.git.worktree.status import WorkState, file_states
 from git_theta.report.merge_summary import conflict_name
 from git_theta.report.text import borrowed_text, plural, printable
 from git_theta.runtime.output import say
@@ -34,15 +35,20 @@ _HINTS = {
 
 
 @click.command("status", short_help="Show what changed, parameter by parameter.")
+@click.option("--files", "by_file", is_flag=True, help="Show every file, also shards of a model.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(as_json: bool) -> None:
-    """Show each tracked checkpoint: what is staged, and what changed in the work tree since.
+def command(by_file: bool, as_json: bool) -> None:
+    """Show each tracked model: what is staged, and what changed in the work tree since.
+
+    The shards of a model are told together, unless one of them is in conflict. It's also told if the index of
+    the shards doesn't list what they have.
 
     Nothing is stored. A file that hasn't changed since it was last read isn't read again.
     """
     repository = Repository(Git()).at_top()
     with closing(KnownFiles(repository)) as known_files:
-        found = list(file_states(repository, known_files))
+        files = list(file_states(repository, known_files))
+    found = [ModelState(each) for each in files] if by_file else list(model_states(repository, files))
     if as_json:
         print_json([_as_json(state) for state in found])
         return
@@ -54,7 +60,8 @@ def command(as_json: bool) -> None:
         say("No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them")
 
 
-def _print(state: FileState, *, lazy: bool) -> None:
+def _print(model: ModelState, *, lazy: bool) -> None:
+    state = model.state
     lines = []
     if state.work is WorkState.REMOVED:
         lines.append("staged: removed")
@@ -80,7 +87,8 @@ def _print(state: FileState, *, lazy: bool) -> None:
         lines.append(f"{plural(state.missing, 'object')} missing from the store; {todo}")
     if state.borrowed:
         lines.append(borrowed_text(state.borrowed, "git theta fetch"))
-    say(f"{printable(state.path)}:" + ("" if lines else " unmodified"))
+    lines += map(printable, model.notes)
+    say(f"{printable(model.title)}:" + ("" if lines else " unmodified"))
     for line in lines:
         say(f"    {line}")
 
@@ -96,6 +104,11 @@ def _describe(word: str, changes: Diff) -> list[str]:
         parts.append(f"{len(changes.added):,} added")
     if changes.removed:
         parts.append(f"{len(changes.removed):,} removed")
+    moved = len(changes.moved.keys() - {entry.name for _, entry in changes.changed})
+    if moved:
+        parts.append(f"{moved:,} moved" if parts else f"{plural(moved, 'parameter')} moved")
+    if changes.sharding:
+        parts.append(" -> ".join(changes.sharding))
     if changes.layout:
         parts.append("the rest of the file changed" if parts else "only metadata or scalars changed")
     names = [
@@ -112,7 +125,9 @@ def _describe(word: str, changes: Diff) -> list[str]:
     return lines
 
 
-def _as_json(state: FileState) -> dict[str, Any]:
+def _as_json(model: ModelState) -> dict[str, Any]:
+    state = model.state
+    more = {"files": list(model.parts.files), "notes": list(model.notes)} if model.parts else {}
     return {
         "path": state.path,
         "work": state.work.name.lower(),
@@ -121,6 +136,7 @@ def _as_json(state: FileState) -> dict[str, Any]:
         "missing_objects": state.missing,
         "borrowed_objects": state.borrowed,
         "conflicts": [{"name": conflict.name, "reason": conflict.reason} for conflict in state.conflicts],
+        **more,
     }
 
 

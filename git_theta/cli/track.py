@@ -55,6 +55,9 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
     Quote the patterns, or your shell replaces them by file names. Without patterns, list the tracked ones
     and their files.
 
+    The indexes of shards, such as model.safetensors.index.json, stay in Git as they are. Merges put their
+    entries together as they do with the shards.
+
     With --update, the attribute `theta-update` is written too. For these files it overrides the setting
     `theta.update`. It applies to new versions; earlier ones stay as they are.
 
@@ -78,10 +81,10 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
     _ = repository.common_dir  # fails outside a repository, before anything is written
     check_oldest_version(git)
     path = Path(".gitattributes")
-    text, added = gitattributes.track(
-        gitattributes.read(path), patterns, values, keep_encoding=_asks_for_encoding(repository)
-    )
-    if added:
+    before = gitattributes.read(path)
+    text, added = gitattributes.track(before, patterns, values, keep_encoding=_asks_for_encoding(repository))
+    text = gitattributes.track_indexes(text, patterns)
+    if text != before:
         gitattributes.write(path, text)
     for pattern in patterns:
         verb = "Tracking" if pattern in added else "Already tracked:"
@@ -90,7 +93,7 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
         say("Git isn't set up for git-theta yet. Run: git theta install")
     _warn_of_stronger_lines(repository, patterns)
     _explain_conversion(git)
-    if added:
+    if text != before:
         say("Commit the change: git add .gitattributes")
 
 

@@ -29,7 +29,7 @@ def command(patterns: tuple[str, ...]) -> None:
             f"{', '.join(missing)}: not tracked by the .gitattributes of this folder",
             "`git theta track` lists tracked patterns and their files",
         )
-    gitattributes.write(path, text)
+    gitattributes.write(path, gitattributes.untrack_indexes(text, removed))
     for pattern in removed:
         say(f"No longer tracking {pattern}")
     say("To store such files whole from now on: git add --renormalize . && git commit")

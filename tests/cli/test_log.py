@@ -116,7 +116,7 @@ def test_a_shallow_clone(history: Repo, report: Json) -> None:
     ("args", "output"),
     [
         (["nothing.bin"], "no commit in HEAD has nothing.bin"),
-        (["my models"], "no commit in HEAD has my models"),
+        (["my other models"], "no commit in HEAD has my other models"),
         ([NAME, "nowhere"], "'nowhere' isn't a revision"),
         ([NAME, "HEAD..nowhere"], "isn't a revision"),
         ([NAME, "--param", "smal"], "hint: the closest: small"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ SIZE = sum(value.nbytes for value in MODEL.values())
 
 
 def report(repo: Repo, command: str, *args: str) -> Any:
-    return json.loads(repo.theta(command, "--json", *args))
+    return json.loads(repo.run_theta(command, "--json", *args).stdout)
 
 
 @pytest.fixture(scope="session")
@@ -217,3 +218,114 @@ def test_a_version_that_is_not_whole(repo: Repo) -> None:
     repo.git("rm", "-q", f"llama/{shard_name(2, 2)}")
     repo.git("commit", "-qm", "broken")
     assert f"the new version is not whole (llama/{INDEX} names" in repo.theta("diff", "HEAD~1", "HEAD")
+
+
+def test_status(repo: Repo) -> None:
+    assert repo.theta("status") == "llama/model.safetensors (2 shards): unmodified\n"
+    tuned = {**MODEL, "layers.3.bias": MODEL["layers.3.bias"] * 2}
+    write_shards(repo, "llama", split(tuned, 1))
+    text = repo.theta("status")
+    assert "modified: 1 of 8 parameters changed, 2 moved\n" in text
+    repo.git("add", "-A")
+    (state,) = report(repo, "status")
+    assert (state["path"], state["work"]) == ("llama/model.safetensors", "same")
+    assert state["staged"]["changed"] == ["layers.3.bias"]
+    assert not state["notes"]
+    assert [each["path"] for each in report(repo, "status", "--files")] == state["files"]
+
+
+def test_status_of_a_new_sharding(repo: Repo) -> None:
+    write_shards(repo, "llama", split(MODEL, 1, 3))
+    repo.git("add", "-A")
+    assert "staged: 4 parameters moved, 2 shards -> 3 shards\n" in repo.theta("status")
+    write_single(repo, "llama", MODEL)
+    repo.git("add", "-A")
+    assert repo.theta("status") == "llama/model.safetensors:\n    staged: 2 shards -> 1 file\n"
+
+
+def test_status_of_a_stale_index(repo: Repo) -> None:
+    old = repo.read(f"llama/{INDEX}")
+    paths = write_shards(repo, "llama", split(MODEL, 1))
+    repo.git("add", *paths)
+    text = repo.theta("status")
+    assert f"llama/{INDEX} isn't right for the shards that are staged: 'layers.1." in text
+    assert f"the one in the work tree is right: git add llama/{INDEX}" in text
+    repo.write(f"llama/{INDEX}", old)
+    assert "write it anew, and add it" in repo.theta("status")
+    repo.git("rm", "-q", "-f", "--cached", f"llama/{INDEX}")
+    write_shards(repo, "llama", split(MODEL, 1))
+    assert f"llama/{INDEX} lists the shards, and isn't in Git: git add" in repo.theta("status")
+
+
+@pytest.fixture(scope="session")
+def long_history(original: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """Two shards that were moved to another folder, tuned, sharded anew, one file, and two shards again."""
+    repo = original.copy(tmp_path_factory.mktemp("long") / "repo")
+    repo.git("mv", "llama", "llama2")
+    repo.git("commit", "-qm", "renamed")
+    tuned = {**MODEL, "layers.3.bias": MODEL["layers.3.bias"] * 2}
+    write_shards(repo, "llama2", split(tuned, 2))
+    repo.commit("tuned")
+    write_shards(repo, "llama2", split(tuned, 1, 3))
+    repo.commit("three shards")
+    write_single(repo, "llama2", {**tuned, "layers.4.bias": tuned["layers.3.bias"]})
+    repo.commit("one file")
+    write_shards(repo, "llama2", split(tuned, 2))
+    repo.commit("two again")
+    return repo
+
+
+@pytest.mark.parametrize("path", ["llama2", f"llama2/{INDEX}", "llama2/model.safetensors"])
+def test_log(long_history: Repo, path: str) -> None:
+    log = report(long_history, "log", path)
+    assert [each["subject"] for each in log] == [
+        "two again",
+        "one file",
+        "three shards",
+        "tuned",
+        "renamed",
+        "two shards",
+    ]
+    assert [each["modified"] for each in log] == [[], [], [], ["layers.3.bias"], [], []]
+    assert [each.get("sharding") for each in log][:3] == [
+        ["1 file", "2 shards"],
+        ["3 shards", "1 file"],
+        ["2 shards", "3 shards"],
+    ]
+    assert log[1]["added"] == log[0]["removed"] == ["layers.4.bias"]
+    assert log[2]["moved"] == ["layers.1.bias", "layers.1.weight", "layers.3.bias", "layers.3.weight"]
+    assert log[4]["renamed_from"] == "llama/model.safetensors"
+    assert log[5]["file"] == "added"
+    text = long_history.theta("log", path)
+    assert "4 moved of 8 parameters, 2 shards -> 3 shards" in text
+    tuned = report(long_history, "log", path, "--param", "*.3.bias")
+    assert [each["subject"] for each in tuned] == ["three shards", "tuned", "two shards"]
+
+
+def test_log_of_one_file_that_had_shards(long_history: Repo, tmp_path: Path) -> None:
+    repo = long_history.copy(tmp_path / "repo")
+    repo.git("checkout", "-q", "HEAD~1")
+    assert len(report(repo, "log", "llama2/model.safetensors")) == 5
+    assert len(report(repo, "blame", "llama2/model.safetensors")) == 9
+
+
+def test_blame(long_history: Repo) -> None:
+    rows = {row["name"]: row for row in report(long_history, "blame", "llama2")}
+    assert rows.keys() == MODEL.keys()
+    assert rows["layers.3.bias"]["subject"] == "tuned"
+    assert rows["layers.1.bias"]["subject"] == "two shards"
+    assert rows["layers.1.bias"]["path"] == "llama/model.safetensors"
+    (row,) = report(long_history, "blame", f"llama2/{INDEX}", "--param", "*.3.bias")
+    assert row["subject"] == "tuned"
+
+
+def test_a_broken_version_is_passed_over(repo: Repo) -> None:
+    repo.git("rm", "-q", "--cached", f"llama/{shard_name(2, 2)}")
+    repo.git("commit", "-qm", "broken")
+    write_shards(repo, "llama", split({**MODEL, "layers.0.bias": MODEL["layers.0.bias"] + 1}, 2))
+    repo.commit("whole again")
+    log = report(repo, "log", "llama")
+    assert [each["modified"] for each in log] == [["layers.0.bias"], [], []]
+    assert "which isn't there" in log[1]["skipped"]
+    rows = {row["name"]: row["subject"] for row in report(repo, "blame", "llama")}
+    assert (rows["layers.0.bias"], rows["layers.3.bias"]) == ("whole again", "two shards")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from git_theta.errors import GitError, UsageError
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.settings_beside import SettingsBeside, blobs_of
+from git_theta.git.merge.shard_index_file import merge_index_file, parsed_indexes
 from git_theta.git.merge.versions import manifest_of
 from git_theta.git.merge.worktree_values import worktree_values
 from git_theta.git.plumbing.command import Git
@@ -39,8 +41,12 @@ from git_theta.model.manifest_text import is_manifest
 from git_theta.report.merge_summary import conflict_lines, merge_lines, unused_rules
 from git_theta.report.text import printable
 from git_theta.runtime.progress import progress
+from git_theta.sharding.index_file import ShardIndex, is_index_name
 
 _CONFLICT = 1
+
+#: Conflicts of an index of shards that are listed.
+_SHOWN = 5
 
 
 def run_merge_driver(args: Sequence[str]) -> int:
@@ -70,7 +76,9 @@ def run_merge_driver(args: Sequence[str]) -> int:
 def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     texts = [Path(name).read_bytes() for name in (base_file, ours_file, theirs_file)]
     repository = Repository(Git())
-    if is_plain_file(path) and not any(map(is_manifest, texts)):
+    if is_index_name(path) and (indexes := parsed_indexes(path, texts)):
+        return _merge_index(repository, path, texts, indexes, ours_file)
+    if (is_plain_file(path) or is_index_name(path)) and not any(map(is_manifest, texts)):
         # As Git merges texts: with markers in the file where both sides changed.
         names = ("-L", "ours", "-L", "base", "-L", "theirs", "--", ours_file, base_file, theirs_file)
         return 0 if repository.git.ok("merge-file", *names) else _CONFLICT
@@ -110,6 +118,28 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
     for rule in unused_rules(merged, given):
         note(f"{printable(path)}: {rule.strategy} was used for no parameter, as both sides changed none")
     return 0
+
+
+def _merge_index(
+    repository: Repository,
+    path: str,
+    texts: Sequence[bytes],
+    indexes: Sequence[ShardIndex | None],
+    ours_file: str,
+) -> int:
+    """Merge the file that lists the shards of a model."""
+    text, merged = merge_index_file(repository, path, texts, indexes)
+    if not merged.conflicts:
+        Path(ours_file).write_bytes(text)
+        return 0
+    name = printable(path)
+    note(f"{name}: both sides sharded the model in their own way; the work tree keeps ours")
+    for reason in merged.conflicts[:_SHOWN]:
+        note(f"  {printable(reason)}")
+    if len(merged.conflicts) > _SHOWN:
+        note(f"  and {len(merged.conflicts) - _SHOWN:,} more")
+    note(f"to merge the shards of theirs into ours: git theta resolve {printable(shlex.quote(path))}")
+    return _CONFLICT
 
 
 def _operation(repository: Repository, path: str) -> tuple[Operation, tuple[MergeRule, ...]]:

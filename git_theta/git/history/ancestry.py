@@ -10,15 +10,15 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import raw_change
 
 
-def ancestry(git: Git, tip: str, path: str) -> list[CommitInfo]:
-    """The commits that a file's content comes from, each before its parents.
+def ancestry(git: Git, tip: str, paths: Sequence[str]) -> list[CommitInfo]:
+    """The commits that the content of files comes from, each before its parents.
 
     They're those of `git log --parents`: a merge that took one side's version as it is leads to that side
-    only. The first one has the version that `tip` has.
+    only. The first one has the version that `tip` has. The paths are pathspecs.
     """
     text = git.run(
         *("log", "--parents", "--topo-order", "-z", *PLAIN_LOG),
-        *(f"--format=tformat:{'%x00'.join(FIELDS)}", tip, "--", f":(top,literal){path}"),
+        *(f"--format=tformat:{'%x00'.join(FIELDS)}", tip, "--", *paths),
     )
     fields = os.fsdecode(text).split("\0")
     size = len(FIELDS)

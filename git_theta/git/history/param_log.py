@@ -60,16 +60,16 @@ def parameter_changes(
             yield ParameterChanges(revision, None, 0, 0, 0, manifests.problem(revision.new_blob))
             continue
         old = _last_valid(revisions[index:], manifests)
-        found = diff(_chosen(old, is_chosen), _chosen(new, is_chosen))
+        found = diff(chosen_parameters(old, is_chosen), chosen_parameters(new, is_chosen))
         if is_chosen and found.same_parameters:
             continue
-        counted = _chosen(new or old, is_chosen)
+        counted = chosen_parameters(new or old, is_chosen)
         yield ParameterChanges(
             revision,
             found,
             total=len(counted.entries) if counted else 0,
             nbytes=sum(entry.spec.nbytes for entry in (*found.appeared, *(now for _, now in found.changed))),
-            stored=payload_bytes(_added_payloads(old, new, is_chosen), size_of) if new else 0,
+            stored=payload_bytes(added_payloads_of(old, new, is_chosen), size_of) if new else 0,
             note=manifests.problem(revision.old_blob) if revision.old_blob else "",
         )
 
@@ -85,14 +85,14 @@ def _last_valid(revisions: Sequence[FileRevision], manifests: ManifestReader) ->
     return None
 
 
-def _chosen(manifest: Manifest | None, is_chosen: _IsChosen | None) -> Manifest | None:
+def chosen_parameters(manifest: Manifest | None, is_chosen: _IsChosen | None) -> Manifest | None:
     """A manifest with the chosen parameters alone."""
     if not manifest or not is_chosen:
         return manifest
     return replace(manifest, entries=tuple(entry for entry in manifest.entries if is_chosen(entry.name)))
 
 
-def _added_payloads(old: Manifest | None, new: Manifest, is_chosen: _IsChosen | None) -> set[ObjectRef]:
+def added_payloads_of(old: Manifest | None, new: Manifest, is_chosen: _IsChosen | None) -> set[ObjectRef]:
     """Payloads that the chosen parameters need and the version before doesn't."""
     added = added_payloads(old, new)
     if not is_chosen:

@@ -7,16 +7,19 @@ is for these checkpoints, too: they are merged before Git merges, and written be
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.merge.candidates import MergeCandidate, candidates, with_base
 from git_theta.git.merge.git_merge import MergeOptions, git_commit, git_merge
 from git_theta.git.merge.merge_candidates import merge_candidates, versions
+from git_theta.git.merge.merge_sharded import merge_by_git
 from git_theta.git.merge.option_check import check_sides
 from git_theta.git.merge.parents import merge_base
 from git_theta.git.merge.pattern_check import check_matches
+from git_theta.git.merge.sharded_sides import MergedCommits, ShardedSides, sharded_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import work_file
@@ -51,8 +54,12 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
     sides = _sides(git, branch)
     ancestor = merge_base(git, sides) if sides else None
     merging = (repository.git_dir / "MERGE_HEAD").exists()
+    sharded: list[ShardedSides] = []
+    if sides and not merging and ancestor not in sides:
+        sharded = sharded_sides(git, MergedCommits(ancestor, *sides))
+    by_git = partial(merge_by_git, repository, branch, rules, options, sharded=sharded)
     if not sides or merging or not (options.base or (given and ancestor)):
-        return git_merge(branch, rules, options)
+        return by_git()
     for rule in given:
         check_sides(rule, 2)
     words = " and ".join(rule.strategy or str(rule) for rule in given) or "--base"
@@ -60,7 +67,8 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
         code = git_merge(branch, rules, options)
         note(f"{words} wasn't used: {branch} is merged already")
         return code
-    found = candidates(git, ancestor, sides, one_sided=True)
+    shards = {path for model in sharded for path in model.paths}
+    found = [each for each in candidates(git, ancestor, sides, one_sided=True) if each.path not in shards]
     based = with_base(git, found, options.base)
     if any(rule.renames or not rule.is_for("") for rule in given):
         with Workspace(repository) as workspace:
@@ -69,7 +77,7 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
     alone = {each.path: each for each in found if each.one_sided}
     everywhere = any(rule.changes_everything for rule in given)
     if not (everywhere or options.base):
-        code = git_merge(branch, rules, options)
+        code = by_git()
         has_strategy = any(rule.strategy for rule in given)
         _note_unused(words, [*alone.values()], any_found=bool(found), everywhere=not has_strategy)
         return code
@@ -80,13 +88,13 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
     rest = [each for each in alone.values() if each not in results]
     _note_unused(words, rest, any_found=bool(found), everywhere=everywhere)
     if not results:
-        return git_merge(branch, rules, options)
+        return by_git()
     if options.fast_forward == "only":
         raise UsageError(
             f"{words} makes a new version of every model, which --ff-only doesn't allow",
             "leave --ff-only away, or take only what one side changed: --no-all-parameters",
         )
-    return _merge_with(repository, branch, rules, options, results)
+    return _merge_with(repository, by_git, options, results)
 
 
 def _sides(git: Git, branch: str) -> tuple[str, ...]:
@@ -138,13 +146,12 @@ def _check_clean(git: Git, found: Sequence[MergeCandidate]) -> None:
 
 def _merge_with(
     repository: Repository,
-    branch: str,
-    rules: str,
+    by_git: Callable[..., int],
     options: MergeOptions,
     results: Mapping[MergeCandidate, Merged],
 ) -> int:
     """Merge by Git, replace checkpoints by their results, and commit; returns the exit code."""
-    code = git_merge(branch, rules, options, "--no-ff", "--no-commit", "--quiet")
+    code = by_git("--no-ff", "--no-commit", "--quiet")
     if not (repository.git_dir / "MERGE_HEAD").exists():
         return code
     try:

@@ -13,6 +13,7 @@ from git_theta.git.merge.conflict_versions import ConflictVersions
 from git_theta.git.merge.fitted_settings_file import fitted_settings_of, written_beside
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.merge.settings_beside import SettingsBeside
+from git_theta.git.merge.updated_index import update_index_of
 from git_theta.git.plumbing.notices import note
 from git_theta.git.plumbing.work_file import WorkFile, work_file
 from git_theta.git.repository.conflict_records import ConflictRecord, remove_record, write_record
@@ -63,6 +64,9 @@ def resolve(
         else:
             with written_beside(repository, path, fitted_settings_of(merged.parameters)) as changed:
                 _write_result(repository, known_files, versions, merged.manifest, file)
+            update_index_of(
+                repository, path, merged.manifest, (versions.base, versions.ours, versions.theirs)
+            )
             if changed:
                 note(f"{printable(changed)}: ranks and scales are those of the merged adapter now; staged")
     return merged

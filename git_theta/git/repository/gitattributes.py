@@ -20,6 +20,12 @@ from git_theta.settings import MERGE_ATTRIBUTE, UPDATE_ATTRIBUTE
 #: What a tracked pattern has. `-text` keeps Git from touching line ends.
 ATTRIBUTES = ("filter=theta", "diff=theta", "merge=theta", "-text")
 
+#: Attribute of indexes of shards.
+_MERGED = "merge=theta"
+
+#: Ends of names of checkpoints that libraries save as shards with an index beside them.
+_WITH_INDEX = (".safetensors", ".bin", ".h5", ".msgpack")
+
 #: Attributes of git-theta that a tracked pattern may have, too.
 OWN = (UPDATE_ATTRIBUTE, MERGE_ATTRIBUTE)
 
@@ -85,6 +91,40 @@ def track(
         lines[own[-1]] = _with_values(lines[own[-1]], wanted)
         text = "".join(lines)
     return text, added
+
+
+def track_indexes(text: str, patterns: Iterable[str]) -> str:
+    """Add lines for the indexes of shards, such as `*.safetensors.index.json`, which Git stores as they are.
+
+    Git's own merge of such an index knows nothing of its shards.
+
+    Args:
+        text: The file.
+        patterns: Patterns of checkpoints, of any format; those of a format without indexes add nothing.
+    """
+    for pattern in sorted(_index_patterns(patterns)):
+        if not any(pattern_of(line) == pattern for line in lines_of(text)):
+            end = "\r\n" if "\r\n" in text else "\n"
+            text += f"{'' if not text or text.endswith(chr(10)) else end}{quote(pattern)} {_MERGED}{end}"
+    return text
+
+
+def untrack_indexes(text: str, patterns: Iterable[str]) -> str:
+    """Remove what `track_indexes` added, unless other tracked patterns need it."""
+    gone = _index_patterns(patterns) - _index_patterns(tracked_patterns(text))
+    return "".join(
+        line for line in lines_of(text) if pattern_of(line) not in gone or attributes_of(line) != [_MERGED]
+    )
+
+
+def _index_patterns(patterns: Iterable[str]) -> set[str]:
+    found = set()
+    for pattern in patterns:
+        folder, slash, name = pattern.rpartition("/")
+        ending = next((ending for ending in _WITH_INDEX if name.endswith(ending)), None)
+        if ending:
+            found.add(f"{folder}{slash}*{ending}.index.json")
+    return found
 
 
 def untrack(text: str, patterns: Iterable[str]) -> tuple[str, list[str]]:

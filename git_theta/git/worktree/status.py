@@ -50,6 +50,9 @@ class FileState:
         missing: How many objects of the index's version aren't in the store.
         borrowed: How many of its objects only another repository on this machine has.
         conflicts: The open conflicts of a file that isn't merged; empty if they aren't known.
+        head: The version of HEAD; `None` if there's none.
+        indexed: The version of the index; `None` if there's none.
+        worked: The version of the work tree; `None` if there's none, or if it's unknown.
     """
 
     path: str
@@ -59,6 +62,9 @@ class FileState:
     missing: int = 0
     borrowed: int = 0
     conflicts: tuple[Conflict, ...] = ()
+    head: Manifest | None = None
+    indexed: Manifest | None = None
+    worked: Manifest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,7 @@ def file_states(repository: Repository, known_files: KnownFiles) -> Iterator[Fil
                     repository, known_files, entry, blobs.read(entry.oid), old, staged=path in before
                 )
             elif old and before[path]:
-                yield FileState(path, diff(old, None), WorkState.REMOVED)
+                yield FileState(path, diff(old, None), WorkState.REMOVED, head=old)
 
 
 def _state(
@@ -113,17 +119,28 @@ def _state(
     if blob is None or manifest is None:
         is_pointer = blob is not None and foreign_pointer_kind(blob)
         return FileState(entry.path, None, WorkState.STAND_IN if is_pointer else WorkState.PLAIN)
+    worked: Manifest | None = None
     if entry.sparse:
         found, changes = WorkState.SPARSE, None
     else:
         path = repository.git.path(entry.path)
-        found, changes = _compare(repository, known_files, path, manifest, blob)
+        found, changes, worked = _compare(repository, known_files, path, manifest, blob)
     change = diff(old, manifest) if staged else None
     store = repository.store
     lacking = missing_values(manifest, store, store.keeps)
     elsewhere = lacking_objects(lacking, store, store.keeps)
     borrowed = sum(store.has(oid) for oid in elsewhere)
-    return FileState(entry.path, change or None, found, changes, len(elsewhere) - borrowed, borrowed)
+    return FileState(
+        entry.path,
+        change or None,
+        found,
+        changes,
+        len(elsewhere) - borrowed,
+        borrowed,
+        head=old if staged else manifest,
+        indexed=manifest,
+        worked=worked,
+    )
 
 
 def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[WorkState, Diff | None]:
@@ -142,16 +159,17 @@ def _compare_empty(repository: Repository, entry: _Indexed) -> tuple[WorkState, 
 
 def _compare(
     repository: Repository, known_files: KnownFiles, path: str, manifest: Manifest, blob: bytes
-) -> tuple[WorkState, Diff | None]:
+) -> tuple[WorkState, Diff | None, Manifest | None]:
+    """The state of a file of the work tree, its changes, and its version."""
     with work_file(path) as file:
         if file is None:
-            return (WorkState.MODIFIED if os.path.lexists(path) else WorkState.DELETED), None
+            return (WorkState.MODIFIED if os.path.lexists(path) else WorkState.DELETED), None, None
         if is_manifest(file.data):
             text = bytes(file.data)
             if with_plain_line_ends(text) == blob:
-                return WorkState.PENDING, None
+                return WorkState.PENDING, None, manifest
             other = valid_manifest(text)
-            return WorkState.MODIFIED, diff(manifest, other) if other else None
+            return WorkState.MODIFIED, diff(manifest, other) if other else None, other
         now = known_files.manifest(file)
         if now is None:
             threads = repository.settings.thread_count
@@ -160,7 +178,7 @@ def _compare(
             if not diff(manifest, now) and file.unchanged():
                 known_files.remember(manifest, file.status)
     changes = diff(manifest, now)
-    return (WorkState.MODIFIED, changes) if changes else (WorkState.SAME, None)
+    return (WorkState.MODIFIED, changes, now) if changes else (WorkState.SAME, None, manifest)
 
 
 def _indexed(git: Git) -> Iterator[_Indexed]:
