@@ -112,7 +112,7 @@ def test_a_modified_file_is_never_overwritten_by_repair(stored: Repo) -> None:
         A.replace(b'"F32"', b'"F64"', 1),
         A.replace(b"[64, 64]", b"[-4, 64]", 1),
         b"PK\x03\x04" + b"\0" * 100,
-        b"\x80\x02cos\nsystem\nX\x04\0\0\0exit\x85R.",
+        b"\x80\x02cos\nsystem\nX\x04\0\0\0exit\x85",
     ],
 )
 def test_other_files_are_kept_as_they_are(repo: Repo, data: bytes) -> None:
@@ -122,6 +122,17 @@ def test_other_files_are_kept_as_they_are(repo: Repo, data: bytes) -> None:
     forget(repo)
     repo.git("checkout", "--", NAME)
     assert repo.read(NAME) == data
+
+
+def test_a_pickle_that_would_run_a_program_is_data(repo: Repo) -> None:
+    data = b"\x80\x02cos\nsystem\nX\x0a\0\0\0touch made\x85R."
+    repo.write(NAME, data)
+    repo.commit()
+    assert "format pickle" in repo.git("cat-file", "-p", f"HEAD:{NAME}")
+    forget(repo)
+    repo.git("checkout", "--", NAME)
+    assert repo.read(NAME) == data
+    assert not (repo.path / "made").exists()
 
 
 def test_a_broken_checkpoint_is_noted(repo: Repo) -> None:
