@@ -21,6 +21,7 @@ def registry() -> Registry[Format]:
         "git_theta.formats",
         Format,
         {
+            "tensorflow": "git_theta.formats.tensorflow.plugin:TensorFlowBundle",
             "pytorch-dcp": "git_theta.formats.pytorch.dcp:DistributedCheckpoint",
             "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
             "pytorch-pt2": "git_theta.formats.pytorch.pt2:ExportedProgram",

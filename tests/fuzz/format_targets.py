@@ -24,7 +24,8 @@ from git_theta.formats.onnx.data_file import OnnxData
 from git_theta.formats.onnx.dtypes import DTYPES as ONNX_DTYPES
 from git_theta.formats.pytorch.dcp_metadata import read_dcp_metadata
 from git_theta.formats.scalars import scalars
-from git_theta.formats.split import OPAQUE, check_located, split
+from git_theta.formats.split import OPAQUE, Split, check_located, split
+from git_theta.formats.tensorflow.plugin import TensorFlowBundle
 from git_theta.formats.tflite.model import DTYPES as TFLITE_DTYPES
 from git_theta.model.checksum import KINDS
 from git_theta.model.layout import parse_layout
@@ -32,6 +33,8 @@ from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
 from tests.helpers import dcp, flatbuffer_files, onnx_files, pickled
+from tests.helpers.bundle_files import NUMBERS as NUMBERS_OF_BUNDLES
+from tests.helpers.bundle_files import BundleTensor, beside, bundle
 from tests.helpers.composing import array, content, opened
 from tests.helpers.coreml_files import weight_bin
 from tests.helpers.flax_files import flax_bytes
@@ -451,9 +454,41 @@ def zipped(random: Random) -> bytes:
     return file.getvalue()
 
 
+def tensorflow(random: Random) -> bytes:
+    """The size of an index, the index, and a data file of TensorFlow's."""
+    tensors = {}
+    for _ in range(random.randrange(6)):
+        dtype = random.choice(sorted(filter(None, NUMBERS_OF_BUNDLES)))
+        shape = tuple(random.randrange(4) for _ in range(random.randrange(3)))
+        tensors[name(random)] = BundleTensor.of(dtype, *shape)
+    index, (data,) = bundle(tensors, 1, random.random() < 0.3, random.randrange(1, 4))
+    if random.random() < 0.7:
+        index = mutated(index, random, (b"\x08\1", b"\x12", b"\xff\xff", b"\0", bytes(4)))
+    return struct.pack("<H", len(index)) + index + data
+
+
+def take_apart_beside(data: bytes) -> None:
+    """Take a data file apart as its index describes it."""
+    (size,) = struct.unpack("<H", data[:2].ljust(2, b"\0"))
+    index, file = data[2 : 2 + size], data[2 + size :]
+    neighbours = beside("m.data-00000-of-00001", {"m.index": index})
+    _check_whole(file, split(memoryview(file), formats.registry(), None, neighbours))
+    plugin = TensorFlowBundle()
+    plugin.locate_beside(memoryview(file), neighbours)
+
+
 def take_apart(data: bytes) -> None:
     """Take a file apart, put it together again, and list its scalars; its bytes must be the same."""
     found = split(memoryview(data), formats.registry())
+    _check_whole(data, found)
+    scalars(found.format, lambda: memoryview(data))
+    # `split` takes any exception of a plugin for a damaged file.
+    for plugin in formats.registry():
+        if plugin.matches(memoryview(data)):
+            plugin.locate(memoryview(data))
+
+
+def _check_whole(data: bytes, found: Split) -> None:
     assert parse_layout(found.layout.to_bytes()) == found.layout
     again = bytearray(found.layout.size)
     for literal in found.layout.literals:
@@ -466,11 +501,6 @@ def take_apart(data: bytes) -> None:
         value = KINDS[checksum.kind](checksum.ranges, lambda at, size: zlib.crc32(again[at : at + size]))
         again[checksum.offset : checksum.offset + len(value)] = value
     assert bytes(again) == data
-    scalars(found.format, lambda: memoryview(data))
-    # `split` takes any exception of a plugin for a damaged file.
-    for plugin in formats.registry():
-        if plugin.matches(memoryview(data)):
-            plugin.locate(memoryview(data))
 
 
 def describe_data(data: bytes) -> None:
@@ -515,6 +545,7 @@ FORMAT_TARGETS = (
     Target("coreml", coreml, take_apart, _COREML, share=0.4),
     Target("tflite", tflite, take_apart, _TFLITE, share=0.3),
     Target("flax", flax, take_apart, _FLAX, share=0.3),
+    Target("tensorflow", tensorflow, take_apart_beside, share=0.1),
     Target("keras", keras, take_apart, _HDF5, share=0.2),
     Target("merge-hdf5", hdf5, merge, _HDF5, share=0.3),
     Target("merge-keras", keras, merge, _HDF5, share=0.1),
