@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from git_theta.errors import FormatError
 from git_theta.formats.onnx.messages import TENSOR, MessageType
 from git_theta.formats.onnx.tensors import place_of, read_tensor
-from git_theta.formats.onnx.walk import MAX_DEPTH, UNNAMED, Child, describe, join, label_of, own_name
+from git_theta.formats.onnx.walk import MAX_DEPTH, UNNAMED, Child, describe, has_tensors, join, label_of, own_name
 from git_theta.formats.protobuf import LENGTH, WireReader
 
 #: The number of its field, its name there, and how often that was there before.
@@ -129,7 +129,8 @@ def _message(
     name = label_of(child, own_name(reader, kind, texts, children))
     whole = join(path, name)
     contents: tuple[Content, ...] = ()
-    if children:
+    # Most nodes have no tensor, which is found sooner than their items.
+    if any(has_tensors(reader, part, whole) for part in children):
         items = items_of(reader, kind, start, end, whole, depth + 1)
         contents = tuple(item.content for item in items.values())
     if all(isinstance(content, bytes) for content in contents):

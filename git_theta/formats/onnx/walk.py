@@ -80,6 +80,20 @@ def tensors_of(reader: WireReader, start: int, end: int) -> Iterator[Found]:
         yield found
 
 
+def has_tensors(reader: WireReader, whole: Child, path: str) -> bool:
+    """Whether a message has tensors inside.
+
+    Args:
+        reader: Reads the file.
+        whole: The message.
+        path: The name of what the message is a part of.
+
+    Raises:
+        FormatError: The message is damaged, or nested too deeply.
+    """
+    return next(_walk(reader, whole, path, 0), None) is not None
+
+
 def _walk(reader: WireReader, whole: Child, path: str, depth: int) -> Iterator[Found]:
     (kind, _), _, start, end = whole
     if kind is TENSOR:
