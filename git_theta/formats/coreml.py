@@ -8,10 +8,11 @@ from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
 from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 
-#: Number of weights, and version of the format; the rest of 64 bytes is zeros.
+#: Number of weights, and version of the format; the rest of 64 bytes has no meaning.
 _HEADER = struct.Struct("<II56x")
 
-#: A mark, number of the type, bytes of elements, their position, and bits after the last one; then zeros.
+#: A mark, number of the type, bytes of elements, their position, and bits after the last one. These bits count
+#: for packed types only: older writers have left anything there, and in the rest.
 _RECORD = struct.Struct("<IIQQQ32x")
 _MARK = 0xDEADBEEF
 _VERSION = 2
@@ -49,12 +50,12 @@ class CoreMl:
     name = "coreml"
 
     def matches(self, data: memoryview) -> bool:
-        """The version, zeros, and the mark of the first weight."""
+        """The version, and the mark of the first weight, whose elements are aligned."""
         if len(data) < _HEADER.size + _RECORD.size:
             return False
         count, version = _HEADER.unpack_from(data)
-        (mark,) = struct.unpack_from("<I", data, _HEADER.size)
-        return count > 0 and version == _VERSION and mark == _MARK and not any(data[8 : _HEADER.size])
+        mark, _, _, start, _ = _RECORD.unpack_from(data, _HEADER.size)
+        return count > 0 and version == _VERSION and mark == _MARK and start % _ALIGNMENT == 0
 
     def locate(self, data: memoryview) -> Located:
         """Go from record to record; elements follow theirs, aligned to 64 bytes."""
@@ -80,7 +81,7 @@ class CoreMl:
 def _spec(kind: int, size: int, padding: int) -> TensorSpec | None:
     """Dtype and number of elements; `None` if they aren't whole elements of a known type."""
     dtype = DTYPES.get(kind)
-    if dtype is None or padding:
+    if dtype is None or (dtype in BLOCKS and padding):
         return None
     elements, block = BLOCKS.get(dtype) or (1, ITEM_SIZE[dtype])
     return None if size % block else TensorSpec(dtype, (size // block * elements,))
