@@ -11,8 +11,8 @@ from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 #: Number of weights, and version of the format; the rest of 64 bytes has no meaning.
 _HEADER = struct.Struct("<II56x")
 
-#: A mark, number of the type, bytes of elements, their position, and bits after the last one. These bits count
-#: for packed types only: older writers have left anything there, and in the rest.
+#: A mark, number of the type, bytes of elements, their position, and bits after the last one. These bits have
+#: a meaning for packed types only: older writers have left anything there, and in the rest.
 _RECORD = struct.Struct("<IIQQQ32x")
 _MARK = 0xDEADBEEF
 _VERSION = 2

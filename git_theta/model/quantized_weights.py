@@ -16,12 +16,16 @@ _SIBLING = re.compile(
     r"|(?:res_|outlier_)?(?:indices|centroids[./]weight))\Z"
 )
 
-#: Ends of names of what goes with a weight: `weight_scale_inv`, `weight.absmax`, `w_scale`, `weight_packed`.
+#: Ends of names of what goes with a weight: `weight_scale_inv`, `weight.absmax`, `w_scale`, `weight_packed`;
+#: of ONNX Runtime's tools `weight_quantized`, `weight_zero_point`, `weight_Q4`, `weight_scales`.
 _COMPANION = re.compile(
     r"(?P<stem>.+?)(?P<sep>[./_])(?:scale|scales|scale_inv|scale_2|global_scale|zero|zeros|zero_point|shape"
     r"|g_idx|packed|blocks|absmax|quant_map|nested_absmax|nested_quant_map|quant_state[./].+|_data|_scale|_shift"
-    r"|qdata|int_data)\Z"
+    r"|qdata|int_data|quantized|zero_points|Q[248]|DQ_Q[248]|DQ_scales|DQ_zero_points)\Z"
 )
+
+#: Ends of names of the codes by ONNX Runtime's tools.
+_ONNX_CODES = re.compile(r"_(?:quantized|(?:DQ_)?Q[248])\Z")
 
 #: Dtypes of weights as they are; values of other dtypes are codes, or count something.
 _NUMBERS = frozenset(("F64", "F32", "F16", "BF16"))
@@ -127,6 +131,12 @@ def _scheme(parts: Mapping[str, TensorSpec], own: str) -> tuple[str, str, tuple[
         return "MXFP4", blocks, (*outer, groups * size * 2)
     if f"{own}_packed" in parts:
         return "compressed-tensors", f"{own}_packed", _fp4(parts[f"{own}_packed"], parts, own)
+    for codes in (
+        f"{own}_quantized",
+        *(f"{own}_{form}Q{bits}" for form in ("", "DQ_") for bits in (2, 4, 8)),
+    ):
+        if codes in parts:
+            return f"ONNX {parts[codes].dtype}", codes, _plain_shape(parts[codes])
     if "W_q" in parts:
         return "HQQ", "W_q", None
     if "codes" in parts and "codebooks" in parts:
@@ -142,6 +152,11 @@ def _scheme(parts: Mapping[str, TensorSpec], own: str) -> tuple[str, str, tuple[
     if wide:
         return "NVFP4", own, wide
     return ("INT8", own, spec.shape) if spec.dtype == "I8" else ("quantised", own, None)
+
+
+def _plain_shape(spec: TensorSpec) -> tuple[int, ...] | None:
+    """The shape of codes that have a byte each; `None` for others, which may be packed in blocks."""
+    return spec.shape if spec.dtype == "I8" else None
 
 
 def _packed_words(parts: Mapping[str, TensorSpec]) -> tuple[str, str, tuple[int, ...] | None]:

@@ -154,3 +154,24 @@ def test_merges_of_models_with_data_files(pair: Repo) -> None:
         assert pair.read(name) == data
     assert pair.status() == ""
     assert "added.0" in pair.theta("show", DATA)
+
+
+def quantised(seed: int, scale: float) -> bytes:
+    codes = np.random.default_rng(seed).integers(-127, 127, (64, 64)).astype("i1")
+    weights = [
+        tensor("w_quantized", "I8", codes.shape, codes.tobytes()),
+        tensor("w_scale", "F32", (), np.float32(scale).tobytes()),
+        tensor("w_zero_point", "I8", (), b"\0"),
+    ]
+    nodes = [node("DequantizeLinear", "w_quantized w_scale w_zero_point", "w"), node("MatMul", "x w", "y")]
+    return model(graph(nodes, weights, "x", "y"))
+
+
+def test_codes_and_their_scales_are_from_one_side(fork: Repo) -> None:
+    change(fork, "main", quantised(0, 1))
+    change(fork, "side", quantised(1, 2))
+    fork.git("checkout", "-q", "main")
+    change(fork, "main", quantised(2, 3))
+    assert fork.run("git", "merge", "-m", "merged", "side", ok=False).returncode == 1
+    fork.theta("resolve", NAME, "-s", "theirs", "--param", "w_quantized")
+    assert fork.read(NAME) == quantised(1, 2)

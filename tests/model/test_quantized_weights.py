@@ -37,6 +37,26 @@ def found(**parameters: tuple[str, tuple[int, ...]]) -> list[QuantizedWeight]:
             (8, 4),
             "l.weight",
         ),
+        (
+            {
+                "l.weight_quantized": ("I8", (8, 4)),
+                "l.weight_scale": ("F32", ()),
+                "l.weight_zero_point": ("I8", ()),
+            },
+            "ONNX I8",
+            (8, 4),
+            "l.weight_quantized",
+        ),
+        (
+            {
+                "l.w_Q4": ("U8", (8, 2, 16)),
+                "l.w_scales": ("F16", (16,)),
+                "l.w_zero_points": ("U8", (8,)),
+            },
+            "ONNX U8",
+            None,
+            "l.w_Q4",
+        ),
         ({"l.SCB": ("F32", (8,)), "l.weight": ("I8", (8, 4))}, "LLM.int8", (8, 4), "l.weight"),
         ({"l.weight": ("I8", (8, 4)), "l.weight_scale": ("F32", (8, 1))}, "INT8", (8, 4), "l.weight"),
         (

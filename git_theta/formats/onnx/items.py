@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from git_theta.errors import FormatError
 from git_theta.formats.onnx.messages import TENSOR, MessageType
 from git_theta.formats.onnx.tensors import place_of, read_tensor
-from git_theta.formats.onnx.walk import MAX_DEPTH, UNNAMED, Child, describe, has_tensors, join, label_of, own_name
+from git_theta.formats.onnx.walk import (
+    MAX_DEPTH,
+    UNNAMED,
+    Child,
+    describe,
+    has_tensors,
+    join,
+    label_of,
+    own_name,
+)
 from git_theta.formats.protobuf import LENGTH, WireReader
 
 #: The number of its field, its name there, and how often that was there before.
