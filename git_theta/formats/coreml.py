@@ -55,7 +55,7 @@ class CoreMl:
             return False
         count, version = _HEADER.unpack_from(data)
         mark, _, _, start, _ = _RECORD.unpack_from(data, _HEADER.size)
-        return count > 0 and version == _VERSION and mark == _MARK and start % _ALIGNMENT == 0
+        return bool(count) and (version, mark, start % _ALIGNMENT) == (_VERSION, _MARK, 0)
 
     def locate(self, data: memoryview) -> Located:
         """Go from record to record; elements follow theirs, aligned to 64 bytes."""
