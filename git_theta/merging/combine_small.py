@@ -66,7 +66,7 @@ def is_combined_as_one(parameter: SmallCombination, combiner: Combiner) -> bool:
         and spec.dtype in COMPUTABLE
         and not (plan.group or plan.dtype)
         and not any(name == FILES or has_gradient(text) for name, text in rule.options)
-        and not any(map(combiner.values.has, plan.inputs))
+        and not (combiner.values and any(map(combiner.values.has, plan.inputs)))
         and are_bundled(combiner.writer.updates)
     )
 

@@ -54,6 +54,8 @@ class ConvertedValues:
 
     def origins(self, entries: Iterable[Entry]) -> list[Entry]:
         """The values of versions that some values are, or are made of."""
+        if not self.by_digest:
+            return list(entries)
         found: list[Entry] = []
         for entry in entries:
             found += self.by_digest[entry.digest].origins if self.has(entry) else (entry,)

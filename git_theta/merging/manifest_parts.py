@@ -11,7 +11,9 @@ from git_theta.model.manifest import Entry, Manifest
 
 def parameter_entries(manifest: Manifest | None) -> tuple[Entry, ...]:
     """The parameters that are merged one by one."""
-    return tuple(entry for entry in manifest.entries if not _is_stretch(entry)) if manifest else ()
+    if manifest is None:
+        return ()
+    return tuple([entry for entry in manifest.entries if not entry.name.startswith(STRETCH)])
 
 
 def structure_entries(manifest: Manifest | None) -> tuple[Entry, ...]:

@@ -174,7 +174,8 @@ class Merged:
 
 def content_key(entry: Entry | None) -> Hashable:
     """Equal for entries of the same dtype, shape and value, wherever the value is stored."""
-    return None if entry is None else (entry.spec, entry.digest)
+    # Digests differ sooner than dtypes and shapes do.
+    return None if entry is None else (entry.digest, entry.spec)
 
 
 def participants(
