@@ -11,6 +11,7 @@ from git_theta import strategies
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.decode import read_value
 from git_theta.encoding.many_values import read_values
+from git_theta.encoding.readable import as_readable
 from git_theta.encoding.stored_value import StoredValue
 from git_theta.encoding.value_writer import FindSource, ValueWriter
 from git_theta.merging.converted import ConvertedValues
@@ -194,7 +195,8 @@ class Combiner:
                 be a recipe.
         """
         payload, used = recipe
-        sources = tuple(inputs[i].source for i in used)
+        # The objects of a version's own source may be gone, and the result has no other source than this.
+        sources = tuple(entry.source for entry in as_readable((inputs[i] for i in used), self.store))
         too_deep = max((source.depth for source in sources), default=0) >= DEPTH_FACTOR * self.depth
         together = Source("recipe", None, sources)
         if too_deep or source_bytes(together, spec.nbytes, self.store.size) > _MOST_ENCODED * spec.nbytes:

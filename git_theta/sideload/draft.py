@@ -13,6 +13,7 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.budget import is_affordable
 from git_theta.encoding.candidates import candidate_from, usable_bases
 from git_theta.encoding.choice import EncodingChoice
+from git_theta.encoding.readable import readable
 from git_theta.encoding.selection import choices, dense_choice
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
@@ -92,6 +93,8 @@ def apply(
         ThetaError: The parameter can't be read.
     """
     *first, last = steps
+    # The new value stands on objects that are here.
+    entry = readable(entry, store) or entry
     for step in first:
         between = _apply(entry, step, store, None)
         if between.payload is not None:
@@ -149,6 +152,7 @@ def apply_lossy(entry: Entry, update: Lossy, value: memoryview, epsilon: float, 
         UnsuitableError: The value can't be expressed so.
         ThetaError: The parameter can't be read.
     """
+    entry = readable(entry, store) or entry
     if entry.source.depth >= MAX_CHAIN_DEPTH:
         raise UnsuitableError
     base = _base(entry, store)

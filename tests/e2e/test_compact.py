@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load
 
 from git_theta.encoding.decode import read_value
 from git_theta.errors import ThetaError
@@ -139,6 +141,23 @@ def test_commands_read_by_alternative_sources(pruned: Repo, tmp_path: Path) -> N
     assert repo.read(name) == tuned(5)
     # The new version is a delta of the one whose own objects are gone.
     assert {e.source.update for e in manifest(repo, f"HEAD:{name}").entries if e.name == "q"} == {"delta"}
+
+
+def test_results_of_merges_stand_on_objects_that_are_here(pruned: Repo, tmp_path: Path) -> None:
+    repo, name = pruned.copy(tmp_path / "repo"), SECOND[0]
+    root = repo.git("log", "--reverse", "--format=%H", "--", name).split()[0]
+    repo.git("checkout", "-q", "-b", "side", root)
+    repo.write(name, tuned(7))
+    repo.commit("tune 7")
+    repo.git("checkout", "-q", "main")
+    repo.theta("merge", "-s", "average", "side")
+    merged = {entry.name: entry.source for entry in manifest(repo, f"HEAD:{name}").entries}
+    assert merged["q"].update == "recipe"
+    assert {ref.oid for ref in merged["q"].payloads()} <= here(repo)
+    repo.theta("fsck")
+    one, other, mean = (load(each)["q"] for each in (tuned(3), tuned(7), repo.read(name)))
+    assert np.allclose(mean, (one.astype(float) + other) / 2, atol=1e-8)
+    assert repo.status() == ""
 
 
 def test_a_shorter_chain_for_those_who_read_often(apart: Repo, tmp_path: Path) -> None:

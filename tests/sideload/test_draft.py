@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from git_theta.encoding.decode import read_value
 from git_theta.errors import UsageError
 from git_theta.limits import Limits
-from git_theta.model.manifest import Entry, ObjectRef
+from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.settings import MAX_CHAIN_DEPTH
 from git_theta.sideload.draft import Draft, apply, apply_lossy, store_all
 from git_theta.sideload.given_update import GivenUpdate
+from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.local import LocalStore
 from git_theta.updates.array import Array
 from git_theta.updates.base import UnsuitableError
@@ -122,3 +123,13 @@ def test_drafts_are_stored_together(store: LocalStore, entry: Entry) -> None:
     for name, factor in (("a", 2), ("b", 3)):
         value = np.frombuffer(joined(read_value(found[name], store)), "<f4").reshape(40, 50)
         assert np.array_equal(value, WEIGHTS * np.float32(factor))
+
+
+def test_a_new_value_stands_on_objects_that_are_here(store: LocalStore, entry: Entry) -> None:
+    alternatives = AlternativeSources(lambda: True, lambda: {entry.digest: entry.source})
+    pruned = LocalStore(store.root, alternatives=alternatives)
+    lost = replace(entry, source=Source("dense", ObjectRef("e" * 64)))
+    draft = apply(lost, [times(2)], pruned)
+    assert draft.inputs == (entry.source,)
+    lossy = apply_lossy(lost, Quantized(), memoryview((WEIGHTS + 1).tobytes()), 0.01, pruned)
+    assert lossy.inputs == (entry.source,)

@@ -47,10 +47,10 @@ def write_table(
 def merged_entries(
     ours: Mapping[str, Entry], theirs: Mapping[str, Entry], is_here: Callable[[str], bool]
 ) -> dict[str, Entry]:
-    """The entries of two tables. Of two for a value, one whose objects are here comes first.
+    """The entries of two tables. Of two for a value, ours stays if its objects are here.
 
-    A value may have no other source than ours. If the objects of both or of neither are here, the smaller sum
-    of payloads counts, by the sizes that the sources have; then the smaller text.
+    The value may have no other source, and theirs wasn't decoded. Else one whose objects are here comes
+    first, then the smaller sum of payloads, by the sizes that the sources have; then the smaller text.
 
     Args:
         ours: Entries of this clone, by digest.
@@ -69,6 +69,6 @@ def merged_entries(
     both = dict(ours)
     for digest, entry in theirs.items():
         mine = ours.get(digest)
-        if mine is None or (mine.source != entry.source and rank(entry) < rank(mine)):
+        if mine is None or (not is_complete(mine.source, is_here) and rank(entry) < rank(mine)):
             both[digest] = entry
     return both

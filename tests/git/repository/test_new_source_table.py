@@ -48,9 +48,14 @@ def test_of_two_sources_the_one_that_is_here_stays() -> None:
     assert merged_entries(ours, theirs, {"2" * 64}.__contains__) == theirs
 
 
-def test_of_two_that_are_equally_at_hand_the_smaller_counts() -> None:
+def test_a_smaller_one_does_not_push_out_ours() -> None:
+    ours, theirs = by_digest(entry("a", "1", 10)), by_digest(entry("a", "2", 5))
+    assert merged_entries(ours, theirs, lambda _: True) == ours
+
+
+def test_of_two_that_are_not_here_the_smaller_counts() -> None:
     small, large = by_digest(entry("a", "2", 5)), by_digest(entry("a", "1", 10))
-    for has in (lambda _: True, lambda _: False):
-        assert merged_entries(small, large, has) == merged_entries(large, small, has) == small
     one, other = by_digest(entry("a", "1")), by_digest(entry("a", "2"))
-    assert merged_entries(one, other, has) == merged_entries(other, one, has) == one
+    for first, second in ((small, large), (one, other)):
+        assert merged_entries(first, second, lambda _: False) == first
+        assert merged_entries(second, first, lambda _: False) == first
