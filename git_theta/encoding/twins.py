@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 from git_theta.encoding.budget import can_be_extended
 from git_theta.encoding.candidates import BaseCandidate, NewParameter
 from git_theta.encoding.lines import as_numbers
+from git_theta.encoding.readable import readable
 from git_theta.encoding.stored_value import StoredValue, UnpackedSource, value_changed
 from git_theta.model.digest import digest
-from git_theta.model.manifest import ObjectRef, Source
+from git_theta.model.manifest import Entry, ObjectRef, Source
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.base import Store
 from git_theta.updates.base import Base
@@ -65,6 +66,10 @@ class Original:
             store: Where objects are.
         """
         source, spec = self.stored.source, self.stored.spec
+        if isinstance(source, Source):
+            # An earlier version's own objects may be gone.
+            found = readable(Entry(self.stored.name, spec, self.stored.digest, source), store)
+            source = found.source if found else source
         planned, new = _planned(source)
         if planned is None or depth < 2 or planned.depth >= DEPTH_FACTOR * depth:
             return

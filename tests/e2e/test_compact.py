@@ -434,6 +434,17 @@ def test_a_clone_on_this_machine_reads_by_the_table(pruned: Repo, tmp_path: Path
         check_out_versions(other)
 
 
+def test_a_repository_that_borrows_reads_by_the_table(compacted: Repo, tmp_path: Path) -> None:
+    lender, other = compacted.copy(tmp_path / "lender"), Repo(tmp_path / "borrower")
+    options = ("--shared", "--no-checkout")
+    subprocess.run(["git", "clone", "-q", *options, str(lender.path), str(other.path)], check=True)
+    other.git("remote", "remove", "origin")
+    other.git("branch", "-q", "main", "HEAD", ok=False)
+    assert replaced(prune(lender))
+    other.git("checkout", "-q", "main")
+    check_out_versions(other)
+
+
 def test_tables_of_two_clones_become_one(remote: tuple[Repo, Path], tmp_path: Path) -> None:
     repo, _ = remote
     repo.git("push", "-q", "origin", "main", REF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from git_theta.encoding import twins
 from git_theta.encoding.candidates import NewParameter
 from git_theta.encoding.twins import find_twins
 from git_theta.errors import ValueChangedError
-from git_theta.model.manifest import Manifest, Source
+from git_theta.model.manifest import Manifest, ObjectRef, Source
 from git_theta.model.tensor import TensorSpec
+from git_theta.store.alternative_sources import AlternativeSources
 from git_theta.store.local import LocalStore
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.storing import clean, smudge
@@ -152,3 +154,17 @@ def test_an_original_that_changes_meanwhile_is_noticed(
     monkeypatch.setattr("git_theta.clean.Original", Changing)
     with pytest.raises(ValueChangedError, match="'a'"):
         Cleaner(LocalStore(tmp_path)).clean(memoryview(data))
+
+
+def test_a_twin_of_an_unchanged_value_stands_on_objects_that_are_here(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "theta")
+    old = weights(0)
+    _, before = store_file(store, {"w": old})
+    (entry,) = before.entries
+    alternatives = AlternativeSources(lambda: True, lambda: {entry.digest: entry.source})
+    pruned = LocalStore(store.root, alternatives=alternatives)
+    lost = replace(entry, source=Source("dense", ObjectRef("e" * 64)))
+    _, after = store_file(pruned, {"ema": averaged(old), "w": old}, replace(before, entries=(lost,)))
+    twin, same = after.entries
+    assert same.source == lost.source
+    assert twin.source.inputs == (entry.source,)

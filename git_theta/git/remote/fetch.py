@@ -86,7 +86,11 @@ def ensure_values(
         ThetaError: As for `fetch_values`.
     """
     lacking = lacking_values(entries, repository.store)
-    if not lacking or not fetch_remotes(repository):
+    if not lacking:
+        return Fetched()
+    if not fetch_remotes(repository):
+        if repository.store.neighbours:
+            fetch_tables(repository)
         return Fetched()
     done = fetch_values(repository, lacking)
     if done.count:

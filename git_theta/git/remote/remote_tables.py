@@ -34,13 +34,16 @@ def fetch_tables(repository: Repository, remote: str = "") -> bool:
 
     Args:
         repository: The repository.
-        remote: Name of the remote; all in turn when empty.
+        remote: Name of the remote; when empty, all in turn, and repositories whose objects Git reads, too.
     """
-    changed = False
-    for name in [remote] if remote else fetch_remotes(repository):
-        git = repository.git.silent()
+    names = [remote] if remote else fetch_remotes(repository)
+    urls = [git_url_of(repository, name, "download") for name in names]
+    if not remote:
+        urls += (str(folder.parent) for folder in repository.store.neighbours)
+    git, changed = repository.git.silent(), False
+    for url in dict.fromkeys(urls):
         try:
-            tip = table_tip(git, git_url_of(repository, name, "download"))
+            tip = table_tip(git, url)
             changed |= bool(tip) and merge_table(repository, tip)
         except GitError:
             continue
