@@ -28,6 +28,8 @@ COMMANDS = {
     "status": "Show what changed, parameter by parameter.",
     "diff": "Show what changed between versions, by parameter.",
     "show": "Show a checkpoint's parameters and what they cost.",
+    "run": "Run a command that makes models, and record how.",
+    "rerun": "Run a model's recorded command again, and compare.",
     "lineage": "Show and record which model came from which.",
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",

@@ -59,6 +59,7 @@ class RecordedRun:
         outputs: Paths of all models that it makes; empty if that's only the record's own.
         environment: Name → version of what it ran with, such as `python` or `torch`.
         seed: The seed that it was given; `None` if none is known.
+        folder: The folder that it ran in, from the top; empty for the top.
     """
 
     command: tuple[str, ...]
@@ -66,6 +67,7 @@ class RecordedRun:
     outputs: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     seed: int | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,8 @@ class _Reader:
             raise self.wrong("run", "a table")
         command, outputs = self.texts(table, "command"), self.texts(table, "outputs")
         inputs = self.map(table, "inputs")
-        for path in (*inputs, *outputs):
+        folder = self.text(table, "folder")
+        for path in (*inputs, *outputs, *([folder] if folder else [])):
             if not is_plain_path(path):
                 raise self.wrong(f"the path {path!r} of a run", "that of a file in the repository")
         if not command:
@@ -208,4 +211,4 @@ class _Reader:
         seed = table.get("seed")
         if seed is not None and type(seed) is not int:
             raise self.wrong("seed", "a whole number")
-        return RecordedRun(command, inputs, outputs, self.map(table, "environment"), seed)
+        return RecordedRun(command, inputs, outputs, self.map(table, "environment"), seed, folder)

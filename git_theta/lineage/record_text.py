@@ -95,6 +95,7 @@ def _set_run(document: Any, run: RecordedRun | None) -> None:
     # Promises may be written in this table, too: they're the record's.
     table.pop("frozen", None)
     _set(table, "command", _list(run.command))
+    _set(table, "folder", run.folder)
     _set(table, "seed", run.seed)
     _set(table, "outputs", _list(run.outputs))
     for key, values in (("inputs", run.inputs), ("environment", run.environment)):

@@ -1,0 +1,272 @@
+"""`git theta run` and `git theta rerun`: commands that make models, and the records of how they did."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from git_theta.errors import ThetaError, UsageError
+from git_theta.git.lineage.edit_record import read_record, write_record
+from git_theta.git.lineage.run_command import (
+    RunError,
+    check_tracked,
+    check_written,
+    dirty_paths,
+    restored_on_failure,
+    run_program,
+    stat_of,
+)
+from git_theta.git.lineage.run_environment import run_environment
+from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.repository import Repository
+from git_theta.lineage.command_words import filled_in
+from git_theta.lineage.graph import LineageError
+from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, record_path
+from git_theta.model.manifest_text import is_manifest
+
+#: The beginning of a blob's id in a record.
+_BLOB = "git:"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """A command to run, and the models and files that it's about.
+
+    Attributes:
+        words: The command's words; see `filled_in`.
+        outputs: Names of the models that it makes.
+        parents: The models that it makes them from.
+        inputs: Paths from the top, of files that it reads.
+        folder: The folder to run it in, from the top; empty for the top.
+        relation: The kind of derivation; empty if it isn't said.
+        why: The reason; empty if there's none.
+        seed: A seed that the command was given; `None` if there's none.
+        dirty: Whether inputs and parents may differ from the index.
+        keep: Whether a failure leaves outputs as the command made them.
+    """
+
+    words: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parents: tuple[RecordedParent, ...] = ()
+    inputs: tuple[str, ...] = ()
+    folder: str = ""
+    relation: str = ""
+    why: str = ""
+    seed: int | None = None
+    dirty: bool = False
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a command made.
+
+    Attributes:
+        models: Name → digest of the parameters, of each output.
+        records: Paths of the records that were written.
+        inputs: Paths of the inputs that were recorded.
+    """
+
+    models: Mapping[str, str]
+    records: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = field(default=())
+
+
+def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
+    """Run a command, stage the models that it made, and write and stage their records.
+
+    Args:
+        repository: The repository, with Git at the top.
+        request: The command.
+
+    Raises:
+        UsageError: An output isn't tracked, or an input isn't as in the index.
+        LineageError: An output is a parent, too.
+        RunError: The command failed, or didn't make its outputs, or inputs changed while it ran. Files and
+            records are as they were.
+    """
+    _check(repository, request)
+    inputs = _recorded_inputs(repository, request)
+    environment = run_environment(request.words, str(repository.root / request.folder))
+    _check_circles(request)
+    with restored_on_failure(repository, request.outputs, keep=request.keep):
+        run_outputs(repository, request)
+        _check_unchanged(repository, request, inputs)
+        models = _staged(repository, request.outputs)
+    run = RecordedRun(request.words, inputs, _others(request), environment, request.seed, request.folder)
+    records = []
+    with LineageTree(repository) as tree:
+        for name in request.outputs:
+            old = read_record(tree, name) or LineageRecord()
+            parents = request.parents or old.parents
+            record = replace(
+                old,
+                relation=request.relation or old.relation,
+                model=models[name],
+                parents=parents,
+                why=request.why or old.why,
+                run=run,
+            )
+            records.append(write_record(tree, name, record))
+    repository.git.run("add", "--", *records)
+    return RunResult(models, tuple(records), tuple(inputs))
+
+
+def run_outputs(repository: Repository, request: RunRequest) -> None:
+    """Run a command, and check that it wrote its outputs.
+
+    Raises:
+        RunError: It failed, or didn't.
+    """
+    before = {path: stat_of(repository.root / path) for path in request.outputs}
+    cwd = repository.root / request.folder
+    paths = [os.path.relpath(repository.root / path, cwd) for path in request.outputs]
+    run_program(filled_in(request.words, paths), cwd, os.environ)
+    check_written(repository, before)
+
+
+def recorded_request(repository: Repository, name: str) -> tuple[RunRequest, LineageRecord]:
+    """The command by which a model was made, as its record says.
+
+    Raises:
+        UsageError: The record has no command.
+        RecordError: The record isn't valid.
+    """
+    with LineageTree(repository) as tree:
+        record = read_record(tree, name)
+    if record is None or record.run is None:
+        raise UsageError(f"it isn't known how {name} was made", f"{record_path(name)} has no [run]")
+    run = record.run
+    outputs = run.outputs or (name,)
+    request = RunRequest(
+        run.command, outputs, record.parents, tuple(run.inputs), run.folder, record.relation, seed=run.seed
+    )
+    return request, record
+
+
+def changes_since(repository: Repository, record: LineageRecord) -> list[str]:
+    """Sentences about inputs and parents that aren't those of a recorded run."""
+    told = []
+    with LineageTree(repository) as tree:
+        for path, blob in sorted(record.run.inputs.items()) if record.run else ():
+            if path not in tree.files:
+                told.append(f"input {path} isn't here any more")
+            elif blob != f"{_BLOB}{tree.files[path]}":
+                told.append(f"input {path} has changed")
+        for parent in record.parents:
+            facts = tree.facts_or_none(parent.path) if parent.path in tree.models else None
+            if parent.path and facts is None:
+                told.append(f"parent {parent.path} isn't here any more")
+            elif facts and parent.model and facts.model != parent.model:
+                told.append(f"parent {parent.path} has changed")
+    return told
+
+
+def _check(repository: Repository, request: RunRequest) -> None:
+    if not request.words:
+        raise UsageError("which command?", "git theta run --out MODEL -- COMMAND")
+    if not request.outputs:
+        raise UsageError("what does the command make?", "--out MODEL")
+    check_tracked(repository.git, request.outputs)
+    filled_in(request.words, request.outputs)
+    reads = _reads(repository, request)
+    if not request.dirty:
+        dirty = dirty_paths(repository.git, reads)
+        if dirty:
+            raise UsageError(
+                f"{dirty[0]} isn't as Git has it, and the record would name another version",
+                f"add it first: git add {dirty[0]}; or --dirty",
+            )
+        written = [path for path in request.outputs if (repository.root / path).exists()]
+        lost = dirty_paths(repository.git, written)
+        if lost:
+            raise UsageError(f"{lost[0]} has changes that Git doesn't have", f"git add {lost[0]}; or --dirty")
+    for path in reads:
+        place = repository.root / path
+        if not place.exists():
+            raise UsageError(f"{path} isn't in the work tree", f"git restore {path}")
+        with open(place, "rb") as file:
+            if is_manifest(file.read(64)):
+                raise UsageError(f"{path} is still a manifest", f"git theta pull {path}")
+
+
+def _reads(repository: Repository, request: RunRequest) -> list[str]:
+    """Paths of all files that a command reads: inputs, and the files of its parents."""
+    files: list[str] = list(request.inputs)
+    with LineageTree(repository) as tree:
+        for parent in request.parents:
+            if parent.path in tree.models:
+                files += tree.models[parent.path].files
+    return list(dict.fromkeys(files))
+
+
+def _recorded_inputs(repository: Repository, request: RunRequest) -> dict[str, str]:
+    """Path → id of the blob with the content of each input, as it's in the work tree."""
+    if not request.inputs:
+        return {}
+    listing = repository.git.records(
+        "ls-files", "-s", "-z", "--", *(f":(top,literal){path}" for path in request.inputs)
+    )
+    blobs = {}
+    for record in listing:
+        head, _, name = record.partition(b"\t")
+        blobs[os.fsdecode(name)] = head.split(b" ")[1].decode()
+    for path in dirty_paths(repository.git, request.inputs):
+        blobs[path] = repository.git.line("hash-object", "--", str(repository.root / path))
+    return {path: f"{_BLOB}{blobs[path]}" for path in sorted(request.inputs)}
+
+
+def _check_circles(request: RunRequest) -> None:
+    for parent in request.parents:
+        if parent.path in request.outputs:
+            raise LineageError(
+                f"{parent.path} can't be made from itself",
+                "its versions are in Git's history: leave --from out",
+            )
+
+
+def _check_unchanged(repository: Repository, request: RunRequest, inputs: Mapping[str, str]) -> None:
+    now = _recorded_inputs(repository, request)
+    for path, blob in inputs.items():
+        if now[path] != blob:
+            raise RunError(f"input {path} was changed while the command ran: the record would be wrong")
+
+
+def _staged(repository: Repository, outputs: Sequence[str]) -> dict[str, str]:
+    """Stage outputs; name → digest of the parameters.
+
+    Raises:
+        RunError: An output can't be staged, or isn't a model.
+    """
+    git = repository.git
+    try:
+        git.run("add", "--", *outputs)
+        with LineageTree(repository) as tree:
+            return {path: tree.facts(_model(tree, path)).model for path in outputs}
+    except ThetaError as error:
+        git.ok("reset", "-q", "--", *outputs)
+        raise RunError(f"the outputs can't be added: {error.message}", error.hint) from error
+
+
+def _model(tree: LineageTree, path: str) -> str:
+    """The path, if it's a model of the index.
+
+    Raises:
+        RunError: It isn't.
+    """
+    if path not in tree.models:
+        raise RunError(f"{path} isn't a model")
+    return path
+
+
+def _others(request: RunRequest) -> tuple[str, ...]:
+    return request.outputs if len(request.outputs) > 1 else ()
+
+
+def top_folder(git: Git, root: Path) -> str:
+    """The current folder from the top; empty for the top."""
+    found = os.path.relpath(git.folder, root)
+    return "" if found == "." else found
