@@ -62,7 +62,7 @@ class RunRequest:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a command made.
+    """Models that a command made, and their records.
 
     Attributes:
         models: Name → digest of the parameters, of each output.
