@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from threading import Lock
+from typing import NamedTuple
 
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.sampled_forms import other_forms
 from git_theta.sketches.sketch import comparable, sample_count
+
+
+class _Found(NamedTuple):
+    """The types among the first ones that a question is about.
+
+    Attributes:
+        types: These types.
+        seen: The number of types that were looked at.
+    """
+
+    types: tuple[TensorSpec, ...]
+    seen: int
 
 
 class StoredTypes:
@@ -24,7 +38,7 @@ class StoredTypes:
         self._lock = Lock()
         self._sizes: dict[TensorSpec, int] = {}
         self._by_count: dict[int, list[TensorSpec]] = defaultdict(list)
-        self._other_forms: dict[TensorSpec, list[TensorSpec]] = {}
+        self._other_forms: dict[TensorSpec, _Found] = {}
         for spec, size in sizes.items():
             if sample_count(spec):
                 self.add(spec, size)
@@ -34,9 +48,6 @@ class StoredTypes:
         with self._lock:
             if spec not in self._sizes:
                 self._by_count[spec.count].append(spec)
-                for other, found in self._other_forms.items():
-                    if _may_be_made_of(other, spec):
-                        found.append(spec)
             self._sizes[spec] = self._sizes.get(spec, 0) + size
 
     def size(self, spec: TensorSpec) -> int:
@@ -50,9 +61,11 @@ class StoredTypes:
     def other_forms(self, spec: TensorSpec) -> Sequence[TensorSpec]:
         """Types whose values may have elements of a new value elsewhere."""
         with self._lock:
-            if spec not in self._other_forms:
-                self._other_forms[spec] = [stored for stored in self._sizes if _may_be_made_of(spec, stored)]
-            return tuple(self._other_forms[spec])
+            found = self._other_forms.get(spec, _Found((), 0))
+            new = islice(self._sizes, found.seen, None)
+            types = (*found.types, *(stored for stored in new if _may_be_made_of(spec, stored)))
+            self._other_forms[spec] = _Found(types, len(self._sizes))
+            return types
 
 
 def have_same_elements(spec: TensorSpec, stored: TensorSpec) -> bool:

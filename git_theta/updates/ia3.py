@@ -65,7 +65,8 @@ class Ia3:
         if spec.nbytes < _MIN_SCALED or spec.dtype not in MANTISSA:
             return None
         first, count = whole_rows(sample)
-        count = min(count, max(1, _TRIED // max(1, spec.count // spec.shape[0])))
+        # A single row doesn't tell whether its elements have factors of their own.
+        count = min(count, max(2, _TRIED // max(1, spec.count // spec.shape[0])))
         if not count:
             return None
         part = TensorSpec(spec.dtype, (count, *spec.shape[1:]))

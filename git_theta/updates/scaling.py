@@ -90,7 +90,8 @@ def _may_be_scaled(ratio: Numbers, dtype: str) -> bool:
     """
     import numpy as np
 
-    if min(ratio.shape[0], ratio.shape[-1]) < 2:
+    ratio = ratio.squeeze()
+    if not ratio.ndim:
         return True
     # What was tuned after it was scaled has most of its ratios on one side of one, far from it.
     side = np.sign(ratio - 1) * (np.abs(ratio - 1) > _TUNED)

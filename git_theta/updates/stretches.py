@@ -36,7 +36,7 @@ _BEYOND_MANTISSA = 2.5
 _BITS_SAVED, _LEAST_NEAR, _COMPARED = 6, 0.04, 4096
 
 #: About as many blocks of a stretch tell whether all of it is near.
-_BLOCKS_COMPARED = 128
+_BLOCKS_COMPARED = 64
 
 #: Every eighth step of a block is measured.
 _STRIDE = 8
