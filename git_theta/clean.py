@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from git_theta.encoding.found_bases import FoundBases
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.readable import missing_values
 from git_theta.encoding.relatives import relatives as relatives_by_name
-from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, write_small
+from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, may_be_small, write_small
 from git_theta.encoding.stored_value import StoredValue, UnpackedSource, finalize
 from git_theta.encoding.twins import Original, Twins, find_twins
 from git_theta.encoding.value_writer import FindSource, ValueWriter
@@ -140,8 +140,9 @@ class Cleaner:
         named, parts = self._bases(file, tensors, earlier, pool)
         found = self._found_bases(writer)
 
-        small = [tensor for tensor in tensors if self._is_small(tensor)]
-        large = tensors[: len(tensors) - len(small)]
+        small = [tensor for tensor in tensors if self._is_small(tensor, named)]
+        names = {tensor.name for tensor in small}
+        large = [tensor for tensor in tensors if tensor.name not in names]
         twins = Twins(partial(self._twins, file, large, named))
         done: dict[str, StoredValue] = {}
         waiting: dict[str, str] = {}
@@ -157,23 +158,22 @@ class Cleaner:
                 waiting[name] = key
                 return None
             else:
-                done[name] = store_new(name, spec, key, value)
+                done[name] = store_new(tensor, key)
             self.progress(spec.nbytes)
             return done[name]
 
         def store_twin(tensor: Tensor) -> StoredValue:
-            name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
+            name, spec = tensor.name, tensor.spec
             other = twins.original_of(name)
             original = Original(done[other], file.value(other)) if other else None
-            stored = store_new(name, spec, waiting[name], value, original)
+            stored = store_new(tensor, waiting[name], original)
             if original and isinstance(stored.source, UnpackedSource):
                 original.check_unchanged()
             self.progress(spec.nbytes)
             return stored
 
-        def store_new(
-            name: str, spec: TensorSpec, key: str, value: memoryview, original: Original | None = None
-        ) -> StoredValue:
+        def store_new(tensor: Tensor, key: str, original: Original | None = None) -> StoredValue:
+            name, spec, value = tensor.name, tensor.spec, file.value(tensor.name)
             counterparts = named.get(name) or _bytes_before(spec, earlier)
             bases: Iterable[Entry] = counterparts
             relatives: Iterable[Entry] = parts.get(name, [])
@@ -198,23 +198,31 @@ class Cleaner:
         def small_value(tensor: Tensor) -> SmallValue:
             name = tensor.name
             read = partial(file.value, name)
-            return SmallValue(name, tensor.spec, read, named.get(name, ()), parts.get(name, ()))
+            alone = partial(store_new, tensor)
+            return SmallValue(name, tensor.spec, read, named.get(name, ()), parts.get(name, ()), alone)
 
-        def store_small() -> Iterator[StoredValue]:
+        def store_small() -> list[StoredValue]:
             values = [small_value(tensor) for tensor in small]
-            yield from write_small(writer, values)
+            stored = list(write_small(writer, values))
+            for tensor in small if found else ():
+                if found and tensor.spec.nbytes > SMALL_VALUE:
+                    found.sketch(tensor.name, tensor.spec, file.value(tensor.name))
             self.progress(sum(each.spec.nbytes for each in small))
+            return stored
 
-        def store_large() -> Generator[StoredValue]:
+        def store_all() -> Generator[StoredValue]:
+            # Small values take one thread, and no two at once: their work is mostly Python's own.
+            others = pool.submit(store_small)
             # Each value is there before those that may be updates of it.
             with closing(stream_grouped(pool, store_tensor, large, _nbytes)) as values:
                 yield from filter(None, values)
             last = [tensor for tensor in large if tensor.name in waiting]
             with closing(stream_grouped(pool, store_twin, last, _nbytes)) as values:
                 yield from values
+            yield from others.result()
 
-        with closing(store_large()) as values:
-            *entries, layout = finalize(chain(values, store_small(), store_layout()), writer.batch)
+        with closing(store_all()) as values:
+            *entries, layout = finalize(chain(values, store_layout()), writer.batch)
         if found:
             found.remember([*entries, replace(layout, name="")])
         return layout, tuple(sorted(entries, key=lambda entry: sort_key(entry.name)))
@@ -227,8 +235,8 @@ class Cleaner:
             return {}
         return find_twins((NewParameter(each.name, each.spec) for each in tensors), file.value, before)
 
-    def _is_small(self, tensor: Tensor) -> bool:
-        return tensor.spec.nbytes <= SMALL_VALUE and are_bundled(self.updates)
+    def _is_small(self, tensor: Tensor, named: Mapping[str, Sequence[Entry]]) -> bool:
+        return are_bundled(self.updates) and may_be_small(tensor.spec, named.get(tensor.name, ()))
 
     def _found_bases(self, writer: ValueWriter) -> FoundBases | None:
         if self.search is None or not self.updates:

@@ -11,7 +11,9 @@ from git_theta.model.manifest import Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.bundle import MAX_BUNDLE
 from git_theta.updates.dense import Dense
+from git_theta.updates.ordered import mantissa_bits
 from git_theta.updates.steps import Steps, steps_between
+from git_theta.updates.stretches import is_near_throughout, step_bits
 
 if TYPE_CHECKING:
     from git_theta.updates.base import Words
@@ -87,6 +89,20 @@ def encode_bundles(values: Sequence[UnbundledValue]) -> Iterator[EncodedBundle]:
         steps = _bundle_of_steps(group, [near[value.key] for value in group])
         dense = dense_bundle(group)
         yield steps if len(steps.payload) <= _MAX_COST * len(dense.payload) else dense
+
+
+def was_trained(value: UnbundledValue) -> bool:
+    """Whether most elements of a value are a little away from those of a base, as after training."""
+    import numpy as np
+
+    kind, mantissa = f"<u{value.spec.word_size}", mantissa_bits(value.spec.dtype)
+    after = np.frombuffer(value.data, kind)
+    for base in value.bases if mantissa is not None else ():
+        before = np.frombuffer(base.data, kind)
+        bits = step_bits(after, before, value.spec)
+        if 2 * np.count_nonzero(bits) > len(bits) and bits.mean() < mantissa:
+            return is_near_throughout(after, before, value.spec)
+    return False
 
 
 def dense_bundle(values: Sequence[UnbundledValue]) -> EncodedBundle:

@@ -10,7 +10,7 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.archive_content import content_sketch
 from git_theta.sketches.content import has_content_sketch
 from git_theta.sketches.query import NewValue
-from git_theta.sketches.sketch import Sketch, sample_count
+from git_theta.sketches.sketch import Sketch, sample_count, sketch
 from git_theta.store.base import Store
 
 if TYPE_CHECKING:
@@ -102,6 +102,18 @@ class FoundBases:
         limit = min(bits * _BETTER, bits - _MIN_GAIN * 8 * spec.word_size)
         better = (match for match in self._search.nearest(new) if match.bits <= limit)
         yield from self._entries(better, named, _MAX_FOUND)
+
+    def sketch(self, name: str, spec: TensorSpec, value: memoryview) -> None:
+        """Make the sketch of a value whose bases aren't searched for, to be remembered.
+
+        Args:
+            name: The parameter's name.
+            spec: Dtype and shape.
+            value: As for `beside`.
+        """
+        made = sketch(value, spec.as_bytes)
+        if made:
+            self._sketches[name] = made
 
     def is_distant(self, name: str, base: Entry) -> bool:
         """Whether a value has nothing in common with a named base, once `beside` has compared them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -14,6 +14,7 @@ from git_theta.encoding.bundles import (
     dense_bundle,
     encode_bundles,
     steps_bundle,
+    was_trained,
 )
 from git_theta.encoding.small_bases import base_of_source, small_bases
 from git_theta.encoding.stored_value import SmallPayload, StoredValue, UnpackedSource, value_changed
@@ -25,11 +26,16 @@ from git_theta.runtime.slabs import slabs
 from git_theta.updates import AUTO
 from git_theta.updates.delta import Delta
 from git_theta.updates.dense import Dense
+from git_theta.updates.rank_estimate import may_have_low_rank
 from git_theta.updates.steps import Steps
 
 #: Values of at most this many bytes are small: the header of a payload of their own, and the time to choose
 #: among all updates, are worth noticing.
 SMALL_VALUE = 4 << 10
+
+#: Values of less than this many bytes are small, too, if they were only trained further: then there's nothing
+#: to choose. Values that are compared with others of their own file are larger.
+_TRAINED_VALUE = 16 << 10
 
 #: The size, in bytes, up to which a value is dense. The manifest names its base in more bytes than are saved.
 _ALWAYS_DENSE = 64
@@ -48,6 +54,7 @@ class SmallValue:
         read: Gives the logical bytes: C-contiguous, little-endian.
         bases: Parameters that the value may be an update of.
         relatives: Parameters that it may be made of, arranged otherwise.
+        store_alone: Stores the value by itself, given its digest; `None` for the writer to do so.
     """
 
     name: str
@@ -55,11 +62,26 @@ class SmallValue:
     read: Callable[[], memoryview]
     bases: Sequence[Entry] = ()
     relatives: Sequence[Entry] = ()
+    store_alone: Callable[[str], StoredValue] | None = None
 
 
 def are_bundled(updates: Sequence[str]) -> bool:
     """Whether small values are stored in bundles: others than the usual updates are tried for each value."""
     return set(updates) <= set(AUTO)
+
+
+def may_be_small(spec: TensorSpec, bases: Iterable[Entry]) -> bool:
+    """Whether a value may be stored with other small ones.
+
+    Args:
+        spec: Dtype and shape.
+        bases: Parameters that the value may be an update of.
+    """
+    if spec.nbytes <= SMALL_VALUE:
+        return True
+    if spec.nbytes >= _TRAINED_VALUE or may_have_low_rank(spec):
+        return False
+    return any(entry.spec == spec for entry in bases)
 
 
 def write_small(writer: ValueWriter, values: Sequence[SmallValue]) -> Iterator[StoredValue]:
@@ -101,7 +123,13 @@ def _written(
             yield key, _alone(writer, key, new[key])
             continue
         for slab in slabs(keys, lambda key: new[key].spec.nbytes, _SLAB):
-            for bundle in encode_bundles(_with_bases(writer, [(key, new[key]) for key in slab])):
+            usual: list[UnbundledValue] = []
+            for one in _with_bases(writer, [(key, new[key]) for key in slab]):
+                if one.spec.nbytes <= SMALL_VALUE or was_trained(one):
+                    usual.append(one)
+                else:
+                    yield one.key, _alone(writer, one.key, new[one.key])
+            for bundle in encode_bundles(usual) if usual else ():
                 yield from _sources(writer, bundle)
 
 
@@ -119,6 +147,8 @@ def _is_bundled(writer: ValueWriter, key: str, value: SmallValue) -> bool:
 
 
 def _alone(writer: ValueWriter, key: str, value: SmallValue) -> Source | UnpackedSource:
+    if value.store_alone:
+        return value.store_alone(key).source
     data = value.read()
     stored = writer.write(value.name, value.spec, data, value.bases, value.relatives)
     stored.check_unchanged(data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Sample
 from git_theta.updates.factors import MANTISSA, approximate, matrix_shape, noise_of, rank_of
 from git_theta.updates.residual import ResidualWriter
@@ -42,6 +43,11 @@ def estimate_cost(sample: Sample) -> float | None:
     return _CAUTION * (factors + residual)
 
 
+def may_have_low_rank(spec: TensorSpec) -> bool:
+    """Whether a change of a tensor of that type may be stored by factors."""
+    return spec.dtype in MANTISSA and min(matrix_shape(spec.shape)) >= _MIN_SIDE
+
+
 def whole_rows(sample: Sample) -> tuple[int, int]:
     """The index of the first word of the first whole row in a sample, and the number of whole rows."""
     columns = matrix_shape(sample.spec.shape)[1]
@@ -73,7 +79,7 @@ def _rank(sample: Sample) -> int:
     """The rank of the change in a sample, if it's low enough to pay; else 0."""
     spec = sample.spec
     rows, columns = matrix_shape(spec.shape)
-    if spec.dtype not in MANTISSA or min(rows, columns) < _MIN_SIDE:
+    if not may_have_low_rank(spec):
         return 0
     first, count = whole_rows(sample)
     if count < _MIN_SIDE:

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.clean import Cleaner
-from git_theta.encoding import bundles, decode
+from git_theta.encoding import bundles, decode, small_values
 from git_theta.errors import CorruptError, ThetaError, ValueChangedError
 from git_theta.model.manifest import Manifest
 from git_theta.model.sizes import added_payloads, entry_bytes, payload_bytes
@@ -82,6 +82,42 @@ def test_a_fine_tune_of_small_values_is_steps(store: LocalStore, size: int) -> N
             root = entry.source.inputs[0]
             root = root.inputs[0] if root.inputs else root
             assert root == first.by_name[entry.name].source
+
+
+def kernels(count: int = 24, seed: int = 0) -> Arrays:
+    """Depthwise kernels of 7 KiB each."""
+    rng = np.random.default_rng(seed)
+    return {f"{n}.weight": (rng.standard_normal((200, 1, 3, 3)) * 0.05).astype("f4") for n in range(count)}
+
+
+def test_values_of_some_kib_share_bundles_after_training(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = kernels()
+    first = add(store, arrays)
+    assert {entry.source.place for entry in first.entries} == {None}
+    second = add(store, trained_on(arrays), first)
+    assert kinds(second) == {"steps"}
+    shared = cost(store, second, first)
+    monkeypatch.setattr(small_values, "_TRAINED_VALUE", 0)
+    other = LocalStore(tmp_path / "other")
+    third = add(other, trained_on(arrays), add(other, arrays))
+    assert kinds(third) == {"delta"}
+    assert shared < 1.01 * cost(other, third, first)
+
+
+def test_values_of_some_kib_of_which_something_else_became_are_stored_alone(store: LocalStore) -> None:
+    rng = np.random.default_rng(3)
+    arrays = kernels() | {"square": (rng.standard_normal((48, 48)) * 0.05).astype("f4")}
+    new = trained_on(arrays)
+    new["0.weight"] = np.where(rng.random((200, 1, 3, 3)) < 0.01, 0, arrays["0.weight"]).astype("f4")
+    new["1.weight"] = kernels(seed=9)["1.weight"]
+    new["2.weight"] = np.concatenate([kernels(seed=9)["2.weight"][:100], arrays["2.weight"][100:]])
+    factors = [rng.standard_normal(shape) * 0.05 for shape in ((48, 2), (2, 48))]
+    new["square"] = (arrays["square"] + factors[0] @ factors[1]).astype("f4")
+    second = add(store, new, add(store, arrays))
+    alone = {entry.name: entry.source.update for entry in second.entries if entry.source.place is None}
+    assert alone == {"0.weight": "sparse", "1.weight": "dense", "2.weight": "delta", "square": "low-rank"}
 
 
 def test_values_of_another_model_are_dense(store: LocalStore) -> None:
