@@ -52,11 +52,18 @@ def scratch_memory(nbytes: int, temporary: Temporary, in_memory: int | None = No
         return memoryview(mmap.mmap(handle, nbytes))
     except OSError as error:
         raise ThetaError(
-            f"no room for a temporary file of {nbytes:,} bytes: {error.strerror}",
-            "free some disk space and try again",
+            f"no room for a temporary file of {nbytes:,} bytes: {error.strerror}", _room_hint(temporary)
         ) from error
     finally:
         os.close(handle)
+
+
+def _room_hint(temporary: Temporary) -> str:
+    if temporary is not temporary_file:
+        return "free some disk space and try again"
+    import tempfile
+
+    return f"free some space in {tempfile.gettempdir()}, or set TMPDIR to a folder with more, and try again"
 
 
 def gather(

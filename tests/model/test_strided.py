@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from git_theta.errors import ThetaError
-from git_theta.model.strided import contiguous, gather, scratch_memory, strided
+from git_theta.model.strided import contiguous, gather, scratch_memory, strided, temporary_file
 from git_theta.model.tensor import TensorSpec
 
 SPEC = TensorSpec("F32", (3, 4))
@@ -58,7 +58,7 @@ def test_large_scratch_memory_is_a_file() -> None:
     assert len(large) == (32 << 20) + 1
 
 
-def test_a_full_disk_is_an_error_and_not_a_signal(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_not_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The map would be written to past the end of the disk, and the process killed by SIGBUS."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -68,5 +68,8 @@ def test_a_full_disk_is_an_error_and_not_a_signal(tmp_path: Path) -> None:
     try:
         with pytest.raises(ThetaError, match="No space left on device\nhint: free some disk space"):
             scratch_memory((32 << 20) + 1, lambda: os.open(disk / "file", os.O_RDWR | os.O_CREAT))
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        with pytest.raises(ThetaError, match=f"free some space in {disk}, or set TMPDIR"):
+            scratch_memory((32 << 20) + 1, temporary_file)
     finally:
         subprocess.run(["umount", str(disk)], check=True)
