@@ -23,6 +23,9 @@ _PASSING = (
     sqlite3.SQLITE_PERM,
 )
 
+#: Errors of queries. A damaged database may have names in its schema, and so in messages, that aren't UTF-8.
+_FAULTS = (sqlite3.Error, UnicodeError)
+
 #: Seconds to wait for another process that writes.
 _PATIENCE = 1.0
 
@@ -57,7 +60,7 @@ class Database:
         try:
             self._renew_snapshot(connection)
             return connection.execute(query, values).fetchall()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             self._give_up(error)
             return []
 
@@ -69,7 +72,7 @@ class Database:
         try:
             self._renew_snapshot(connection)
             found: Row | None = connection.execute(query, values).fetchone()
-        except sqlite3.Error as error:
+        except _FAULTS as error:
             self._give_up(error)
             return None
         return found
@@ -87,7 +90,7 @@ class Database:
                 connection.rollback()
                 with connection:
                     change(connection)
-            except sqlite3.Error as error:
+            except _FAULTS as error:
                 self._give_up(error)
 
     def close(self) -> None:
@@ -122,10 +125,10 @@ class Database:
                 connection.executescript(self._schema)
                 if is_new:
                     share(self._path)
-            except sqlite3.Error:
+            except _FAULTS:
                 connection.close()
                 raise
-        except (sqlite3.Error, OSError) as error:
+        except (*_FAULTS, OSError) as error:
             self._give_up(error)
             return None
         self._connection = connection
@@ -135,9 +138,9 @@ class Database:
         """Go on without the database; a damaged one is removed, so that the next process begins afresh."""
         self._broken = True
         self.close()
-        if not isinstance(error, sqlite3.Error):
+        if not isinstance(error, _FAULTS):
             return
-        # Text that isn't UTF-8 is an error without a code.
+        # Text that isn't UTF-8 is an error without a code, or of Python.
         code = getattr(error, "sqlite_errorcode", None)
         if code is None or code & 0xFF not in _PASSING:
             for suffix in ("", "-wal", "-shm"):

@@ -63,3 +63,15 @@ def test_two_processes_write_at_once(tmp_path: Path) -> None:
         other.write(lambda sql: sql.execute("insert into words values ('d')"))
     with closing(database(tmp_path)) as opened:
         assert len(opened.rows("select word from words")) == 4
+
+
+def test_a_schema_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    with closing(added(tmp_path, "a")):
+        path = tmp_path / "theta" / "words.sqlite"
+    damaged = path.read_bytes().replace(b"CREATE TABLE words", b"\x90REATE TABLE words")
+    assert damaged != path.read_bytes()
+    path.write_bytes(damaged)
+    with closing(database(tmp_path)) as opened:
+        assert opened.rows("select word from words") == []
+    with closing(added(tmp_path, "b")) as opened:
+        assert opened.rows("select word from words") == [("b",)]
