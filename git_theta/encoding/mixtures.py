@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from git_theta.codecs.frames import CHUNK
 from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.choice import EncodingChoice, known_payload
+from git_theta.encoding.sums import WeightedSum, rounded_once, rounded_stepwise
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Input, Pieces, UnsuitableError
-from git_theta.updates.program import Instruction, Program
+from git_theta.updates.program import Program, evaluate
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 
@@ -41,6 +42,10 @@ _NOTHING = 1e-3
 
 #: Decimals, steps and the largest denominator of weights that people choose.
 _DECIMALS, _STEPS, _DENOMINATOR = (1, 2, 3, 4), (0.1, 0.05, 0.01), 12
+
+#: Where a sum that is rounded once gives all but this share of the elements, others aren't tried; and the
+#: number of weights with which they are.
+_ONCE, _STEPWISE = 0.005, 3
 
 #: Elements of the sample by which weights are compared, and the most moves from ones to better ones.
 _FEW, _MOST_MOVES = 1 << 12, 12
@@ -89,10 +94,17 @@ def mixtures(
     if not is_nearer(weights, _PROMISING):
         return
     steps = _STEPS if spec.dtype in _ROUGH else ()
-    best = min(_simplified(weights, wrong, steps), key=wrong)
-    used = [(each, weight) for each, weight in zip(alike, best, strict=True) if weight]
-    if len(used) > 1 and is_nearer(best, _FEWER):
-        yield _mixture(spec, [each for each, _ in used], [weight for _, weight in used])
+    ranked = sorted(dict.fromkeys(_simplified(weights, wrong, steps)), key=wrong)
+    sums = [rounded_once(ranked[0])]
+    if spec.dtype in _ROUGH and wrong(ranked[0]) > _ONCE:
+        sums += [each for near in ranked[:_STEPWISE] for each in rounded_stepwise(near, spec.dtype)]
+
+    def share_wrong(each: WeightedSum) -> float:
+        return _given_otherwise(each, own[picked[few]], parts[:, few], spec.dtype)
+
+    best = min(sums, key=share_wrong)
+    if len(best.places) > 1 and (is_nearer(best.weights, _FEWER) or share_wrong(best) <= _FEWER * others):
+        yield _mixture(spec, [alike[place] for place in best.places], best.program)
 
 
 def _head(base: Base) -> NDArray[np.unsignedinteger]:
@@ -142,6 +154,9 @@ def _simplified(
         yield tuple(round(weight, digits) for weight in weights)
     for step in steps:
         yield _descended(weights, step, wrong)
+    if steps:
+        equal = [weight > 0.5 / len(weights) for weight in weights]
+        yield tuple(each / max(1, sum(equal)) for each in equal)
     yield tuple(float(Fraction(weight).limit_denominator(_DENOMINATOR)) for weight in weights)
     # A library may round the weights to the dtype that it computes in.
     yield tuple(widen(round_to(np.array(weights), "BF16"), "BF16").tolist())
@@ -184,27 +199,23 @@ def _wrong(words: NDArray[np.unsignedinteger], parts: Numbers, weights: Sequence
     return float((round_to(total, dtype) != words).mean())
 
 
-def _mixture(
-    spec: TensorSpec, candidates: Sequence[BaseCandidate], weights: Sequence[float]
-) -> BaseCandidate:
-    payload = Recipe().encode_with(_weighted_sum(weights), spec.dtype)
+def _given_otherwise(
+    chosen: WeightedSum, words: NDArray[np.unsignedinteger], parts: Numbers, dtype: str
+) -> float:
+    """The share of words that a sum doesn't give."""
+    count = parts.shape[1]
+    (numbers,) = evaluate(chosen.program, [iter((parts[place],)) for place in chosen.places], count, count)
+    return float((round_to(numbers, dtype) != words).mean())
+
+
+def _mixture(spec: TensorSpec, candidates: Sequence[BaseCandidate], program: Program) -> BaseCandidate:
+    payload = Recipe().encode_with(program, spec.dtype)
     inputs = [candidate.base.read for candidate in candidates]
     choice = EncodingChoice(
         Recipe.name, partial(known_payload, payload), tuple(each.source for each in candidates)
     )
     base = Base(spec, partial(_finite, memoryview(payload), inputs, spec.dtype))
     return BaseCandidate(base, choice, any(each.at_limit for each in candidates))
-
-
-def _weighted_sum(weights: Sequence[float]) -> Program:
-    """The program that adds inputs, each times its weight, in their order."""
-    steps: list[Instruction] = []
-    for place, weight in enumerate(weights):
-        steps += [("input", place), ("number", weight), ("mul", len(steps), len(steps) + 1)]
-        if place:
-            # The product of this input, and the sum of those before it.
-            steps.append(("add", len(steps) - 4, len(steps) - 1))
-    return Program(tuple(steps))
 
 
 def _finite(payload: memoryview, inputs: Sequence[Input], dtype: str, nbytes: int) -> Pieces:

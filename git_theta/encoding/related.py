@@ -52,7 +52,7 @@ def related_checkpoints(
     candidates: Iterable[Manifest],
     store: Store,
     accepts: Accepts,
-    count: int = 3,
+    count: int = 4,
 ) -> list[Manifest]:
     """The most closely related checkpoints, the closest first; empty if all are unrelated.
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import CorruptError
+from git_theta.updates.rounding import round_to, widen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,6 +43,9 @@ OPERATIONS = {
     "where": ("mnn", "n"),
 }
 
+#: Dtypes that a number may be rounded to on the way.
+ROUNDED = ("F32", "BF16", "F16")
+
 #: Elements of a block: they stay in a core's cache, and numpy's calls cost little.
 _BLOCK = 1 << 15
 
@@ -51,7 +55,17 @@ _MIN_BLOCK = 1 << 8
 
 
 #: Work for each element, of operations that take longer or less long than the others.
-_WORK = {"number": 0, "input": 0, "uniform": 16, "sqrt": 4, "sign": 4, "min": 4, "max": 4, "where": 4}
+_WORK = {
+    "number": 0,
+    "input": 0,
+    "uniform": 16,
+    "sqrt": 4,
+    "sign": 4,
+    "min": 4,
+    "max": 4,
+    "where": 4,
+    "round": 16,
+}
 
 #: Work for the call of an operation, however few the elements; as much is for reading it.
 _CALL_WORK = 1500
@@ -62,7 +76,7 @@ class Program:
     """Instructions in order; the result of the last one is the program's.
 
     An instruction is an operation of `OPERATIONS` with the indices of its operands, or one of
-    `("input", index)`, `("number", float)`, `("index",)`, and `("uniform", seed)`.
+    `("input", index)`, `("number", float)`, `("index",)`, `("uniform", seed)`, and `("round", dtype, index)`.
     """
 
     steps: tuple[Instruction, ...]
@@ -97,6 +111,8 @@ class Program:
 
     def operands(self, step: Instruction) -> tuple[int, ...]:
         """Indices of the instructions that an instruction takes as operands."""
+        if step[0] == "round":
+            return step[2:]
         return step[1:] if step[0] in OPERATIONS else ()
 
     @cached_property
@@ -157,6 +173,10 @@ def _kind(step: Any, before: str) -> str:
             return "n"
         case ["uniform", int(seed)] if type(seed) is int and 0 <= seed < 1 << 64:
             return "n"
+        case ["round", str(dtype), int(place)] if (
+            dtype in ROUNDED and type(place) is int and 0 <= place < len(before) and before[place] == "n"
+        ):
+            return "n"
         case [str(name), *taken] if name in OPERATIONS:
             takes, gives = OPERATIONS[name]
             known = all(type(place) is int and 0 <= place < len(before) for place in taken)
@@ -208,7 +228,9 @@ class _Machine:
                     values.append(_MASKS[name](*(values[at] for at in taken)))
                 else:
                     own[place] = out = self._free.pop() if self._free else np.empty(size)
-                    if name in OPERATIONS:
+                    if name == "round":
+                        _round(out, taken[0], values[taken[1]])
+                    elif name in OPERATIONS:
                         _NUMBERS[name](out, *(values[at] for at in taken))
                     else:
                         _GENERATORS[name](out, start, *taken)
@@ -267,6 +289,13 @@ def _max(out: NDArray[np.float64], one: Any, other: Any) -> None:
     import numpy as np
 
     _where(out, np.greater(one, other) | np.not_equal(one, one), one, other)
+
+
+def _round(out: NDArray[np.float64], dtype: str, number: Any) -> None:
+    """The nearest number of a dtype, ties to even; of `BF16` by way of float32."""
+    import numpy as np
+
+    np.copyto(out, widen(round_to(np.atleast_1d(number), dtype), dtype))
 
 
 def _index(out: NDArray[np.float64], start: int) -> None:

@@ -126,3 +126,36 @@ def test_a_merged_model_costs_its_roundings(dtype: Any, most: float, tmp_path: P
     assert "recipe(" in str(
         manifest.to_text() if hasattr(manifest, "to_text") else manifest.entries[0].source
     )
+
+
+def half(value: Array, dtype: Any) -> Array:
+    return value.astype("<f4").astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", [BFLOAT16, np.dtype("<f2")])
+@pytest.mark.parametrize(
+    "merge",
+    [
+        lambda r, a, b, c: r(r(b * np.float32(0.7)) + r(c * np.float32(0.3))),
+        lambda r, a, b, c: r(r(r(a + b) + c) / np.float32(3)),
+        lambda r, a, b, c: r(r(a + r(r(b - a) / 2)) + r(r(c - a) / 2)),
+    ],
+    ids=["weighted", "average", "added to the base"],
+)
+def test_a_model_merged_step_by_step_costs_its_recipe(
+    merge: Callable[..., Array], dtype: Any, tmp_path: Path
+) -> None:
+    store = LocalStore(tmp_path / "theta")
+    models = [half(each, dtype) for each in (BASE, ONE, OTHER)]
+    manifests = [clean(store, safetensors_bytes({"w": each})) for each in models]
+
+    def rounded(value: Array) -> Array:
+        return half(value, dtype).astype("<f4")
+
+    merged = merge(rounded, *(each.astype("<f4") for each in models)).astype(dtype)
+    data = safetensors_bytes({"w": merged})
+    manifest = Cleaner(store, candidates=lambda: manifests).clean(memoryview(data)).manifest
+    assert smudge(store, manifest) == data
+    known = {oid for each in manifests for oid in each.oids()}
+    new = sum(store.size(oid) or 0 for oid in set(manifest.oids()) - known)
+    assert new < 0.01 * merged.nbytes + 400

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from git_theta.errors import CorruptError
-from git_theta.updates.program import MAX_INSTRUCTIONS, OPERATIONS, Program, evaluate
+from git_theta.updates.program import MAX_INSTRUCTIONS, OPERATIONS, ROUNDED, Program, evaluate
+from git_theta.updates.rounding import round_to, widen
 
 SPECIAL = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 5e-324, 1e308]
 
@@ -49,6 +50,15 @@ def test_the_lesser_and_the_greater_are_the_second_if_equal(name: str, first: An
     got = run([("input", 0), ("input", 1), (name, 0, 1)], *pairs)
     assert same(got, expected)
     assert (np.isnan(got) == (np.isnan(pairs[0]) | np.isnan(pairs[1]))).all()
+
+
+@pytest.mark.parametrize("dtype", ROUNDED)
+def test_numbers_are_rounded_to_a_dtype(dtype: str) -> None:
+    numbers = np.array([*SPECIAL, 1.001, 65504.4, 1e5, 3e38, 3.4e38, 1.00390625, 1.01171875])
+    expected = widen(round_to(numbers, dtype), dtype)
+    assert same(run([("input", 0), ("round", dtype, 0)], numbers), expected)
+    one = widen(round_to(np.array([1.001]), dtype), dtype)
+    assert same(run([("number", 1.001), ("round", dtype, 0)]), np.repeat(one, 10))
 
 
 def test_functions_of_one_number() -> None:
@@ -170,6 +180,12 @@ def test_a_program_survives_and_gives_one_result_however_it_is_cut(
         [["input", 0], ["not", 0]],
         [["input", 0], ["lt", 0, 0], ["neg", 1]],
         [["input", 0], ["lt", 0, 0]],
+        [["input", 0], ["round", "BF16"]],
+        [["input", 0], ["round", "BF16", 1]],
+        [["input", 0], ["round", "BF16", False]],
+        [["input", 0], ["round", "F64", 0]],
+        [["input", 0], ["round", 0, 0]],
+        [["input", 0], ["lt", 0, 0], ["round", "F16", 1]],
         [["input", 0], [["add"], 0, 0]],
         [["input", 0]] * (MAX_INSTRUCTIONS + 1),
     ],
