@@ -22,6 +22,7 @@ def registry() -> Registry[Format]:
         Format,
         {
             "tensorflow": "git_theta.formats.tensorflow.plugin:TensorFlowBundle",
+            "openvino": "git_theta.formats.openvino.plugin:OpenVino",
             "pytorch-dcp": "git_theta.formats.pytorch.dcp:DistributedCheckpoint",
             "pytorch": "git_theta.formats.pytorch.zipped:PyTorchZip",
             "pytorch-pt2": "git_theta.formats.pytorch.pt2:ExportedProgram",

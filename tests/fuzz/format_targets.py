@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import struct
 import tarfile
 import zipfile
@@ -22,6 +23,7 @@ from git_theta.formats.gguf.dtypes import NUMBERS
 from git_theta.formats.neighbours import Neighbours
 from git_theta.formats.onnx.data_file import OnnxData
 from git_theta.formats.onnx.dtypes import DTYPES as ONNX_DTYPES
+from git_theta.formats.openvino.plugin import OpenVino
 from git_theta.formats.pytorch.dcp_metadata import read_dcp_metadata
 from git_theta.formats.scalars import scalars
 from git_theta.formats.split import OPAQUE, Split, check_located, split
@@ -42,6 +44,7 @@ from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.hdf5_files import kept
 from tests.helpers.keras_files import keras_bytes
 from tests.helpers.onnx_files import attribute, external, field, graph, model, node
+from tests.helpers.openvino_files import Described, openvino_xml
 from tests.helpers.pt2 import entry, pt2_bytes
 from tests.helpers.tarred import tarred
 
@@ -467,13 +470,35 @@ def tensorflow(random: Random) -> bytes:
     return struct.pack("<H", len(index)) + index + data
 
 
+def openvino(random: Random) -> bytes:
+    """The size of a model in XML, the XML, and a data file of OpenVINO's."""
+    described: list[Described] = []
+    size = 0
+    for _ in range(random.randrange(6)):
+        kind, each = random.choice((("f32", "F32"), ("u4", "U4"), ("i64", "I64"), ("nf4", "U8"))), 0
+        shape = tuple(random.randrange(4) for _ in range(random.randrange(3)))
+        each = math.prod(shape) * ITEM_SIZE.get(kind[1], 1)
+        offset = random.choice((size, size, size, size, 0, 1))
+        described.append((name(random), kind[0], shape, offset, each))
+        size = max(size, offset + each)
+    xml = openvino_xml(described)
+    if random.random() < 0.6:
+        xml = mutated(
+            xml, random, (b'offset="', b"<layer", b"</layers>", b"<!DOCTYPE a [", b"&a;", b'shape="9,9"')
+        )
+    return struct.pack("<H", len(xml)) + xml + random.randbytes(size)
+
+
 def take_apart_beside(data: bytes) -> None:
-    """Take a data file apart as its index describes it."""
+    """Take a data file apart as a file beside it describes it: TensorFlow's index, or a model in XML."""
     (size,) = struct.unpack("<H", data[:2].ljust(2, b"\0"))
-    index, file = data[2 : 2 + size], data[2 + size :]
-    neighbours = beside("m.data-00000-of-00001", {"m.index": index})
+    told, file = data[2 : 2 + size], data[2 + size :]
+    is_xml = told[:1] == b"<"
+    plugin = OpenVino() if is_xml else TensorFlowBundle()
+    neighbours = beside(
+        *(("m.bin", {"m.xml": told}) if is_xml else ("m.data-00000-of-00001", {"m.index": told}))
+    )
     _check_whole(file, split(memoryview(file), formats.registry(), None, neighbours))
-    plugin = TensorFlowBundle()
     plugin.locate_beside(memoryview(file), neighbours)
 
 
@@ -546,6 +571,7 @@ FORMAT_TARGETS = (
     Target("tflite", tflite, take_apart, _TFLITE, share=0.3),
     Target("flax", flax, take_apart, _FLAX, share=0.3),
     Target("tensorflow", tensorflow, take_apart_beside, share=0.1),
+    Target("openvino", openvino, take_apart_beside, share=0.1),
     Target("keras", keras, take_apart, _HDF5, share=0.2),
     Target("merge-hdf5", hdf5, merge, _HDF5, share=0.3),
     Target("merge-keras", keras, merge, _HDF5, share=0.1),
