@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
@@ -11,14 +12,32 @@ from git_theta.formats.onnx.plugin import Onnx
 from git_theta.formats.onnx.tensors import TensorMessage, spec_of
 from git_theta.formats.onnx.walk import model_reader, tensors_of
 from git_theta.formats.protobuf import LENGTH, WireReader
+from git_theta.model.tensor import TensorSpec
 
 if TYPE_CHECKING:
     from git_theta.formats.neighbours import Neighbours
 
 _SUFFIX = ".onnx"
 
-#: Models beside a file that are asked for it.
+#: Models beside a file that are asked for it, and bytes of one whose places are kept for the next file.
 _MAX_MODELS = 8
+_MAX_KEPT = 1 << 25
+
+
+class _Place(NamedTuple):
+    """The place of a tensor in another file.
+
+    Attributes:
+        name: Its name in the model.
+        spec: Dtype and shape.
+        offset: Position of its elements.
+        length: Their bytes; `None` for all from there on.
+    """
+
+    name: str
+    spec: TensorSpec
+    offset: int
+    length: int | None
 
 
 class OnnxData:
@@ -45,10 +64,9 @@ class OnnxData:
         """The tensors that the first model says are in this file; of those in one place, the first one."""
         for name in _models(neighbours)[:_MAX_MODELS]:
             content = neighbours.read(name)
-            if content and Onnx().matches(memoryview(content)):
-                found = tuple(_tensors(memoryview(content), neighbours.name, len(data)))
-                if found:
-                    return Located(found)
+            found = tuple(_tensors(_places(content).get(neighbours.name, ()), len(data))) if content else ()
+            if found:
+                return Located(found)
         raise FormatError("no model beside the file names it")
 
 
@@ -58,19 +76,21 @@ def _models(neighbours: Neighbours) -> list[str]:
     return sorted(models, key=lambda name: not neighbours.name.startswith(name.removesuffix(_SUFFIX)))
 
 
-def _tensors(model: memoryview, file: str, size: int) -> Iterator[Tensor]:
-    """The tensors of a model whose elements are in a file, in its order.
+def _tensors(places: Sequence[_Place], size: int) -> Iterator[Tensor]:
+    """The tensors in a file, in its order.
+
+    Args:
+        places: Those that a model says are there.
+        size: Bytes of the file.
 
     Raises:
-        FormatError: The model is damaged, or describes another file: tensors overlap, or are outside of it.
+        FormatError: The model describes another file: tensors overlap, or are outside of it.
     """
-    reader = model_reader(model)
     found: dict[int, Tensor] = {}
-    for name, message, _, _ in tensors_of(reader, 0, len(model)):
-        spec = spec_of(message) if message.external else None
-        place = _place(reader, message, file, size)
-        if spec and place and spec.nbytes == place[1]:
-            found.setdefault(place[0], Tensor(name, spec, place[0]))
+    for place in places:
+        length = size - place.offset if place.length is None else place.length
+        if place.spec.nbytes == length:
+            found.setdefault(place.offset, Tensor(place.name, place.spec, place.offset))
     end = 0
     for start in sorted(found):
         if start < end:
@@ -81,17 +101,41 @@ def _tensors(model: memoryview, file: str, size: int) -> Iterator[Tensor]:
         yield found[start]
 
 
-def _place(reader: WireReader, message: TensorMessage, file: str, size: int) -> tuple[int, int] | None:
-    """Position and bytes of a tensor's elements in a file; `None` if they aren't there."""
+def _places(content: bytes) -> Mapping[str, Sequence[_Place]]:
+    return _kept_places(content) if len(content) <= _MAX_KEPT else _read_places(content)
+
+
+def _read_places(content: bytes) -> dict[str, list[_Place]]:
+    """The tensors of a model that are in other files, by the name of the file.
+
+    Raises:
+        FormatError: The model is damaged.
+    """
+    model = memoryview(content)
+    found: dict[str, list[_Place]] = {}
+    if Onnx().matches(model):
+        reader = model_reader(model)
+        for name, message, _, _ in tensors_of(reader, 0, len(model)):
+            spec = spec_of(message) if message.external else None
+            if spec:
+                entries = _entries(reader, message)
+                length = _number(entries["length"]) if "length" in entries else None
+                place = _Place(name, spec, _number(entries.get("offset", "0")), length)
+                found.setdefault(entries.get("location", "").removeprefix("./"), []).append(place)
+    return found
+
+
+#: The files of a folder are read one after another, and there may be one for each tensor.
+_kept_places = lru_cache(maxsize=1)(_read_places)
+
+
+def _entries(reader: WireReader, message: TensorMessage) -> dict[str, str]:
+    """The key and the value of each entry about the place of a tensor."""
     entries: dict[str, str] = {}
     for start, end in message.external:
         texts = {n: reader.text(at, to) for n, wire, at, to in reader.fields(start, end) if wire == LENGTH}
         entries[texts.get(1, "")] = texts.get(2, "")
-    if entries.get("location", "").removeprefix("./") != file:
-        return None
-    offset = _number(entries.get("offset", "0"))
-    length = _number(entries["length"]) if "length" in entries else size - offset
-    return offset, length
+    return entries
 
 
 def _number(text: str) -> int:

@@ -17,7 +17,7 @@ from git_theta.formats.split import split
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from tests.helpers.composing import merged
 
-onnx = pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx", minversion="1.19")
 
 
 def array(seed: int, *shape: int) -> Any:
