@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import click
@@ -113,7 +114,7 @@ def command(
         versions = VersionReader(repository, root, TreePayloads(at_top(repository.git), before))
         told = _models_of(repository, items, revs, limited=bool(pathspecs), cached=cached)
         # A file of which only the time stamp changed is left out.
-        changes = filter(None, map(versions.compare_item, told))
+        changes = filter(None, chain.from_iterable(map(versions.compare_item, told)))
         if html is not None:
             titles = version_titles(repository.git, revs, cached=cached)
     try:

@@ -15,7 +15,8 @@ from git_theta.git.merge.keep_or_remove import keep_or_remove
 from git_theta.git.merge.pattern_check import check_matches
 from git_theta.git.merge.resolve import resolve
 from git_theta.git.merge.restage import restage
-from git_theta.git.merge.sharded_conflicts import other_paths, sharded_conflicts, shards_by_name
+from git_theta.git.merge.settled_index import settle_indexes
+from git_theta.git.merge.sharded_conflicts import is_below, other_paths, sharded_conflicts, shards_by_name
 from git_theta.git.merge.sharded_sides import ShardedSides
 from git_theta.git.merge.unmerged_files import UnmergedFile, chosen_files, refuse_plain, unmerged_files
 from git_theta.git.plumbing.command import Git
@@ -85,10 +86,10 @@ def command(
     """
     decisions = rules_of(strategy, settings, parameters, rules)
     # Decisions for some parameters are for these, in conflict or not; others for all that is in conflict.
-    named = 1 if parameters else 0
+    count = 1 if parameters else 0
     forms = form_rules(renames, dtype, rows)
-    particular = [*decisions[:named], *(rule for rule in decisions[named:] if not rule.is_for("")), *forms]
-    general = [rule for rule in decisions[named:] if rule.is_for("")]
+    particular = [*decisions[:count], *(rule for rule in decisions[count:] if not rule.is_for("")), *forms]
+    general = [rule for rule in decisions[count:] if rule.is_for("")]
     decided = bool(decisions or forms)
     if versions and decided:
         raise UsageError("--versions decides nothing, so it goes without a strategy")
@@ -107,11 +108,16 @@ def command(
     if chosen:
         paths = [*other_paths(chosen, paths), *_restaged(repository, chosen)]
         unmerged = unmerged_files(repository)
+    named = [each.path for each in unmerged if everything or is_below(each.path, paths)]
+    settled = settle_indexes(repository, named)
+    for path in settled:
+        say(f"{path}: merged by the shards that it lists. Written and staged.")
+        unmerged = [each for each in unmerged if each.path != path]
     if everything:
         files = [each for each in unmerged if each.is_checkpoint]
     else:
         files = chosen_files(repository.git, unmerged, shards_by_name(repository.git, paths))
-    if not files and not chosen:
+    if not (files or chosen or settled):
         say(f"{', '.join(paths)} isn't in conflict" if len(paths) == 1 else "Nothing of that is in conflict.")
     with Workspace(repository) as workspace:
         failed = _each(workspace, files, particular, general, versions=versions)

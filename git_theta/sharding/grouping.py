@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from git_theta.errors import UsageError
+from git_theta.sharding.distributed import DISTRIBUTED, distributed_models
 from git_theta.sharding.index_file import indexed_name, is_index_name, parse_index
 from git_theta.sharding.numbered import numbered_models
 from git_theta.sharding.parts import ModelParts, single_file
@@ -27,6 +28,7 @@ _KNOWN = (
     "diffusion_pytorch_model.safetensors",
     "adapter_model.safetensors",
     "adapter_model.bin",
+    DISTRIBUTED,
 )
 
 #: Ends of names of checkpoints. In a folder of the work tree, other files count only as shards.
@@ -68,10 +70,13 @@ def group_folder(checkpoints: Sequence[str], indexes: Iterable[str], read: ReadF
     models = _indexed(checkpoints, sorted(indexes), read)
     claimed = {name for model in models for name in model.files}
     rest = [name for name in checkpoints if name not in claimed]
-    numbered = list(numbered_models(rest, [*rest, *(model.name for model in models)]))
-    shards = {name for model in numbered for name in model.files}
+    others = [
+        *distributed_models(rest),
+        *numbered_models(rest, [*rest, *(model.name for model in models)]),
+    ]
+    shards = {name for model in others for name in model.files}
     alone = [single_file(name) for name in rest if name not in shards]
-    return [*models, *numbered, *alone]
+    return [*models, *others, *alone]
 
 
 def main_model(models: Sequence[ModelParts], folder: str) -> ModelParts:

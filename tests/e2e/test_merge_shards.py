@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import git_theta
+from tests.helpers.gguf_files import gguf_bytes
 from tests.helpers.repo import Repo
 from tests.helpers.sharded import INDEX, Arrays, shard_name, small_model, split, write_shards, write_single
 
@@ -233,3 +234,105 @@ def test_torch_shards(tracked: Repo, tmp_path: Path) -> None:
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name].numpy(), value)
     assert repo.status() == ""
+
+
+def test_several_branches_add_parameters(branches: Callable[..., Repo]) -> None:
+    versions = [{**MODEL, f"layers.{layer}.extra": np.full(3, layer, "f4")} for layer in (0, 1, 3)]
+    repo = branches(split(versions[0], 2), split(versions[1], 2))
+    repo.git("checkout", "-q", "-b", "third", "main~1")
+    write_shards(repo, "llama", split(versions[2], 2))
+    repo.commit("third")
+    repo.git("checkout", "-q", "main")
+    repo.theta("merge", "theirs", "third", "--no-edit")
+    check(repo, {**versions[0], **versions[1], **versions[2]}, 2)
+
+
+def test_several_branches_with_their_own_shards(branches: Callable[..., Repo]) -> None:
+    repo = branches(split(tuned("layers.0.bias"), 1), split(tuned("layers.1.bias"), 3))
+    repo.git("branch", "third", "main~1")
+    repo.git("checkout", "-q", "third")
+    repo.write("notes.txt", b"a third line of work")
+    repo.commit("third")
+    repo.git("checkout", "-q", "main")
+    done = repo.run_theta("merge", "theirs", "third", ok=False)
+    assert done.returncode
+    assert "merge one branch after the other" in done.stderr
+    assert repo.status() == ""
+
+
+def split_gguf(repo: Repo, shards: Sequence[Arrays]) -> None:
+    for old in repo.path.glob("*.gguf"):
+        old.unlink()
+    for number, shard in enumerate(shards):
+        tensors = {name: ("F32", value.shape, value.tobytes()) for name, value in shard.items()}
+        numbering = {"split.no": number, "split.count": len(shards), "split.tensors.count": len(MODEL)}
+        data = gguf_bytes(tensors, {**({} if number else {"general.name": "small"}), **numbering})
+        repo.write(f"q-{number + 1:05}-of-{len(shards):05}.gguf", data)
+
+
+def test_split_gguf(tracked: Repo, tmp_path: Path) -> None:
+    repo = tracked.copy(tmp_path / "repo")
+    repo.theta("track", "*.gguf")
+    split_gguf(repo, split(MODEL, 2))
+    repo.commit("two files")
+    assert "q.gguf (2 shards)" in repo.theta("ls-files")
+    repo.git("checkout", "-q", "-b", "theirs")
+    split_gguf(repo, split(tuned("layers.2.bias"), 1, 3))
+    repo.commit("theirs")
+    assert "2 shards -> 3 shards" in repo.theta("diff", "HEAD~1", "HEAD")
+    repo.git("checkout", "-q", "main")
+    split_gguf(repo, split(tuned("layers.1.weight"), 2))
+    repo.commit("ours")
+    repo.theta("merge", "theirs", "--no-edit")
+    expected = {**tuned("layers.1.weight"), "layers.2.bias": MODEL["layers.2.bias"] * 2}
+    loaded = git_theta.load(repo.path / "q.gguf")
+    assert loaded.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(loaded[name], value)
+    files = sorted(repo.path.glob("*.gguf"))
+    assert [path.name for path in files] == [f"q-0000{number}-of-00002.gguf" for number in (1, 2)]
+    for number, path in enumerate(files):
+        shard = split(expected, 2)[number]
+        tensors = {name: ("F32", value.shape, value.tobytes()) for name, value in shard.items()}
+        numbering = {"split.no": number, "split.count": 2, "split.tensors.count": len(MODEL)}
+        metadata = {**({} if number else {"general.name": "small"}), **numbering}
+        assert path.read_bytes() == gguf_bytes(tensors, metadata)
+    assert repo.status() == ""
+
+
+def test_two_shardings_without_an_index(branches: Callable[..., Repo]) -> None:
+    repo = branches(split(tuned("layers.0.bias"), 1, 2), split(tuned("layers.1.bias"), 1, 2, 3), index=False)
+    repo.theta("merge", "theirs", "--no-edit")
+    found = git_theta.load(repo.path / "llama")
+    np.testing.assert_array_equal(found["layers.0.bias"], MODEL["layers.0.bias"] * 2)
+    np.testing.assert_array_equal(found["layers.1.bias"], MODEL["layers.1.bias"] * 2)
+    assert len(list((repo.path / "llama").iterdir())) == 3
+
+
+def test_a_strategy_where_one_side_added_a_parameter(branches: Callable[..., Repo]) -> None:
+    theirs = {**tuned("layers.3.bias"), "layers.3.extra": np.ones(3, "f4")}
+    repo = branches(split(tuned("layers.0.bias"), 2), split(theirs, 2))
+    repo.theta("merge", "-s", "average", "theirs", "--no-edit")
+    expected = {
+        **theirs,
+        "layers.0.bias": MODEL["layers.0.bias"] * np.float32(1.5),
+        "layers.3.bias": MODEL["layers.3.bias"] * np.float32(1.5),
+    }
+    check(repo, expected, 2)
+
+
+@pytest.mark.parametrize("command", ["theta", "git"])
+def test_an_index_that_git_merges_as_a_text(branches: Callable[..., Repo], command: str) -> None:
+    ours, theirs = (
+        {**MODEL, "layers.1.extra": np.ones(3, "f4")},
+        {**MODEL, "layers.3.extra": np.ones(5, "f4")},
+    )
+    repo = branches(split(ours, 2), split(theirs, 2))
+    repo.write(".git/info/attributes", b"*.json merge=text\n")
+    if command == "theta":
+        repo.theta("merge", "theirs", "--no-edit")
+    else:
+        assert repo.run("git", "merge", "theirs", ok=False).returncode == 1
+        assert "merged by the shards that it lists" in repo.theta("resolve", f"llama/{INDEX}")
+        repo.git("commit", "-qm", "merged")
+    check(repo, {**ours, **theirs}, 2)

@@ -89,3 +89,10 @@ def test_the_main_model_of_a_folder() -> None:
         main_model(listed_models(["a.pt", "b.pt"], {}.get), "f")
     with pytest.raises(UsageError, match="no checkpoint"):
         main_model(listed_models(["README.md"], {}.get), "f")
+
+
+def test_the_data_files_of_a_distributed_checkpoint() -> None:
+    names = [".metadata", "__0_0.distcp", "__1_0.distcp"]
+    model = main_model(listed_models(names, {}.get), "f")
+    assert (model.name, model.files) == ("*.distcp", tuple(names[1:]))
+    assert model.title == "*.distcp (2 shards)"

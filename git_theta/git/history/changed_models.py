@@ -22,12 +22,14 @@ class ChangedModel:
         new: Its new files; `None` if it was removed.
         old_blobs: The old files by path.
         new_blobs: The new files by path.
+        changed: The files that differ according to Git.
     """
 
     old: ModelParts | None
     new: ModelParts | None
     old_blobs: Mapping[str, ListedFile]
     new_blobs: Mapping[str, ListedFile]
+    changed: tuple[ChangedFile, ...] = ()
 
     @property
     def name(self) -> str:
@@ -123,14 +125,10 @@ def _pairs(
     gone = set(renamed.values())
     for name in sorted({*old_models, *new_models} - gone):
         then, now = old_models.get(renamed.get(name, name)), new_models.get(name)
-        pair = ChangedModel(then, now, old_blobs, new_blobs)
-        if any(parts and parts.is_sharded for parts in (then, now)) and _is_changed(pair, found):
-            yield pair
-
-
-def _is_changed(model: ChangedModel, found: Sequence[ChangedFile]) -> bool:
-    old, new = (set(parts.files) if parts else set() for parts in (model.old, model.new))
-    return any(item.old_path in old or item.new_path in new for item in found)
+        files = [set(parts.files) if parts else set() for parts in (then, now)]
+        changed = tuple(each for each in found if each.old_path in files[0] or each.new_path in files[1])
+        if any(parts and parts.is_sharded for parts in (then, now)) and changed:
+            yield ChangedModel(then, now, old_blobs, new_blobs, changed)
 
 
 def _renamed(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -138,9 +138,15 @@ class VersionReader:
             new = self.from_file(item.new_path, item.new_path, item.new_mode)
         return self.compare(old, new)
 
-    def compare_item(self, item: ChangedFile | ChangedModel) -> CheckpointChange:
-        """The change of a file, or of a model of several files."""
-        return self.compare_model(item) if isinstance(item, ChangedModel) else self.compare_changed(item)
+    def compare_item(self, item: ChangedFile | ChangedModel) -> Iterator[CheckpointChange]:
+        """The change of a file, or of a model; those of the files, too, if the model isn't whole."""
+        if not isinstance(item, ChangedModel):
+            yield self.compare_changed(item)
+            return
+        change = self.compare_model(item)
+        yield change
+        if change.old.problem or change.new.problem:
+            yield from map(self.compare_changed, item.changed)
 
     def compare_model(self, item: ChangedModel) -> CheckpointChange:
         """The change of a model of several files."""

@@ -10,6 +10,7 @@ from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import parse_raw_diff
 from git_theta.git.repository.given_base import base_blob
+from git_theta.sharding.index_file import is_index_name
 
 #: Modes of files, executable or not; Git merges links and submodules.
 _REGULAR = ("100644", "100755")
@@ -63,7 +64,8 @@ def candidates(
     """
     start = base or git.run("hash-object", "-t", "tree", "--stdin", stdin=b"").decode().strip()
     changes = [dict(_changes(git, start, side)) for side in sides]
-    paths = sorted({path for change in changes for path in change})
+    # Indexes of shards have the attribute, too, but they're no checkpoints.
+    paths = sorted({path for change in changes for path in change if not is_index_name(path)})
     found = [
         each
         for path in paths

@@ -13,6 +13,7 @@ from git_theta.git.merge.conflict_versions import conflict_versions
 from git_theta.git.merge.git_merge import MergeOptions, git_commit, git_merge
 from git_theta.git.merge.resolve import resolve
 from git_theta.git.merge.restage import restage
+from git_theta.git.merge.settled_index import settle_indexes
 from git_theta.git.merge.sharded_sides import ShardedSides
 from git_theta.git.plumbing.notices import explain, note
 from git_theta.git.plumbing.unmerged import unmerged_paths
@@ -46,7 +47,11 @@ def merge_by_git(
         KeyboardInterrupt: Ctrl-C ended it.
     """
     if not sharded or options.fast_forward == "only":
-        return git_merge(branch, rules, options, *extra)
+        code = git_merge(branch, rules, options, *extra)
+        waiting = unmerged_paths(repository.git) if code == 1 else frozenset()
+        if not waiting or waiting - {*settle_indexes(repository, waiting)}:
+            return code
+        return git_commit(options) if options.commit and "--no-commit" not in extra else 0
     code = git_merge(branch, rules, options, *extra, "--no-ff", "--no-commit", "--quiet")
     if not (repository.git_dir / "MERGE_HEAD").exists():
         return code
@@ -72,6 +77,7 @@ def _merge_models(
             note(f"{printable(model.title)}: merged in the shards of ours, as theirs has others")
             for path in paths:
                 _merge_shard(workspace, path)
+    settle_indexes(repository, unmerged_paths(repository.git))
 
 
 def _merge_shard(workspace: Workspace, path: str) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
-from git_theta.combine.files import model_files, open_file, open_folder, read_settings
+from git_theta.combine.files import open_file, open_folder, parts_at, read_settings
 from git_theta.combine.model import Model
 from git_theta.combine.shards import joined
 from git_theta.encoding.budget import check_values
@@ -23,15 +23,14 @@ from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.remote.fetch import ensure_values
+from git_theta.git.repository.models import find_model
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.revspec import find_manifest
 from git_theta.merging.file_version import stored_version
 from git_theta.merging.manifest_parts import structure_entries
 from git_theta.merging.settings_versions import Settings, most_bytes, parsed_settings
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.tensor import TensorSpec
-from git_theta.sharding.index_file import MAX_INDEX
 from git_theta.updates.base import Input, Pieces
 
 #: The name of a model on the Hugging Face Hub, `owner/name`; a revision may follow.
@@ -87,14 +86,22 @@ class ModelFiles:
         return entry.spec, lambda _nbytes: model.read(entry)
 
     def _open(self, name: str) -> Model:
-        path = self._git.path(name)
-        if os.path.isdir(path):
-            return open_folder(Path(path), name, self._file)
-        if os.path.exists(path):
-            return self._file(Path(path), name)
-        if ":" in name:
+        path = Path(self._git.path(name))
+        if path.is_dir():
+            return open_folder(path, name, self._file)
+        if ":" in name and not os.path.lexists(path):
             return self._version(name)
-        raise UsageError(f"there's no file {name}", _hint(name))
+        try:
+            parts = parts_at(path, name)
+        except UsageError as error:
+            raise error if error.hint else UsageError(error.message, _hint(name)) from error
+        if not parts.is_sharded:
+            return self._file(path, name)
+        folder = name.rpartition("/")[0]
+        return joined(
+            name,
+            [self._file(Path(each), os.path.join(folder, os.path.basename(each))) for each in parts.files],
+        )
 
     def _file(self, path: Path, name: str) -> Model:
         with work_file(str(path)) as file:
@@ -105,17 +112,22 @@ class ModelFiles:
         return open_file(path, name, self.threads, self._stack)
 
     def _version(self, name: str) -> Model:
-        git = self._repository().git
-        if name.startswith("-") or not _is_tree(git, name):
-            return self._stored(find_manifest(git, name), name, partial(self._committed_settings, name))
-        listed = os.fsdecode(git.run("ls-tree", "-z", "--name-only", name)).split("\0")
-        with Blobs(git.cwd) as blobs:
-            files = model_files(
-                sorted(filter(None, listed)),
-                name,
-                lambda each: blobs.read(_inside(name, each), MAX_INDEX),
-            )
-        return joined(name, [self.model(_inside(name, each)) for each in files])
+        model = find_model(self._repository().git, name)
+        rev = name.partition(":")[0]
+        files = zip(model.parts.files, model.manifests, strict=True)
+        if not model.parts.is_sharded:
+            file = model.parts.files[0]
+            place = name if name.endswith(os.path.basename(file)) else f"{rev}:{file}"
+            settings = partial(self._committed_settings, place)
+            return self._stored(model.manifests[0], name, settings)
+        shards = ((f"{rev}:{path}", manifest) for path, manifest in files)
+        return joined(
+            name,
+            [
+                self._stored(manifest, shard, partial(self._committed_settings, shard))
+                for shard, manifest in shards
+            ],
+        )
 
     def _committed_settings(self, name: str, beside: str) -> Settings:
         """The settings in a file of a revision, beside another one of it."""
@@ -139,17 +151,6 @@ def _hint(name: str) -> str:
     if _HUB.fullmatch(name):
         return "a version in Git is written as REV:PATH; a model of a hub must be downloaded first"
     return "a version in Git is written as REV:PATH"
-
-
-def _is_tree(git: Git, name: str) -> bool:
-    with suppress(GitError):
-        return git.line("cat-file", "-t", name) == "tree"
-    return False
-
-
-def _inside(folder: str, name: str) -> str:
-    """A file in a folder of a revision."""
-    return f"{folder}{name}" if folder.endswith((":", "/")) else f"{folder}/{name}"
 
 
 def stored_model(

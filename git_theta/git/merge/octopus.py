@@ -14,6 +14,7 @@ from git_theta.errors import GitError
 from git_theta.git.merge.candidates import MergeCandidate, candidates, with_base
 from git_theta.git.merge.merge_candidates import merge_candidates, versions
 from git_theta.git.merge.merge_trees import commit_tree, merge_trees, with_files
+from git_theta.git.merge.octopus_indexes import merged_indexes
 from git_theta.git.merge.parents import Parents, merge_base, merge_message
 from git_theta.git.merge.pattern_check import check_matches
 from git_theta.git.plumbing.command import Git
@@ -79,8 +80,11 @@ def merge_branches(
     revisions = [*sides, *([ancestor] if ancestor else [])]
     merged = merge_candidates(repository, based, rules, revisions)
     results = {each.path: (each.mode, _blob(git, merged[each.path])) for each in found}
+    indexes = merged_indexes(repository, ancestor, sides)
     helpers = [
-        with_files(git, side, {each.path: results[each.path] for each in found if each.sides[index]})
+        with_files(
+            git, side, {**{each.path: results[each.path] for each in found if each.sides[index]}, **indexes}
+        )
         for index, side in enumerate(sides)
     ]
     tree = merge_trees(git, helpers, unrelated=unrelated)

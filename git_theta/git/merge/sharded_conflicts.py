@@ -77,3 +77,8 @@ def shards_by_name(git: Git, paths: Iterable[str]) -> list[str]:
         named = [model for model in models if model.is_sharded and path in (model.name, model.index)]
         found += named[0].files if named else [path]
     return found
+
+
+def is_below(path: str, names: Iterable[str]) -> bool:
+    """Whether a path is one of some others, or in a folder among them; `.` is the top."""
+    return any(name in ("", ".", path) or path.startswith(f"{name.rstrip('/')}/") for name in names)

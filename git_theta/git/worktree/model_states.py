@@ -101,9 +101,9 @@ def _joined(
     try:
         staged = model_diff(head, indexed)
         changes = _changes(indexed, worked, kinds)
-    except UsageError as error:
-        notes = (f"{error.message}; {error.hint}",)
-        return ModelState(FileState(parts.name, None, _work(kinds), None), parts, notes)
+    except UsageError:
+        # They're shards of different models.
+        return None
     state = FileState(
         parts.name,
         staged or None,
