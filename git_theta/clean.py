@@ -204,8 +204,9 @@ class Cleaner:
         def store_small() -> list[StoredValue]:
             values = [small_value(tensor) for tensor in small]
             stored = list(write_small(writer, values))
-            for tensor in small if found else ():
-                if found and tensor.spec.nbytes > SMALL_VALUE:
+            for tensor, value in zip(small, stored, strict=True):
+                is_new = isinstance(value.source, UnpackedSource)
+                if found and is_new and tensor.spec.nbytes > SMALL_VALUE:
                     found.sketch(tensor.name, tensor.spec, file.value(tensor.name))
             self.progress(sum(each.spec.nbytes for each in small))
             return stored

@@ -79,11 +79,14 @@ import sys
 from pathlib import Path
 from git_theta.clean import Cleaner
 from git_theta.model.manifest_text import parse_manifest
+from git_theta.sketches.search import SketchSearch
 from git_theta.store.local import LocalStore
+from git_theta.store.sketch_cache import SketchCache
 
 root = Path(sys.argv[1])
 before = parse_manifest((root / "manifest").read_bytes())
-after = Cleaner(LocalStore(root / "store")).clean(memoryview((root / "file").read_bytes()), [before])
+cleaner = Cleaner(LocalStore(root / "store"), search=SketchSearch(SketchCache(root / "sketches")))
+after = cleaner.clean(memoryview((root / "file").read_bytes()), [before])
 print(after.manifest == before, "numpy" in sys.modules)
 """
 
@@ -91,7 +94,8 @@ print(after.manifest == before, "numpy" in sys.modules)
 def test_a_file_that_is_stored_is_recognised_without_numpy(tmp_path: Path) -> None:
     """`git status` reads a file whose times changed, and loading numpy takes longer than all else."""
     weight = np.random.default_rng(0).standard_normal((96, 128)).astype("f4")
-    data = safetensors_bytes({"a": weight, "b": weight + np.float32(1e-6), "c": weight[:1]})
+    arrays = {"a": weight, "b": weight + np.float32(1e-6), "c": weight[:1], "d": weight[:12]}
+    data = safetensors_bytes(arrays)
     (tmp_path / "file").write_bytes(data)
     (tmp_path / "manifest").write_bytes(cleaned(tmp_path / "store", data).to_bytes())
     run = subprocess.run(

@@ -24,10 +24,7 @@ from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
 from git_theta.store.packs import PACK_BELOW
 from git_theta.updates import AUTO
-from git_theta.updates.arrange import Arrange
 from git_theta.updates.base import UnsuitableError
-from git_theta.updates.patch import MEMORY
-from git_theta.updates.recipe import Recipe
 
 #: Bytes of the smallest value that is looked for in values of another form: small ones cost less than that.
 _LEAST_DERIVED = 1 << 10
@@ -155,6 +152,9 @@ class ValueWriter:
 
     def _candidates(self, entry: Entry, candidate_of: _CandidateOf) -> Iterator[BaseCandidate]:
         """An earlier version as it is, and what its chain begins with."""
+        from git_theta.encoding.first_versions import first_version
+        from git_theta.updates.patch import MEMORY
+
         spec = entry.spec.as_bytes
         memory = MEMORY if is_bytes(spec) else 0
         later = False
@@ -163,8 +163,6 @@ class ValueWriter:
                 yield replace(candidate_of(entry, source, at_limit), begins_chain=later)
                 later = True
         if self.depth > 1 and is_bytes(spec) and self.has(entry.source):
-            from git_theta.encoding.first_versions import first_version
-
             first = first_version(entry, self.store)
             if first:
                 yield first
@@ -173,10 +171,11 @@ class ValueWriter:
         self, value: memoryview, spec: TensorSpec, relatives: Iterable[Entry], candidate_of: _CandidateOf
     ) -> Iterator[BaseCandidate]:
         """Bases that are made of stored values, and that every reader accepts."""
+        from git_theta.encoding.forms import derived_candidates
+        from git_theta.updates.arrange import Arrange
+
         if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
             return
-        from git_theta.encoding.forms import derived_candidates
-
         found = derived_candidates(value, spec, self._nearest(relatives, candidate_of), self.cache)
         yield from self._affordable(found, spec)
 
@@ -184,10 +183,11 @@ class ValueWriter:
         self, value: memoryview, spec: TensorSpec, bases: Sequence[Entry], candidate_of: _CandidateOf
     ) -> Iterator[BaseCandidate]:
         """Bases that are computed from several values, and that every reader accepts."""
+        from git_theta.encoding.mixtures import mixtures
+        from git_theta.updates.recipe import Recipe
+
         different = list({entry.digest: entry for entry in bases}.values())
         if len(different) > 1 and Recipe.name in self.updates:
-            from git_theta.encoding.mixtures import mixtures
-
             yield from self._affordable(mixtures(value, spec, self._nearest(different, candidate_of)), spec)
 
     def _nearest(self, entries: Iterable[Entry], candidate_of: _CandidateOf) -> list[BaseCandidate]:
