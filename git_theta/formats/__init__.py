@@ -38,6 +38,8 @@ def registry() -> Registry[Format]:
             "zip": "git_theta.formats.archive.zip:Zip",
             "tar": "git_theta.formats.archive.tar:Tar",
             "flax": "git_theta.formats.flax.plugin:Flax",
+            "executorch": "git_theta.formats.executorch.plugin:ExecuTorchProgram",
+            "executorch-data": "git_theta.formats.executorch.plugin:ExecuTorchData",
             "tflite": "git_theta.formats.tflite.plugin:TfLite",
             "coreml": "git_theta.formats.coreml:CoreMl",
             "onnx-data": "git_theta.formats.onnx.data_file:OnnxData",

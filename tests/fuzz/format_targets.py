@@ -34,7 +34,7 @@ from git_theta.model.layout import parse_layout
 from git_theta.model.tensor import BLOCKS, ITEM_SIZE, TensorSpec
 from tests.fuzz.mutations import mutated
 from tests.fuzz.target import Target
-from tests.helpers import dcp, flatbuffer_files, onnx_files, pickled
+from tests.helpers import dcp, executorch_files, flatbuffer_files, onnx_files, pickled
 from tests.helpers.bundle_files import NUMBERS as NUMBERS_OF_BUNDLES
 from tests.helpers.bundle_files import BundleTensor, beside, bundle
 from tests.helpers.composing import array, content, opened
@@ -438,6 +438,23 @@ def pt2(random: Random) -> bytes:
     return pt2_bytes({("weights", "m"): table}, members, random.choice((0, 0, 0, 8)))
 
 
+def executorch(random: Random) -> bytes:
+    """A program of ExecuTorch's, or a data file."""
+    segments = [random.randbytes(random.choice((0, 24, 24, 40))) for _ in range(random.randrange(1, 4))]
+    if random.random() < 0.3:
+        layouts = [None, executorch_files.layout((2, 3)), executorch_files.layout((3, 2), (1, 0), 7)]
+        entries = {name(random): (random.randrange(len(segments)), random.choice(layouts)) for _ in range(3)}
+        return executorch_files.flat_tensor_bytes(entries, segments)
+    values = [
+        executorch_files.tensor(
+            random.randrange(3), random.choice(((2, 3), (), (4,))), mutable=random.random() < 0.2
+        )
+        for _ in range(random.randrange(5))
+    ]
+    named = {name(random): random.randrange(len(segments)) for _ in range(random.randrange(3))}
+    return executorch_files.program_bytes(values, segments, [0, 0, 8], [0, 4], named, [0])
+
+
 def _members(random: Random) -> dict[str, bytes]:
     makers = (pytorch, pytorch_legacy, safetensors, npy, npz, pickle, gguf, lambda _random: b"other")
     return {name(random): random.choice(makers)(random) for _ in range(random.randrange(1, 5))}
@@ -561,6 +578,7 @@ FORMAT_TARGETS = (
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),
     Target("pickle", pickle, take_apart, _PICKLE, share=0.4),
+    Target("executorch", executorch, take_apart, _TFLITE, share=0.3),
     Target("tar", tar, take_apart, (b"ustar", b"0" * 11), share=0.3),
     Target("zip", zipped, take_apart, (b"PK\x03\x04", b"PK\x05\x06"), share=0.3),
     Target("gguf", gguf, take_apart, _GGUF, share=0.3),

@@ -8,15 +8,13 @@ from typing import Any
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
+from git_theta.formats.overlap import check_overlap
 from git_theta.formats.pickle.array_machine import read_array_pickles
 from git_theta.formats.pickle.array_tree import edges_of, text_of
 from git_theta.formats.pickle.arrays import as_array, is_text_array
 from git_theta.formats.pickle.plain_values import plain_values
 from git_theta.formats.pickle.tree import named_tensors
 from git_theta.formats.unique_names import unique_name
-
-#: The arrays may have at most this many times the file's bytes; and where ties count each time.
-_MAX_OVERLAP, _MAX_TIED = 4, 256
 
 
 def locate_arrays(data: memoryview) -> Located:
@@ -38,7 +36,7 @@ def locate_arrays(data: memoryview) -> Located:
         found.append(replace(array, name=unique_name(name, counts)))
     if texts and not found:
         raise FormatError("protocol 2 of Python 3 writes arrays as text; protocols from 3 on don't")
-    _check_size(found, len(data))
+    check_overlap(found, len(data))
     return Located(tuple(found))
 
 
@@ -55,15 +53,3 @@ def _root(data: memoryview) -> Any:
     """The object of a file's only pickle, or a list of those of its pickles."""
     roots = read_array_pickles(data)
     return roots if len(roots) > 1 else roots[0]
-
-
-def _check_size(tensors: list[Tensor], size: int) -> None:
-    """Check that arrays, of which several may have the same bytes, can't be much larger than the file.
-
-    Raises:
-        FormatError: They are.
-    """
-    tied = sum(tensor.spec.nbytes for tensor in tensors)
-    places = {(tensor.offset, tensor.spec, tensor.strides, tensor.big_endian) for tensor in tensors}
-    if tied > _MAX_TIED * size or sum(spec.nbytes for _, spec, *_ in places) > _MAX_OVERLAP * size:
-        raise FormatError("the arrays are together much larger than the file")

@@ -1,0 +1,1 @@
+"""The files of ExecuTorch: programs, and the tensors that are beside them."""
