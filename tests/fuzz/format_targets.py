@@ -594,6 +594,7 @@ FORMAT_TARGETS = (
     Target("merge-hdf5", hdf5, merge, _HDF5, share=0.3),
     Target("merge-keras", keras, merge, _HDF5, share=0.1),
     Target("merge-gguf", gguf, merge, _GGUF, share=0.3),
+    Target("merge-flax", flax, merge, _FLAX, share=0.3),
     Target("merge-onnx", onnx, merge, _ONNX, share=0.3),
     Target("merge-safetensors", safetensors, merge, _JSON, share=0.3),
     Target("merge-pytorch", pytorch, merge, _PICKLE, share=0.3),

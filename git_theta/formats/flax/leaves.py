@@ -19,9 +19,9 @@ _EXTENSIONS = {0xC7: 1, 0xC8: 2, 0xC9: 4}
 #: Nil, false and true, which have no content.
 _CONSTANTS = (0xC0, 0xC2, 0xC3)
 
-#: The content of a leaf.
+#: The kinds of values: leaves, and others.
 NUMBER, TEXT, BYTES, EXTENSION = "number", "text", "bytes", "extension"
-_LIST, _MAP = "list", "map"
+LIST, MAP = "list", "map"
 
 #: Values of a file, depth of its tree, characters of a path and of all paths.
 _MAX_VALUES = 300_000
@@ -50,8 +50,15 @@ class Leaf(NamedTuple):
     code: int = 0
 
 
-class _Head(NamedTuple):
-    """The beginning of a value: its kind, its length in bytes or items, and the position of its content."""
+class ValueHead(NamedTuple):
+    """The beginning of a value.
+
+    Attributes:
+        kind: That of a leaf, `LIST` or `MAP`.
+        length: Bytes of a leaf's content; the number of items.
+        content: Position of the content.
+        code: The type of an extension, else 0.
+    """
 
     kind: str
     length: int
@@ -81,18 +88,18 @@ def leaves(data: memoryview, start: int = 0, end: int | None = None) -> Iterator
             continue
         pending.append((parent, keyed, left - 1, number + 1))
         if keyed:
-            key, position = _key(data, position, end)
+            key, position = value_key(data, position, end)
         else:
             key = str(number) if number >= 0 else ""
-        path = f"{parent}/{key}" if parent and key else parent or key
+        path = child_path(parent, key)
         count, characters = count + 1, characters + len(path)
         if count > _MAX_VALUES or len(path) > _MAX_PATH or characters > _MAX_PATHS:
             raise FormatError("it has more values, or longer names, than any real file")
-        head = _head(data, position, end)
-        if head.kind in (_LIST, _MAP):
+        head = value_head(data, position, end)
+        if head.kind in (LIST, MAP):
             if len(pending) > _MAX_DEPTH:
                 raise FormatError(f"values are nested more than {_MAX_DEPTH} deep")
-            pending.append((path, head.kind == _MAP, head.length, 0))
+            pending.append((path, head.kind == MAP, head.length, 0))
             position = head.content
             continue
         stop = head.content + head.length
@@ -104,9 +111,18 @@ def leaves(data: memoryview, start: int = 0, end: int | None = None) -> Iterator
         raise FormatError(f"{end - position:,} bytes follow the tree")
 
 
-def _key(data: memoryview, position: int, end: int) -> tuple[str, int]:
-    """A key as a text, and the position after it."""
-    head = _head(data, position, end)
+def child_path(parent: str, key: str) -> str:
+    """The path of an item."""
+    return f"{parent}/{key}" if parent and key else parent or key
+
+
+def value_key(data: memoryview, position: int, end: int) -> tuple[str, int]:
+    """A key as a text, and the position after it.
+
+    Raises:
+        FormatError: It's neither a text nor a whole number, or the file ends before.
+    """
+    head = value_head(data, position, end)
     stop = head.content + head.length
     if stop > end:
         raise FormatError("the file ends inside a key")
@@ -138,7 +154,7 @@ def number_of(first: int, content: memoryview) -> int | float | bool | None:
     return int.from_bytes(content, "big", signed=first >= 0xD0)
 
 
-def _head(data: memoryview, position: int, end: int) -> _Head:
+def value_head(data: memoryview, position: int, end: int) -> ValueHead:
     """The beginning of a value.
 
     Raises:
@@ -148,12 +164,12 @@ def _head(data: memoryview, position: int, end: int) -> _Head:
         raise FormatError("the file ends before a value")
     first, after = data[position], position + 1
     if first < 0x80 or first >= 0xE0 or first in _CONSTANTS:
-        return _Head(NUMBER, 0, after)
+        return ValueHead(NUMBER, 0, after)
     if first < 0xC0:
-        kind, mask = (_MAP, 0xF) if first < 0x90 else (_LIST, 0xF) if first < 0xA0 else (TEXT, 0x1F)
-        return _Head(kind, first & mask, after)
+        kind, mask = (MAP, 0xF) if first < 0x90 else (LIST, 0xF) if first < 0xA0 else (TEXT, 0x1F)
+        return ValueHead(kind, first & mask, after)
     if first in _NUMBERS:
-        return _Head(NUMBER, _NUMBERS[first], after)
+        return ValueHead(NUMBER, _NUMBERS[first], after)
     if 0xD4 <= first <= 0xD8:
         return _extension(data, after, end, 1 << first - 0xD4)
     for kind, widths in _KINDS:
@@ -161,15 +177,17 @@ def _head(data: memoryview, position: int, end: int) -> _Head:
             content = after + widths[first]
             length = int.from_bytes(data[after:content], "big")
             return (
-                _extension(data, content, end, length) if kind == EXTENSION else _Head(kind, length, content)
+                _extension(data, content, end, length)
+                if kind == EXTENSION
+                else ValueHead(kind, length, content)
             )
     raise FormatError(f"no value begins like the one at byte {position}")
 
 
-def _extension(data: memoryview, position: int, end: int, length: int) -> _Head:
+def _extension(data: memoryview, position: int, end: int, length: int) -> ValueHead:
     if position >= end:
         raise FormatError("the file ends before a value")
-    return _Head(EXTENSION, length, position + 1, data[position])
+    return ValueHead(EXTENSION, length, position + 1, data[position])
 
 
-_KINDS = ((TEXT, _TEXTS), (BYTES, _BYTES), (_LIST, _LISTS), (_MAP, _MAPS), (EXTENSION, _EXTENSIONS))
+_KINDS = ((TEXT, _TEXTS), (BYTES, _BYTES), (LIST, _LISTS), (MAP, _MAPS), (EXTENSION, _EXTENSIONS))

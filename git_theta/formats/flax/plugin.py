@@ -11,7 +11,10 @@ from git_theta.formats.flax.arrays import BEGINNING, array_at, is_array
 from git_theta.formats.flax.leaves import leaves
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from git_theta.formats.base import FileDraft, FileVersion, Prefer
+    from git_theta.model.tensor import TensorSpec
 
 #: Leaves among which the first array must be.
 _FIRST_LEAVES = 1000
@@ -46,3 +49,17 @@ class Flax:
         from git_theta.formats.flax.texts import tree_texts
 
         return tree_texts(data)
+
+    def compose(
+        self,
+        base: FileVersion | None,
+        sides: Sequence[FileVersion],
+        wanted: Mapping[str, TensorSpec],
+        prefer: Prefer,
+    ) -> FileDraft:
+        """Merge the trees by keys and positions, and write a new one."""
+        from git_theta.formats.flax.compose import compose_flax
+
+        for version in (*sides, *((base,) if base else ())):
+            self.locate(version.skeleton)
+        return compose_flax(base, sides, wanted, prefer)
