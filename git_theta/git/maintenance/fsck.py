@@ -9,16 +9,18 @@ from itertools import chain
 
 from git_theta.encoding.budget import Weight, affordable_threads, check_weight, total_weight
 from git_theta.encoding.decode import read_value
+from git_theta.encoding.many_values import read_values
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import CorruptError, ExcessError, PluginError, ThetaError
 from git_theta.git.maintenance.fsck_plan import FsckPlan, Location, needs_any
 from git_theta.git.repository.manifest_walk import ManifestBlob
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Entry
-from git_theta.runtime.threads import run_all
+from git_theta.runtime.threads import run_all, run_groups
 from git_theta.smudge import Smudger
 from git_theta.store.base import missing_object
 from git_theta.store.local import LocalStore
+from git_theta.updates.base import Pieces
 
 #: The number of parameters that are listed for a missing object.
 _LISTED = 3
@@ -87,15 +89,17 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
         progress: Called with the bytes of each finished piece.
     """
     # What a neighbour has is checked there, and isn't linked or copied for that.
-    check = _Check(repository.store.in_place, plan, progress)
+    store = repository.store.in_place
+    check = _Check(store, store.without_alternatives, plan, progress)
     excess, threads = _weigh_values(plan, repository)
     with ThreadPoolExecutor(repository.settings.thread_count) as pool:
         objects = run_all(pool, check.object, plan.objects)
     with ThreadPoolExecutor(threads) as pool:
-        values = [excess] if excess else run_all(pool, check.value, plan.values)
+        groups = [[excess]] if excess else run_groups(pool, check.values, plan.values, _nbytes)
         layouts = [] if excess else run_all(pool, check.layout, plan.versions)
         spare = [] if excess else run_all(pool, check.spare, plan.spare)
     damaged = [oid for (oid, _), (_, is_damaged) in zip(plan.objects, objects, strict=True) if is_damaged]
+    values = chain.from_iterable(groups)
     problems = [*(problem for problem, _ in objects), *_missing_objects(plan), *values, *layouts]
     present = plan.named.keys() - plan.missing - plan.elsewhere
     # A damaged layout is found as a value, and again by each version that has it.
@@ -119,9 +123,10 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
 
 @dataclass(frozen=True, slots=True)
 class _Check:
-    """The checks of one object, one value and one layout; each runs in a thread of its own."""
+    """The checks of one object, some values and one layout; each runs in a thread of its own."""
 
     store: LocalStore
+    own_sources: LocalStore
     plan: FsckPlan
     progress: Callable[[int], object]
 
@@ -135,16 +140,18 @@ class _Check:
             return Problem(error.message), isinstance(error, CorruptError)
         return None, False
 
-    def value(self, item: tuple[Entry, ManifestBlob]) -> Problem | None:
-        """The problem of a parameter's value in a version."""
-        entry, version = item
-        self.progress(entry.spec.nbytes)
-        if needs_any(entry, self.plan.missing):
-            return None
+    def values(self, items: Sequence[tuple[Entry, ManifestBlob]]) -> list[Problem | None]:
+        """The problem of each of several values, with a version that has it."""
+        there = [item for item in items if not needs_any(item[0], self.plan.missing)]
+        values = read_values((entry for entry, _ in there), self.own_sources)
+        self.progress(sum(map(_nbytes, items)))
+        return [self._value(*item, pieces) for item, pieces in zip(there, values, strict=True)]
+
+    def _value(self, entry: Entry, version: ManifestBlob, pieces: Pieces) -> Problem | None:
         try:
             if version.manifest:
                 require_updates_of(entry, version.manifest)
-            for _ in read_value(entry, self.store.without_alternatives):
+            for _ in pieces:
                 pass
         except (PluginError, ExcessError) as error:
             return _problem(f"{error.message}; {error.hint}", self.plan.location(version))
@@ -156,7 +163,7 @@ class _Check:
         """The problem of an alternative source."""
         self.progress(entry.spec.nbytes)
         try:
-            for _ in read_value(entry, self.store.without_alternatives):
+            for _ in read_value(entry, self.own_sources):
                 pass
         except ThetaError as error:
             return Problem(f"the alternative source isn't used: {error.message}")
@@ -177,6 +184,10 @@ class _Check:
             odd = f"manifest {version.oid} has other parameters than its layout"
             return _problem(f"{odd}: it was merged or edited as text", location)
         return None
+
+
+def _nbytes(item: tuple[Entry, ManifestBlob]) -> int:
+    return item[0].spec.nbytes
 
 
 def _weigh_values(plan: FsckPlan, repository: Repository) -> tuple[Problem | None, int]:
