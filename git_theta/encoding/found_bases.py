@@ -11,6 +11,7 @@ from git_theta.sketches.archive_content import content_sketch
 from git_theta.sketches.content import has_content_sketch
 from git_theta.sketches.query import NewValue
 from git_theta.sketches.sketch import Sketch, sample_count, sketch
+from git_theta.sketches.summands import MOST_SUMMANDS
 from git_theta.store.base import Store
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ class FoundBases:
     ) -> Iterator[Entry]:
         """Bases for a value, those that names suggest first.
 
-        They have as many elements in the same order; those of bytes may have more or fewer, elsewhere.
+        They have as many elements in the same order; those of bytes may have more or fewer, elsewhere. Values
+        of which the new one is a sum are among them, too.
 
         Args:
             name: The parameter's name.
@@ -100,8 +102,13 @@ class FoundBases:
         if spec.nbytes < _MIN_IMPROVED and new.saving(bits) > _ENOUGH:
             return
         limit = min(bits * _BETTER, bits - _MIN_GAIN * 8 * spec.word_size)
-        better = (match for match in self._search.nearest(new) if match.bits <= limit)
-        yield from self._entries(better, named, _MAX_FOUND)
+        near = self._search.nearest(new)
+        better = (match for match in near if match.bits <= limit)
+        known = list(named)
+        for entry in self._entries(better, named, _MAX_FOUND):
+            known.append(entry)
+            yield entry
+        yield from self._entries(self._search.summands(new, near), known, MOST_SUMMANDS)
 
     def sketch(self, name: str, spec: TensorSpec, value: memoryview) -> None:
         """Make the sketch of a value whose bases aren't searched for, to be remembered.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Numbers = NDArray[np.float64]
 
 #: The most values in a sum, and elements of each that weights are computed from.
-_MOST, _SAMPLE = 4, 1 << 15
+_MOST, _SAMPLE = 6, 1 << 15
 
 #: A sum must be nearer to the value than the nearest part: by the square of the distance or, where most of
 #: that is rounding, by the number of elements that differ.

@@ -16,10 +16,16 @@ from git_theta.sketches.sampled_forms import Extent, SampledForm, other_forms, s
 from git_theta.sketches.sketch import Sketch, sample_count
 from git_theta.sketches.sketch_group import SketchGroup
 from git_theta.sketches.stored_types import StoredTypes, have_same_elements
+from git_theta.sketches.summands import find_summands
 from git_theta.store.sketch_cache import SketchCache, StoredSketch
+from git_theta.updates.rounding import ARITHMETIC
 
 if TYPE_CHECKING:
     from git_theta.sketches.sketch import Keys
+
+
+#: The nearest stored values that may be in a sum.
+_MOST_TRIED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,27 @@ class SketchSearch:
             for match in self._matches(new, stored, same_order(stored))
         ]
         return sorted(found, key=_closest_first)
+
+    def summands(self, new: NewValue, near: Sequence[Match]) -> list[Match]:
+        """Stored values of which a new one is probably a weighted sum.
+
+        Args:
+            new: The new value.
+            near: Values that it resembles, the closest first; those of another dtype or shape don't count.
+        """
+        import numpy as np
+
+        alike = [match for match in near if match.spec == new.spec][:_MOST_TRIED]
+        if len(alike) < 2 or new.spec.dtype not in ARITHMETIC:
+            return []
+        group = self._group(new.spec)
+        with self._lock:
+            digests, sketches = group.sketches(self._cache, [group.places[each.digest] for each in alike])
+        # Of a large group, they're in another order.
+        by_digest = dict(zip(digests, sketches, strict=True))
+        alike = [each for each in alike if each.digest in by_digest]
+        keys = np.array([by_digest[each.digest] for each in alike], np.uint32)
+        return [alike[at] for at in find_summands(new.keys, keys)]
 
     def other_forms(self, new: NewValue) -> list[Match]:
         """Stored values that a new one may be made of, with its elements elsewhere.

@@ -236,3 +236,14 @@ def test_the_same_history_gives_the_same_manifest(tmp_path: Path) -> None:
                 manifest = repository.add(files, threads=threads)
         made.append(manifest.to_text())
     assert made[0] == made[1]
+
+
+def test_a_sum_of_models_is_one_at_the_path_of_another(repository: Repository) -> None:
+    spec = TensorSpec("F32", (128, 256))
+    base = trained(spec)
+    ours, theirs = (np.frombuffer(tuned(base, spec, seed=n), "<f4").reshape(spec.shape) for n in (1, 2))
+    first = repository.add_arrays({"w": np.frombuffer(base, "<f4").reshape(spec.shape)})
+    for name, array in (("a", ours), ("b", theirs)):
+        repository.add_arrays({name: array})
+    (entry,) = repository.add_arrays({"w": (ours + theirs) / 2}, first).entries
+    assert "recipe(" in str(entry.source)
