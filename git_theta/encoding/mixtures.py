@@ -15,6 +15,7 @@ from git_theta.encoding.candidates import BaseCandidate
 from git_theta.encoding.choice import EncodingChoice, known_payload
 from git_theta.encoding.sums import WeightedSum, rounded_once, rounded_stepwise
 from git_theta.errors import CorruptError, MissingObjectError, PluginError
+from git_theta.model.places import spread_places
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Input, Pieces, UnsuitableError
 from git_theta.updates.program import Program, evaluate
@@ -72,7 +73,7 @@ def mixtures(
         return
     own = np.frombuffer(value[:CHUNK], f"<u{spec.word_size}")
     # Elements from all over the chunk; the same ones of each value.
-    picked = np.unique(np.linspace(0, len(own) - 1, _SAMPLE).astype(int))
+    picked = spread_places(len(own), _SAMPLE)
     wanted = widen(own[picked], spec.dtype)
     parts = np.stack([widen(head[picked], spec.dtype) for head in heads])
     if not (np.isfinite(wanted).all() and np.isfinite(parts).all()):

@@ -171,23 +171,26 @@ class ValueWriter:
         self, value: memoryview, spec: TensorSpec, relatives: Iterable[Entry], candidate_of: _CandidateOf
     ) -> Iterator[BaseCandidate]:
         """Bases that are made of stored values, and that every reader accepts."""
+        nearest = self._nearest(relatives, candidate_of) if spec.nbytes >= _LEAST_DERIVED else []
+        if not nearest:
+            return
         from git_theta.encoding.forms import derived_candidates
         from git_theta.updates.arrange import Arrange
 
-        if Arrange.name not in self.updates or spec.nbytes < _LEAST_DERIVED:
-            return
-        found = derived_candidates(value, spec, self._nearest(relatives, candidate_of), self.cache)
-        yield from self._affordable(found, spec)
+        if Arrange.name in self.updates:
+            yield from self._affordable(derived_candidates(value, spec, nearest, self.cache), spec)
 
     def _mixed(
         self, value: memoryview, spec: TensorSpec, bases: Sequence[Entry], candidate_of: _CandidateOf
     ) -> Iterator[BaseCandidate]:
         """Bases that are computed from several values, and that every reader accepts."""
+        different = list({entry.digest: entry for entry in bases}.values())
+        if len(different) < 2:
+            return
         from git_theta.encoding.mixtures import mixtures
         from git_theta.updates.recipe import Recipe
 
-        different = list({entry.digest: entry for entry in bases}.values())
-        if len(different) > 1 and Recipe.name in self.updates:
+        if Recipe.name in self.updates:
             yield from self._affordable(mixtures(value, spec, self._nearest(different, candidate_of)), spec)
 
     def _nearest(self, entries: Iterable[Entry], candidate_of: _CandidateOf) -> list[BaseCandidate]:

@@ -31,9 +31,9 @@ _TUNED = 1 / 64
 #: that of the factors that aren't 1.
 _SCALED = 0.5
 
-#: The least shares of neighbours with equal ratios in a value that may be scaled, and with near ones in a
-#: value that was tuned, too.
-_LEAST_EQUAL, _LEAST_TUNED = 0.15, 0.3
+#: The least shares of neighbours with equal ratios other than one in a value that may be scaled, and with
+#: near ones in a value that was tuned, too.
+_LEAST_EQUAL, _LEAST_TUNED = 0.1, 0.3
 
 #: A factor for fewer elements isn't worth its bytes.
 _PER_FACTOR = 16
@@ -93,13 +93,15 @@ def _may_be_scaled(ratio: Numbers, dtype: str) -> bool:
     ratio = ratio.squeeze()
     if not ratio.ndim:
         return True
+    tolerance = _NEAR * 2.0 ** (1 - MANTISSA[dtype])
     # What was tuned after it was scaled has most of its ratios on one side of one, far from it.
     side = np.sign(ratio - 1) * (np.abs(ratio - 1) > _TUNED)
     for axis in sorted({0, ratio.ndim - 1}):
         neighbours, sides = np.moveaxis(ratio, axis, 0), np.moveaxis(side, axis, 0)
         step, size = np.abs(neighbours[1:] - neighbours[:-1]), np.abs(neighbours[1:])
         known = max(1, int(np.isfinite(step).sum()))
-        equal = step <= 2 * _NEAR * 2.0 ** (1 - MANTISSA[dtype]) * size
+        # Of elements that didn't change, nothing has a factor.
+        equal = (step <= 2 * tolerance * size) & (np.abs(neighbours[1:] - 1) > tolerance)
         tuned = (step <= 2 * _TUNED * size) & (sides[1:] * sides[:-1] > 0)
         if equal.sum() >= _LEAST_EQUAL * known or tuned.sum() >= _LEAST_TUNED * known:
             return True

@@ -295,3 +295,21 @@ def test_of_two_bases_a_delta_is_tried_on_the_nearer_one() -> None:
     again = merged(old, large, 2)
     found = list(selection.choices(memoryview(again), large, bases, ("delta", "low-rank")))
     assert (found[0].update, found[0].inputs) == ("low-rank", (sources[1],))
+
+
+def test_the_first_version_of_a_small_value_is_not_read_where_the_last_is_near() -> None:
+    def unread(_nbytes: int) -> Iterator[memoryview]:
+        raise AssertionError("the first version is read")
+
+    old = trained(SPEC)
+    last = tuned(old, SPEC, 1e-4)
+    narrow = TensorSpec("F32", (80, 160))
+    cut = [value[: narrow.nbytes] for value in (last, tuned(last, SPEC, 1e-4, seed=5))]
+    first = BaseCandidate(Base(narrow, unread), DENSE, begins_chain=True)
+    near = candidate(cut[0], narrow)
+    best, *_ = selection.choices(memoryview(cut[1]), narrow, [near, first], updates.AUTO)
+    assert best.update == "delta"
+    far = candidate(trained(SPEC, 9)[: narrow.nbytes], narrow)
+    assert [
+        choice.update for choice in selection.choices(memoryview(cut[1]), narrow, [far, first], updates.AUTO)
+    ] == ["dense"]
