@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
 from git_theta.formats.onnx.tensors import place_of
 from git_theta.formats.onnx.walk import model_reader, tensors_of
-from git_theta.formats.protobuf import LENGTH, VARINT, WireReader
+from git_theta.formats.protobuf import LENGTH, VARINT, WireReader, read_varint, tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,15 +41,16 @@ class Onnx:
         """A small version first, then the known fields of a model, then a graph: there are no magic bytes."""
         if len(data) < 5 or data[0] != 1 << 3 | VARINT or not 0 < data[1] < _VERSIONS_END:
             return False
-        try:
-            for number, wire, start, _ in WireReader(data, _MAX_FIELDS).fields(0, len(data)):
-                if number == _GRAPH and wire == LENGTH:
-                    return start == len(data) or data[start] in _GRAPH_TAGS
+        position = 0
+        # The graph of a file that was cut off is longer than the file.
+        with suppress(FormatError):
+            for number, wire, _, end in WireReader(data, _MAX_FIELDS).fields(0, len(data)):
+                if number == _GRAPH:
+                    break
                 if _FIELDS.get(number) != wire:
                     return False
-        except FormatError:
-            return False
-        return False
+                position = end
+        return _begins_graph(data, position)
 
     def locate(self, data: memoryview) -> Located:
         """Find the tensors whose elements each have a fixed number of bytes, in one piece of the file."""
@@ -77,3 +79,14 @@ class Onnx:
         from git_theta.formats.onnx.compose import compose_onnx
 
         return compose_onnx(base, sides, wanted, prefer)
+
+
+def _begins_graph(data: memoryview, position: int) -> bool:
+    """Whether a field with a graph is at a position, which may be the end of the file."""
+    if data[position : position + 1] != tag(_GRAPH, LENGTH):
+        return False
+    try:
+        _, start = read_varint(data, position + 1, len(data))
+    except FormatError:
+        return False
+    return start == len(data) or data[start] in _GRAPH_TAGS
