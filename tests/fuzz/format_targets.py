@@ -374,6 +374,12 @@ def _arrays(random: Random, depth: int = 0) -> object:
 
 def pickle(random: Random) -> bytes:
     """Pickles of arrays, by Python or by joblib."""
+    if random.random() < 0.2:
+        strides = random.choice((None, None, (1, 2), (1,)))
+        torch = pickled.plain_tensor(random.randbytes(24), random.choice(((2, 3), (6,), (7,))), strides)
+        return (
+            mutated(pickled.whole(torch), random, _PICKLE) if random.random() < 0.3 else pickled.whole(torch)
+        )
     if random.random() < 0.5:
         return b"".join(
             dumps(_arrays(random), random.choice((2, 3, 4, 5))) for _ in range(random.choice((1, 1, 2)))

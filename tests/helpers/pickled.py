@@ -76,6 +76,21 @@ def tensor(
     )
 
 
+def storage_bytes(data: bytes) -> bytes:
+    """A storage of float32 in a plain pickle: a call with a file by PyTorch before 1.6."""
+    count = (len(data) + 3) // 4
+    file = legacy(storage("0", count), {"0": (count, data)})
+    return call("torch.storage", "_load_from_bytes", b"B" + struct.pack("<I", len(file)) + file)
+
+
+def plain_tensor(
+    held_in: bytes, shape: tuple[int, ...], strides: tuple[int, ...] | None = None, offset: int = 0
+) -> bytes:
+    """A tensor in a plain pickle, of the elements or the storage that are given."""
+    made = held_in if held_in[:1] in (b"c", b"h") else storage_bytes(held_in)
+    return tensor(made, shape, strides, offset)
+
+
 def dtype(code: str, flags: int = 0) -> bytes:
     """A dtype of NumPy's."""
     state = group(number(3), text("<"), b"NNN", number(-1), number(-1), number(flags))

@@ -13,7 +13,9 @@ from git_theta.formats.pickle.array_machine import read_array_pickles
 from git_theta.formats.pickle.array_tree import edges_of, text_of
 from git_theta.formats.pickle.arrays import as_array, is_text_array
 from git_theta.formats.pickle.plain_values import plain_values
+from git_theta.formats.pickle.torch_tensors import TorchTensors
 from git_theta.formats.pickle.tree import named_tensors
+from git_theta.formats.pytorch.views import is_wrapper
 from git_theta.formats.unique_names import unique_name
 
 
@@ -30,9 +32,10 @@ def locate_arrays(data: memoryview) -> Located:
     def read(node: Any) -> Tensor | None:
         nonlocal texts
         texts += is_text_array(node)
-        return as_array(node)
+        return as_array(node) or torch_tensors.read(node)
 
-    for name, _, array in named_tensors(_root(data), "", read, edges_of):
+    torch_tensors = TorchTensors(data)
+    for name, _, array in named_tensors(_root(data), "", read, edges_of, is_wrapper):
         found.append(replace(array, name=unique_name(name, counts)))
     if texts and not found:
         raise FormatError("protocol 2 of Python 3 writes arrays as text; protocols from 3 on don't")
@@ -46,7 +49,12 @@ def array_file_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     Raises:
         FormatError: A pickle is damaged, or there's too much in it.
     """
-    return plain_values(_root(data), edges_of, lambda node: as_array(node) is not None, text_of(data))
+    torch_tensors = TorchTensors(data)
+
+    def is_tensor(node: Any) -> bool:
+        return (as_array(node) or torch_tensors.read(node)) is not None
+
+    return plain_values(_root(data), edges_of, is_tensor, text_of(data))
 
 
 def _root(data: memoryview) -> Any:

@@ -11,14 +11,8 @@ from git_theta.formats.pickle.arrays import array_parts, is_joblib_array
 from git_theta.formats.pickle.dtypes import read_dtype
 from git_theta.formats.pickle.nodes import Bytes, Global, Object
 from git_theta.formats.pickle.plain_values import plain_text
-from git_theta.formats.pickle.tree import (
-    Edge,
-    added_edges,
-    argument_edges,
-    container_edges,
-    item_edges,
-    state_edges,
-)
+from git_theta.formats.pickle.tree import Edge, container_edges, item_edges
+from git_theta.formats.pytorch.tree import edges_of as torch_edges_of
 
 #: Dtype → code of `struct`.
 _NUMBERS = {
@@ -40,7 +34,7 @@ _NUMBERS = {
 _MAX_SHOWN = 1000
 
 
-def edges_of(node: Any, _first: bool, is_tensor: bool) -> Iterator[Edge]:
+def edges_of(node: Any, first: bool, is_tensor: bool) -> Iterator[Edge]:
     """The steps from a node to its children; see `git_theta.formats.pickle.tree.Edges`."""
     if not isinstance(node, Object):
         yield from container_edges(node)
@@ -52,10 +46,8 @@ def edges_of(node: Any, _first: bool, is_tensor: bool) -> Iterator[Edge]:
         yield from item_edges(elements)
     elif is_named_tuple_of_paddle(node):
         yield None, node.args[0][1]
-    elif not is_tensor:
-        yield from argument_edges(node)
-        yield from state_edges(node.state)
-        yield from added_edges(node)
+    else:
+        yield from torch_edges_of(node, first, is_tensor)
 
 
 def is_named_tuple_of_paddle(node: Object) -> bool:

@@ -54,7 +54,7 @@ def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Ite
     counts: dict[str, int] = {}
     seen: set[Place] = set()
     room, room_with_ties = _MAX_OVERLAP * file_size, _MAX_TIED * file_size
-    placed = [(name, _place(name, view, storage), storage) for name, view, storage in views]
+    placed = [(name, place_of(name, view, storage), storage) for name, view, storage in views]
     windows = _windows((place, storage) for _, place, storage in placed if place)
     for name, place, _ in placed:
         if place is None or place in windows:
@@ -70,7 +70,7 @@ def locate_each(views: Iterable[Found], file_size: int, big_endian: bool) -> Ite
         yield Tensor(unique_name(name, counts), spec, offset, strides, big_endian)
 
 
-def _place(name: str, view: View, storage: Interval) -> Place | None:
+def place_of(name: str, view: View, storage: Interval) -> Place | None:
     """The place of a view in the file; `None` if it shows an element twice.
 
     Raises:
