@@ -56,7 +56,7 @@ def small(file: Any) -> None:
     file["step"] = np.int64(7)
     file.attrs["config"] = '{"units": 3}'
     file["model/layer"].attrs["names"] = ["kernel", "bias"]
-    file.create_dataset("rows", data=numbers(5, 2), chunks=(2, 2))
+    file.create_dataset("rows", data=numbers(5, 2), chunks=(2, 2), maxshape=(None, 2))
     file.create_dataset("grid", data=numbers(4, 4), chunks=(3, 3))
     file.create_dataset("packed", data=numbers(8, 8), chunks=(8, 8), compression="gzip", shuffle=True)
 

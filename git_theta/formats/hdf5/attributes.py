@@ -103,7 +103,8 @@ def _attribute(shared: SharedObjects, body: memoryview) -> Attribute:
     kind = shared.file.fields(datatype)
     in_object = version > 1 and flags & 1
     found = shared.named_datatype(kind) if in_object else read_datatype(kind)
-    shape = read_dataspace(shared.file, space)
+    dataspace = read_dataspace(shared.file, space)
+    shape = dataspace.shape if dataspace else None
     text = bytes(name).partition(b"\0")[0].decode("utf-8", "surrogateescape")
     return Attribute(text, found, shape, fields.take(fields.left))
 

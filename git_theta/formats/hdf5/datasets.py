@@ -10,7 +10,7 @@ from itertools import islice
 from git_theta.errors import FormatError
 from git_theta.formats.base import Tensor
 from git_theta.formats.hdf5.attributes import attribute_text, attributes
-from git_theta.formats.hdf5.datatypes import read_dataspace
+from git_theta.formats.hdf5.datatypes import Dataspace, read_dataspace
 from git_theta.formats.hdf5.objects import DATASPACE, DATATYPE, EXTERNAL, FILTERS, LAYOUT, Message
 from git_theta.formats.hdf5.shared import SharedObjects
 from git_theta.formats.hdf5.storage import Chunk, ChunkIndex, Contiguous, chunks, read_storage
@@ -32,7 +32,7 @@ class Dataset:
     Attributes:
         dtype: Dtype of the elements.
         big_endian: Whether they have their most significant byte first.
-        shape: Shape of the dataset.
+        space: Shape of the dataset, now and at most.
         inner: Shape of an element, which may be an array.
         storage: Where the elements are; `None` if there are none.
         filtered: Whether chunks are compressed, or changed in other ways.
@@ -40,10 +40,15 @@ class Dataset:
 
     dtype: str
     big_endian: bool
-    shape: tuple[int, ...]
+    space: Dataspace
     inner: tuple[int, ...]
     storage: Contiguous | ChunkIndex | None
     filtered: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the dataset."""
+        return self.space.shape
 
 
 def read_dataset(shared: SharedObjects, messages: Sequence[Message]) -> Dataset | None:
@@ -66,14 +71,14 @@ def read_dataset(shared: SharedObjects, messages: Sequence[Message]) -> Dataset 
         dtype = "BF16"
     elif not dtype and not datatype.has_references:
         dtype, inner = "U8", (datatype.nbytes,)
-    shape = read_dataspace(shared.file, space.body)
-    if shape is None or not dtype:
+    dataspace = read_dataspace(shared.file, space.body)
+    if dataspace is None or not dtype:
         return None
-    storage = read_storage(shared.file, layout.body, len(shape))
-    if storage is None and 0 not in shape:
+    storage = read_storage(shared.file, layout.body, len(dataspace.shape))
+    if storage is None and 0 not in dataspace.shape:
         return None
     big_endian = datatype.big_endian and dtype == datatype.dtype
-    return Dataset(dtype, big_endian, shape, inner, storage, FILTERS in by_kind)
+    return Dataset(dtype, big_endian, dataspace, inner, storage, FILTERS in by_kind)
 
 
 def _is_marked(shared: SharedObjects, messages: Sequence[Message]) -> bool:
@@ -102,7 +107,7 @@ def tensors_of(shared: SharedObjects, dataset: Dataset) -> list[Tensor]:
 
 def _chunked(shared: SharedObjects, dataset: Dataset, index: ChunkIndex) -> list[Tensor]:
     item = TensorSpec(dataset.dtype, dataset.inner).nbytes
-    found = list(islice(chunks(shared.file, index, dataset.shape, item, dataset.filtered), _MAX_CHUNKS + 1))
+    found = list(islice(chunks(shared.file, index, dataset.space, item, dataset.filtered), _MAX_CHUNKS + 1))
     if len(found) > _MAX_CHUNKS:
         return []
     if len(found) > _SEVERAL and sum(chunk.nbytes for chunk in found) < _LEAST_CHUNK * len(found):

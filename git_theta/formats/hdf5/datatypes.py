@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from git_theta.errors import FormatError
 from git_theta.formats.hdf5.metadata import Fields, Metadata, bytes_for
@@ -13,6 +14,9 @@ _WHOLE, _FLOAT, _TEXT, _OPAQUE, _COMPOUND, _ENUM, _ANY_LENGTH, _ARRAY, _COMPLEX 
 
 #: Datatypes within datatypes, at most.
 _MAX_NESTED = 8
+
+#: The kind of a dataspace without elements.
+_NO_ELEMENTS = 2
 
 _MAX_MEMBERS = 1 << 10
 _MAX_DIMENSIONS = 32
@@ -168,19 +172,34 @@ def _name(fields: Fields, version: int) -> bytes:
     return bytes(letters)
 
 
-def read_dataspace(file: Metadata, body: memoryview) -> tuple[int, ...] | None:
+class Dataspace(NamedTuple):
+    """The shape of a dataset or an attribute.
+
+    Attributes:
+        shape: Its dimensions.
+        most: The largest that they can become; `None` for one without a limit.
+    """
+
+    shape: tuple[int, ...]
+    most: tuple[int | None, ...]
+
+
+def read_dataspace(file: Metadata, body: memoryview) -> Dataspace | None:
     """The shape that a message describes; `None` for that of no element at all.
 
     Raises:
         FormatError: The message is damaged.
     """
     fields = file.fields(body)
-    version, rank, _ = fields.number(1), fields.number(1), fields.number(1)
+    version, rank, flags = fields.number(1), fields.number(1), fields.number(1)
     if version not in (1, 2) or rank > _MAX_DIMENSIONS:
         raise FormatError("a dataspace is of an unknown version, or has more dimensions than any real one")
     kind = fields.number(1)
     if version == 1:
         fields.take(4)
-    elif kind == 2:
+    elif kind == _NO_ELEMENTS:
         return None
-    return tuple(fields.length() for _ in range(rank))
+    shape = tuple(fields.length() for _ in range(rank))
+    limits = tuple(fields.length() for _ in range(rank)) if flags & 1 else shape
+    unlimited = (1 << 8 * file.length_size) - 1
+    return Dataspace(shape, tuple(None if limit == unlimited else limit for limit in limits))

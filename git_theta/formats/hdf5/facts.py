@@ -78,9 +78,10 @@ def _content(
     rest: Callable[[], bytes],
 ) -> Hashable:
     """The elements of a dataset that isn't a tensor."""
-    shape = read_dataspace(shared.file, space.body)
-    if shape is None:
+    dataspace = read_dataspace(shared.file, space.body)
+    if dataspace is None:
         return ()
+    shape = dataspace.shape
     storage = None if layout.shared else read_storage(shared.file, layout.body, len(shape))
     if not isinstance(storage, Contiguous) or isinstance(storage, ChunkIndex):
         return ("unread", rest())

@@ -69,12 +69,16 @@ class GlobalHeap:
         head.take(8)
         size = head.length()
         content = file.block(position, size, b"GCOL")
-        content.take(4 + file.length_size)
+        # The collection's header, and each object's, end at multiples of 8.
+        header = 8 + file.length_size
+        header += -header % 8
+        content.take(header - 4)
         self._objects: dict[int, memoryview] = {}
-        while content.left >= 8 + file.length_size:
+        while content.left >= header:
             number = content.number(2)
             content.take(6)
             length = content.length()
+            content.take(header - 8 - file.length_size)
             if not number:
                 break
             self._objects[number] = content.take(length)

@@ -86,6 +86,7 @@ class Metadata:
         length_size: Bytes of a length.
 
     Attributes:
+        size: Bytes of the file.
         blocks: Position → size of each block that was read.
     """
 
@@ -93,6 +94,7 @@ class Metadata:
         self.base, self.offset_size, self.length_size = base, offset_size, length_size
         self.undefined = (1 << 8 * offset_size) - 1
         self.blocks: dict[int, int] = {}
+        self.size = len(data)
         self._data = data
         self._left = 2 * len(data)
 

@@ -9,13 +9,18 @@ from typing import NamedTuple
 
 from git_theta.errors import FormatError
 from git_theta.formats.hdf5.btrees import CHUNKS, leaves, record_size, records
+from git_theta.formats.hdf5.chunk_arrays import extensible_elements, fixed_elements
+from git_theta.formats.hdf5.datatypes import Dataspace
 from git_theta.formats.hdf5.metadata import Fields, Metadata
 
 #: Classes of layouts.
 _CONTIGUOUS, _CHUNKED = 1, 2
 
 #: Kinds of indexes.
-_SINGLE, _IMPLICIT, _FIXED, _TREE = 1, 2, 3, 5
+_SINGLE, _IMPLICIT, _FIXED, _EXTENSIBLE, _TREE = 1, 2, 3, 4, 5
+
+#: Bytes of the settings of an index.
+_SETTINGS = {_FIXED: 1, _EXTENSIBLE: 5, _TREE: 6}
 
 #: Kinds of a B-tree's records: chunks as they are, and filtered ones.
 _PLAIN_CHUNKS, _FILTERED_CHUNKS = 10, 11
@@ -102,10 +107,9 @@ def read_storage(file: Metadata, body: memoryview, rank: int) -> Contiguous | Ch
     if index == _SINGLE and flags & _FILTERED_SINGLE:
         nbytes = fields.length()
         fields.take(4)
-    elif index in (_FIXED, _TREE):
-        fields.take(1 if index == _FIXED else 6)
+    elif index in _SETTINGS:
+        fields.take(_SETTINGS[index])
     elif index not in (_SINGLE, _IMPLICIT):
-        # Those of datasets that can grow in one dimension: their chunks are bytes beside the tensors.
         return None
     return _index(shape, index, fields.address(), nbytes)
 
@@ -139,15 +143,13 @@ def _checked(count: int, rank: int) -> int:
     return count
 
 
-def chunks(
-    file: Metadata, index: ChunkIndex, shape: tuple[int, ...], item: int, filtered: bool
-) -> Iterator[Chunk]:
+def chunks(file: Metadata, index: ChunkIndex, space: Dataspace, item: int, filtered: bool) -> Iterator[Chunk]:
     """The chunks of a dataset that are in the file.
 
     Args:
         file: The file.
         index: Their index.
-        shape: Shape of the dataset.
+        space: Shape of the dataset, now and at most.
         item: Bytes of an element.
         filtered: Whether chunks are compressed, or changed in other ways.
 
@@ -158,12 +160,14 @@ def chunks(
     if index.kind == 0:
         yield from _old_chunks(file, index, filtered, nbytes)
     elif index.kind == _SINGLE:
-        yield Chunk((0,) * len(shape), index.position, index.nbytes or nbytes)
+        yield Chunk((0,) * len(space.shape), index.position, index.nbytes or nbytes)
     elif index.kind == _IMPLICIT:
-        for number, start in enumerate(_starts(index.shape, shape)):
-            yield Chunk(start, index.position + number * nbytes, nbytes)
-    elif index.kind == _FIXED:
-        yield from _fixed_chunks(file, index, shape, filtered, nbytes)
+        for number in range((file.size - index.position) // max(nbytes, 1)):
+            start = _start(number, index.shape, space)
+            if start is not None:
+                yield Chunk(start, index.position + number * nbytes, nbytes)
+    elif index.kind in (_FIXED, _EXTENSIBLE):
+        yield from _numbered_chunks(file, index, space, filtered, nbytes)
     else:
         yield from _tree_chunks(file, index, filtered, nbytes)
 
@@ -182,45 +186,32 @@ def _old_chunks(file: Metadata, index: ChunkIndex, filtered: bool, nbytes: int) 
         yield Chunk(start, position, size if filtered else nbytes)
 
 
-def _starts(chunk: tuple[int, ...], shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """The first index of each chunk, in C order."""
-    counts = [-(-size // step) for size, step in zip(shape, chunk, strict=True)]
-    for number in range(math.prod(counts)):
-        start = []
-        for count, step in zip(reversed(counts), reversed(chunk), strict=True):
-            number, place = divmod(number, count)
-            start.append(place * step)
-        yield tuple(reversed(start))
-
-
-def _fixed_chunks(
-    file: Metadata, index: ChunkIndex, shape: tuple[int, ...], filtered: bool, nbytes: int
+def _numbered_chunks(
+    file: Metadata, index: ChunkIndex, space: Dataspace, filtered: bool, nbytes: int
 ) -> Iterator[Chunk]:
-    """The chunks of an array with an entry for each."""
-    head = file.block(index.position, 12 + file.offset_size + file.length_size, b"FAHD")
-    head.take(2)
-    entry, page_bits, count = head.number(1), head.number(1), head.length()
-    position = head.address()
-    if position is None:
-        return
-    in_page = 1 << min(page_bits, 63)
-    pages = -(-count // in_page) if count > in_page else 0
-    marks = -(-pages // 8)
-    total = 10 + file.offset_size + marks + count * entry + 4 * pages
-    block = file.block(position, total, b"FADB")
-    block.take(2 + file.offset_size)
-    written = block.take(marks)
-    for number, start in enumerate(_starts(index.shape, shape)):
-        if number == count:
-            break
-        page = number // in_page
-        if pages and number % in_page == 0:
-            # A checksum follows the marks, and each page.
-            block.take(4)
-        fields = file.fields(block.take(entry))
-        place = fields.address()
-        if place is not None and (not pages or written[page // 8] & 0x80 >> page % 8):
-            yield Chunk(start, place, fields.number(entry - file.offset_size - 4) if filtered else nbytes)
+    """The chunks of an array with an element for each: its address, and its size if it's filtered."""
+    read = fixed_elements if index.kind == _FIXED else extensible_elements
+    for number, element in read(file, index.position):
+        position = element.address()
+        start = _start(number, index.shape, space)
+        if position is not None and start is not None:
+            yield Chunk(start, position, element.number(element.left - 4) if filtered else nbytes)
+
+
+def _start(number: int, chunk: tuple[int, ...], space: Dataspace) -> tuple[int, ...] | None:
+    """The first index of the chunk of a number; `None` if it's beyond the dataset.
+
+    Numbers are those of the largest dataset, in C order; the dimension without a limit goes first.
+    """
+    first = next((at for at, most in enumerate(space.most) if most is None), 0)
+    start = [0] * len(chunk)
+    for at in reversed(range(len(chunk))):
+        most = space.most[at]
+        if at != first and most is not None:
+            number, place = divmod(number, max(-(-most // chunk[at]), 1))
+            start[at] = place * chunk[at]
+    start[first] = number * chunk[first]
+    return None if any(at >= size for at, size in zip(start, space.shape, strict=True)) else tuple(start)
 
 
 def _tree_chunks(file: Metadata, index: ChunkIndex, filtered: bool, nbytes: int) -> Iterator[Chunk]:

@@ -16,7 +16,7 @@ from git_theta.store.lfs.pointer import MAX_POINTER_BYTES, Pointer, parse_pointe
 from git_theta.store.local import LocalStore
 
 #: Endings that tell a checkpoint whose bytes aren't here.
-_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".onnx", ".tflite", ".keras")
+_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".gguf", ".onnx", ".tflite", ".keras", ".h5")
 
 
 def checkpoint_patterns(

@@ -116,7 +116,7 @@ def test_datasets_whose_content_is_not_read_are_compared_by_all_bytes() -> None:
     def grown(value: float, attribute: int) -> bytes:
         def fill(file: Any) -> None:
             file["w"] = numbers(2)
-            file.create_dataset("g", data=numbers(9) * value, chunks=(2,), maxshape=(None,))
+            file.create_dataset("g", data=numbers(40) * value, chunks=(2,), maxshape=(None,))
             file.attrs["n"] = attribute
 
         return hdf5_bytes(fill, libver="latest")

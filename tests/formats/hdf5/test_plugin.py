@@ -104,9 +104,18 @@ def _address(number: int) -> bytes:
     return struct.pack("<Q", number)
 
 
+#: How a message begins that says where a dataset is.
+_PLACE = b"\3\1"
+
 _KERNEL = numbers(4, 3).tobytes()
 _KERNEL_AT = EARLIEST.index(_KERNEL)
 _BIAS_AT = EARLIEST.index(numbers(3).astype(">f8").tobytes())
+
+
+def _moved_kernel(address: bytes) -> bytes:
+    return EARLIEST.replace(_PLACE + _address(_KERNEL_AT), _PLACE + address)
+
+
 _TREE_AT = _at(EARLIEST, b"TREE")
 _CHUNKS_AT = _at(EARLIEST, b"TREE\x01")
 _HEAP_AT = _at(EARLIEST, b"HEAP")
@@ -119,12 +128,12 @@ HOSTILE = {
     "root outside": (_patched(EARLIEST, 64, _address(1 << 60)), "outside the file"),
     "root elsewhere": (_patched(EARLIEST, 64, _address(_KERNEL_AT)), "no header|outside"),
     "dataset over another one": (
-        EARLIEST.replace(_address(_BIAS_AT), _address(_KERNEL_AT + 8)),
+        EARLIEST.replace(_PLACE + _address(_BIAS_AT), _PLACE + _address(_KERNEL_AT + 8)),
         "lies in another one",
     ),
-    "dataset over metadata": (EARLIEST.replace(_address(_KERNEL_AT), _address(_TREE_AT)), "lies in"),
-    "dataset outside": (EARLIEST.replace(_address(_KERNEL_AT), _address(1 << 62)), "outside the file"),
-    "wrapping dataset": (EARLIEST.replace(_address(_KERNEL_AT), b"\xf0" + b"\xff" * 7), "outside the file"),
+    "dataset over metadata": (_moved_kernel(_address(_TREE_AT)), "lies in"),
+    "dataset outside": (_moved_kernel(_address(1 << 62)), "outside the file"),
+    "wrapping dataset": (_moved_kernel(b"\xf0" + b"\xff" * 7), "outside the file"),
     "huge dataset": (
         EARLIEST.replace(struct.pack("<2Q", 4, 3), struct.pack("<2Q", 1 << 62, 1 << 62)),
         "described wrongly",

@@ -58,6 +58,12 @@ def agrees(data: bytes, tensor: Tensor, array: np.ndarray) -> bool:
     return tensor.spec.shape == array.shape and value(data, tensor).tobytes() == plain.tobytes()
 
 
+def _slices(name: str) -> tuple[slice, ...]:
+    """The slices that a chunk's name ends with; none for a whole dataset."""
+    parts = filter(None, name.partition("[")[2].rstrip("]").split(","))
+    return tuple(slice(*map(int, part.split(":"))) for part in parts)
+
+
 def check(data: bytes) -> set[str]:
     """Compare each tensor with what h5py reads at its name; the names."""
     found = located(data)
@@ -66,8 +72,7 @@ def check(data: bytes) -> set[str]:
             path, _, index = name.partition("[")
             array = np.asarray(file[path][()])
             if index:
-                ranges = (each.split(":") for each in index.rstrip("]").split(","))
-                array = array[tuple(slice(int(start), int(end)) for start, end in ranges)]
+                array = array[_slices(name)]
             assert agrees(data, tensor, array), name
     assert split(memoryview(data), [Hdf5()]).note == ""
     return set(found)
@@ -154,6 +159,60 @@ def test_chunks(options: dict[str, Any]) -> None:
     assert {"one", "larger", "some[20:30,0:7]", "far[5000:5001]"} <= names
     assert {"grid[8:10,6:7]", "growing grid[8:10,6:7]"} <= names
     assert not any(name.startswith("many") for name in names)
+
+
+@EACH_VERSION
+@pytest.mark.parametrize("most", [(None, 7), (25, None), (30, 30)])
+@pytest.mark.parametrize("early", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_chunks_of_datasets_that_can_grow(
+    options: dict[str, Any], most: tuple[int | None, int | None], early: bool
+) -> None:
+    creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY if early else h5py.h5d.ALLOC_TIME_DEFAULT)
+
+    def fill(file: Any) -> None:
+        a = numbers(10, 7)
+        file.create_dataset("plain", data=a, chunks=(3, 2), maxshape=most, dcpl=creation.copy())
+        packed = {"compression": "gzip", "dcpl": creation.copy()}
+        file.create_dataset("packed", data=a, chunks=(3, 2), maxshape=most, **packed)
+        file.create_dataset("rows", data=a, chunks=(2, 7), maxshape=most, dcpl=creation.copy())
+        resized = file.create_dataset("resized", data=a, chunks=(3, 2), maxshape=most, dcpl=creation.copy())
+        resized.resize(tuple(min(size + 2, end or 99) for size, end in zip(a.shape, most, strict=True)))
+        resized.resize((8, 7))
+
+    data = hdf5_bytes(fill, **options)
+    found = located(data)
+    with h5py.File(io.BytesIO(data)) as file:
+        # Some chunks of early allocation are fill values beyond the dataset, of which there are none here.
+        assert sum(key.startswith("plain[") for key in found) == 16
+        for name in ("plain", "rows", "resized"):
+            for key in (key for key in found if key.partition("[")[0] == name):
+                array = np.asarray(file[name][()])
+                assert agrees(data, found[key], array[_slices(key)]), key
+        packed = {key: each for key, each in found.items() if key.startswith("packed[")}
+        assert len(packed) == 16
+        for key, each in packed.items():
+            start = tuple(part.start for part in _slices(key))
+            raw = file["packed"].id.read_direct_chunk(start)[1]
+            assert value(data, each).tobytes() == raw
+
+
+def test_chunks_far_out_in_a_dataset_that_can_grow() -> None:
+    def fill(file: Any) -> None:
+        file.create_dataset("far", (400_000,), "i4", chunks=(1,), maxshape=(None,))
+        file["far"][300_000:300_002] = 1, 2
+        file["far"][3] = 3
+        file.create_dataset("some", data=numbers(900), chunks=(1,), maxshape=(None,))
+        file.create_dataset("large", data=numbers(60, 1024), chunks=(1, 1024), maxshape=(None, 1024))
+
+    data = hdf5_bytes(fill, libver="latest")
+    names = check(data)
+    assert {name for name in names if name.startswith("far")} == {
+        "far[3:4]",
+        "far[300000:300001]",
+        "far[300001:300002]",
+    }
+    assert len({name for name in names if name.startswith("large")}) in (1, 60)
 
 
 @EACH_VERSION
