@@ -88,7 +88,7 @@ class SearchedStore:
         """Store the next version of a path."""
         cleaner = Cleaner(
             self.store,
-            known=self.sources.get,
+            known=lambda digests: {key: self.sources[key] for key in digests if key in self.sources},
             threads=default_threads(),
             search=self.search,
             candidates=lambda: list(self.latest.values()),

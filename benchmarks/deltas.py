@@ -26,7 +26,7 @@ from git_theta.smudge import Smudger
 from git_theta.store.local import LocalStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from benchmarks.pairs import Pair
@@ -183,8 +183,11 @@ def _clean(
 ) -> tuple[Manifest, float]:
     """The manifest of a file, and the seconds to store it; values are known by their digests."""
     sources = {entry.digest: entry.source for old in others for entry in old.all_entries()}
-    find: Callable[[str], Source | None] = sources.get
-    cleaner = Cleaner(store=store, known=find, threads=default_threads(), candidates=lambda: others)
+
+    def known(digests: Iterable[str]) -> dict[str, Source]:
+        return {digest: sources[digest] for digest in digests if digest in sources}
+
+    cleaner = Cleaner(store=store, known=known, threads=default_threads(), candidates=lambda: others)
     previous = [] if elsewhere else others
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         os.sync()

@@ -20,7 +20,7 @@ from git_theta.encoding.relatives import relatives as relatives_by_name
 from git_theta.encoding.small_values import SMALL_VALUE, SmallValue, are_bundled, may_be_small, write_small
 from git_theta.encoding.stored_value import StoredValue, UnpackedSource, finalize
 from git_theta.encoding.twins import Original, Twins, find_twins
-from git_theta.encoding.value_writer import FindSource, ValueWriter
+from git_theta.encoding.value_writer import FindSources, ValueWriter
 from git_theta.errors import PluginError
 from git_theta.formats.base import Tensor
 from git_theta.formats.neighbours import Neighbours
@@ -71,7 +71,7 @@ class Cleaner:
 
     Attributes:
         store: The local object store.
-        known: Finds a source by digest in everything stored so far.
+        known: Finds sources by digest in everything stored so far.
         learned: Called with entries of values that came from elsewhere, so that `known` finds them.
         threads: Number of tensors to work on at once.
         progress: Called with the number of bytes of each finished tensor.
@@ -85,7 +85,7 @@ class Cleaner:
     """
 
     store: LocalStore
-    known: FindSource = lambda _digest: None
+    known: FindSources = lambda _digests: {}
     learned: Callable[[Iterable[Entry]], object] = lambda _entries: None
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)

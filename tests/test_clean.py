@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from git_theta.clean import Cleaner
 from git_theta.errors import ValueChangedError
-from git_theta.model.manifest import Manifest
+from git_theta.model.manifest import Manifest, Source
 from git_theta.store import pack_buffer
 from git_theta.store.local import LocalStore
 from tests.helpers import plugins
@@ -108,8 +109,9 @@ def test_a_value_that_changes_while_it_is_stored_is_refused(tmp_path: Path) -> N
     """The file's times needn't tell, if another program writes through a map."""
     data = bytearray(safetensors_bytes({"a": np.zeros(1000, "f4")}))
 
-    def change(_digest: str) -> None:
+    def change(_digests: Iterable[str]) -> dict[str, Source]:
         data[-1] ^= 1
+        return {}
 
     with pytest.raises(ValueChangedError, match="written to while 'a' was stored"):
         Cleaner(LocalStore(tmp_path), known=change).clean(memoryview(data))

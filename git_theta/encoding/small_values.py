@@ -96,11 +96,7 @@ def write_small(writer: ValueWriter, values: Sequence[SmallValue]) -> Iterator[S
         ValueChangedError: The bytes of a value changed meanwhile.
     """
     keys = [digest(value.read()) for value in values]
-    found: dict[str, Source | UnpackedSource] = {}
-    for key in dict.fromkeys(keys):
-        stored = writer.stored(key)
-        if stored:
-            found[key] = stored
+    found: dict[str, Source | UnpackedSource] = {**writer.all_stored(keys)}
     new = {key: value for key, value in zip(keys, values, strict=True) if key not in found}
     found.update(_written(writer, new))
     for key, value in zip(keys, values, strict=True):

@@ -29,8 +29,8 @@ from git_theta.updates.base import UnsuitableError
 #: Bytes of the smallest value that is looked for in values of another form: small ones cost less than that.
 _LEAST_DERIVED = 1 << 10
 
-#: Finds a source by the digest of its value, among everything that was ever stored here.
-FindSource = Callable[[str], Source | None]
+#: Finds sources by the digests of their values, among everything that was ever stored here.
+FindSources = Callable[[Iterable[str]], Mapping[str, Source]]
 
 #: Gives the candidate that an entry is by one of its links, and whether that is at the depth limit.
 _CandidateOf = Callable[[Entry, Source, bool], BaseCandidate]
@@ -44,7 +44,7 @@ class ValueWriter:
         store: The local object store.
         batch: The transaction that puts objects into the store.
         sources: Preferred sources of values, by digest: those of earlier manifests.
-        known: Finds a source by digest in everything stored so far; asked after `sources`.
+        known: Finds sources by digest in everything stored so far; asked after `sources`.
         updates: Names of the updates that may be chosen; `dense` always may.
         depth: Maximal number of updates in a chain, but for ones that save much; see `usable_bases`.
         lazy: Whether objects that `sources` name but the store lacks are on a remote, so that their values
@@ -56,7 +56,7 @@ class ValueWriter:
     store: LocalStore
     batch: Batch
     sources: Mapping[str, Source]
-    known: FindSource = lambda _digest: None
+    known: FindSources = lambda _digests: {}
     updates: Sequence[str] = AUTO
     depth: int = DEFAULT_DEPTH
     lazy: bool = False
@@ -216,11 +216,20 @@ class ValueWriter:
         Args:
             key: Digest of the value.
         """
-        before = self.sources.get(key)
-        if before and (self.has(before) or self.lazy or self._has_alternative(key)):
-            return before
-        source = self.known(key)
-        return source if source and self.has(source) else None
+        return self.all_stored((key,)).get(key)
+
+    def all_stored(self, keys: Iterable[str]) -> dict[str, Source]:
+        """The sources of the values that the store has, by their digests."""
+        found: dict[str, Source] = {}
+        others: list[str] = []
+        for key in keys:
+            before = self.sources.get(key)
+            if before and (self.has(before) or self.lazy or self._has_alternative(key)):
+                found[key] = before
+            else:
+                others.append(key)
+        known = self.known(others) if others else {}
+        return found | {key: source for key, source in known.items() if self.has(source)}
 
     def write_derived(
         self, name: str, spec: TensorSpec, key: str, update: str, payload: bytes, inputs: tuple[Source, ...]
@@ -244,7 +253,7 @@ class ValueWriter:
 
     def source_of(self, key: str) -> Source | None:
         """The source of a value by its digest; `None` if it isn't known. Its objects may be missing."""
-        return self.sources.get(key) or self.known(key)
+        return self.sources.get(key) or self.known((key,)).get(key)
 
     def _has_alternative(self, key: str) -> bool:
         """Whether an alternative source of a value is stored: manifests keep the own one then."""

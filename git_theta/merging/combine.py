@@ -13,7 +13,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.encoding.many_values import read_values
 from git_theta.encoding.readable import as_readable
 from git_theta.encoding.stored_value import StoredValue
-from git_theta.encoding.value_writer import FindSource, ValueWriter
+from git_theta.encoding.value_writer import FindSources, ValueWriter
 from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.dtypes import convert
 from git_theta.merging.layer_positions import layer_positions
@@ -61,7 +61,7 @@ class Combiner:
     Attributes:
         store: The store of the inputs.
         writer: Stores the results.
-        known: Finds a source of a value that was stored before, by its digest.
+        known: Finds sources of values that were stored before, by their digests.
         depth: The most updates that should stand on each other.
         side_files: Reads parameters of the side files that options name.
         mapped: Reads values that needn't be decoded.
@@ -72,7 +72,7 @@ class Combiner:
 
     store: LocalStore
     writer: ValueWriter
-    known: FindSource
+    known: FindSources
     depth: int
     side_files: ReadSideFile
     mapped: ReadMapped
@@ -209,7 +209,7 @@ class Combiner:
         for entry in inputs:
             if entry.digest == digest:
                 return StoredValue(name, spec, digest, entry.source)
-        known = self.known(digest)
+        known = self.known([digest]).get(digest)
         if known and self.writer.has(known):
             return StoredValue(name, spec, digest, known)
         return self.writer.write_derived(name, spec, digest, "recipe", payload, sources)

@@ -14,7 +14,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.readable import lacking_values
 from git_theta.encoding.stored_value import StoredValue, finalize
-from git_theta.encoding.value_writer import FindSource, ValueWriter
+from git_theta.encoding.value_writer import FindSources, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.merging.adapter_settings import scale_notes
 from git_theta.merging.combine import Combiner, ReadMapped, ReadSideFile, positions_of
@@ -99,7 +99,7 @@ class Merger:
 
     Attributes:
         store: The store of all versions, and of the result.
-        known: Finds a source of a value that was stored before, by its digest.
+        known: Finds sources of values that were stored before, by their digests.
         threads: Parameters to work on at once.
         progress: Called with the number of bytes of each combined parameter.
         updates: Names of the updates that may encode values that no recipe makes.
@@ -113,7 +113,7 @@ class Merger:
     """
 
     store: LocalStore
-    known: FindSource = lambda _digest: None
+    known: FindSources = lambda _digests: {}
     threads: int = 1
     progress: Callable[[int], object] = field(default=lambda _count: None)
     updates: Sequence[str] = AUTO

@@ -16,7 +16,7 @@ from pathlib import Path
 from git_theta.errors import ManifestError
 from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.manifest_text import parse_manifest
-from git_theta.model.source_text import parse_source
+from git_theta.model.source_text import SourceReader
 from git_theta.store.database import Database
 
 _SCHEMA = """
@@ -31,6 +31,9 @@ create table if not exists sources (digest blob primary key, source text) withou
 #: long before it was read gets another time stamp by any later change.
 FINE_TICK = 20_000_000
 COARSE_TICK = 2_000_000_000
+
+#: The number of rows that a query asks for; SQLite has a limit for that.
+_KEYS_PER_QUERY = 500
 
 #: The cache forgets all files once it has more than this many.
 _MAX_FILES = 20_000
@@ -48,17 +51,29 @@ class Cache:
         self._new_sources: dict[str, str] = {}
         self._new_files: list[tuple[int, int, int, int, int, bytes]] = []
 
+    def sources(self, digests: Iterable[str]) -> dict[str, Source]:
+        """The sources by which values were stored last, by digest; unknown ones are left out."""
+        wanted = set(digests)
+        texts = {digest: self._new_sources[digest] for digest in wanted & self._new_sources.keys()}
+        # In the order of the table, each of its pages is read once.
+        keys = [bytes.fromhex(digest) for digest in sorted(wanted - texts.keys())]
+        for start in range(0, len(keys), _KEYS_PER_QUERY):
+            some = tuple(keys[start : start + _KEYS_PER_QUERY])
+            marks = ", ".join("?" * len(some))
+            query = f"select digest, source from sources where digest in ({marks})"  # noqa: S608
+            for key, text in self._database.rows(query, some):
+                # SQLite doesn't enforce the types of columns.
+                if isinstance(key, bytes) and isinstance(text, str):
+                    texts[key.hex()] = text
+        reader, found = SourceReader(), {}
+        for digest, text in texts.items():
+            with suppress(ManifestError):
+                found[digest] = reader.read(text)
+        return found
+
     def source(self, digest: str) -> Source | None:
         """The source by which a value of that digest was stored last; `None` if unknown."""
-        text = self._new_sources.get(digest)
-        if text is None:
-            row = self._database.row("select source from sources where digest = ?", (bytes.fromhex(digest),))
-            if not row or not isinstance(row[0], str):
-                return None
-            text = row[0]
-        with suppress(ManifestError):
-            return parse_source(text)
-        return None
+        return self.sources((digest,)).get(digest)
 
     def manifest(self, stat: stat_result) -> Manifest | None:
         """The manifest of the file that has this stat; `None` if unknown."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +28,8 @@ IMPORTANCE = np.arange(1, 601, dtype="f4").reshape(30, 20)
 ARRAYS = [np.random.default_rng(seed).standard_normal((30, 20)).astype("f4") for seed in range(3)]
 
 
-def _unknown(_digest: str) -> Source | None:
-    return None
+def _unknown(_digests: Iterable[str]) -> dict[str, Source]:
+    return {}
 
 
 def side_file(path: str, _name: str) -> tuple[TensorSpec, Input]:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -38,6 +39,10 @@ def test_another_process_finds_what_was_remembered(tmp_path: Path, old_file: Pat
     assert cache.manifest(old_file.stat()) == made
     assert cache.source(A) == made.entries[0].source
     assert cache.source("0" * 64) is None
+    many = ["0" * 64, A, *(f"{number:064x}" for number in range(2000))]
+    assert cache.sources(many) == {A: made.entries[0].source}
+    cache.remember(replace(made, layout=replace(made.layout, digest="0" * 64)))
+    assert cache.sources(many).keys() == {A, "0" * 64}, "also what isn't written yet"
     cache.close()
 
 

@@ -29,7 +29,7 @@ def merger_of(
     configured = repository.settings
     return Merger(
         repository.store.kept_open,
-        known=workspace.known_files.source,
+        known=workspace.known_files.sources,
         threads=configured.thread_count,
         progress=advance,
         updates=workspace.cleaners.allowed_updates(path),

@@ -61,7 +61,7 @@ class Cleaners:
         settings = self._repository.settings
         return Cleaner(
             self._repository.store.kept_open,
-            known=self._known_files.source,
+            known=self._known_files.sources,
             learned=self._known_files.learn,
             threads=settings.thread_count,
             progress=advance,

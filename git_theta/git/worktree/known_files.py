@@ -54,14 +54,21 @@ class KnownFiles:
             return found
         return None if missing_values(found, store, cache(store.claim)) else found
 
+    def sources(self, digests: Iterable[str]) -> dict[str, Source]:
+        """The sources of values that were stored before, by digest; unknown ones are left out."""
+        with self._cache_lock:
+            found = self._cache.sources(digests)
+        store = self._repository.store
+        if store.alternatives:
+            has = cache(store.has)
+            for digest, source in found.items():
+                if not is_complete(source, has):
+                    found[digest] = store.alternatives.get(digest) or source
+        return found
+
     def source(self, digest: str) -> Source | None:
         """The source of a value that was stored before; `None` if there's none."""
-        with self._cache_lock:
-            found = self._cache.source(digest)
-        store = self._repository.store
-        if found and store.alternatives and not is_complete(found, store.has):
-            return store.alternatives.get(digest) or found
-        return found
+        return self.sources((digest,)).get(digest)
 
     @cached_property
     def search(self) -> SketchSearch:

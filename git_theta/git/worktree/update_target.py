@@ -100,8 +100,9 @@ class UpdateTarget:
         with progress(f"adding {self.path}", len(self.file.data)) as advance:
             cleaner = self.workspace.cleaners.cleaner(self.path, advance, self.file.neighbours)
 
-            def known(digest: str) -> Source | None:
-                return sources.get(digest) or cleaner.known(digest)
+            def known(digests: Iterable[str]) -> dict[str, Source]:
+                wanted = set(digests)
+                return {**cleaner.known(wanted), **{key: sources[key] for key in wanted & sources.keys()}}
 
             return replace(cleaner, known=known).clean(self.file.data, [self.previous.manifest]).manifest
 
