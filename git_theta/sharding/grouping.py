@@ -12,7 +12,7 @@ from functools import partial
 from git_theta.errors import UsageError
 from git_theta.sharding.distributed import DISTRIBUTED, distributed_models
 from git_theta.sharding.index_file import indexed_name, is_index_name, parse_index
-from git_theta.sharding.numbered import numbered_models
+from git_theta.sharding.numbered import numbered_models, shard_number
 from git_theta.sharding.parts import ModelParts, single_file
 
 #: Reads a file; `None` if it's not there, or too large for what it should be.
@@ -77,6 +77,12 @@ def group_folder(checkpoints: Sequence[str], indexes: Iterable[str], read: ReadF
     shards = {name for model in others for name in model.files}
     alone = [single_file(name) for name in rest if name not in shards]
     return [*models, *others, *alone]
+
+
+def may_be_shard(path: str) -> bool:
+    """Whether a file may be one of several of a model by its name alone, or lists these."""
+    name = path.rpartition("/")[2]
+    return shard_number(name) is not None or name.endswith(".distcp") or is_index_name(name)
 
 
 def main_model(models: Sequence[ModelParts], folder: str) -> ModelParts:

@@ -18,6 +18,9 @@ from git_theta.small_file import check_size
 #: each byte.
 MAX_INDEX = 32 << 20
 
+#: Levels of lists and maps in an index, at most; libraries write two.
+_MAX_DEPTH = 30
+
 #: `model.safetensors.index.json`; of a variant, as diffusers calls it, `model.safetensors.index.fp16.json`.
 _NAME = re.compile(r"(?P<stem>.+?)(?P<suffix>\.[^./]+)?\.index(?:\.(?P<variant>[^./]+))?\.json", re.DOTALL)
 
@@ -83,6 +86,8 @@ def parse_index(data: bytes, where: str) -> ShardIndex:
         raise UsageError(f"{where} isn't an index of shards: {error}") from error
     if not places:
         raise UsageError(f"{where} names no shards")
+    if not _is_flat([value for key, value in document.items() if key != "weight_map"]):
+        raise UsageError(f"{where} isn't an index of shards: it's nested more than {_MAX_DEPTH} levels deep")
     return ShardIndex(places, document)
 
 
@@ -123,6 +128,18 @@ def unlisted_parameters(index: ShardIndex, places: Mapping[str, str]) -> list[st
     if not places.keys() & index.places.keys():
         return []
     return [name for name in places if name not in index.places]
+
+
+def _is_flat(values: list[Any]) -> bool:
+    """Whether values have few levels of lists and maps below them."""
+    for _ in range(_MAX_DEPTH):
+        values = [
+            part
+            for value in values
+            if isinstance(value, dict | list)
+            for part in (value.values() if isinstance(value, dict) else value)
+        ]
+    return not values
 
 
 def _plain(name: object) -> str:

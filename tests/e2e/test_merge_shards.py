@@ -82,7 +82,10 @@ def test_one_side_moves_a_parameter_and_the_other_tunes_another(branches: Callab
     check(repo, tuned("layers.3.bias"), 2)
 
 
-@pytest.mark.parametrize("starts", [(1, 3), (1,), (1, 2, 3)])
+@pytest.mark.parametrize(
+    "starts",
+    [(1, 3), pytest.param((1,), marks=pytest.mark.slow), pytest.param((1, 2, 3), marks=pytest.mark.slow)],
+)
 def test_theirs_is_sharded_anew(branches: Callable[..., Repo], starts: tuple[int, ...]) -> None:
     ours, theirs = tuned("layers.1.weight"), tuned("layers.2.bias")
     repo = branches(split(ours, 2), split(theirs, *starts))
@@ -92,6 +95,7 @@ def test_theirs_is_sharded_anew(branches: Callable[..., Repo], starts: tuple[int
     assert len(repo.git("log", "-1", "--format=%P").split()) == 2
 
 
+@pytest.mark.slow
 def test_both_are_sharded_anew(branches: Callable[..., Repo]) -> None:
     ours, theirs = tuned("layers.1.weight"), tuned("layers.2.bias")
     theirs["layers.0.new"] = np.ones(7, "f4")
@@ -101,6 +105,7 @@ def test_both_are_sharded_anew(branches: Callable[..., Repo]) -> None:
     check(repo, expected, 4)
 
 
+@pytest.mark.slow
 def test_git_merges_a_new_sharding_where_files_keep_their_parameters(branches: Callable[..., Repo]) -> None:
     ours, theirs = tuned("layers.1.weight"), tuned("layers.2.bias")
     repo = branches(split(ours, 1, 2), split(theirs, 2))
@@ -109,7 +114,16 @@ def test_git_merges_a_new_sharding_where_files_keep_their_parameters(branches: C
     check(repo, {**ours, "layers.2.bias": theirs["layers.2.bias"]}, 3)
 
 
-@pytest.mark.parametrize("name", [INDEX, "model.safetensors", "", shard_name(1, 3)])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "model.safetensors",
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (INDEX, "", "model-00001-of-00003.safetensors")
+        ),
+    ],
+)
 def test_conflicts_of_other_commands_are_settled_by_name(branches: Callable[..., Repo], name: str) -> None:
     ours, theirs = tuned("layers.1.weight"), tuned("layers.2.bias")
     repo = branches(split(ours, 1, 2), split(theirs, 1, 2, 3))
@@ -152,6 +166,7 @@ def test_a_strategy_is_used_for_all_shards(branches: Callable[..., Repo]) -> Non
     check(repo, expected, 2)
 
 
+@pytest.mark.slow
 def test_shards_become_one_file_on_a_side(original: Repo, tmp_path: Path) -> None:
     repo = original.copy(tmp_path / "repo")
     repo.git("checkout", "-q", "-b", "theirs")
@@ -183,6 +198,7 @@ def test_the_index_follows_what_is_decided_about_a_shard(branches: Callable[...,
     check(repo, ours, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["cherry-pick", "revert"])
 def test_picks_of_a_new_sharding(branches: Callable[..., Repo], command: str) -> None:
     ours, theirs = tuned("layers.1.weight"), tuned("layers.2.bias")
@@ -201,6 +217,7 @@ def test_picks_of_a_new_sharding(branches: Callable[..., Repo], command: str) ->
         check(repo, {**ours, "layers.2.bias": theirs["layers.2.bias"]}, 3)
 
 
+@pytest.mark.slow
 def test_torch_shards(tracked: Repo, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     repo = tracked.copy(tmp_path / "repo")
@@ -247,6 +264,7 @@ def test_several_branches_add_parameters(branches: Callable[..., Repo]) -> None:
     check(repo, {**versions[0], **versions[1], **versions[2]}, 2)
 
 
+@pytest.mark.slow
 def test_several_branches_with_their_own_shards(branches: Callable[..., Repo]) -> None:
     repo = branches(split(tuned("layers.0.bias"), 1), split(tuned("layers.1.bias"), 3))
     repo.git("branch", "third", "main~1")
@@ -300,6 +318,7 @@ def test_split_gguf(tracked: Repo, tmp_path: Path) -> None:
     assert repo.status() == ""
 
 
+@pytest.mark.slow
 def test_two_shardings_without_an_index(branches: Callable[..., Repo]) -> None:
     repo = branches(split(tuned("layers.0.bias"), 1, 2), split(tuned("layers.1.bias"), 1, 2, 3), index=False)
     repo.theta("merge", "theirs", "--no-edit")
@@ -309,6 +328,7 @@ def test_two_shardings_without_an_index(branches: Callable[..., Repo]) -> None:
     assert len(list((repo.path / "llama").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_strategy_where_one_side_added_a_parameter(branches: Callable[..., Repo]) -> None:
     theirs = {**tuned("layers.3.bias"), "layers.3.extra": np.ones(3, "f4")}
     repo = branches(split(tuned("layers.0.bias"), 2), split(theirs, 2))
@@ -321,7 +341,7 @@ def test_a_strategy_where_one_side_added_a_parameter(branches: Callable[..., Rep
     check(repo, expected, 2)
 
 
-@pytest.mark.parametrize("command", ["theta", "git"])
+@pytest.mark.parametrize("command", [pytest.param("theta", marks=pytest.mark.slow), "git"])
 def test_an_index_that_git_merges_as_a_text(branches: Callable[..., Repo], command: str) -> None:
     ours, theirs = (
         {**MODEL, "layers.1.extra": np.ones(3, "f4")},

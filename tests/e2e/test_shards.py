@@ -25,6 +25,8 @@ def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """A model of two shards, committed."""
     repo = tracked.copy(tmp_path_factory.mktemp("shards") / "repo")
     write_shards(repo, "llama", split(MODEL, 2))
+    repo.write("llama/config.json", b'{"layers": 4}')
+    repo.write("llama/tokenizer.json", b'{"vocabulary": []}' * 20)
     repo.commit("two shards")
     return repo
 

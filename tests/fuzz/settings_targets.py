@@ -16,6 +16,8 @@ from git_theta.merging.rules import MergeRules
 from git_theta.merging.settings_versions import parsed_settings
 from git_theta.merging.tokens import TOKENIZER
 from git_theta.settings import from_config, parse_size
+from git_theta.sharding.index_file import false_claims, parse_index
+from git_theta.sharding.merged_index import index_bytes, merge_indexes
 from git_theta.store.lfs.http_settings import HttpSettings
 from tests.fuzz.target import Target
 
@@ -187,6 +189,30 @@ def metadata(random: Random) -> bytes:
     return json.dumps({"a": {"b": leaf, "c": leaf}}).encode()
 
 
+def shard_index(random: Random) -> bytes:
+    """The index of a model's shards: base, ours and theirs, one after the other."""
+
+    def version() -> dict[str, object]:
+        places = {f"p{number}": f"shard-{random.randrange(1, 4)}" for number in range(random.randrange(1, 6))}
+        metadata = {"total_size": random.randrange(1000), "total_parameters": 3, "note": random.choice("ab")}
+        return {"metadata": metadata, "weight_map": places}
+
+    return b"\0".join(json.dumps(version(), indent=2).encode() for _ in range(3))
+
+
+def read_shard_index(data: bytes) -> None:
+    """Read three versions of an index, merge them, and write the result, which reads as the same."""
+    texts = [*data.split(b"\0"), b"", b""][:3]
+    base, ours, theirs = (parse_index(text, "i") for text in texts)
+    assert not false_claims(ours, ours.places)
+    merged = merge_indexes(
+        base, ours, theirs, [dict.fromkeys(each.places, 4) for each in (base, ours, theirs)]
+    )
+    written = parse_index(index_bytes(merged.document, texts[1]), "i")
+    assert written.places == merged.document["weight_map"]
+    assert merge_indexes(base, ours, ours).document["weight_map"] == ours.places
+
+
 _TOML = (
     b"[",
     b"]",
@@ -208,6 +234,13 @@ SETTINGS_TARGETS = (
     Target("mergekit", mergekit, read_mergekit, (b"&a", b"*a", b"<<", b"!!int", b"{", b"[", b"- ", b".inf")),
     Target(
         "tokenizer", tokenizer, read_tokenizer, (b"[", b"{", b"null", b"-1", b"1e99", b"9" * 5000, b"\\ud800")
+    ),
+    Target(
+        "shard-index",
+        shard_index,
+        read_shard_index,
+        (b"{", b"[", b"null", b"9" * 5000, b"\\ud800", b"..", b'"weight_map"', b"NaN", b"-1"),
+        share=0.7,
     ),
     Target("merge-rules", rules, read_rules, (b"'", b'"', b"\\", b"=", b";", b"path=", b"[!", b"*" * 40)),
     Target("attributes", attributes, read_attributes, (b"\n", b'"', b" ", b"\\", b"filter=theta", b"[attr]")),

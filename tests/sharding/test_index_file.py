@@ -56,3 +56,9 @@ def test_a_large_index_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index_file, "MAX_INDEX", 100)
     with pytest.raises(UsageError, match="larger than"):
         parse_index(b'{"weight_map": {"a": "b"}}' + b" " * 100, "m")
+
+
+def test_a_deep_index_is_refused() -> None:
+    deep = b"[" * 900 + b"]" * 900
+    with pytest.raises(UsageError, match="more than 30 levels deep"):
+        parse_index(b'{"weight_map": {"a": "b"}, "metadata": {"x": %s}}' % deep, "m")

@@ -10,6 +10,7 @@ from git_theta.git.history.changed_files import ChangedFile
 from git_theta.git.history.compared_versions import ComparedVersion, FolderModels
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.folder_files import ListedFile
+from git_theta.sharding.grouping import may_be_shard
 from git_theta.sharding.parts import ModelParts
 
 
@@ -37,6 +38,9 @@ class ChangedModel:
         parts = self.new or self.old
         return parts.name if parts else ""
 
+
+#: So many folders are looked into without asking first which may have shards.
+_LOOKED_INTO = 4
 
 #: Lists the files that differ in some folders.
 ListChanged = Callable[[Sequence[str]], Sequence[ChangedFile]]
@@ -114,7 +118,11 @@ def _pairs(
     """The models of several files that the changed files belong to."""
     before: dict[str, FolderModels] = {}
     after: dict[str, FolderModels] = {}
-    folders = {os.path.dirname(path) for item in found for path in (item.old_path, item.new_path)}
+    paths = [path for item in found for path in (item.old_path, item.new_path)]
+    folders = {os.path.dirname(path) for path in paths}
+    if len(folders) > _LOOKED_INTO:
+        listed = old.index_folders() | new.index_folders()
+        folders &= {os.path.dirname(path) for path in paths if may_be_shard(path)} | listed
     for folder in sorted(folders):
         before[folder], after[folder] = old.models(folder), new.models(folder)
     old_models = {name: model for each in before.values() for name, model in each.models.items()}

@@ -66,6 +66,16 @@ class ComparedVersion:
             {each.name: each for each in models}, {f"{prefix}{name}": file for name, file in files.items()}
         )
 
+    def index_folders(self) -> set[str]:
+        """The folders that have a file named like an index of shards."""
+        specs = ("--", ":(top,glob)**/*.index*.json")
+        if self.rev is None:
+            listing = self.git.run("ls-files", "-z", "--full-name", *specs)
+        else:
+            empty = self.git.line("hash-object", "-t", "tree", os.devnull)
+            listing = self.git.run("diff-tree", "-r", "-z", "--name-only", empty, self.rev, *specs)
+        return {os.path.dirname(os.fsdecode(path)) for path in listing.split(b"\0") if path}
+
     def _in_work_tree(
         self, place: Path, prefix: str, indexed: Mapping[str, ListedFile]
     ) -> dict[str, ListedFile]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from git_theta.errors import GitError, UsageError
+from git_theta.errors import UsageError
 from git_theta.git.history.ancestry import ancestry
 from git_theta.git.history.commit_info import CommitInfo
 from git_theta.git.history.compared_versions import ComparedVersion
 from git_theta.git.history.renames import find_rename_source
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.folder_files import folder_files
 from git_theta.git.repository.manifest_reader import ManifestReader
+from git_theta.git.repository.models import model_of_folder
 from git_theta.model.manifest import Manifest
-from git_theta.sharding.grouping import main_model
-from git_theta.sharding.index_file import indexed_name, is_index_name
+from git_theta.sharding.grouping import group_folder
+from git_theta.sharding.index_file import MAX_INDEX, indexed_name, is_index_name
 from git_theta.sharding.joined import ModelVersion
 from git_theta.sharding.numbered import model_name
 from git_theta.sharding.parts import ModelParts
@@ -42,16 +44,50 @@ class ModelHistory:
     Attributes:
         git: Git in the repository.
         manifests: Reads manifests.
+        trees: The id of the tree of a folder, by commit and folder, as far as `look_up` found it.
+        found: The model of a name, by the id of its folder's tree and the name.
     """
 
     git: Git
     manifests: ManifestReader
+    trees: dict[tuple[str, str], str] = field(default_factory=dict)
+    found: dict[tuple[str, str], StoredModel | None] = field(default_factory=dict)
+
+    def look_up(self, commits: Iterable[str], name: str) -> None:
+        """Find the trees of a model's folder in many commits, of which few differ, at once."""
+        folder = os.path.dirname(name)
+        if "\n" in folder:  # a request is one line
+            return
+        asked = [commit for commit in dict.fromkeys(commits) if (commit, folder) not in self.trees]
+        specs = "".join(f"{commit}^{{tree}}:{folder}\n" for commit in asked)
+        answers = self.git.run("cat-file", "--batch-check=%(objectname)", stdin=os.fsencode(specs))
+        for commit, answer in zip(asked, answers.decode(errors="replace").splitlines(), strict=True):
+            self.trees[commit, folder] = "" if answer.endswith(" missing") else answer
 
     def at(self, commit: str, name: str) -> StoredModel | None:
         """The model of a name in a commit; `None` if it isn't there."""
-        found = ComparedVersion(self.git, commit).models(os.path.dirname(name))
-        parts = found.models.get(name)
-        return StoredModel(parts, tuple(found.files[path].oid for path in parts.files)) if parts else None
+        folder = os.path.dirname(name)
+        if "\n" in folder:
+            return self._read(commit, name)
+        self.look_up([commit], name)
+        tree = self.trees[commit, folder]
+        if (tree, name) not in self.found:
+            self.found[tree, name] = self._read(commit, name) if tree else None
+        return self.found[tree, name]
+
+    def _read(self, commit: str, name: str) -> StoredModel | None:
+        folder = os.path.dirname(name)
+        files = folder_files(self.git, commit, folder)
+        models = group_folder(
+            [each for each in files if not is_index_name(each)],
+            [each for each in files if is_index_name(each)],
+            lambda each: self.manifests.text(files[each].oid, MAX_INDEX),
+        )
+        for model in models:
+            parts = model.inside(folder)
+            if parts.name == name and parts.files:
+                return StoredModel(parts, tuple(files[path].oid for path in model.files))
+        return None
 
     def version(self, stored: StoredModel) -> ModelVersion | None:
         """The manifests of a version; `None` if it isn't a whole model, and then `problem` says why."""
@@ -81,6 +117,7 @@ class ModelHistory:
 
     def versions(self, commits: Sequence[CommitInfo], path: str) -> Mapping[str, Hashable]:
         """See `BlameHistory.versions`."""
+        self.look_up((commit.oid for commit in commits), path)
         found = ((commit.oid, self.at(commit.oid, path)) for commit in commits)
         return {oid: stored for oid, stored in found if stored}
 
@@ -124,8 +161,9 @@ def model_at_path(git: Git, tip: str, path: str) -> str | None:
     for model in version.models(os.path.dirname(path)).models.values():
         if model.is_sharded and path in (model.name, model.index):
             return model.name
-    if _is_folder(git, tip, path):
-        return main_model(list(version.models(path).models.values()), path).name
+    parts = model_of_folder(git, tip, path)
+    if parts:
+        return parts.name
     name = path
     if is_index_name(path):
         folder, slash, own = path.rpartition("/")
@@ -154,10 +192,3 @@ def _numbered(name: str) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     return re.sub(r"([*?\[\\])", r"\\\1", text)
-
-
-def _is_folder(git: Git, tip: str, path: str) -> bool:
-    try:
-        return git.line("cat-file", "-t", f"{tip}:{path}") == "tree"
-    except GitError:
-        return False

@@ -45,7 +45,8 @@ def model_revisions(history: ModelHistory, tip: str, name: str) -> Iterator[Mode
     """
     start: str | None = tip
     while start:
-        commits = _commits(history.git, start, model_pathspecs(history.git, start, name))
+        commits = list(_commits(history.git, start, model_pathspecs(history.git, start, name)))
+        history.look_up((oid for commit in commits for oid in (commit.oid, *commit.parents[:1])), name)
         start = None
         for commit in commits:
             parent = commit.parents[0] if commit.parents else None

@@ -15,6 +15,7 @@ from git_theta.git.repository.repository import Repository
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, valid_manifest
+from git_theta.sharding.grouping import may_be_shard
 from git_theta.sharding.index_file import MAX_INDEX
 from git_theta.sharding.joined import ModelVersion
 
@@ -121,10 +122,13 @@ def sharded_sides(git: Git, commits: MergedCommits) -> list[ShardedSides]:
         UsageError: Shards of a version aren't whole, or aren't of one model.
     """
     base = commits.base or git.line("hash-object", "-t", "tree", os.devnull)
-    changed = [_changed_folders(git, base, side) for side in (commits.ours, commits.theirs)]
+    changed = [_changed(git, base, side) for side in (commits.ours, commits.theirs)]
+    folders = [{os.path.dirname(path) for path in paths} for paths in changed]
+    # A model that's sharded anew has other shards, or another index.
+    anew = {os.path.dirname(path) for paths in changed for path in paths if may_be_shard(path)}
     found = []
     with Blobs(git.cwd) as blobs:
-        for folder in sorted(changed[0] & changed[1]):
+        for folder in sorted(folders[0] & folders[1] & anew):
             sides = [ComparedVersion(git, rev).models(folder) for rev in (base, commits.ours, commits.theirs)]
             found += list(_in_folder(blobs, sides))
     return found
@@ -171,9 +175,9 @@ def _version(blobs: Blobs, side: FolderModels, name: str) -> SideVersion | None:
     return SideVersion(model, oids, index)
 
 
-def _changed_folders(git: Git, old: str, new: str) -> set[str]:
+def _changed(git: Git, old: str, new: str) -> list[str]:
     listing = git.run("diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new)
-    return {os.path.dirname(os.fsdecode(path)) for path in listing.split(b"\0") if path}
+    return [os.fsdecode(path) for path in listing.split(b"\0") if path]
 
 
 def _heads(repository: Repository) -> dict[str, str]:

@@ -54,6 +54,10 @@ class ManifestReader:
                 del self._kept[next(iter(self._kept))]
         return found
 
+    def text(self, oid: str, limit: int) -> bytes | None:
+        """The bytes of a blob of any kind; `None` if there's none, or if it's larger than a limit."""
+        return self._blobs.read(oid, limit)
+
     def problem(self, oid: str) -> str:
         """The reason why `get` found no manifest in a blob."""
         return self._problems.get(oid, "")

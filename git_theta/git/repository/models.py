@@ -43,6 +43,16 @@ def find_model(git: Git, name: str) -> ModelVersion:
     raise unknown_version(git, name)
 
 
+def model_of_folder(git: Git, rev: str, folder: str) -> ModelParts | None:
+    """The files of the model of a folder in a revision; `None` if there's no such folder.
+
+    Raises:
+        UsageError: The folder has no model, or several.
+    """
+    with Blobs(git.cwd) as blobs:
+        return _TreeModels(git, blobs, rev).of_folder(folder, folder or ".")
+
+
 def group_models(git: Git, checkpoints: Iterable[str], rev: str | None = None) -> list[ModelParts]:
     """The models that checkpoints of a version make up, in the order of their names.
 
@@ -102,14 +112,24 @@ class _TreeModels:
                 raise UsageError(f"{name} lists shards that another index lists, too", "name that one")
             return self._version(models[0].inside(folder))
         path = "" if path == "." else path
-        names = self._names(path)
-        if names:
-            checkpoints = [each for each in self._models(path) if self._has_manifest(each.inside(path))]
-            return self._version(main_model(checkpoints, name).inside(path))
+        parts = self.of_folder(path, name)
+        if parts:
+            return self._version(parts)
         for each in self._models(folder):
             if each.is_sharded and own == each.name:
                 return self._version(each.inside(folder))
         return None
+
+    def of_folder(self, folder: str, name: str) -> ModelParts | None:
+        """The files of the model of a folder; `None` if there's no such folder. `name` is for messages.
+
+        Raises:
+            UsageError: The folder has no model, or several.
+        """
+        if not self._names(folder):
+            return None
+        found = [each for each in self._models(folder) if self._has_manifest(each.inside(folder))]
+        return main_model(found, name).inside(folder)
 
     def _version(self, parts: ModelParts) -> ModelVersion:
         if parts.problem:
