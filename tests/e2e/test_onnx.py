@@ -136,6 +136,7 @@ def test_a_data_file_stays_as_it_is_without_its_model(pair: Repo) -> None:
     assert list(manifest(pair, DATA).by_name) == ["layer.bias", "layer.weight"]
 
 
+@pytest.mark.slow
 def test_a_data_file_that_was_there_before_its_model(repo: Repo) -> None:
     repo.theta("track", "*.onnx", "*.data")
     store(repo, {DATA: with_data()[DATA]})
@@ -167,6 +168,7 @@ def quantised(seed: int, scale: float) -> bytes:
     return model(graph(nodes, weights, "x", "y"))
 
 
+@pytest.mark.slow
 def test_codes_and_their_scales_are_from_one_side(fork: Repo) -> None:
     change(fork, "main", quantised(0, 1))
     change(fork, "side", quantised(1, 2))

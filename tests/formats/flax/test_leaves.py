@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from git_theta.errors import FormatError
@@ -36,6 +36,7 @@ def flat(value: object, path: str = "") -> dict[str, object]:
 
 
 @given(values)
+@settings(max_examples=60)
 def test_leaves_are_those_of_the_library(value: object) -> None:
     data = memoryview(msgpack.packb(value))
     found: dict[str, object] = {}
