@@ -80,7 +80,13 @@ _NOTHING = ModelItem(b"")
 
 
 def items_of(
-    reader: WireReader, kind: MessageType, start: int, end: int, path: str = "", depth: int = 0
+    reader: WireReader,
+    kind: MessageType,
+    start: int,
+    end: int,
+    path: str = "",
+    depth: int = 0,
+    unread: MessageType | None = None,
 ) -> dict[Key, ModelItem]:
     """The items of a message, in the order in which they begin.
 
@@ -93,6 +99,7 @@ def items_of(
         end: Position after it.
         path: Its name.
         depth: The number of messages that it's in.
+        unread: The type of messages whose content isn't asked for: it's empty.
 
     Raises:
         FormatError: The message is damaged.
@@ -109,7 +116,7 @@ def items_of(
         field = reader.data[position:stop]
         position = stop
         if wire == LENGTH and number in kind.parts:
-            name, item = _message(reader, number, places[at], field, path, depth)
+            name, item = _message(reader, number, places[at], field, path, depth, unread)
         elif wire == LENGTH and number in kind.entries:
             name, item = _entry_name(reader, at, stop), ModelItem(bytes(field))
         else:
@@ -124,7 +131,13 @@ def items_of(
 
 
 def _message(
-    reader: WireReader, number: int, child: Child, field: memoryview, path: str, depth: int
+    reader: WireReader,
+    number: int,
+    child: Child,
+    field: memoryview,
+    path: str,
+    depth: int,
+    unread: MessageType | None,
 ) -> tuple[str, ModelItem]:
     """The name of a message among its siblings, and its item."""
     (kind, _), _, start, end = child
@@ -137,6 +150,8 @@ def _message(
     texts, children = describe(reader, kind, start, end)
     name = label_of(child, own_name(reader, kind, texts, children))
     whole = join(path, name)
+    if kind is unread:
+        return name, ModelItem(b"", kind, whole, start, end)
     contents: tuple[Content, ...] = ()
     # Most nodes have no tensor, which is found sooner than their items.
     if any(has_tensors(reader, part, whole) for part in children):

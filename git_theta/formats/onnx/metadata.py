@@ -48,12 +48,12 @@ def model_texts(data: memoryview) -> Iterator[tuple[str, str]]:
         FormatError: The model is damaged.
     """
     reader = model_reader(data, PASSES)
-    for key, item in items_of(reader, MODEL, 0, len(data)).items():
+    for key, item in items_of(reader, MODEL, 0, len(data), unread=GRAPH).items():
         title = title_of(MODEL, key)
         if item.type is not GRAPH:
             yield title, _text(reader, MODEL, key, item)
             continue
-        for inner, part in items_of(reader, GRAPH, item.start, item.end).items():
+        for inner, part in items_of(reader, GRAPH, item.start, item.end, unread=NODE).items():
             if not isinstance(part.content, TensorField):
                 yield title_of(GRAPH, inner, title), _text(reader, GRAPH, inner, part)
 
