@@ -30,6 +30,7 @@ def registry() -> Registry[Format]:
             "safetensors": "git_theta.formats.safetensors.plugin:Safetensors",
             "npy": "git_theta.formats.numpy.npy:Npy",
             "keras": "git_theta.formats.keras.plugin:Keras",
+            "skops": "git_theta.formats.numpy.skops:Skops",
             "npz": "git_theta.formats.numpy.npz:Npz",
             "pickle": "git_theta.formats.pickle.plugin:Pickle",
             "gguf": "git_theta.formats.gguf.plugin:Gguf",

@@ -461,6 +461,22 @@ def executorch(random: Random) -> bytes:
     return executorch_files.program_bytes(values, segments, [0, 0, 8], [0, 4], named, [0])
 
 
+def skops(random: Random) -> bytes:
+    """An archive of skops."""
+    files = [f"{number}.npy" for number in range(random.randrange(1, 4))]
+    nodes = [{"__loader__": "NdArrayNode", "file": random.choice((*files, "x"))} for _ in range(4)]
+    content = random.choice(
+        (nodes, dict(zip(_WORDS, nodes, strict=False)), {"__loader__": "", "content": nodes})
+    )
+    schema = {"content": content, "attrs": random.choice((*_ODD, nodes[0]))}
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for file in files:
+            archive.writestr(file, npy(random))
+        archive.writestr("schema.json", json.dumps(schema))
+    return made.getvalue()
+
+
 def _members(random: Random) -> dict[str, bytes]:
     makers = (pytorch, pytorch_legacy, safetensors, npy, npz, pickle, gguf, lambda _random: b"other")
     return {name(random): random.choice(makers)(random) for _ in range(random.randrange(1, 5))}
@@ -582,6 +598,7 @@ FORMAT_TARGETS = (
     Target("pytorch-pt2", pt2, take_apart, _JSON, share=0.3),
     Target("pytorch-legacy", pytorch_legacy, take_apart, _PICKLE, share=0.3),
     Target("npy", npy, take_apart, _NUMPY, share=0.3),
+    Target("skops", skops, take_apart, _JSON, share=0.3),
     Target("npz", npz, take_apart, _NUMPY, share=0.3),
     Target("pickle", pickle, take_apart, _PICKLE, share=0.4),
     Target("executorch", executorch, take_apart, _TFLITE, share=0.3),
