@@ -12,7 +12,9 @@ from git_theta.encoding.decode import read_value
 from git_theta.encoding.stored_value import StoredValue, finalize
 from git_theta.encoding.value_writer import ValueWriter
 from git_theta.model.manifest import Source
+from git_theta.model.strided import scratch_memory
 from git_theta.replanning.family import FamilyPlan, PlannedValue
+from git_theta.replanning.known_value import KnownValue
 from git_theta.runtime.threads import stream_grouped
 from git_theta.store.batch import Batch
 from git_theta.store.local import LocalStore
@@ -78,13 +80,22 @@ class PlanWriter:
 
             def write(planned: PlannedValue) -> StoredValue:
                 value = planned.value
-                data = b"".join(map(bytes, read_value(value.entry(), self.store)))
+                data = self._read(value)
                 base = planned.base
                 bases = [base.entry(sources[base.digest])] if base else []
-                stored = writer.write(value.digest, value.spec, memoryview(data), bases)
+                stored = writer.write(value.digest, value.spec, data, bases)
                 self.progress(value.spec.nbytes)
                 return stored
 
             with closing(stream_grouped(pool, write, new, lambda each: each.value.spec.nbytes)) as stored:
                 entries = finalize(stored, batch)
         sources.update((entry.digest, entry.source) for entry in entries)
+
+    def _read(self, value: KnownValue) -> memoryview:
+        """The bytes of a value; of a large one, in a temporary file."""
+        data = scratch_memory(value.spec.nbytes, self.store.temporary_file)
+        end = 0
+        for piece in read_value(value.entry(), self.store):
+            start, end = end, end + len(piece)
+            data[start:end] = piece
+        return data
