@@ -69,9 +69,9 @@ class ClaimLock:
 
     def _opened(self) -> int:
         handle = os.open(self._path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-        # Everybody who may read the folder shares the lock, whatever their umask.
+        # Everybody to whom the folder is open shares the lock, whatever their umask.
         with suppress(OSError):
-            os.fchmod(handle, 0o644 | self._path.parent.stat().st_mode & 0o022)
+            os.fchmod(handle, 0o600 | self._path.parent.stat().st_mode & 0o066)
         return handle
 
 

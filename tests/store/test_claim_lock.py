@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import pytest
+
 from git_theta.store.claim_lock import ClaimLock
 
 
@@ -54,6 +56,16 @@ def test_where_there_is_no_folder_there_is_no_lock(tmp_path: Path) -> None:
     lock.share()
     with lock.alone(0) as is_alone:
         assert not is_alone
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o750, 0o640), (0o770, 0o660), (0o755, 0o644)])
+def test_it_is_open_to_those_to_whom_the_folder_is(tmp_path: Path, folder: int, file: int) -> None:
+    path = tmp_path / "theta" / "lock"
+    path.parent.mkdir()
+    path.parent.chmod(folder)
+    lock = ClaimLock(path)
+    lock.share()
+    assert path.stat().st_mode & 0o777 == file
 
 
 def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
