@@ -102,6 +102,9 @@ def _print(report: FsckReport, everything: bool) -> None:
         say(f"{plural(report.replaced, 'value')} read by alternative sources, as own objects were pruned.")
     if report.alternatives:
         say(f"{plural(report.alternatives, 'other alternative source')} checked.")
+    if report.incomplete:
+        verb = "lacks" if report.incomplete == 1 else "lack"
+        say(f"{plural(report.incomplete, 'alternative source')} {verb} objects here; own ones are used.")
     for warning in report.warnings:
         warn(f"warning: {warning.message}")
     if report.elsewhere:

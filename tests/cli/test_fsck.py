@@ -36,6 +36,7 @@ def test_an_intact_repository(history: Repo, report: Json) -> None:
         "problems": [],
         "replaced": 0,
         "alternatives": 0,
+        "incomplete": 0,
         "warnings": [],
     }
     assert report(history, "fsck", "HEAD~1")["versions"] == 1

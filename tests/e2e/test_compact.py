@@ -320,6 +320,7 @@ def test_lines_that_are_wrong_delete_nothing(compacted: Repo, tmp_path: Path, ki
     assert here(repo) == before
     check_versions(repo)
     checked = repo.run_theta("fsck")
+    assert ("lack objects here; own ones are used" in checked.stdout) == (kind == "missing")
     assert ("warning: the alternative source isn't used" in checked.stderr) == (kind != "missing")
 
 

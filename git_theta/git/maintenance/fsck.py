@@ -62,6 +62,7 @@ class FsckReport:
         problems: All that is damaged or missing.
         replaced: Distinct values that only an alternative source gives, as their own objects were pruned.
         alternatives: Further alternative sources that were decoded.
+        incomplete: Alternative sources that lack objects here.
         warnings: Alternative sources that don't give their values; nothing is lost by that.
     """
 
@@ -77,6 +78,7 @@ class FsckReport:
     problems: tuple[Problem, ...]
     replaced: int
     alternatives: int
+    incomplete: int
     warnings: tuple[Problem, ...]
 
 
@@ -117,6 +119,7 @@ def run_fsck(repository: Repository, plan: FsckPlan, progress: Callable[[int], o
         problems=tuple(reversed(distinct.values())),
         replaced=plan.replaced,
         alternatives=len(plan.spare),
+        incomplete=plan.incomplete,
         warnings=tuple(filter(None, spare)),
     )
 

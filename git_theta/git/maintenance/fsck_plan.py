@@ -43,6 +43,7 @@ class FsckPlan:
         values: Distinct values, each with a version that has it; by an alternative source if objects of the
             own one are missing.
         spare: Alternative sources that are here.
+        incomplete: The number of alternative sources that lack objects here.
         replaced: The number of values that only an alternative source gives.
         objects: Objects in the store, with their sizes in bytes.
         named: Objects that the versions need, with their sizes in bytes where they're known.
@@ -54,6 +55,7 @@ class FsckPlan:
     versions: tuple[ManifestBlob, ...]
     values: tuple[tuple[Entry, ManifestBlob], ...]
     spare: tuple[Entry, ...]
+    incomplete: int
     replaced: int
     objects: tuple[tuple[str, int], ...]
     named: Mapping[str, int | None]
@@ -100,11 +102,13 @@ def plan_fsck(repository: Repository, revs: Iterable[str] = ()) -> FsckPlan:
             if not needs_any(entry, elsewhere):
                 values.setdefault((entry.digest, str(entry.source)), (entry, version))
     table = read_table(repository.git).entries.values()
-    spare = (entry for entry in table if (entry.digest, str(entry.source)) not in values)
+    others = [entry for entry in table if (entry.digest, str(entry.source)) not in values]
+    spare = tuple(entry for entry in others if is_complete(entry.source, store.has))
     return FsckPlan(
         versions=versions,
         values=tuple(values.values()),
-        spare=tuple(entry for entry in spare if is_complete(entry.source, store.has)),
+        spare=spare,
+        incomplete=len(others) - len(spare),
         replaced=len(replaced),
         objects=tuple(store.list()),
         named=object_sizes(every),
