@@ -56,15 +56,16 @@ def test_a_file_is_decoded_before_git_asks_again(store: LocalStore, pool: Thread
     assert files.available() == []
 
 
-def test_absent_objects_of_all_files_are_fetched_once(store: LocalStore, pool: ThreadPoolExecutor) -> None:
+def test_values_of_all_files_are_fetched_once(store: LocalStore, pool: ThreadPoolExecutor) -> None:
+    one, other = (manifest_named(name).entries[0] for name in ("one", "other"))
     files = DelayedFiles(store, decoded, pool)
-    files.add(DelayedFile(request("a"), MANIFEST, absent={"1": 10, "2": None}))
-    files.add(DelayedFile(request("b"), MANIFEST, absent={"2": None, "3": 30}))
+    files.add(DelayedFile(request("a"), MANIFEST, lacking=[one]))
+    files.add(DelayedFile(request("b"), MANIFEST, lacking=[one, other]))
     files.decode_ahead()
     assert files.take("a").content is None
-    files.add(DelayedFile(request("a"), MANIFEST, absent={"1": 10}))
-    assert files.take_absent() == {"1": 10, "2": None, "3": 30}
-    assert files.take_absent() == {}
+    files.add(DelayedFile(request("a"), MANIFEST, lacking=[one]))
+    assert files.take_lacking() == [one, other, one]
+    assert files.take_lacking() == []
     files.decode_ahead()
     assert set(files.available()) <= {"a", "b"}
     files.close()
