@@ -11,7 +11,7 @@ from git_theta.formats.hdf5.datasets import read_dataset, tensors_of
 from git_theta.formats.hdf5.datatypes import Datatype, read_dataspace
 from git_theta.formats.hdf5.objects import DATASPACE, DATATYPE, FILL, FILTERS, LAYOUT, Message
 from git_theta.formats.hdf5.shared import SharedObjects
-from git_theta.formats.hdf5.storage import ChunkIndex, Contiguous, read_storage
+from git_theta.formats.hdf5.storage import Contiguous, read_storage
 from git_theta.formats.hdf5.superblock import read_superblock
 from git_theta.formats.hdf5.tree import ATTRIBUTE_MARK, join, objects
 
@@ -61,8 +61,8 @@ def _object(shared: SharedObjects, messages: Sequence[Message], rest: Callable[[
         return ("unread", rest())
     if datatype.shared:
         # Its message only says where the datatype is in this file.
-        described += ((DATATYPE, repr(shared.datatype(datatype)).encode()),)
-        described = tuple(pair for pair in described if pair != (DATATYPE, bytes(datatype.body)))
+        named = (DATATYPE, repr(shared.datatype(datatype)).encode())
+        described = (*(pair for pair in described if pair[0] != DATATYPE), named)
     dataset = read_dataset(shared, messages)
     tensors = tensors_of(shared, dataset) if dataset else []
     if tensors:
@@ -83,12 +83,10 @@ def _content(
         return ()
     shape = dataspace.shape
     storage = None if layout.shared else read_storage(shared.file, layout.body, len(shape))
-    if not isinstance(storage, Contiguous) or isinstance(storage, ChunkIndex):
+    if not isinstance(storage, Contiguous) or (datatype.has_references and not datatype.reference):
         return ("unread", rest())
     count = math.prod(shape)
     elements = shared.file.peek(storage.position, count * datatype.nbytes)
     if datatype.reference:
         return tuple(bytes(shared.in_heap(elements)) for _ in range(count))
-    if datatype.has_references:
-        return ("unread", rest())
     return hashlib.sha256(elements.take(elements.left)).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -285,6 +286,23 @@ def test_attributes(options: dict[str, Any]) -> None:
         "@e": "empty",
         "@matrix": repr(numbers(2, 2).astype(int).ravel().tolist()),
     }
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (4, 8), (8, 4)])
+def test_short_addresses_and_lengths(sizes: tuple[int, int], tmp_path: Path) -> None:
+    creation = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    creation.set_sizes(*sizes)
+    path = tmp_path / "m.h5"
+    handle = h5py.h5f.create(str(path).encode(), h5py.h5f.ACC_TRUNC, creation)
+    with h5py.File(handle) as file:
+        for number in range(30):
+            file[f"group{number % 3}/{number}"] = numbers(number + 1)
+        file.create_dataset("chunks", data=numbers(20, 10), chunks=(5, 4))
+        file.attrs["text"], file.attrs["texts"] = "a", ["b", "longer than eight"]
+    data = path.read_bytes()
+    assert len(check(data)) == 30 + 12
+    texts = dict(Hdf5().scalars(memoryview(data)))
+    assert texts == {"@text": "'a'", "@texts": "['b', 'longer than eight']"}
 
 
 @pytest.mark.parametrize("name", ["earliest.h5", "latest.h5", "dense.h5"])
