@@ -121,9 +121,10 @@ class _OpenedFile:
 def _opened_files(path: Path_, rev: str | None, stack: ExitStack) -> list[_OpenedFile]:
     """The files of a model: those in the work tree, kept open by the stack; or versions from the store."""
     if rev is None:
-        if not os.path.lexists(path) and not os.path.isdir(os.path.dirname(os.path.abspath(path))):
-            raise _no_file(path)
-        parts = parts_at(Path(path), str(path))
+        try:
+            parts = parts_at(Path(path), str(path))
+        except UsageError as error:
+            raise error if error.hint else _no_file(path) from error
         files = [_OpenedFile(each, _work_file(each, stack)) for each in parts.files]
         if parts.index:
             places = {name: os.path.basename(file.path) for name, file in _owners(files, path).items()}

@@ -331,3 +331,14 @@ def test_a_broken_version_is_passed_over(repo: Repo) -> None:
     assert "which isn't there" in log[1]["skipped"]
     rows = {row["name"]: row["subject"] for row in report(repo, "blame", "llama")}
     assert (rows["layers.0.bias"], rows["layers.3.bias"]) == ("whole again", "two shards")
+
+
+def test_status_of_two_sets_of_shards(repo: Repo) -> None:
+    old = {path.name: path.read_bytes() for path in (repo.path / "llama").glob("model-*")}
+    write_shards(repo, "llama", split(MODEL, 1, 3), index=False)
+    for name, data in old.items():
+        repo.write(f"llama/{name}", data)
+    repo.git("add", "-A")
+    text = repo.theta("status")
+    assert "llama/model-*-of-00003.safetensors (3 shards):" in text
+    assert "model.safetensors is also there as one file, or in another number of shards" in text

@@ -19,6 +19,9 @@ from git_theta.sharding.grouping import may_be_shard
 from git_theta.sharding.index_file import MAX_INDEX
 from git_theta.sharding.joined import ModelVersion
 
+#: Files in Git's folder that have the commit that an operation merges or applies; the first one counts.
+_HEADS = ("CHERRY_PICK_HEAD", "REVERT_HEAD", "MERGE_HEAD", "REBASE_HEAD")
+
 
 @dataclass(frozen=True, slots=True)
 class MergedCommits:
@@ -101,13 +104,14 @@ def commits_of_conflict(repository: Repository) -> MergedCommits | None:
     git, heads = repository.git, _heads(repository)
     with suppress(GitError):
         ours = git.line("rev-parse", "-q", "--verify", "HEAD^{commit}")
-        for name in ("CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD"):
-            if name in heads:
-                parent = git.line("rev-parse", "-q", "--verify", f"{heads[name]}^")
-                picked = (parent, heads[name]) if name != "REVERT_HEAD" else (heads[name], parent)
-                return MergedCommits(picked[0], ours, picked[1])
-        if "MERGE_HEAD" in heads:
-            return MergedCommits(_merge_base(git, ours, heads["MERGE_HEAD"]), ours, heads["MERGE_HEAD"])
+        # A rebase that makes a merge again has the heads of both.
+        name = next((name for name in _HEADS if name in heads), None)
+        if name == "MERGE_HEAD":
+            return MergedCommits(_merge_base(git, ours, heads[name]), ours, heads[name])
+        if name:
+            parent = git.line("rev-parse", "-q", "--verify", f"{heads[name]}^")
+            base, theirs = (heads[name], parent) if name == "REVERT_HEAD" else (parent, heads[name])
+            return MergedCommits(base, ours, theirs)
     return None
 
 
@@ -182,7 +186,7 @@ def _changed(git: Git, old: str, new: str) -> list[str]:
 
 def _heads(repository: Repository) -> dict[str, str]:
     found = {}
-    for name in ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD"):
+    for name in _HEADS:
         with suppress(OSError, IndexError):
             found[name] = (repository.git_dir / name).read_text().split()[0]
     return found

@@ -23,6 +23,7 @@ from git_theta.sharding.index_file import (
     unlisted_parameters,
 )
 from git_theta.sharding.joined import ModelVersion
+from git_theta.sharding.numbered import shard_number
 from git_theta.sharding.parts import ModelParts
 from git_theta.small_file import read_small_file
 
@@ -141,6 +142,9 @@ def _version(parts: ModelParts | None, manifests: Mapping[str, Manifest | None])
 
 def _notes(repository: Repository, parts: ModelParts, indexed: ModelVersion | None) -> Iterator[str]:
     """Problems of the index of the shards."""
+    number = shard_number(parts.files[0].rpartition("/")[2])
+    if number and parts.name.rpartition("/")[2] == number.pattern:
+        yield f"{number.model} is also there as one file, or in another number of shards; keep one: git rm"
     if parts.problem:
         yield parts.problem
     elif indexed and parts.index:
