@@ -20,7 +20,6 @@ from git_theta.updates.base import Base, UnsuitableError, is_patching
 from git_theta.updates.delta import Delta
 from git_theta.updates.gather import SMALLEST_VALUE, Gather
 from git_theta.updates.moved_slices import may_have_moved
-from git_theta.updates.stretches import is_near_throughout
 
 #: Slices are looked for in other places unless an update costs at most this share of the dense payload.
 _WORTH_MOVING = 0.7
@@ -81,10 +80,8 @@ def _on_same_form(
         return
     if found and best <= _WORTH_MOVING * target.dense_share:
         return
-    samples = comparison.all_over.samples
-    # Where a value is near its base everywhere, as after training, nothing in it has moved.
-    if not all(is_near_throughout(each.value, each.base, target.spec) for each in samples):
-        moved = may_have_moved(target.value, samples)
+    if not comparison.is_near_throughout():
+        moved = may_have_moved(target.value, comparison.all_over.samples)
         allowed = [each for each in target.updates if moved or each.name != Gather.name]
         yield from on_other_form(replace(target, updates=allowed), comparison.base, source)
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 
 from git_theta.codecs.frames import CHUNK
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Sample
-from git_theta.updates.stretches import may_be_near, step_bits
+from git_theta.updates.stretches import is_near_throughout, may_be_near, step_bits
 
 #: Number of places of a large value that samples are taken from.
 _PLACES = 5
+
+#: Of so many chunks of a value, one is looked at to tell whether all of it is near its base.
+_INTERVAL = 8
 
 #: Number of places of a large value that are looked at before all of it is compared with its base: a part
 #: that is worth storing by itself has one of them.
@@ -66,6 +70,18 @@ class BaseComparison:
         """The mean number of bits of the steps from the base, by the first chunk that differs."""
         sample = self.first
         return float(step_bits(sample.value, sample.base, self.spec).mean()) if sample else 0.0
+
+    def is_near_throughout(self) -> bool:
+        """Whether a value is near its base everywhere, as after training: then nothing in it has moved."""
+        samples = chain([self.first], self._at_intervals())
+        return all(is_near_throughout(each.value, each.base, self.spec) for each in samples if each)
+
+    def _at_intervals(self) -> Iterator[Sample | None]:
+        """Chunks at regular places of a value of several ones; `None` for one that is equal to its base's."""
+        count = -(-len(self.value) // CHUNK)
+        places = range(min(_INTERVAL, count) // 2, count, _INTERVAL) if count > 1 else ()
+        for place, piece in zip(places, self.base.glimpses(CHUNK, places), strict=True):
+            yield _sample(self.value, self.spec, piece, place * CHUNK)
 
     @cached_property
     def all_over(self) -> Samples:

@@ -130,3 +130,14 @@ def test_bits_of_steps_rank_bases() -> None:
     bits = [BaseComparison(value, spec, base_of(old, spec)).bits for value in values]
     assert bits == sorted(bits)
     assert np.ptp(bits) > 4
+
+
+@pytest.mark.parametrize("moved", [None, 11, 12])
+def test_a_value_that_was_trained_is_looked_at_here_and_there(moved: int | None) -> None:
+    base = Glimpsed(trained(WEIGHTS))
+    new = bytearray(tuned(base.data, WEIGHTS, 1e-4))
+    if moved is not None:
+        new[moved * CHUNK : (moved + 1) * CHUNK] = trained(WEIGHTS, 7)[:CHUNK]
+    comparison = BaseComparison(memoryview(bytes(new)), WEIGHTS, Base(WEIGHTS, base))
+    assert comparison.is_near_throughout() == (moved != 12)
+    assert base.read == [0, 4, 12]
