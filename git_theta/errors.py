@@ -110,6 +110,10 @@ class FormatError(ThetaError):
     exit_code = 3
 
 
+class UnsplitError(FormatError):
+    """A valid file whose tensors can't be cut out of it; the message says why, and what would help."""
+
+
 class ManifestError(ThetaError):
     """A text isn't a valid manifest."""
 

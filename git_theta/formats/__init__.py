@@ -33,6 +33,7 @@ def registry() -> Registry[Format]:
             "skops": "git_theta.formats.numpy.skops:Skops",
             "npz": "git_theta.formats.numpy.npz:Npz",
             "pickle": "git_theta.formats.pickle.plugin:Pickle",
+            "pickle-compressed": "git_theta.formats.pickle.compressed:CompressedPickle",
             "gguf": "git_theta.formats.gguf.plugin:Gguf",
             "onnx": "git_theta.formats.onnx.plugin:Onnx",
             "hdf5": "git_theta.formats.hdf5.plugin:Hdf5",

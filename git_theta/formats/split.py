@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 
-from git_theta.errors import FormatError
+from git_theta.errors import FormatError, UnsplitError
 from git_theta.formats.base import Format, Located, Tensor, ToldByNeighbours
 from git_theta.formats.neighbours import Neighbours
 from git_theta.formats.scattered import between_rows, run_grid
@@ -95,7 +95,8 @@ def split(
             located = candidate.locate(data)
             check_located(located, len(data))
         except Exception as error:
-            note = f"looks like {candidate.name} but isn't valid ({_reason(error)}): kept as an opaque file"
+            invalid = f"looks like {candidate.name} but isn't valid ({_reason(error)})"
+            note = f"{error.message if isinstance(error, UnsplitError) else invalid}: kept as an opaque file"
             break
         try:
             found = assemble(candidate.name, data, Located(located.tensors, _verified(data, located, pool)))

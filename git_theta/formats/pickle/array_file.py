@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from git_theta.errors import FormatError
+from git_theta.errors import UnsplitError
 from git_theta.formats.base import Located, Tensor
 from git_theta.formats.overlap import check_overlap
 from git_theta.formats.pickle.array_machine import read_array_pickles
@@ -38,7 +38,7 @@ def locate_arrays(data: memoryview) -> Located:
     for name, _, array in named_tensors(_root(data), "", read, edges_of, is_wrapper):
         found.append(replace(array, name=unique_name(name, counts)))
     if texts and not found:
-        raise FormatError("protocol 2 of Python 3 writes arrays as text; protocols from 3 on don't")
+        raise UnsplitError("a pickle whose arrays are text, as Python 3 writes them for protocol 2")
     check_overlap(found, len(data))
     return Located(tuple(found))
 

@@ -162,7 +162,7 @@ def test_tensors_of_paddle_have_the_names_of_their_keys() -> None:
 def test_python_3_writes_text_for_python_2() -> None:
     part = split(memoryview(pickle.dumps(GRID, 2)), formats.registry())
     assert part.format == OPAQUE
-    assert "protocol 2 of Python 3 writes arrays as text" in part.note
+    assert part.note.startswith("a pickle whose arrays are text")
 
 
 def test_arrays_of_objects_have_the_arrays_in_them() -> None:
