@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from git_theta.encoding.readable import readable
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.archive_content import content_sketch
@@ -173,8 +174,9 @@ class FoundBases:
         count = 0
         for match in matches:
             source = None if match.digest in digests else self._source_of(match.digest)
-            if source and all(self._store.has(ref.oid) for ref in source.payloads()):
-                yield Entry("", match.spec, match.digest, source)
+            found = readable(Entry("", match.spec, match.digest, source), self._store) if source else None
+            if found:
+                yield found
                 count += 1
                 if count == most:
                     return
