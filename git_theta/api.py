@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from git_theta.checkpoint_file import CheckpointFile, read_checkpoint
 from git_theta.combine.files import parts_at, read_index
 from git_theta.encoding.budget import affordable_threads, check_values
-from git_theta.encoding.decode import read_value
+from git_theta.encoding.many_values import read_values
 from git_theta.encoding.update_providers import require_updates_of
 from git_theta.errors import UsageError
 from git_theta.formats.neighbours import neighbours_of
@@ -28,10 +29,10 @@ from git_theta.model.manifest_text import parse_if_manifest
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.runtime.mapped import mapped_file
-from git_theta.runtime.threads import run_all
+from git_theta.runtime.threads import run_groups
 from git_theta.sharding.index_file import check_index, parse_index
 from git_theta.sharding.joined import ModelVersion
-from git_theta.store.local import LocalStore
+from git_theta.updates.base import Pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -205,19 +206,23 @@ def _stored_values(path: Path_, entries: Sequence[Entry]) -> dict[str, Value]:
     store = repository.store
     ensure_values(repository, entries, say=_silently)
     threads = affordable_threads(repository.settings.thread_count, check_values(entries, store).memory, store)
+
+    def values_of(group: Sequence[Entry]) -> list[Value]:
+        return [*map(_value, group, read_values(group, store))]
+
     with ThreadPoolExecutor(threads) as pool:
-        values = run_all(pool, lambda entry: _stored_value(entry, store), entries)
-    return dict(zip((entry.name for entry in entries), values, strict=True))
+        groups = run_groups(pool, values_of, entries, lambda entry: entry.spec.nbytes)
+    return dict(zip((entry.name for entry in entries), chain.from_iterable(groups), strict=True))
 
 
 def _silently(_text: str) -> None:
     """Report nothing: a library has no place for progress."""
 
 
-def _stored_value(entry: Entry, store: LocalStore) -> Value:
+def _value(entry: Entry, pieces: Pieces) -> Value:
     value = bytearray(entry.spec.nbytes)
     end = 0
-    for piece in read_value(entry, store):
+    for piece in pieces:
         start, end = end, end + len(piece)
         value[start:end] = piece
     return value, entry.spec
