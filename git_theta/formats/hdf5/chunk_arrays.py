@@ -25,6 +25,7 @@ def fixed_elements(file: Metadata, position: int) -> Iterator[tuple[int, Fields]
     head.take(2)
     size, page_bits, count = head.number(1), head.number(1), head.length()
     block = head.address()
+    _check_size(file, size)
     if block is not None:
         marks = _marks(count, page_bits)
         total = 6 + file.offset_size + marks
@@ -51,6 +52,7 @@ def extensible_elements(file: Metadata, position: int) -> Iterator[tuple[int, Fi
     size, bits, inline, least, pointers, page_bits = (head.number(1) for _ in range(6))
     head.take(6 * file.length_size)
     block = head.address()
+    _check_size(file, size)
     if block is None:
         return
     if bits > _MAX_BITS or not least or least & least - 1 or not pointers or pointers & pointers - 1:
@@ -84,6 +86,16 @@ def extensible_elements(file: Metadata, position: int) -> Iterator[tuple[int, Fi
                 for at, element in _elements(file, data, count, size, page_bits, marks, first):
                     yield start + at, element
             start += count
+
+
+def _check_size(file: Metadata, size: int) -> None:
+    """Check that elements have room for an address: an array of empty ones may have any number.
+
+    Raises:
+        FormatError: They haven't.
+    """
+    if size < file.offset_size:
+        raise FormatError("an array of chunks has elements without an address")
 
 
 def _super_block(

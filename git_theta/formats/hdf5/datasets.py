@@ -107,7 +107,8 @@ def tensors_of(shared: SharedObjects, dataset: Dataset) -> list[Tensor]:
 
 def _chunked(shared: SharedObjects, dataset: Dataset, index: ChunkIndex) -> list[Tensor]:
     item = TensorSpec(dataset.dtype, dataset.inner).nbytes
-    found = list(islice(chunks(shared.file, index, dataset.space, item, dataset.filtered), _MAX_CHUNKS + 1))
+    # An index may give them in any order.
+    found = sorted(islice(chunks(shared.file, index, dataset.space, item, dataset.filtered), _MAX_CHUNKS + 1))
     if len(found) > _MAX_CHUNKS:
         return []
     if len(found) > _SEVERAL and sum(chunk.nbytes for chunk in found) < _LEAST_CHUNK * len(found):
@@ -141,15 +142,15 @@ def _part(dataset: Dataset, index: ChunkIndex, name: str, shape: tuple[int, ...]
 
 
 def _in_one_piece(found: Sequence[Chunk], index: ChunkIndex, shape: tuple[int, ...], item: int) -> bool:
-    """Whether chunks of whole rows, all that there are, follow each other in the file."""
+    """Whether sorted chunks of whole rows, all that there are, follow each other in the file."""
     if len(found) != -(-shape[0] // index.shape[0]) or shape[1:] != tuple(
         min(pair) for pair in zip(shape[1:], index.shape[1:], strict=True)
     ):
         return False
-    found = sorted(found)
-    step = math.prod(index.shape) * item
+    step, zeros = math.prod(index.shape) * item, (0,) * (len(shape) - 1)
     return all(
-        chunk.start[0] == number * index.shape[0] and chunk.position == found[0].position + number * step
+        chunk.start == (number * index.shape[0], *zeros)
+        and chunk.position == found[0].position + number * step
         for number, chunk in enumerate(found)
     )
 

@@ -111,7 +111,7 @@ class FractalHeap:
         offset, length = file.offset_size, file.length_size
         head = file.block(position, 26 + 3 * offset + 12 * length, b"FRHP")
         version = head.number(1)
-        self._id_size, filters, self._flags = head.number(2), head.number(2), head.number(1)
+        self._id_size, filters, _ = head.number(2), head.number(2), head.number(1)
         largest = head.number(4)
         head.length()
         self._huge = head.address()

@@ -30,6 +30,9 @@ _FILTERED_SINGLE = 2
 
 _MAX_DIMENSIONS = 33
 
+#: Chunks without an index.
+_MAX_IMPLICIT = 1 << 18
+
 
 class Chunk(NamedTuple):
     """A chunk of a dataset.
@@ -162,7 +165,7 @@ def chunks(file: Metadata, index: ChunkIndex, space: Dataspace, item: int, filte
     elif index.kind == _SINGLE:
         yield Chunk((0,) * len(space.shape), index.position, index.nbytes or nbytes)
     elif index.kind == _IMPLICIT:
-        for number in range((file.size - index.position) // max(nbytes, 1)):
+        for number in range(_implicit_count(file, index, space, nbytes)):
             start = _start(number, index.shape, space)
             if start is not None:
                 yield Chunk(start, index.position + number * nbytes, nbytes)
@@ -184,6 +187,13 @@ def _old_chunks(file: Metadata, index: ChunkIndex, filtered: bool, nbytes: int) 
 
     for (size, start), position in leaves(file, index.position, CHUNKS, 16 + 8 * rank, read_key):
         yield Chunk(start, position, size if filtered else nbytes)
+
+
+def _implicit_count(file: Metadata, index: ChunkIndex, space: Dataspace, nbytes: int) -> int:
+    """The number of chunks that follow each other, also beyond the dataset; 0 if they're too many."""
+    counts = (-(-(most or 0) // step) for most, step in zip(space.most, index.shape, strict=True))
+    count = min(math.prod(counts), (file.size - index.position) // max(nbytes, 1))
+    return count if count <= _MAX_IMPLICIT else 0
 
 
 def _numbered_chunks(

@@ -155,6 +155,14 @@ HOSTILE = {
 }
 
 
+def test_an_array_of_chunks_with_empty_elements() -> None:
+    at = _at(LATEST, b"FAHD")
+    # The elements' size, bits of a page, and their number.
+    spoiled = _patched(LATEST, at + 6, b"\0\x3f" + b"\xff" * 8)
+    with pytest.raises(FormatError, match="without an address"):
+        located(spoiled)
+
+
 @pytest.mark.parametrize("case", HOSTILE)
 def test_hostile_files_are_refused(case: str) -> None:
     data, message = HOSTILE[case]

@@ -198,6 +198,18 @@ def test_chunks_of_datasets_that_can_grow(
             assert value(data, each).tobytes() == raw
 
 
+@EACH_VERSION
+def test_rows_of_many_chunks_are_one_tensor(options: dict[str, Any]) -> None:
+    def fill(file: Any) -> None:
+        creation = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        creation.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        file.create_dataset("w", data=numbers(300, 1024), chunks=(1, 1024), dcpl=creation)
+
+    data = hdf5_bytes(fill, **options)
+    names = check(data)
+    assert names == {"w"} or len(names) == 300
+
+
 def test_chunks_far_out_in_a_dataset_that_can_grow() -> None:
     def fill(file: Any) -> None:
         file.create_dataset("far", (400_000,), "i4", chunks=(1,), maxshape=(None,))
