@@ -356,3 +356,30 @@ def test_an_index_that_git_merges_as_a_text(branches: Callable[..., Repo], comma
         assert "merged by the shards that it lists" in repo.theta("resolve", f"llama/{INDEX}")
         repo.git("commit", "-qm", "merged")
     check(repo, {**ours, **theirs}, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["theta", "git"])
+def test_one_file_becomes_shards_on_the_other_side(tracked: Repo, tmp_path: Path, command: str) -> None:
+    repo = tracked.copy(tmp_path / "repo")
+    write_single(repo, "llama", MODEL)
+    repo.commit("one file")
+    repo.git("checkout", "-q", "-b", "theirs")
+    write_shards(repo, "llama", split(tuned("layers.2.bias"), 1, 3))
+    repo.commit("three shards")
+    repo.git("checkout", "-q", "main")
+    write_single(repo, "llama", tuned("layers.1.weight"))
+    repo.commit("tuned")
+    if command == "theta":
+        repo.theta("merge", "theirs", "--no-edit")
+    else:
+        assert repo.run("git", "merge", "theirs", ok=False).returncode == 1
+        repo.theta("resolve", "llama/model.safetensors")
+        repo.git("commit", "-qm", "merged")
+    found = git_theta.load(repo.path / "llama", "HEAD")
+    expected = {**tuned("layers.1.weight"), "layers.2.bias": MODEL["layers.2.bias"] * 2}
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value)
+    assert [path.name for path in (repo.path / "llama").iterdir()] == ["model.safetensors"]
+    assert repo.status() == ""
