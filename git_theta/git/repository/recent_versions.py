@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Container
 
+from git_theta.errors import GitError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.partial_clone import is_partial_clone
@@ -28,11 +29,15 @@ def recent_versions(git: Git, known: Container[str]) -> list[ManifestBlob]:
     """
     if is_partial_clone(git):
         return []
-    # A merge counts with all that it brought to its branch.
-    raw = git.run(
-        *("log", "--branches", "--remotes", "--tags", f"-n{_MAX_COMMITS}", "--format=", "--raw", "-z"),
-        *("--no-abbrev", "--no-renames", "--diff-merges=first-parent", "--diff-filter=AM", "--root"),
-    )
+    try:
+        # A merge counts with all that it brought to its branch.
+        raw = git.run(
+            *("log", "--branches", "--remotes", "--tags", f"-n{_MAX_COMMITS}", "--format=", "--raw", "-z"),
+            *("--no-abbrev", "--no-renames", "--diff-merges=first-parent", "--diff-filter=AM", "--root"),
+        )
+    except GitError:
+        # A branch may lack objects, which doesn't matter to a new file.
+        return []
     paths: dict[str, str] = {}
     for change in raw_changes(filter(None, os.fsdecode(raw).split("\0"))):
         if change.new_mode.startswith("100") and change.new_oid not in known:

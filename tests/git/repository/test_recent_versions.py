@@ -55,3 +55,10 @@ def test_a_partial_clone_has_none(repo: Repo) -> None:
     add(repo, "a.safetensors", 1)
     repo.git("config", "remote.origin.promisor", "true")
     assert found(repo) == []
+
+
+def test_a_damaged_branch_is_no_reason_to_fail(repo: Repo) -> None:
+    add(repo, "a.safetensors", 1)
+    tip = repo.git("rev-parse", "HEAD").strip()
+    (repo.path / ".git/objects" / tip[:2] / tip[2:]).unlink()
+    assert found(repo) == []
