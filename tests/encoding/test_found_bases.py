@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from git_theta.clean import Cleaner
 from git_theta.encoding.found_bases import FoundBases
 from git_theta.model.digest import digest
-from git_theta.model.manifest import Entry, Manifest
+from git_theta.model.manifest import Entry, Manifest, Source
 from git_theta.model.tensor import TensorSpec
 from git_theta.sketches.search import SketchSearch
 from git_theta.store.local import LocalStore
@@ -41,13 +41,13 @@ class Repository:
         return self.add_arrays(arrays, *previous, threads=threads)
 
     def add_arrays(self, arrays: Mapping[str, Array], *previous: Manifest, threads: int = 1) -> Manifest:
-        cleaner = Cleaner(self.store, self.source_of, threads=threads, search=self.search)
+        cleaner = Cleaner(self.store, self.sources_of, threads=threads, search=self.search)
         manifest = cleaner.clean(memoryview(safetensors_bytes(arrays)), previous).manifest
         self.entries.update((entry.digest, entry) for entry in manifest.entries)
         return manifest
 
     def add_file(self, data: bytes, *previous: Manifest) -> Manifest:
-        cleaner = Cleaner(self.store, self.source_of, search=self.search)
+        cleaner = Cleaner(self.store, self.sources_of, search=self.search)
         manifest = cleaner.clean(memoryview(data), previous).manifest
         self.entries.update((entry.digest, entry) for entry in manifest.all_entries())
         return manifest
@@ -56,8 +56,11 @@ class Repository:
         """Bytes of all objects."""
         return sum(path.stat().st_size for path in self.store.root.rglob("*") if len(path.name) == 64)
 
-    def source_of(self, key: str):  # type: ignore[no-untyped-def]
+    def source_of(self, key: str) -> Source | None:
         return self.entries[key].source if key in self.entries else None
+
+    def sources_of(self, keys: Iterable[str]) -> dict[str, Source]:
+        return {key: self.entries[key].source for key in keys if key in self.entries}
 
     def entry(self, value: bytes) -> Entry:
         return self.entries[digest(value)]
