@@ -81,6 +81,7 @@ class LineageRecord:
         why: The user's reason; empty if there's none.
         frozen: Patterns of parameters that are promised to be as in a parent.
         run: The command that made the model; `None` if nobody knows.
+        is_inferred: Whether a program found the parents, rather than that somebody said so.
     """
 
     relation: str = ""
@@ -89,6 +90,7 @@ class LineageRecord:
     why: str = ""
     frozen: tuple[str, ...] = ()
     run: RecordedRun | None = None
+    is_inferred: bool = False
 
 
 def record_path(model: str) -> str:
@@ -137,6 +139,7 @@ def parse_record(data: bytes, where: str) -> LineageRecord:
         reader.text(table, "why"),
         (*reader.texts(table, "frozen"), *(reader.texts(run, "frozen") if isinstance(run, dict) else ())),
         reader.run(run) if run is not None else None,
+        table.get("inferred") is True,
     )
 
 

@@ -29,6 +29,7 @@ def record_text(record: LineageRecord, old: bytes = b"") -> bytes:
         raise RecordError(f"the old record isn't valid TOML: {error}", "mend it, or delete it") from error
     _set(document, "relation", record.relation)
     _set(document, "why", record.why)
+    _set(document, "inferred", record.is_inferred or None)
     _set(document, "model", record.model)
     _set(document, "frozen", _list(record.frozen))
     _set_parents(document, record.parents)

@@ -14,6 +14,7 @@ COMMANDS = {
     "edit": "Edit a model's record as text.",
     "path": "Show how two models are related.",
     "common": "Show the nearest common ancestors of two models.",
+    "infer": "Find likely parents by the models' parameters.",
     "verify": "Check what is said against the bytes.",
     "log": "Show the derivations of a model through history.",
 }

@@ -139,6 +139,8 @@ def add_parents(
     relation: str = "",
     why: str = "",
     frozen: Sequence[str] = (),
+    *,
+    inferred: bool = False,
 ) -> str:
     """Record that a model was made from others, beside what its record says already; the record's path.
 
@@ -149,6 +151,8 @@ def add_parents(
         relation: The kind of derivation; empty to leave it as it is.
         why: The reason; empty to leave it as it is.
         frozen: More patterns of parameters that are promised to be as in a parent.
+        inferred: Whether a program found the parents. Parents that a program found before make room for those
+            that somebody names.
 
     Raises:
         LineageError: The model would be derived from itself.
@@ -156,6 +160,8 @@ def add_parents(
         UsageError: The record can't be written.
     """
     old = read_record(tree, child) or LineageRecord()
+    if old.is_inferred and not inferred:
+        old = replace(old, parents=(), relation="")
     names = {parent.name: parent for parent in old.parents}
     names |= {parent.name: parent for parent in parents}
     _check_circles(graph_of(tree), child, [parent.path for parent in parents if parent.path])
@@ -166,6 +172,7 @@ def add_parents(
         parents=tuple(names.values()),
         why=why or old.why,
         frozen=tuple(dict.fromkeys((*old.frozen, *frozen))),
+        is_inferred=inferred,
     )
     return write_record(tree, child, record)
 

@@ -16,6 +16,9 @@ from git_theta.lineage.record import LineageRecord, RecordedParent, RecordError,
 #: The source of edges that records state.
 RECORDED = "recorded"
 
+#: The source of edges in records that `git theta lineage infer` wrote.
+INFERRED = "inferred"
+
 #: The relation of an edge whose record says none.
 UNSTATED = "derived"
 
@@ -140,7 +143,7 @@ def _edge(
         child,
         name,
         record.relation or UNSTATED,
-        RECORDED,
+        INFERRED if record.is_inferred else RECORDED,
         record.why,
         parent.model,
         is_current,

@@ -1,0 +1,1 @@
+"""Inference of lineage: likely parents of models, by their parameters alone."""

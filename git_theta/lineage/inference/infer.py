@@ -1,0 +1,290 @@
+"""Likely parents of models, by all that their parameters tell; and no answer where that's too little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from git_theta.lineage.inference.adapters import adapter_bases, is_adapter
+from git_theta.lineage.inference.cues import Cue, cues, is_rounded, rounding_error
+from git_theta.lineage.inference.distances import Distances, measure_distances
+from git_theta.lineage.inference.families import alike_models, families, mutual
+from git_theta.lineage.inference.forest import oriented, spanning_tree
+from git_theta.lineage.inference.mixtures import Mixture, find_pair, find_sum
+from git_theta.lineage.inference.sampled_model import SampledModel
+
+if TYPE_CHECKING:
+    from git_theta.lineage.inference.distances import Matrix
+
+#: The distance of strangers.
+_STRANGERS = 1.4
+
+#: The part of a distance that counts between models whose elements are all equal but for zeros.
+_BY_DISTANCE = 0.001
+
+#: The share of elements that may be equal by chance: rounded ones often are.
+_CHANCE = 0.3
+
+#: A model is taken for one made from a merge if its distance from that is such a share of its next distance.
+_NEARER = 0.97
+
+#: The distance that rounding to a narrower dtype alone makes.
+_ROUNDING = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class InferredEdge:
+    """A likely derivation.
+
+    Attributes:
+        child: Path of the model that was made.
+        parent: Path of the model that it was made from.
+        relation: The kind of derivation.
+        confidence: From 0 to 1: how much nearer the parent is than the next model.
+        evidence: Reasons in words.
+        is_directed: Whether it's known which of the two is the child.
+    """
+
+    child: str
+    parent: str
+    relation: str
+    confidence: float
+    evidence: tuple[str, ...]
+    is_directed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """The lineage that parameters tell.
+
+    Attributes:
+        edges: Likely derivations.
+        aliases: Groups of models with the same parameters; only the first of each is in edges.
+        unknown: Path of a model → the reason why nothing is said about its parents. Origins of families have
+            none, and are left out.
+    """
+
+    edges: tuple[InferredEdge, ...]
+    aliases: tuple[tuple[str, ...], ...]
+    unknown: Mapping[str, str]
+
+
+def infer(models: Sequence[SampledModel]) -> Inference:
+    """Infer the lineage of models."""
+    distinct, aliases = _without_aliases(models)
+    adapters = [model for model in distinct if is_adapter(model)]
+    others = [model for model in distinct if not is_adapter(model)]
+    edges: list[InferredEdge] = []
+    unknown: dict[str, str] = {}
+    for group in alike_models(others):
+        members = [others[at] for at in group]
+        if len(members) == 1:
+            unknown[members[0].name] = _alone(members[0])
+            continue
+        distances = measure_distances(members)
+        weights = _weights(distances)
+        for family in families(distances):
+            if len(family) == 1:
+                unknown[members[family[0]].name] = _alone(members[family[0]])
+            else:
+                edges += _Family(members, distances, weights, family).edges()
+    parents = {edge.child for edge in edges if edge.is_directed}
+    for adapter in adapters:
+        found = adapter_bases(adapter, others)
+        roots = [base for base in found if base.name not in parents] if len(found) > 1 else found
+        if len(roots) == 1:
+            evidence = (f"its factors fit {len(found)} model{'s' if len(found) > 1 else ''}",)
+            edges.append(InferredEdge(adapter.name, roots[0].name, "adapter", 1 / len(found), evidence))
+        else:
+            fits = f"its factors fit {len(found)} models" if found else "its factors fit no model here"
+            unknown[adapter.name] = fits
+    return Inference(tuple(edges), tuple(aliases), unknown)
+
+
+def _without_aliases(models: Sequence[SampledModel]) -> tuple[list[SampledModel], list[tuple[str, ...]]]:
+    groups: dict[str, list[SampledModel]] = {}
+    for model in models:
+        groups.setdefault(model.model or model.name, []).append(model)
+    ordered = [sorted(group, key=_age) for group in groups.values()]
+    aliases = [tuple(model.name for model in group) for group in ordered if len(group) > 1]
+    return sorted((group[0] for group in ordered), key=lambda model: model.name), aliases
+
+
+def _age(model: SampledModel) -> tuple[float, str]:
+    return (float("inf") if model.first_seen is None else model.first_seen, model.name)
+
+
+def _alone(model: SampledModel) -> str:
+    sampled = any(entry.digest in model.samples for entry in model.entries.values())
+    return "no model here is like it" if sampled else "its values aren't here, and no model here shares any"
+
+
+def _weights(distances: Distances) -> Matrix:
+    import numpy as np
+
+    # Of a pruned model, all that's left is as in its parent, however far that is.
+    equal = mutual(distances.equal)
+    equal[equal < _CHANCE] = 0
+    near = distances.distance * (1 - equal * (1 - _BY_DISTANCE))
+    found: Matrix = np.minimum(near, _STRANGERS * (1 - mutual(distances.shared)))
+    return found
+
+
+@dataclass(frozen=True)
+class _Family:
+    """A family of a group of models.
+
+    Attributes:
+        models: The models of the group.
+        distances: Their distances.
+        weights: The distances, where equal values count under whatever names they are.
+        members: Indices of the family's models.
+    """
+
+    models: Sequence[SampledModel]
+    distances: Distances
+    weights: Matrix
+    members: Sequence[int]
+
+    def edges(self) -> Iterator[InferredEdge]:
+        copies = self._copies()
+        for copy, original in sorted(copies.items()):
+            yield self._edge(copy, original, True)
+        originals = [at for at in self.members if at not in copies]
+        mixtures = self._mixtures(originals)
+        for mixture in mixtures.values():
+            yield from self._merge(mixture)
+        plain = [at for at in originals if at not in mixtures]
+        tree = spanning_tree(plain, self._weight)
+        first = self._first(plain)
+        votes = {(one, other): self._vote(one, other) for one, other in tree}
+        parents = oriented(tree, votes, first)
+        for child, (parent, known) in sorted(parents.items()):
+            merge = self._made_from(child, parents, mixtures)
+            yield self._edge(child, parent, known) if merge is None else self._edge(child, merge, True)
+
+    def _mixtures(self, members: Sequence[int]) -> dict[int, Mixture]:
+        """The merges among members: first those of two models, then those of more, which aren't merges."""
+        pairs = {at: find_pair(self.distances, at, self._earlier(at, members)) for at in members}
+        found = _without_circles({at: pair for at, pair in pairs.items() if pair is not None})
+        rest = [at for at in members if at not in found]
+        sums = {at: find_sum(self.distances, at, self._earlier(at, rest)) for at in rest}
+        more = _without_circles({at: each for at, each in sums.items() if each is not None})
+        return {**found, **more}
+
+    def _earlier(self, child: int, members: Sequence[int]) -> list[int]:
+        """Members that a model may be made from, by their age."""
+        mine = self.models[child].first_seen
+        ages = {at: self.models[at].first_seen for at in members}
+        return [
+            at for at, age in ages.items() if at != child and (mine is None or age is None or age <= mine)
+        ]
+
+    def _weight(self, one: int, other: int) -> float:
+        return float(self.weights[one, other])
+
+    def _copies(self) -> dict[int, int]:
+        """Models that are others, rounded → the original: so near to it that nothing is made from them."""
+        found = {}
+        for child in self.members:
+            for other in sorted(self.members, key=lambda at: (self._weight(child, at), at)):
+                if other != child and is_rounded(self.models[child], self.models[other]):
+                    if self.distances.distance[child, other] < rounding_error(self.models[child]):
+                        found[child] = other
+                    break
+        return found
+
+    def _first(self, members: Sequence[int]) -> int | None:
+        """The one member that history has before all others; `None` if it's not known or not one."""
+        ages = [self.models[at].first_seen for at in members]
+        known = [age for age in ages if age is not None]
+        if len(known) < len(members) or known.count(min(known)) > 1:
+            return None
+        return members[ages.index(min(known))]
+
+    def _vote(self, one: int, other: int) -> int:
+        cue = next(cues(self.models[one], self.models[other]), None)
+        return 0 if cue is None else -1 if cue.child else 1
+
+    def _made_from(
+        self, child: int, parents: Mapping[int, tuple[int, bool]], mixtures: Mapping[int, Mixture]
+    ) -> int | None:
+        """The merge that a model was made from, if it's nearer than the parent in the tree.
+
+        The origin of the parents of a merge is near to it as well. It connects them, which a model that was
+        made from the merge doesn't.
+        """
+        limit = _NEARER * self._weight(child, parents[child][0])
+        mine = self.models[child].first_seen
+        near = []
+        for at, mixture in mixtures.items():
+            age = self.models[at].first_seen
+            if mine is not None and age is not None and age > mine:
+                continue
+            below = {_is_below(child, parent, parents) for parent in mixture.weights}
+            if below == {False} and self._weight(child, at) < limit:
+                near.append(at)
+        return min(near, key=lambda at: (self._weight(child, at), at), default=None)
+
+    def _merge(self, mixture: Mixture) -> Iterator[InferredEdge]:
+        for parent, weight in sorted(mixture.weights.items()):
+            evidence = (f"weight {weight:.3g}", f"{mixture.left:.2%} of the squared distance is left")
+            yield InferredEdge(
+                self.models[mixture.child].name,
+                self.models[parent].name,
+                "merge",
+                round(1 - mixture.left, 4),
+                evidence,
+            )
+
+    def _edge(self, child: int, parent: int, known: bool) -> InferredEdge:
+        one, other = self.models[child], self.models[parent]
+        found = list(cues(one, other))
+        distance, shared = (
+            float(self.distances.distance[child, parent]),
+            float(self.distances.shared[child, parent]),
+        )
+        evidence = [f"{shared:.0%} of its bytes are equal"] if shared else []
+        evidence += [f"distance {distance:.3g}"] if distance < _STRANGERS else []
+        evidence += [cue.text for cue in found if cue.child] if known else []
+        relation = _relation(found, distance) if known else "finetune"
+        rest = [self._weight(child, at) for at in self.members if at not in (child, parent)]
+        weight, following = self._weight(child, parent), min(rest, default=_STRANGERS)
+        confidence = max(0.1, 1 - weight / following) if following else 0.1
+        return InferredEdge(one.name, other.name, relation, round(confidence, 4), tuple(evidence), known)
+
+
+def _relation(found: Sequence[Cue], distance: float) -> str:
+    stated = next((cue.relation for cue in found if cue.child and cue.relation), "")
+    if stated:
+        return stated
+    less_precise = any(cue.child and "less precise" in cue.text for cue in found)
+    return "cast" if less_precise and distance < _ROUNDING else "finetune"
+
+
+def _is_below(above: int, model: int, parents: Mapping[int, tuple[int, bool]]) -> bool:
+    """Whether a model is another one, or below it in the tree; merges aren't in the tree."""
+    at: int | None = model
+    while at is not None:
+        if at == above:
+            return True
+        at = parents[at][0] if at in parents else None
+    return False
+
+
+def _without_circles(mixtures: Mapping[int, Mixture]) -> dict[int, Mixture]:
+    """Mixtures of which none is made of itself: of those that explain each other, the better ones stay."""
+    kept: dict[int, Mixture] = {}
+    for child, mixture in sorted(mixtures.items(), key=lambda item: (item[1].left, item[0])):
+        waiting, seen = list(mixture.weights), {child}
+        while waiting:
+            at = waiting.pop()
+            if at == child:
+                break
+            if at not in seen:
+                seen.add(at)
+                waiting += list(kept[at].weights) if at in kept else []
+        else:
+            kept[child] = mixture
+    return kept
