@@ -58,14 +58,15 @@ def switch_filter(text: str, name: str, target: Target, only: Collection[str] | 
         target: The other filter, or none.
         only: The patterns to give; all when `None`.
     """
-    out = []
+    out, given = [], []
     for line in _parsed(text):
         if line.filter == name and line.pattern is not None and (only is None or line.pattern in only):
             words = () if target == "plain" else WORDS[target]
             out.append(_written(line.pattern, words, _others(line, target), line.text))
+            given.append(line.pattern)
         else:
             out.append(line.text)
-    return "".join(out)
+    return _without_indexes("".join(out), given, target)
 
 
 def complete_lines(text: str) -> str:
@@ -134,11 +135,16 @@ def _assign(text: str, pattern: str, target: Target) -> str:
     words = WORDS[target]
     if target == "plain" and not any(_contradicts(line, pattern, target) for line in kept):
         words = ()
-    text = "".join(line.text for line in kept)
+    text = _without_indexes("".join(line.text for line in kept), [pattern], target)
     end = "\r\n" if "\r\n" in text else "\n"
     gap = "" if not text or text.endswith("\n") else end
     new = _written(pattern, words, others, end)
     return text + gap + new if new else text
+
+
+def _without_indexes(text: str, patterns: Iterable[str], target: Target) -> str:
+    """The file without lines for the indexes of shards that git-theta doesn't have any more."""
+    return text if target == "theta" else gitattributes.untrack_indexes(text, patterns)
 
 
 def _contradicts(line: _Line, pattern: str, target: Target) -> bool:

@@ -31,7 +31,13 @@ def model_paths(git: Git, path: str) -> tuple[str, ...]:
     elif os.path.lexists(place) and (place.is_symlink() or not place.is_dir()):
         return (path,)
     else:
-        names = map(os.path.basename, parts_at(place, path).files)
+        try:
+            names = map(os.path.basename, parts_at(place, path).files)
+        except UsageError:
+            if os.path.lexists(place):
+                raise
+            # The index may have a file that the work tree has lost.
+            return (path,)
         folder = path if place.is_dir() else os.path.dirname(path)
     return tuple(os.path.normpath(os.path.join(folder, name)) for name in names)
 
