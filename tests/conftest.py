@@ -14,8 +14,12 @@ from hypothesis import HealthCheck, settings
 
 from tests.helpers.repo import Repo
 
-# No test depends on the time that it takes: the machine may be busy.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# No test depends on the time that it takes: the machine may be busy. There are fewer examples than usual, as
+# every run has others; `--hypothesis-profile=thorough` has more.
+settings.register_profile(
+    "untimed", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", settings.get_profile("untimed"), max_examples=400)
 settings.load_profile("untimed")
 
 _SETTINGS = """

@@ -260,7 +260,12 @@ def prepare(repo: Repo, variant: str) -> None:
             repo.git("branch", "-f", branch)
 
 
-@pytest.fixture(params=["inline", "materialised, hooks", "materialised, minimal stat"])
+@pytest.fixture(
+    params=mostly_slow(
+        ["inline", "materialised, hooks", "materialised, minimal stat"],
+        quick=["inline", "materialised, hooks"],
+    )
+)
 def twins(tracked: Repo, tmp_path: Path, request: pytest.FixtureRequest) -> Twins:
     tracking = tracked.copy(tmp_path / "tracking")
     tracking.git("config", "theta.materialiseThreshold", "1g" if request.param == "inline" else "1")

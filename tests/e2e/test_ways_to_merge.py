@@ -13,6 +13,7 @@ import git_theta
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.combining import NAMES, weights
 from tests.helpers.repo import Repo
+from tests.helpers.variants import mostly_slow
 
 NAME = "m.safetensors"
 
@@ -40,7 +41,7 @@ def fork(tmp_path_factory: pytest.TempPathFactory) -> Repo:
     return repo
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("strategy", mostly_slow(STRATEGIES, quick=["linear", "ties"]))
 def test_a_strategy_gives_the_same_by_all_ways(fork: Repo, strategy: str) -> None:
     options = STRATEGIES[strategy].split()
     words = ["-s", strategy, *(word for option in options for word in ("--set", option))]

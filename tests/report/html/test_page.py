@@ -217,6 +217,7 @@ def test_the_most_changed_come_first() -> None:
     assert rows(text)[:1] + rows(text)[-1:] == ["encoder.layer.0.key.weight", "encoder.layer.11.value.weight"]
 
 
+@pytest.mark.slow
 def test_fifty_thousand_parameters() -> None:
     made = tuned(25_000)
     text = page([made])
