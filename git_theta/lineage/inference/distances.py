@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: Samples of a model at most, over all its parameters; and those of all models of a group.
 _MAX_SAMPLES: Final = 1 << 17
-_MAX_CELLS: Final = 1 << 25
+_MAX_CELLS: Final = 1 << 24
 
 #: Samples of a parameter at least, if it has so many.
 _LEAST_SAMPLES: Final = 16
