@@ -63,7 +63,7 @@ def test_the_whole_family(family: Repo) -> None:
     assert edges(family, "--rev", "HEAD~1") == {edge for edge in ALL if edge[0] in ("one", "other")}
     told = family.theta("lineage", "infer")
     assert "int8/model.safetensors from one/model.safetensors  quantized, confidence" in told
-    assert "stranger/model.safetensors: unknown, no model here is like it" in told
+    assert "stranger/model.safetensors: unknown, no other model here is like it" in told
 
 
 def test_records_of_what_was_inferred(family: Repo) -> None:

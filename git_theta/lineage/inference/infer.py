@@ -17,6 +17,9 @@ from git_theta.lineage.inference.sampled_model import SampledModel
 if TYPE_CHECKING:
     from git_theta.lineage.inference.distances import Matrix
 
+#: The reason why nothing is said of a model that is far from all others.
+_STRANGER = "no other model here is like it"
+
 #: The distance of strangers.
 _STRANGERS = 1.4
 
@@ -99,6 +102,9 @@ def infer(models: Sequence[SampledModel]) -> Inference:
         else:
             fits = f"its factors fit {len(found)} models" if found else "its factors fit no model here"
             unknown[adapter.name] = fits
+    for same in aliases:
+        if unknown.get(same[0]) == _STRANGER:
+            unknown[same[0]] = "no model here is like it but those that are the same"
     return Inference(tuple(edges), tuple(aliases), unknown)
 
 
@@ -117,7 +123,7 @@ def _age(model: SampledModel) -> tuple[float, str]:
 
 def _alone(model: SampledModel) -> str:
     sampled = any(entry.digest in model.samples for entry in model.entries.values())
-    return "no model here is like it" if sampled else "its values aren't here, and no model here shares any"
+    return _STRANGER if sampled else "its values aren't here, and no other model here shares any"
 
 
 def _weights(distances: Distances) -> Matrix:

@@ -113,6 +113,8 @@ def test_strangers_and_aliases(random: np.random.Generator) -> None:
     assert found.aliases == (("copy", "a"),)
     assert found.edges == ()
     assert set(found.unknown) == {"copy", "stranger", "odd"}
+    assert found.unknown["copy"] == "no model here is like it but those that are the same"
+    assert found.unknown["stranger"] == "no other model here is like it"
 
 
 def test_an_adapter(random: np.random.Generator) -> None:
