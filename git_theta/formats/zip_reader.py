@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from git_theta.errors import FormatError
 from git_theta.formats.zip_structs import (
+    DESCRIBED,
     DESCRIPTOR_MAGIC,
     END,
     END_64,
@@ -20,10 +21,11 @@ from git_theta.formats.zip_structs import (
     LOCAL_MAGIC,
     LOCATOR_64,
     LOCATOR_64_MAGIC,
+    WIDE_16,
+    WIDE_32,
 )
 
 STORED, DEFLATED = 0, 8
-
 
 #: A compressed member may have so many times the bytes that it has in the archive; pickles have 4 to 8 times.
 _MAX_EXPANSION = 16
@@ -31,9 +33,8 @@ _MAX_EXPANSION = 16
 #: Bytes that a compressed member may have in any case.
 _ALWAYS_EXPANDED = 1 << 20
 
-_ENCRYPTED, _WITH_DESCRIPTOR = 1, 8
+_ENCRYPTED = 1
 _MAX_COMMENT = 0xFFFF
-_ABSENT_16, _ABSENT_32 = 0xFFFF, 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +83,27 @@ def directory_range(data: memoryview) -> tuple[int, int]:
             raise FormatError("the zip archive's 64-bit end record isn't where it should be")
         *_, size, start = END_64.unpack_from(data, position_64)
         end = position_64
-    elif entries == _ABSENT_16 or _ABSENT_32 in (size, start):
+    elif entries == WIDE_16 or WIDE_32 in (size, start):
         raise FormatError("the zip archive lacks its 64-bit end record")
     if start + size != end:
         raise FormatError("the zip archive's directory isn't where it should be")
     return start, end
+
+
+def directory_bytes(data: memoryview, most: int) -> bytes:
+    """The central directory of a zip archive; empty if it's damaged, or longer than `most` bytes.
+
+    Args:
+        data: Any file; one that doesn't begin with a member has no directory.
+        most: Bytes of a directory that are worth reading to recognise a format.
+    """
+    if data[:4] != LOCAL_MAGIC:
+        return b""
+    try:
+        start, end = directory_range(data)
+    except FormatError:
+        return b""
+    return bytes(data[start:end]) if end - start <= most else b""
 
 
 def first_member_name(data: memoryview) -> bytes:
@@ -164,7 +181,7 @@ def _member(data: memoryview, position: int, end: int, limit: int) -> tuple[Memb
     if local_method != method or offset + packed > limit or (method == STORED and size != packed):
         raise FormatError("a member of the zip archive disagrees with its directory")
     crc = position + 16
-    local_crc = _descriptor(data, offset + packed) if local_flags & _WITH_DESCRIPTOR else local + 14
+    local_crc = _descriptor(data, offset + packed) if local_flags & DESCRIBED else local + 14
     crcs = (crc, local_crc) if local_crc + 4 <= limit else (crc,)
     text = name.decode("utf-8", "backslashreplace")
     return Member(text, offset, size, packed, method, crc, crcs, local), following
@@ -172,7 +189,7 @@ def _member(data: memoryview, position: int, end: int, limit: int) -> tuple[Memb
 
 def _sizes_64(extra: bytes, *fields: int) -> list[int]:
     """The fields; one that didn't fit into 32 bits is replaced from the 64-bit extra field."""
-    if _ABSENT_32 not in fields:
+    if WIDE_32 not in fields:
         return list(fields)
     position = 0
     while position + 4 <= len(extra):
@@ -180,7 +197,7 @@ def _sizes_64(extra: bytes, *fields: int) -> list[int]:
         values = extra[position + 4 : position + 4 + size]
         if kind == 1:
             wide = iter(struct.unpack(f"<{len(values) // 8}Q", values[: len(values) // 8 * 8]))
-            found = [next(wide, -1) if field == _ABSENT_32 else field for field in fields]
+            found = [next(wide, -1) if field == WIDE_32 else field for field in fields]
             if -1 not in found:
                 return found
             break

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from git_theta.errors import FormatError
 from git_theta.formats.archive.member_formats import HEAD, may_be_checkpoint, member_formats
 from git_theta.formats.members import InnerFile, locate_members, member_scalars
-from git_theta.formats.zip_reader import STORED, directory_range, zip_members
-from git_theta.formats.zip_structs import LOCAL_MAGIC
+from git_theta.formats.zip_reader import STORED, directory_bytes, zip_members
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,12 +28,10 @@ class Zip:
 
     def matches(self, data: memoryview) -> bool:
         """A zip archive that isn't PyTorch's, of which a stored member begins like a checkpoint."""
-        if data[:4] != LOCAL_MAGIC:
+        directory = directory_bytes(data, _MAX_DIRECTORY)
+        if not directory or _PYTORCH in directory:
             return False
         try:
-            start, end = directory_range(data)
-            if end - start > _MAX_DIRECTORY or _PYTORCH in bytes(data[start:end]):
-                return False
             return bool(_checkpoints(data))
         except FormatError:
             return False

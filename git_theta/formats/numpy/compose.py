@@ -13,6 +13,7 @@ from git_theta.formats.numpy.npz_members import SUFFIX, read_arrays
 from git_theta.formats.numpy.npz_writer import NewMember, write_npz
 from git_theta.formats.threeway import ThreeWay, merged_order
 from git_theta.formats.zip_reader import Member, read_member
+from git_theta.formats.zip_structs import UTF_8
 
 if TYPE_CHECKING:
     from git_theta.model.tensor import TensorSpec
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 _MAX_MEMBER = 1 << 26
 _MAX_MEMBERS = 1 << 27
 
-#: Position of the flags in a member's own header, and the flag of names in UTF-8.
-_FLAGS, _UTF_8 = 6, 1 << 11
+#: Position of the flags in a member's own header.
+_FLAGS = 6
 
 #: A header and its bytes.
 _Head = tuple[NpyHeader, bytes]
@@ -105,7 +106,7 @@ def _check_names(data: memoryview, archive: Mapping[str, tuple[Member, NpyHeader
         ComposeError: A name isn't in UTF-8, or isn't marked as such.
     """
     for name, (member, _) in archive.items():
-        marked = data[member.header + _FLAGS + 1] & _UTF_8 >> 8
+        marked = data[member.header + _FLAGS + 1] & UTF_8 >> 8
         if not marked and (not name.isascii() or "\\x" in name):
             raise ComposeError(f"the name of the member {name!r} isn't marked as UTF-8")
 

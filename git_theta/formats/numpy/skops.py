@@ -9,8 +9,7 @@ from git_theta.formats.base import Located
 from git_theta.formats.numpy.npz import Npz
 from git_theta.formats.numpy.npz_members import SUFFIX
 from git_theta.formats.unique_names import unique_name
-from git_theta.formats.zip_reader import directory_range, read_member, zip_members
-from git_theta.formats.zip_structs import LOCAL_MAGIC
+from git_theta.formats.zip_reader import directory_bytes, read_member, zip_members
 
 _SCHEMA = "schema.json"
 
@@ -25,17 +24,7 @@ class Skops:
 
     def matches(self, data: memoryview) -> bool:
         """A zip archive of stored arrays, and of a schema."""
-        if data[:4] != LOCAL_MAGIC:
-            return False
-        try:
-            start, end = directory_range(data)
-        except FormatError:
-            return False
-        return (
-            end - start <= _MAX_DIRECTORY
-            and _SCHEMA.encode() in bytes(data[start:end])
-            and Npz().matches(data)
-        )
+        return _SCHEMA.encode() in directory_bytes(data, _MAX_DIRECTORY) and Npz().matches(data)
 
     def locate(self, data: memoryview) -> Located:
         """Find the arrays, by their paths in the schema; the members' own names are new in each file."""

@@ -14,8 +14,7 @@ from git_theta.formats.pytorch.views import Storage, View
 from git_theta.formats.pytorch.zip_records import is_big_endian, record_checksums
 from git_theta.formats.pytorch.zipped import PyTorchZip
 from git_theta.formats.unique_names import unique_name
-from git_theta.formats.zip_reader import STORED, Member, directory_range, read_member, zip_members
-from git_theta.formats.zip_structs import LOCAL_MAGIC
+from git_theta.formats.zip_reader import STORED, Member, directory_bytes, read_member, zip_members
 from git_theta.model.tensor import ITEM_SIZE, MAX_DIMENSIONS
 
 if TYPE_CHECKING:
@@ -41,13 +40,7 @@ class ExportedProgram:
 
     def matches(self, data: memoryview) -> bool:
         """A zip archive with a table of weights."""
-        if data[:4] != LOCAL_MAGIC:
-            return False
-        try:
-            start, end = directory_range(data)
-        except FormatError:
-            return False
-        return end - start <= _MAX_DIRECTORY and _SIGN in bytes(data[start:end])
+        return _SIGN in directory_bytes(data, _MAX_DIRECTORY)
 
     def locate(self, data: memoryview) -> Located:
         """Find the tensors of the tables, and those of the sample inputs."""

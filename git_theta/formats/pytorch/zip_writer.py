@@ -11,27 +11,30 @@ from git_theta.formats.base import ComposeError
 from git_theta.formats.blank import blank
 from git_theta.formats.pytorch.slots import Slot
 from git_theta.formats.zip_structs import (
+    DESCRIBED,
     DESCRIPTOR,
     DESCRIPTOR_64,
     DESCRIPTOR_MAGIC,
     END,
     END_64,
-    END_64_MAGIC,
-    END_MAGIC,
     ENTRY,
     ENTRY_MAGIC,
     LOCAL,
     LOCAL_MAGIC,
     LOCATOR_64,
-    LOCATOR_64_MAGIC,
+    UTF_8,
+    WIDE_32,
+    narrow_end,
+    wide_end,
+    wide_field,
 )
 
 #: The name of a record, and its bytes or its storage.
 Record = tuple[str, bytes | Slot]
 
+#: The versions of the format that PyTorch writes: Unix's 3.0, and 4.5.
+_MADE_BY, _NEEDED = 0x31E, 45
 
-_UTF_8, _DESCRIBED = 1 << 11, 1 << 3
-_MANY_16, _MANY_32 = 0xFFFF, 0xFFFFFFFF
 _MAX_NAME = 1 << 12
 
 #: Id of the extra field in which PyTorch pads up to the alignment, and the byte that it pads with.
@@ -49,11 +52,11 @@ class _Place:
 
     @property
     def is_wide(self) -> bool:
-        return self.header >= _MANY_32 or self.size >= _MANY_32
+        return self.header >= WIDE_32 or self.size >= WIDE_32
 
     @property
     def flags(self) -> int:
-        return _UTF_8 | (_DESCRIBED if self.size else 0)
+        return UTF_8 | (DESCRIBED if self.size else 0)
 
     @property
     def end(self) -> int:
@@ -66,9 +69,9 @@ class _Place:
         """The 64-bit extra field: the numbers that don't fit into 32 bits."""
         if not self.is_wide:
             return b""
-        sizes = (self.size, self.size) if self.size >= _MANY_32 else ()
-        numbers = (*sizes, *((self.header,) if self.header >= _MANY_32 else ()))
-        return struct.pack(f"<2H{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
+        sizes = (self.size, self.size) if self.size >= WIDE_32 else ()
+        numbers = (*sizes, *((self.header,) if self.header >= WIDE_32 else ()))
+        return wide_field(*numbers)
 
 
 def write_archive(folder: str, records: Sequence[Record], alignment: int) -> memoryview:
@@ -95,7 +98,8 @@ def write_archive(folder: str, records: Sequence[Record], alignment: int) -> mem
     for place, (_, content), size in zip(places, records, entries, strict=True):
         data[position : position + size] = _entry(place, content)
         position += size
-    data[end:] = _end(end - sum(entries), end, len(places))
+    directory = end - sum(entries), sum(entries), len(places)
+    data[end:] = wide_end(*directory, _MADE_BY, _NEEDED) + narrow_end(*directory)
     return data
 
 
@@ -125,7 +129,7 @@ def _write_record(data: memoryview, place: _Place, content: bytes | Slot) -> Non
 
 def _entry(place: _Place, content: bytes | Slot) -> bytes:
     extra = place.wide_field
-    size = min(place.size, _MANY_32)
+    size = min(place.size, WIDE_32)
     numbers = (
         _crc(content),
         size,
@@ -136,19 +140,10 @@ def _entry(place: _Place, content: bytes | Slot) -> bytes:
         0,
         0,
         0,
-        min(place.header, _MANY_32),
+        min(place.header, WIDE_32),
     )
     return ENTRY.pack(ENTRY_MAGIC, 0, 0, place.flags, 0, 0, 0, *numbers) + place.name + extra
 
 
 def _crc(content: bytes | Slot) -> int:
     return content.crc() if isinstance(content, Slot) else zlib.crc32(content)
-
-
-def _end(start: int, end: int, count: int) -> bytes:
-    size = end - start
-    wide = END_64.pack(END_64_MAGIC, END_64.size - 12, 0x31E, 45, 0, 0, count, count, size, start)
-    locator = LOCATOR_64.pack(LOCATOR_64_MAGIC, 0, end, 1)
-    few = min(count, _MANY_16)
-    numbers = (few, few, min(size, _MANY_32), min(start, _MANY_32), 0)
-    return wide + locator + END.pack(END_MAGIC, 0, 0, *numbers)
