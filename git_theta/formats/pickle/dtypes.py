@@ -5,28 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from git_theta.formats.numpy.header import DTYPES
 from git_theta.formats.pickle.nodes import Global, Object
 from git_theta.model.tensor import ITEM_SIZE
 
-#: The code of a dtype → dtype. Dates and spans of time are numbers of 64 bits.
-_CODES = {
-    "b1": "BOOL",
-    "u1": "U8",
-    "i1": "I8",
-    "u2": "U16",
-    "i2": "I16",
-    "f2": "F16",
-    "u4": "U32",
-    "i4": "I32",
-    "f4": "F32",
-    "u8": "U64",
-    "i8": "I64",
-    "f8": "F64",
-    "c8": "C64",
-    "c16": "C128",
-    "M8": "I64",
-    "m8": "I64",
-}
+#: The code of a dtype → dtype. Dates and spans of time are numbers of 64 bits; `V2` is a record here.
+_CODES = {code: name for code, name in DTYPES.items() if code != "V2"} | {"M8": "I64", "m8": "I64"}
 
 #: The name of a dtype of ml_dtypes → dtype.
 _ML_DTYPES = {
