@@ -58,8 +58,8 @@ class Flax:
         prefer: Prefer,
     ) -> FileDraft:
         """Merge the trees by keys and positions, and write a new one."""
+        from git_theta.formats.check_versions import check_versions
         from git_theta.formats.flax.compose import compose_flax
 
-        for version in (*sides, *((base,) if base else ())):
-            self.locate(version.skeleton)
+        check_versions(self, base, sides)
         return compose_flax(base, sides, wanted, prefer)

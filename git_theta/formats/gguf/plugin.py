@@ -62,8 +62,8 @@ class Gguf:
         prefer: Prefer,
     ) -> FileDraft:
         """Merge the metadata by key, and write a new header."""
+        from git_theta.formats.check_versions import check_versions
         from git_theta.formats.gguf.compose import compose_gguf
 
-        for version in (*sides, *((base,) if base else ())):
-            self.locate(version.skeleton)
+        check_versions(self, base, sides)
         return compose_gguf(base, sides, wanted, prefer)

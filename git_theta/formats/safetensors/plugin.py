@@ -67,10 +67,10 @@ class Safetensors:
         prefer: Prefer,
     ) -> FileDraft:
         """Merge the metadata by key, and write a new header."""
+        from git_theta.formats.check_versions import check_versions
         from git_theta.formats.safetensors.compose import compose_safetensors
 
-        for version in (*sides, *((base,) if base else ())):
-            self.locate(version.skeleton)
+        check_versions(self, base, sides)
         return compose_safetensors(base, sides, wanted, prefer)
 
 
