@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
+from git_theta.git.remote.single_ref import fetch_tip, push_commit
 
 #: The ref of the pointers.
 REF = "refs/theta/objects"
@@ -23,21 +24,6 @@ _ATTRIBUTES = b"* filter=lfs diff=lfs merge=lfs -text\n.gitattributes -filter -d
 
 #: The most attempts while others push at the same time.
 _TRIES = 10
-
-#: Options that keep the user's settings from adding to these commands.
-_QUIET = (
-    "-c",
-    "gc.auto=0",
-    "-c",
-    "maintenance.auto=false",
-    "-c",
-    "push.gpgSign=false",
-    "-c",
-    "push.pushOption=",
-)
-
-#: Options of a push that pushes one ref and nothing else.
-_ALONE = ("-q", "--no-verify", "--no-follow-tags", "--no-recurse-submodules")
 
 
 def pointer(oid: str, size: int) -> bytes:
@@ -69,7 +55,7 @@ def make_commit(git: Git, url: str, objects: Mapping[str, int]) -> PointerCommit
     Raises:
         GitError: The remote can't be reached.
     """
-    tip = _tip(git, url)
+    tip = fetch_tip(git, url, REF)
     lacking = sorted(objects.keys() - _listed(git, tip, sorted(objects)))
     return PointerCommit(tip, _commit(git, tip, {oid: objects[oid] for oid in lacking}) if lacking else "")
 
@@ -91,23 +77,13 @@ def publish(git: Git, url: str, objects: Mapping[str, int], first: PointerCommit
         if not made.commit:
             return False
         try:
-            git.run(*_QUIET, "push", *_ALONE, url, f"{made.commit}:{REF}")
+            push_commit(git, url, made.commit, REF)
             return True
         except GitError:
             # If somebody else was faster, the commit must be made again on top of theirs.
-            if attempt == _TRIES - 1 or _tip(git, url) == made.tip:
+            if attempt == _TRIES - 1 or fetch_tip(git, url, REF) == made.tip:
                 raise
     raise AssertionError("unreachable")
-
-
-def _tip(git: Git, url: str) -> str:
-    """Id of the commit that the remote's ref points to, fetched if necessary; empty without such a ref."""
-    found = git.line("ls-remote", url, REF).partition("\t")[0]
-    if found and not git.ok("cat-file", "-e", f"{found}^{{tree}}"):
-        git.run(
-            *_QUIET, "fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", url, REF
-        )
-    return found
 
 
 def _listed(git: Git, tip: str, oids: Sequence[str]) -> set[str]:

@@ -5,23 +5,10 @@ from __future__ import annotations
 from git_theta.errors import GitError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.remotes import fetch_remotes, git_url_of
+from git_theta.git.remote.single_ref import fetch_tip, push_commit
 from git_theta.git.repository.new_source_table import merged_entries, write_table
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.source_table import REF, move_ref, read_table
-
-#: Options of a transfer of one ref and nothing else, whatever the user's settings add.
-_FETCH_ALONE = ("-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules")
-_PUSH_ALONE = ("-q", "--no-verify", "--no-follow-tags", "--no-recurse-submodules")
-_QUIET = (
-    "-c",
-    "gc.auto=0",
-    "-c",
-    "maintenance.auto=false",
-    "-c",
-    "push.gpgSign=false",
-    "-c",
-    "push.pushOption=",
-)
 
 #: The most attempts while others change the table at the same time.
 _TRIES = 5
@@ -58,10 +45,7 @@ def table_tip(git: Git, url: str) -> str:
     Raises:
         GitError: The remote can't be reached.
     """
-    found = git.line("ls-remote", url, REF).partition("\t")[0]
-    if found and not git.ok("cat-file", "-e", f"{found}^{{tree}}"):
-        git.run(*_QUIET, "fetch", *_FETCH_ALONE, url, REF)
-    return found
+    return fetch_tip(git, url, REF)
 
 
 def merge_table(repository: Repository, theirs: str) -> bool:
@@ -107,7 +91,7 @@ def push_table(repository: Repository, git: Git, url: str) -> None:
         if not ours or ours == tip:
             return
         try:
-            git.run(*_QUIET, "push", *_PUSH_ALONE, url, f"{ours}:{REF}")
+            push_commit(git, url, ours, REF)
             return
         except GitError:
             # If somebody else was faster, theirs must be merged first.
