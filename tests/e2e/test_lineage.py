@@ -11,20 +11,9 @@ import numpy as np
 import pytest
 
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.lineage_models import BASE, MNLI, RECORD, SST, weights
 from tests.helpers.repo import Repo
 from tests.helpers.sharded import small_model, split, write_shards
-
-BASE, SST, MNLI = (f"{name}/model.safetensors" for name in ("base", "sst2", "mnli"))
-RECORD = f".theta/lineage/{SST}.toml"
-
-
-def weights(*changed: int) -> bytes:
-    """Four matrices, some of which differ from the base's."""
-    arrays = {}
-    for layer in range(4):
-        values = np.random.default_rng(layer).standard_normal((16, 16)).astype("f4")
-        arrays[f"l.{layer}"] = values * np.float32(1 + 0.01 * changed.count(layer))
-    return safetensors_bytes(arrays)
 
 
 @pytest.fixture

@@ -10,19 +10,8 @@ import numpy as np
 import pytest
 
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.lineage_models import BASE, RECORD, SST, weights
 from tests.helpers.repo import Repo
-
-BASE, SST = "base/model.safetensors", "sst2/model.safetensors"
-RECORD = f".theta/lineage/{SST}.toml"
-
-
-def weights(*changed: int) -> bytes:
-    """Four matrices, some of which differ from the base's."""
-    arrays = {}
-    for layer in range(4):
-        values = np.random.default_rng(layer).standard_normal((16, 16)).astype("f4")
-        arrays[f"l.{layer}"] = values * np.float32(1 + 0.01 * changed.count(layer))
-    return safetensors_bytes(arrays)
 
 
 @pytest.fixture
