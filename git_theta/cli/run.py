@@ -88,6 +88,8 @@ def command(
     result = run_and_record(repository, request)
     for name, model in result.models.items():
         say(f"{printable(name)}: model {model[7:19]}")
+    if result.kept:
+        say(f"no --from was given, so the parents are as before: {', '.join(map(printable, result.kept))}")
     read = f", with {plural(len(result.inputs), 'input')}" if result.inputs else ""
     say(f"recorded{read}, and staged: git commit")
 

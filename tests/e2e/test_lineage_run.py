@@ -152,6 +152,22 @@ def test_dirty_files_are_refused(repo: Repo) -> None:
     assert repo.read(TUNED) == b"mine"
 
 
+def test_the_version_of_a_dirty_parent_is_unknown(repo: Repo) -> None:
+    data = bytearray(repo.read(BASE))
+    data[-1] ^= 1
+    repo.write(BASE, bytes(data))
+    repo.theta("run", "--dirty", *WORDS, *COMMAND)
+    assert record(repo)["parent"] == [{"path": BASE}]
+
+
+def test_parents_of_before_are_told(repo: Repo) -> None:
+    repo.theta("run", *WORDS, *COMMAND)
+    repo.git("commit", "-q", "-m", "tuned")
+    told = repo.theta("run", "--out", TUNED, *COMMAND)
+    assert f"the parents are as before: {BASE}" in told
+    assert record(repo)["parent"][0]["path"] == BASE
+
+
 def test_bad_requests(repo: Repo) -> None:
     for words, message in (
         (("--out", "x.unknown", "--", "true"), "isn't tracked"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
@@ -68,11 +68,13 @@ class RunResult:
         models: Name → digest of the parameters, of each output.
         records: Paths of the records that were written.
         inputs: Paths of the inputs that were recorded.
+        kept: Parents that records had before, as the request names none.
     """
 
     models: Mapping[str, str]
     records: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = field(default=())
+    inputs: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
 
 def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
@@ -90,6 +92,7 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
     """
     _check(repository, request)
     inputs = _recorded_inputs(repository, request)
+    named = _read_versions(repository, request)
     environment = run_environment(request.words, str(repository.root / request.folder))
     _check_circles(request)
     with restored_on_failure(repository, request.outputs, keep=request.keep):
@@ -97,11 +100,12 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
         _check_unchanged(repository, request, inputs)
         models = _staged(repository, request.outputs)
     run = RecordedRun(request.words, inputs, _others(request), environment, request.seed, request.folder)
-    records = []
+    records, kept = [], []
     with LineageTree(repository) as tree:
         for name in request.outputs:
             old = read_record(tree, name) or LineageRecord()
-            parents = request.parents or old.parents
+            parents = named or old.parents
+            kept += [] if named else [parent.name for parent in parents]
             record = replace(
                 old,
                 relation=request.relation or old.relation,
@@ -112,7 +116,16 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
             )
             records.append(write_record(tree, name, record))
     repository.git.run("add", "--", *records)
-    return RunResult(models, tuple(records), tuple(inputs))
+    return RunResult(models, tuple(records), tuple(inputs), tuple(dict.fromkeys(kept)))
+
+
+def _read_versions(repository: Repository, request: RunRequest) -> tuple[RecordedParent, ...]:
+    """The parents with the versions that the command reads; those of files unlike the index are unknown."""
+    found = []
+    for parent in request.parents:
+        dirty = dirty_paths(repository.git, _files_of(repository, parent))
+        found.append(replace(parent, model="") if dirty else parent)
+    return tuple(found)
 
 
 def run_outputs(repository: Repository, request: RunRequest) -> None:
@@ -195,12 +208,14 @@ def _check(repository: Repository, request: RunRequest) -> None:
 
 def _reads(repository: Repository, request: RunRequest) -> list[str]:
     """Paths of all files that a command reads: inputs, and the files of its parents."""
-    files: list[str] = list(request.inputs)
+    files = [path for parent in request.parents for path in _files_of(repository, parent)]
+    return list(dict.fromkeys((*request.inputs, *files)))
+
+
+def _files_of(repository: Repository, parent: RecordedParent) -> tuple[str, ...]:
+    """Paths of the files of a parent; none if it's elsewhere."""
     with LineageTree(repository) as tree:
-        for parent in request.parents:
-            if parent.path in tree.models:
-                files += tree.models[parent.path].files
-    return list(dict.fromkeys(files))
+        return tree.models[parent.path].files if parent.path in tree.models else ()
 
 
 def _recorded_inputs(repository: Repository, request: RunRequest) -> dict[str, str]:
