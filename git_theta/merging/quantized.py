@@ -6,9 +6,11 @@ group is decided as one: it's taken from the only side that changed it, or from 
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 
 from git_theta import strategies
 from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_key
@@ -16,6 +18,7 @@ from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.merging.standing_rules import DEFAULT_PLACE
 from git_theta.model.manifest import Entry
 from git_theta.model.quantized_weights import weight_of
+from git_theta.model.tensor import SCALED_BLOCKS
 from git_theta.model.three_way import trivial_merge
 from git_theta.strategies.take_side import TakeSide
 from git_theta.updates.rounding import ARITHMETIC
@@ -25,6 +28,9 @@ _NO_CODES = frozenset(("I64", "U64", "BOOL", "C32", "C64", "C128"))
 
 #: The parameter of a quantised layer that means something by itself.
 _BIAS = "bias"
+
+#: The end of the name of a part of an array, such as `w[0:32,0:256]`.
+_PART = re.compile(r"\[(\d{1,19}:\d{1,19}(?:,\d{1,19}:\d{1,19})*)\]\Z")
 
 #: Names that a message lists.
 _SHOWN = 4
@@ -36,9 +42,11 @@ class QuantizedGroup:
 
     Attributes:
         names: Their names, two or more, the weight first if it has one.
+        is_named: Whether their names say that they belong together, and not just their place beside codes.
     """
 
     names: tuple[str, ...]
+    is_named: bool = True
 
 
 def quantized_groups(plans: Iterable[ParameterPlan]) -> list[QuantizedGroup]:
@@ -59,7 +67,7 @@ def quantized_groups(plans: Iterable[ParameterPlan]) -> list[QuantizedGroup]:
     for key, companions in members.items():
         names = tuple(dict.fromkeys((*([key] if key in table else []), *companions)))
         if len(names) > 1 and any(_has_codes(table[name]) for name in names):
-            groups.append(QuantizedGroup(names))
+            groups.append(QuantizedGroup(names, any(weights[name] == key for name in companions)))
     return groups
 
 
@@ -80,12 +88,15 @@ def _layers_of_codes(table: Mapping[str, ParameterPlan], weights: Mapping[str, s
     """The layers that have changed codes beside other parameters.
 
     Integers that a standing rule decides about are something else, such as the state of a random generator.
+    Values that can be decoded alone are codes only in a layer that has a parameter with a name of scales.
     """
+    scaled = {_layer(name) for name, weight in weights.items() if weight is not None}
     coded = dict.fromkeys(
         _layer(name)
         for name, plan in table.items()
         if _has_codes(plan)
         and weights[name] in (None, f"{_layer(name)}weight")
+        and (_layer(name) in scaled or not _is_decoded_alone(plan))
         and not (isinstance(plan.outcome, Taken) and _is_standing(plan.outcome.rule))
         and not isinstance(plan.outcome, MergeRule)
         and not any(entry.spec.dtype in _NO_CODES or entry.spec.count < 2 for entry in _entries(plan))
@@ -97,6 +108,22 @@ def _layers_of_codes(table: Mapping[str, ParameterPlan], weights: Mapping[str, s
         if layer in names and name != f"{layer}{_BIAS}":
             names[layer].append(name)
     return [_Layer(f"{layer}weight", tuple(found)) for layer, found in names.items()]
+
+
+def _is_decoded_alone(plan: ParameterPlan) -> bool:
+    """Whether the values of a parameter need no scales: they have blocks with scales, or are compressed.
+
+    A compressed chunk of an array, such as `w[0:32,0:256]`, has another number of bytes than of elements.
+    """
+    entries = _entries(plan)
+    if all(entry.spec.dtype in SCALED_BLOCKS for entry in entries):
+        return True
+    part = _PART.search(plan.name)
+    if part is None or any(entry.spec.dtype != "U8" or len(entry.spec.shape) != 1 for entry in entries):
+        return False
+    bounds = (each.split(":") for each in part[1].split(","))
+    count = prod(int(stop) - int(start) for start, stop in bounds)
+    return all(entry.spec.count != count for entry in entries)
 
 
 def _is_standing(rule: MergeRule | None) -> bool:
@@ -138,7 +165,12 @@ def _decided(
         return [replace(plan, outcome=_taken(plan, strategy.side, rule)) for plan in members]
     first, *others = group.names
     listed = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
-    reason = f"changed on both sides: {first} and {listed} are a quantised weight, which is taken as a whole"
+    meaning = (
+        "are a quantised weight, which is taken as a whole"
+        if group.is_named
+        else "may mean something only together, so all are taken from one side"
+    )
+    reason = f"changed on both sides: {first} and {listed} {meaning}"
     return [
         replace(plan, outcome=Conflict(plan.name, f"goes with {first}" if plan.name != first else reason))
         for plan in members

@@ -75,6 +75,9 @@ BLOCKS = {
     "NVFP4": (64, 36),
 }
 
+#: Packed dtypes whose blocks hold the scales of their elements: those of 32 elements and more.
+SCALED_BLOCKS = frozenset(name for name, (elements, _) in BLOCKS.items() if elements >= 32)
+
 #: Dtypes whose elements are IEEE-like floats: a sign bit, then the exponent, then the mantissa.
 FLOATS = frozenset(name for name in ITEM_SIZE if name.startswith(("F", "B")) and name != "BOOL")
 

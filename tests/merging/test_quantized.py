@@ -11,7 +11,7 @@ from git_theta.merging.plan_each import plan_each
 from git_theta.merging.quantized import decide_quantized, quantized_groups
 from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.model.manifest import Entry, Manifest, Source
-from git_theta.model.tensor import TensorSpec
+from git_theta.model.tensor import BLOCKS, TensorSpec
 
 Version = dict[str, tuple[str, str]]
 
@@ -19,7 +19,7 @@ Version = dict[str, tuple[str, str]]
 def manifest(version: Version) -> Manifest:
     """A manifest of parameters: name → dtype and a text that stands for the value."""
     entries = (
-        Entry(name, TensorSpec(dtype, (2,)), value, Source("dense", None))
+        Entry(name, TensorSpec(dtype, (BLOCKS.get(dtype, (2, 2))[0],)), value, Source("dense", None))
         for name, (dtype, value) in sorted(version.items())
     )
     layout = Entry("layout", TensorSpec("U8", (1,)), "0", Source("dense", None))
@@ -95,6 +95,43 @@ def test_what_is_beside_changed_codes_in_a_layer_goes_with_them(names: list[str]
         assert theirs[name].outcome == Taken(
             manifest({name: (dtype, "2")}).entries[0], 1, MergeRule("theirs")
         )
+
+
+@pytest.mark.parametrize(
+    ("coded", "beside"),
+    [
+        ("l.q:Q8_0", "l.k:F16"),
+        ("l.q:Q4_K", "l.k:Q8_0"),
+        ("l/q[0:32,0:8]:U8", "l/q[32:64,0:8]:U8"),
+        ("l/q[0:32]:U8", "l/k:F32"),
+    ],
+)
+def test_blocks_with_scales_and_compressed_chunks_mean_something_alone(coded: str, beside: str) -> None:
+    (first, dtype), (second, other) = (text.rsplit(":", 1) for text in (coded, beside))
+    found = plan(
+        {first: (dtype, "0"), second: (other, "0")},
+        {first: (dtype, "1"), second: (other, "0")},
+        {first: (dtype, "0"), second: (other, "2")},
+    )
+    sides = [outcome.side for each in found.values() if isinstance(outcome := each.outcome, Taken)]
+    assert sorted(sides, key=str) == [0, 1]
+
+
+@pytest.mark.parametrize("coded", ["l/weight[0:32,0:8]:U8", "l/w[0:2]:U8", "l/w:Q8_0"])
+def test_codes_beside_a_scale_go_with_it(coded: str) -> None:
+    first, dtype = coded.rsplit(":", 1)
+    second = "l/other" if "[0:2]" in first else "l/weight_scale"
+    found = plan(*({first: (dtype, number), second: ("F32", number)} for number in "012"))
+    reason = found[first].outcome
+    assert isinstance(reason, Conflict)
+    assert isinstance(found[second].outcome, Conflict)
+
+
+def test_a_group_told_by_its_place_only_is_no_certain_quantised_weight() -> None:
+    found = plan(*({"l.nodes": ("U8", number), "l.values": ("F64", number)} for number in "012"))
+    outcome = found["l.nodes"].outcome
+    assert isinstance(outcome, Conflict)
+    assert "may mean something only together" in outcome.reason
 
 
 @pytest.mark.parametrize("dtype", ["I32", "I64", "U8"])
