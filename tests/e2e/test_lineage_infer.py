@@ -79,6 +79,16 @@ def test_records_of_what_was_inferred(family: Repo) -> None:
     assert soup == [("one/model.safetensors", "recorded")]
 
 
+def test_a_later_inference_takes_the_place_of_an_earlier_one(family: Repo) -> None:
+    family.theta("lineage", "infer", "--write")
+    family.write("soup/model.safetensors", family.read("one/model.safetensors")[:-4] + b"\0\0\0\1")
+    family.git("add", "-A")
+    family.theta("lineage", "infer", "--write")
+    shown = json.loads(family.run_theta("lineage", "show", "--json").stdout)
+    soup = [(e["parent"], e["relation"]) for e in shown["edges"] if e["child"].startswith("soup")]
+    assert soup == [("one/model.safetensors", "finetune")]
+
+
 def test_aliases_and_prefixes(family: Repo) -> None:
     family.git("mv", "stranger", "elsewhere")
     family.write("copy.safetensors", family.read("base/model.safetensors"))

@@ -151,8 +151,8 @@ def add_parents(
         relation: The kind of derivation; empty to leave it as it is.
         why: The reason; empty to leave it as it is.
         frozen: More patterns of parameters that are promised to be as in a parent.
-        inferred: Whether a program found the parents. Parents that a program found before make room for those
-            that somebody names.
+        inferred: Whether a program found the parents. Parents that a program found before make room for them,
+            and for those that somebody names.
 
     Raises:
         LineageError: The model would be derived from itself.
@@ -160,8 +160,8 @@ def add_parents(
         UsageError: The record can't be written.
     """
     old = read_record(tree, child) or LineageRecord()
-    if old.is_inferred and not inferred:
-        old = replace(old, parents=(), relation="")
+    if old.is_inferred:
+        old = replace(old, parents=(), relation="", why="")
     names = {parent.name: parent for parent in old.parents}
     names |= {parent.name: parent for parent in parents}
     _check_circles(graph_of(tree), child, [parent.path for parent in parents if parent.path])
