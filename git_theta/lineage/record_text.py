@@ -18,7 +18,7 @@ def record_text(record: LineageRecord, old: bytes = b"") -> bytes:
         old: The text that is replaced: its comments, its order, and keys that this program doesn't know stay.
 
     Raises:
-        RecordError: The old text isn't valid TOML.
+        RecordError: The old text isn't valid TOML, or a text of the record isn't UTF-8.
     """
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
@@ -34,7 +34,13 @@ def record_text(record: LineageRecord, old: bytes = b"") -> bytes:
     _set(document, "frozen", _list(record.frozen))
     _set_parents(document, record.parents)
     _set_run(document, record.run)
-    return tomlkit.dumps(document).encode()
+    try:
+        return tomlkit.dumps(document).encode()
+    except UnicodeEncodeError as error:
+        text = error.object[max(0, error.start - 20) : error.end]
+        raise RecordError(
+            f"the record would have bytes that aren't UTF-8, in {text!r}", "use UTF-8 in paths and texts"
+        ) from error
 
 
 def _set(table: Any, key: str, value: Any) -> None:

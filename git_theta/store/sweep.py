@@ -23,8 +23,11 @@ _NAME = re.compile(
     r"tmp[a-z0-9_]{8}|\.git-theta-[0-9a-f]{16}|[0-9a-f]{64}(\.[0-9a-f]{16})?|ssh\.[0-9a-f]{16}"
 )
 
+#: Names of folders with copies of the models that a command is making anew begin with this.
+COPIES_PREFIX = "run-"
+
 #: Names of folders that belong to a command begin with one of these.
-_COMMANDS = ("migrate-", "preview-")
+_COMMANDS = ("migrate-", "preview-", COPIES_PREFIX)
 
 
 def sweep(tmp: Path, downloads: Path, older_than: float = STALE_SECONDS) -> int:

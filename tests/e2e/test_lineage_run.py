@@ -221,3 +221,127 @@ def test_ctrl_c_leaves_everything_as_it_was(repo: Repo) -> None:
     assert program.returncode != 0
     assert b"Traceback" not in stderr.split(b"KeyboardInterrupt")[-1]
     assert state(repo) == before
+
+
+def test_a_folder_that_the_command_removed_comes_back(repo: Repo) -> None:
+    repo.write(TUNED, b"nowhere else")
+    script = "import shutil, sys; shutil.rmtree('tuned'); sys.exit(1)"
+    told = repo.theta("run", "--dirty", *WORDS, "--", sys.executable, "-c", script, ok=False)
+    assert "the command failed: exit code 1" in told
+    assert repo.read(TUNED) == b"nowhere else"
+
+
+def test_a_model_is_kept_elsewhere_if_a_folder_is_in_its_place(repo: Repo) -> None:
+    repo.write(TUNED, b"nowhere else")
+    script = f"import os; os.remove({TUNED!r}); os.makedirs({TUNED!r} + '/inner')"
+    told = repo.theta("run", "--dirty", *WORDS, "--", sys.executable, "-c", script, ok=False)
+    assert "the command put something else there" in told
+    kept = told.partition("the old file is ")[2].splitlines()[0]
+    with open(kept, "rb") as file:
+        assert file.read() == b"nowhere else"
+
+
+def test_places_of_outputs_are_checked_before_the_command_runs(repo: Repo) -> None:
+    outside = repo.path.parent / "outside"
+    outside.mkdir()
+    (outside / "model.safetensors").write_bytes(b"mine")
+    (repo.path / "link.safetensors").symlink_to(outside / "model.safetensors")
+    (repo.path / "dangling.safetensors").symlink_to(outside / "nothing")
+    (repo.path / "there").symlink_to(outside)
+    (repo.path / "folder.safetensors").mkdir()
+    os.mkfifo(repo.path / "pipe.safetensors")
+    repo.write(".gitignore", b"ignored*\n")
+    for outputs, message in (
+        (("link.safetensors",), "link.safetensors is a link"),
+        (("dangling.safetensors",), "dangling.safetensors is a link"),
+        (("there/model.safetensors",), "there is a link"),
+        (("folder.safetensors",), "folder.safetensors is a folder"),
+        (("pipe.safetensors",), "pipe.safetensors isn't a regular file"),
+        (("ignored.safetensors",), "ignored.safetensors is ignored"),
+        (("a.safetensors", "./a.safetensors"), "a.safetensors is named twice"),
+    ):
+        before = state(repo)
+        words = [word for path in outputs for word in ("--out", path)]
+        told = repo.theta("run", "--dirty", *words, "--", "touch", "started", "{out}", ok=False)
+        assert message in told, outputs
+        assert state(repo) == before
+    assert (outside / "model.safetensors").read_bytes() == b"mine"
+    assert os.listdir(outside) == ["model.safetensors"]
+
+
+def test_records_are_checked_before_the_command_runs(repo: Repo) -> None:
+    repo.write(".gitignore", b".theta\n")
+    told = repo.theta("run", *WORDS, "--", "touch", "{out}", ok=False)
+    assert f"{RECORD} is ignored" in told
+    repo.write(".gitignore", b"")
+    repo.write(RECORD, b"bad [\n")
+    before = state(repo)
+    assert "isn't valid TOML" in repo.theta("run", *WORDS, "--", "touch", "{out}", ok=False)
+    assert state(repo) == before
+    (repo.path / RECORD).unlink()
+    told = repo.theta("run", *WORDS, "--", "touch", "{out}", "w\udcff", ok=False)
+    assert "bytes that aren't UTF-8" in told
+    assert "unexpected" not in told
+    for number in range(4000):
+        repo.write(f"many/{number:0100}.txt", b"")
+    repo.git("add", "many")
+    told = repo.theta("run", "--input", "many", "--out", TUNED, "--", "touch", "{out}", ok=False)
+    assert "larger than 256 KiB" in told
+    assert not (repo.path / TUNED).exists()
+
+
+def test_names_of_outputs_are_no_patterns(repo: Repo) -> None:
+    other = repo.write("a1.safetensors", repo.read(BASE))
+    repo.theta("run", "--out", "a[1].safetensors", "--", "cp", BASE, "{out}")
+    assert other.exists()
+    assert repo.git("ls-files", "--", "a*").split() == ["a[1].safetensors"]
+
+
+def test_a_failure_leaves_what_was_staged(repo: Repo) -> None:
+    repo.write(TUNED, repo.read(BASE))
+    repo.git("add", TUNED)
+    repo.write("b.safetensors", repo.read(BASE))
+    repo.git("add", "b.safetensors")
+    before = repo.git("ls-files", "-s")
+    repo.git("config", "filter.theta.process", "false")
+    repo.git("config", "filter.theta.clean", "false")
+    told = repo.theta("run", "--dirty", "--out", TUNED, "--", "cp", "tune.py", "{out}", ok=False)
+    assert "can't be added" in told
+    assert repo.git("ls-files", "-s") == before
+
+
+def test_a_rerun_of_a_hostile_record(repo: Repo) -> None:
+    repo.theta("run", *WORDS, *COMMAND)
+    repo.git("commit", "-q", "-m", "tuned")
+    outside = repo.path.parent / "outside"
+    outside.mkdir()
+    (repo.path / "there").symlink_to(outside)
+    for run, message in (
+        ('command = ["touch", "started"]\noutputs = ["there/new/a.safetensors"]', "there is a link"),
+        ('command = ["touch", "started"]\noutputs = ["new.safetensors"]', "Git has no new.safetensors"),
+        ('command = ["touch", "started"]\nfolder = "nowhere"', "there's no folder nowhere"),
+        ('command = ["touch", "started"]\nfolder = "there"', "there is a link"),
+        ('command = ["touch\\u0000"]', "can't be run"),
+    ):
+        repo.write(RECORD, f"[run]\n{run}\n".encode())
+        told = repo.theta("rerun", TUNED, ok=False)
+        assert message in told
+        assert "unexpected" not in told
+    assert os.listdir(outside) == []
+    assert not (repo.path / "started").exists()
+
+
+def test_models_that_cant_be_copied_stay(repo: Repo) -> None:
+    repo.write(TUNED, repo.read(BASE) * 50)
+    limited = 'ulimit -f 40; trap "" XFSZ; exec "$@"'
+    words = ("run", "--dirty", "--out", TUNED, "--", "touch", "started")
+    done = subprocess.run(
+        ["bash", "-c", limited, "bash", sys.executable, "-m", "git_theta", *words],
+        cwd=repo.path,
+        capture_output=True,
+    )
+    assert done.returncode != 0
+    assert b"File too large" in done.stderr
+    assert repo.read(TUNED) == repo.read(BASE) * 50
+    assert not (repo.path / "started").exists()
+    assert not list((repo.path / ".git/theta/tmp").glob("run-*"))

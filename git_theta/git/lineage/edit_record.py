@@ -53,11 +53,32 @@ def write_record(tree: LineageTree, model: str, record: LineageRecord) -> str:
         UsageError: The record's place is a link, or can't be written.
     """
     path, old = record_path(model), record_of(tree, model)
-    text = tree.record(old.path) if old else None
-    write_text(tree, path, record_text(record, text or b""))
+    write_text(tree, path, check_record(tree, model, record))
     if old and old.path != path:
         _delete(tree, old.path)
     return path
+
+
+def check_record(tree: LineageTree, model: str, record: LineageRecord) -> bytes:
+    """The text of a model's record, if it can be read back, and be written to its place.
+
+    Raises:
+        RecordError: The old record isn't valid TOML, or the new one would be larger than any may be.
+        UsageError: The record's place is a link, or its name is too long.
+    """
+    old = record_of(tree, model)
+    text = record_text(record, (tree.record(old.path) if old else None) or b"")
+    path = record_path(model)
+    parse_record(text, path)
+    try:
+        place = _place(tree, path)
+        if place.is_dir():
+            raise UsageError(f"{path} is a folder, and would be a record", "rename the model or the folder")
+        with suppress(FileNotFoundError):
+            os.lstat(place)
+    except OSError as error:
+        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+    return text
 
 
 def write_text(tree: LineageTree, path: str, text: bytes) -> None:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 
-from git_theta.errors import ThetaError
+from git_theta.errors import ThetaError, UsageError
 from git_theta.git.history.versions import VersionReader
 from git_theta.git.lineage.run import RunRequest, run_outputs
-from git_theta.git.lineage.run_command import RunError, dirty_paths, restored_on_failure
+from git_theta.git.lineage.run_command import RunError, check_places, dirty_paths, restored_on_failure
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 from git_theta.report.distance import Distance, measure
@@ -45,9 +45,15 @@ def rerun(repository: Repository, request: RunRequest) -> list[RerunResult]:
         request: The command. With `keep`, the work tree has its outputs afterwards, else the old files.
 
     Raises:
+        UsageError: An output isn't a file that Git has, or can't be written.
         ThetaError: An output has changes that Git doesn't have.
         RunError: The command failed, or didn't make its outputs; files are as they were.
     """
+    check_places(repository, request.outputs, request.folder)
+    with LineageTree(repository) as tree:
+        for path in request.outputs:
+            if path not in tree.files:
+                raise UsageError(f"Git has no {path} to compare with", "git theta run makes it, and adds it")
     lost = dirty_paths(repository.git, [p for p in request.outputs if (repository.root / p).exists()])
     if lost:
         raise ThetaError(f"{lost[0]} has changes that Git doesn't have", f"git add {lost[0]}")

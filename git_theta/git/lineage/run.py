@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_theta.errors import ThetaError, UsageError
-from git_theta.git.lineage.edit_record import read_record, write_record
+from git_theta.git.lineage.edit_record import check_record, read_record, write_record
 from git_theta.git.lineage.run_command import (
     RunError,
+    check_not_ignored,
+    check_places,
     check_tracked,
     check_written,
     dirty_paths,
@@ -95,27 +97,19 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
     named = _read_versions(repository, request)
     environment = run_environment(request.words, str(repository.root / request.folder))
     _check_circles(request)
+    _check_records(repository, request, RecordedRun(request.words, inputs, (), environment))
     with restored_on_failure(repository, request.outputs, keep=request.keep):
         run_outputs(repository, request)
         _check_unchanged(repository, request, inputs)
         models = _staged(repository, request.outputs)
     run = RecordedRun(request.words, inputs, _others(request), environment, request.seed, request.folder)
-    records, kept = [], []
     with LineageTree(repository) as tree:
-        for name in request.outputs:
-            old = read_record(tree, name) or LineageRecord()
-            parents = named or old.parents
-            kept += [] if named else [parent.name for parent in parents]
-            record = replace(
-                old,
-                relation=request.relation or old.relation,
-                model=models[name],
-                parents=parents,
-                why=request.why or old.why,
-                run=run,
-            )
-            records.append(write_record(tree, name, record))
-    repository.git.run("add", "--", *records)
+        kept = [] if named else [each.name for name in request.outputs for each in _old(tree, name).parents]
+        records = [
+            write_record(tree, name, _record(tree, name, request, named, models[name], run))
+            for name in request.outputs
+        ]
+    repository.git.run("add", "--", *_specs(records))
     return RunResult(models, tuple(records), tuple(inputs), tuple(dict.fromkeys(kept)))
 
 
@@ -126,6 +120,50 @@ def _read_versions(repository: Repository, request: RunRequest) -> tuple[Recorde
         dirty = dirty_paths(repository.git, _files_of(repository, parent))
         found.append(replace(parent, model="") if dirty else parent)
     return tuple(found)
+
+
+def _old(tree: LineageTree, name: str) -> LineageRecord:
+    """The record that an output has; an empty one if it has none."""
+    return read_record(tree, name) or LineageRecord()
+
+
+def _record(
+    tree: LineageTree,
+    name: str,
+    request: RunRequest,
+    parents: tuple[RecordedParent, ...],
+    model: str,
+    run: RecordedRun,
+) -> LineageRecord:
+    """The record of an output, with what the old one has beside the run."""
+    old = _old(tree, name)
+    return replace(
+        old,
+        relation=request.relation or old.relation,
+        model=model or old.model,
+        parents=parents or old.parents,
+        why=request.why or old.why,
+        run=run,
+    )
+
+
+def _check_records(repository: Repository, request: RunRequest, run: RecordedRun) -> None:
+    """Check that the records can be written, before hours of work depend on it.
+
+    Raises:
+        RecordError: An old record isn't valid, or the new one would be too large.
+        UsageError: A record's place is a link, or is ignored by Git.
+    """
+    with LineageTree(repository) as tree:
+        run = replace(run, outputs=_others(request), seed=request.seed, folder=request.folder)
+        for name in request.outputs:
+            check_record(tree, name, _record(tree, name, request, request.parents, "", run))
+    check_not_ignored(repository.git, [record_path(name) for name in request.outputs])
+
+
+def _specs(paths: Sequence[str]) -> list[str]:
+    """Pathspecs that stand for these paths from the top alone, whatever characters are in them."""
+    return [f":(top,literal){path}" for path in paths]
 
 
 def run_outputs(repository: Repository, request: RunRequest) -> None:
@@ -184,6 +222,7 @@ def _check(repository: Repository, request: RunRequest) -> None:
     if not request.outputs:
         raise UsageError("what does the command make?", "--out MODEL")
     check_tracked(repository.git, request.outputs)
+    check_places(repository, request.outputs, request.folder)
     filled_in(request.words, request.outputs)
     reads = _reads(repository, request)
     if not request.dirty:
@@ -199,7 +238,7 @@ def _check(repository: Repository, request: RunRequest) -> None:
             raise UsageError(f"{lost[0]} has changes that Git doesn't have", f"git add {lost[0]}; or --dirty")
     for path in reads:
         place = repository.root / path
-        if not place.exists():
+        if not place.is_file():
             raise UsageError(f"{path} isn't in the work tree", f"git restore {path}")
         with open(place, "rb") as file:
             if is_manifest(file.read(64)):
@@ -230,6 +269,8 @@ def _recorded_inputs(repository: Repository, request: RunRequest) -> dict[str, s
         head, _, name = record.partition(b"\t")
         blobs[os.fsdecode(name)] = head.split(b" ")[1].decode()
     for path in dirty_paths(repository.git, request.inputs):
+        if not (repository.root / path).is_file():
+            raise RunError(f"input {path} isn't in the work tree any more: the record would be wrong")
         blobs[path] = repository.git.line("hash-object", "--", str(repository.root / path))
     return {path: f"{_BLOB}{blobs[path]}" for path in sorted(request.inputs)}
 
@@ -257,13 +298,18 @@ def _staged(repository: Repository, outputs: Sequence[str]) -> dict[str, str]:
         RunError: An output can't be staged, or isn't a model.
     """
     git = repository.git
+    before = git.run("ls-files", "-s", "-z", "--", *_specs(outputs))
     try:
-        git.run("add", "--", *outputs)
+        git.run("add", "--", *_specs(outputs))
         with LineageTree(repository) as tree:
             return {path: tree.facts(_model(tree, path)).model for path in outputs}
-    except ThetaError as error:
-        git.ok("reset", "-q", "--", *outputs)
-        raise RunError(f"the outputs can't be added: {error.message}", error.hint) from error
+    except BaseException as error:
+        names = b"".join(os.fsencode(path) + b"\0" for path in outputs)
+        git.ok("update-index", "--force-remove", "-z", "--stdin", stdin=names)
+        git.ok("update-index", "-z", "--index-info", stdin=before)
+        if isinstance(error, ThetaError):
+            raise RunError(f"the outputs can't be added: {error.message}", error.hint) from error
+        raise
 
 
 def _model(tree: LineageTree, path: str) -> str:

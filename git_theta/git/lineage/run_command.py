@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interrupts_left_to_others
 from git_theta.git.repository.repository import Repository
+from git_theta.store.sweep import COPIES_PREFIX
 
 
 class RunError(ThetaError):
@@ -74,6 +75,66 @@ def check_tracked(git: Git, outputs: Sequence[str]) -> None:
             raise UsageError(f"{path} isn't tracked", f"track it: git theta track '{pattern}'")
 
 
+def check_places(repository: Repository, outputs: Sequence[str], folder: str) -> None:
+    """Check that a command can write its outputs below the top of the work tree, and Git can add them.
+
+    Args:
+        repository: The repository, with Git at the top.
+        outputs: Paths of files from the top.
+        folder: The folder that the command runs in, from the top; empty for the top.
+
+    Raises:
+        UsageError: An output is named twice, or ignored by Git, or isn't a regular file; a folder on the way
+            to it is a link; or the folder to run in isn't there.
+    """
+    for path in outputs:
+        place = repository.root / path
+        if outputs.count(path) > 1:
+            raise UsageError(f"{path} is named twice", "name each model once")
+        _check_no_link(repository, path)
+        if place.is_dir():
+            raise UsageError(f"{path} is a folder", "name the file in it that the command makes")
+        if os.path.lexists(place) and not place.is_file():
+            raise UsageError(f"{path} isn't a regular file", "name another file")
+    check_not_ignored(repository.git, outputs)
+    if folder:
+        _check_no_link(repository, folder)
+        if not (repository.root / folder).is_dir():
+            raise UsageError(f"there's no folder {folder} to run the command in", f"mkdir -p {folder}")
+
+
+def check_not_ignored(git: Git, paths: Sequence[str]) -> None:
+    """Check that no ignore file keeps `git add` from files.
+
+    Args:
+        git: Git at the top of the work tree.
+        paths: Paths of files from the top.
+
+    Raises:
+        UsageError: A file is ignored, and not in the index.
+    """
+    for path in paths:
+        # The beginning of a path isn't the magic of a pathspec then.
+        if git.ok("check-ignore", "--stdin", "-z", stdin=b"./" + os.fsencode(path) + b"\0"):
+            raise UsageError(
+                f"{path} is ignored, and couldn't be added to Git",
+                "`git check-ignore -v` of it says which line does that",
+            )
+
+
+def _check_no_link(repository: Repository, path: str) -> None:
+    """Check that neither a path from the top nor a folder on the way to it is a link.
+
+    Raises:
+        UsageError: One is.
+    """
+    parts = path.split("/")
+    for count in range(1, len(parts) + 1):
+        part = "/".join(parts[:count])
+        if os.path.islink(repository.root / part):
+            raise UsageError(f"{part} is a link, and its target isn't Git's", "name a path without links")
+
+
 @contextmanager
 def restored_on_failure(repository: Repository, outputs: Sequence[str], *, keep: bool) -> Iterator[None]:
     """Give outputs their old content, or none, if the block ends with an exception.
@@ -82,24 +143,65 @@ def restored_on_failure(repository: Repository, outputs: Sequence[str], *, keep:
         repository: The repository, with Git at the top.
         outputs: Paths of files from the top.
         keep: Whether to leave outputs as the command made them even then.
+
+    Raises:
+        RunError: An output can't get its old content back, which is somewhere else then.
     """
-    with ExitStack() as stack:
-        copies = stack.enter_context(_copies(repository, outputs))
+    # Commands may remove or replace whole folders of outputs, so the copies are elsewhere.
+    temporary = repository.common_dir / "theta" / "tmp"
+    temporary.mkdir(parents=True, exist_ok=True)
+    copies = Path(tempfile.mkdtemp(prefix=COPIES_PREFIX, dir=temporary))
+    try:
+        old = _copy_files(repository, outputs, copies)
+    except BaseException:
+        shutil.rmtree(copies, ignore_errors=True)
+        raise
+    folders: list[Path] = []
+    try:
         folders = _make_folders(repository, outputs)
-        try:
-            yield
-        except BaseException:
-            if not keep:
-                for path, copy in copies.items():
-                    place = repository.root / path
-                    if copy is not None:
-                        os.replace(copy, place)
-                    elif place.is_file() or place.is_symlink():
-                        place.unlink()
-            for folder in reversed(folders):
-                with suppress(OSError):
-                    folder.rmdir()
-            raise
+        yield
+    except BaseException:
+        if not keep:
+            lost = [path for path in outputs if not _put_back(repository.root / path, old.get(path))]
+            if lost:
+                raise RunError(
+                    f"{lost[0]} can't be as it was before: the command put something else there",
+                    f"the old file is {old[lost[0]]}",
+                ) from None
+        for folder in reversed(folders):
+            with suppress(OSError):
+                folder.rmdir()
+        shutil.rmtree(copies, ignore_errors=True)
+        raise
+    shutil.rmtree(copies, ignore_errors=True)
+
+
+def _copy_files(repository: Repository, outputs: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Path → a copy in a folder, of each output that is there."""
+    copies = {}
+    for number, path in enumerate(outputs):
+        place = repository.root / path
+        if place.exists():
+            copies[path] = folder / f"{number}-{place.name}"[:200]
+            shutil.copy2(place, copies[path])
+    return copies
+
+
+def _put_back(place: Path, copy: Path | None) -> bool:
+    """Give a file the content of its copy, or remove it if there's none; whether the old content is safe."""
+    if copy is None:
+        if place.is_file() or place.is_symlink():
+            place.unlink()
+        return True
+    try:
+        if place.is_dir() and not place.is_symlink():
+            place.rmdir()
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        shutil.move(copy, place)
+    except OSError:
+        return False
+    return True
 
 
 def _make_folders(repository: Repository, outputs: Sequence[str]) -> list[Path]:
@@ -110,26 +212,6 @@ def _make_folders(repository: Repository, outputs: Sequence[str]) -> list[Path]:
         made += reversed([folder for folder in folders if not folder.exists()])
         folders[0].mkdir(parents=True, exist_ok=True)
     return list(dict.fromkeys(made))
-
-
-@contextmanager
-def _copies(repository: Repository, outputs: Sequence[str]) -> Iterator[Mapping[str, Path | None]]:
-    """Path → a copy of each output in the folder of the output, so that it can be put back by a rename."""
-    made: dict[str, Path | None] = {}
-    try:
-        for path in outputs:
-            place = repository.root / path
-            made[path] = None
-            if place.exists():
-                handle, name = tempfile.mkstemp(prefix=".git-theta-run-", dir=place.parent)
-                os.close(handle)
-                made[path] = Path(name)
-                shutil.copy2(place, name)
-        yield made
-    finally:
-        for copy in made.values():
-            if copy is not None:
-                copy.unlink(missing_ok=True)
 
 
 def run_program(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
@@ -148,8 +230,9 @@ def run_program(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None
                 code = program.wait()
             finally:
                 signal.signal(signal.SIGTERM, before)
-    except OSError as error:
-        raise RunError(f"{words[0]} can't be run: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise RunError(f"{words[0]} can't be run: {reason}") from error
     if code < 0:
         name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
         raise RunError(f"{name} ended the command")
