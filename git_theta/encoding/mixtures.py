@@ -18,7 +18,8 @@ from git_theta.errors import CorruptError, MissingObjectError, PluginError
 from git_theta.model.places import spread_places
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Base, Input, Pieces, UnsuitableError
-from git_theta.updates.program import Program, evaluate
+from git_theta.updates.program import Program
+from git_theta.updates.program_machine import evaluate
 from git_theta.updates.recipe import Recipe
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 

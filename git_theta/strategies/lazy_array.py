@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from git_theta.model.strided import Temporary, scratch_memory, temporary_file
 from git_theta.strategies.array_sources import ArraySource, InMemory
-from git_theta.updates.program import OPERATIONS, Program, evaluate
+from git_theta.updates.program import OPERATIONS, Program
+from git_theta.updates.program_machine import evaluate
 
 if TYPE_CHECKING:
     import numpy as np

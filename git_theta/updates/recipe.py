@@ -12,7 +12,8 @@ from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input, Pieces
 from git_theta.updates.demand import Demand, ReadPayload
 from git_theta.updates.payload import HEADER_WORK, MAX_LONG_HEADER, pack_header, unpack
-from git_theta.updates.program import Program, evaluate
+from git_theta.updates.program import Program
+from git_theta.updates.program_machine import evaluate
 from git_theta.updates.rechunk import rechunk
 from git_theta.updates.rounding import COMPUTABLE, round_to, widen
 

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from git_theta.encoding.sums import WeightedSum, rounded_once, rounded_stepwise
-from git_theta.updates.program import evaluate
+from git_theta.updates.program_machine import evaluate
 from git_theta.updates.rounding import round_to, widen
 
 Array = NDArray[Any]
