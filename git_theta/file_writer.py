@@ -16,7 +16,7 @@ from git_theta.model.digest import digest
 from git_theta.model.layout import Checksum, Layout
 from git_theta.model.manifest import Entry
 from git_theta.model.placed import PlacedParameter, any_overlap
-from git_theta.model.strided import Temporary, contiguous, gather, scratch_memory, strided
+from git_theta.model.strided import Temporary, contiguous, gather, joined, strided
 from git_theta.model.tiled_copy import copy_elements
 from git_theta.runtime.mapped import allocate
 from git_theta.runtime.threads import run_grouped, run_groups
@@ -86,11 +86,7 @@ class FileWriter:
             for chunk in pieces:
                 start += write_at(handle, chunk, start)
         elif entry.spec.count:
-            value = scratch_memory(entry.spec.nbytes, self.temporary)
-            start = 0
-            for chunk in pieces:
-                value[start : start + len(chunk)] = chunk
-                start += len(chunk)
+            value = joined(pieces, entry.spec.nbytes, self.temporary)
             with mmap.mmap(handle, size) as file, memoryview(file) as target:
                 array = strided(target, entry.spec, place.offset, place.strides, place.big_endian)
                 copy_elements(array, contiguous(value, entry.spec))

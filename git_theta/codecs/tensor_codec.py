@@ -5,7 +5,7 @@ from __future__ import annotations
 from git_theta.codecs.base import Codec
 from git_theta.codecs.planes import Planes
 from git_theta.errors import CorruptError
-from git_theta.model.strided import scratch_memory, temporary_file
+from git_theta.model.strided import joined, temporary_file
 from git_theta.model.tensor import TensorSpec
 
 #: The codec that new payloads are written with.
@@ -50,8 +50,4 @@ def decode_tensor(name: object, data: memoryview, spec: TensorSpec) -> memoryvie
         CorruptError: The codec is unknown, or the data can't be decoded to that size.
     """
     codec = codec_named(name)
-    value, start = scratch_memory(spec.nbytes, temporary_file), 0
-    for piece in codec.decode(data, codec.params(spec), spec.nbytes):
-        value[start : start + len(piece)] = piece
-        start += len(piece)
-    return value
+    return joined(codec.decode(data, codec.params(spec), spec.nbytes), spec.nbytes, temporary_file)

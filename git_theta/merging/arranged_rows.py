@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from git_theta.merging.converted import ConvertedValue, made_of
 from git_theta.merging.row_order import RowKey
-from git_theta.model.strided import Temporary, scratch_memory
+from git_theta.model.strided import Temporary, joined
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Pieces
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
@@ -121,11 +121,7 @@ def _matrix(value: ConvertedValue, width: int, temporary: Temporary) -> NDArray[
     """The bytes of a value, a row of them for each of its rows."""
     import numpy as np
 
-    memory = scratch_memory(value.spec.nbytes, temporary)
-    end = 0
-    for piece in value.read():
-        start, end = end, end + len(piece)
-        memory[start:end] = piece
+    memory = joined(value.read(), value.spec.nbytes, temporary)
     return np.frombuffer(memory, np.uint8).reshape(value.spec.shape[0], width)
 
 

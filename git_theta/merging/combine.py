@@ -21,7 +21,7 @@ from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
 from git_theta.model.manifest import Entry, Source
 from git_theta.model.sizes import source_bytes
-from git_theta.model.strided import Temporary, scratch_memory
+from git_theta.model.strided import Temporary, joined
 from git_theta.model.tensor import TensorSpec, numpy_dtype
 from git_theta.settings import DEPTH_FACTOR
 from git_theta.store.local import LocalStore
@@ -215,12 +215,7 @@ class Combiner:
         return self.writer.write_derived(name, spec, digest, "recipe", payload, sources)
 
     def _evaluated(self, pieces: Pieces, spec: TensorSpec) -> memoryview:
-        value = scratch_memory(spec.nbytes, self.store.temporary_file)
-        position = 0
-        for piece in pieces:
-            value[position : position + len(piece)] = piece
-            position += len(piece)
-        return value
+        return joined(pieces, spec.nbytes, self.store.temporary_file)
 
     def bytes_of(self, entry: Entry) -> Input:
         """Reads the value of a version."""

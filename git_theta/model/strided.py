@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from git_theta.errors import ThetaError
@@ -56,6 +56,24 @@ def scratch_memory(nbytes: int, temporary: Temporary, in_memory: int | None = No
         ) from error
     finally:
         os.close(handle)
+
+
+def joined(pieces: Iterable[bytes | memoryview], nbytes: int, temporary: Temporary) -> memoryview:
+    """The bytes of all pieces, in `scratch_memory`.
+
+    Args:
+        pieces: Pieces of `nbytes` bytes together; each is copied before the next one is asked for.
+        nbytes: The number of bytes.
+        temporary: As for `scratch_memory`.
+
+    Raises:
+        ThetaError: The disk has no room for the file.
+    """
+    value, start = scratch_memory(nbytes, temporary), 0
+    for piece in pieces:
+        value[start : start + len(piece)] = piece
+        start += len(piece)
+    return value
 
 
 def _room_hint(temporary: Temporary) -> str:

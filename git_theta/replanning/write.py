@@ -12,7 +12,7 @@ from git_theta.encoding.decode import read_value
 from git_theta.encoding.stored_value import StoredValue, finalize
 from git_theta.encoding.value_writer import ValueWriter
 from git_theta.model.manifest import Source
-from git_theta.model.strided import scratch_memory
+from git_theta.model.strided import joined
 from git_theta.replanning.family import FamilyPlan, PlannedValue
 from git_theta.replanning.known_value import KnownValue
 from git_theta.runtime.threads import stream_grouped
@@ -93,9 +93,5 @@ class PlanWriter:
 
     def _read(self, value: KnownValue) -> memoryview:
         """The bytes of a value; of a large one, in a temporary file."""
-        data = scratch_memory(value.spec.nbytes, self.store.temporary_file)
-        end = 0
-        for piece in read_value(value.entry(), self.store):
-            start, end = end, end + len(piece)
-            data[start:end] = piece
-        return data
+        pieces = read_value(value.entry(), self.store)
+        return joined(pieces, value.spec.nbytes, self.store.temporary_file)

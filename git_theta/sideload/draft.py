@@ -18,7 +18,7 @@ from git_theta.encoding.selection import choices, dense_choice
 from git_theta.errors import UsageError
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry, ObjectRef, Source
-from git_theta.model.strided import scratch_memory
+from git_theta.model.strided import joined
 from git_theta.model.tensor import TensorSpec
 from git_theta.runtime.threads import run_all
 from git_theta.settings import DEFAULT_DEPTH, MAX_CHAIN_DEPTH
@@ -214,12 +214,7 @@ def _base(entry: Entry, store: LocalStore) -> Base:
 
 
 def _in_memory(pieces: Pieces, spec: TensorSpec, store: LocalStore) -> memoryview:
-    value = scratch_memory(spec.nbytes, store.temporary_file)
-    start = 0
-    for piece in pieces:
-        value[start : start + len(piece)] = piece
-        start += len(piece)
-    return value
+    return joined(pieces, spec.nbytes, store.temporary_file)
 
 
 def _decoded(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from git_theta.codecs.frames import CHUNK
-from git_theta.model.strided import Temporary, scratch_memory
+from git_theta.model.strided import Temporary, joined
 from git_theta.model.tensor import TensorSpec
 from git_theta.updates.base import Input
 from git_theta.updates.rechunk import rechunk
@@ -82,10 +82,6 @@ class StoredTensor(ArraySource):
         if self._cached:
             return
         nbytes = self._spec.nbytes
-        copy = scratch_memory(nbytes, self._temporary)
-        position = 0
-        for piece in rechunk(self._read(nbytes), CHUNK, nbytes):
-            copy[position : position + len(piece)] = piece
-            position += len(piece)
+        copy = joined(rechunk(self._read(nbytes), CHUNK, nbytes), nbytes, self._temporary)
         self._read = lambda _nbytes: iter((copy,))
         self._cached = True

@@ -3,13 +3,14 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from git_theta.errors import ThetaError
-from git_theta.model.strided import contiguous, gather, scratch_memory, strided, temporary_file
+from git_theta.model.strided import contiguous, gather, joined, scratch_memory, strided, temporary_file
 from git_theta.model.tensor import TensorSpec
 
 SPEC = TensorSpec("F32", (3, 4))
@@ -56,6 +57,17 @@ def test_large_scratch_memory_is_a_file() -> None:
     assert not isinstance(large.obj, bytearray)
     large[-1] = 7
     assert len(large) == (32 << 20) + 1
+
+
+def test_pieces_are_copied_before_the_next_one() -> None:
+    buffer = bytearray(3)
+
+    def pieces() -> Iterator[memoryview]:
+        for number in (1, 2):
+            buffer[:] = bytes([number]) * 3
+            yield memoryview(buffer)
+
+    assert bytes(joined(pieces(), 6, temporary)) == b"\1\1\1\2\2\2"
 
 
 def test_a_full_disk_is_an_error_and_not_a_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
