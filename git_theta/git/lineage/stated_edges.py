@@ -16,7 +16,7 @@ from git_theta.lineage.sources.gguf_keys import gguf_parents
 from git_theta.lineage.sources.mergekit_config import MAX_CONFIG as MAX_MERGEKIT
 from git_theta.lineage.sources.mergekit_config import MERGEKIT, mergekit_parents
 from git_theta.lineage.sources.model_card import CARD, MAX_CARD, card_parents
-from git_theta.lineage.sources.recipes import has_recipes, recipe_parents
+from git_theta.lineage.sources.recipes import RecipeParents, has_recipes
 from git_theta.lineage.sources.stated import StatedParent
 from git_theta.merging.file_version import stored_version
 from git_theta.merging.manifest_parts import structure_entries
@@ -91,6 +91,7 @@ def _in_gguf(tree: LineageTree, model: str) -> Iterator[Derivation]:
 
 def _in_manifests(tree: LineageTree, models: Iterable[str]) -> Iterator[Derivation]:
     manifests: dict[str, tuple[Manifest, ...]] = {}
+    recipes: RecipeParents | None = None
     for child in models:
         facts = tree.facts_or_none(child)
         if facts is None or "recipe" not in facts.updates.split(","):
@@ -99,7 +100,9 @@ def _in_manifests(tree: LineageTree, models: Iterable[str]) -> Iterator[Derivati
             readable = [name for name in tree.models if tree.facts_or_none(name)]
             manifests = {name: tree.manifests(name) for name in readable}
         if has_recipes(manifests[child]):
-            for parent in recipe_parents(child, manifests):
+            # All models are looked at once, not for each child.
+            recipes = recipes or RecipeParents(manifests)
+            for parent in recipes.parents(child):
                 yield Derivation(child, parent, "merge", "manifest")
 
 
