@@ -16,7 +16,7 @@ PACKAGE = TESTS.parent / "git_theta"
 #: Layers from the bottom. A module imports from its own entry or from layers before it.
 LAYERS = [
     {"errors", "limits", "version", "runtime", "entry_points"},
-    {"settings", "registry", "small_file"},
+    {"settings", "registry", "small_file", "yaml_file"},
     {"model"},
     {"formats", "codecs", "store", "adapters"},
     {"updates"},

@@ -12,7 +12,7 @@ from git_theta.combine.mergekit.settings import FilteredValue, Setting, scalar
 from git_theta.errors import UsageError
 from git_theta.merging.dtypes import WIDEST, parse_dtype
 from git_theta.runtime.suggest import did_you_mean
-from git_theta.runtime.yaml import parse_yaml_file
+from git_theta.yaml_file import read_yaml_file
 
 #: Bytes of a file, at most; a merge of a hundred layers, each for itself, has 20 KB.
 MAX_CONFIG = 64 << 10
@@ -44,14 +44,7 @@ def read_config(data: bytes, where: str) -> MergekitConfig:
         UsageError: It isn't such a merge, has an unknown key, or asks for something that isn't supported; or
             PyYAML isn't installed.
     """
-    try:
-        found = parse_yaml_file(data)
-    except ImportError as error:
-        raise UsageError(
-            "YAML needs PyYAML, which isn't installed", "pip install 'git-theta[yaml]'"
-        ) from error
-    except ValueError as error:
-        raise UsageError(f"{where} isn't YAML: {error}") from error
+    found = read_yaml_file(data, where)
     try:
         return _config(found)
     except UsageError as error:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from git_theta.errors import UsageError
 from git_theta.lineage.sources.stated import MAX_PARENTS, StatedParent, as_name
-from git_theta.runtime.yaml import parse_yaml_file
+from git_theta.yaml_file import read_yaml_file
 
 #: The name of the file, in the folder of the model; and its bytes, at most.
 MERGEKIT = "mergekit_config.yml"
@@ -23,14 +22,7 @@ def mergekit_parents(data: bytes) -> list[StatedParent]:
     Raises:
         UsageError: The file isn't YAML, or PyYAML isn't installed.
     """
-    try:
-        found = parse_yaml_file(data)
-    except ImportError as error:
-        raise UsageError(
-            f"{MERGEKIT} is YAML, and PyYAML isn't installed", "pip install 'git-theta[yaml]'"
-        ) from error
-    except ValueError as error:
-        raise UsageError(f"{MERGEKIT} isn't YAML: {error}") from error
+    found = read_yaml_file(data, MERGEKIT)
     names = list(dict.fromkeys(filter(None, _names(found))))[:MAX_PARENTS]
     # Models may be given with a revision, and with an adapter after a plus sign.
     return [StatedParent(*_parts(name)) for name in names]

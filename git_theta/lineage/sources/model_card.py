@@ -7,7 +7,7 @@ from typing import Any
 
 from git_theta.errors import UsageError
 from git_theta.lineage.sources.stated import MAX_PARENTS, StatedParent, as_name
-from git_theta.runtime.yaml import parse_yaml_file
+from git_theta.yaml_file import read_yaml_file
 
 #: The name of a model's card, in the folder of the model.
 CARD = "README.md"
@@ -44,14 +44,7 @@ def card_parents(data: bytes) -> list[StatedParent]:
         return []
     if len(match[1]) > _MAX_HEAD:
         raise UsageError(f"the head of {CARD} is larger than {_MAX_HEAD >> 10} KiB")
-    try:
-        found = parse_yaml_file(match[1])
-    except ImportError as error:
-        raise UsageError(
-            f"{CARD} has YAML, and PyYAML isn't installed", "pip install 'git-theta[yaml]'"
-        ) from error
-    except ValueError as error:
-        raise UsageError(f"the head of {CARD} isn't YAML: {error}") from error
+    found = read_yaml_file(match[1], f"the head of {CARD}")
     return _parents(found) if isinstance(found, dict) else []
 
 
