@@ -104,6 +104,22 @@ class HasScalars(Protocol):
 
 
 @runtime_checkable
+class HasStoredForms(Protocol):
+    """A format whose files may have other numbers than a tensor's values, and a mark that says so."""
+
+    def stored_forms(self, data: memoryview) -> Iterable[tuple[str, str]]:
+        """The name of each tensor whose numbers in the file aren't its values, and their form, a participle.
+
+        Args:
+            data: A file that `locate` accepts, except that the bytes of tensors may be anything.
+
+        Raises:
+            FormatError: The file is damaged.
+        """
+        ...
+
+
+@runtime_checkable
 class Creator(Protocol):
     """A format of which new files can be made, for tensors alone."""
 

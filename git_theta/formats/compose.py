@@ -99,7 +99,11 @@ def create_file(name: str, specs: Mapping[str, TensorSpec], metadata: Mapping[st
     plugin = formats.registry().get(name)
     if not isinstance(plugin, Creator):
         raise ComposeError(f"there's no way to make new files of the format {name!r}")
-    return _finish(plugin, FileDraft(plugin.create(specs, metadata)), specs)
+    try:
+        return _finish(plugin, FileDraft(plugin.create(specs, metadata)), specs)
+    except UnicodeEncodeError as error:
+        # Names of safetensors may have a lone surrogate, and paths bytes that aren't UTF-8.
+        raise ComposeError(f"the name {error.object[:80]!r} has no form in UTF-8") from error
 
 
 def align_files(

@@ -157,3 +157,34 @@ def test_bad_input(history: Repo, words: list[str], message: str) -> None:
     assert done.returncode != 0
     assert message in done.stderr
     assert sorted(each.name for each in history.path.iterdir()) == before
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_views_with_other_values_than_their_storage_are_refused(repo: Repo, legacy: bool) -> None:
+    torch: Any = pytest.importorskip("torch")
+    plain = {"w": torch.ones(2)}
+    for name, value, form in (
+        ("c", torch.tensor([1 + 2j]).conj(), "c is stored conjugated"),
+        ("n", torch._neg_view(torch.ones(2)), "n is stored negated"),
+        ("q", torch._empty_affine_quantized([2], scale=0.1, dtype=torch.qint8), "q is stored quantised"),
+        ("p", torch.nn.Parameter(torch._neg_view(torch.ones(2))), "p is stored negated"),
+    ):
+        torch.save({**plain, name: value}, repo.path / "m.pt", _use_new_zipfile_serialization=not legacy)
+        assert form in repo.theta("export", "m.pt", "out.pt", ok=False)
+        assert not (repo.path / "out.pt").exists()
+        repo.theta("export", "m.pt", "w.npz", "--params", "w", "--force")
+
+
+@pytest.mark.parametrize("end", ["pt", "npz", "gguf"])
+def test_names_that_arent_utf8(repo: Repo, end: str) -> None:
+    header = b'{"\\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    (repo.path / "s.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"1234")
+    told = repo.theta("export", "s.safetensors", f"out.{end}", ok=False)
+    assert "has no form in UTF-8" in told
+    assert not (repo.path / f"out.{end}").exists()
+
+
+@pytest.mark.parametrize("output", [".", "/", ""])
+def test_outputs_without_a_name(history: Repo, output: str) -> None:
+    told = history.theta("export", NAME, output, "--to", "pt", ok=False)
+    assert "isn't the name of a file" in told

@@ -46,6 +46,12 @@ class PyTorchLegacy:
 
         return legacy_scalars(data)
 
+    def stored_forms(self, data: memoryview) -> Iterator[tuple[str, str]]:
+        """Tensors of the content's pickle that are conjugated, negated or quantised."""
+        from git_theta.formats.pytorch.scalars import legacy_forms
+
+        return legacy_forms(data)
+
     def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
         """Compare the trees."""
         from git_theta.formats.pytorch.alignment import align_trees

@@ -1,4 +1,4 @@
-"""The plain values in PyTorch's files: numbers, strings and Booleans, by their path of keys."""
+"""Facts in the pickles of PyTorch's files: plain values by their path of keys, and how tensors are stored."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from git_theta.formats.pickle.plain_values import plain_values
 from git_theta.formats.pickle.unpickle_inert import read_pickle
 from git_theta.formats.pytorch.legacy_file import read_head
-from git_theta.formats.pytorch.tree import edges_of
-from git_theta.formats.pytorch.views import as_view
+from git_theta.formats.pytorch.tree import edges_of, named_nodes
+from git_theta.formats.pytorch.views import as_view, stored_form
 from git_theta.formats.pytorch.zip_records import read_records
 from git_theta.formats.zip_reader import read_member
 
@@ -23,8 +23,7 @@ def zipped_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     Raises:
         FormatError: The file is damaged.
     """
-    member = read_records(data)[2]["data.pkl"]
-    return _scalars_below(read_pickle(read_member(data, member, _MAX_PICKLE)).root)
+    return _scalars_below(_zipped_root(data))
 
 
 def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
@@ -33,7 +32,34 @@ def legacy_scalars(data: memoryview) -> Iterator[tuple[str, str]]:
     Raises:
         FormatError: The file is damaged.
     """
-    return _scalars_below(read_pickle(data, read_head(data)[-1].end).root)
+    return _scalars_below(_legacy_root(data))
+
+
+def zipped_forms(data: memoryview) -> Iterator[tuple[str, str]]:
+    """Names of tensors in a zip archive whose elements aren't their values, and how they're stored.
+
+    Raises:
+        FormatError: The file is damaged.
+    """
+    return _forms_below(_zipped_root(data))
+
+
+def legacy_forms(data: memoryview) -> Iterator[tuple[str, str]]:
+    """The same of a file from before PyTorch 1.6; see `zipped_forms`."""
+    return _forms_below(_legacy_root(data))
+
+
+def _zipped_root(data: memoryview) -> Any:
+    member = read_records(data)[2]["data.pkl"]
+    return read_pickle(read_member(data, member, _MAX_PICKLE)).root
+
+
+def _legacy_root(data: memoryview) -> Any:
+    return read_pickle(data, read_head(data)[-1].end).root
+
+
+def _forms_below(root: Any) -> Iterator[tuple[str, str]]:
+    return ((name, form) for name, node, _ in named_nodes(root) if (form := stored_form(node)))
 
 
 def _scalars_below(root: Any) -> Iterator[tuple[str, str]]:

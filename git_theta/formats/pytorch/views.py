@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from git_theta.errors import FormatError
-from git_theta.formats.pickle.nodes import Global, Object, PersistentId
+from git_theta.formats.pickle.nodes import Dict, Global, Object, PersistentId
 from git_theta.formats.pytorch.dtypes import PACKED_STORAGES, STORAGE_DTYPES, TORCH_DTYPES
 from git_theta.model.tensor import ITEM_SIZE, MAX_DIMENSIONS
 
@@ -14,6 +14,11 @@ from git_theta.model.tensor import ITEM_SIZE, MAX_DIMENSIONS
 _MAX_KEY = 255
 
 _TYPED = frozenset(("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_qtensor"))
+
+#: Rebuild function → position of the argument with marks of a view; and its marks.
+_METADATA = {"_rebuild_tensor_v2": 6, "_rebuild_tensor_v3": 7}
+_MARKS = {"conj": "conjugated", "neg": "negated"}
+
 _FROM_TYPE = frozenset(("_rebuild_from_type", "_rebuild_from_type_v2"))
 _WRAPPERS = frozenset(
     (
@@ -121,6 +126,27 @@ def as_view(node: Any) -> View | None:
     if function == "_rebuild_tensor_v3" and len(args) >= 7:
         return _view(args, args[6])
     return None
+
+
+def stored_form(node: Any) -> str:
+    """A participle for a tensor whose elements in the storage aren't its values; empty if they are.
+
+    PyTorch conjugates and negates such views when they're read, without writing anything.
+
+    Args:
+        node: A node that stands for a tensor; see `as_view`.
+    """
+    if not isinstance(node, Object):
+        return ""
+    function, args = _call_of(node)
+    if function == "_rebuild_qtensor":
+        return "quantised"
+    at = _METADATA.get(function)
+    marks = args[at] if at is not None and len(args) > at else None
+    pairs = marks.pairs if isinstance(marks, Dict) else []
+    return next(
+        (_MARKS[key] for key, value in pairs if isinstance(key, str) and key in _MARKS and value is True), ""
+    )
 
 
 def _view(args: tuple[Any, ...], dtype: Any) -> View | None:

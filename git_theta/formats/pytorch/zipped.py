@@ -64,6 +64,12 @@ class PyTorchZip:
 
         return zipped_scalars(data)
 
+    def stored_forms(self, data: memoryview) -> Iterator[tuple[str, str]]:
+        """Tensors of `data.pkl` that are conjugated, negated or quantised."""
+        from git_theta.formats.pytorch.scalars import zipped_forms
+
+        return zipped_forms(data)
+
     def align(self, base: FileVersion | None, sides: Sequence[FileVersion], prefer: Prefer) -> Alignment:
         """Compare the trees."""
         from git_theta.formats.pytorch.alignment import align_trees
