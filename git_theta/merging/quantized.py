@@ -6,16 +6,15 @@ group is decided as one: it's taken from the only side that changed it, or from 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 
 from git_theta import strategies
 from git_theta.merging.outcome import Conflict, ParameterPlan, Taken, content_key
 from git_theta.merging.rules import MergeRule, MergeRules
 from git_theta.merging.standing_rules import DEFAULT_PLACE
+from git_theta.model.array_parts import is_compressed_part
 from git_theta.model.manifest import Entry
 from git_theta.model.quantized_weights import weight_of
 from git_theta.model.tensor import SCALED_BLOCKS
@@ -28,9 +27,6 @@ _NO_CODES = frozenset(("I64", "U64", "BOOL", "C32", "C64", "C128"))
 
 #: The parameter of a quantised layer that means something by itself.
 _BIAS = "bias"
-
-#: The end of the name of a part of an array, such as `w[0:32,0:256]`.
-_PART = re.compile(r"\[(\d{1,19}:\d{1,19}(?:,\d{1,19}:\d{1,19})*)\]\Z")
 
 #: Names that a message lists.
 _SHOWN = 4
@@ -111,19 +107,11 @@ def _layers_of_codes(table: Mapping[str, ParameterPlan], weights: Mapping[str, s
 
 
 def _is_decoded_alone(plan: ParameterPlan) -> bool:
-    """Whether the values of a parameter need no scales: they have blocks with scales, or are compressed.
-
-    A compressed chunk of an array, such as `w[0:32,0:256]`, has another number of bytes than of elements.
-    """
-    entries = _entries(plan)
-    if all(entry.spec.dtype in SCALED_BLOCKS for entry in entries):
-        return True
-    part = _PART.search(plan.name)
-    if part is None or any(entry.spec.dtype != "U8" or len(entry.spec.shape) != 1 for entry in entries):
-        return False
-    bounds = (each.split(":") for each in part[1].split(","))
-    count = prod(int(stop) - int(start) for start, stop in bounds)
-    return all(entry.spec.count != count for entry in entries)
+    """Whether the values of a parameter need no scales: they have blocks with scales, or are compressed."""
+    specs = [entry.spec for entry in _entries(plan)]
+    return all(spec.dtype in SCALED_BLOCKS for spec in specs) or all(
+        is_compressed_part(plan.name, spec) for spec in specs
+    )
 
 
 def _is_standing(rule: MergeRule | None) -> bool:

@@ -32,7 +32,7 @@ _KNOWN = (
 )
 
 #: Ends of names of checkpoints. In a folder of the work tree, other files count only as shards.
-_ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".tflite", ".keras", ".h5")
+_ENDINGS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".tflite", ".keras", ".h5", ".distcp")
 
 
 def listed_models(names: Sequence[str], read: ReadFile) -> list[ModelParts]:

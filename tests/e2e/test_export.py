@@ -10,6 +10,8 @@ import pytest
 from safetensors.numpy import load as load_safetensors
 
 from tests.helpers.checkpoints import safetensors_bytes
+from tests.helpers.hdf5_files import hdf5_bytes, numbers
+from tests.helpers.onnx_files import external, floats, graph, model
 from tests.helpers.repo import Repo
 
 NAME = "m.safetensors"
@@ -188,3 +190,22 @@ def test_names_that_arent_utf8(repo: Repo, end: str) -> None:
 def test_outputs_without_a_name(history: Repo, output: str) -> None:
     told = history.theta("export", NAME, output, "--to", "pt", ok=False)
     assert "isn't the name of a file" in told
+
+
+def test_tensors_in_data_files_are_told(repo: Repo) -> None:
+    elsewhere = external("w", [4], location="./m.onnx.data", offset=0, length=16)
+    repo.write("m.onnx", model(graph([], [floats("b", 1, 2), elsewhere])))
+    told = repo.theta("export", "m.onnx", "out.npz")
+    assert "in other files, to be exported apart: tensors in m.onnx.data" in told
+    assert "other files" not in repo.theta("export", "m.onnx", "b.npz", "--params", "b")
+
+
+def test_compressed_chunks_are_told(repo: Repo) -> None:
+    pytest.importorskip("h5py")
+
+    def compressed(file: Any) -> None:
+        file.create_dataset("w", data=numbers(64, 400), chunks=(32, 400), compression="gzip")
+
+    repo.write("m.h5", hdf5_bytes(compressed))
+    told = repo.theta("export", "m.h5", "out.npz")
+    assert "compressed in m.h5, and written as the compressed bytes: w[0:32,0:400], w[32:64,0:400]" in told

@@ -96,3 +96,7 @@ def test_the_data_files_of_a_distributed_checkpoint() -> None:
     model = main_model(listed_models(names, {}.get), "f")
     assert (model.name, model.files) == ("*.distcp", tuple(names[1:]))
     assert model.title == "*.distcp (2 shards)"
+
+
+def test_a_distributed_checkpoint_of_one_process_in_its_folder() -> None:
+    assert main_model(listed_models([".metadata", "__0_0.distcp"], {}.get), "f").files == ("__0_0.distcp",)

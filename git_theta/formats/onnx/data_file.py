@@ -70,6 +70,20 @@ class OnnxData:
         raise FormatError("no model beside the file names it")
 
 
+def data_file_names(model: memoryview) -> list[str]:
+    """Names of the files beside a model that have some of its tensors.
+
+    Args:
+        model: A model; the bytes of its own tensors may be anything.
+
+    Raises:
+        FormatError: The model is damaged.
+    """
+    reader = model_reader(model)
+    messages = [message for _, message, _, _ in tensors_of(reader, 0, len(model)) if message.external]
+    return sorted({_location(_entries(reader, message)) for message in messages} - {""})
+
+
 def _models(neighbours: Neighbours) -> list[str]:
     """Names of models in the folder, those first that the file's name begins like."""
     models = [name for name in neighbours.names() if name.endswith(_SUFFIX) and name != neighbours.name]
@@ -121,7 +135,7 @@ def _read_places(content: bytes) -> dict[str, list[_Place]]:
                 entries = _entries(reader, message)
                 length = _number(entries["length"]) if "length" in entries else None
                 place = _Place(name, spec, _number(entries.get("offset", "0")), length)
-                found.setdefault(entries.get("location", "").removeprefix("./"), []).append(place)
+                found.setdefault(_location(entries), []).append(place)
     return found
 
 
@@ -136,6 +150,11 @@ def _entries(reader: WireReader, message: TensorMessage) -> dict[str, str]:
         texts = {n: reader.text(at, to) for n, wire, at, to in reader.fields(start, end) if wire == LENGTH}
         entries[texts.get(1, "")] = texts.get(2, "")
     return entries
+
+
+def _location(entries: Mapping[str, str]) -> str:
+    """The name of the file that entries name."""
+    return entries.get("location", "").removeprefix("./")
 
 
 def _number(text: str) -> int:

@@ -14,12 +14,14 @@ from git_theta.export.plan import ExportedTensor, exported_tensors, index_json, 
 from git_theta.export.targets import SHARDED, new_file, target_of
 from git_theta.export.write import ExportedFile, write_files
 from git_theta.formats.base import HasScalars, HasStoredForms
+from git_theta.formats.onnx.data_file import data_file_names
 from git_theta.formats.safetensors.header import read_header, read_metadata
 from git_theta.git.merge.combine_models import check_output
 from git_theta.git.merge.models import ModelFiles
 from git_theta.git.plumbing.command import Git
 from git_theta.limits import DEFAULT_LIMITS
 from git_theta.merging.manifest_parts import parameter_entries
+from git_theta.model.array_parts import is_compressed_part
 from git_theta.model.manifest import Entry
 from git_theta.model.parameter_names import select
 from git_theta.model.tensor import TensorSpec
@@ -90,6 +92,8 @@ def export_model(name: str, output: Path, choices: ExportChoices) -> None:
         for path in (*(output.with_name(each) for each in names), *texts):
             check_output(path, force=choices.force)
         left_out, tied = _rest(model, target), _tied(model, tensors)
+        elsewhere = [] if choices.params else _data_files(model)
+        packed = [each.entry.name for each in tensors if is_compressed_part(each.entry.name, each.spec)]
         metadata = _metadata(model, target, output)
         planned = [
             ExportedFile(output.with_name(each), new_file(target, _specs(shard), metadata), shard)
@@ -109,6 +113,10 @@ def export_model(name: str, output: Path, choices: ExportChoices) -> None:
         warn(f"too large for {choices.dtype}, and infinite now: {count} of {_listed(infinite)}")
     if tied:
         warn(f"share memory in {model.name}, and are written apart: {_listed(tied)}")
+    if packed:
+        warn(f"compressed in {model.name}, and written as the compressed bytes: {_listed(packed)}")
+    if elsewhere:
+        warn(f"left out, as they're in other files, to be exported apart: tensors in {_listed(elsewhere)}")
     if left_out:
         warn(f"left out, as a file of {target} has tensors only: {_listed(left_out)}")
     size = human_size(sum(file.draft.layout.size for file in planned))
@@ -159,6 +167,11 @@ def _tied(model: Model, tensors: Iterable[ExportedTensor]) -> list[str]:
 def _scalars(model: Model) -> dict[str, str]:
     plugin = formats.registry().get(model.manifest.format)
     return dict(plugin.scalars(model.version().skeleton)) if isinstance(plugin, HasScalars) else {}
+
+
+def _data_files(model: Model) -> list[str]:
+    """Names of the files beside a model of ONNX that have more of its tensors."""
+    return data_file_names(model.version().skeleton) if model.manifest.format == "onnx" else []
 
 
 def _rest(model: Model, target: str) -> list[str]:
