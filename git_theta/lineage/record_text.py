@@ -27,13 +27,14 @@ def record_text(record: LineageRecord, old: bytes = b"") -> bytes:
         document = tomlkit.parse(old.decode())
     except (TOMLKitError, ValueError, RecursionError) as error:
         raise RecordError(f"the old record isn't valid TOML: {error}", "mend it, or delete it") from error
-    _set(document, "relation", record.relation)
-    _set(document, "why", record.why)
-    _set(document, "inferred", record.is_inferred or None)
-    _set(document, "model", record.model)
-    _set(document, "frozen", _list(record.frozen))
-    _set_parents(document, record.parents)
-    _set_run(document, record.run)
+    try:
+        _set_all(document, record)
+    except (TOMLKitError, ValueError, TypeError, AttributeError, LookupError) as error:
+        # TOML has more ways to write tables than the library can change.
+        raise RecordError(
+            f"the old record is written in a form that can't be changed: {error}",
+            "write each table below a heading of its own: git theta lineage edit",
+        ) from error
     try:
         return tomlkit.dumps(document).encode()
     except UnicodeEncodeError as error:
@@ -41,6 +42,16 @@ def record_text(record: LineageRecord, old: bytes = b"") -> bytes:
         raise RecordError(
             f"the record would have bytes that aren't UTF-8, in {text!r}", "use UTF-8 in paths and texts"
         ) from error
+
+
+def _set_all(document: Any, record: LineageRecord) -> None:
+    _set(document, "relation", record.relation)
+    _set(document, "why", record.why)
+    _set(document, "inferred", record.is_inferred or None)
+    _set(document, "model", record.model)
+    _set(document, "frozen", _list(record.frozen))
+    _set_parents(document, record.parents)
+    _set_run(document, record.run)
 
 
 def _set(table: Any, key: str, value: Any) -> None:
@@ -70,11 +81,24 @@ def _set_parents(document: Any, parents: tuple[RecordedParent, ...]) -> None:
         return
     array = tomlkit.aot()
     for parent in parents:
-        table = old.get(parent.name) or tomlkit.table()
+        table = _as_table(old.get(parent.name, {}))
         for key, value in (("path", parent.path), ("uri", parent.uri), ("model", parent.model)):
             _set(table, key, value)
         array.append(table)
     document.add("parent", array)
+
+
+def _as_table(found: Any) -> Any:
+    """A table under a heading of its own, which can be changed: others are copied."""
+    import tomlkit
+    from tomlkit.items import Table
+
+    if isinstance(found, Table) and not found.is_super_table():
+        return found
+    table = tomlkit.table()
+    for key, value in dict(found).items():
+        table.add(key, value.unwrap() if hasattr(value, "unwrap") else value)
+    return table
 
 
 def _name(table: Any) -> str:
@@ -98,7 +122,10 @@ def _set_run(document: Any, run: RecordedRun | None) -> None:
         return
     if "run" not in document:
         document.add("run", tomlkit.table())
-    table = document["run"]
+    table = _as_table(document["run"])
+    if table is not document["run"]:
+        document.pop("run")
+        document.add("run", table)
     # Promises may be written in this table, too: they're the record's.
     table.pop("frozen", None)
     _set(table, "command", _list(run.command))

@@ -161,6 +161,7 @@ def test_bad_input(history: Repo, words: list[str], message: str) -> None:
     assert sorted(each.name for each in history.path.iterdir()) == before
 
 
+@pytest.mark.filterwarnings("ignore:.*quantize")
 @pytest.mark.parametrize("legacy", [False, True])
 def test_views_with_other_values_than_their_storage_are_refused(repo: Repo, legacy: bool) -> None:
     torch: Any = pytest.importorskip("torch")

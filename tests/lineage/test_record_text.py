@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
-from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, RecordError
+from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, RecordError, parse_record
 from git_theta.lineage.record_text import record_text
 
 DIGEST = "blake3:" + "5" * 64
@@ -36,3 +38,20 @@ def test_comments_and_unknown_keys_stay() -> None:
 def test_a_text_that_isnt_toml() -> None:
     with pytest.raises(RecordError, match="isn't valid TOML"):
         record_text(LineageRecord(), b"relation = ")
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        b"run = {command = ['x'], inputs = {a = 'git:1'}, mine = 1}\n",
+        b"run.command = ['x']\nrun.inputs.a = 'git:2'\nrun.mine = 1\n",
+        b"parent = [{path = 'a'}, {uri = 'hf:b'}]\nrun = {command = ['x'], mine = 1}\n",
+        b"[run]\ncommand = ['x']\nmine = 1\n[run.inputs]\n[[parent]]\npath = 'a'\n[run.environment]\n",
+    ],
+)
+def test_all_forms_of_tables_can_be_changed(old: bytes) -> None:
+    run = RecordedRun(("train",), {"b": "git:3"}, ("o",), {"python": "3"}, 1, "f")
+    new = LineageRecord("merge", "", (RecordedParent(path="a"), RecordedParent(uri="hf:c")), "why", run=run)
+    text = record_text(new, old)
+    assert parse_record(text, "it") == new
+    assert tomllib.loads(text.decode())["run"]["mine"] == 1
