@@ -133,9 +133,11 @@ def _pairs(
     gone = set(renamed.values())
     for name in sorted({*old_models, *new_models} - gone):
         then, now = old_models.get(renamed.get(name, name)), new_models.get(name)
+        if not any(parts and parts.is_sharded for parts in (then, now)):
+            continue
         files = [set(parts.files) if parts else set() for parts in (then, now)]
         changed = tuple(each for each in found if each.old_path in files[0] or each.new_path in files[1])
-        if any(parts and parts.is_sharded for parts in (then, now)) and changed:
+        if changed:
             yield ChangedModel(then, now, old_blobs, new_blobs, changed)
 
 
