@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from git_theta.errors import FormatError
 from git_theta.formats.base import Located, Tensor
-from git_theta.formats.onnx.tensors import place_of
-from git_theta.formats.onnx.walk import model_reader, tensors_of
 from git_theta.formats.protobuf import LENGTH, VARINT, WireReader, read_varint, tag
 
 if TYPE_CHECKING:
@@ -54,6 +52,9 @@ class Onnx:
 
     def locate(self, data: memoryview) -> Located:
         """Find the tensors whose elements each have a fixed number of bytes, in one piece of the file."""
+        from git_theta.formats.onnx.tensors import place_of
+        from git_theta.formats.onnx.walk import model_reader, tensors_of
+
         reader = model_reader(data)
         found = []
         for name, message, _, end in tensors_of(reader, 0, len(data)):

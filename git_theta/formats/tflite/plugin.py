@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from git_theta.formats.base import Located
-from git_theta.formats.flatbuffers import root_table
-from git_theta.formats.tflite.model import stored_tensors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +23,14 @@ class TfLite:
 
     def locate(self, data: memoryview) -> Located:
         """Find the tensors that have a buffer with elements; buffers of metadata stay in the layout."""
+        from git_theta.formats.flatbuffers import root_table
+        from git_theta.formats.tflite.model import stored_tensors
+
         return Located(tuple(stored_tensors(root_table(data))))
 
     def scalars(self, data: memoryview) -> Iterator[tuple[str, str]]:
         """Version, description, graphs, metadata, and the quantisation of tensors."""
+        from git_theta.formats.flatbuffers import root_table
         from git_theta.formats.tflite.texts import model_texts
 
         return model_texts(root_table(data))

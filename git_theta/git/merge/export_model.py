@@ -14,7 +14,7 @@ from git_theta.export.plan import ExportedTensor, exported_tensors, index_json, 
 from git_theta.export.targets import SHARDED, new_file, target_of
 from git_theta.export.write import ExportedFile, write_files
 from git_theta.formats.base import HasScalars, HasStoredForms
-from git_theta.formats.onnx.data_file import data_file_names
+from git_theta.formats.onnx.external_places import data_file_names
 from git_theta.formats.safetensors.header import read_header, read_metadata
 from git_theta.git.merge.combine_models import check_output
 from git_theta.git.merge.models import ModelFiles
