@@ -8,9 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from git_theta.combine.model import Model
-from git_theta.merging.combine import ReadSideFile, counted_value, merged_group, merged_parameter
 from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.dtypes import convert
+from git_theta.merging.merged_values import ReadSideFile, counted_value, merged_group, merged_parameter
 from git_theta.merging.outcome import Approximated, ParameterPlan, Taken
 from git_theta.merging.rules import MergeRule
 from git_theta.merging.settings_versions import Settings

@@ -21,9 +21,9 @@ from git_theta.combine.structure import (
 )
 from git_theta.errors import UsageError
 from git_theta.merging.adapter_settings import fitted_to
-from git_theta.merging.combine import positions_of
 from git_theta.merging.common_form import VersionValues, in_common_form
 from git_theta.merging.dtypes import WIDEST
+from git_theta.merging.layer_positions import positions_of
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import LAYOUT, ParameterPlan
 from git_theta.merging.plan_parameters import plan_parameters

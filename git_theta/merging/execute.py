@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -17,12 +16,13 @@ from git_theta.encoding.stored_value import StoredValue, finalize
 from git_theta.encoding.value_writer import FindSources, ValueWriter
 from git_theta.errors import CorruptError, ThetaError
 from git_theta.merging.adapter_settings import scale_notes
-from git_theta.merging.combine import Combiner, ReadMapped, ReadSideFile, positions_of
+from git_theta.merging.combine import Combiner, ReadMapped
 from git_theta.merging.combine_small import SmallCombination, combine_small, is_combined_as_one
 from git_theta.merging.common_form import VersionValues
 from git_theta.merging.converted import ConvertedValues
 from git_theta.merging.file_version import ReadVersion, stored_version
 from git_theta.merging.manifest_parts import structure_entries
+from git_theta.merging.merged_values import ReadSideFile
 from git_theta.merging.outcome import (
     LAYOUT,
     Approximated,
@@ -33,9 +33,10 @@ from git_theta.merging.outcome import (
     non_finite_text,
     side_name,
 )
+from git_theta.merging.parameter_groups import ParameterGroup, parameter_groups
 from git_theta.merging.plan_each import preferred_side
 from git_theta.merging.plan_file import FilePlanner, MergePlan, preferred_whole
-from git_theta.merging.rules import MergeRule, MergeRules
+from git_theta.merging.rules import MergeRules
 from git_theta.merging.settings_versions import ReadSettings, no_settings
 from git_theta.merging.structure import (
     NewStructure,
@@ -62,35 +63,6 @@ def _nothing_to_fetch(_entries: Iterable[Entry]) -> None:
 
 def _no_side_files(path: str, _name: str) -> tuple[TensorSpec, Input]:
     raise ThetaError(f"{path}: side files can't be read here")
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Parameters that are combined at once, as their merged values are equal or only mean something together.
-
-    Values are equal where all their versions and their rules are.
-
-    Attributes:
-        rule: The rule that combines the versions.
-        position: Position of the parameters' layer, if options of the rule are gradients.
-        plans: The parameters; at least one.
-        inputs: The versions to combine: those of each parameter, or of all that are combined together.
-    """
-
-    rule: MergeRule
-    position: float
-    plans: tuple[ParameterPlan, ...]
-    inputs: tuple[Entry, ...]
-
-    @property
-    def together(self) -> bool:
-        """Whether the strategy makes the values together."""
-        return self.plans[0].group is not None
-
-    @property
-    def nbytes(self) -> int:
-        """Size of the largest value, in bytes."""
-        return max(entry.spec.nbytes for entry in self.inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +207,7 @@ class Merger:
                 report_loss,
                 plan.values,
             )
-            combined = self._combine(_groups(plan.parameters, plan.values), combiner)
+            combined = self._combine(parameter_groups(plan.parameters, plan.values), combiner)
             combined += [combiner.convert(each) for each in made]
             structure = _written(plan.structure, writer)
             written = finalize([*combined, *structure], batch)
@@ -250,10 +222,10 @@ class Merger:
         everything = sorted((*named, *stretches), key=lambda entry: sort_key(entry.name))
         return completed(Manifest(name, size, layout, tuple(everything), plan.header), self.store, sides)
 
-    def _combine(self, groups: Iterable[_Group], combiner: Combiner) -> list[StoredValue]:
+    def _combine(self, groups: Iterable[ParameterGroup], combiner: Combiner) -> list[StoredValue]:
         """The value of each parameter of each group."""
 
-        def values(group: _Group) -> list[StoredValue]:
+        def values(group: ParameterGroup) -> list[StoredValue]:
             if group.together:
                 stored = combiner.combine_group(group.plans, group.rule, group.position)
             else:
@@ -267,7 +239,7 @@ class Merger:
         weight = check_values(chain.from_iterable(inputs), self.store)
         together = weight.memory * max(map(len, inputs), default=0)
         small: list[SmallCombination] = []
-        others: list[_Group] = []
+        others: list[ParameterGroup] = []
         for group in largest_first:
             parameter = SmallCombination(group.plans[0], group.rule, group.inputs)
             if is_combined_as_one(parameter, combiner):
@@ -320,29 +292,6 @@ def _is_made(plan: ParameterPlan, values: ConvertedValues) -> bool:
     """Whether a parameter is taken from a version, but isn't there as it will be in the result."""
     entry = plan.outcome.entry if isinstance(plan.outcome, Taken) else None
     return entry is not None and (values.has(entry) or plan.spec != entry.spec)
-
-
-def _groups(plans: Iterable[ParameterPlan], values: ConvertedValues) -> list[_Group]:
-    """The parameters to combine. Tied parameters have equal values everywhere, and must stay equal."""
-    groups: dict[tuple[MergeRule, float, object], list[ParameterPlan]] = defaultdict(list)
-    plans = list(plans)
-    positions = positions_of(plans)
-    for plan in plans:
-        if isinstance(plan.outcome, MergeRule) and plan.group:
-            groups[plan.outcome, positions.get(plan.name, 0.0), id(plan.group)].append(plan)
-        elif isinstance(plan.outcome, MergeRule):
-            digests = tuple(version and version.digest for version in (plan.base, *plan.sides))
-            contents = (plan.sides[0] and plan.sides[0].spec, plan.dtype, digests)
-            groups[plan.outcome, positions.get(plan.name, 0.0), contents].append(plan)
-    return [
-        _Group(rule, position, tuple(plans), tuple(values.origins(_inputs(plans))))
-        for (rule, position, _), plans in groups.items()
-    ]
-
-
-def _inputs(plans: Sequence[ParameterPlan]) -> tuple[Entry, ...]:
-    """The versions whose values are read for a group."""
-    return tuple(chain.from_iterable(plan.inputs for plan in (plans if plans[0].group else plans[:1])))
 
 
 def _written(structure: TakenStructure | NewStructure, writer: ValueWriter) -> list[StoredValue]:

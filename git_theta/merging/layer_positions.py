@@ -6,6 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from git_theta.merging.outcome import ParameterPlan
+from git_theta.merging.rules import MergeRule
+from git_theta.strategies.gradients import has_gradient
+
 #: A number in a name: the index of a layer. Some lists have a name before it: `encoder_layer_0`.
 _INDEX = re.compile(r"(?:^|(?<=[./])|(?<=layer_)|(?<=block_))\d+(?=[./]|$)")
 
@@ -41,3 +45,14 @@ def layer_positions(names: Iterable[str]) -> Mapping[str, float]:
         name: 0.0 if layer is None else layer[1] / last[layer[0]] if last[layer[0]] else 1.0
         for name, layer in layers.items()
     }
+
+
+def positions_of(plans: Iterable[ParameterPlan]) -> Mapping[str, float]:
+    """Name → position of its layer, of the parameters that a rule with gradients combines."""
+    plans = list(plans)
+    rules = {plan.outcome for plan in plans if isinstance(plan.outcome, MergeRule)}
+    gradual = {rule for rule in rules if any(has_gradient(text) for _, text in rule.options)}
+    if not gradual:
+        return {}
+    found = layer_positions(plan.name for plan in plans if plan.likely)
+    return {plan.name: found[plan.name] for plan in plans if plan.outcome in gradual}
