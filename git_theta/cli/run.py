@@ -61,7 +61,8 @@ def command(
 
     Inputs and parents must be as in the index, so that the record names what was read. When the command is
     done, the models and their records are staged. If it fails, makes nothing, or if inputs change while it
-    runs, files and records are as they were. Nothing is locked in between.
+    runs, files and records are as they were. If Git can't add the models, they stay in the work tree. Nothing
+    is locked in between.
 
     Nothing that a record says is ever run but by git theta rerun.
     """

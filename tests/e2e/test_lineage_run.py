@@ -307,7 +307,9 @@ def test_a_failure_leaves_what_was_staged(repo: Repo) -> None:
     repo.git("config", "filter.theta.clean", "false")
     told = repo.theta("run", "--dirty", "--out", TUNED, "--", "cp", "tune.py", "{out}", ok=False)
     assert "can't be added" in told
+    assert "in the work tree, as the command made them" in told
     assert repo.git("ls-files", "-s") == before
+    assert repo.read(TUNED) == TUNE
 
 
 def test_a_rerun_of_a_hostile_record(repo: Repo) -> None:
@@ -345,3 +347,46 @@ def test_models_that_cant_be_copied_stay(repo: Repo) -> None:
     assert repo.read(TUNED) == repo.read(BASE) * 50
     assert not (repo.path / "started").exists()
     assert not list((repo.path / ".git/theta/tmp").glob("run-*"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_command_ends_with_the_run(repo: Repo, number: signal.Signals) -> None:
+    before = state(repo)
+    script = "import os, sys, time; open(sys.argv[1], 'w'); print(os.getpid(), flush=True); time.sleep(60)"
+    words = ("run", *WORDS, "--", sys.executable, "-c", script, "{out}")
+    program = subprocess.Popen(
+        [sys.executable, "-m", "git_theta", *words],
+        cwd=repo.path,
+        stdout=-1,
+        stderr=-1,
+        start_new_session=True,
+    )
+    assert program.stdout
+    inner = int(program.stdout.readline())
+    program.send_signal(number)
+    _, stderr = program.communicate(timeout=20)
+    assert f"{number.name} ended the command".encode() in stderr
+    assert state(repo) == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(inner, 0)
+
+
+def test_the_lock_of_the_index_is_waited_for(repo: Repo) -> None:
+    script = "import os, sys, shutil, subprocess; shutil.copy(sys.argv[1], sys.argv[2])"
+    script += "; open('.git/index.lock', 'w')"
+    script += "; subprocess.Popen('exec >&- 2>&-; sleep 0.5; rm .git/index.lock', shell=True)"
+    told = repo.theta("run", *WORDS, "--", sys.executable, "-c", script, BASE, "{out}")
+    assert "recorded" in told
+    assert repo.git("ls-files", "--", TUNED, RECORD).split() == [RECORD, TUNED]
+
+
+def test_records_behind_a_link_arent_read(repo: Repo) -> None:
+    repo.write(TUNED, repo.read(BASE))
+    repo.commit("tuned")
+    outside = repo.path.parent / "outside"
+    outside.mkdir()
+    (outside / "model.safetensors.toml").write_bytes(b'[run]\ncommand = ["touch", "started"]\n')
+    (repo.path / RECORD).parent.parent.mkdir(parents=True)
+    (repo.path / RECORD).parent.symlink_to(outside)
+    assert "is a link" in repo.theta("rerun", TUNED, ok=False)
+    assert not (repo.path / "started").exists()

@@ -11,6 +11,7 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.git.lineage.edit_record import check_record, read_record, write_record
 from git_theta.git.lineage.run_command import (
     RunError,
+    change_index,
     check_not_ignored,
     check_places,
     check_tracked,
@@ -90,7 +91,7 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
         UsageError: An output isn't tracked, or an input isn't as in the index.
         LineageError: An output is a parent, too.
         RunError: The command failed, or didn't make its outputs, or inputs changed while it ran. Files and
-            records are as they were.
+            records are as they were. Or Git can't add the outputs: they stay in the work tree.
     """
     _check(repository, request)
     inputs = _recorded_inputs(repository, request)
@@ -101,7 +102,7 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
     with restored_on_failure(repository, request.outputs, keep=request.keep):
         run_outputs(repository, request)
         _check_unchanged(repository, request, inputs)
-        models = _staged(repository, request.outputs)
+    models = _staged(repository, request.outputs)
     run = RecordedRun(request.words, inputs, _others(request), environment, request.seed, request.folder)
     with LineageTree(repository) as tree:
         kept = [] if named else [each.name for name in request.outputs for each in _old(tree, name).parents]
@@ -109,7 +110,7 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
             write_record(tree, name, _record(tree, name, request, named, models[name], run))
             for name in request.outputs
         ]
-    repository.git.run("add", "--", *_specs(records))
+    change_index(repository.git, "add", "--", *_specs(records))
     return RunResult(models, tuple(records), tuple(inputs), tuple(dict.fromkeys(kept)))
 
 
@@ -300,7 +301,7 @@ def _staged(repository: Repository, outputs: Sequence[str]) -> dict[str, str]:
     git = repository.git
     before = git.run("ls-files", "-s", "-z", "--", *_specs(outputs))
     try:
-        git.run("add", "--", *_specs(outputs))
+        change_index(git, "add", "--", *_specs(outputs))
         with LineageTree(repository) as tree:
             return {path: tree.facts(_model(tree, path)).model for path in outputs}
     except BaseException as error:
@@ -308,7 +309,11 @@ def _staged(repository: Repository, outputs: Sequence[str]) -> dict[str, str]:
         git.ok("update-index", "--force-remove", "-z", "--stdin", stdin=names)
         git.ok("update-index", "-z", "--index-info", stdin=before)
         if isinstance(error, ThetaError):
-            raise RunError(f"the outputs can't be added: {error.message}", error.hint) from error
+            hint = f"{error.hint}; " if error.hint else ""
+            raise RunError(
+                f"the outputs can't be added: {error.message}",
+                f"{hint}they are in the work tree, as the command made them, and not recorded",
+            ) from error
         raise
 
 

@@ -7,17 +7,23 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
-from git_theta.errors import ThetaError, UsageError
+from git_theta.errors import GitError, ThetaError, UsageError
 from git_theta.git.plumbing.check_attr import attribute_values
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interrupts_left_to_others
 from git_theta.git.repository.repository import Repository
 from git_theta.store.sweep import COPIES_PREFIX
+
+#: Seconds that a command waits for the lock of the index, and between two attempts.
+_PATIENCE = 30.0
+_PAUSE = 0.1
 
 
 class RunError(ThetaError):
@@ -59,6 +65,23 @@ def dirty_paths(git: Git, paths: Sequence[str]) -> list[str]:
     changed = git.records("diff-files", "-z", "--name-only", "--", *specs)
     different = {os.fsdecode(name) for name in changed}
     return [path for path in paths if path not in listed or path in different]
+
+
+def change_index(git: Git, *args: str) -> None:
+    """Run a command of Git that changes the index; while another program has its lock, it's tried again.
+
+    Raises:
+        GitError: The command failed, or the lock stays.
+    """
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            git.run(*args)
+            return
+        except GitError as error:
+            if "index.lock" not in error.message or time.monotonic() > end:
+                raise
+        time.sleep(_PAUSE)
 
 
 def check_tracked(git: Git, outputs: Sequence[str]) -> None:
@@ -217,19 +240,22 @@ def _make_folders(repository: Repository, outputs: Sequence[str]) -> list[Path]:
 def run_program(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None:
     """Run a program with this process's input and output, and wait for it.
 
-    Ctrl-C is the program's; so is SIGTERM, which is passed on.
+    Ctrl-C is the program's; so are SIGTERM and SIGHUP, which are passed on. The program never outlives the
+    call: it would write its outputs after they got their old content.
 
     Raises:
         RunError: It can't be started, failed, or a signal ended it.
     """
     try:
-        with interrupts_left_to_others():
+        with interrupts_left_to_others(), _passed_on() as programs:
             program = subprocess.Popen(words, cwd=cwd, env=env)
-            before = signal.signal(signal.SIGTERM, lambda _number, _frame: program.terminate())
+            programs.append(program)
             try:
                 code = program.wait()
-            finally:
-                signal.signal(signal.SIGTERM, before)
+            except BaseException:
+                program.kill()
+                program.wait()
+                raise
     except (OSError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         raise RunError(f"{words[0]} can't be run: {reason}") from error
@@ -238,6 +264,25 @@ def run_program(words: Sequence[str], cwd: Path, env: Mapping[str, str]) -> None
         raise RunError(f"{name} ended the command")
     if code:
         raise RunError(f"the command failed: exit code {code}")
+
+
+@contextmanager
+def _passed_on() -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Pass SIGTERM and SIGHUP on to the programs of a list, which is filled in the block."""
+    programs: list[subprocess.Popen[bytes]] = []
+
+    def pass_on(number: int, _frame: FrameType | None) -> None:
+        for program in programs:
+            program.send_signal(number)
+
+    # A signal that is ignored, as by nohup, stays ignored.
+    passed = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, pass_on) for each in passed}
+    try:
+        yield programs
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def check_written(repository: Repository, outputs: Mapping[str, Stat | None]) -> None:

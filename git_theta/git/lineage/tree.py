@@ -180,7 +180,8 @@ class LineageTree:
         place = self._top / path
         if not os.path.lexists(place):
             return None
-        if place.is_symlink():
+        folders = list(place.parents)[: path.count("/")]
+        if any(each.is_symlink() for each in (place, *folders)):
             raise UsageError(f"{path} is a link, and records are regular files", "replace it by its content")
         return read_small_file(place, MAX_RECORD)
 
