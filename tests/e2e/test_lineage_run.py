@@ -257,6 +257,7 @@ def test_places_of_outputs_are_checked_before_the_command_runs(repo: Repo) -> No
         (("there/model.safetensors",), "there is a link"),
         (("folder.safetensors",), "folder.safetensors is a folder"),
         (("pipe.safetensors",), "pipe.safetensors isn't a regular file"),
+        ((".git/a.safetensors",), "in a folder of Git's own"),
         (("ignored.safetensors",), "ignored.safetensors is ignored"),
         (("a.safetensors", "./a.safetensors"), "a.safetensors is named twice"),
     ):

@@ -107,13 +107,17 @@ def check_places(repository: Repository, outputs: Sequence[str], folder: str) ->
         folder: The folder that the command runs in, from the top; empty for the top.
 
     Raises:
-        UsageError: An output is named twice, or ignored by Git, or isn't a regular file; a folder on the way
-            to it is a link; or the folder to run in isn't there.
+        UsageError: An output is named twice, in a folder of Git's own or ignored by it, or isn't a regular
+            file; a folder on the way to it is a link; or the folder to run in isn't there.
     """
     for path in outputs:
         place = repository.root / path
         if outputs.count(path) > 1:
             raise UsageError(f"{path} is named twice", "name each model once")
+        if ".git" in path.lower().split("/"):
+            raise UsageError(
+                f"{path} is in a folder of Git's own, and couldn't be added", "name another path"
+            )
         _check_no_link(repository, path)
         if place.is_dir():
             raise UsageError(f"{path} is a folder", "name the file in it that the command makes")
