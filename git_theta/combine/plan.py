@@ -12,6 +12,7 @@ from git_theta.combine.combination import Combination, owners_of
 from git_theta.combine.dtypes import keeps_dtypes
 from git_theta.combine.matching import align_models, rules_for, settle
 from git_theta.combine.model import Model
+from git_theta.combine.stored_forms import check_alike, check_plain
 from git_theta.combine.structure import (
     conversion_note,
     converts,
@@ -72,6 +73,7 @@ def plan_combination(
     """
     given = [*models, *([base] if base else [])]
     _check_patterns(choices.rules, given)
+    check_alike(given)
     if base is None:
         _check_no_base(choices.rules)
     rules = rules_for(models[0], (MergeRule("", dtype=choices.dtype), *choices.rules), choices.default)
@@ -83,6 +85,7 @@ def plan_combination(
     specs = {plan.name: plan.spec for plan in settled if plan.spec}
     structure, notes = None, (*aligned.notes, *form.notes)
     if for_file and converts(given[0], to_safetensors=choices.to_safetensors):
+        check_plain(given[0], specs)
         structure = safetensors_structure(specs)
         notes += (conversion_note(given[0]),)
     elif for_file and not form.values and keeps_dtypes(settled, specs):

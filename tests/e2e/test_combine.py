@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -184,3 +185,30 @@ parameters: {{weight: 1}}
     fork.write("merge.yml", text.replace("copy,", "copy+lora,").encode())
     assert "an adapter isn't applied" in fork.theta("combine", "--config", "merge.yml", "-o", "new", ok=False)
     assert not (fork.path / "new").exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*quantize")
+def test_numbers_that_mean_something_else_in_each_file_arent_combined(repo: Repo) -> None:
+    torch: Any = pytest.importorskip("torch")
+
+    def quantised(scale: float, value: float) -> Any:
+        return torch.quantize_per_tensor(torch.full((2,), value), scale, 0, torch.qint8)
+
+    for one, other, said in (
+        (torch._neg_view(torch.ones(2)), torch.ones(2), "w is stored negated in a.pt"),
+        (quantised(0.1, 1.0), quantised(0.2, 0.4), "w is stored quantised in"),
+    ):
+        torch.save({"w": one}, repo.path / "a.pt")
+        torch.save({"w": other}, repo.path / "b.pt")
+        assert said in repo.theta("combine", "a.pt", "b.pt", "--strategy", "average", "-o", "c.pt", ok=False)
+        assert not (repo.path / "c.pt").exists()
+
+
+def test_views_of_the_same_kind_are_combined(repo: Repo) -> None:
+    torch: Any = pytest.importorskip("torch")
+    for name, value in (("a", 1.0), ("b", 3.0)):
+        torch.save({"w": torch._neg_view(torch.full((2,), value))}, repo.path / f"{name}.pt")
+    repo.theta("combine", "a.pt", "b.pt", "--strategy", "average", "-o", "c.pt")
+    assert torch.load(repo.path / "c.pt")["w"].tolist() == [-2.0, -2.0]
+    told = repo.theta("combine", "a.pt", "b.pt", "--strategy", "average", "-o", "c.safetensors", ok=False)
+    assert "w is stored negated" in told

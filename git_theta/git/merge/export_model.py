@@ -9,11 +9,12 @@ from pathlib import Path
 
 from git_theta import formats
 from git_theta.combine.model import Model
+from git_theta.combine.stored_forms import check_plain
 from git_theta.errors import UsageError
 from git_theta.export.plan import ExportedTensor, exported_tensors, index_json, shard_names, split_shards
 from git_theta.export.targets import SHARDED, new_file, target_of
 from git_theta.export.write import ExportedFile, write_files
-from git_theta.formats.base import HasScalars, HasStoredForms
+from git_theta.formats.base import HasScalars
 from git_theta.formats.onnx.external_places import data_file_names
 from git_theta.formats.safetensors.header import read_header, read_metadata
 from git_theta.git.merge.combine_models import check_output
@@ -31,13 +32,6 @@ from git_theta.runtime.progress import progress
 
 #: Names that a message lists.
 _SHOWN = 5
-
-#: The form of a stored tensor → the call of PyTorch that makes plain numbers of it.
-_PLAIN_FORMS = {
-    "conjugated": ".resolve_conj()",
-    "negated": ".resolve_neg()",
-    "quantised": ".dequantize()",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +78,7 @@ def export_model(name: str, output: Path, choices: ExportChoices) -> None:
         tensors = exported_tensors(_chosen(model, choices.params), choices.strip, choices.dtype)
         if not tensors:
             raise UsageError(f"{name} has no parameters")
-        _check_forms(model, tensors)
+        check_plain(model, [tensor.entry.name for tensor in tensors])
         shards = split_shards(tensors, choices.shard_size)
         names = shard_names(output.stem, output.suffix, len(shards))
         index = {output.with_name(f"{output.name}.index.json"): index_json(names, shards)}
@@ -131,22 +125,6 @@ def _chosen(model: Model, params: Sequence[str]) -> list[Entry]:
     wanted = set(select(entries, params or None, model.name))
     places = [place.name for place in model.version().layout.placements]
     return [entries[name] for name in dict.fromkeys((*places, *entries)) if name in wanted]
-
-
-def _check_forms(model: Model, tensors: Iterable[ExportedTensor]) -> None:
-    """Check that the numbers in the model's file are the values of its tensors.
-
-    Raises:
-        UsageError: Those of a tensor aren't.
-    """
-    plugin = formats.registry().get(model.manifest.format)
-    forms = dict(plugin.stored_forms(model.version().skeleton)) if isinstance(plugin, HasStoredForms) else {}
-    for tensor in tensors:
-        if form := forms.get(tensor.entry.name):
-            raise UsageError(
-                f"{tensor.entry.name} is stored {form}: its values would be others in the new file",
-                f"leave it out with --params, or save it anew: {_PLAIN_FORMS.get(form, 'as plain numbers')}",
-            )
 
 
 def _specs(shard: Iterable[ExportedTensor]) -> dict[str, TensorSpec]:
