@@ -25,6 +25,7 @@ LAYERS = [
     {"replanning"},
     {"checkpoint_file", "file_writer", "sharding"},
     {"lineage"},
+    {"bisection"},
     {"clean", "smudge", "diff", "testing"},
     {"merging"},
     {"sideload", "combine"},
