@@ -21,6 +21,7 @@ from git_theta.report.text import human_size, plural
 from git_theta.runtime.output import say
 from git_theta.sideload.given_update import BUILTIN_TYPES, FromData, side_loaded
 from git_theta.updates.side_loaded import Lossy
+from git_theta.updates.sign import Sign
 
 _DEFAULT_EPSILON = 1e-4
 
@@ -92,8 +93,9 @@ def command(
     NAME/indptr and NAME/shape, a matrix in compressed sparse rows that is added. dense has NAME, the new
     value.
 
-    The type quantized is lossy and needs no data: changes in the work tree are rounded to whole steps from
-    the previous version, and the result overwrites MODEL.
+    The types quantized and sign are lossy and need no data: changes in the work tree are rounded to whole
+    steps from the previous version, or to plus or minus one number for each row of a matrix, and the result
+    overwrites MODEL.
     """
     update = side_loaded(kind)
     if data is None and not isinstance(update, Lossy):
@@ -102,6 +104,8 @@ def command(
         raise UsageError(f"an update of type {kind} needs no --update-data")
     if epsilon is not None and not isinstance(update, Lossy):
         raise UsageError("--epsilon is for lossy updates, such as --update-type quantized")
+    if epsilon is not None and isinstance(update, Sign):
+        raise UsageError("an update of type sign has no error bound", "leave --epsilon out")
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
     if scale is not None and not math.isfinite(scale):

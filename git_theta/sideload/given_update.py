@@ -13,7 +13,7 @@ from git_theta.updates.side_loaded import Given, GivesValue, Lossy, StoredAsGive
 FromData: TypeAlias = StoredAsGiven | GivesValue
 
 #: The built-in updates that can be side-loaded, in the order of the help.
-BUILTIN_TYPES = ("low-rank", "sparse", "ia3", "dense", "quantized")
+BUILTIN_TYPES = ("low-rank", "sparse", "ia3", "dense", "quantized", "sign")
 
 
 @dataclass(frozen=True, slots=True)

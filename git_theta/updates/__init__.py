@@ -49,6 +49,7 @@ def registry() -> Registry[Update]:
             "gather": "git_theta.updates.gather:Gather",
             "ia3": "git_theta.updates.ia3:Ia3",
             "quantized": "git_theta.updates.quantized:Quantized",
+            "sign": "git_theta.updates.sign:Sign",
             "cast": "git_theta.updates.cast:Cast",
             "scaled-cast": "git_theta.updates.scaled_cast:ScaledCast",
             "arrange": "git_theta.updates.arrange:Arrange",

@@ -76,6 +76,10 @@ ENOUGH = 1 << 16
 _PLACES = 8
 
 
+#: Bytes of a piece of zeros.
+_ZEROS = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """A value that another one may be an update of.
@@ -274,3 +278,19 @@ def single_input(inputs: Sequence[Input], update: str) -> Input:
     if len(inputs) != 1:
         raise CorruptError(f"an update of kind {update!r} has one input, not {len(inputs)}")
     return inputs[0]
+
+
+def input_or_zeros(inputs: Sequence[Input], update: str) -> Input:
+    """The input of an update that may have one; without it, zeros of any number.
+
+    Raises:
+        CorruptError: There's more than one.
+    """
+    return single_input(inputs, update) if inputs else zeros
+
+
+def zeros(nbytes: int) -> Pieces:
+    """An input whose elements are all zero."""
+    piece = memoryview(bytes(min(nbytes, _ZEROS)))
+    for start in range(0, nbytes, _ZEROS):
+        yield piece[: nbytes - start]

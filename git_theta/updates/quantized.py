@@ -1,5 +1,7 @@
 """Quantized: a base plus integer multiples of one step. Lossy: the value becomes what the payload gives.
 
+Without a base, the value itself is rounded to multiples of the step.
+
 The step is that of MGit (Hao et al., "MGit: A Model Versioning and Management System", 2023): with an
 error bound eps, twice the logarithm of 1 + eps. Each element moves by at most half a step, before it's
 rounded to its dtype.
@@ -18,7 +20,7 @@ from git_theta.codecs.frames import CHUNK
 from git_theta.codecs.packed import PackedReader, PackedWriter, varint
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import TensorSpec
-from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, single_input
+from git_theta.updates.base import Base, Input, Payload, Pieces, UnsuitableError, input_or_zeros
 from git_theta.updates.demand import Demand, ReadPayload, streaming
 from git_theta.updates.payload import typed_header, unpack_typed
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
@@ -41,7 +43,7 @@ def step_of(epsilon: float) -> float:
 
 
 class Quantized:
-    """A value near another one, with an error that the user bounds."""
+    """Multiples of one step, added to another value or to zeros, with an error that the user bounds."""
 
     name = "quantized"
 
@@ -92,14 +94,14 @@ class Quantized:
                 yield from others.frames(rest)
 
     def demand(self, payload: ReadPayload, inputs: int, nbytes: int) -> Demand:
-        """Chunks of the base, of the multiples, and of the numbers in float64."""
+        """Chunks of the base or of zeros, of the multiples, and of the numbers in float64."""
         return streaming(inputs, nbytes, work=8, memory=12 << 20)
 
     def decode(self, payload: memoryview | None, inputs: Sequence[Input], nbytes: int) -> Pieces:
         """The base's chunks, moved by their steps."""
         import numpy as np
 
-        base = single_input(inputs, self.name)
+        base = input_or_zeros(inputs, self.name)
         spec, header, body = unpack_typed(self.name, payload, nbytes)
         step = header.get("step")
         if spec.dtype not in ARITHMETIC or not isinstance(step, float) or not math.isfinite(step):

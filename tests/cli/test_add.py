@@ -19,6 +19,7 @@ from tests.helpers.small_models import NAME, A
         ),
         (["--update-type", "quantized", "--epsilon", "0"], "--epsilon 0 isn't a positive number"),
         (["--update-type", "quantized", "--epsilon", "nan"], "--epsilon nan isn't a positive number"),
+        (["--update-type", "sign", "--epsilon", "0.1"], "type sign has no error bound"),
         (["--update-type", "nonesuch"], "nonesuch"),
         ([], "--update-type"),
     ],

@@ -167,6 +167,20 @@ def test_quantized(based: Repo) -> None:
     check_agreement(based)
 
 
+def test_signs(based: Repo) -> None:
+    changed = {name: value + 1e-3 * normal(*value.shape) for name, value in BASE.items() if name != "step"}
+    changed = {name: value.astype(BASE[name].dtype) for name, value in changed.items()} | {"new": normal(5)}
+    based.write(NAME, safetensors_bytes(changed))
+    assert "written and staged" in based.theta("add", NAME, "--update-type", "sign")
+    found = safetensors_arrays(based.read(NAME))
+    assert np.array_equal(found["new"], changed["new"])
+    for name in ("layer.0.weight", "layer.1.weight"):
+        assert sources(based)[name].startswith("sign(")
+        moved, change = found[name].astype("f8") - BASE[name], changed[name].astype("f8") - BASE[name]
+        assert np.array_equal(moved > 0, change > 0)
+    check_agreement(based)
+
+
 def test_quantized_again_and_again(based: Repo) -> None:
     for _ in range(3):
         value = safetensors_arrays(based.read(NAME))

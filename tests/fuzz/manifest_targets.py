@@ -44,6 +44,7 @@ from git_theta.updates.recipe import Recipe
 from git_theta.updates.residual import ResidualWriter
 from git_theta.updates.rows import Rows
 from git_theta.updates.scaled_cast import ScaledCast
+from git_theta.updates.sign import Sign
 from git_theta.updates.steps import Steps, steps_between
 from git_theta.updates.stretches import WHOLE
 from git_theta.updates.strided_copy import Dimension, StridedCopy
@@ -60,6 +61,7 @@ _UPDATES = (
     "rows",
     "ia3",
     "quantized",
+    "sign",
     "recipe",
     "cast",
     "scaled-cast",
@@ -234,6 +236,7 @@ def _all_payloads() -> Iterator[tuple[str, int, bytes]]:
     yield "low-rank", len(_SPECS) - 1, joined(LowRank().encode_given(factors, stack, base_of_stack, None))
     yield "ia3", 0, joined(Ia3().encode_given({"ia3": part("ia3", 5)}, matrix, base, None))
     yield "quantized", 0, joined(Quantized().encode_near(memoryview(_base(matrix)), matrix, base, 1e-3))
+    yield "sign", 0, joined(Sign().encode_near(memoryview(_base(matrix)), matrix, base, 1e-3))
     longer = Base(TensorSpec("F32", (8, 5)), _input(_base(TensorSpec("F32", (8, 5)))))
     yield "rows", 0, joined(Rows().encode(memoryview(_base(matrix)), matrix, longer))
     turned = np.arange(6, dtype="<u4")[::-1]

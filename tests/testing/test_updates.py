@@ -18,6 +18,7 @@ from git_theta.updates.quantized import Quantized
 from git_theta.updates.rows import Rows
 from git_theta.updates.scaled_cast import ScaledCast
 from git_theta.updates.side_loaded import Given
+from git_theta.updates.sign import Sign
 
 MATRIX = TensorSpec("F32", (6, 5))
 
@@ -32,6 +33,7 @@ GIVEN: list[tuple[Update, list[tuple[TensorSpec, Given]]]] = [
     (Cast(), []),
     (ScaledCast(), []),
     (Quantized(), []),
+    (Sign(), []),
     (Ia3(), [(MATRIX, {"ia3": array("ia3", 6, 1)}), (TensorSpec("BF16", (5,)), {"ia3": array("ia3", 1)})]),
     (Dense(), [(MATRIX, {"": array("", 6, 5)}), (TensorSpec("F16", (2,)), {"": array("", 2)})]),
 ]

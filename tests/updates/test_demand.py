@@ -9,7 +9,7 @@ from git_theta.updates import registry
 from git_theta.updates.demand import Demand, Demanding, block_memory, default_demand, streaming
 from git_theta.updates.payload import pack_header
 
-BUILT_IN = ("dense", "delta", "sparse", "low-rank", "rows", "gather", "ia3", "quantized", "recipe")
+BUILT_IN = ("dense", "delta", "sparse", "low-rank", "rows", "gather", "ia3", "quantized", "sign", "recipe")
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -17,7 +17,7 @@ def test_every_built_in_update_tells(name: str) -> None:
     assert isinstance(registry().get(name), Demanding)
 
 
-@pytest.mark.parametrize("name", ["low-rank", "rows", "gather", "ia3", "recipe"])
+@pytest.mark.parametrize("name", ["low-rank", "rows", "gather", "ia3", "sign", "recipe"])
 @pytest.mark.parametrize("payload", [None, b"", b"junk", pack_header({"update": "dense"})])
 def test_a_payload_that_tells_nothing_is_refused(name: str, payload: bytes | None) -> None:
     update = registry().get(name)

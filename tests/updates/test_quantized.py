@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from git_theta.errors import CorruptError
 from git_theta.model.tensor import ITEM_SIZE, TensorSpec
-from git_theta.updates.base import Base, UnsuitableError
+from git_theta.updates.base import Base, UnsuitableError, zeros
 from git_theta.updates.quantized import Quantized, step_of
 from git_theta.updates.rounding import ARITHMETIC, round_to, widen
 from tests.helpers.weights import input_of
@@ -81,6 +81,18 @@ def test_other_dtypes(dtype: str) -> None:
     spec = TensorSpec(dtype, (4,))
     with pytest.raises(UnsuitableError):
         encoded(bytes(spec.nbytes), spec, bytes(spec.nbytes))
+
+
+@pytest.mark.parametrize("shape", [(0,), (), (3,), (300_001,)])
+def test_without_a_base_the_value_itself_is_rounded(shape: tuple[int, ...]) -> None:
+    spec = TensorSpec("F32", shape)
+    value = np.random.default_rng(1).standard_normal(spec.count).astype("<f4")
+    payload = b"".join(
+        map(bytes, Quantized().encode_steps(memoryview(value.tobytes()), spec, Base(spec, zeros), 0.25))
+    )
+    found = b"".join(map(bytes, Quantized().decode(memoryview(payload), [], spec.nbytes)))
+    assert np.array_equal(np.frombuffer(found, "<f4"), np.floor(value.astype("f8") / 0.25 + 0.5) * 0.25)
+    assert len(payload) < 0.2 * spec.nbytes or spec.count < 9
 
 
 def test_damage_is_noticed() -> None:
