@@ -50,6 +50,7 @@ WINGS = [
     "maintenance",
     "worktree",
     "merge",
+    "bisection",
     "migrate",
     "drivers",
 ]

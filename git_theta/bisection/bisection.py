@@ -15,7 +15,7 @@ from git_theta.bisection.version_dag import Version, VersionDag
 _SPREAD = 0.6180339887498949
 
 
-class Verdict(Enum):
+class Outcome(Enum):
     """The outcome of testing a version. `SKIPPED` says that it can't be tested, and nothing about it."""
 
     GOOD = "good"
@@ -65,15 +65,15 @@ class Bisection(Generic[Version]):
         """The number of tests that are likely to be needed."""
         return math.ceil(math.log2(len(self.suspects - self.skipped) or 1))
 
-    def after(self, version: Version, verdict: Verdict) -> Bisection[Version]:
+    def after(self, version: Version, outcome: Outcome) -> Bisection[Version]:
         """The bisection with the outcome of a test.
 
         Args:
             version: One of the suspects.
-            verdict: Its outcome.
+            outcome: Its outcome.
         """
-        if verdict is Verdict.BAD:
+        if outcome is Outcome.BAD:
             return replace(self, bad=version)
-        if verdict is Verdict.GOOD:
+        if outcome is Outcome.GOOD:
             return replace(self, good=self.good | {version})
         return replace(self, skipped=self.skipped | {version})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from git_theta.bisection.bisection import Bisection, Verdict
+from git_theta.bisection.bisection import Bisection, Outcome
 from git_theta.bisection.search import VersionTester, search
 from git_theta.bisection.version_dag import Version, VersionDag
 
@@ -30,10 +30,10 @@ def origins(
         latest = next((version for version in reversed(dag.order) if version in rest), None)
         if latest is None:
             return found
-        verdict = tester.verdict(latest)
-        if verdict is Verdict.GOOD:
+        outcome = tester.outcome(latest)
+        if outcome is Outcome.GOOD:
             good |= {latest}
-        elif verdict is Verdict.SKIPPED:
+        elif outcome is Outcome.SKIPPED:
             skipped |= {latest}
         else:
             inner = dag.restricted(dag.history([latest]) & (rest | skipped))

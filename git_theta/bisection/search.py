@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Generic
 
-from git_theta.bisection.bisection import Bisection, Verdict
+from git_theta.bisection.bisection import Bisection, Outcome
 from git_theta.bisection.version_dag import Version
 from git_theta.errors import ThetaError
 
@@ -21,24 +21,24 @@ class VersionTester(Generic[Version]):
 
     Attributes:
         run: Tests a version; the number is that of tests that are likely to be needed, with this one.
-        verdicts: The outcomes so far.
+        outcomes: The outcomes so far.
     """
 
-    run: Callable[[Version, int], Verdict]
-    verdicts: dict[Version, Verdict] = field(default_factory=dict)
+    run: Callable[[Version, int], Outcome]
+    outcomes: dict[Version, Outcome] = field(default_factory=dict)
 
-    def verdict(self, version: Version, steps_left: int = 1) -> Verdict:
+    def outcome(self, version: Version, steps_left: int = 1) -> Outcome:
         """The outcome of testing a version."""
-        if version not in self.verdicts:
-            self.verdicts[version] = self.run(version, steps_left)
-        return self.verdicts[version]
+        if version not in self.outcomes:
+            self.outcomes[version] = self.run(version, steps_left)
+        return self.outcomes[version]
 
 
 def search(start: Bisection[Version], tester: VersionTester[Version]) -> Bisection[Version]:
     """The bisection at its end: `bad` is the first bad version, unless skipped ones are suspects, too."""
     bisection = start
     while (version := bisection.next) is not None:
-        bisection = bisection.after(version, tester.verdict(version, bisection.steps_left))
+        bisection = bisection.after(version, tester.outcome(version, bisection.steps_left))
     return bisection
 
 
@@ -87,7 +87,7 @@ def search_whole_history(start: Bisection[Version], tester: VersionTester[Versio
     if found.good:
         return found
     for version in _ever_older(start):
-        if tester.verdict(version) is Verdict.GOOD:
+        if tester.outcome(version) is Outcome.GOOD:
             return search(_with_known(replace(start, good=frozenset({version})), tester), tester)
     return found
 
@@ -103,8 +103,8 @@ def _ever_older(start: Bisection[Version]) -> Iterator[Version]:
 
 def _with_known(start: Bisection[Version], tester: VersionTester[Version]) -> Bisection[Version]:
     """A bisection that begins at the oldest version that is known to be bad and descends from a good one."""
-    bad = [each for each in start.suspects if tester.verdicts.get(each) is Verdict.BAD]
-    narrowed = [start.after(each, Verdict.BAD) for each in bad if start.good <= start.dag.history([each])]
-    skipped = frozenset(each for each, verdict in tester.verdicts.items() if verdict is Verdict.SKIPPED)
+    bad = [each for each in start.suspects if tester.outcomes.get(each) is Outcome.BAD]
+    narrowed = [start.after(each, Outcome.BAD) for each in bad if start.good <= start.dag.history([each])]
+    skipped = frozenset(each for each, outcome in tester.outcomes.items() if outcome is Outcome.SKIPPED)
     best = min((start, *narrowed), key=lambda each: len(each.suspects))
     return replace(best, skipped=best.skipped | skipped)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta.bisection.bisection import Bisection, Verdict
+from git_theta.bisection.bisection import Bisection, Outcome
 from git_theta.bisection.version_dag import VersionDag
 from tests.helpers.version_dags import chain, dags
 
@@ -12,8 +12,8 @@ def test_a_bad_version_leaves_its_history_and_a_good_one_the_rest() -> None:
     start = Bisection(chain(9), 8, frozenset({0}))
     assert start.suspects == set(range(1, 9))
     assert (start.next, start.steps_left) == (4, 3)
-    assert start.after(4, Verdict.BAD).suspects == {1, 2, 3, 4}
-    assert start.after(4, Verdict.GOOD).suspects == {5, 6, 7, 8}
+    assert start.after(4, Outcome.BAD).suspects == {1, 2, 3, 4}
+    assert start.after(4, Outcome.GOOD).suspects == {5, 6, 7, 8}
 
 
 def test_without_a_good_version_all_are_suspects() -> None:
@@ -28,7 +28,7 @@ def test_the_end() -> None:
 def test_skipped_versions_stay_suspects() -> None:
     state = Bisection(chain(4), 3, frozenset({0}))
     for version in (1, 2):
-        state = state.after(version, Verdict.SKIPPED)
+        state = state.after(version, Outcome.SKIPPED)
     assert state.next is None
     assert state.suspects == {1, 2, 3}
 
@@ -40,7 +40,7 @@ def test_the_version_after_a_skipped_one_is_some_way_off() -> None:
     for _ in range(5):
         assert state.next is not None
         chosen.append(state.next)
-        state = state.after(state.next, Verdict.SKIPPED)
+        state = state.after(state.next, Outcome.SKIPPED)
     assert len(set(chosen)) == 5
     assert sum(abs(version - 50) > 5 for version in chosen[1:]) >= 3
 
@@ -53,5 +53,5 @@ def test_all_suspects_are_asked_for_if_none_can_be_tested(dag: VersionDag[int], 
     asked = set()
     while (version := state.next) is not None:
         asked.add(version)
-        state = state.after(version, Verdict.SKIPPED)
+        state = state.after(version, Outcome.SKIPPED)
     assert asked == state.suspects - {tip}

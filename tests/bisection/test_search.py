@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from git_theta.bisection.bisection import Bisection, Verdict
+from git_theta.bisection.bisection import Bisection, Outcome
 from git_theta.bisection.search import (
     VersionTester,
     WrongEndError,
@@ -18,22 +18,22 @@ from git_theta.bisection.version_dag import VersionDag
 from tests.helpers.version_dags import broken_since, chain, dags, knowing
 
 
-def with_ends(count: int, verdicts: dict[int, Verdict], *, bad_end_first: bool) -> tuple[int, int]:
+def with_ends(count: int, outcomes: dict[int, Outcome], *, bad_end_first: bool) -> tuple[int, int]:
     """The first bad one of versions 0, 1, …, of which the last one is bad; and the number of tests."""
-    tester = knowing(verdicts)
+    tester = knowing(outcomes)
 
-    def check(version: int, wanted: Verdict) -> None:
-        if tester.verdict(version) is not wanted:
+    def check(version: int, wanted: Outcome) -> None:
+        if tester.outcome(version) is not wanted:
             raise WrongEndError(f"{version} isn't {wanted.value}")
 
     found = search_with_good_end(
         Bisection(chain(count), count - 1, frozenset({0})),
         tester,
-        lambda: check(0, Verdict.GOOD),
-        lambda: check(count - 1, Verdict.BAD),
+        lambda: check(0, Outcome.GOOD),
+        lambda: check(count - 1, Outcome.BAD),
         bad_end_first=bad_end_first,
     )
-    return found.bad, len(tester.verdicts)
+    return found.bad, len(tester.outcomes)
 
 
 @pytest.mark.parametrize("bad_end_first", [True, False])
@@ -48,14 +48,14 @@ def test_128_versions_without_a_good_one_need_at_most_8_tests_too() -> None:
     dag = chain(128)
     for first in range(1, 128):
         tester = knowing(broken_since(dag, first))
-        tester.verdict(127)
+        tester.outcome(127)
         assert search_whole_history(Bisection(dag, 127), tester).bad == first
-        assert len(tester.verdicts) <= 8
+        assert len(tester.outcomes) <= 8
 
 
 @pytest.mark.parametrize("bad_end_first", [True, False])
 def test_ends_that_are_not_what_they_are_said_to_be(bad_end_first: bool) -> None:
-    good, bad = dict.fromkeys(range(9), Verdict.GOOD), dict.fromkeys(range(9), Verdict.BAD)
+    good, bad = dict.fromkeys(range(9), Outcome.GOOD), dict.fromkeys(range(9), Outcome.BAD)
     with pytest.raises(WrongEndError, match="8 isn't bad"):
         with_ends(9, good, bad_end_first=bad_end_first)
     with pytest.raises(WrongEndError, match="0 isn't good"):
@@ -69,7 +69,7 @@ def test_the_version_that_broke_it_is_found(dag: VersionDag[int], data: st.DataO
     tester = knowing(broken_since(dag, first))
     found = search(Bisection(dag, tip), tester)
     assert (found.bad, found.suspects) == (first, {first})
-    assert tip not in tester.verdicts
+    assert tip not in tester.outcomes
 
 
 @given(dags(), st.data())
@@ -79,18 +79,18 @@ def test_versions_that_cannot_be_tested(dag: VersionDag[int], data: st.DataObjec
     first = data.draw(st.sampled_from(sorted(dag.parents)))
     skipped = data.draw(st.sets(st.sampled_from(sorted(dag.parents)), max_size=10))
     truth = broken_since(dag, first)
-    found = search(Bisection(dag, tip), knowing({**truth, **dict.fromkeys(skipped - {tip}, Verdict.SKIPPED)}))
+    found = search(Bisection(dag, tip), knowing({**truth, **dict.fromkeys(skipped - {tip}, Outcome.SKIPPED)}))
     assert first in found.suspects
     assert found.suspects - {found.bad} <= skipped
-    assert all(truth[version] is Verdict.GOOD for version in found.good)
+    assert all(truth[version] is Outcome.GOOD for version in found.good)
 
 
 def test_the_number_of_tests_to_come_is_told() -> None:
     told = []
 
-    def run(version: int, steps_left: int) -> Verdict:
+    def run(version: int, steps_left: int) -> Outcome:
         told.append(steps_left)
-        return Verdict.BAD if version >= 700 else Verdict.GOOD
+        return Outcome.BAD if version >= 700 else Outcome.GOOD
 
     assert search(Bisection(chain(1000), 999), VersionTester(run)).bad == 700
     assert told[0] == math.ceil(math.log2(1000))
@@ -100,12 +100,12 @@ def test_the_number_of_tests_to_come_is_told() -> None:
 def test_early_versions_that_fail_for_other_reasons() -> None:
     """A model gets good at version 60, and is broken by version 90."""
     dag = chain(101)
-    verdicts = {version: Verdict.GOOD if 60 <= version < 90 else Verdict.BAD for version in range(101)}
-    tester = knowing(verdicts)
+    outcomes = {version: Outcome.GOOD if 60 <= version < 90 else Outcome.BAD for version in range(101)}
+    tester = knowing(outcomes)
     assert search_whole_history(Bisection(dag, 100), tester).bad == 90
-    assert len(tester.verdicts) <= 2 * math.log2(101) + 4
+    assert len(tester.outcomes) <= 2 * math.log2(101) + 4
 
 
 def test_no_version_passes() -> None:
-    tester = knowing(dict.fromkeys(range(64), Verdict.BAD))
+    tester = knowing(dict.fromkeys(range(64), Outcome.BAD))
     assert search_whole_history(Bisection(chain(64), 63), tester).good == frozenset()

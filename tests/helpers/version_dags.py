@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from hypothesis import strategies as st
 
-from git_theta.bisection.bisection import Verdict
+from git_theta.bisection.bisection import Outcome
 from git_theta.bisection.search import VersionTester
 from git_theta.bisection.version_dag import VersionDag
 
@@ -30,12 +30,12 @@ def dags(draw: st.DrawFn) -> VersionDag[int]:
     return VersionDag({**parents, count: tuple(sorted(childless))})
 
 
-def knowing(verdicts: Mapping[int, Verdict]) -> VersionTester[int]:
-    """A tester that knows the outcomes, and remembers what it was asked for in `verdicts`."""
-    return VersionTester(lambda version, _: verdicts[version])
+def knowing(outcomes: Mapping[int, Outcome]) -> VersionTester[int]:
+    """A tester that knows the outcomes, and remembers what it was asked for in `outcomes`."""
+    return VersionTester(lambda version, _: outcomes[version])
 
 
-def broken_since(dag: VersionDag[int], first: int) -> dict[int, Verdict]:
+def broken_since(dag: VersionDag[int], first: int) -> dict[int, Outcome]:
     """The outcomes where one version broke all that came after it."""
     bad = dag.descendants([first]) | {first}
-    return {version: Verdict.BAD if version in bad else Verdict.GOOD for version in dag.parents}
+    return {version: Outcome.BAD if version in bad else Outcome.GOOD for version in dag.parents}
