@@ -26,6 +26,7 @@ LAYERS = [
     {"checkpoint_file", "file_writer", "sharding"},
     {"lineage"},
     {"bisection"},
+    {"cascade"},
     {"clean", "smudge", "diff", "testing"},
     {"merging"},
     {"sideload", "combine"},
@@ -51,6 +52,7 @@ WINGS = [
     "worktree",
     "merge",
     "bisection",
+    "cascade",
     "migrate",
     "drivers",
 ]

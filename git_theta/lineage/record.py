@@ -20,6 +20,9 @@ SUFFIX = ".toml"
 MAX_RECORD = 1 << 18
 _MAX_ITEMS = 10_000
 
+#: Seconds of a run, below: some three centuries.
+_MAX_SECONDS = 1e10
+
 _DIGEST = re.compile(re.escape(ALGORITHM) + r"[0-9a-f]{64}", re.ASCII)
 
 _MARKERS = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
@@ -60,6 +63,7 @@ class RecordedRun:
         environment: Name → version of what it ran with, such as `python` or `torch`.
         seed: The seed that it was given; `None` if none is known.
         folder: The folder that it ran in, from the top; empty for the top.
+        seconds: Seconds that it took, in whole ones from ten on; `None` if nobody knows.
     """
 
     command: tuple[str, ...]
@@ -68,6 +72,7 @@ class RecordedRun:
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     seed: int | None = None
     folder: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +219,8 @@ class _Reader:
         seed = table.get("seed")
         if seed is not None and type(seed) is not int:
             raise self.wrong("seed", "a whole number")
-        return RecordedRun(command, inputs, outputs, self.map(table, "environment"), seed, folder)
+        seconds = table.get("seconds")
+        if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < _MAX_SECONDS):
+            raise self.wrong("seconds", "a number of seconds")
+        environment = self.map(table, "environment")
+        return RecordedRun(command, inputs, outputs, environment, seed, folder, seconds)

@@ -131,6 +131,7 @@ def _set_run(document: Any, run: RecordedRun | None) -> None:
     _set(table, "command", _list(run.command))
     _set(table, "folder", run.folder)
     _set(table, "seed", run.seed)
+    _set(table, "seconds", run.seconds)
     _set(table, "outputs", _list(run.outputs))
     for key, values in (("inputs", run.inputs), ("environment", run.environment)):
         if dict(table.get(key, {})) != dict(values):

@@ -66,6 +66,7 @@ def test_a_run_is_recorded(repo: Repo) -> None:
     found = record(repo)
     assert (found["relation"], found["why"], found["run"]["seed"]) == ("finetune", "for a test", 3)
     assert found["run"]["command"] == list(COMMAND[1:])
+    assert 0 <= found["run"]["seconds"] < 60
     assert found["run"]["inputs"] == {
         path: f"git:{repo.git('rev-parse', f'HEAD:{path}').strip()}" for path in ("data/step.txt", "tune.py")
     }
@@ -113,6 +114,10 @@ def test_a_folder_and_spaces(repo: Repo) -> None:
             "import shutil; shutil.copy('tune.py', 'tuned/model.safetensors'); open('data/step.txt', 'w')",
             "input data/step.txt was changed while the command ran",
         ),
+        (
+            f"import shutil; shutil.copy('{BASE}', '{TUNED}'); open('{BASE}', 'ab').write(b'x')",
+            f"parent {BASE} was changed while the command ran",
+        ),
     ],
 )
 def test_failures_leave_everything_as_it_was(repo: Repo, script: str, message: str) -> None:
@@ -120,7 +125,7 @@ def test_failures_leave_everything_as_it_was(repo: Repo, script: str, message: s
     done = repo.run_theta("run", *WORDS, "--", sys.executable, "-c", script, "{out}", ok=False)
     assert done.returncode != 0
     assert message in done.stderr
-    repo.git("restore", "data/step.txt")
+    repo.git("restore", "data/step.txt", BASE)
     assert state(repo) == before
 
 
@@ -202,6 +207,15 @@ def test_a_rerun(repo: Repo) -> None:
     repo.theta("rerun", "tuned", "--keep", ok=False)
     assert repo.read(TUNED) != old
     assert "isn't known how base" in repo.theta("rerun", "base", ok=False)
+
+
+def test_a_rerun_of_a_command_that_overwrites_nothing(repo: Repo) -> None:
+    """The model wasn't there when the command ran first."""
+    combine = (sys.executable, "-m", "git_theta", "combine", "-s", "average", BASE, BASE, "-o", "{out}")
+    repo.theta("run", "--from", "base", "--out", "soup.safetensors", "--", *combine)
+    repo.git("commit", "-q", "-m", "soup")
+    assert "the same, bit for bit" in repo.theta("rerun", "soup.safetensors")
+    assert repo.git("status", "--short") == ""
 
 
 def test_ctrl_c_leaves_everything_as_it_was(repo: Repo) -> None:

@@ -50,6 +50,7 @@ inputs = {{ "train.py" = "git:3b18" }}
 frozen = ["emb.*"]
 outputs = ["a.pt", "b.pt"]
 seed = 3
+seconds = 1.5
 environment = {{ python = "3.12" }}
 '''
     assert parse_record(text.encode(), "r") == LineageRecord(
@@ -59,7 +60,12 @@ environment = {{ python = "3.12" }}
         "better",
         ("emb.*",),
         RecordedRun(
-            ("python", "train.py"), {"train.py": "git:3b18"}, ("a.pt", "b.pt"), {"python": "3.12"}, 3
+            ("python", "train.py"),
+            {"train.py": "git:3b18"},
+            ("a.pt", "b.pt"),
+            {"python": "3.12"},
+            3,
+            seconds=1.5,
         ),
     )
 
@@ -84,6 +90,10 @@ def test_an_empty_record() -> None:
         ("[run]\ncommand = ['a']\ninputs = { '../x' = 'git:1' }", "in the repository"),
         ("[run]\ncommand = ['a']\noutputs = ['/x']", "in the repository"),
         ("[run]\ncommand = ['a']\nseed = 'x'", "seed isn't a whole number"),
+        ("[run]\ncommand = ['a']\nseconds = 'x'", "seconds isn't a number of seconds"),
+        ("[run]\ncommand = ['a']\nseconds = nan", "seconds isn't a number of seconds"),
+        ("[run]\ncommand = ['a']\nseconds = -1", "seconds isn't a number of seconds"),
+        ("[run]\ncommand = ['a']\nseconds = true", "seconds isn't a number of seconds"),
         ("relation = ", "isn't valid TOML"),
         ("<<<<<<< ours\nrelation = 'a'\n=======\nrelation = 'b'\n>>>>>>> theirs\n", "is in conflict"),
         ("a = " + "[" * 5000, "isn't valid TOML"),

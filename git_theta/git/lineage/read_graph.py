@@ -97,9 +97,14 @@ def read_records(tree: LineageTree) -> list[RecordFile]:
 
 def record_of(tree: LineageTree, model: str) -> RecordFile | None:
     """The record of a model, which may still be at the place of a path that the model had before."""
+    return records_of_models(tree).get(model)
+
+
+def records_of_models(tree: LineageTree) -> dict[str, RecordFile]:
+    """Path → record, of every model that has one; see `record_of`."""
     nodes = {name: _node(tree, name) for name in tree.models}
     files = _at_their_models(read_records(tree), nodes, _by_digest(nodes.values()))
-    return next((file for file in files if file.model == model), None)
+    return {file.model: file for file in files}
 
 
 def lost_records(tree: LineageTree) -> list[RecordFile]:

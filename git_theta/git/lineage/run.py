@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,9 @@ from git_theta.model.manifest_text import is_manifest
 #: The beginning of a blob's id in a record.
 _BLOB = "git:"
 
+#: Durations from this one on are recorded in whole seconds.
+_WHOLE_SECONDS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
@@ -49,6 +53,8 @@ class RunRequest:
         seed: A seed that the command was given; `None` if there's none.
         dirty: Whether inputs and parents may differ from the index.
         keep: Whether a failure leaves outputs as the command made them.
+        is_again: Whether the command ran before. Old outputs are out of its way then, as they were the first
+            time.
     """
 
     words: tuple[str, ...]
@@ -61,6 +67,7 @@ class RunRequest:
     seed: int | None = None
     dirty: bool = False
     keep: bool = False
+    is_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +87,16 @@ class RunResult:
     kept: tuple[str, ...] = ()
 
 
-def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
+def run_and_record(
+    repository: Repository, request: RunRequest, accept: Callable[[], object] = lambda: None
+) -> RunResult:
     """Run a command, stage the models that it made, and write and stage their records.
 
     Args:
         repository: The repository, with Git at the top.
         request: The command.
+        accept: Called when the outputs are in the work tree, before they're staged. If it raises an error,
+            files are as they were.
 
     Raises:
         UsageError: An output isn't tracked, or an input isn't as in the index.
@@ -100,10 +111,13 @@ def run_and_record(repository: Repository, request: RunRequest) -> RunResult:
     _check_circles(request)
     _check_records(repository, request, RecordedRun(request.words, inputs, (), environment))
     with restored_on_failure(repository, request.outputs, keep=request.keep):
-        run_outputs(repository, request)
-        _check_unchanged(repository, request, inputs)
+        seconds = run_outputs(repository, request)
+        _check_unchanged(repository, request, inputs, named)
+        accept()
     models = _staged(repository, request.outputs)
-    run = RecordedRun(request.words, inputs, _others(request), environment, request.seed, request.folder)
+    run = RecordedRun(
+        request.words, inputs, _others(request), environment, request.seed, request.folder, seconds
+    )
     with LineageTree(repository) as tree:
         kept = [] if named else [each.name for name in request.outputs for each in _old(tree, name).parents]
         records = [
@@ -167,17 +181,23 @@ def _specs(paths: Sequence[str]) -> list[str]:
     return [f":(top,literal){path}" for path in paths]
 
 
-def run_outputs(repository: Repository, request: RunRequest) -> None:
-    """Run a command, and check that it wrote its outputs.
+def run_outputs(repository: Repository, request: RunRequest) -> float:
+    """Run a command, and check that it wrote its outputs; the seconds that it took.
 
     Raises:
         RunError: It failed, or didn't.
     """
+    if request.is_again:
+        for path in request.outputs:
+            (repository.root / path).unlink(missing_ok=True)
     before = {path: stat_of(repository.root / path) for path in request.outputs}
     cwd = repository.root / request.folder
     paths = [os.path.relpath(repository.root / path, cwd) for path in request.outputs]
+    began = time.monotonic()
     run_program(filled_in(request.words, paths), cwd, os.environ)
+    seconds = time.monotonic() - began
     check_written(repository, before)
+    return round(seconds) if seconds >= _WHOLE_SECONDS else round(seconds, 1)
 
 
 def recorded_request(repository: Repository, name: str) -> tuple[RunRequest, LineageRecord]:
@@ -194,7 +214,14 @@ def recorded_request(repository: Repository, name: str) -> tuple[RunRequest, Lin
     run = record.run
     outputs = run.outputs or (name,)
     request = RunRequest(
-        run.command, outputs, record.parents, tuple(run.inputs), run.folder, record.relation, seed=run.seed
+        run.command,
+        outputs,
+        record.parents,
+        tuple(run.inputs),
+        run.folder,
+        record.relation,
+        seed=run.seed,
+        is_again=True,
     )
     return request, record
 
@@ -285,11 +312,44 @@ def _check_circles(request: RunRequest) -> None:
             )
 
 
-def _check_unchanged(repository: Repository, request: RunRequest, inputs: Mapping[str, str]) -> None:
+def _check_unchanged(
+    repository: Repository,
+    request: RunRequest,
+    inputs: Mapping[str, str],
+    parents: Sequence[RecordedParent],
+) -> None:
+    """Check that what a command read is as it was before.
+
+    Args:
+        repository: The repository.
+        request: The command.
+        inputs: Path → blob of each input, before.
+        parents: The parents with the versions that were there before.
+
+    Raises:
+        RunError: It isn't.
+    """
     now = _recorded_inputs(repository, request)
     for path, blob in inputs.items():
         if now[path] != blob:
             raise RunError(f"input {path} was changed while the command ran: the record would be wrong")
+    with LineageTree(repository) as tree:
+        found = {
+            name: tree.facts_or_none(name)
+            for name in (parent.path for parent in parents)
+            if name in tree.models
+        }
+    dirty = {parent.path for parent in _read_versions(repository, request) if not parent.model}
+    for parent in parents:
+        facts = found.get(parent.path)
+        if (
+            parent.path
+            and parent.model
+            and (parent.path in dirty or not facts or facts.model != parent.model)
+        ):
+            raise RunError(
+                f"parent {parent.path} was changed while the command ran: the record would be wrong"
+            )
 
 
 def _staged(repository: Repository, outputs: Sequence[str]) -> dict[str, str]:

@@ -67,7 +67,7 @@ def dirty_paths(git: Git, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if path not in listed or path in different]
 
 
-def change_index(git: Git, *args: str) -> None:
+def change_index(git: Git, *args: str, stdin: bytes | None = None) -> None:
     """Run a command of Git that changes the index; while another program has its lock, it's tried again.
 
     Raises:
@@ -76,7 +76,7 @@ def change_index(git: Git, *args: str) -> None:
     end = time.monotonic() + _PATIENCE
     while True:
         try:
-            git.run(*args)
+            git.run(*args, stdin=stdin)
             return
         except GitError as error:
             if "index.lock" not in error.message or time.monotonic() > end:

@@ -1,0 +1,1 @@
+"""Cascades: updated models make their descendants anew. Plans, conditions and states, without Git."""

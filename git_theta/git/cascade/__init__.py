@@ -1,0 +1,1 @@
+"""Cascades: models that are made again from updated ones, in a repository."""
