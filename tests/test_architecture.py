@@ -16,7 +16,7 @@ PACKAGE = TESTS.parent / "git_theta"
 #: Layers from the bottom. A module imports from its own entry or from layers before it.
 LAYERS = [
     {"errors", "limits", "version", "runtime", "entry_points"},
-    {"settings", "registry", "small_file", "yaml_file"},
+    {"settings", "registry", "small_file", "table_reader", "yaml_file"},
     {"model"},
     {"formats", "codecs", "store", "adapters"},
     {"updates"},
@@ -25,6 +25,7 @@ LAYERS = [
     {"replanning"},
     {"checkpoint_file", "file_writer", "sharding"},
     {"lineage"},
+    {"evaluation"},
     {"bisection"},
     {"cascade"},
     {"clean", "smudge", "diff", "testing"},
@@ -48,6 +49,7 @@ WINGS = [
     "remote",
     "history",
     "lineage",
+    "evaluation",
     "maintenance",
     "worktree",
     "merge",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -11,21 +10,19 @@ from typing import Any
 
 from git_theta.errors import ThetaError
 from git_theta.lineage.model_digest import ALGORITHM
+from git_theta.table_reader import TableReader
 
 #: The folder of records, from the top of the repository, and the end of their names.
 FOLDER = ".theta/lineage/"
 SUFFIX = ".toml"
 
-#: Bytes of a record, at most; and the parents, inputs and patterns in it.
+#: Bytes of a record, at most.
 MAX_RECORD = 1 << 18
-_MAX_ITEMS = 10_000
 
 #: Seconds of a run, below: some three centuries.
 _MAX_SECONDS = 1e10
 
 _DIGEST = re.compile(re.escape(ALGORITHM) + r"[0-9a-f]{64}", re.ASCII)
-
-_MARKERS = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 
 
 class RecordError(ThetaError):
@@ -128,99 +125,54 @@ def parse_record(data: bytes, where: str) -> LineageRecord:
     """
     if len(data) > MAX_RECORD:
         raise RecordError(f"{where} is larger than {MAX_RECORD >> 10} KiB, which no record is")
-    try:
-        text = data.decode()
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, UnicodeDecodeError) or not _MARKERS.search(text):
-            raise RecordError(f"{where} isn't valid TOML: {error}") from error
-        raise RecordError(f"{where} is in conflict", "edit it as any text, and add it") from error
-    reader = _Reader(where)
+    reader = TableReader(where, RecordError)
+    table = reader.parse(data)
     run = table.get("run")
     return LineageRecord(
         reader.text(table, "relation"),
-        reader.digest(table, "model"),
-        tuple(map(reader.parent, reader.tables(table, "parent"))),
+        _digest(reader, table, "model"),
+        tuple(_parent(reader, each) for each in reader.tables(table, "parent")),
         reader.text(table, "why"),
         (*reader.texts(table, "frozen"), *(reader.texts(run, "frozen") if isinstance(run, dict) else ())),
-        reader.run(run) if run is not None else None,
+        _run(reader, run) if run is not None else None,
         table.get("inferred") is True,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Takes values out of tables, and checks their types.
+def _digest(reader: TableReader, table: Mapping[str, Any], key: str) -> str:
+    value = reader.text(table, key)
+    if value and not _DIGEST.fullmatch(value):
+        raise reader.wrong(key, f"the digest of a model: {ALGORITHM} and 64 hexadecimal digits")
+    return value
 
-    Attributes:
-        where: Path of the record for messages.
-    """
 
-    where: str
+def _parent(reader: TableReader, table: Mapping[str, Any]) -> RecordedParent:
+    found = RecordedParent(
+        reader.text(table, "path"), reader.text(table, "uri"), _digest(reader, table, "model")
+    )
+    if bool(found.path) == bool(found.uri):
+        raise reader.wrong("a parent", "given by its path or by its uri")
+    if found.path and not is_plain_path(found.path):
+        raise reader.wrong(f"the path {found.path!r} of a parent", "that of a file in the repository")
+    return found
 
-    def wrong(self, key: str, wanted: str) -> RecordError:
-        return RecordError(f"{self.where}: {key} isn't {wanted}")
 
-    def text(self, table: Mapping[str, Any], key: str) -> str:
-        value = table.get(key, "")
-        if not isinstance(value, str):
-            raise self.wrong(key, "a text")
-        return value
-
-    def digest(self, table: Mapping[str, Any], key: str) -> str:
-        value = self.text(table, key)
-        if value and not _DIGEST.fullmatch(value):
-            raise self.wrong(key, f"the digest of a model: {ALGORITHM} and 64 hexadecimal digits")
-        return value
-
-    def texts(self, table: Mapping[str, Any], key: str) -> tuple[str, ...]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-            raise self.wrong(key, "a list of texts")
-        if len(value) > _MAX_ITEMS:
-            raise self.wrong(key, f"a list of at most {_MAX_ITEMS:,} texts")
-        return tuple(value)
-
-    def map(self, table: Mapping[str, Any], key: str) -> Mapping[str, str]:
-        value = table.get(key, {})
-        if not isinstance(value, dict) or not all(isinstance(each, str) for each in value.values()):
-            raise self.wrong(key, "a table of texts")
-        if len(value) > _MAX_ITEMS:
-            raise self.wrong(key, f"a table of at most {_MAX_ITEMS:,} texts")
-        return MappingProxyType(value)
-
-    def tables(self, table: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-        value = table.get(key, [])
-        if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-            raise self.wrong(key, f"a list of tables: [[{key}]]")
-        if len(value) > _MAX_ITEMS:
-            raise self.wrong(key, f"a list of at most {_MAX_ITEMS:,} tables")
-        return value
-
-    def parent(self, table: Mapping[str, Any]) -> RecordedParent:
-        found = RecordedParent(self.text(table, "path"), self.text(table, "uri"), self.digest(table, "model"))
-        if bool(found.path) == bool(found.uri):
-            raise self.wrong("a parent", "given by its path or by its uri")
-        if found.path and not is_plain_path(found.path):
-            raise self.wrong(f"the path {found.path!r} of a parent", "that of a file in the repository")
-        return found
-
-    def run(self, table: object) -> RecordedRun:
-        if not isinstance(table, dict):
-            raise self.wrong("run", "a table")
-        command, outputs = self.texts(table, "command"), self.texts(table, "outputs")
-        inputs = self.map(table, "inputs")
-        folder = self.text(table, "folder")
-        for path in (*inputs, *outputs, *([folder] if folder else [])):
-            if not is_plain_path(path):
-                raise self.wrong(f"the path {path!r} of a run", "that of a file in the repository")
-        if not command:
-            raise self.wrong("command", "a list of words")
-        seed = table.get("seed")
-        if seed is not None and type(seed) is not int:
-            raise self.wrong("seed", "a whole number")
-        seconds = table.get("seconds")
-        if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < _MAX_SECONDS):
-            raise self.wrong("seconds", "a number of seconds")
-        environment = self.map(table, "environment")
-        return RecordedRun(command, inputs, outputs, environment, seed, folder, seconds)
+def _run(reader: TableReader, table: object) -> RecordedRun:
+    if not isinstance(table, dict):
+        raise reader.wrong("run", "a table")
+    command, outputs = reader.texts(table, "command"), reader.texts(table, "outputs")
+    inputs = reader.text_map(table, "inputs")
+    folder = reader.text(table, "folder")
+    for path in (*inputs, *outputs, *([folder] if folder else [])):
+        if not is_plain_path(path):
+            raise reader.wrong(f"the path {path!r} of a run", "that of a file in the repository")
+    if not command:
+        raise reader.wrong("command", "a list of words")
+    seed = table.get("seed")
+    if seed is not None and type(seed) is not int:
+        raise reader.wrong("seed", "a whole number")
+    seconds = table.get("seconds")
+    if seconds is not None and (type(seconds) not in (int, float) or not 0 <= seconds < _MAX_SECONDS):
+        raise reader.wrong("seconds", "a number of seconds")
+    environment = reader.text_map(table, "environment")
+    return RecordedRun(command, inputs, outputs, environment, seed, folder, seconds)

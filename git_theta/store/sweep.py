@@ -26,8 +26,11 @@ _NAME = re.compile(
 #: Names of folders with copies of the models that a command is making anew begin with this.
 COPIES_PREFIX = "run-"
 
+#: Names of folders with copies of the models that are tested begin with this.
+TESTS_PREFIX = "git-theta-test-"
+
 #: Names of folders that belong to a command begin with one of these.
-_COMMANDS = ("migrate-", "preview-", COPIES_PREFIX)
+_COMMANDS = ("migrate-", "preview-", COPIES_PREFIX, TESTS_PREFIX)
 
 
 def sweep(tmp: Path, downloads: Path, older_than: float = STALE_SECONDS) -> int:

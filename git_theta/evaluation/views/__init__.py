@@ -1,0 +1,1 @@
+"""Results of tests as tables, JSON, JUnit XML, Markdown and charts."""

@@ -1,0 +1,1 @@
+"""Tests of a repository's models: run on scratch copies, remembered by content, and recorded."""

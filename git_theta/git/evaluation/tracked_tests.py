@@ -1,0 +1,58 @@
+"""The tests of a repository, in the tracked file `.theta/tests.toml`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from git_theta.errors import UsageError
+from git_theta.evaluation.model_test import ModelTest
+from git_theta.evaluation.tests_text import TESTS_FILE, parse_tests
+from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.repository.repository import Repository
+from git_theta.git.repository.tracked_file import read_settings_file
+from git_theta.runtime.atomic_write import atomic_write
+from git_theta.small_file import MAX_SETTINGS
+
+
+def read_tests(repository: Repository, rev: str | None = None) -> tuple[ModelTest, ...]:
+    """The tests that a repository has.
+
+    Args:
+        repository: The repository.
+        rev: A revision; `None` for the work tree, else the index, else HEAD.
+
+    Raises:
+        UsageError: The file isn't valid.
+    """
+    data = read_tests_text(repository, rev)
+    return parse_tests(data, f"{rev}:{TESTS_FILE}" if rev else TESTS_FILE)
+
+
+def read_tests_text(repository: Repository, rev: str | None = None) -> bytes:
+    """The text of the tests; empty if there's none. See `read_tests`."""
+    if rev is None:
+        return read_settings_file(repository, TESTS_FILE) or b""
+    with Blobs(repository.git.cwd) as blobs:
+        return blobs.read(f"{rev}:{TESTS_FILE}", MAX_SETTINGS) or b""
+
+
+def write_tests(repository: Repository, text: bytes) -> None:
+    """Write the text of the tests into the work tree.
+
+    Raises:
+        GitError: The repository is bare.
+        UsageError: It can't be written.
+    """
+    place = repository.root / TESTS_FILE
+    if place.parent.is_symlink() or place.is_symlink():
+        raise UsageError(f"{TESTS_FILE} is a link, or in a folder that's one", "replace it")
+    try:
+        place.parent.mkdir(exist_ok=True)
+        with suppress(FileNotFoundError):
+            if not text:
+                os.unlink(place)
+                return
+        atomic_write(place, text)
+    except OSError as error:
+        raise UsageError(f"{TESTS_FILE} can't be written: {error.strerror}") from error

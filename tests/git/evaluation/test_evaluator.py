@@ -1,0 +1,143 @@
+"""Tests of models on scratch copies, each content once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from git_theta.errors import ThetaError, UsageError
+from git_theta.evaluation.model_test import ModelTest
+from git_theta.git.evaluation.evaluator import Evaluator
+from git_theta.git.evaluation.run_test import evaluate, evaluate_file
+from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.repository import Repository
+from tests.helpers.lineage_models import BASE, SST, weights
+from tests.helpers.repo import Repo
+
+#: Prints the number of the file's bytes that are as in a list, and notes that it ran.
+COUNT = b"""
+echo ran >> "$RUNS"
+printf '{"bytes": %d}' $(wc -c < "$1")
+"""
+
+
+@pytest.fixture
+def repo(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
+    monkeypatch.setenv("RUNS", str(tmp_path / "runs"))
+    repo.write("eval.sh", COUNT)
+    repo.write(BASE, weights())
+    repo.write("base/config.json", b"{}")
+    repo.commit("base")
+    return repo
+
+
+def runs() -> int:
+    place = Path(os.environ["RUNS"])
+    return len(place.read_text().split()) if place.exists() else 0
+
+
+def repository(repo: Repo) -> Repository:
+    return Repository(Git(repo.path))
+
+
+def a_test(*command: str, metric: str = "json:bytes") -> ModelTest:
+    return ModelTest("size", command or ("sh", "eval.sh", "{model}"), metric=metric)
+
+
+def test_content_is_tested_once(repo: Repo) -> None:
+    test = a_test()
+    first = evaluate(repository(repo), test, BASE, "HEAD")
+    assert (first.ok, first.value, first.is_cached) == (True, float(len(weights())), False)
+    assert first.digest.startswith("blake3:")
+    repo.write(SST, weights())
+    repo.write("sst2/config.json", b"{}")
+    repo.commit("the same weights")
+    for model, rev in ((BASE, "HEAD"), (BASE, ""), (SST, ""), (BASE, "HEAD~1")):
+        again = evaluate(repository(repo), test, model, rev)
+        assert (again.value, again.is_cached, again.model, again.rev) == (first.value, True, model, rev)
+    assert runs() == 1
+    repo.write("eval.sh", COUNT + b"# changed\n")
+    assert not evaluate(repository(repo), test, BASE, "HEAD").is_cached, "the script is another one"
+    repo.write(SST, weights(0))
+    repo.git("add", SST)
+    assert not evaluate(repository(repo), test, SST, "").is_cached, "the weights are others"
+    assert evaluate(repository(repo), test, SST, "HEAD").is_cached
+    repo.write("base/config.json", b"{} ")
+    repo.git("add", "base")
+    assert not evaluate(repository(repo), test, BASE, "").is_cached, "its settings are others"
+    assert runs() == 4
+
+
+def test_copies_are_gone_and_the_work_tree_is_as_before(repo: Repo) -> None:
+    before = repo.status(), sorted(repo.path.rglob("*.safetensors"))
+    script = "ls -1 {folder}; test ! -w {model} || test $(id -u) = 0; pwd; echo {path}"
+    with Evaluator(repository(repo)) as evaluator:
+        result = evaluator.evaluate(a_test("sh", "-c", f"{script}; exit 1", metric=""), BASE)
+    expected = ["config.json", "model.safetensors", str(repo.path), BASE]
+    assert result.output.split() == expected
+    assert (repo.status(), sorted(repo.path.rglob("*.safetensors"))) == before
+    assert list((repo.path / ".git/theta/tmp").glob("*")) == []
+
+
+def test_a_file_that_git_doesnt_have(repo: Repo, tmp_path: Path) -> None:
+    place = tmp_path / "candidate.bin"
+    place.write_bytes(weights(1, 2))
+    test = a_test(
+        "sh",
+        "-c",
+        "cmp {model} CANDIDATE && ls {folder} && sh eval.sh {model}".replace("CANDIDATE", str(place)),
+    )
+    result = evaluate_file(repository(repo), test, BASE, place)
+    assert (result.ok, result.value, result.rev) == (True, float(place.stat().st_size), ""), result
+    repo.write(BASE, weights(1, 2))
+    repo.commit("the candidate")
+    later = evaluate(repository(repo), test, BASE, "HEAD")
+    assert (later.is_cached, later.digest) == (True, result.digest)
+
+
+def test_failures_are_run_again_unless_they_are_verdicts(repo: Repo) -> None:
+    with Evaluator(repository(repo)) as evaluator:
+        for metric, code, cached in (("", 1, True), ("json:a", 1, False), ("", 125, False), ("", 130, False)):
+            test = a_test("sh", "-c", f"exit {code} # {{model}}", metric=metric)
+            assert not evaluator.evaluate(test, BASE).ok
+            assert evaluator.evaluate(test, BASE).is_cached == cached
+            assert not evaluator.evaluate(test, BASE, again=True).is_cached
+
+
+def test_inputs_that_change_meanwhile(repo: Repo) -> None:
+    test = a_test("sh", "-c", "echo >> eval.sh; echo '{\"bytes\": 1}' # {model}")
+    test = ModelTest("t", test.command, metric=test.metric, inputs=("eval.sh",))
+    result = evaluate(repository(repo), test, BASE)
+    assert (result.ok, result.value) == (False, None)
+    assert result.problem == "eval.sh was changed while the test ran"
+
+
+def test_the_parent_is_written_too(repo: Repo) -> None:
+    test = a_test("sh", "-c", "cmp {model} {parent}", metric="")
+    with pytest.raises(UsageError, match="has none here"):
+        evaluate(repository(repo), test, BASE)
+    repo.write(SST, weights())
+    repo.git("add", SST)
+    repo.theta("lineage", "add", SST, "--from", BASE)
+    assert evaluate(repository(repo), test, SST).ok
+
+
+def test_a_metric_may_be_written_to_a_file(repo: Repo) -> None:
+    test = a_test("sh", "-c", "echo noise; sh eval.sh {model} > {out}")
+    assert evaluate(repository(repo), test, BASE).value == len(weights())
+    silent = evaluate(repository(repo), a_test("echo", '{"bytes": 1}', "{model}", "{out}"), BASE)
+    assert silent.problem == "the command printed no JSON: nothing"
+
+
+def test_errors_that_are_no_verdict(repo: Repo) -> None:
+    with pytest.raises(ThetaError, match="no-such-program can't be run: No such file"):
+        evaluate(repository(repo), a_test("no-such-program", "{model}"), BASE)
+    with pytest.raises(UsageError, match="isn't a model"):
+        evaluate(repository(repo), a_test(), "other.pt")
+    with pytest.raises(UsageError, match="isn't a revision"):
+        evaluate(repository(repo), a_test(), BASE, "nowhere")
+    missing = ModelTest("t", ("true", "{model}"), inputs=("data",))
+    with pytest.raises(UsageError, match="reads data, which isn't there"):
+        evaluate(repository(repo), missing, BASE)
