@@ -34,9 +34,12 @@ from git_theta.git.repository.repository import Repository, current_repository
 from git_theta.report.as_json import change_json
 from git_theta.report.change import CheckpointChange
 from git_theta.report.distance import measure
-from git_theta.report.lines import SHOWN, lines
+from git_theta.report.lines import SHOWN, Line, lines
 from git_theta.report.quantized_values import quantized_pairs
 from git_theta.report.side import Side, model_side
+from git_theta.report.structure_change import structure_change
+from git_theta.report.structure_json import structure_json
+from git_theta.report.structure_lines import structure_lines
 from git_theta.runtime.output import write_stdout
 from git_theta.settings import Settings
 
@@ -49,6 +52,7 @@ Examples:
   git theta diff --stat-values HEAD~1 HEAD      with norms of the changes
   git theta diff --stat-values --html a.html    a page with charts
   git theta diff main:a.safetensors b.pt        any two versions or files
+  git theta diff --structure a.safetensors b.pt     their modules: added, removed, moved
 """
 
 #: The key, in click's context, of the words after `--`.
@@ -72,6 +76,9 @@ class _Command(click.Command):
 @click.argument("words", metavar="[REV [REV]] [--] [PATH]", nargs=-1, type=click.UNPROCESSED)
 @click.option("--cached", "--staged", "cached", is_flag=True, help="Compare the index, not the work tree.")
 @click.option("--stat-values", "figures", is_flag=True, help="Read the values: norms, cosines, NaNs.")
+@click.option(
+    "--structure", is_flag=True, help="Compare modules rather than parameters: the graph of layers."
+)
 @click.option("--no-index", is_flag=True, help="Compare two files, tracked or not.")
 @click.option("--all", "everything", is_flag=True, help=f"Show every line, not just the first {SHOWN}.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -82,6 +89,7 @@ def command(
     words: tuple[str, ...],
     cached: bool,
     figures: bool,
+    structure: bool,
     no_index: bool,
     everything: bool,
     as_json: bool,
@@ -94,12 +102,19 @@ def command(
 
     The shards of a model are told together. A parameter that moved to another shard is marked by `>`. To name
     all shards of a model, give their index, their folder, or the path that it would have as one file.
+
+    With --structure, parameters are grouped to modules, as their names say, and modules of both versions are
+    matched by types and shapes. The divergence is the share of the edges between modules that only one
+    version has: 0 for equal models, 1 for those that have nothing in common.
     """
     paths: list[str] | None = ctx.meta.get(_PATHS)
     if html is not None and as_json:
         raise UsageError("--html and --json are different outputs", "leave one of them out")
+    if structure and figures:
+        raise UsageError("--structure reads no values", "leave --stat-values out")
     repository = current_repository()
     threads = (repository.settings if repository else Settings()).thread_count
+    limit = None if everything else SHOWN
     titles = ("", "")
     if no_index or (paths is None and name_two_versions(repository.git if repository else None, words)):
         versions = VersionReader(repository)
@@ -120,12 +135,18 @@ def command(
     try:
         if figures:
             changes = (_with_distances(versions, change, threads) for change in changes)
-        if as_json:
+        if structure and html is None:
+            found = map(structure_change, changes)
+            if as_json:
+                print_json(list(map(structure_json, found)))
+            else:
+                _print((structure_lines(each, limit) for each in found), repository)
+        elif as_json:
             print_json([change_json(change) for change in changes])
         elif html is not None:
             write_page(changes, html, titles, threads)
         else:
-            _print(changes, repository, None if everything else SHOWN)
+            _print((lines(change, limit) for change in changes), repository)
     finally:
         versions.close()
 
@@ -202,7 +223,7 @@ def _with_distances(versions: VersionReader, change: CheckpointChange, threads: 
     return replace(change, measured=found)
 
 
-def _print(changes: Iterator[CheckpointChange], repository: Repository | None, limit: int | None) -> None:
+def _print(found: Iterator[Iterator[Line]], repository: Repository | None) -> None:
     colours = palette(Git(), terminal=sys.stdout.isatty()) if repository else {}
-    for change in changes:
-        write_stdout(painted(lines(change, limit), colours))
+    for each in found:
+        write_stdout(painted(each, colours))

@@ -23,7 +23,7 @@ SHOWN = 60
 _SHOWN_SCALARS = 20
 
 #: Columns after a name are aligned up to this width of the name.
-_MAX_ALIGNED = 64
+MAX_ALIGNED = 64
 
 _SIGNS = {
     ChangeKind.ADDED: ("+", "new"),
@@ -43,7 +43,7 @@ def lines(change: CheckpointChange, limit: int | None = SHOWN) -> Iterator[Line]
         change: The change.
         limit: Lines of parameters at most; `None` for all of them.
     """
-    yield (("head", f"{_title(change)}:"), ("", f" {_summary(change)}"))
+    yield (("head", f"{title(change)}:"), ("", f" {_summary(change)}"))
     yield from _circumstances(change)
     folded = fold((each.names, each.key, each) for each in weight_changes(change))
     shown = folded if limit is None or len(folded) <= limit + 1 else folded[:limit]
@@ -59,7 +59,8 @@ def plain(found: Iterable[Line]) -> list[str]:
     return ["".join(text for _, text in line) for line in found]
 
 
-def _title(change: CheckpointChange) -> str:
+def title(change: CheckpointChange) -> str:
+    """The name of the file or model, or both names with an arrow between."""
     old, new = (side.model.parts.title if side.model else side.path for side in (change.old, change.new))
     if change.old.path == change.new.path:
         return printable(old if change.new.absent else new)
@@ -127,7 +128,7 @@ def _circumstances(change: CheckpointChange) -> Iterator[Line]:
 def _groups(groups: list[Folded[WeightChange]], measured: Mapping[str, Distance | str]) -> Iterator[Line]:
     names = [" -> ".join(map(printable, group.names)) for group in groups]
     types = [group.items[0].type for group in groups]
-    name_width = max((len(name) for name in names if len(name) <= _MAX_ALIGNED), default=0)
+    name_width = max((len(name) for name in names if len(name) <= MAX_ALIGNED), default=0)
     type_width = max(map(len, types), default=0)
     for name, kind, group in zip(names, types, groups, strict=True):
         sign, style = _SIGNS[group.items[0].kind]

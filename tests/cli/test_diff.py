@@ -225,3 +225,22 @@ def test_values_of_other_files_of_the_old_version_cost_nothing(repo: Repo) -> No
     repo.git("add", "-A")
     (copied,) = diff(repo, "--cached")
     assert copied["stored"] < 1000
+
+
+def test_structure(history: Repo) -> None:
+    found = history.theta("diff", "--structure", "HEAD~1", "HEAD").splitlines()
+    assert found[0].startswith(f"{NAME}: ")
+    assert found[0].endswith("; divergence 0 in structure, 0.5 with values")
+    assert history.theta("diff", "--structure", "HEAD~1", "HEAD", "--", "elsewhere") == ""
+    (change,) = diff(history, "--structure", "HEAD~1", "HEAD", "--", NAME)
+    assert change["divergence"]["structural"] == 0
+    assert [module["change"] for module in change["modules"]] == ["changed"]
+    (change,) = diff(history, "--structure", f"HEAD~1:{NAME}", NAME)
+    assert change["divergence"]["structural"] == 0
+    (change,) = diff(history, "--structure", f"HEAD:{NAME}", f"HEAD:{NAME}")
+    assert (change["divergence"], change["modules"]) == ({"structural": 0, "contextual": 0}, [])
+
+
+def test_structure_reads_no_values(history: Repo) -> None:
+    message = history.theta("diff", "--structure", "--stat-values", ok=False)
+    assert "--structure reads no values" in message
