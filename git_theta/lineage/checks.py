@@ -162,3 +162,6 @@ _CHECKS: Final[Mapping[str, Callable[[CheckedModel, Sequence[CheckedModel], int]
         }
     )
 )
+
+#: Kinds of derivation that parameters can contradict; others are never found wrong.
+CHECKED_RELATIONS: Final = frozenset(_CHECKS)

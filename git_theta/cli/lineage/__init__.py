@@ -17,6 +17,7 @@ COMMANDS = {
     "infer": "Find likely parents by the models' parameters.",
     "verify": "Check what is said against the bytes.",
     "log": "Show the derivations of a model through history.",
+    "export": "Write the lineage for other programs.",
 }
 
 _EPILOG = """\b

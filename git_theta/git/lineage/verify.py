@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
-from git_theta.git.history.revisions import shallow_boundary
-from git_theta.git.lineage.read_graph import graph_of, lost_records, record_of
+from git_theta.git.lineage.parent_version import UnknownVersionError, parent_version
+from git_theta.git.lineage.read_graph import RecordFile, graph_of, lost_records, records_of_models
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.checks import CheckedModel, frozen_problems, relation_problems
 from git_theta.lineage.graph import Derivation, Graph
 
 #: The beginning of a blob's id in a record.
-_BLOB = "git:"
+BLOB = "git:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,8 @@ def verify(tree: LineageTree, chosen: Collection[str] = ()) -> Verification:
     graph = graph_of(tree)
     names = [name for name in graph.models if not chosen or name in chosen]
     edges = [edge for name in names for edge in _checked(tree, graph, name)]
-    models = {name: tuple(_model_problems(tree, graph, name)) for name in names}
+    records = records_of_models(tree)
+    models = {name: tuple(_model_problems(tree, graph, name, records.get(name))) for name in names}
     if not chosen:
         for circle in graph.cycles():
             models[circle[0]] = (*models[circle[0]], f"derived from itself: {' from '.join(circle)}")
@@ -71,20 +72,19 @@ def verify(tree: LineageTree, chosen: Collection[str] = ()) -> Verification:
     return Verification(tuple(edges), {name: told for name, told in models.items() if told})
 
 
-def _model_problems(tree: LineageTree, graph: Graph, name: str) -> Iterator[str]:
+def _model_problems(tree: LineageTree, graph: Graph, name: str, file: RecordFile | None) -> Iterator[str]:
     """Faults of a model's record as a whole."""
     node = graph.models[name]
     if name not in tree.models:
         # Missing parents are problems of the edges that lead to them.
         return
     yield from node.problems
-    file = record_of(tree, name)
     run = file.record.run if file and file.record else None
     for path, blob in sorted(run.inputs.items()) if run else ():
         now = tree.files.get(path)
         if now is None:
             yield f"input {path} isn't in this version"
-        elif blob.startswith(_BLOB) and blob != f"{_BLOB}{now}":
+        elif blob.startswith(BLOB) and blob != f"{BLOB}{now}":
             yield f"input {path} has changed since"
 
 
@@ -98,8 +98,8 @@ def _checked(tree: LineageTree, graph: Graph, name: str) -> Iterator[CheckedDeri
     child = _model(tree, name)
     for edge in edges:
         try:
-            parents[edge.parent] = _version(tree, graph, edge)
-        except _UnknownError as error:
+            parents[edge.parent] = CheckedModel(edge.parent, parent_version(tree, graph, edge).manifests)
+        except UnknownVersionError as error:
             unknown[edge.parent].append(str(error))
         except ThetaError as error:
             problems[edge.parent].append(error.message)
@@ -117,35 +117,8 @@ def _checked(tree: LineageTree, graph: Graph, name: str) -> Iterator[CheckedDeri
         yield CheckedDerivation(edge, tuple(problems[edge.parent]), tuple(unknown[edge.parent]))
 
 
-class _UnknownError(Exception):
-    """A version that can't be looked at, for a reason that is no fault of the record."""
-
-
 def _model(tree: LineageTree, name: str) -> CheckedModel | None:
     try:
         return CheckedModel(name, tree.manifests(name))
     except ThetaError:
         return None
-
-
-def _version(tree: LineageTree, graph: Graph, edge: Derivation) -> CheckedModel:
-    """The version of a parent that a model was made from; the parent as it is, if the record has no digest.
-
-    Raises:
-        ThetaError: It's neither in this version nor in history, or can't be read.
-        _UnknownError: The parent is elsewhere, or its history is cut off.
-    """
-    node = graph.models[edge.parent]
-    if node.is_external:
-        raise _UnknownError(f"{edge.parent} isn't in this repository")
-    if edge.parent in tree.models and edge.parent_model in ("", node.model):
-        return CheckedModel(edge.parent, tree.manifests(edge.parent))
-    for version in graph.versions(edge.parent) if edge.parent in tree.models else ():
-        if version.model == edge.parent_model:
-            with LineageTree(tree.repository, version.commit) as then:
-                return CheckedModel(edge.parent, then.manifests(version.path))
-    if shallow_boundary(tree.repository):
-        raise _UnknownError(f"the history of {edge.parent} is cut off: git fetch --unshallow gets it")
-    if edge.parent not in tree.models:
-        raise ThetaError(f"{edge.parent} isn't in this version")
-    raise ThetaError(f"no version of {edge.parent} in history is {edge.parent_model[7:19]}")
