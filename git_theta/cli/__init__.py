@@ -33,6 +33,7 @@ COMMANDS = {
     "lineage": "Show and record which model came from which.",
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",
+    "bisect": "Find the version of a model that broke it.",
     "merge": "Merge branches, with a strategy for the models.",
     "combine": "Combine models into a new file, without commits.",
     "export": "Write a model in another format.",

@@ -162,8 +162,8 @@ def _lines(changes: ParameterChanges, is_boundary: bool) -> Iterator[str]:
     if changes.diff is None:
         yield f"    skipped: {printable(changes.note)}"
         return
-    yield f"    {_counts(changes, changes.diff)}"
-    yield from (f"        {line}" for line in _names(changes.diff))
+    yield f"    {change_counts(changes, changes.diff)}"
+    yield from (f"        {line}" for line in change_names(changes.diff))
     if changes.note:
         yield f"    compared with an earlier version; the one before: {printable(changes.note)}"
     if is_boundary:
@@ -177,7 +177,7 @@ def heading(commit: CommitInfo) -> str:
     return f"{commit.oid[:10]}{merge} {commit.date[:10]} {printable(commit.author)}  {subject}".rstrip()
 
 
-def _counts(changes: ParameterChanges, found: Diff) -> str:
+def change_counts(changes: ParameterChanges, found: Diff) -> str:
     """The numbers of changed parameters and bytes, in words."""
     amounts = f": {human_size(changes.nbytes)}" if changes.nbytes else ""
     stored = f"; stored {human_size(changes.stored)}" if changes.stored else ""
@@ -211,7 +211,7 @@ def _moved(found: Diff) -> list[str]:
     return [name for name in found.moved if name not in changed]
 
 
-def _names(found: Diff) -> Iterator[str]:
+def change_names(found: Diff) -> Iterator[str]:
     """Names of changed parameters, those that differ only in numbers folded, and only the first few."""
     changed: list[tuple[tuple[str, ...], str, None]] = [
         *(((old.name,), "~", None) for old, _ in found.changed),
@@ -232,7 +232,7 @@ def _names(found: Diff) -> Iterator[str]:
 
 
 def _as_json(changes: ParameterChanges, boundary: frozenset[str]) -> dict[str, Any]:
-    revision, found = changes.revision, changes.diff
+    revision = changes.revision
     return {
         **commit_json(revision.commit),
         "parents": list(revision.commit.parents),
@@ -243,6 +243,15 @@ def _as_json(changes: ParameterChanges, boundary: frozenset[str]) -> dict[str, A
         else "added"
         if revision.old_blob is None
         else "changed",
+        "boundary": revision.commit.oid in boundary,
+        **changes_json(changes),
+    }
+
+
+def changes_json(changes: ParameterChanges) -> dict[str, Any]:
+    """The changed parameters of a version, as JSON."""
+    found = changes.diff
+    return {
         "parameters": changes.total,
         "added": [entry.name for entry in found.appeared] if found else [],
         "removed": [entry.name for entry in found.vanished] if found else [],
@@ -252,7 +261,6 @@ def _as_json(changes: ParameterChanges, boundary: frozenset[str]) -> dict[str, A
         "size": changes.nbytes,
         "stored": changes.stored,
         "skipped": changes.note if found is None else None,
-        "boundary": revision.commit.oid in boundary,
         **({"moved": _moved(found)} if found and found.moved else {}),
         **({"sharding": list(found.sharding)} if found and found.sharding else {}),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.bisection.version_dag import VersionDag
@@ -77,7 +77,7 @@ def model_dag(history: ModelHistory, commit: str, name: str) -> ModelDag:
     return ModelDag(segments[ModelAt(commit, name)].head, VersionDag(parents), commits, stored)
 
 
-def versions_outside(git: Git, versions: Iterator[ModelAt], good: str) -> frozenset[ModelAt]:
+def versions_outside(git: Git, versions: Iterable[ModelAt], good: str) -> frozenset[ModelAt]:
     """Versions whose commits aren't ancestors of a commit, nor the commit itself.
 
     Args:

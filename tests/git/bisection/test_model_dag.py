@@ -85,7 +85,7 @@ def test_versions_outside_of_a_history(made: History) -> None:
     made.commit("b", "a", m__bin={"w": "2"})
     made.commit("c", "b", m__bin={"w": "3"})
     found = dag_of("c")
-    outside = versions_outside(Git(), iter(found.dag.parents), made.repo.git("rev-parse", "b").strip())
+    outside = versions_outside(Git(), found.dag.parents, made.repo.git("rev-parse", "b").strip())
     assert [found.commits[each.commit].subject for each in outside] == ["c"]
 
 
@@ -102,7 +102,7 @@ def test_distances_are_those_of_git(made: History, seed: int) -> None:
     git = Git()
     good = git.line("rev-parse", "c3")
     found = dag_of("c23")
-    suspects = versions_outside(git, iter(found.dag.parents), good)
+    suspects = versions_outside(git, found.dag.parents, good)
     ours = {
         version.commit: distance for version, distance in midpoints(found.dag, suspects, older_first=True)
     }
