@@ -31,6 +31,7 @@ COMMANDS = {
     "run": "Run a command that makes models, and record how.",
     "rerun": "Run a model's recorded command again, and compare.",
     "lineage": "Show and record which model came from which.",
+    "test": "Test models, and compare the results.",
     "log": "Show which commits changed which parameters.",
     "blame": "Show which commit last changed each parameter.",
     "bisect": "Find the version of a model that broke it.",

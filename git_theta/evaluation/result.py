@@ -44,6 +44,14 @@ class TestResult:
     is_skipped: bool = False
     output: str = ""
 
+    @property
+    def title(self) -> str:
+        """The model, with its revision if it has one."""
+        if not self.rev:
+            return self.model
+        is_id = len(self.rev) in (40, 64) and not set(self.rev) - set("0123456789abcdef")
+        return f"{self.model} at {self.rev[:10] if is_id else self.rev}"
+
 
 def drop(test: ModelTest, before: float, after: float) -> float:
     """How much worse a value of a test's metric is than another; negative if it's better.

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 
-from git_theta.checkpoint_file import fingerprint
-from git_theta.errors import GitError, ThetaError, UsageError
+from git_theta.errors import GitError, ThetaError
 from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.result import TestResult
 from git_theta.evaluation.tests_text import TESTS_FILE
@@ -23,13 +20,10 @@ from git_theta.git.evaluation.command_inputs import CommandInputs
 from git_theta.git.evaluation.model_copies import ModelCopies
 from git_theta.git.evaluation.result_cache import ResultCache
 from git_theta.git.evaluation.scratch import scratch_folder
-from git_theta.git.evaluation.tested_version import TestedVersion, files_beside, tested_version
+from git_theta.git.evaluation.test_job import TestJob, file_job, version_job
 from git_theta.git.history.revisions import resolve_commit
-from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.tree import LineageTree
-from git_theta.git.plumbing.work_file import work_file
 from git_theta.git.repository.repository import Repository
-from git_theta.model.strided import temporary_file
 from git_theta.runtime.programs import EndedProgram, Programs
 
 #: The name of the file in a scratch folder that `{out}` stands for.
@@ -37,28 +31,6 @@ _OUT = "metric"
 
 #: Bytes of that file, at most.
 _MAX_OUT = 16 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class TestJob:
-    """A test of a version of a model, ready to run.
-
-    Attributes:
-        test: The test.
-        rev: The revision, as the user named it; empty for the index, and for files that Git doesn't have.
-        version: The version.
-        parent: The version of its first parent, if the command reads it.
-        place: The file, or the folder of files, to be tested; `None` to make a copy of the version.
-    """
-
-    #: For pytest, which takes classes of such names for tests.
-    __test__ = False
-
-    test: ModelTest
-    rev: str
-    version: TestedVersion
-    parent: TestedVersion | None = None
-    place: Path | None = None
 
 
 class Evaluator:
@@ -77,6 +49,7 @@ class Evaluator:
         self._stack = ExitStack()
         self._stack.callback(self._cache.close)
         self._lock = Lock()
+        self._turns: dict[str, Lock] = {}
 
     def __enter__(self) -> Evaluator:
         return self
@@ -92,7 +65,9 @@ class Evaluator:
         """End all commands that run now; others don't begin."""
         self._programs.stop()
 
-    def evaluate(self, test: ModelTest, model: str, rev: str = "", *, again: bool = False) -> TestResult:
+    def evaluate(
+        self, test: ModelTest, model: str, rev: str = "", *, again: bool = False, attempt: int = 0
+    ) -> TestResult:
         """The result of a test of a version that Git has.
 
         Args:
@@ -100,14 +75,19 @@ class Evaluator:
             model: The model's path in the version.
             rev: The revision; empty for the index.
             again: Whether the command runs even if it ran on this content before.
+            attempt: A number by which runs on the same content differ, for flaky tests.
 
         Raises:
             UsageError: There's no such version, or a file that the command reads isn't there.
             ThetaError: The version can't be written, or the command can't be started.
         """
-        return self.run(self.job(test, model, rev), again=again)
+        with self.tree(rev) as tree:
+            job = version_job(tree, test, model, rev, attempt)
+        return self.run(job, again=again)
 
-    def evaluate_file(self, test: ModelTest, model: str, place: Path, *, again: bool = False) -> TestResult:
+    def evaluate_file(
+        self, test: ModelTest, model: str, place: Path, *, again: bool = False, attempt: int = 0
+    ) -> TestResult:
         """The result of a test of a file that Git doesn't have.
 
         Args:
@@ -115,54 +95,58 @@ class Evaluator:
             model: The model's path in the repository, that it has or would have.
             place: The file; or a folder with the files of the model, by their names.
             again: As for `evaluate`.
+            attempt: As for `evaluate`.
 
         Raises:
             UsageError, ThetaError: As for `evaluate`.
         """
-        return self.run(self.file_job(test, model, place), again=again)
+        with self.tree("") as tree:
+            job = file_job(tree, test, model, place, self._threads, attempt)
+        return self.run(job, again=again)
 
-    def job(self, test: ModelTest, model: str, rev: str = "") -> TestJob:
-        """The job of a test of a version that Git has; errors as for `evaluate`."""
-        with self._tree(rev) as tree:
-            version = tested_version(tree, model)
-            return TestJob(test, rev, version, self._parent(tree, test, model))
+    @contextmanager
+    def tree(self, rev: str) -> Iterator[LineageTree]:
+        """The tree of a revision; of the index if it's empty.
 
-    def file_job(self, test: ModelTest, model: str, place: Path) -> TestJob:
-        """The job of a test of a file that Git doesn't have; errors as for `evaluate_file`."""
-        names = sorted(each.name for each in place.iterdir()) if place.is_dir() else [place.name]
-        files = {}
-        for name in names:
-            path = place / name if place.is_dir() else place
-            with work_file(os.fspath(path)) as file:
-                if file is None:
-                    raise UsageError(f"{path} isn't a file that can be tested")
-                manifest = fingerprint(file.data, self._threads, temporary_file, neighbours=file.neighbours)
-            # A copy has the model's own name.
-            files[name if place.is_dir() else model.rpartition("/")[2]] = manifest
-        with self._tree("") as tree:
-            beside = files_beside(tree, model, list(files))
-            version = TestedVersion(model, files, beside, is_sharded=place.is_dir())
-            return TestJob(test, "", version, self._parent(tree, test, model), place)
+        Raises:
+            UsageError: There's no such revision.
+        """
+        oid = resolve_commit(self._repository.git, rev) if rev else None
+        with LineageTree(self._repository, oid) as tree:
+            yield tree
+
+    def known(self, job: TestJob) -> TestResult | None:
+        """The result of an earlier run on the same content; `None` if there's none.
+
+        Raises:
+            UsageError, ThetaError: A file that the command reads isn't there, or can't be read.
+        """
+        key = job.key(self._inputs.of(job.test))
+        return self._cache.get(key, job.test.name, job.version.name, job.rev)
 
     def run(self, job: TestJob, *, again: bool = False) -> TestResult:
         """Run a job, or take the result of an earlier run on the same content.
 
         Raises:
+            UsageError: A file that the command reads isn't there.
             ThetaError: As for `evaluate`.
         """
         inputs = self._inputs.of(job.test)
-        key = _key(job, inputs)
-        model, rev = job.version.name, job.rev
-        if not again and (found := self._cache.get(key, job.test.name, model, rev)):
-            return found
-        result, is_lasting = self._run(job)
-        changed = [path for path, now in self._inputs.of(job.test).items() if inputs.get(path) != now]
-        if changed:
-            problem = f"{changed[0]} was changed while the test ran"
-            return replace(result, ok=False, value=None, problem=problem)
-        if is_lasting:
-            self._cache.put(key, result)
-        return result
+        key = job.key(inputs)
+        # Two threads with the same content run it once.
+        with self._lock:
+            turn = self._turns.setdefault(key, Lock())
+        with turn:
+            if not again and (found := self._cache.get(key, job.test.name, job.version.name, job.rev)):
+                return found
+            result, is_lasting = self._run(job)
+            changed = [path for path, now in self._inputs.of(job.test).items() if inputs.get(path) != now]
+            if changed:
+                problem = f"{changed[0]} was changed while the test ran"
+                return replace(result, ok=False, value=None, problem=problem)
+            if is_lasting:
+                self._cache.put(key, result)
+            return result
 
     def _run(self, job: TestJob) -> tuple[TestResult, bool]:
         """The result of a job, and whether the same content will have it again."""
@@ -234,43 +218,6 @@ class Evaluator:
     def _made_copies(self) -> ModelCopies:
         folder = self._stack.enter_context(scratch_folder(self._repository))
         return ModelCopies(self._repository, folder, self._threads)
-
-    @contextmanager
-    def _tree(self, rev: str) -> Iterator[LineageTree]:
-        oid = resolve_commit(self._repository.git, rev) if rev else None
-        with LineageTree(self._repository, oid) as tree:
-            yield tree
-
-    def _parent(self, tree: LineageTree, test: ModelTest, model: str) -> TestedVersion | None:
-        """The version of a model's first parent, if the command reads it.
-
-        Raises:
-            UsageError: The model has no parent in the tree.
-        """
-        if not test.uses("{parent}"):
-            return None
-        graph = graph_of(tree)
-        for name in graph.parents(model) if model in graph.models else ():
-            if name in tree.models:
-                return tested_version(tree, name)
-        raise UsageError(
-            f"test {test.name} reads {{parent}}, and {model} has none here",
-            "git theta lineage add records what a model was made from",
-        )
-
-
-def _key(job: TestJob, inputs: Mapping[str, str]) -> str:
-    """The key of a job's result: a digest of all that it depends on."""
-    test = job.test
-    facts = {
-        **job.version.identity,
-        "command": test.command,
-        "metric": test.metric,
-        "inputs": dict(inputs),
-        "path": job.version.name if test.uses("{path}") else "",
-        "parent": job.parent.identity if job.parent else None,
-    }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 
 def _out_text(place: Path) -> bytes:

@@ -13,7 +13,9 @@ from git_theta.git.repository.repository import Repository
 __all__ = ["evaluate", "evaluate_file", "read_tests"]
 
 
-def evaluate(repository: Repository, test: ModelTest, model: str, rev: str = "") -> TestResult:
+def evaluate(
+    repository: Repository, test: ModelTest, model: str, rev: str = "", attempt: int = 0
+) -> TestResult:
     """The result of a test of a version of a model; see `Evaluator.evaluate`.
 
     Args:
@@ -21,12 +23,15 @@ def evaluate(repository: Repository, test: ModelTest, model: str, rev: str = "")
         test: The test.
         model: The model's path in the version.
         rev: The revision; empty for the index.
+        attempt: A number by which runs on the same content differ, for flaky tests.
     """
     with Evaluator(repository) as evaluator:
-        return evaluator.evaluate(test, model, rev)
+        return evaluator.evaluate(test, model, rev, attempt=attempt)
 
 
-def evaluate_file(repository: Repository, test: ModelTest, model: str, place: Path) -> TestResult:
+def evaluate_file(
+    repository: Repository, test: ModelTest, model: str, place: Path, attempt: int = 0
+) -> TestResult:
     """The result of a test of a file that Git doesn't have; see `Evaluator.evaluate_file`.
 
     Args:
@@ -34,6 +39,7 @@ def evaluate_file(repository: Repository, test: ModelTest, model: str, place: Pa
         test: The test.
         model: The model's path in the repository, that it has or would have.
         place: The file; or a folder with the files of the model, by their names.
+        attempt: As for `evaluate`.
     """
     with Evaluator(repository) as evaluator:
-        return evaluator.evaluate_file(test, model, place)
+        return evaluator.evaluate_file(test, model, place, attempt=attempt)

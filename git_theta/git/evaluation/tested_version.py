@@ -16,7 +16,7 @@ from git_theta.model.manifest import Manifest
 _BESIDE = (".json", ".txt", ".model", ".jinja", ".yaml", ".yml")
 
 #: Bytes of such a file at most, and the number of these.
-_MAX_BESIDE = 32 << 20
+MAX_BESIDE = 32 << 20
 _MAX_FILES = 100
 
 
@@ -81,6 +81,11 @@ def tested_version(tree: LineageTree, model: str) -> TestedVersion:
     return TestedVersion(model, files, files_beside(tree, parts.files[0], names), parts.is_sharded)
 
 
+def is_beside(name: str) -> bool:
+    """Whether a file that lies beside a model, by its name, may belong to it."""
+    return name.endswith(_BESIDE)
+
+
 def files_beside(tree: LineageTree, path: str, models: Sequence[str]) -> dict[str, bytes]:
     """Name → content, of the small files in the folder of a model's file, without models."""
     folder, _, _ = path.rpartition("/")
@@ -88,8 +93,8 @@ def files_beside(tree: LineageTree, path: str, models: Sequence[str]) -> dict[st
     found: dict[str, bytes] = {}
     for each in tree.files:
         above, _, name = each.rpartition("/")
-        if above == folder and name.endswith(_BESIDE) and each not in own and name not in models:
-            data = tree.read(each, _MAX_BESIDE)
+        if above == folder and is_beside(name) and each not in own and name not in models:
+            data = tree.read(each, MAX_BESIDE)
             if data is not None and len(found) < _MAX_FILES:
                 found[name] = data
     return found
