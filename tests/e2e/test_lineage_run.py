@@ -188,6 +188,13 @@ def test_bad_requests(repo: Repo) -> None:
         assert message in repo.theta("run", *words, ok=False), words
 
 
+def test_git_that_isnt_set_up_runs_nothing(repo: Repo) -> None:
+    repo.git("config", "filter.theta.process", "")
+    told = repo.theta("run", *WORDS, "--", "touch", "ran", ok=False)
+    assert "isn't set up for git-theta" in told
+    assert not (repo.path / "ran").exists()
+
+
 def test_a_rerun(repo: Repo) -> None:
     repo.theta("run", *WORDS, *COMMAND)
     repo.git("commit", "-q", "-m", "tuned")

@@ -88,8 +88,10 @@ def check_tracked(git: Git, outputs: Sequence[str]) -> None:
     """Check that outputs are models to git-theta, by their paths from the top.
 
     Raises:
-        UsageError: The attributes don't say so.
+        UsageError: The attributes don't say so, or Git's settings don't have the filter.
     """
+    if not git.config("filter.theta.process"):
+        raise UsageError("Git isn't set up for git-theta: it would store whole files", "git theta install")
     kinds = attribute_values(git, "filter", outputs)
     for path in outputs:
         if kinds.get(path) != "theta":
