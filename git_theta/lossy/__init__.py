@@ -1,0 +1,1 @@
+"""Lossy storage that tests guard: as few bytes as a model's tests allow."""
