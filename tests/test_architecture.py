@@ -31,6 +31,7 @@ LAYERS = [
     {"clean", "smudge", "diff", "testing"},
     {"merging"},
     {"sideload", "combine"},
+    {"lossy"},
     {"export"},
     {"report"},
     {"mergetool"},

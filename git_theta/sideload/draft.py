@@ -155,9 +155,24 @@ def apply_lossy(entry: Entry, update: Lossy, value: memoryview, epsilon: float, 
     entry = readable(entry, store) or entry
     if entry.source.depth >= MAX_CHAIN_DEPTH:
         raise UnsuitableError
-    base = _base(entry, store)
-    payload = update.encode_near(value, entry.spec, base, epsilon)
-    return _decoded(entry, update, payload, base, store, finite=False)
+    payload = update.encode_near(value, entry.spec, _base(entry, store), epsilon)
+    return _decoded(entry, entry, update, payload, store, finite=False)
+
+
+def apply_payload(entry: Entry, start: Entry | None, update: Lossy, payload: bytes, store: LocalStore) -> Draft:
+    """A parameter with the value that a lossy payload stands for.
+
+    Args:
+        entry: The parameter; its digest and its source don't matter.
+        start: The stored value of the same dtype and shape that the payload applies to; `None` for none.
+        update: The lossy update.
+        payload: Its payload.
+        store: Has the objects of `start`.
+
+    Raises:
+        ThetaError: The value can't be read.
+    """
+    return _decoded(entry, start, update, iter((payload,)), store, finite=False)
 
 
 def store_all(
@@ -199,7 +214,7 @@ def _apply(entry: Entry, step: GivenUpdate, store: LocalStore, value: memoryview
     if isinstance(step.update, StoredAsGiven):
         try:
             payload = step.update.encode_given(step.given, entry.spec, base, value)
-            return _decoded(entry, step.update, payload, base, store, finite=value is None)
+            return _decoded(entry, entry, step.update, payload, store, finite=value is None)
         except UnsuitableError:
             pass
     if value is not None or not isinstance(step.update, GivesValue):
@@ -218,28 +233,31 @@ def _in_memory(pieces: Pieces, spec: TensorSpec, store: LocalStore) -> memoryvie
 
 
 def _decoded(
-    entry: Entry, update: Update, payload: Payload, base: Base, store: LocalStore, *, finite: bool
+    entry: Entry, start: Entry | None, update: Update, payload: Payload, store: LocalStore, *, finite: bool
 ) -> Draft:
     """The draft for a payload, whose value is by definition what decoding gives.
 
     Args:
-        entry: The parameter as it is.
+        entry: The parameter.
+        start: The stored value that the payload applies to; `None` for none.
         update: The payload's update.
         payload: The payload.
-        base: The parameter's value.
         store: Has temporary files.
-        finite: Whether to refuse new infinities and NaNs.
+        finite: Whether to refuse infinities and NaNs that `start` doesn't have.
     """
-    data = b"".join(map(bytes, payload))
-    value = _in_memory(update.decode(memoryview(data), [base.read], entry.spec.nbytes), entry.spec, store)
+    data, nbytes = b"".join(map(bytes, payload)), entry.spec.nbytes
+    bases = [_base(start, store)] if start else []
+    inputs = (start.source,) if start else ()
+    pieces = update.decode(memoryview(data), [base.read for base in bases], nbytes)
+    value = _in_memory(pieces, entry.spec, store)
     key = digest(value)
-    if key == entry.digest:
-        return Draft(entry)
-    if finite:
-        _check_finite(value, entry, base)
+    if start and key == start.digest:
+        return Draft(replace(entry, digest=key, source=start.source))
+    if finite and bases:
+        _check_finite(value, entry, bases[0])
     after = replace(entry, digest=key)
-    inputs, nbytes = (entry.source,), entry.spec.nbytes
-    if entry.source.depth >= MAX_CHAIN_DEPTH or not is_affordable(update.name, data, inputs, nbytes, store):
+    is_too_deep = start is not None and start.source.depth >= MAX_CHAIN_DEPTH
+    if is_too_deep or not is_affordable(update.name, data, inputs, nbytes, store):
         whole = dense_choice(value, entry.spec)
         return Draft(after, whole.update, b"".join(map(bytes, whole.payload())))
     return Draft(after, update.name, data, inputs)

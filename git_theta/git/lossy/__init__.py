@@ -1,0 +1,1 @@
+"""Lossy storage of a repository's models, held by their tests."""
