@@ -14,6 +14,10 @@ from hypothesis import HealthCheck, settings
 
 from tests.helpers.repo import Repo
 
+# Several threads for matrices of a few KiB take longer than one, and wait for each other on a busy machine.
+# numpy reads this when it's loaded, which no import above does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # No test depends on the time that it takes: the machine may be busy. There are fewer examples than usual, as
 # every run has others; `--hypothesis-profile=thorough` has more.
 settings.register_profile(

@@ -53,6 +53,7 @@ WINGS = [
     "evaluation",
     "maintenance",
     "worktree",
+    "lossy",
     "merge",
     "bisection",
     "cascade",

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import click
 
-from git_theta.cli.render import ratio
+from git_theta.cli.lossy_report import print_costs, tell_cost
+from git_theta.cli.render import print_json, ratio
 from git_theta.errors import UsageError
+from git_theta.evaluation.model_test import ModelTest, find_test
+from git_theta.evaluation.tests_text import parse_drop
+from git_theta.git.evaluation.tracked_tests import read_tests
+from git_theta.git.lossy.store_guarded import GuardedRequest, store_guarded
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
@@ -15,8 +21,9 @@ from git_theta.git.worktree.model_paths import model_paths
 from git_theta.git.worktree.sideload import SideloadOptions, sideload
 from git_theta.git.worktree.store_lossy import store_lossy
 from git_theta.git.worktree.update_files import update_files
-from git_theta.git.worktree.update_target import combined_results
+from git_theta.git.worktree.update_target import UpdateResult, combined_results
 from git_theta.git.worktree.workspace import Workspace
+from git_theta.lossy.report import as_json
 from git_theta.report.text import human_size, plural
 from git_theta.runtime.output import say
 from git_theta.sideload.given_update import BUILTIN_TYPES, FromData, side_loaded
@@ -24,6 +31,7 @@ from git_theta.updates.side_loaded import Lossy
 from git_theta.updates.sign import Sign
 
 _DEFAULT_EPSILON = 1e-4
+_DEFAULT_BUDGET = 24
 
 _EPILOG = """\b
 Examples:
@@ -31,11 +39,30 @@ Examples:
   git theta add model.safetensors --update-type low-rank --update-data runs:lora --scale 0.5
   git theta add model.safetensors --update-type sparse --update-data change.safetensors
   git theta add model.safetensors --update-type quantized
+  git theta add models/*.safetensors --update-type quantized --guard accuracy --max-drop 2%
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    """The options of the command, as the user gave them."""
+
+    data: str | None
+    epsilon: float | None
+    scale: float | None
+    base: str
+    tied: bool
+    again: bool
+    guards: tuple[str, ...]
+    max_drop: str | None
+    budget: int | None
+    exact: tuple[str, ...]
+    is_dry: bool
+    as_json: bool
+
+
 @click.command("add", epilog=_EPILOG, short_help="Add a checkpoint as given updates.")
-@click.argument("model", type=click.Path())
+@click.argument("models", metavar="MODEL...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--update-type",
     "kind",
@@ -54,13 +81,17 @@ Examples:
     "--epsilon",
     type=float,
     metavar="NUMBER",
-    help="For quantized: the error bound; values move in steps of 2*ln(1+epsilon). The default is 1e-4.",
+    help="For quantized: the error bound; values move in steps of 2*ln(1+epsilon). The default is 1e-4; "
+    "with --guard, the tests alone decide.",
 )
 @click.option(
     "--scale", type=float, metavar="NUMBER", help="For low-rank: a factor for the products that are added."
 )
 @click.option(
-    "--base", metavar="REV", default="", help="Apply the updates to the version of MODEL in this commit."
+    "--base",
+    metavar="REV",
+    default="",
+    help="Apply the updates to the version of MODEL in this commit; with --guard, also to that of REV:PATH.",
 )
 @click.option(
     "--tied",
@@ -68,8 +99,35 @@ Examples:
     help="Where an adapter replaces an embedding, change the output layer tied to it, too.",
 )
 @click.option("--again", is_flag=True, help="Apply updates that MODEL has already once more.")
+@click.option(
+    "--guard",
+    "guards",
+    metavar="NAME",
+    multiple=True,
+    help="For lossy types: store as nearly as this test allows; may be repeated.",
+)
+@click.option(
+    "--max-drop",
+    metavar="DROP",
+    help="With --guard: the most that the metric may get worse, such as 0.02, or 2% of it. "
+    "The default is the test's own.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"With --guard: the most candidates of each model that are tested; {_DEFAULT_BUDGET} by default.",
+)
+@click.option(
+    "--exact",
+    metavar="GLOB",
+    multiple=True,
+    help="With --guard: parameters that stay exact; may be repeated.",
+)
+@click.option("--dry-run", "is_dry", is_flag=True, help="With --guard: test and report, and store nothing.")
+@click.option("--json", "as_json", is_flag=True, help="With --guard: print the report as JSON.")
 def command(
-    model: str,
+    models: tuple[str, ...],
     kind: str,
     data: str | None,
     epsilon: float | None,
@@ -77,6 +135,12 @@ def command(
     base: str,
     tied: bool,
     again: bool,
+    guards: tuple[str, ...],
+    max_drop: str | None,
+    budget: int | None,
+    exact: tuple[str, ...],
+    is_dry: bool,
+    as_json: bool,
 ) -> None:
     """Store exactly the given updates, and nothing more.
 
@@ -95,33 +159,113 @@ def command(
 
     The types quantized and sign are lossy and need no data: changes in the work tree are rounded to whole
     steps from the previous version, or to plus or minus one number for each row of a matrix, and the result
-    overwrites MODEL.
+    overwrites MODEL. There may be several models.
+
+    With --guard, the coarsest steps are looked for with which the models hold a test: for all parameters at
+    first, then parameter by parameter. Steps start from an earlier version, from a parent in the lineage, or
+    from zero. Either all models are stored so, or nothing changes.
     """
+    options = _Options(
+        data, epsilon, scale, base, tied, again, guards, max_drop, budget, exact, is_dry, as_json
+    )
     update = side_loaded(kind)
-    if data is None and not isinstance(update, Lossy):
+    _check(update, kind, options)
+    git = Git()
+    repository = Repository(git).at_top()
+    paths = tuple(work_tree_path(git, model) for model in models)
+    if isinstance(update, Lossy) and guards:
+        with Workspace(repository) as workspace:
+            _store_guarded(workspace, paths, update, options)
+        return
+    files = [file for path in paths for file in model_paths(repository.git, path)]
+    with Workspace(repository) as workspace:
+        if data and isinstance(update, FromData):
+            if len(models) > 1:
+                raise UsageError(f"an update of type {kind} is for one model", "add one after the other")
+            sideload_options = SideloadOptions(scale, base, again, tied)
+            with update_files(workspace, data) as place:
+                outcome = sideload(workspace, files, update, place, sideload_options)
+        else:
+            assert isinstance(update, Lossy)  # noqa: S101
+            bound = epsilon or _DEFAULT_EPSILON
+            outcome = combined_results([store_lossy(workspace, file, update, bound) for file in files])
+    _say_outcome(", ".join(models), outcome)
+
+
+def _check(update: FromData | Lossy, kind: str, options: _Options) -> None:
+    """Check that the options fit each other.
+
+    Raises:
+        UsageError: Some don't.
+    """
+    epsilon, scale, is_lossy = options.epsilon, options.scale, isinstance(update, Lossy)
+    if options.data is None and not is_lossy:
         raise UsageError(f"an update of type {kind} needs --update-data")
-    if data is not None and not isinstance(update, FromData):
+    if options.data is not None and not isinstance(update, FromData):
         raise UsageError(f"an update of type {kind} needs no --update-data")
-    if epsilon is not None and not isinstance(update, Lossy):
+    if epsilon is not None and not is_lossy:
         raise UsageError("--epsilon is for lossy updates, such as --update-type quantized")
-    if epsilon is not None and isinstance(update, Sign):
+    if epsilon is not None and isinstance(update, Sign) and not options.guards:
         raise UsageError("an update of type sign has no error bound", "leave --epsilon out")
     if epsilon is not None and not (math.isfinite(epsilon) and epsilon > 0):
         raise UsageError(f"--epsilon {epsilon:g} isn't a positive number")
     if scale is not None and not math.isfinite(scale):
         raise UsageError(f"--scale {scale:g} isn't a finite number")
-    git = Git()
-    repository = Repository(git).at_top()
-    paths = model_paths(repository.git, work_tree_path(git, model))
-    with Workspace(repository) as workspace:
-        if data and isinstance(update, FromData):
-            options = SideloadOptions(scale, base, again, tied)
-            with update_files(workspace, data) as place:
-                outcome = sideload(workspace, paths, update, place, options)
-        else:
-            assert isinstance(update, Lossy)  # noqa: S101
-            bound = epsilon or _DEFAULT_EPSILON
-            outcome = combined_results([store_lossy(workspace, path, update, bound) for path in paths])
+    if options.guards and not is_lossy:
+        raise UsageError("--guard is for lossy updates, such as --update-type quantized")
+    if is_lossy:
+        given = {"--scale": scale is not None, "--tied": options.tied, "--again": options.again}
+        for option in (name for name, is_given in given.items() if is_given):
+            raise UsageError(f"{option} is for updates with --update-data")
+        if options.base and not options.guards:
+            raise UsageError(f"--base of an update of type {kind} needs --guard")
+    guarded = {
+        "--max-drop": options.max_drop is not None,
+        "--budget": options.budget is not None,
+        "--exact": bool(options.exact),
+        "--dry-run": options.is_dry,
+        "--json": options.as_json,
+    }
+    for option in (name for name, is_given in guarded.items() if is_given and not options.guards):
+        raise UsageError(f"{option} needs --guard", "git theta test list shows the tests")
+
+
+def _store_guarded(workspace: Workspace, paths: tuple[str, ...], update: Lossy, options: _Options) -> None:
+    tests = read_tests(workspace.repository)
+    request = GuardedRequest(
+        paths,
+        update,
+        tuple(_guard(find_test(tests, name), options.max_drop) for name in dict.fromkeys(options.guards)),
+        options.epsilon,
+        options.base,
+        options.exact,
+        options.budget or _DEFAULT_BUDGET,
+        options.is_dry,
+    )
+    costs = store_guarded(workspace, request, lambda cost: None if options.as_json else tell_cost(cost))
+    if options.as_json:
+        print_json(as_json(costs))
+    else:
+        print_costs(costs, is_dry=options.is_dry)
+
+
+def _guard(test: ModelTest, max_drop: str | None) -> ModelTest:
+    """A test with the drop that is allowed.
+
+    Raises:
+        UsageError: It has a metric, and nothing says how much worse that may get.
+    """
+    if max_drop is not None:
+        value, is_share = parse_drop(max_drop)
+        if not test.metric:
+            raise UsageError(f"test {test.name} has no metric that could drop", "leave --max-drop out")
+        return replace(test, max_drop=value, is_share=is_share)
+    if test.metric and test.max_drop is None:
+        raise UsageError(f"test {test.name} doesn't say how far its metric may drop", "--max-drop 2%")
+    return test
+
+
+def _say_outcome(model: str, outcome: UpdateResult) -> None:
     if not outcome.changed:
         say("Nothing changed.")
         return

@@ -33,6 +33,7 @@ class ParameterCost:
         names: The parameters that have the value.
         update: Name of the update; `exact` if the value is stored exactly.
         step: Distance of two results for an element; 0 if it isn't a quantised value.
+        count: Number of elements.
         size: Bytes of the value.
         exact: Bytes that the exact value takes.
         stored: Bytes that are stored.
@@ -44,6 +45,7 @@ class ParameterCost:
     names: tuple[str, ...]
     update: str
     step: float
+    count: int
     size: int
     exact: int
     stored: int
@@ -92,6 +94,12 @@ class ModelCost:
         """The largest distance of an element from the exact one."""
         return max((each.largest_error for each in self.parameters), default=0.0)
 
+    @property
+    def mean_error(self) -> float:
+        """The mean distance of the elements from the exact ones."""
+        count = sum(each.count for each in self.parameters)
+        return sum(each.mean_error * each.count for each in self.parameters) / count if count else 0.0
+
 
 def model_cost(
     name: str, size: int, model: LossyModel, found: SearchResult, metrics: Sequence[MetricChange]
@@ -117,16 +125,18 @@ def as_json(costs: Sequence[ModelCost]) -> Mapping[str, object]:
 
 def _parameter_cost(model: LossyModel, name: str, level: int, coarsest: int) -> ParameterCost:
     parameter, exact = model.parameters[name], model.size(name, model.exact)
+    count, nbytes = parameter.spec.count, parameter.spec.nbytes
     if level == model.exact:
         return ParameterCost(
-            parameter.names, "exact", 0.0, parameter.spec.nbytes, exact, exact, 0.0, 0.0, coarsest < level
+            parameter.names, "exact", 0.0, count, nbytes, exact, exact, 0.0, 0.0, coarsest < level
         )
     errors = error_size(parameter, model.value(name, level))
     return ParameterCost(
         parameter.names,
         model.levels[level].update.name,
         model.step(name, level),
-        parameter.spec.nbytes,
+        count,
+        nbytes,
         exact,
         model.size(name, level),
         errors.largest,

@@ -159,7 +159,9 @@ def apply_lossy(entry: Entry, update: Lossy, value: memoryview, epsilon: float, 
     return _decoded(entry, entry, update, payload, store, finite=False)
 
 
-def apply_payload(entry: Entry, start: Entry | None, update: Lossy, payload: bytes, store: LocalStore) -> Draft:
+def apply_payload(
+    entry: Entry, start: Entry | None, update: Lossy, payload: bytes, store: LocalStore
+) -> Draft:
     """A parameter with the value that a lossy payload stands for.
 
     Args:

@@ -108,8 +108,8 @@ def model_bases(
 ) -> ModelBases:
     """The versions and models that a model's values may start from.
 
-    These are the version that is staged, the newest committed one that differs, and the parents; or the version
-    of a commit alone.
+    These are the version that is staged, the newest committed one that differs, and the parents; or the
+    version of a commit alone.
 
     Args:
         repository: The repository, with Git at the top of the work tree.

@@ -83,23 +83,27 @@ class OpenModel:
         Args:
             keeps: Tells whether a parameter must stay exact, by its name.
         """
-        names: dict[str, list[str]] = {}
-        places: dict[str, CheckpointFile] = {}
+        found: dict[str, ExactValue] = {}
         exact: set[str] = set()
         for file in self.files:
             tensors, is_entangled = file.checkpoint.tensors, has_overlaps(file.checkpoint)
             for entry in file.target.current.entries:
-                tensor = tensors.get(entry.name)
-                if is_entangled or keeps(entry.name) or tensor is None or tensor.spec != entry.spec:
-                    exact.add(entry.digest)
-                elif may_be_lossy(entry.name, entry.spec):
-                    names.setdefault(entry.digest, []).append(entry.name)
-                    places[entry.digest] = file.checkpoint
-        return {
-            digest: ExactValue(tuple(own), places[digest].tensors[own[0]].spec, places[digest].value(own[0]), digest)
-            for digest, own in names.items()
-            if digest not in exact
-        }
+                name, key, tensor = entry.name, entry.digest, tensors.get(entry.name)
+                first = found.get(key)
+                if (
+                    is_entangled
+                    or keeps(name)
+                    or not may_be_lossy(name, entry.spec)
+                    or tensor is None
+                    or tensor.spec != entry.spec
+                    or (first and first.spec.dtype != entry.spec.dtype)
+                ):
+                    exact.add(key)
+                elif first:
+                    found[key] = replace(first, names=(*first.names, name))
+                else:
+                    found[key] = ExactValue((name,), entry.spec, file.checkpoint.value(name), key)
+        return {key: value for key, value in found.items() if key not in exact}
 
     def write(self, values: Mapping[str, Callable[[], memoryview]], folder: Path, threads: int) -> Path:
         """Write the model's files with other values into an empty folder; the file, or the folder of shards.
@@ -125,13 +129,16 @@ def merged(manifests: Sequence[Manifest]) -> Manifest:
     return replace(manifests[0], entries=tuple(sorted(entries, key=lambda entry: sort_key(entry.name))))
 
 
-def open_models(workspace: Workspace, tree: LineageTree, paths: Sequence[str], stack: ExitStack) -> list[OpenModel]:
+def open_models(
+    workspace: Workspace, tree: LineageTree, paths: Sequence[str], stack: ExitStack
+) -> list[OpenModel]:
     """Open models, each once.
 
     Args:
         workspace: The repository's parts, with Git at the top of the work tree.
         tree: The index.
-        paths: Checkpoints, indices of shards or folders of models, from the top. A shard stands for its model.
+        paths: Checkpoints, indices of shards or folders of models, from the top. A shard stands for its
+            model.
         stack: Closes the files.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 
+from git_theta.checkpoint_file import NOT_STORED
 from git_theta.encoding.new_manifest import completed
 from git_theta.errors import ThetaError, UsageError
 from git_theta.evaluation.model_test import ModelTest
@@ -39,7 +39,6 @@ from git_theta.lossy.report import MetricChange, ModelCost, model_cost
 from git_theta.lossy.search import Plan, SearchResult, coarsest_plan
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.sideload.draft import Draft, apply_payload, store_all
-from git_theta.checkpoint_file import NOT_STORED
 from git_theta.updates.side_loaded import Lossy
 
 
@@ -215,17 +214,17 @@ class _Bench:
                     f"{model.name} doesn't hold test {result.test} as it is: {result.problem}",
                     "nothing was changed; mend the model or the test first",
                 )
-        passed: dict[tuple[int, ...], list[TestResult]] = {tuple(exact.values()): before}
+        passed = {frozenset(exact.items()): before}
 
         def holds(plan: Plan) -> bool:
             after = self._results(model, lossy, plan, tests, before)
             if len(after) == len(tests) and all(map(_holds, tests, before, after)):
-                passed[tuple(plan.values())] = after
+                passed[frozenset(plan.items())] = after
                 return True
             return False
 
         found = coarsest_plan(list(exact), lossy.size, holds, lossy.exact + 1, budget, start)
-        after = passed[tuple(found.plan.values())]
+        after = passed[frozenset(found.plan.items())]
         return found, [
             MetricChange(one.test, one.value, other.value) for one, other in zip(before, after, strict=True)
         ]
