@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from git_theta.cli.render import print_table
-from git_theta.lossy.report import MetricChange, ModelCost
+from git_theta.lossy.report import GuardedMetric, ModelCost
 from git_theta.report.text import human_size, plural
 from git_theta.runtime.output import say, warn
 
@@ -50,7 +50,7 @@ def _row(cost: ModelCost) -> tuple[str, ...]:
     )
 
 
-def _metric(change: MetricChange) -> str:
+def _metric(change: GuardedMetric) -> str:
     if change.before is None or change.after is None:
         return f"{change.test} holds"
     return f"{change.test} {change.before:.5g} → {change.after:.5g}"

@@ -1,4 +1,4 @@
-"""What lossy storage cost: bytes, metrics of tests, and errors of parameters."""
+"""Costs of lossy storage: bytes, metrics of tests, and errors of parameters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from git_theta.lossy.search import SearchResult
 
 
 @dataclass(frozen=True, slots=True)
-class MetricChange:
+class GuardedMetric:
     """A test's metric with the exact values, and with those that are stored.
 
     Attributes:
@@ -61,6 +61,7 @@ class ModelCost:
     Attributes:
         model: Its path.
         size: Bytes of its files.
+        others: Bytes of values that had to stay exact, and that no other version has.
         runs: Number of candidates that were tested.
         is_cut: Whether the budget of runs ended before the search did.
         metrics: The metrics of its tests.
@@ -69,20 +70,21 @@ class ModelCost:
 
     model: str
     size: int
+    others: int
     runs: int
     is_cut: bool
-    metrics: tuple[MetricChange, ...]
+    metrics: tuple[GuardedMetric, ...]
     parameters: tuple[ParameterCost, ...]
 
     @property
     def exact(self) -> int:
         """Bytes that the exact values of the parameters take."""
-        return sum(each.exact for each in self.parameters)
+        return self.others + sum(each.exact for each in self.parameters)
 
     @property
     def stored(self) -> int:
         """Bytes that are stored."""
-        return sum(each.stored for each in self.parameters)
+        return self.others + sum(each.stored for each in self.parameters)
 
     @property
     def backed_off(self) -> tuple[ParameterCost, ...]:
@@ -102,20 +104,24 @@ class ModelCost:
 
 
 def model_cost(
-    name: str, size: int, model: LossyModel, found: SearchResult, metrics: Sequence[MetricChange]
+    name: str,
+    sizes: tuple[int, int],
+    model: LossyModel,
+    found: SearchResult,
+    metrics: Sequence[GuardedMetric],
 ) -> ModelCost:
     """How a model is stored by the plan that a search found.
 
     Args:
         name: The model's path.
-        size: Bytes of its files.
+        sizes: Bytes of its files, and of values that had to stay exact.
         model: The parameters and levels.
         found: The plan.
         metrics: The metrics of its tests.
     """
     coarsest = min(found.plan.values(), default=model.exact)
     costs = tuple(_parameter_cost(model, each, level, coarsest) for each, level in found.plan.items())
-    return ModelCost(name, size, found.runs, found.is_cut, tuple(metrics), costs)
+    return ModelCost(name, *sizes, found.runs, found.is_cut, tuple(metrics), costs)
 
 
 def as_json(costs: Sequence[ModelCost]) -> Mapping[str, object]:

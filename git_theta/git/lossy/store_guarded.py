@@ -35,7 +35,7 @@ from git_theta.lineage.graph import Graph
 from git_theta.lossy.levels import levels_of
 from git_theta.lossy.model import LossyModel
 from git_theta.lossy.parameter import LossyParameter, lossy_parameter
-from git_theta.lossy.report import MetricChange, ModelCost, model_cost
+from git_theta.lossy.report import GuardedMetric, ModelCost, model_cost
 from git_theta.lossy.search import Plan, SearchResult, coarsest_plan
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.sideload.draft import Draft, apply_payload, store_all
@@ -126,7 +126,8 @@ def store_guarded(
             start = decided[-1].found.uniform if decided else None
             found, metrics = bench.search(model, lossy, guards[model.name], request.budget, start)
             decided.append(_Decided(model, lossy, chosen, found))
-            costs.append(model_cost(model.name, model.size, lossy, found, metrics))
+            others = _others(model, lossy, bases)
+            costs.append(model_cost(model.name, (model.size, others), lossy, found, metrics))
             tell(costs[-1])
         if not request.is_dry:
             _store(workspace, decided)
@@ -178,6 +179,13 @@ def _lossy_model(
     return LossyModel(parameters, levels_of(request.update), request.bound), chosen
 
 
+def _others(model: OpenModel, lossy: LossyModel, bases: ModelBases) -> int:
+    """Bytes of values that had to stay exact, and that no other version has."""
+    names = {name for parameter in lossy.parameters.values() for name in parameter.names}
+    left = {entry.digest: entry.spec.nbytes for entry in model.current.entries if entry.name not in names}
+    return sum(nbytes for key, nbytes in left.items() if not bases.has(key))
+
+
 class _Bench:
     """Writes candidates of models to a scratch folder, and tests them.
 
@@ -200,7 +208,7 @@ class _Bench:
         tests: Sequence[ModelTest],
         budget: int,
         start: int | None,
-    ) -> tuple[SearchResult, list[MetricChange]]:
+    ) -> tuple[SearchResult, list[GuardedMetric]]:
         """The coarsest plan with which a model holds its tests, and the metrics with it.
 
         Raises:
@@ -226,7 +234,7 @@ class _Bench:
         found = coarsest_plan(list(exact), lossy.size, holds, lossy.exact + 1, budget, start)
         after = passed[frozenset(found.plan.items())]
         return found, [
-            MetricChange(one.test, one.value, other.value) for one, other in zip(before, after, strict=True)
+            GuardedMetric(one.test, one.value, other.value) for one, other in zip(before, after, strict=True)
         ]
 
     def _results(
