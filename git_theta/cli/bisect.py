@@ -29,6 +29,7 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural, printable
+from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say, warn
 
 #: The key of `click.Context.meta` that has the words after `--`.
@@ -137,7 +138,7 @@ def command(
         name = find_name(tree, path_from_top(git, word))
     good_end = ModelAt(resolve_commit(git, good), name) if good else None
     ends = BisectEnds(ModelAt(tip, name), good_end, threshold)
-    with ManifestReader(git) as manifests, Evaluator(repository) as evaluator:
+    with ManifestReader(git) as manifests, ending_signals_raised(), Evaluator(repository) as evaluator:
         runs = VersionRuns(evaluator, ModelHistory(git, manifests), test, repeat)
         runs.report = lambda tested, outcome, left: _report(runs, tested, outcome, left)
         findings = _searched(repository, runs, ends, ancestry=ancestry)

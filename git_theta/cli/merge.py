@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from git_theta import strategies
+from git_theta.cli.merge_tests import check_by_tests
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
 from git_theta.errors import UsageError
@@ -53,6 +54,12 @@ Examples:
 @click.option("--no-ff", is_flag=True, help="Make a commit even where HEAD could simply be moved.")
 @click.option("--ff-only", is_flag=True, help="Only move HEAD, and fail where that isn't enough.")
 @click.option("--allow-unrelated-histories", "unrelated", is_flag=True, help="As in git merge.")
+@click.option(
+    "--test",
+    "with_tests",
+    is_flag=True,
+    help="Run the tests of the merged models before the commit, and stop if one is worse than ours.",
+)
 @click.option("--list", "as_list", is_flag=True, help="List the strategies and their options.")
 @click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
 def command(
@@ -72,6 +79,7 @@ def command(
     no_ff: bool,
     ff_only: bool,
     unrelated: bool,
+    with_tests: bool,
     as_list: bool,
     as_json: bool,
 ) -> int:
@@ -85,6 +93,10 @@ def command(
 
     Several branches become one commit with all of them as parents, and every model is merged from all sides
     at once. A conflict, in any file, stops that, and nothing has changed.
+
+    With --test, the repository's tests (git theta test) of the models that are as in none of the branches run
+    before the commit. If one fails, or its metric drops from that of ours by more than the test allows, the
+    merge of one branch stays uncommitted; several branches change nothing.
     """
     if as_list:
         _list(as_json)
@@ -107,7 +119,7 @@ def command(
         unrelated=unrelated,
         edit=not no_edit,
     )
-    return merge(branches, options)
+    return merge(branches, options, check_by_tests if with_tests else None)
 
 
 def _chosen(rules: tuple[MergeRule, ...], wanted: bool | None) -> tuple[MergeRule, ...]:

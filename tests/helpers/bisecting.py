@@ -35,7 +35,7 @@ class FakeRunner:
     git: Git = field(default_factory=Git)
     asked: list[str] = field(default_factory=list)
 
-    def evaluate(self, test: ModelTest, model: str, rev: str = "", *, again: bool = False) -> TestResult:
+    def evaluate(self, test: ModelTest, model: str, rev: str = "", *, attempt: int = 0) -> TestResult:
         """See `RunsTests`."""
         subject = self.git.line("log", "-1", "--format=%s", rev)
         given = self.results[subject] if subject in self.results else self.results[model]

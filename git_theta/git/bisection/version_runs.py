@@ -18,8 +18,8 @@ from git_theta.git.history.model_history import ModelHistory
 class RunsTests(Protocol):
     """Runs tests of models; see `git_theta.git.evaluation.evaluator.Evaluator`."""
 
-    def evaluate(self, test: ModelTest, model: str, rev: str = "", *, again: bool = False) -> TestResult:
-        """The result of a test of a version, from an earlier run on the same content unless `again`."""
+    def evaluate(self, test: ModelTest, model: str, rev: str = "", *, attempt: int = 0) -> TestResult:
+        """The result of a test of a version, from an earlier run with this number if there's one."""
         ...
 
 
@@ -115,7 +115,7 @@ class VersionRuns:
             return TestedModel(version, (), problem)
         try:
             results = tuple(
-                self.runner.evaluate(self.test, version.name, version.commit, again=number > 0)
+                self.runner.evaluate(self.test, version.name, version.commit, attempt=number)
                 for number in range(self.repeat)
             )
         except MissingObjectError as error:
