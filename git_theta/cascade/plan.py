@@ -73,6 +73,7 @@ class CascadeStep:
         action: `command`, `recipe` or `transplant`.
         parents: Paths of the models that they're made from.
         after: The parents that the cascade makes again before.
+        changed: The parents because of which they're made again: those, and those that have changed already.
         relation: The kind of derivation.
         depth: The number of derivations between them and an updated model, at least.
         command: Words of the command; none without one.
@@ -84,6 +85,7 @@ class CascadeStep:
     action: str
     parents: tuple[str, ...]
     after: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
     relation: str = ""
     depth: int = 1
     command: tuple[str, ...] = ()
@@ -146,7 +148,8 @@ def plan_cascade(graph: Graph, creations: Mapping[str, Creation], request: Casca
         edges = [
             edge for model in models for edge in graph.derivations_of(model) if edge.parent not in models
         ]
-        if not any(_is_outdated(edge, related, made) for edge in edges):
+        changed = [edge.parent for edge in edges if _is_outdated(edge, related, made)]
+        if not changed:
             continue
         reason = _reason_to_leave(models, creations, request, wanted)
         if reason:
@@ -162,6 +165,7 @@ def plan_cascade(graph: Graph, creations: Mapping[str, Creation], request: Casca
                 action,
                 parents,
                 tuple(name for name in parents if name in made),
+                tuple(dict.fromkeys(changed)),
                 next((edge.relation for edge in edges), ""),
                 min(depths[model] for model in models),
                 creation.command if runs else (),

@@ -36,12 +36,14 @@ class CascadeOptions:
         max_drop: How much worse a model may be by its tests; `None` for what each test says.
         jobs: Steps to carry out at once.
         timeout: Seconds that a command may take; `None` for any time.
+        to_stderr: Whether the output of commands goes to stderr.
     """
 
     commit: str = ONCE
     max_drop: float | None = None
     jobs: int = 1
     timeout: float | None = None
+    to_stderr: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ class StepState:
     def is_open(self) -> bool:
         """Whether it's still to be done."""
         return self.status in (WAITING, RUNNING)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths of all files that it changes."""
+        return tuple(line.partition("\t")[2] for line in self.before)
 
     def value(self, model: str) -> float | None:
         """The new value of a model's first test; `None` if there's none."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "show": "Show a checkpoint's parameters and what they cost.",
     "run": "Run a command that makes models, and record how.",
     "rerun": "Run a model's recorded command again, and compare.",
+    "cascade": "Make models again from updated ones.",
     "lineage": "Show and record which model came from which.",
     "test": "Test models, and compare the results.",
     "log": "Show which commits changed which parameters.",

@@ -54,7 +54,7 @@ def command(model: str, dry_run: bool, keep: bool, as_json: bool) -> None:
         return
     if not as_json:
         say(f"running {shown}")
-    results = rerun(repository, replace(request, keep=keep))
+    results = rerun(repository, replace(request, keep=keep, to_stderr=as_json))
     if as_json:
         print_json({"changes": changes, "models": [_as_json(result) for result in results]})
     else:

@@ -84,6 +84,7 @@ class LineageRecord:
         frozen: Patterns of parameters that are promised to be as in a parent.
         run: The command that made the model; `None` if nobody knows.
         is_inferred: Whether a program found the parents, rather than that somebody said so.
+        is_moved: Whether the model was moved onto new versions of its parents since its command ran.
     """
 
     relation: str = ""
@@ -93,6 +94,7 @@ class LineageRecord:
     frozen: tuple[str, ...] = ()
     run: RecordedRun | None = None
     is_inferred: bool = False
+    is_moved: bool = False
 
 
 def record_path(model: str) -> str:
@@ -136,6 +138,7 @@ def parse_record(data: bytes, where: str) -> LineageRecord:
         (*reader.texts(table, "frozen"), *(reader.texts(run, "frozen") if isinstance(run, dict) else ())),
         _run(reader, run) if run is not None else None,
         table.get("inferred") is True,
+        table.get("moved") is True,
     )
 
 

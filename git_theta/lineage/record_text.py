@@ -48,6 +48,7 @@ def _set_all(document: Any, record: LineageRecord) -> None:
     _set(document, "relation", record.relation)
     _set(document, "why", record.why)
     _set(document, "inferred", record.is_inferred or None)
+    _set(document, "moved", record.is_moved or None)
     _set(document, "model", record.model)
     _set(document, "frozen", _list(record.frozen))
     _set_parents(document, record.parents)

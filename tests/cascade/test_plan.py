@@ -54,7 +54,7 @@ def test_equal_parents_are_parents() -> None:
     """MGit leaves out parents with equal parameters."""
     found = graph("child<one", "child<other")
     step = plan_cascade(found, {}, CascadeRequest(("one",))).steps[0]
-    assert (step.models, step.parents) == (("child",), ("one", "other"))
+    assert (step.models, step.parents, step.changed) == (("child",), ("one", "other"), ("one",))
 
 
 def test_unknown_versions_of_parents_are_outdated_unless_manifests_show_them() -> None:

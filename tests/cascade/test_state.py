@@ -27,7 +27,9 @@ def state(**statuses: str) -> CascadeState:
     """A diamond with a tail, and a model beside it."""
     after = {"a": (), "b": (), "m": ("a", "b"), "q": ("m",), "c": ()}
     steps = tuple(
-        StepState(CascadeStep((name,), "command", ("base", *above), above), statuses.get(name, WAITING))
+        StepState(
+            CascadeStep((name,), "command", ("base", *above), above, above), statuses.get(name, WAITING)
+        )
         for name, above in after.items()
     )
     return CascadeState(CascadeRequest(("base",)), CascadeOptions(), "refs/heads/main", "1", "1", steps)

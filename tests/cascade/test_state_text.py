@@ -12,7 +12,9 @@ from git_theta.cascade.state_text import finite, parse_state, state_text
 from git_theta.errors import ThetaError
 
 STEP = StepState(
-    CascadeStep(("a\udcff.pt", "b.pt"), "command", ("base",), (), "finetune", 1, ("python", "x"), "d", 1.5),
+    CascadeStep(
+        ("a\udcff.pt", "b.pt"), "command", ("base",), (), ("base",), "finetune", 1, ("python", "x"), "d", 1.5
+    ),
     "made",
     "no problem",
     "a note",

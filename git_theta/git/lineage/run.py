@@ -53,6 +53,8 @@ class RunRequest:
         seed: A seed that the command was given; `None` if there's none.
         dirty: Whether inputs and parents may differ from the index.
         keep: Whether a failure leaves outputs as the command made them.
+        timeout: Seconds that the command may take, without a user in front of it; `None` for any time.
+        to_stderr: Whether the command's output goes to stderr, as stdout is for something else.
         is_again: Whether the command ran before. Old outputs are out of its way then, as they were the first
             time.
     """
@@ -67,6 +69,8 @@ class RunRequest:
     seed: int | None = None
     dirty: bool = False
     keep: bool = False
+    timeout: float | None = None
+    to_stderr: bool = False
     is_again: bool = False
 
 
@@ -159,6 +163,7 @@ def _record(
         parents=parents or old.parents,
         why=request.why or old.why,
         run=run,
+        is_moved=False,
     )
 
 
@@ -194,7 +199,8 @@ def run_outputs(repository: Repository, request: RunRequest) -> float:
     cwd = repository.root / request.folder
     paths = [os.path.relpath(repository.root / path, cwd) for path in request.outputs]
     began = time.monotonic()
-    run_program(filled_in(request.words, paths), cwd, os.environ)
+    words = filled_in(request.words, paths)
+    run_program(words, cwd, os.environ, request.timeout, to_stderr=request.to_stderr)
     seconds = time.monotonic() - began
     check_written(repository, before)
     return round(seconds) if seconds >= _WHOLE_SECONDS else round(seconds, 1)
@@ -228,7 +234,8 @@ def recorded_request(repository: Repository, name: str) -> tuple[RunRequest, Lin
 
 def changes_since(repository: Repository, record: LineageRecord) -> list[str]:
     """Sentences about inputs and parents that aren't those of a recorded run."""
-    told = []
+    moved = "the model was moved onto new versions of its parents since the command ran"
+    told = [moved] if record.is_moved else []
     with LineageTree(repository) as tree:
         for path, blob in sorted(record.run.inputs.items()) if record.run else ():
             if path not in tree.files:

@@ -1,0 +1,318 @@
+"""`git theta cascade` by recorded commands, with real Git: stories, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from git_theta.evaluation.model_test import ModelTest
+from git_theta.evaluation.tests_text import TESTS_FILE, with_test
+from tests.helpers.cascades import (
+    FAMILY,
+    base_weights,
+    family,
+    log_of,
+    made,
+    mean_of,
+    new_base,
+    path_of,
+    state,
+)
+from tests.helpers.repo import Repo
+
+
+@pytest.fixture(scope="session")
+def built(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
+    """The family with another base, to be copied."""
+    repo = family(tracked.copy(tmp_path_factory.mktemp("family") / "repo"))
+    new_base(repo)
+    return repo
+
+
+@pytest.fixture
+def repo(built: Repo, tmp_path: Path) -> Repo:
+    """A family whose base has another version than the one that it was made from."""
+    return built.copy(tmp_path / "repo")
+
+
+def cascade(repo: Repo, *words: str) -> tuple[int, dict[str, Any]]:
+    """The exit code and the JSON of a cascade."""
+    done = repo.run_theta("cascade", *words, "--json", ok=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def statuses(found: dict[str, Any]) -> dict[str, str]:
+    return {step["model"].partition("/")[0]: step["status"] for step in found["steps"]}
+
+
+def set_number(repo: Repo, name: str, text: str) -> None:
+    """Commit another number, with which a model is made."""
+    repo.write(f"data/{name}.txt", text.encode())
+    repo.git("commit", "-q", "-a", "-m", f"{name} by {text}")
+
+
+def test_an_updated_base(repo: Repo) -> None:
+    plan = json.loads(repo.run_theta("cascade", "base", "--dry-run", "--json").stdout)
+    assert [step["model"] for step in plan["steps"]] == [path_of(name) for name in FAMILY]
+    assert {step["ok"] for step in plan["steps"]} == {None}
+    assert made(repo) == []
+    told = repo.theta("cascade", "base")
+    assert "4 models to make, in about" in told
+    assert "soup/model.safetensors  from left/model.safetensors, right/model.safetensors: " in told
+    assert "4 models made, and committed" in told
+    assert made(repo) == ["left", "right", "soup", "tail"]
+    assert abs(mean_of(repo, "tail") - mean_of(repo, "base") - (1 + 2) / 2 - 3 - 4) < 1e-4
+    assert repo.status() == ""
+    assert repo.git("log", "--format=%s", "-2").splitlines() == [
+        "Make 4 models again from base/model.safetensors",
+        "another base",
+    ]
+    assert "nothing is wrong" in repo.theta("lineage", "verify")
+    assert "nothing to make" in repo.theta("cascade", "base")
+
+
+def test_a_commit_for_each_model(repo: Repo) -> None:
+    code, found = cascade(repo, "base", "--commit", "each", "--only", "left", "--only", "soup")
+    assert (code, statuses(found)) == (0, {"left": "made", "soup": "made"})
+    assert found["left"] == {path_of("right"): "not named by --only", path_of("tail"): "not named by --only"}
+    assert repo.git("log", "--format=%s", "-2").splitlines() == [
+        "Make soup/model.safetensors again from left/model.safetensors",
+        "Make left/model.safetensors again from base/model.safetensors",
+    ]
+    assert set(repo.git("show", "--format=", "--name-only").split()) == {
+        path_of("soup"),
+        f".theta/lineage/{path_of('soup')}.toml",
+    }
+
+
+def test_no_commit_and_other_staged_changes(repo: Repo) -> None:
+    repo.write("other.txt", b"mine")
+    repo.git("add", "other.txt")
+    before = state(repo)
+    told = repo.theta("cascade", "base", ok=False)
+    assert "the index has changes that aren't committed, such as other.txt" in told
+    assert state(repo) == before
+    repo.theta("cascade", "base", "--only", "left", "--commit", "none")
+    assert repo.status().splitlines() == [
+        f"M  .theta/lineage/{path_of('left')}.toml",
+        f"M  {path_of('left')}",
+        "A  other.txt",
+    ]
+
+
+def test_a_branch_that_fails_and_is_mended(repo: Repo) -> None:
+    set_number(repo, "left", "none")
+    old = repo.read(path_of("left"))
+    code, found = cascade(repo, "base")
+    assert code == 1
+    assert statuses(found) == {"left": "failed", "right": "made", "soup": "blocked", "tail": "blocked"}
+    assert [step["ok"] for step in found["steps"]] == [False, True, False, False]
+    assert found["steps"][0]["problem"] == "the command failed: exit code 1"
+    assert found["steps"][2]["problem"] == "left/model.safetensors couldn't be made again"
+    assert (repo.read(path_of("left")), repo.status()) == (old, "")
+    assert "a cascade isn't finished" in repo.theta("cascade", "base", ok=False)
+    set_number(repo, "left", "7")
+    told = repo.theta("cascade", "--continue")
+    assert "4 models made, and committed" in told
+    # The model that was made is there, and isn't made again.
+    assert made(repo) == ["right", "left", "soup", "tail"]
+    assert "nothing is wrong" in repo.theta("lineage", "verify")
+    assert "there's no cascade" in repo.theta("cascade", "--continue", ok=False)
+
+
+def test_abort_puts_all_back(repo: Repo) -> None:
+    set_number(repo, "soup", "none")
+    before = state(repo)
+    for commit in ("each", "once", "none"):
+        code, _ = cascade(repo, "base", "--commit", commit)
+        assert code == 1
+        commits = {"each": ", and 2 commits fewer", "once": ", and 1 commit fewer", "none": "\n"}[commit]
+        assert f"2 models as before the cascade{commits}" in repo.theta("cascade", "--abort")
+        assert state(repo) == before
+        assert repo.status() == ""
+    code, _ = cascade(repo, "base")
+    repo.write("other.txt", b"mine")
+    repo.commit("mine")
+    told = repo.theta("cascade", "--abort", ok=False)
+    assert "git revert" in told
+    repo.theta("cascade", "--quit")
+    assert made(repo)[-2:] == ["left", "right"]
+    assert repo.git("log", "--format=%s", "-1").strip() == "mine"
+
+
+def test_guards(repo: Repo) -> None:
+    """MGit takes every metric for one of which more is better."""
+    loss = ModelTest(
+        "loss",
+        (sys.executable, "measure.py", "{model}"),
+        ("relation:finetune",),
+        "json:mean",
+        higher_is_better=False,
+        max_drop=5.0,
+    )
+    repo.write(TESTS_FILE, with_test(b"", loss))
+    repo.commit("a test")
+    code, found = cascade(repo, "base")
+    assert code == 1
+    assert statuses(found) == {"left": "rejected", "right": "rejected", "soup": "blocked", "tail": "blocked"}
+    assert "loss drops from" in found["steps"][0]["problem"]
+    assert 10 < found["steps"][0]["value"] < 12
+    assert repo.status() == ""
+    assert repo.git("log", "--format=%s", "-1").strip() == "a test"
+    code, found = cascade(repo, "--continue", "--max-drop", "20")
+    assert (code, set(statuses(found).values())) == (0, {"made"})
+    values = {step["model"].partition("/")[0]: step["value"] for step in found["steps"]}
+    assert values["soup"] is None
+    assert abs(values["tail"] - mean_of(repo, "tail")) < 1e-5
+    assert "loss " in repo.git("log", "-1", "--format=%b")
+
+
+def test_where_branches_end(repo: Repo) -> None:
+    """MGit ignores the function that says where to end."""
+    code, found = cascade(repo, "base", "--until", "path == 'left/model.safetensors'")
+    assert code == 0
+    assert statuses(found) == {"left": "made", "right": "made", "soup": "stopped", "tail": "stopped"}
+    assert [step["ok"] for step in found["steps"]] == [True, True, None, None]
+    assert "isn't a condition" in repo.theta("cascade", "base", "--until", "depth >", ok=False)
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("pass", "the command made no file left/model.safetensors"),
+        ("open(sys.argv[1], 'w')", "the command left left/model.safetensors empty"),
+        ("open(sys.argv[1], 'w').write('no model')", "in another format: opaque, not safetensors"),
+        ("time.sleep(60)", "took longer than 0.5 seconds"),
+        ("os.fork() or time.sleep(60)", "the command made no file"),
+        ("open('data/left.txt', 'w').write('5'); shutil.copy(PATH, sys.argv[1])", "was changed while"),
+        ("open(PATH, 'ab').write(b'x'); shutil.copy(PATH, sys.argv[1])", "parent base/model.safetensors was"),
+        ("os.kill(os.getpid(), 9)", "SIGKILL ended the command"),
+    ],
+)
+def test_commands_that_go_wrong(repo: Repo, script: str, message: str) -> None:
+    imports = f"import os, shutil, sys, time; PATH = {path_of('base')!r}; "
+    repo.write("make.py", (imports + script).encode())
+    repo.git("commit", "-q", "-a", "-m", "a bad script")
+    before = state(repo)
+    code, found = cascade(repo, "base", "--only", "left", "--timeout", "0.5")
+    assert (code, found["steps"][0]["status"]) == (1, "failed")
+    assert message in found["steps"][0]["problem"]
+    repo.git("restore", "data/left.txt", path_of("base"))
+    assert state(repo) == before
+    repo.theta("cascade", "--abort")
+    assert (state(repo), repo.status()) == (before, "")
+
+
+def test_changes_that_git_does_not_have_are_kept(repo: Repo) -> None:
+    for path, message in (
+        (path_of("soup"), "soup/model.safetensors has changes"),
+        (f".theta/lineage/{path_of('tail')}.toml", "tail/model.safetensors.toml has changes"),
+    ):
+        old = repo.read(path)
+        repo.write(path, old + b"\n")
+        told = repo.theta("cascade", "base", ok=False)
+        assert message in told
+        assert repo.read(path) == old + b"\n"
+        repo.write(path, old)
+    assert made(repo) == []
+    repo.write(path_of("base"), base_weights(5))
+    code, found = cascade(repo, "base", "--only", "left")
+    assert code == 1
+    assert "base/model.safetensors isn't as Git has it" in found["steps"][0]["problem"]
+
+
+def test_head_moves_in_the_middle(repo: Repo) -> None:
+    commit = ["git", "commit", "-q", "--allow-empty", "-m", "mine"]
+    script = f"\nimport subprocess\nif 'left' in out: subprocess.run({commit})\n"
+    repo.write("make.py", repo.read("make.py") + script.encode())
+    repo.git("commit", "-q", "-a", "-m", "a script that commits")
+    told = repo.theta("cascade", "base", ok=False)
+    assert "HEAD moved while the cascade was at work" in told
+    assert made(repo) == ["left"]
+    repo.git("switch", "-q", "-c", "other")
+    assert "HEAD is elsewhere" in repo.theta("cascade", "--continue", ok=False)
+    repo.git("switch", "-q", "main")
+    assert "4 models made" in repo.theta("cascade", "--continue")
+    assert made(repo) == ["left", "right", "soup", "tail"]
+
+
+def start(repo: Repo, *words: str) -> subprocess.Popen[bytes]:
+    """A cascade in a process of its own, that has begun to make `right`, which takes a minute."""
+    slow = b"\nif 'right' in out:\n    open('../ready', 'w')\n    import time; time.sleep(60)\n"
+    script = repo.read("make.py")
+    repo.write("make.py", script.replace(b"\nopen(", slow + b"\nopen(", 1))
+    repo.git("commit", "-q", "-a", "-m", "slow")
+    program = subprocess.Popen(
+        [sys.executable, "-m", "git_theta", "cascade", "base", *words],
+        cwd=repo.path,
+        stdout=-1,
+        stderr=-1,
+        start_new_session=True,
+    )
+    ready = repo.path.parent / "ready"
+    end = time.monotonic() + 60
+    while not ready.exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert ready.exists()
+    repo.write("make.py", script)
+    return program
+
+
+def test_a_killed_cascade_goes_on_without_repeating(repo: Repo) -> None:
+    program = start(repo)
+    told = repo.theta("cascade", "base", ok=False)
+    assert "a cascade is at work in this work tree" in told
+    os.killpg(program.pid, signal.SIGKILL)
+    program.communicate()
+    # Half of a model, and the script as it was.
+    repo.write(path_of("right"), b"half")
+    repo.git("commit", "-q", "-m", "quick", "make.py")
+    assert "4 models made" in repo.theta("cascade", "--continue")
+    assert made(repo) == ["left", "right", "soup", "tail"]
+    assert repo.status() == ""
+
+
+@pytest.mark.parametrize("words", [(), ("--timeout", "50")])
+def test_ctrl_c_stops_a_cascade(repo: Repo, words: tuple[str, ...]) -> None:
+    program = start(repo, *words)
+    os.killpg(program.pid, signal.SIGINT)
+    _, stderr = program.communicate(timeout=30)
+    assert program.returncode != 0
+    assert b"git theta cascade --continue goes on" in stderr
+    assert made(repo) == ["left"]
+    repo.git("restore", "make.py")
+    repo.theta("cascade", "--abort")
+    assert repo.status() == ""
+    assert abs(mean_of(repo, "left") - 1) < 0.2
+
+
+def test_a_damaged_state(repo: Repo) -> None:
+    place = repo.path / ".git/theta/cascade.json"
+    place.write_bytes(b"{}")
+    for words in (("base",), ("--continue",), ("--abort",)):
+        assert "isn't the state of a cascade" in repo.theta("cascade", *words, ok=False)
+    repo.theta("cascade", "--quit", ok=False)
+    assert not place.exists()
+
+
+def test_bad_requests(repo: Repo) -> None:
+    for words, message in (
+        ((), "which model was updated"),
+        (("nothing",), "isn't a model"),
+        (("base", "--to", "base"), "isn't made from base"),
+        (("base", "--only", "x"), "no descendant has such a path"),
+        (("base", "--abort"), "goes with no other choice"),
+        (("--continue", "--abort"), "goes with no other choice"),
+        (("base", "--max-drop", "nan"), "isn't a drop"),
+        (("base", "--timeout", "0"), "isn't a number of seconds"),
+    ):
+        assert message in repo.theta("cascade", *words, ok=False), words
+    assert not log_of(repo).exists()
