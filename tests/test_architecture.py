@@ -84,6 +84,7 @@ UNMIRRORED = {
     "formats.onnx.library": "agreement with the onnx package",
     "formats.pytorch.torch_files": "agreement with torch",
     "report.html.browser": "the page in a browser",
+    "report.html.lineage.browser": "the page in a browser",
     "sideload.peft_library": "agreement with peft",
     "store.lfs.giftless": "agreement with a server",
     "strategies.contract": "every strategy",

@@ -26,6 +26,13 @@ def plural(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
+def share_text(share: float) -> str:
+    """A share in whole per cent, where 0% and 100% mean just that: `75%`, `>99%`."""
+    if 0 < share < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
+
+
 def borrowed_text(count: int, command: str) -> str:
     """A sentence about objects that only a neighbour has, with the command that brings them."""
     verb, them = ("is", "it") if count == 1 else ("are", "them")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import click
 
 from git_theta.cli.lineage.names import node_name
+from git_theta.cli.lineage.show_page import write_page
 from git_theta.cli.render import print_json
 from git_theta.errors import UsageError
 from git_theta.git.lineage.read_graph import graph_of
@@ -18,7 +19,8 @@ from git_theta.lineage.graph import Graph, VersionNode
 from git_theta.lineage.views.as_json import graph_json
 from git_theta.lineage.views.drawings import dot_lines, mermaid_lines
 from git_theta.lineage.views.tree import tree_lines
-from git_theta.report.text import human_size, plural, printable
+from git_theta.report.html.render import jinja2_module
+from git_theta.report.text import human_size, plural, printable, share_text
 from git_theta.runtime.output import say, warn
 
 #: Models without derivations that are named.
@@ -34,8 +36,17 @@ _SHOWN = 20
 @click.option("--dot", "form", flag_value="dot", help="Print the graph for Graphviz.")
 @click.option("--mermaid", "form", flag_value="mermaid", help="Print the graph for Mermaid.")
 @click.option("--json", "form", flag_value="json", help="Print JSON.")
+@click.option(
+    "--html", metavar="FILE", help="Write a page of HTML: the graph to explore, and facts about models."
+)
 def command(
-    model: str | None, rev: str | None, ancestors: bool, descendants: bool, versions: bool, form: str | None
+    model: str | None,
+    rev: str | None,
+    ancestors: bool,
+    descendants: bool,
+    versions: bool,
+    form: str | None,
+    html: str | None,
 ) -> None:
     """Show which model came from which, as a tree.
 
@@ -44,14 +55,23 @@ def command(
     """
     if (ancestors or descendants) and model is None:
         raise UsageError("of which model?", "git theta lineage show MODEL --ancestors")
+    if html is not None and form:
+        raise UsageError(f"--html and --{form} are different outputs", "leave one of them out")
+    if html is not None:
+        # Report a missing library before models are read: that may take long.
+        jinja2_module()
     with LineageTree(Repository(Git()), rev) as tree:
         graph = graph_of(tree)
         start = None if model is None else node_name(tree, graph, model)
         if start is not None:
             graph = _around(graph, start, ancestors=ancestors, descendants=descendants)
         shares = equal_shares(tree, graph)
-        history = {name: graph.versions(name) for name in graph.models} if versions else {}
-        if form == "json":
+        history = (
+            {name: graph.versions(name) for name in graph.models} if versions or html is not None else {}
+        )
+        if html is not None:
+            write_page(tree, graph, shares, history, _title(rev, start), html)
+        elif form == "json":
             print_json(graph_json(graph, shares, history))
         elif form:
             say(*(dot_lines if form == "dot" else mermaid_lines)(graph))
@@ -60,6 +80,11 @@ def command(
             _print_tree(graph, shares, history, start if upwards else None)
     for node in graph.models.values():
         warn(*(f"{printable(node.path)}: {printable(problem)}" for problem in node.problems))
+
+
+def _title(rev: str | None, model: str | None) -> str:
+    words = ["Lineage", *(["of", model] if model else []), *(["at", rev] if rev else [])]
+    return " ".join(words)
 
 
 def _around(graph: Graph, start: str, *, ancestors: bool, descendants: bool) -> Graph:
@@ -87,7 +112,7 @@ def _print_tree(
             )
             share = shares.get((edge.child, edge.parent))
             if share is not None:
-                facts.append(f"{share:.0%} equal")
+                facts.append(f"{share_text(share)} equal")
             if edge.is_current is False:
                 facts.append("of an earlier version of the parent")
         if node.size:

@@ -106,6 +106,7 @@ def page(
     pairs = zip_longest(changes, histograms[: len(changes)], fillvalue=())
     sections = [_section(change, revisions, found, most) for change, found in pairs]  # type: ignore[arg-type]
     return render(
+        "page.html",
         title=printable(title),
         sections=sections,
         version=__version__,

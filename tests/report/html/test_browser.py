@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,50 +11,16 @@ import pytest
 from git_theta.report.html.page import page
 from git_theta.report.html.write_html import write_html
 from git_theta.report.scalars import ScalarChange
+from tests.helpers.browser import BROWSER, CONSOLE, browse, driven, requests
 from tests.helpers.changes import HOSTILE, rows, tuned
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next((path for name in _NAMES if (path := shutil.which(name))), None)
-
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there's no Chromium")
-
-#: What a page says on the console, and what the policy forbids, is a line with this.
-_CONSOLE = "CONSOLE"
-
-
-def browse(page: Path, tmp_path: Path, *options: str, fragment: str = "") -> tuple[str, str]:
-    """The output of a browser, and its log."""
-    assert BROWSER
-    done = subprocess.run(
-        [
-            BROWSER,
-            "--headless=new",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--no-first-run",
-            "--disable-background-networking",
-            "--disable-component-update",
-            "--disable-sync",
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            "--enable-logging=stderr",
-            "--virtual-time-budget=5000",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            *options,
-            f"{page.as_uri()}{fragment}",
-        ],
-        env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
 
 
 def shown(page: Path, tmp_path: Path, fragment: str = "") -> list[str]:
     """The names in the table, once the script has run without complaint."""
     dom, log = browse(page, tmp_path, "--dump-dom", fragment=fragment)
-    assert _CONSOLE not in log
+    assert CONSOLE not in log
     return rows(re.sub(r'scope="row" class="name"', "scope=row class=name", dom))
 
 
@@ -85,15 +48,7 @@ def test_a_complaint_would_be_seen(tmp_path: Path) -> None:
         text.replace("</main>", "<img src=x onerror=alert(1)><script>alert(1)</script></main>"), str(path)
     )
     _, log = browse(path, tmp_path, "--dump-dom")
-    assert re.search(f"{_CONSOLE}.*Content Security Policy", log)
-
-
-def driven(report: Path, script: str) -> Path:
-    """The page with one more script, and without the policy that forbids it."""
-    text = re.sub(r"<meta http-equiv[^>]*>", "", report.read_text(encoding="utf-8"))
-    path = report.with_name("driven.html")
-    path.write_text(text.replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
-    return path
+    assert re.search(f"{CONSOLE}.*Content Security Policy", log)
 
 
 def test_heads_are_buttons_that_sort_and_turn(report: Path, tmp_path: Path) -> None:
@@ -108,17 +63,9 @@ def test_the_filter_hides_rows(report: Path, tmp_path: Path) -> None:
         "const i = document.querySelector('input'); i.value = '10 KEY'; i.dispatchEvent(new Event('input'));"
     )
     dom, log = browse(driven(report, script), tmp_path, "--dump-dom")
-    assert _CONSOLE not in log
+    assert CONSOLE not in log
     assert len(re.findall(r"<tr hidden", dom)) == 21
     assert "<output>1 of 22</output>" in dom
-
-
-def requests(page: Path, tmp_path: Path) -> set[str]:
-    """Requests of a page to the network; those of the browser itself have no origin."""
-    log = tmp_path / "net.json"
-    browse(page, tmp_path, "--dump-dom", f"--log-net-log={log}")
-    events = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
-    return {found["url"] for found in events if found.get("initiator", "not an origin") != "not an origin"}
 
 
 def test_fetches_nothing(report: Path, tmp_path: Path) -> None:

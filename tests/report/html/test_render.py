@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import pytest
@@ -21,4 +22,12 @@ def test_without_jinja2_the_error_says_what_to_install(monkeypatch: pytest.Monke
 
 def test_every_value_of_the_template_must_be_given() -> None:
     with pytest.raises(jinja2_module().UndefinedError):
-        render()
+        render("page.html")
+
+
+def test_data_is_json_that_ends_no_element() -> None:
+    text = "</script><!--&\u2028"
+    page = render("lineage.html", title="", version="", summary="", rows=(), data={"a": text})
+    found = page.split('id="lineage">')[1].split("</script>")[0]
+    assert json.loads(found) == {"a": text}
+    assert not set("<>&") & set(found)
