@@ -190,3 +190,54 @@ def test_an_interrupted_run_leaves_nothing(repo: Repo, number: signal.Signals) -
         os.kill(pid, signal.SIGKILL)
         raise AssertionError("the command's child still runs")
     assert repo.status() == before
+
+
+def test_results_are_recorded_and_shown_through_history(repo: Repo, tmp_path: Path) -> None:
+    repo.theta("test", "add", "size", "--all", "--metric", "json:size", *COMMAND)
+    assert "recorded in 2 files: git add .theta/results" in repo.theta("test", "run", "--record")
+    before = repo.read(f".theta/results/{SST}.json")
+    assert "recorded" not in repo.theta("test", "run", "--record"), "nothing is new"
+    repo.commit("results")
+    repo.write(SST, weights(1, 1, 1))
+    repo.commit("another version")
+    repo.theta("test", "run", "size", "sst2", "--record")
+    assert repo.read(f".theta/results/{SST}.json") != before
+    repo.commit("its result")
+    assert repo.git("log", "-p", "-1", "--format=").count('"value": ') == 2
+
+    log = json.loads(repo.theta("test", "log", SST, "--json"))["models"][0]
+    values = [each["results"]["size"]["value"] for each in log["versions"]]
+    assert len(values) == 2
+    assert values[0] > values[1]
+    clone = Repo(tmp_path / "clone")
+    repo.git("clone", "-q", str(repo.path), str(clone.path))
+    assert json.loads(clone.theta("test", "log", SST, "--json"))["models"][0] == log
+    assert "size sst2/model.safetensors, 2 versions: ▁█" in clone.theta("test", "log")
+    assert "another version" in clone.theta("test", "log", "size", "sst2")
+    clone.theta("test", "log", "--html", "metrics.html")
+    assert clone.read("metrics.html").count(b"<svg") == 2
+
+
+def test_results_of_runs_here_are_known_without_records(repo: Repo) -> None:
+    repo.theta("test", "add", "size", "--all", "--metric", "json:size", *COMMAND)
+    assert "no results are known" in repo.theta("test", "log", ok=False)
+    repo.theta("test", "run", "size", "base")
+    assert f"size {BASE}, 1 version" in repo.theta("test", "log")
+    assert "no results are known" in repo.theta("test", "log", "--recorded", ok=False)
+
+
+def test_results_go_into_the_work_tree_alone(repo: Repo, tmp_path: Path) -> None:
+    repo.theta("test", "add", "size", "--all", *METRIC, *COMMAND)
+    (repo.path / ".theta/results").symlink_to(tmp_path)
+    assert ".theta/results is a link" in repo.theta("test", "run", "base", "--record", ok=False)
+    (repo.path / ".theta/results").unlink()
+    place = repo.write(f".theta/results/{BASE}.json", b"{}")
+    place.unlink()
+    place.symlink_to(tmp_path / "target")
+    assert f"{BASE}.json is a link" in repo.theta("test", "run", "base", "--record", ok=False)
+    place.unlink()
+    repo.write(f".theta/results/{BASE}.json", b"<<<<<<< a\n=======\n>>>>>>> b\n")
+    assert f"{BASE}.json is in conflict" in repo.theta("test", "run", "base", "--record", ok=False)
+    assert not [*tmp_path.glob("*.json"), *tmp_path.glob("target")]
+    assert not (repo.path / ".git/theta/tests-1.sqlite").exists(), "it's said before anything runs"
+    assert "leave --rev or --record out" in repo.theta("test", "run", "--rev", "HEAD", "--record", ok=False)

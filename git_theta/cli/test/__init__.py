@@ -12,6 +12,7 @@ COMMANDS = {
     "list": "List the tests.",
     "remove": "Remove a test.",
     "run": "Run tests on models, and compare the results.",
+    "log": "Show metrics through history.",
 }
 
 _EPILOG = """\b

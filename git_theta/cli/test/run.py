@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
 from git_theta.cli.render import print_json, print_table
-from git_theta.errors import ThetaError, UsageError, full_disk_hint
+from git_theta.errors import UsageError
 from git_theta.evaluation.comparison import ComparedResult, number, summary
-from git_theta.evaluation.model_test import ModelTest, find_test
+from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.result import TestResult
 from git_theta.evaluation.views.as_json import results_json
 from git_theta.evaluation.views.junit import results_junit
@@ -21,13 +20,14 @@ from git_theta.evaluation.views.table import result_table
 from git_theta.git.evaluation.chosen_versions import VersionChoice, chosen_versions, merge_base
 from git_theta.git.evaluation.compared_run import RunChoices, compared_run
 from git_theta.git.evaluation.evaluator import Evaluator
-from git_theta.git.evaluation.run_test import read_tests
+from git_theta.git.evaluation.record_results import old_results, record_results
+from git_theta.git.evaluation.tracked_tests import read_tests, split_words
 from git_theta.git.evaluation.version_trees import VersionTrees
 from git_theta.git.history.revisions import path_from_top, resolve_commit
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.report.text import duration, printable
-from git_theta.runtime.atomic_write import atomic_write
+from git_theta.report.html.write_html import write_html
+from git_theta.report.text import duration, plural, printable
 from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say, warn
 
@@ -68,6 +68,7 @@ Examples:
 )
 @click.option("--timeout", type=float, metavar="SECONDS", help="The longest that a command may take.")
 @click.option("--again", is_flag=True, help="Run commands even if they ran on the same content before.")
+@click.option("--record", is_flag=True, help="Write the results to .theta/results, to be committed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--junit", type=click.Path(), metavar="FILE", help="Write JUnit XML.")
 @click.option(
@@ -82,6 +83,7 @@ def command(
     jobs: int,
     timeout: float | None,
     again: bool,
+    record: bool,
     as_json: bool,
     junit: str | None,
     markdown: str | None,
@@ -96,13 +98,14 @@ def command(
     with those of the model's version before, and of its parents. The exit code is 1 if a test fails, or if a
     metric gets worse by more than the test's max-drop.
     """
+    if record and revs:
+        raise UsageError("results are recorded beside the models of the index", "leave --rev or --record out")
     git = Git()
     repository = Repository(git)
     tests = read_tests(repository)
     if not tests:
         raise UsageError("there are no tests", "git theta test add registers one")
-    models = _models(tests, words)
-    named = [find_test(tests, word) for word in words[: len(words) - len(models)]]
+    named, models = split_words(tests, words)
     paths = [path_from_top(git, word) for word in models]
     choices = _choices(git, changed, base, against, jobs, again)
     choice = VersionChoice(paths, revs, choices.base if changed else "")
@@ -110,26 +113,27 @@ def command(
         chosen = chosen_versions(
             trees, [_limited(test, timeout) for test in named or tests], choice, is_named=bool(named)
         )
+        if record:
+            # Before hours of work.
+            for model in dict.fromkeys(each.model for each in chosen):
+                old_results(repository, model)
         threads = max(1, repository.settings.thread_count // jobs)
         with Evaluator(repository, threads) as evaluator:
             results = compared_run(trees, evaluator, chosen, choices, _reporter())
+    written = record_results(repository, results) if record else []
     if junit:
-        _write(junit, results_junit(results))
+        write_html(results_junit(results).decode(), junit)
     if markdown and markdown != "-":
-        _write(markdown, results_markdown(results).encode())
+        write_html(results_markdown(results), markdown)
     if as_json:
         print_json(results_json(results))
     elif markdown == "-":
         say(*results_markdown(results).splitlines())
     else:
         _print_results(results)
+        if written:
+            say(f"recorded in {plural(len(written), 'file')}: git add .theta/results")
     return 0 if all(each.is_good for each in results) else 1
-
-
-def _models(tests: Sequence[ModelTest], words: Sequence[str]) -> Sequence[str]:
-    """The words from the first that isn't the name of a test."""
-    names = {test.name for test in tests}
-    return words[next((index for index, word in enumerate(words) if word not in names), len(words)) :]
 
 
 def _limited(test: ModelTest, timeout: float | None) -> ModelTest:
@@ -152,13 +156,6 @@ def _reporter() -> Callable[[TestResult], object]:
             warn(f"{result.test} {printable(result.title)}: {told} ({duration(result.seconds)})")
 
     return report
-
-
-def _write(name: str, data: bytes) -> None:
-    try:
-        atomic_write(Path(name), data)
-    except OSError as error:
-        raise ThetaError(f"{name} can't be written: {error.strerror}", full_disk_hint(error)) from error
 
 
 def _print_results(results: Sequence[ComparedResult]) -> None:

@@ -94,20 +94,25 @@ def _versions(trees: VersionTrees, choice: VersionChoice) -> Iterator[tuple[str,
             yield from _range(trees, choice, rev)
             continue
         commit = resolve_commit(git, rev) if rev else ""
-        for model in _models(trees, choice, commit):
+        for model in models_of(trees, choice, commit):
             yield model, rev, commit
 
 
 def _range(trees: VersionTrees, choice: VersionChoice, revs: str) -> Iterator[tuple[str, str, str]]:
     commits = resolve_range(trees.repository.git, revs)
     for tip in commits.tips:
-        for model in _models(trees, choice, tip):
+        for model in models_of(trees, choice, tip):
             for version in trees.versions(model, tip):
                 if version.commit in commits:
                     yield version.path, version.commit, version.commit
 
 
-def _models(trees: VersionTrees, choice: VersionChoice, commit: str) -> list[str]:
+def models_of(trees: VersionTrees, choice: VersionChoice, commit: str) -> list[str]:
+    """The models of a commit, by its id, or of the index, that are chosen.
+
+    Raises:
+        UsageError: There's no such model, or no model at all.
+    """
     tree = trees.tree(commit)
     names = [name for path in choice.models for name in _of_path(tree, path)]
     if not choice.models:

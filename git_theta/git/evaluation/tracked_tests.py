@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
+from collections.abc import Sequence
 
-from git_theta.errors import UsageError
 from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.tests_text import TESTS_FILE, parse_tests
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_file import read_settings_file
-from git_theta.runtime.atomic_write import atomic_write
+from git_theta.git.repository.tracked_text import write_tracked_text
 from git_theta.small_file import MAX_SETTINGS
 
 
@@ -37,22 +35,18 @@ def read_tests_text(repository: Repository, rev: str | None = None) -> bytes:
         return blobs.read(f"{rev}:{TESTS_FILE}", MAX_SETTINGS) or b""
 
 
+def split_words(tests: Sequence[ModelTest], words: Sequence[str]) -> tuple[list[ModelTest], Sequence[str]]:
+    """The tests that words name, and the words from the first that doesn't, which name models."""
+    known = {test.name: test for test in tests}
+    count = next((index for index, word in enumerate(words) if word not in known), len(words))
+    return [known[word] for word in words[:count]], words[count:]
+
+
 def write_tests(repository: Repository, text: bytes) -> None:
-    """Write the text of the tests into the work tree.
+    """Write the text of the tests into the work tree; an empty one removes the file.
 
     Raises:
         GitError: The repository is bare.
         UsageError: It can't be written.
     """
-    place = repository.root / TESTS_FILE
-    if place.parent.is_symlink() or place.is_symlink():
-        raise UsageError(f"{TESTS_FILE} is a link, or in a folder that's one", "replace it")
-    try:
-        place.parent.mkdir(exist_ok=True)
-        with suppress(FileNotFoundError):
-            if not text:
-                os.unlink(place)
-                return
-        atomic_write(place, text)
-    except OSError as error:
-        raise UsageError(f"{TESTS_FILE} can't be written: {error.strerror}") from error
+    write_tracked_text(repository.root, TESTS_FILE, text)

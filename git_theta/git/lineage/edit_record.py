@@ -6,22 +6,20 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.lineage.read_graph import graph_of, record_of
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.repository.tracked_text import tracked_place, write_tracked_text
 from git_theta.lineage.graph import Derivation, Graph, LineageError
 from git_theta.lineage.record import (
     LineageRecord,
     RecordedParent,
     RecordError,
-    is_plain_path,
     parse_record,
     record_path,
 )
 from git_theta.lineage.record_text import record_text
-from git_theta.runtime.atomic_write import atomic_write
 from git_theta.runtime.suggest import did_you_mean
 
 
@@ -71,7 +69,7 @@ def check_record(tree: LineageTree, model: str, record: LineageRecord) -> bytes:
     path = record_path(model)
     parse_record(text, path)
     try:
-        place = _place(tree, path)
+        place = tracked_place(tree.repository.root, path)
         if place.is_dir():
             raise UsageError(f"{path} is a folder, and would be a record", "rename the model or the folder")
         with suppress(FileNotFoundError):
@@ -87,12 +85,7 @@ def write_text(tree: LineageTree, path: str, text: bytes) -> None:
     Raises:
         UsageError: The record's place is a link, or can't be written.
     """
-    place = _place(tree, path)
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(place, text)
-    except OSError as error:
-        raise UsageError(f"{path} can't be written: {error.strerror}") from error
+    write_tracked_text(tree.repository.root, path, text)
 
 
 def delete_record(tree: LineageTree, model: str) -> str:
@@ -104,7 +97,7 @@ def delete_record(tree: LineageTree, model: str) -> str:
 
 
 def _delete(tree: LineageTree, path: str) -> None:
-    place = _place(tree, path)
+    place = tracked_place(tree.repository.root, path)
     place.unlink(missing_ok=True)
     with suppress(OSError):
         for folder in list(place.parents)[: path.count("/") - 1]:
@@ -234,18 +227,3 @@ def _chain(edges: Sequence[Derivation], start: str) -> list[str]:
     for edge in edges:
         names.append(edge.parent if edge.child == names[-1] else edge.child)
     return list(reversed(names))
-
-
-def _place(tree: LineageTree, path: str) -> Path:
-    """The place of a record in the work tree; no folder on the way to it is a link.
-
-    Raises:
-        UsageError: A folder is a link, or the path leads out of the work tree.
-    """
-    assert is_plain_path(path)  # noqa: S101
-    top = tree.repository.root
-    for count in range(1, path.count("/") + 1):
-        folder = "/".join(path.split("/")[:count])
-        if os.path.islink(top / folder):
-            raise UsageError(f"{folder} is a link, and records are written to folders only", "replace it")
-    return top / path
