@@ -9,13 +9,16 @@ import click
 
 from git_theta.cli.render import print_json
 from git_theta.diff import Diff
+from git_theta.git.merge.going_on import changes_of_merge
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.stronger_lines import advice, described, encoding_lines
 from git_theta.git.worktree.known_files import KnownFiles
 from git_theta.git.worktree.model_states import ModelState, model_states
 from git_theta.git.worktree.status import WorkState, file_states
+from git_theta.merging.possible_conflicts import SideChanges
 from git_theta.report.merge_summary import conflict_name
+from git_theta.report.possible_conflicts import possible_conflict_lines
 from git_theta.report.text import borrowed_text, plural, printable
 from git_theta.runtime.output import say
 
@@ -43,24 +46,28 @@ def command(by_file: bool, as_json: bool) -> None:
     The shards of a model are told together, unless one of them is in conflict. It's also told if the index of
     the shards doesn't list what they have.
 
+    During a merge, possible conflicts are told, too: modules that different sides changed, and that feed each
+    other, such as consecutive layers. What comes of both changes together, only tests can say.
+
     Nothing is stored. A file that hasn't changed since it was last read isn't read again.
     """
     repository = Repository(Git()).at_top()
     with closing(KnownFiles(repository)) as known_files:
         files = list(file_states(repository, known_files))
     found = [ModelState(each) for each in files] if by_file else list(model_states(repository, files))
+    merged = changes_of_merge(repository, [(each.state.path, each.files) for each in found])
     if as_json:
-        print_json([_as_json(state) for state in found])
+        print_json([_as_json(each, merged.get(each.state.path)) for each in found])
         return
-    for state in found:
-        _print(state, lazy=repository.settings.lazy)
+    for each in found:
+        _print(each, merged.get(each.state.path), lazy=repository.settings.lazy)
     for line in encoding_lines(repository):
         say(f"Warning: {printable(described(line))}", advice(line))
     if not found:
         say("No tracked checkpoints yet. Track some: git theta track '*.safetensors', then git add them")
 
 
-def _print(model: ModelState, *, lazy: bool) -> None:
+def _print(model: ModelState, merged: SideChanges | None, *, lazy: bool) -> None:
     state = model.state
     lines = []
     if state.work is WorkState.REMOVED:
@@ -88,6 +95,7 @@ def _print(model: ModelState, *, lazy: bool) -> None:
     if state.borrowed:
         lines.append(borrowed_text(state.borrowed, "git theta fetch"))
     lines += map(printable, model.notes)
+    lines += possible_conflict_lines(merged) if merged else ()
     say(f"{printable(model.title)}:" + ("" if lines else " unmodified"))
     for line in lines:
         say(f"    {line}")
@@ -125,9 +133,14 @@ def _describe(word: str, changes: Diff) -> list[str]:
     return lines
 
 
-def _as_json(model: ModelState) -> dict[str, Any]:
+def _as_json(model: ModelState, merged: SideChanges | None) -> dict[str, Any]:
     state = model.state
-    more = {"files": list(model.parts.files), "notes": list(model.notes)} if model.parts else {}
+    more: dict[str, Any] = (
+        {"files": list(model.parts.files), "notes": list(model.notes)} if model.parts else {}
+    )
+    if merged:
+        pairs = merged.possible_conflicts()
+        more["possible_conflicts"] = [{"source": each.source, "target": each.target} for each in pairs]
     return {
         "path": state.path,
         "work": state.work.name.lower(),

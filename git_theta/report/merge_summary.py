@@ -16,9 +16,11 @@ from git_theta.merging.outcome import (
     non_finite_text,
     side_name,
 )
+from git_theta.merging.possible_conflicts import changes_of_plans
 from git_theta.merging.purpose import Operation, Purpose
 from git_theta.merging.rules import PICK_DEFAULT, MergeRule
 from git_theta.merging.standing_rules import is_counter
+from git_theta.report.possible_conflicts import possible_conflict_lines
 from git_theta.report.text import plural, printable
 from git_theta.strategies.take_side import SIDES
 
@@ -67,7 +69,19 @@ def _choice(rule: MergeRule) -> str:
 
 
 def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:
-    """The summary of a merge, and a warning for everything that may be wrong with the result."""
+    """The summary of a merge, a warning for everything that may be wrong with the result, and hints.
+
+    Args:
+        merged: The result.
+        operation: The operation; `None` for a merge.
+    """
+    yield from combination_lines(merged, operation)
+    if operation is None or operation.purpose is Purpose.MERGE:
+        yield from possible_conflict_lines(changes_of_plans(merged.parameters))
+
+
+def combination_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:
+    """The summary of a merge or of a combination, and a warning for everything that may be wrong with it."""
     yield summary(merged, operation)
     yield from merged.notes
     found = merged.non_finite

@@ -130,6 +130,27 @@ def test_git_merge(fork: Fork) -> None:
     fork.check(expected_merge())
 
 
+def test_changes_of_layers_that_feed_each_other(place: Repo) -> None:
+    """The merge is right parameter by parameter, and says that only tests can tell what comes of it."""
+    fork = Fork(place, data(), data(l1=0.25), data(l2=0.5, l5=0.5))
+    hint = "possible conflict: sides changed modules that feed each other: l1 -> l2; run the tests"
+    assert f"{NAME}: {hint}" in fork.merge("--no-commit")
+    assert f"    {hint}" in fork.repo.theta("status")
+    (state,) = json.loads(fork.repo.theta("status", "--json"))
+    assert state["possible_conflicts"] == [{"source": "l1", "target": "l2"}]
+    fork.repo.git("commit", "-q", "-m", "merged")
+    assert fork.repo.theta("status") == f"{NAME}: unmodified\n"
+    assert "possible_conflicts" not in json.loads(fork.repo.theta("status", "--json"))[0]
+
+
+def test_possible_conflicts_of_a_model_in_conflict(place: Repo) -> None:
+    fork = Fork(place, data(), data(ids=1, l1=0.25), data(ids=2, l2=0.5))
+    fork.merge(ok=False)
+    status = fork.repo.theta("status")
+    assert "ids: changed on both sides" in status
+    assert "possible conflict: sides changed modules that feed each other: l1 -> l2; " in status
+
+
 def test_an_average_costs_no_tensor_bytes(fork: Fork) -> None:
     before = {path.name for path in fork.repo.objects}
     fork.merge()

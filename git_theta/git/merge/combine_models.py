@@ -19,7 +19,7 @@ from git_theta.git.merge.option_check import check_sides
 from git_theta.git.plumbing.command import Git
 from git_theta.limits import DEFAULT_LIMITS
 from git_theta.merging.outcome import Approximated, Merged
-from git_theta.report.merge_summary import merge_lines
+from git_theta.report.merge_summary import combination_lines
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn
 from git_theta.runtime.progress import progress
@@ -129,7 +129,7 @@ def write_result(combination: Combination, files: ModelFiles, output: Path, *, f
         write_combination(combination, values, output, threads, advance)
     write_settings(beside)
     done = Merged(None, combination.parameters, non_finite=tuple(non_finite), approximated=tuple(losses))
-    summary, *warnings = merge_lines(done)
+    summary, *warnings = combination_lines(done)
     warn(*combination.notes, *warnings)
     if combination.kept:
         warn(f"taken from the first model that has each: {_shown(combination.kept)}")

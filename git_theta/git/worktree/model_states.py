@@ -46,6 +46,11 @@ class ModelState:
     notes: tuple[str, ...] = ()
 
     @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of its files."""
+        return self.parts.files if self.parts else (self.state.path,)
+
+    @property
     def title(self) -> str:
         """The path, with the number of shards if there are any."""
         return self.parts.title if self.parts else self.state.path

@@ -5,16 +5,15 @@ Files don't say how values flow through a model. Names of the common architectur
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeVar
 
-#: The order within a place: a number, the index of a pattern of `_LATER` plus 1, and the rest of the name.
-_Key = tuple[int, int, str]
+_DIGITS: Final = "0123456789"
 
-#: Characters of a name that patterns are tried on, at most.
+#: Characters of a name that are compared with known ones, at most; and digits of a number.
 _LONGEST: Final = 64
+_MAX_DIGITS: Final = 9
 
 #: Members without a number come after those with one.
 _NO_NUMBER: Final = 1 << 40
@@ -22,96 +21,62 @@ _NO_NUMBER: Final = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """A place in the order of a container's modules.
+    """A place in the order of a container's members.
 
     Attributes:
         rank: Places of a smaller rank come before.
-        is_parallel: Whether the modules of this place are side by side; else they follow each other.
+        is_parallel: Whether the members of this place are side by side; else they follow each other.
     """
 
     rank: int
     is_parallel: bool = False
 
 
-def _compiled(names: str) -> re.Pattern[str]:
-    return re.compile(names, re.IGNORECASE | re.VERBOSE)
+#: The order within a place: by number, then what comes after others of its number, then by name.
+_Key = tuple[int, int, str]
 
-
-#: The name of a module in its container → its place; the first pattern that matches counts.
-_PLACES: Final[tuple[tuple[re.Pattern[str], _Place], ...]] = (
-    (
-        _compiled(
-            r"""wte|wpe|shared|stem|conv_stem|conv_in|features_?extractor|feature_projection|.*emb(?:eddings?|d)?
-            |emb.*|.*_emb(?:ed|d|eddings?)_.*|tok_embeddings|patch_embed.*|cls_token|class_token|dist_token|mask_token
-            |pos_embed.*|embed_tokens|embed_positions"""
-        ),
-        _Place(0, is_parallel=True),
-    ),
-    (
-        _compiled(
-            r"""input_layernorm|ln_?1|norm_?1|layer_?norm_?1|layernorm_before|pre_?norm|ln_pre|attn_norm
-            |attention_norm|pre_attention_norm|self_attn_norm|pre_layrnorm|pre_layernorm"""
-        ),
-        _Place(1),
-    ),
-    (_compiled(r"layers?|blocks?|blk|h|encoder|encoder_blocks?|down_blocks|conformer|backbone"), _Place(2)),
-    (_compiled(r"mid_block|middle_block"), _Place(3)),
-    (_compiled(r"decoder|decoder_blocks?|up_blocks"), _Place(4)),
-    (
-        _compiled(
-            r"""(?:attn_|attention_)?(?:q|k|v|query|key|value|qkv)(?:_?proj|_lin|_b_proj)?|(?:to_|w)(?:q|k|v|qkv)
-            |query_key_value|c_attn|in_proj|(?:q|kv)_a_proj.*"""
-        ),
-        _Place(5, is_parallel=True),
-    ),
-    (_compiled(r"(?:attn_)?[qk]_(?:layer)?norm"), _Place(6, is_parallel=True)),
-    (_compiled(r"attn|attention|self_?attn|self_?attention|selfattention|self|mha|mixer"), _Place(7)),
-    (_compiled(r"o_proj|out_proj|wo|to_out|out_lin|attn_out(?:put)?|attention_output"), _Place(8)),
-    (
-        _compiled(
-            r"""post_attention_layernorm|post_attention_norm|self_attn_layer_norm|sa_layer_norm|ln_?2|norm_?2
-            |layer_?norm_?2|layernorm_after|ffn_norm|mlp_norm|pre_feedforward_layernorm"""
-        ),
-        _Place(9),
-    ),
-    (
-        _compiled(r"cross_?attn|cross_?attention|encoder_?attn|encdecattention|multihead_attn|norm_?3|ln_?3"),
-        _Place(10),
-    ),
-    (
-        _compiled(r"gate_proj|up_proj|gate_up_proj|w1|w3|wi(?:_[01])?|ffn_gate|ffn_up|linear_fc1"),
-        _Place(11, is_parallel=True),
-    ),
-    (_compiled(r"intermediate|c_fc|dense_h_to_4h|router|gate"), _Place(12)),
-    (_compiled(r"down_proj|w2|ffn_down|dense_4h_to_h|c_proj|linear_fc2"), _Place(15)),
-    (
-        _compiled(
-            r"""norm|ln_?f|(?:layer|batch|group|rms|final|final_layer|output|encoder|decoder|post|post_layer|out
-            |sa|post_feedforward_layer|output_layer)_?norm|ln_post|norm_f|conv_norm_out"""
-        ),
-        _Place(16),
-    ),
-    (_compiled(r"output|conv_out|pooler|pre_logits"), _Place(17)),
-    (
-        _compiled(r"(?:.*_)?head(?:_dist)?s?|classifier|cls|score|fc|logits|qa_outputs|output_projection"),
-        _Place(18),
-    ),
-)
-
-#: The place of all other names.
+_EMBEDDING: Final = _Place(0, is_parallel=True)
 _ELSEWHERE: Final = _Place(13)
+_NORM: Final = _Place(16)
+_HEAD: Final = _Place(18)
 
-#: Names of containers whose modules are side by side, such as the experts of a layer.
-_PARALLEL: Final = re.compile(r"(?:local_)?experts?", re.IGNORECASE)
+#: Last parts of names, in small letters and without underscores, of each place.
+_NAMES: Final[Mapping[_Place, str]] = {
+    _EMBEDDING: "wte wpe shared stem convstem convin featureextractor featureprojection clstoken classtoken",
+    _Place(1): """
+        inputlayernorm ln1 norm1 layernorm1 layernormbefore prenorm lnpre attnnorm attentionnorm selfattnnorm
+        preattentionnorm prelayernorm prelayrnorm
+    """,
+    _Place(2): "layer layers block blocks blk h encoder encoderblock encoderblocks downblocks backbone",
+    _Place(3): "midblock middleblock",
+    _Place(4): "decoder decoderblock decoderblocks upblocks",
+    _Place(5, is_parallel=True): """
+        q k v qkv query key value queryproj keyproj valueproj qproj kproj vproj qkvproj qlin klin vlin wq wk
+        wv wqkv toq tok tov toqkv attnq attnk attnv attnqkv querykeyvalue cattn inproj qaproj
+        kvaproj kvaprojwithmqa
+    """,
+    _Place(6, is_parallel=True): "qnorm knorm attnqnorm attnknorm qlayernorm klayernorm",
+    _Place(7): "attn attention selfattn selfattention self mha mixer",
+    _Place(8): "oproj outproj wo toout outlin attnout attnoutput attentionoutput",
+    _Place(9): """
+        postattentionlayernorm postattentionnorm selfattnlayernorm salayernorm ln2 norm2 layernorm2
+        layernormafter ffnnorm mlpnorm prefeedforwardlayernorm
+    """,
+    _Place(10): "crossattn crossattention encoderattn encdecattention multiheadattn norm3 ln3",
+    _Place(11, is_parallel=True): "gateproj upproj gateupproj w1 w3 wi wi0 wi1 ffngate ffnup linearfc1",
+    _Place(12): "intermediate cfc densehto4h router gate",
+    _Place(15): "downproj w2 ffndown dense4htoh cproj linearfc2",
+    _NORM: "lnf lnpost normf convnormout",
+    _Place(17): "output convout pooler prelogits",
+    _HEAD: "head heads classifier cls score fc logits qaoutputs outputprojection",
+}
+_PLACES: Final = {name: place for place, names in _NAMES.items() for name in names.split()}
 
-#: What comes after others of the same number: `conv1`, `bn1`, `layer1`.
-_LATER: Final = (
-    re.compile(r"(?:bn|ln|.*norm)_?\d*", re.IGNORECASE),
-    re.compile(r"(?:layer|stage|block)s?_?\d*", re.IGNORECASE),
-)
+#: Containers whose members are side by side.
+_PARALLEL: Final = frozenset(("expert", "experts", "localexperts"))
 
-#: The number at the end of a name, or before the end of it: `conv1`, `3`, `layer_2`.
-_NUMBER: Final = re.compile(r"(?P<stem>.*?)[_-]?(?P<number>\d{1,9})\Z")
+_NORMS: Final = ("norm", "bn", "ln")
+_LAYERS: Final = frozenset(("layer", "layers", "stage", "stages", "block", "blocks"))
 
 
 class Named(Protocol):
@@ -145,7 +110,7 @@ class LayerOrder:
         """
         placed = [(*self._place(each.part), each) for each in members]
         placed.sort(key=lambda item: (item[0].rank, item[1], item[2].part))
-        if placed and _PARALLEL.fullmatch(container):
+        if placed and _plain(container) in _PARALLEL:
             return [[each for _, _, each in placed]]
         found: list[list[T]] = []
         last = None
@@ -160,22 +125,33 @@ class LayerOrder:
     def _place(self, part: str) -> tuple[_Place, _Key]:
         found = self.known.get(part)
         if found is None:
-            found = self.known[part] = _place(part), _order_within(part)
+            found = self.known[part] = _place(_plain(part)), _order_within(part)
         return found
 
 
-def _place(part: str) -> _Place:
-    if len(part) <= _LONGEST:
-        for pattern, place in _PLACES:
-            if pattern.fullmatch(part):
-                return place
-    return _ELSEWHERE
+def _plain(part: str) -> str:
+    """A part of a name in small letters and without underscores; empty if it's very long."""
+    return part.lower().replace("_", "").replace("-", "") if len(part) <= _LONGEST else ""
+
+
+def _place(name: str) -> _Place:
+    """The place of a member whose name is in small letters and without underscores."""
+    known = _PLACES.get(name)
+    if known:
+        return known
+    if name.startswith("emb") or name.endswith(("emb", "embd")) or "embed" in name:
+        return _EMBEDDING
+    if name.endswith("norm"):
+        return _NORM
+    return _HEAD if name.endswith("head") else _ELSEWHERE
 
 
 def _order_within(part: str) -> _Key:
-    """The order within a place: by number, then norms and then layers after others, then by name."""
-    found = _NUMBER.match(part) if len(part) <= _LONGEST else None
-    number = int(found["number"]) if found else _NO_NUMBER
-    later = enumerate(_LATER, 1) if len(part) <= _LONGEST else ()
-    kind = next((at for at, pattern in later if pattern.fullmatch(part)), 0)
-    return number, kind, found["stem"] if found else part
+    """The order within a place: by number, then norms, then whole layers, then by name."""
+    stem = part.rstrip(_DIGITS)
+    digits = part[len(stem) :]
+    is_number = 0 < len(digits) <= _MAX_DIGITS
+    stem = stem.rstrip("_-") if is_number else part
+    name = _plain(stem)
+    later = 1 if name.endswith(_NORMS) else 2 if name in _LAYERS else 0
+    return int(digits) if is_number else _NO_NUMBER, later, stem

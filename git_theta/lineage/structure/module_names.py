@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,22 +10,28 @@ from git_theta.formats.split import STRETCH
 from git_theta.model.quantized_weights import quantized_weights
 from git_theta.model.tensor import TensorSpec
 
-#: Ends of names by which libraries call the parameters of one module. A parameter with another name, such as
-#: `cls_token`, is a module of its own.
-_USUAL: Final = re.compile(
-    r"(?:(?:(?:in|[qkv])_proj_|recurrent_|depthwise_|pointwise_)?(?:weight|bias|kernel)(?:_(?:g|v|u|orig|mask|bar"
-    r"|[hi][hr]_l\d{1,4}(?:_reverse)?))?|bias_[kv]|gamma|beta|(?:running|moving)_(?:mean|var|variance)"
-    r"|num_batches_tracked|mean|var|scale|offset|embeddings?|[wb])\Z"
-)
+#: Last parts of names, by which libraries call the parameters of one module. A parameter with another name,
+#: such as `cls_token`, is a module of its own.
+_USUAL_NAMES: Final = """
+    weight bias kernel w b gamma beta scale offset mean var embedding embeddings running_mean running_var
+    moving_mean moving_variance num_batches_tracked weight_g weight_v weight_u weight_orig weight_mask bias_k
+    bias_v in_proj_weight in_proj_bias q_proj_weight k_proj_weight v_proj_weight recurrent_weight
+    recurrent_kernel recurrent_bias depthwise_kernel pointwise_kernel
+"""
+_USUAL: Final = frozenset(_USUAL_NAMES.split())
+
+#: How the names of PyTorch's recurrent layers begin: `weight_hh_l0_reverse`.
+_RECURRENT: Final = ("weight_ih_l", "weight_hh_l", "weight_hr_l", "bias_ih_l", "bias_hh_l")
 
 #: What TensorFlow's checkpoints put after the name of each variable.
 _VARIABLE: Final = "/.ATTRIBUTES/VARIABLE_VALUE"
 
-#: Beginnings of names of what a trainer keeps beside the model.
-_TRAINER: Final = re.compile(
-    r"(?:optimizers?|optimizer_states?|optimizer_state_dict|optim|opt_state|lr_schedulers?|scheduler|scaler"
-    r"|rng_states?|loops|callbacks)[./]"
-)
+#: First parts of names of what a trainer keeps beside the model.
+_TRAINER_NAMES: Final = """
+    optimizer optimizers optimizer_state optimizer_states optimizer_state_dict optim opt_state lr_scheduler
+    lr_schedulers scheduler scaler rng_state rng_states loops callbacks
+"""
+_TRAINER: Final = frozenset(_TRAINER_NAMES.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +73,8 @@ def module_parameters(specs: Mapping[str, TensorSpec]) -> dict[str, list[ModuleP
 
 def belongs_to_model(name: str) -> bool:
     """Whether a tensor is one of the model, rather than of an optimizer or of other state of a trainer."""
-    return not name.startswith(STRETCH) and not _TRAINER.match(name)
+    first = name.partition(".")[0].partition("/")[0]
+    return not name.startswith(STRETCH) and (first == name or first not in _TRAINER)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -76,4 +82,5 @@ def split_name(name: str) -> tuple[str, str]:
     name = name.removesuffix(_VARIABLE)
     at = max(name.rfind("."), name.rfind("/"))
     last = name[at + 1 :]
-    return (name[: max(at, 0)], last) if _USUAL.match(last) else (name, "")
+    is_usual = last in _USUAL or last.startswith(_RECURRENT)
+    return (name[: max(at, 0)], last) if is_usual else (name, "")
