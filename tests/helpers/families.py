@@ -17,7 +17,7 @@ from git_theta.model.tensor import TensorSpec
 
 Arrays = dict[str, NDArray[Any]]
 
-_DTYPES = {"float32": "F32", "float16": "F16", "int8": "I8"}
+_DTYPES = {"float32": "F32", "float16": "F16", "int8": "I8", "uint8": "U8"}
 
 _SHAPES = {
     **{f"l.{i}.weight": (48, 48) for i in range(4)},

@@ -45,11 +45,14 @@ class SampleMatrix:
             none.
         present: The same shape, 0 or 1: whether a model has the sample.
         weights: Shape (samples,): the number of elements that each sample stands for.
+        energies: Shape (models, parameters): the sum over a parameter's elements of the squares of their
+            steps from its mean; NaN where a model has none.
     """
 
     values: Matrix
     present: Matrix
     weights: Matrix
+    energies: Matrix
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,6 +61,8 @@ class Distances:
 
     Attributes:
         distance: Distances by samples; infinite where nothing corresponds.
+        relative: The same, in units of the deviations of both models: strangers are at 1.4, however many of
+            their elements are zero.
         covered: The share of the row's elements that the distance is of.
         shared: The share of the row's bytes in values that the column's model has, too, under any name.
         equal: The share of the row's samples, zeros apart, that are the same in the column's model: it's high
@@ -66,6 +71,7 @@ class Distances:
     """
 
     distance: Matrix
+    relative: Matrix
     covered: Matrix
     shared: Matrix
     equal: Matrix
@@ -87,7 +93,20 @@ def measure_distances(models: Sequence[SampledModel]) -> Distances:
         distance = np.sqrt(np.maximum(total, 0) / common)
         covered = np.where(own[:, None] > 0, common / own[:, None], 0.0)
     distance[common <= 0] = np.inf
-    return Distances(distance, covered, _shared(models), _equal(matrix), matrix)
+    relative = _relative(distance, matrix, common)
+    return Distances(distance, relative, covered, _shared(models), _equal(matrix), matrix)
+
+
+def _relative(distance: Matrix, matrix: SampleMatrix, common: Matrix) -> Matrix:
+    """Distances in units of the root mean square of the deviations of both models' common elements."""
+    import numpy as np
+
+    known = np.isfinite(matrix.energies)
+    energies = np.where(known, matrix.energies, 0.0) @ known.T.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Matrix = distance / np.sqrt((energies + energies.T) / (2 * common))
+    # Elements that are all the same have no deviation: they're equal, or nothing is known.
+    return np.where(np.isnan(found), distance, found)
 
 
 def _sample_matrix(models: Sequence[SampledModel]) -> SampleMatrix:
@@ -96,7 +115,7 @@ def _sample_matrix(models: Sequence[SampledModel]) -> SampleMatrix:
     columns = sorted({key for model in models for key in model.columns})
     samples = min(_MAX_SAMPLES, _MAX_CELLS // len(models))
     most = max(_LEAST_SAMPLES, samples // max(1, len(columns)))
-    values, present, weights = [], [], []
+    values, present, weights, energies = [], [], [], []
     for key in columns:
         entries = [model.columns.get(key) for model in models]
         rows = [
@@ -117,12 +136,29 @@ def _sample_matrix(models: Sequence[SampledModel]) -> SampleMatrix:
             values.append(np.where(known, block, 0.0))
             present.append(known.astype(np.float64))
             weights.append(np.full(length, elements / length))
+            energies.append(elements * _variances(block))
     if not values:
         empty = np.zeros((len(models), 0))
-        return SampleMatrix(empty, empty, np.zeros(0))
+        return SampleMatrix(empty, empty, np.zeros(0), empty)
     return SampleMatrix(
-        np.concatenate(values, axis=1), np.concatenate(present, axis=1), np.concatenate(weights)
+        np.concatenate(values, axis=1),
+        np.concatenate(present, axis=1),
+        np.concatenate(weights),
+        np.stack(energies, axis=1),
     )
+
+
+def _variances(block: Matrix) -> Matrix:
+    """The variance of each row's finite elements; NaN if it has none."""
+    import numpy as np
+
+    known = np.isfinite(block)
+    counts = known.sum(axis=1)
+    filled = np.where(known, block, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = filled.sum(axis=1) / counts
+        found: Matrix = np.maximum((filled**2).sum(axis=1) / counts - means**2, 0)
+    return found
 
 
 def _is_code(model: SampledModel, entry: Entry) -> bool:

@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 #: Models are compared if so large a share of one's bytes have names and shapes of the other's parameters.
 _COMPARABLE = 0.2
 
-#: Strangers are at 1.4; a model of which nine tenths were pruned is at about 0.8.
+#: Strangers are at 1.4, in units of their deviations; a model of which most was pruned is at about 0.8.
 RELATED = 1.0
 
 #: The share of a model's elements that a distance must be of, at least.
 _COVERED = 0.1
+
+#: The share of a model's elements, zeros apart, that make it related if they're equal: it was pruned.
+_EQUAL = 0.9
 
 #: The share of a model's bytes in values of another one that makes them related, whatever the rest.
 _SHARED = 0.05
@@ -59,7 +62,8 @@ def families(distances: Distances) -> list[list[int]]:
     """Groups of models of which each is related to another one of its group."""
     import numpy as np
 
-    near = (distances.distance < RELATED) & (mutual(distances.covered) >= _COVERED)
+    near = (distances.relative < RELATED) | (mutual(distances.equal) >= _EQUAL)
+    near &= mutual(distances.covered) >= _COVERED
     sets = _Sets(len(distances.distance))
     for one, other in zip(*np.nonzero(near | (mutual(distances.shared) >= _SHARED)), strict=True):
         sets.join(int(one), int(other))

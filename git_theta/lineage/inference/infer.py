@@ -10,8 +10,10 @@ from git_theta.lineage.inference.adapters import adapter_bases, is_adapter
 from git_theta.lineage.inference.cues import Cue, cues, is_rounded, rounding_error
 from git_theta.lineage.inference.distances import Distances, measure_distances
 from git_theta.lineage.inference.families import alike_models, families, mutual
-from git_theta.lineage.inference.forest import oriented, spanning_tree
+from git_theta.lineage.inference.federation import continued
+from git_theta.lineage.inference.forest import Weight, oriented, spanning_tree
 from git_theta.lineage.inference.mixtures import Mixture, find_pair, find_sum
+from git_theta.lineage.inference.outputs import made_together
 from git_theta.lineage.inference.sampled_model import SampledModel
 
 if TYPE_CHECKING:
@@ -26,11 +28,21 @@ _STRANGERS = 1.4
 #: The part of a distance that counts between models whose elements are all equal but for zeros.
 _BY_DISTANCE = 0.001
 
-#: The share of elements that may be equal by chance: rounded ones often are.
-_CHANCE = 0.3
+#: The share of elements that are equal where a model was pruned, or a few elements were changed. Training
+#: leaves some as they are as well, and more of those that are left by more pruning.
+_ALL_BUT_FEW = 0.9
+
+#: The distance that elements are taken to have that can't be compared.
+_UNSEEN = 0.3
+
+#: Of two models about as near, that with the same names and shapes is the nearer one, by this factor.
+_OTHER_STRUCTURE = 1.03
 
 #: A model is taken for one made from a merge if its distance from that is such a share of its next distance.
 _NEARER = 0.97
+
+#: The groups of models that came together, the last ones before a model, of which it may be a mean.
+_ROUNDS = 3
 
 #: The distance that rounding to a narrower dtype alone makes.
 _ROUNDING = 0.01
@@ -86,7 +98,7 @@ def infer(models: Sequence[SampledModel]) -> Inference:
             unknown[members[0].name] = _alone(members[0])
             continue
         distances = measure_distances(members)
-        weights = _weights(distances)
+        weights = _weights(members, distances)
         for family in families(distances):
             if len(family) == 1:
                 unknown[members[family[0]].name] = _alone(members[family[0]])
@@ -126,14 +138,20 @@ def _alone(model: SampledModel) -> str:
     return _STRANGER if sampled else "its values aren't here, and no other model here shares any"
 
 
-def _weights(distances: Distances) -> Matrix:
+def _weights(models: Sequence[SampledModel], distances: Distances) -> Matrix:
     import numpy as np
 
     # Of a pruned model, all that's left is as in its parent, however far that is.
     equal = mutual(distances.equal)
-    equal[equal < _CHANCE] = 0
+    equal[equal < _ALL_BUT_FEW] = 0
     near = distances.distance * (1 - equal * (1 - _BY_DISTANCE))
+    # A distance of few elements says little about the others.
+    unseen = 1 - np.minimum(mutual(distances.covered), 1)
+    near = np.sqrt(near**2 + unseen * _UNSEEN**2)
     found: Matrix = np.minimum(near, _STRANGERS * (1 - mutual(distances.shared)))
+    structures: dict[frozenset[object], int] = {}
+    kinds = np.array([structures.setdefault(frozenset(model.columns), len(structures)) for model in models])
+    found[kinds[:, None] != kinds[None, :]] *= _OTHER_STRUCTURE
     return found
 
 
@@ -162,22 +180,68 @@ class _Family:
         for mixture in mixtures.values():
             yield from self._merge(mixture)
         plain = [at for at in originals if at not in mixtures]
-        tree = spanning_tree(plain, self._weight)
         first = self._first(plain)
+        groups = made_together(self.distances, [model.first_seen for model in self.models], plain)
+        single = [at for at in plain if groups.get(at, at) == at]
+        tree = spanning_tree(single, self._weight_of_groups(groups))
         votes = {(one, other): self._vote(one, other) for one, other in tree}
-        parents = oriented(tree, votes, first)
+        parents = self._of_groups(oriented(tree, votes, first), groups)
+        rounds = continued(parents, mixtures, [model.first_seen for model in self.models])
         for child, (parent, known) in sorted(parents.items()):
-            merge = self._made_from(child, parents, mixtures)
+            merge = rounds.get(child, self._made_from(child, parents, mixtures))
             yield self._edge(child, parent, known) if merge is None else self._edge(child, merge, True)
 
     def _mixtures(self, members: Sequence[int]) -> dict[int, Mixture]:
-        """The merges among members: first those of two models, then those of more, which aren't merges."""
+        """The merges among members: first those of two models, then those of more, which aren't merges.
+
+        A mean of three is a sum of one and a mean of the others, too, with weights of a third and two thirds.
+        """
         pairs = {at: find_pair(self.distances, at, self._earlier(at, members)) for at in members}
         found = _without_circles({at: pair for at, pair in pairs.items() if pair is not None})
         rest = [at for at in members if at not in found]
-        sums = {at: find_sum(self.distances, at, self._earlier(at, rest)) for at in rest}
+        for at, pair in found.items():
+            if pair.weights.keys() & found.keys():
+                mean = self._sum(at, rest)
+                if mean is not None and mean.is_mean and not pair.is_mean:
+                    found[at] = mean
+        sums = {at: self._sum(at, rest) for at in rest}
         more = _without_circles({at: each for at, each in sums.items() if each is not None})
         return {**found, **more}
+
+    def _sum(self, child: int, members: Sequence[int]) -> Mixture | None:
+        """A sum of models that came into history together, the last ones first; else of any earlier ones.
+
+        Where merges are parents of others, the same model is many sums of all these.
+        """
+        earlier = self._earlier(child, members)
+        together: dict[int, list[int]] = {}
+        for at in earlier:
+            age = self.models[at].first_seen
+            if age is not None:
+                together.setdefault(age, []).append(at)
+        groups = [group for _, group in sorted(together.items(), reverse=True) if len(group) > 2][:_ROUNDS]
+        for group in groups:
+            found = find_sum(self.distances, child, group)
+            if found is not None and found.is_exact:
+                return found
+        return find_sum(self.distances, child, earlier)
+
+    def _of_groups(
+        self, parents: Mapping[int, tuple[int, bool]], groups: Mapping[int, int]
+    ) -> dict[int, tuple[int, bool]]:
+        """Parents of all members, given those in a tree that has one member of each group made together.
+
+        The others of a group have the same parent. A child of the group is that of its nearest member.
+        """
+        found = dict(parents)
+        for child, (parent, known) in parents.items():
+            group = [at for at, chosen in groups.items() if chosen == parent]
+            if group:
+                found[child] = (min(group, key=lambda at: (self._weight(child, at), at)), known)
+        for at, chosen in groups.items():
+            if at != chosen:
+                found[at] = found.get(chosen, (chosen, False))
+        return found
 
     def _earlier(self, child: int, members: Sequence[int]) -> list[int]:
         """Members that a model may be made from, by their age."""
@@ -189,6 +253,19 @@ class _Family:
 
     def _weight(self, one: int, other: int) -> float:
         return float(self.weights[one, other])
+
+    def _weight_of_groups(self, groups: Mapping[int, int]) -> Weight:
+        """Weighs the nearest members of groups made together, given by those that stand for them."""
+        import numpy as np
+
+        members = {
+            first: [at for at, chosen in groups.items() if chosen == first] for first in groups.values()
+        }
+
+        def weight(one: int, other: int) -> float:
+            return float(self.weights[np.ix_(members.get(one, [one]), members.get(other, [other]))].min())
+
+        return weight if groups else self._weight
 
     def _copies(self) -> dict[int, int]:
         """Models that are others, rounded → the original: so near to it that nothing is made from them."""

@@ -29,6 +29,15 @@ _EXACT: Final = 1e-4
 _SMALLEST: Final = 0.05
 _LARGEST: Final = 1.02
 
+#: The difference between weights that are the same.
+_SAME: Final = 0.01
+
+#: The share of a merge's elements that its parents have, at least.
+_COVERED: Final = 0.8
+
+#: The parents of a sum at most that isn't exact: of many models, any other one is nearly a sum.
+_FEW: Final = 8
+
 #: Samples that are looked at, at least and at most.
 _FEWEST: Final = 64
 _MOST: Final = 1 << 13
@@ -47,6 +56,16 @@ class Mixture:
     child: int
     weights: dict[int, float]
     left: float
+
+    @property
+    def is_mean(self) -> bool:
+        """Whether all weights are the same."""
+        return max(self.weights.values()) - min(self.weights.values()) <= _SAME
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the sum explains all but rounding."""
+        return self.left <= _EXACT
 
 
 def find_pair(distances: Distances, child: int, others: Sequence[int]) -> Mixture | None:
@@ -105,7 +124,7 @@ def find_sum(distances: Distances, child: int, others: Sequence[int]) -> Mixture
         return None
     left = float(weights @ products[np.ix_(chosen, chosen)] @ weights)
     left /= float(np.diag(products)[chosen].min())
-    if left > _LEFT:
+    if left > _LEFT or (left > _EXACT and len(chosen) > _FEW):
         return None
     return Mixture(child, {near[at]: float(w) for at, w in zip(chosen, weights, strict=True)}, max(0.0, left))
 
@@ -114,7 +133,11 @@ def _products(distances: Distances, child: int, others: Sequence[int]) -> tuple[
     """The models nearest to one, and the products of the steps from it to them, over common samples."""
     import numpy as np
 
-    apart = [at for at in others if 0 < distances.distance[child, at] < np.inf]
+    apart = [
+        at
+        for at in others
+        if 0 < distances.distance[child, at] < np.inf and distances.covered[child, at] >= _COVERED
+    ]
     near = sorted(apart, key=lambda at: (distances.distance[child, at], at))[:_TRIED]
     if not near:
         return [], np.zeros((0, 0))
