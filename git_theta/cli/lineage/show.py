@@ -10,6 +10,7 @@ from git_theta.cli.lineage.names import node_name
 from git_theta.cli.lineage.show_page import write_page
 from git_theta.cli.render import print_json
 from git_theta.errors import UsageError
+from git_theta.git.lineage.model_versions import versions_of_models
 from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.shares import equal_shares
 from git_theta.git.lineage.tree import LineageTree
@@ -66,9 +67,8 @@ def command(
         if start is not None:
             graph = _around(graph, start, ancestors=ancestors, descendants=descendants)
         shares = equal_shares(tree, graph)
-        history = (
-            {name: graph.versions(name) for name in graph.models} if versions or html is not None else {}
-        )
+        is_told = versions or html is not None
+        history = versions_of_models(tree.repository, graph.models, rev or "HEAD") if is_told else {}
         if html is not None:
             write_page(tree, graph, shares, history, _title(rev, start), html)
         elif form == "json":

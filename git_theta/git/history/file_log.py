@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -12,6 +12,9 @@ from git_theta.git.history.renames import find_rename_source
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.raw_diff import raw_changes
 from git_theta.git.repository.manifest_reader import ManifestReader
+
+#: Path → ids of the blobs before and after a commit; `None` where there's no file.
+BlobChanges = Mapping[str, tuple[str | None, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +49,9 @@ def file_revisions(git: Git, manifests: ManifestReader, tip: str, path: str) -> 
     """
     start: str | None = tip
     while start:
-        text = git.listing(
-            *("log", "--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-z"),
-            *("--no-abbrev", "--no-renames", *PLAIN_LOG, f"--format=format:{'%x00'.join(FIELDS)}%x00"),
-            *(start, "--", f":(top,literal){path}"),
-        )
+        log = changed_files(git, start, f":(top,literal){path}")
         start = None
-        for commit, changes in _parse_log(os.fsdecode(text)):
+        for commit, changes in log:
             if path not in changes:
                 # The path was a folder in this commit.
                 continue
@@ -66,9 +65,20 @@ def file_revisions(git: Git, manifests: ManifestReader, tip: str, path: str) -> 
             yield revision
 
 
-def _parse_log(text: str) -> Iterator[tuple[CommitInfo, dict[str, tuple[str | None, str | None]]]]:
-    """Commits with the old and the new blob of each path that they changed."""
-    fields = iter(text.split("\0"))
+def changed_files(git: Git, tip: str, *pathspecs: str) -> Iterator[tuple[CommitInfo, BlobChanges]]:
+    """Commits with the files that they changed, the newest first, along first parents.
+
+    Args:
+        git: Git in the repository.
+        tip: The id of the commit to begin at.
+        pathspecs: The files that count, at least one. Commits that changed none of them are left out.
+    """
+    text = git.listing(
+        *("log", "--first-parent", "--diff-merges=first-parent", "--root", "--raw", "-z"),
+        *("--no-abbrev", "--no-renames", *PLAIN_LOG, f"--format=format:{'%x00'.join(FIELDS)}%x00"),
+        *(tip, "--", *pathspecs),
+    )
+    fields = iter(os.fsdecode(text).split("\0"))
     while len(head := [*islice(fields, len(FIELDS))]) == len(FIELDS):
         changes = raw_changes(fields)
         blobs = {change.new_path: (change.old_oid or None, change.new_oid or None) for change in changes}
