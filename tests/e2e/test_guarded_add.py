@@ -125,6 +125,9 @@ def test_the_smallest_models_that_hold_their_tests(repo: Repo) -> None:
         (test,) = cost["tests"]
         assert test["before"] == before[cost["model"]][key]
         assert test["after"] == after[cost["model"]][key]
+    told = json.loads(repo.run_theta("lineage", "show", "--json").stdout)
+    assert [node["problems"] for node in told["models"] if node.get("problems")] == []
+    assert repo.git("diff", "--name-only") == ""
     repo.git("commit", "-q", "-m", "lossy")
     files = {name: repo.read(name) for name in TASKS}
     for name in TASKS:

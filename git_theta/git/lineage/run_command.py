@@ -91,14 +91,23 @@ def change_index(git: Git, *args: str, stdin: bytes | None = None) -> None:
         time.sleep(_PAUSE)
 
 
+def check_set_up(git: Git) -> None:
+    """Check that Git runs git-theta's filter.
+
+    Raises:
+        UsageError: Git's settings don't have it.
+    """
+    if not git.config("filter.theta.process"):
+        raise UsageError("Git isn't set up for git-theta: it would store whole files", "git theta install")
+
+
 def check_tracked(git: Git, outputs: Sequence[str]) -> None:
     """Check that outputs are models to git-theta, by their paths from the top.
 
     Raises:
         UsageError: The attributes don't say so, or Git's settings don't have the filter.
     """
-    if not git.config("filter.theta.process"):
-        raise UsageError("Git isn't set up for git-theta: it would store whole files", "git theta install")
+    check_set_up(git)
     kinds = attribute_values(git, "filter", outputs)
     for path in outputs:
         if kinds.get(path) != "theta":

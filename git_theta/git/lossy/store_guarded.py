@@ -28,10 +28,12 @@ from git_theta.git.lossy.bases import (
     model_bases,
 )
 from git_theta.git.lossy.open_models import OpenModel, open_models
+from git_theta.git.lossy.renewed_records import renewed_records, write_records
 from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateTarget, write_and_stage_all
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.lineage.graph import Graph
+from git_theta.lineage.model_digest import model_digest
 from git_theta.lossy.levels import levels_of
 from git_theta.lossy.model import LossyModel
 from git_theta.lossy.parameter import LossyParameter, lossy_parameter
@@ -130,7 +132,7 @@ def store_guarded(
             costs.append(model_cost(model.name, (model.size, others), lossy, found, metrics))
             tell(costs[-1])
         if not request.is_dry:
-            _store(workspace, decided)
+            _store(workspace, tree, decided)
     return tuple(costs)
 
 
@@ -276,24 +278,31 @@ def _holds(test: ModelTest, before: TestResult, after: TestResult) -> bool:
     return not is_regression(test, before.value, after.value)
 
 
-def _store(workspace: Workspace, decided: Sequence[_Decided]) -> None:
-    """Store the values of all models, and write and stage their files.
+def _store(workspace: Workspace, tree: LineageTree, decided: Sequence[_Decided]) -> None:
+    """Store the values of all models, write and stage their files, and renew their lineage records.
 
     Raises:
         ThetaError: A file was written to or staged meanwhile, or can't be written.
     """
     manifests: list[tuple[UpdateTarget, Manifest]] = []
+    digests: dict[str, tuple[str, str]] = {}
     final: dict[tuple[str, str], Entry] = {}
     for each in decided:
         rounded = _stored_entries(workspace, each, final)
+        name = each.model.name
+        new: list[Entry] = []
         for file in each.model.files:
             manifest = _with_rounded(workspace, file.target, rounded)
-            final.update(((each.model.name, entry.name), entry) for entry in manifest.entries)
             manifests.append((file.target, manifest))
+            new += manifest.entries
+        final.update(((name, entry.name), entry) for entry in new)
+        digests[name] = model_digest(each.model.current.entries), model_digest(new)
+    records = renewed_records(tree, digests)
     for target, _ in manifests:
         if previous_version(workspace.repository.git, target.path).oid != target.previous.oid:
             raise ThetaError(f"{target.path} was staged meanwhile", "try again when it's quiet")
     write_and_stage_all(manifests)
+    write_records(workspace.repository, records)
 
 
 def _stored_entries(
