@@ -7,10 +7,12 @@ computed in float64 and rounded once, and stored as a recipe where that's cheape
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from git_theta.cascade.plan import CascadeStep
 from git_theta.errors import ThetaError
+from git_theta.git.cascade.mixed_dtypes import moved_between_dtypes
+from git_theta.git.cascade.moves import Move, moved_parameters, shown
 from git_theta.git.cascade.new_version import write_new_version
 from git_theta.git.cascade.parents import ParentVersions, changed_parents
 from git_theta.git.lineage.tree import LineageTree
@@ -20,29 +22,10 @@ from git_theta.git.worktree.workspace import Workspace
 from git_theta.merging.manifest_parts import parameter_entries
 from git_theta.merging.outcome import non_finite_text
 from git_theta.merging.purpose import Purpose
-from git_theta.merging.rules import PICK_DEFAULT, MergeRule, MergeRules
+from git_theta.merging.rules import PICK_DEFAULT, MergeRules
 from git_theta.model.manifest import Entry, Manifest
 from git_theta.report.text import plural
 from git_theta.runtime.progress import progress
-from git_theta.updates.rounding import ARITHMETIC
-
-#: Relations whose models have parameters of their own, and none of the parent's.
-_ADAPTER = "adapter"
-
-#: Relations whose models mean the same as their parent in other numbers: none of them may stay as it was.
-_COPIES = frozenset(("quantized",))
-
-#: Names that a message lists.
-_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True)
-class _Move:
-    """A parameter of a model, and the versions of a parent's parameter between which it's moved."""
-
-    entry: Entry
-    old: Entry
-    new: Entry
 
 
 def transplant(
@@ -86,61 +69,13 @@ def transplant(
     return _note(files.values(), moves, parents)
 
 
-def moved_parameters(
-    files: Iterable[Manifest], parents: Sequence[ParentVersions], model: str, relation: str
-) -> dict[str, _Move]:
-    """Name → move, of each parameter that a model shares with the first parent that has it.
-
-    Args:
-        files: The manifests of the model's files.
-        parents: The parents that have changed.
-        model: The model's path for messages.
-        relation: The kind of derivation.
-
-    Raises:
-        ThetaError: The model has none of its parents' parameters and isn't an adapter, or has them in a form
-            that can't be added to.
-    """
-    moves: dict[str, _Move] = {}
-    left: list[str] = []
-    mine = {entry.name: entry for manifest in files for entry in parameter_entries(manifest)}
-    for parent in parents:
-        old, new = _by_name(parent.old), _by_name(parent.new)
-        for name in old:
-            before, after, entry = old[name], new.get(name), mine.get(name)
-            if name in moves:
-                continue
-            if entry and after and entry.spec.shape == before.spec.shape == after.spec.shape:
-                moves[name] = _Move(entry, before, after)
-            elif after is None or _content(before) != _content(after):
-                left.append(name)
-    if relation == _ADAPTER and not moves:
-        return {}
-    hint = "record its command: git theta run"
-    if not moves:
-        raise ThetaError(f"{model} has no parameters in common with {parents[0].name}", hint)
-    if relation in _COPIES and left:
-        raise ThetaError(f"{model} has {_shown(left)} in another form than {parents[0].name}", hint)
-    for name, move in moves.items():
-        dtypes = {each.spec.dtype for each in (move.entry, move.old, move.new)}
-        if _content(move.old) != _content(move.new) and len(dtypes) > 1 and not dtypes <= set(ARITHMETIC):
-            raise ThetaError(f"{name} of {model} is in another form than that of {parents[0].name}", hint)
-    return moves
-
-
-def _by_name(manifests: Iterable[Manifest]) -> dict[str, Entry]:
-    return {entry.name: entry for manifest in manifests for entry in parameter_entries(manifest)}
-
-
-def _content(entry: Entry) -> object:
-    return entry.spec, entry.digest
-
-
-def _moved(workspace: Workspace, path: str, manifest: Manifest, moves: Mapping[str, _Move]) -> Manifest:
+def _moved(workspace: Workspace, path: str, manifest: Manifest, moves: Mapping[str, Move]) -> Manifest:
     """The manifest of a file whose parameters are moved. All but these is as it was."""
-    old = _with_entries(manifest, {name: move.old for name, move in moves.items()})
-    new = _with_entries(manifest, {name: move.new for name, move in moves.items()})
-    rules = MergeRules((MergeRule("", dtype="ours"),), default=PICK_DEFAULT, purpose=Purpose.PICK)
+    mine = {name: move for name, move in moves.items() if name in manifest.by_name}
+    alike = {name: move for name, move in mine.items() if not move.is_between_dtypes}
+    old = _with_entries(manifest, {name: move.old for name, move in alike.items()})
+    new = _with_entries(manifest, {name: move.new for name, move in alike.items()})
+    rules = MergeRules(default=PICK_DEFAULT, purpose=Purpose.PICK)
     with progress(f"moving {path}", manifest.size) as advance:
         merged = merger_of(workspace, path, advance).merge(old, [manifest, new], rules)
     if merged.manifest is None:
@@ -149,7 +84,9 @@ def _moved(workspace: Workspace, path: str, manifest: Manifest, moves: Mapping[s
     if merged.non_finite:
         worst = merged.non_finite[0]
         raise ThetaError(f"parameter {worst.name!r} can't be moved: {non_finite_text(worst)}")
-    return merged.manifest
+    return moved_between_dtypes(
+        workspace, path, merged.manifest, [mine[name] for name in mine.keys() - alike]
+    )
 
 
 def _with_entries(manifest: Manifest, found: Mapping[str, Entry]) -> Manifest:
@@ -163,7 +100,7 @@ def _with_entries(manifest: Manifest, found: Mapping[str, Entry]) -> Manifest:
     )
 
 
-def _note(files: Iterable[Manifest], moves: Mapping[str, _Move], parents: Sequence[ParentVersions]) -> str:
+def _note(files: Iterable[Manifest], moves: Mapping[str, Move], parents: Sequence[ParentVersions]) -> str:
     if not moves:
         return f"an adapter: its parameters are as they were, for the new {parents[0].name}"
     kept = [
@@ -171,8 +108,4 @@ def _note(files: Iterable[Manifest], moves: Mapping[str, _Move], parents: Sequen
     ]
     if not kept:
         return ""
-    return f"{plural(len(kept), 'parameter')} not in {parents[0].name} stay: {_shown(kept)}"
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"{plural(len(kept), 'parameter')} not in {parents[0].name} stay: {shown(kept)}"
