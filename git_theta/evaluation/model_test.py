@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 
 from git_theta.errors import UsageError
 from git_theta.evaluation.metric import check_metric
+from git_theta.lineage.record import is_plain_path
 from git_theta.runtime.suggest import did_you_mean
 
 #: The pattern that stands for all models.
@@ -108,6 +109,12 @@ def check_test(test: ModelTest) -> None:
         raise UsageError(
             f"test {test.name} is for no model", "--on PATH, --on 'GLOB', --on relation:WORD or --all"
         )
+    for path in test.inputs:
+        if not is_plain_path(path):
+            raise UsageError(
+                f"test {test.name}: the input {path!r} isn't a path of a file in the repository",
+                "give one from its top, without . and ..",
+            )
     check_metric(test.metric)
     if test.max_drop is not None and not (math.isfinite(test.max_drop) and test.max_drop >= 0):
         raise UsageError(

@@ -63,6 +63,8 @@ def test_guards_are_tests_of_the_model_that_arent_excluded() -> None:
         replace(ACCURACY, max_drop=-0.1),
         replace(ACCURACY, max_drop=float("nan")),
         replace(ACCURACY, metric="", max_drop=0.1),
+        replace(ACCURACY, inputs=("../data",)),
+        replace(ACCURACY, inputs=("/data",)),
         replace(ACCURACY, timeout=0.0),
         replace(ACCURACY, timeout=float("inf")),
     ],

@@ -67,3 +67,37 @@ def test_odd_words_are_no_files(tmp_path: Path) -> None:
     assert CommandInputs(tmp_path).of(odd) == {}
     with pytest.raises(UsageError, match="absent"):
         CommandInputs(tmp_path).of(replace(odd, inputs=("absent",)))
+
+
+def test_modules_that_a_script_imports_are_read_too(tmp_path: Path) -> None:
+    write(
+        tmp_path, "pkg/__init__.py", "pkg/deep/__init__.py", "src/lib.py", "tools/beside.py", "unrelated.py"
+    )
+    (tmp_path / "tools/eval.py").write_text("import beside\nfrom pkg.deep import part\nimport lib\n")
+    (tmp_path / "pkg/deep/part.py").write_text("from ..other import x\nfrom . import missing\n")
+    (tmp_path / "pkg/other.py").write_text("import pkg.deep.part\n")
+    inputs = CommandInputs(tmp_path)
+    expected = {
+        *("tools/eval.py", "tools/beside.py", "src/lib.py", "pkg/__init__.py"),
+        *("pkg/deep/__init__.py", "pkg/deep/part.py", "pkg/other.py"),
+    }
+    assert {*inputs.of(a_test("python", "tools/eval.py"))} == expected
+    assert {*inputs.of(a_test("python", "-m", "tools.eval"))} == expected
+    (tmp_path / "run.sh").write_text("exec python tools/eval.py < other.txt")
+    assert {*inputs.of(a_test("sh", "run.sh"))} == {"run.sh", *expected}
+    before = inputs.of(a_test("python", "tools/eval.py"))
+    (tmp_path / "pkg/other.py").write_text("import unrelated\n")
+    after = inputs.of(a_test("python", "tools/eval.py"))
+    assert {path for path in after if after[path] != before.get(path)} == {"pkg/other.py", "unrelated.py"}
+
+
+def test_data_behind_a_link_counts_by_its_stat(tmp_path: Path) -> None:
+    top = tmp_path / "top"
+    write(top, "eval.py")
+    write(tmp_path, "store/a.csv")
+    (top / "data").symlink_to("../store")
+    before = CommandInputs(top).of(a_test("cat", "data"))
+    assert [*before] == ["data/a.csv"]
+    assert " " in before["data/a.csv"]
+    (tmp_path / "store/a.csv").write_text("longer than before")
+    assert CommandInputs(top).of(a_test("cat", "data")) != before
