@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from git_theta.evaluation.model_test import ModelTest
+from git_theta.evaluation.model_test import PARENTS, PREVIOUS, ModelTest
 from git_theta.evaluation.result import TestResult, is_regression
 
 PASSED, WORSE, FAILED, SKIPPED = "passed", "worse", "failed", "skipped"
@@ -31,11 +31,23 @@ class ComparedResult:
 
     @property
     def worse_than(self) -> tuple[TestResult, ...]:
-        """The results that this one is worse than by more than may be."""
+        """The results, of the version before and of parents, that this one is worse than by more than may be.
+
+        A parent may have been made for something else, so it's the test that says if that matters.
+        """
+        return self._worse_than((*((self.previous,) if self.previous else ()), *self.parents))
+
+    @property
+    def regressions(self) -> tuple[TestResult, ...]:
+        """The results that this one is held against, and is worse than by more than may be."""
+        against = self.test.against
+        before = (self.previous,) if self.previous and PREVIOUS in against else ()
+        return self._worse_than((*before, *(self.parents if PARENTS in against else ())))
+
+    def _worse_than(self, others: Iterable[TestResult]) -> tuple[TestResult, ...]:
         value = self.result.value
         if value is None:
             return ()
-        others = (*((self.previous,) if self.previous else ()), *self.parents)
         return tuple(
             each for each in others if each.value is not None and is_regression(self.test, each.value, value)
         )
@@ -47,7 +59,7 @@ class ComparedResult:
             return SKIPPED
         if not self.result.ok:
             return FAILED
-        return WORSE if self.worse_than else PASSED
+        return WORSE if self.regressions else PASSED
 
     @property
     def is_good(self) -> bool:
@@ -61,7 +73,7 @@ class ComparedResult:
             return self.result.problem
         return "; ".join(
             f"{number(self.result.value)} is worse than {number(each.value)} of {each.title}"
-            for each in self.worse_than
+            for each in self.regressions
         )
 
 

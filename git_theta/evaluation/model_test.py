@@ -19,6 +19,9 @@ EVERY_MODEL = "*"
 #: The beginning of a selector of models by how they were derived.
 RELATION = "relation:"
 
+#: Results that a result may be held against.
+PREVIOUS, PARENTS = "previous", "parents"
+
 #: Words of a command that stand for something; of the first two, a command has one.
 PLACES = ("{model}", "{folder}", "{path}", "{parent}", "{out}")
 
@@ -43,6 +46,8 @@ class ModelTest:
         higher_is_better: Whether models with a higher metric are better.
         max_drop: The most that the metric may get worse, in its own unit or as a share; `None` for any.
         is_share: Whether `max_drop` is a share of the value before: 0.02 is 2 %.
+        against: The results whose drop by more than `max_drop` fails a run: those of the version before
+            (`previous`), of the parents (`parents`), or of both.
         is_guard: Whether merges, cascades and lossy storage are held by the test, too.
         inputs: Paths of files and folders from the top that the command reads, beside those that it names.
         timeout: Seconds that the command may take; `None` for any number.
@@ -55,6 +60,7 @@ class ModelTest:
     higher_is_better: bool = True
     max_drop: float | None = None
     is_share: bool = False
+    against: tuple[str, ...] = (PREVIOUS,)
     is_guard: bool = True
     inputs: tuple[str, ...] = ()
     timeout: float | None = None
@@ -119,6 +125,10 @@ def check_test(test: ModelTest) -> None:
     if test.max_drop is not None and not (math.isfinite(test.max_drop) and test.max_drop >= 0):
         raise UsageError(
             f"test {test.name}: {test.max_drop} isn't a drop that can be allowed", "such as 0.01 or 2%"
+        )
+    if not {*test.against} <= {PREVIOUS, PARENTS}:
+        raise UsageError(
+            f"test {test.name} is held against unknown results", f"{PREVIOUS}, {PARENTS}, or both"
         )
     if test.max_drop is not None and not test.metric:
         raise UsageError(

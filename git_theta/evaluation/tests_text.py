@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from git_theta.errors import UsageError
-from git_theta.evaluation.model_test import EVERY_MODEL, ModelTest, check_test
+from git_theta.evaluation.model_test import EVERY_MODEL, PREVIOUS, ModelTest, check_test
 from git_theta.table_reader import TableReader
 
 #: The file, from the top of the repository.
@@ -123,6 +123,7 @@ def _test(name: str, table: object, where: str) -> ModelTest:
         better == _HIGHER,
         max_drop,
         is_share,
+        reader.texts(table, "against") or (PREVIOUS,),
         reader.flag(table, "guard", default=True),
         reader.texts(table, "inputs"),
         reader.number(table, "timeout"),
@@ -157,6 +158,7 @@ def _values(test: ModelTest) -> dict[str, Any]:
         "metric": test.metric or None,
         "better": better,
         "max_drop": drop,
+        "against": list(test.against) if test.against != (PREVIOUS,) else None,
         "guard": None if test.is_guard else False,
         "inputs": list(test.inputs) or None,
         "timeout": int(timeout) if timeout is not None and timeout.is_integer() else timeout,

@@ -71,13 +71,24 @@ def test_a_regression_is_found_and_named(repo: Repo, tmp_path: Path) -> None:
     assert (found["state"], found["previous"]) == ("worse", first[1]["value"])
     shown = repo.theta("test", "run", "size", "--changed", ok=False)
     assert "1 result: 1 worse" in shown
-    assert f"of {SST} at " in shown
+    assert f"from {BASE}" in shown
+    assert shown.count(" !") == 2, shown
     junit, table = tmp_path / "report.xml", tmp_path / "comment.md"
     repo.theta("test", "run", "--junit", str(junit), "--markdown", str(table), ok=False)
     assert ElementTree.parse(junit).getroot().attrib["failures"] == "1"
     assert "❌" in table.read_text()
     assert [each["model"] for each in run(repo, "--rev", "HEAD")] == [BASE, SST]
     assert repo.status() == f"M  {SST}\n", "the work tree is as it was"
+
+
+def test_a_model_is_held_against_its_parent_where_the_test_says_so(repo: Repo) -> None:
+    lower = ("--all", "--lower", *METRIC)
+    repo.theta("test", "add", "size", *lower, *COMMAND)
+    found = run(repo, "size", "sst2")
+    assert (found[0]["state"], found[0]["worse_than"]) == ("passed", [BASE])
+    repo.theta("test", "add", "size", "--force", "--against", "both", *lower, *COMMAND)
+    found = run(repo, "size", "sst2", code=1)
+    assert (found[0]["state"], found[0]["cached"]) == ("worse", True)
 
 
 def test_versions_of_a_range(repo: Repo) -> None:
@@ -104,7 +115,7 @@ def test_models_of_a_relation_and_alone(repo: Repo) -> None:
     (found,) = run(repo, "loads", BASE, code=1)
     assert "reads {parent}" in found["reason"]
     assert "has none here" in found["reason"]
-    (found,) = run(repo, "loads", "sst2", "--against", "none")
+    (found,) = run(repo, "loads", "sst2", "--compare", "none")
     assert (found["parent"], found["previous"], found["parents"]) == (None, None, {})
 
 

@@ -22,7 +22,7 @@ FAILED = replace(GOOD, value=None, ok=False, problem="exit code 1")
         (GOOD, None, (), "passed"),
         (GOOD, BAD, (BAD,), "passed"),
         (BAD, GOOD, (), "worse"),
-        (BAD, None, (BAD, GOOD), "worse"),
+        (BAD, None, (BAD, GOOD), "passed"),
         (BAD, FAILED, (FAILED,), "passed"),
         (FAILED, GOOD, (), "failed"),
         (replace(FAILED, is_skipped=True), GOOD, (), "skipped"),
@@ -39,9 +39,18 @@ def test_the_state_of_a_result(
 
 def test_reasons_name_values_and_versions() -> None:
     before = replace(GOOD, rev="0123456789" * 4)
-    found = ComparedResult(TEST, BAD, "", before, (replace(GOOD, model="base.pt"),))
+    strict = replace(TEST, against=("previous", "parents"))
+    found = ComparedResult(strict, BAD, "", before, (replace(GOOD, model="base.pt"),))
     assert found.reason == ("0.7 is worse than 0.9 of a.pt at 0123456789; 0.7 is worse than 0.9 of base.pt")
     assert replace(GOOD, rev="main").title == "a.pt at main"
+
+
+def test_parents_count_where_the_test_says_so() -> None:
+    found = ComparedResult(TEST, BAD, "", None, (GOOD,))
+    assert (found.state, found.worse_than, found.regressions) == ("passed", (GOOD,), ())
+    strict = replace(found, test=replace(TEST, against=("parents",)))
+    assert (strict.state, strict.regressions) == ("worse", (GOOD,))
+    assert replace(strict, previous=GOOD, parents=()).state == "passed"
 
 
 def test_a_lower_metric_may_be_better() -> None:

@@ -16,7 +16,17 @@ ACCURACY = ModelTest(
     "accuracy", ("python", "eval.py", "{model}"), ("sst2/*", "relation:adapter"), "json:accuracy", True, 0.01
 )
 LOSS = ModelTest(
-    "loss", ("./loss", "{folder}"), ("*",), r"regex:loss=(\S+)", False, 0.02, True, False, ("data",), 60.0
+    "loss",
+    ("./loss", "{folder}"),
+    ("*",),
+    r"regex:loss=(\S+)",
+    False,
+    0.02,
+    True,
+    ("parents",),
+    False,
+    ("data",),
+    60.0,
 )
 
 TEXT = b"""\
@@ -33,6 +43,7 @@ on = ["*"]
 metric = "regex:loss=(\\\\S+)"
 better = "lower"
 max_drop = "2%"
+against = ["parents"]
 guard = false
 inputs = ["data"]
 timeout = 60
@@ -94,6 +105,7 @@ def test_other_forms_of_tables_are_changed(text: bytes) -> None:
         (b'[test.a]\ncommand = ["{model}"]\nguard = 1\n', "guard isn't true or false"),
         (b'[test."a b"]\ncommand = ["{model}"]\n', "isn't the name of a test"),
         (b'[test.a]\ncommand = ["{model}"]\nmetric = "x"\n', "isn't a metric"),
+        (b'[test.a]\ncommand = ["{model}"]\nagainst = ["x"]\n', "unknown results"),
         (b"a" + b".a" * 100_000 + b" = 1\n", "more than 64 parts"),
         (b"a = " + b"[" * 100_000, "isn't valid TOML"),
         (b'[test.a]\ncommand = ["{model}"]\ntimeout = 1' + b"0" * 400, "isn't a number that fits"),

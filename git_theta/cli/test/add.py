@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from git_theta.errors import UsageError
-from git_theta.evaluation.model_test import EVERY_MODEL, ModelTest
+from git_theta.evaluation.model_test import EVERY_MODEL, PARENTS, PREVIOUS, ModelTest
 from git_theta.evaluation.tests_text import TESTS_FILE, parse_drop, parse_tests, with_test
 from git_theta.git.evaluation.tracked_tests import read_tests_text, write_tests
 from git_theta.git.history.revisions import path_from_top
@@ -49,6 +49,12 @@ Examples:
 @click.option(
     "--max-drop", metavar="X", help="The most that the metric may get worse: 0.01, or 2% of the value before."
 )
+@click.option(
+    "--against",
+    type=click.Choice([PREVIOUS, PARENTS, "both"]),
+    default=PREVIOUS,
+    help="Results whose drop fails a run: of the version before, of the parents, or both.",
+)
 @click.option("--no-guard", is_flag=True, help="Merges, cascades and lossy storage aren't held by it.")
 @click.option(
     "--input", "inputs", multiple=True, metavar="FILE", help="A file, or a folder, that the command reads."
@@ -63,6 +69,7 @@ def command(
     metric: str,
     higher: bool,
     max_drop: str | None,
+    against: str,
     no_guard: bool,
     inputs: tuple[str, ...],
     timeout: float | None,
@@ -94,6 +101,7 @@ def command(
         higher,
         drop,
         is_share,
+        (PREVIOUS, PARENTS) if against == "both" else (against,),
         not no_guard,
         tuple(path_from_top(git, path) for path in inputs),
         timeout,

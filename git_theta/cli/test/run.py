@@ -58,10 +58,10 @@ Examples:
     help="Compare with the models of REV; with --changed, test those that differ from it.",
 )
 @click.option(
-    "--against",
+    "--compare",
     type=click.Choice(["both", "previous", "parents", "none"]),
     default="both",
-    help="Results to compare with: of the version before, of the parents, or both.",
+    help="Results to show beside: of the version before, of the parents, or both.",
 )
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Commands to run at once."
@@ -79,7 +79,7 @@ def command(
     revs: tuple[str, ...],
     changed: bool,
     base: str | None,
-    against: str,
+    compare: str,
     jobs: int,
     timeout: float | None,
     again: bool,
@@ -95,8 +95,9 @@ def command(
     revisions, by the tests and scripts of the work tree.
 
     The same content isn't tested twice: parameters, command, and the files that it names. Values are compared
-    with those of the model's version before, and of its parents. The exit code is 1 if a test fails, or if a
-    metric gets worse by more than the test's max-drop.
+    with those of the model's version before, and of its parents; an exclamation mark says that a metric is
+    worse by more than the test's max-drop. The exit code is 1 if a test fails, or if a metric is so much
+    worse than that of the version before; or than those of parents, if the test is held against these.
     """
     if record and revs:
         raise UsageError("results are recorded beside the models of the index", "leave --rev or --record out")
@@ -107,7 +108,7 @@ def command(
         raise UsageError("there are no tests", "git theta test add registers one")
     named, models = split_words(tests, words)
     paths = [path_from_top(git, word) for word in models]
-    choices = _choices(git, changed, base, against, jobs, again)
+    choices = _choices(git, changed, base, compare, jobs, again)
     choice = VersionChoice(paths, revs, choices.base if changed else "")
     with VersionTrees(repository) as trees, ending_signals_raised():
         chosen = chosen_versions(
@@ -140,9 +141,9 @@ def _limited(test: ModelTest, timeout: float | None) -> ModelTest:
     return test if timeout is None else replace(test, timeout=timeout)
 
 
-def _choices(git: Git, changed: bool, base: str | None, against: str, jobs: int, again: bool) -> RunChoices:
+def _choices(git: Git, changed: bool, base: str | None, compare: str, jobs: int, again: bool) -> RunChoices:
     commit = resolve_commit(git, base) if base else merge_base(git) if changed else ""
-    return RunChoices(against in ("both", "previous"), against in ("both", "parents"), commit, jobs, again)
+    return RunChoices(compare in ("both", "previous"), compare in ("both", "parents"), commit, jobs, again)
 
 
 def _reporter() -> Callable[[TestResult], object]:
@@ -164,7 +165,7 @@ def _print_results(results: Sequence[ComparedResult]) -> None:
         return
     print_table(*result_table(results))
     for each in results:
-        if not each.is_good:
+        if each.result.problem:
             say("", f"{each.result.test} {printable(each.result.title)}: {each.reason}")
             say(*(f"    {line}" for line in each.result.output.splitlines()))
     say("", summary(results))

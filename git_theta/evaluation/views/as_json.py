@@ -34,6 +34,7 @@ def _result(each: ComparedResult) -> dict[str, Any]:
         "digest": found.digest or None,
         "seconds": round(found.seconds, 3),
         "parents": parents,
+        "worse_than": [other.title for other in each.worse_than],
     }
 
 
@@ -47,6 +48,7 @@ def test_json(test: ModelTest) -> dict[str, Any]:
         "better": "higher" if test.higher_is_better else "lower",
         "max_drop": test.max_drop,
         "max_drop_is_share": test.is_share,
+        "against": list(test.against),
         "guard": test.is_guard,
         "inputs": list(test.inputs),
         "timeout": test.timeout,

@@ -17,12 +17,15 @@ _MARKS = {PASSED: "✅", WORSE: "❌", FAILED: "❌", SKIPPED: "⚪"}
 
 def results_markdown(results: Sequence[ComparedResult]) -> str:
     """A table with a line above it that sums it up."""
-    columns, rows = result_table(results)
+    columns, rows = result_table(results, with_reasons=True)
+    states = iter(results)
     heads = ["", *(column.removeprefix(">") for column in columns)]
     marks = [":-:", *("--:" if column.startswith(">") else "---" for column in columns)]
     lines = [f"**Model tests** — {_plain(summary(results))}", "", _row(heads), _row(marks)]
-    for each, cells in zip(results, rows, strict=True):
-        lines.append(_row([_MARKS[each.state], *map(_plain, cells)]))
+    for cells in rows:
+        # Rows of parents have no test.
+        mark = _MARKS[next(states).state] if cells[0] else ""
+        lines.append(_row([mark, *map(_plain, cells)]))
     return "".join(f"{line}\n" for line in lines)
 
 
