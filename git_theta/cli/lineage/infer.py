@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from git_theta.cli.executor_option import executor_option
 from git_theta.cli.lineage.names import model_name
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
@@ -15,6 +16,7 @@ from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.inference.infer import Inference, InferredEdge, infer
+from git_theta.lineage.inference.sampled_model import SampledModel
 from git_theta.lineage.record import RecordedParent
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn
@@ -24,8 +26,9 @@ from git_theta.runtime.output import say, warn
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--rev", metavar="REV", help="Among the models of a revision; by default, those of the index.")
 @click.option("--write", is_flag=True, help="Record what is found, for models that have no record.")
+@executor_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def command(models: tuple[str, ...], rev: str | None, write: bool, as_json: bool) -> None:
+def command(models: tuple[str, ...], rev: str | None, write: bool, executor: str, as_json: bool) -> None:
     """Find the likely parents of all models, or say about some of them, by their parameters alone.
 
     Equal values count first, and then how near others are: by samples of values that are here; nothing is
@@ -39,13 +42,23 @@ def command(models: tuple[str, ...], rev: str | None, write: bool, as_json: bool
         raise click.UsageError("--write is for the index: leave --rev out")
     with LineageTree(Repository(Git()), rev) as tree:
         chosen = [model_name(tree, word) for word in models]
-        found = _about(infer(sampled_models(tree, tree.models)), chosen)
+        sampled = _sampled(tree, executor)
+        found = _about(infer(sampled), chosen)
         if as_json:
             print_json(_as_json(found))
         else:
             _print(found)
         if write:
             _write(tree, found.edges)
+
+
+def _sampled(tree: LineageTree, executor: str) -> list[SampledModel]:
+    """All models of a version, read here or by workers."""
+    if not executor:
+        return sampled_models(tree, tree.models)
+    from git_theta.git.jobs.sample_models import models_sampled_by_workers
+
+    return models_sampled_by_workers(tree, executor, warn)
 
 
 def _about(found: Inference, chosen: Sequence[str]) -> Inference:

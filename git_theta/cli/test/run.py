@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import click
 
+from git_theta.cli.executor_option import executor_option
 from git_theta.cli.render import print_json, print_table
 from git_theta.errors import UsageError
 from git_theta.evaluation.comparison import ComparedResult, number, summary
@@ -24,6 +25,7 @@ from git_theta.git.evaluation.record_results import old_results, record_results
 from git_theta.git.evaluation.tracked_tests import read_tests, split_words
 from git_theta.git.evaluation.version_trees import VersionTrees
 from git_theta.git.history.revisions import path_from_top, resolve_commit
+from git_theta.git.jobs.evaluate_elsewhere import WAITING, evaluated_elsewhere
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.report.html.write_html import write_html
@@ -66,6 +68,7 @@ Examples:
 @click.option(
     "-j", "--jobs", type=click.IntRange(min=1), default=1, metavar="N", help="Commands to run at once."
 )
+@executor_option
 @click.option("--timeout", type=float, metavar="SECONDS", help="The longest that a command may take.")
 @click.option("--again", is_flag=True, help="Run commands even if they ran on the same content before.")
 @click.option("--record", is_flag=True, help="Write the results to .theta/results, to be committed.")
@@ -81,6 +84,7 @@ def command(
     base: str | None,
     compare: str,
     jobs: int,
+    executor: str,
     timeout: float | None,
     again: bool,
     record: bool,
@@ -119,7 +123,13 @@ def command(
             for model in dict.fromkeys(each.model for each in chosen):
                 old_results(repository, model)
         threads = max(1, repository.settings.thread_count // jobs)
-        with Evaluator(repository, threads) as evaluator:
+        used = dict.fromkeys(each.test for each in chosen)
+        with (
+            evaluated_elsewhere(repository, used, executor, warn) as elsewhere,
+            Evaluator(repository, threads, elsewhere) as evaluator,
+        ):
+            if elsewhere:
+                choices = replace(choices, jobs=max(jobs, WAITING))
             results = compared_run(trees, evaluator, chosen, choices, _reporter())
     written = record_results(repository, results) if record else []
     if junit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -33,16 +33,25 @@ _OUT = "metric"
 _MAX_OUT = 16 << 20
 
 
+#: Runs a job somewhere else, anew or not: its result, and whether the same content will have it again. `None`
+#: for a job that can only run here.
+Elsewhere = Callable[[TestJob, bool], tuple[TestResult, bool] | None]
+
+
 class Evaluator:
     """Runs tests for one command of the user. For several threads; a context manager.
 
     Args:
         repository: The repository, with Git anywhere in it.
         threads: The number of parameters of a model to decode at once; by default, as the settings have it.
+        elsewhere: Runs jobs on other machines; `None` to run all here.
     """
 
-    def __init__(self, repository: Repository, threads: int | None = None) -> None:
+    def __init__(
+        self, repository: Repository, threads: int | None = None, elsewhere: Elsewhere | None = None
+    ) -> None:
         self._repository = repository
+        self._elsewhere = elsewhere
         self._threads = threads or repository.settings.thread_count
         self._cache = ResultCache(repository.common_dir / "theta")
         self._programs = Programs()
@@ -139,7 +148,8 @@ class Evaluator:
         with turn:
             if not again and (found := self._cache.get(key, job.test.name, job.version.name, job.rev)):
                 return found
-            result, is_lasting = self._run(job)
+            found_elsewhere = self._elsewhere(job, again) if self._elsewhere else None
+            result, is_lasting = found_elsewhere or self._run(job)
             changed = [path for path, now in self._inputs.of(job.test).items() if inputs.get(path) != now]
             if changed:
                 problem = f"{changed[0]} was changed while the test ran"

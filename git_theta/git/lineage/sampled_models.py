@@ -41,12 +41,13 @@ _LEAST: Final = 512
 _NUMBERS: Final = (*ARITHMETIC, "F8_E4M3", "F8_E5M2", "I8", "U8", "I16", "I32")
 
 
-def sampled_models(tree: LineageTree, names: Iterable[str]) -> list[SampledModel]:
+def sampled_models(tree: LineageTree, names: Iterable[str], *, reads_all: bool = False) -> list[SampledModel]:
     """Models with samples of the values that are here; models that can't be read are left out.
 
     Args:
         tree: The version.
         names: Names of the models.
+        reads_all: Whether all values are read, however many there are.
     """
     entries = {name: _entries(tree, name) for name in names}
     entries = {name: found for name, found in entries.items() if found}
@@ -56,7 +57,7 @@ def sampled_models(tree: LineageTree, names: Iterable[str]) -> list[SampledModel
         for entry in found.values()
         if entry.spec.dtype in _NUMBERS and entry.spec.count >= _LEAST
     }
-    samples = _samples(tree, wanted)
+    samples = _samples(tree, wanted, reads_all)
     ages = _first_seen(tree, entries)
     models = []
     for name, found in entries.items():
@@ -83,11 +84,13 @@ def _entries(tree: LineageTree, name: str) -> dict[str, Entry]:
     }
 
 
-def _samples(tree: LineageTree, wanted: Mapping[str, Entry]) -> dict[str, NDArray[np.float32]]:
+def _samples(
+    tree: LineageTree, wanted: Mapping[str, Entry], reads_all: bool
+) -> dict[str, NDArray[np.float32]]:
     """Digest → samples of each value that is here."""
     store = tree.repository.store
     found: dict[str, NDArray[np.float32]] = {}
-    if sum(entry.spec.nbytes for entry in wanted.values()) > _READ_ALL:
+    if not reads_all and sum(entry.spec.nbytes for entry in wanted.values()) > _READ_ALL:
         found = _from_cache(SketchCache(tree.repository.common_dir / "theta"), wanted)
     rest = [entry for digest, entry in wanted.items() if digest not in found and _is_here(store, entry)]
     with ThreadPoolExecutor(tree.repository.settings.thread_count) as pool:

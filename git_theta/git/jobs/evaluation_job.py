@@ -1,0 +1,70 @@
+"""Jobs that test a version of a model."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from git_theta.evaluation.model_test import ModelTest
+from git_theta.evaluation.result import TestResult
+from git_theta.git.evaluation.evaluator import Evaluator
+from git_theta.git.evaluation.test_job import version_job
+from git_theta.git.jobs.remote_source import RemoteSource
+from git_theta.git.jobs.stopping import stopped_if_unwanted
+from git_theta.git.jobs.timed_git import worker_environment
+from git_theta.git.jobs.worker_clone import GIT_PATIENCE, WorkerClone
+from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.repository import Repository
+from git_theta.jobs.job import JobPlace, WorkerError
+from git_theta.runtime.programs import Programs
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationJob:
+    """A test of a version of a model, in a clone of a remote.
+
+    Attributes:
+        source: The remote.
+        scripts: The id of the commit whose files the command finds in its folder.
+        test: The test.
+        model: The model's path in its version.
+        rev: The id of the commit that has the version.
+        attempt: A number by which runs on the same content differ, for flaky tests.
+        again: Whether the command runs even if it ran on the same content before, on that worker.
+        patience: Seconds for Git to get the commits. The command's own limit is that of the test.
+    """
+
+    source: RemoteSource
+    scripts: str
+    test: ModelTest
+    model: str
+    rev: str
+    attempt: int = 0
+    again: bool = False
+    patience: float = GIT_PATIENCE
+
+    @property
+    def title(self) -> str:
+        """The test and the model."""
+        return f"test {self.test.name} of {self.model}"
+
+    def run(self, place: JobPlace) -> tuple[TestResult, bool]:
+        """The result of the test, and whether the same content will have it again.
+
+        Raises:
+            WorkerError: The clone can't be made, or the command was too slow.
+            ThetaError: As for `Evaluator.evaluate`.
+        """
+        programs = Programs()
+        clone = WorkerClone(place.folder, self.source, programs, time.monotonic() + self.patience)
+        with stopped_if_unwanted(place, programs.stop), clone.work_tree(self.scripts, self.rev) as folder:
+            repository = Repository(Git(folder, worker_environment()))
+            with Evaluator(repository) as evaluator, stopped_if_unwanted(place, evaluator.stop):
+                with evaluator.tree(self.rev) as tree:
+                    job = version_job(tree, self.test, self.model, self.rev, self.attempt)
+                result = evaluator.run(job, again=self.again)
+                found = result, evaluator.known(job) is not None
+        limit = self.test.timeout
+        if limit is not None and not result.ok and result.seconds >= limit:
+            raise WorkerError(f"it took longer than {limit:g} seconds", result=found)
+        return found
