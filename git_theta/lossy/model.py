@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -14,26 +15,38 @@ from git_theta.lossy.search import Plan
 from git_theta.model.digest import digest
 from git_theta.model.manifest import Entry
 from git_theta.model.placed import PlacedParameter, any_overlap, without_tied
+from git_theta.runtime.threads import run_all
 from git_theta.updates.base import UnsuitableError
 from git_theta.updates.quantized import step_of
 
+#: Bytes of all payloads that a model keeps: most are used again.
+_MOST_KEPT = 256 << 20
+
 
 class LossyModel:
-    """The parameters of a model that may be stored nearly, and their levels. For a single thread.
+    """The parameters of a model that may be stored nearly, and their levels.
 
     Args:
         parameters: The parameters by their first names.
         levels: The levels, the coarsest first; the number of levels stands for the exact value.
         bound: The largest error bound that the user allows; `None` for any.
+        threads: The number of parameters to encode at once.
     """
 
     def __init__(
-        self, parameters: Mapping[str, LossyParameter], levels: Sequence[Level], bound: float | None = None
+        self,
+        parameters: Mapping[str, LossyParameter],
+        levels: Sequence[Level],
+        bound: float | None = None,
+        threads: int = 1,
     ) -> None:
         self.parameters = parameters
         self.levels = levels
         self._bound = bound
+        self._threads = threads
         self._sizes: dict[tuple[str, int], int] = {}
+        self._payloads: dict[tuple[str, int], bytes] = {}
+        self._kept = 0
 
     @property
     def exact(self) -> int:
@@ -42,10 +55,13 @@ class LossyModel:
 
     def size(self, name: str, level: int) -> int:
         """Bytes of a parameter at a level; as many as of the exact value if it can't be expressed so."""
-        key = name, level
-        if key not in self._sizes:
-            self._sizes[key] = self._measured(name, level)
-        return self._sizes[key]
+        if (name, level) not in self._sizes:
+            # A plan has the same level for many parameters.
+            missing = [each for each in self.parameters if (each, level) not in self._sizes]
+            with ThreadPoolExecutor(self._threads) as pool:
+                sizes = run_all(pool, lambda each: self._measured(each, level), missing)
+                self._sizes.update(((each, level), size) for each, size in zip(missing, sizes, strict=True))
+        return self._sizes[name, level]
 
     def payload(self, name: str, level: int) -> bytes:
         """The payload of a parameter at a level that isn't exact.
@@ -53,7 +69,8 @@ class LossyModel:
         Raises:
             UnsuitableError: The value can't be expressed so.
         """
-        return payload_at(self.parameters[name], self.levels[level], self._bound)
+        known = self._payloads.get((name, level))
+        return known or payload_at(self.parameters[name], self.levels[level], self._bound)
 
     def value(self, name: str, level: int) -> memoryview:
         """The value that a parameter has at a level.
@@ -85,9 +102,13 @@ class LossyModel:
         if level == self.exact:
             return exact_size(self.parameters[name])
         try:
-            return len(self.payload(name, level))
+            payload = self.payload(name, level)
         except UnsuitableError:
-            return self.size(name, self.exact)
+            return exact_size(self.parameters[name])
+        if self._kept + len(payload) <= _MOST_KEPT:
+            self._kept += len(payload)
+            self._payloads[name, level] = payload
+        return len(payload)
 
 
 def write_nearly(

@@ -110,7 +110,7 @@ class Quantized:
         for chunk in Base(spec, base).chunks(CHUNK):
             words = np.frombuffer(chunk, f"<u{spec.word_size}")
             zigzag = _read(reader, len(words))
-            moves = (zigzag >> 1).astype(np.int64) ^ -(zigzag & 1).astype(np.int64)
+            moves = (zigzag >> 1).view("<i4") ^ -(zigzag & 1).view("<i4")
             numbers = widen(words, spec.dtype)
             # Adding zero would change the sign of a negative zero.
             with np.errstate(over="ignore"):
@@ -121,10 +121,8 @@ class Quantized:
 
 def _zigzag(steps: NDArray[np.float64]) -> Words:
     """Zig-zag codes of whole numbers, as u32: 0, -1, 1, -2 become 0, 1, 2, 3."""
-    import numpy as np
-
-    whole = steps.astype(np.int64)
-    zigzag: Words = ((whole << 1) ^ (whole >> 63)).astype("<u4")
+    whole = steps.astype("<i4")
+    zigzag: Words = ((whole << 1) ^ (whole >> 31)).view("<u4")
     return zigzag
 
 

@@ -67,6 +67,14 @@ def test_a_fine_tune_costs_less_than_with_lzma() -> None:
     assert len(payload) < len(lzma.compress(steps.tobytes()))
 
 
+def test_the_largest_multiples() -> None:
+    most = float((1 << 31) - 1)
+    value = np.array([most, -most, most - 1, 1 - most, 1, -1, 0])
+    spec = TensorSpec("F64", value.shape)
+    base = np.zeros(value.shape).tobytes()
+    assert decoded(encoded(value.tobytes(), spec, base, 1.0), base) == value.tobytes()
+
+
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf, 1e30])
 def test_values_that_no_steps_express(odd: float) -> None:
     base = np.zeros(3, "<f4")

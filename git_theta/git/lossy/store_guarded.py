@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -27,7 +28,7 @@ from git_theta.git.lossy.bases import (
     fetch_bases,
     model_bases,
 )
-from git_theta.git.lossy.open_models import OpenModel, open_models
+from git_theta.git.lossy.open_models import ExactValue, OpenModel, open_models
 from git_theta.git.lossy.renewed_records import renewed_records, write_records
 from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateTarget, write_and_stage_all
@@ -40,6 +41,7 @@ from git_theta.lossy.parameter import LossyParameter, lossy_parameter
 from git_theta.lossy.report import GuardedMetric, ModelCost, model_cost
 from git_theta.lossy.search import Plan, SearchResult, coarsest_plan
 from git_theta.model.manifest import Entry, Manifest
+from git_theta.runtime.threads import run_all
 from git_theta.sideload.draft import Draft, apply_payload, store_all
 from git_theta.updates.side_loaded import Lossy
 
@@ -169,16 +171,18 @@ def _lossy_model(
     values = model.values(lambda name: any(fnmatchcase(name, pattern) for pattern in request.exact))
     wanted = [value for value in values.values() if not bases.has(value.digest)]
     fetch_bases(workspace.repository, bases, (name for value in wanted for name in value.names))
-    parameters: dict[str, LossyParameter] = {}
-    chosen: dict[str, LossyBase | None] = {}
-    for value in wanted:
+    threads = workspace.repository.settings.thread_count
+
+    def nearest(value: ExactValue) -> tuple[LossyParameter, LossyBase | None] | None:
         candidates = list(bases.of(value, workspace.repository))
         found = lossy_parameter(value.names, value.spec, value.data, [each.base for each in candidates])
-        if found:
-            parameter, index = found
-            parameters[parameter.name] = parameter
-            chosen[parameter.name] = None if index is None else candidates[index]
-    return LossyModel(parameters, levels_of(request.update), request.bound), chosen
+        return found and (found[0], None if found[1] is None else candidates[found[1]])
+
+    with ThreadPoolExecutor(threads) as pool:
+        found = [each for each in run_all(pool, nearest, wanted) if each]
+    parameters = {parameter.name: parameter for parameter, _ in found}
+    chosen = {parameter.name: base for parameter, base in found}
+    return LossyModel(parameters, levels_of(request.update), request.bound, threads), chosen
 
 
 def _others(model: OpenModel, lossy: LossyModel, bases: ModelBases) -> int:
