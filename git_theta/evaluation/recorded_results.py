@@ -17,7 +17,7 @@ from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.result import TestResult
 
 #: The folder of recorded results, from the top of the repository, and the end of their names.
-_FOLDER = ".theta/results/"
+FOLDER = ".theta/results/"
 _SUFFIX = ".json"
 
 #: Bytes of such a text, at most.
@@ -47,7 +47,7 @@ class RecordedResult:
 
 def results_path(model: str) -> str:
     """The path of the recorded results of a model, from the top."""
-    return f"{_FOLDER}{model}{_SUFFIX}"
+    return f"{FOLDER}{model}{_SUFFIX}"
 
 
 def recorded(test: ModelTest, result: TestResult) -> RecordedResult:

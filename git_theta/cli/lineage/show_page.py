@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from git_theta.errors import ThetaError
+from git_theta.git.evaluation.recorded_history import metrics_of_versions, recorded_history
+from git_theta.git.history.revisions import resolve_commit
 from git_theta.git.lineage.read_graph import records_of_models
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.graph import Graph, VersionNode
@@ -47,8 +49,19 @@ def write_page(
         versions=versions,
         records={name: file.record for name, file in records_of_models(tree).items() if file.record},
         contents=_contents(tree, graph),
+        metrics=_metrics(tree, versions),
     )
     write_html(page, path)
+
+
+def _metrics(
+    tree: LineageTree, versions: Mapping[str, tuple[VersionNode, ...]]
+) -> Mapping[str, Mapping[str, Sequence[tuple[str, float]]]]:
+    """Name of a model → its recorded results by test, the oldest first; none before the first commit."""
+    if not any(versions.values()):
+        return {}
+    commit = resolve_commit(tree.repository.git, tree.rev or "HEAD")
+    return metrics_of_versions(versions, recorded_history(tree.repository, commit))
 
 
 def _contents(tree: LineageTree, graph: Graph) -> dict[str, ModelContent]:

@@ -96,3 +96,22 @@ def test_the_tree_does_without_jinja2() -> None:
     code = "import sys, git_theta.cli.lineage.show; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not {"jinja2", "markupsafe", "numpy"} & set(loaded.split())
+
+
+def test_recorded_results_are_charts_of_their_models(family: Repo) -> None:
+    assert "metrics" not in facts(family)["models"][2]
+    family.theta(
+        *("test", "add", "size", "--on", "sst2", "--metric", "regex:[0-9]+"),
+        *("--", "sh", "-c", "cksum < {model}"),
+    )
+    family.theta("test", "run", "--record")
+    newest = family.commit("result")[:10]
+    family.write(SST, weights(3, 3, 3))
+    family.commit("tuned even more")
+    family.theta("test", "run", "--record")
+    points = facts(family)["models"][2]["metrics"]["size"]
+    assert [type(value) for _, value in points] == [float, float]
+    assert points[0][0] != newest, "the result belongs to the version, not to the commit that recorded it"
+    assert [commit for commit, _ in points] == family.git(
+        "log", "--format=%h", "--abbrev=10", "-2", "--", SST
+    ).split()[::-1]
