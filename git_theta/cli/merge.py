@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from git_theta import strategies
+from git_theta.cli.merge_search import MergeSearch, check_merged, search_merges
 from git_theta.cli.merge_tests import check_by_tests
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
@@ -28,6 +30,7 @@ Examples:
   git theta merge -s ties --rule 'slerp t=0.3 parameters=*self_attn*' fine-tune
   git theta merge --rename 'module.*=*' --dtype BF16 fine-tune
   git theta merge -s ties --base llama-v1 --allow-unrelated-histories other
+  git theta merge --search accuracy --budget 40 fine-tune
   git theta merge --list                   the strategies and their options
 """
 
@@ -60,8 +63,21 @@ Examples:
     is_flag=True,
     help="Run the tests of the merged models before the commit, and stop if one is worse than ours.",
 )
+@click.option(
+    "--search",
+    metavar="TEST",
+    help="Try strategies and their options by a test, and merge with the best; with -s, options of that one.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(1),
+    default=30,
+    metavar="N",
+    help="With --search: the number of tests, at most; by default 30.",
+)
+@click.option("--dry-run", is_flag=True, help="With --search: show the results, and merge nothing.")
 @click.option("--list", "as_list", is_flag=True, help="List the strategies and their options.")
-@click.option("--json", "as_json", is_flag=True, help="With --list: print JSON.")
+@click.option("--json", "as_json", is_flag=True, help="With --list, or --search and --dry-run: print JSON.")
 def command(
     branches: tuple[str, ...],
     strategy: str | None,
@@ -80,6 +96,9 @@ def command(
     ff_only: bool,
     unrelated: bool,
     with_tests: bool,
+    search: str | None,
+    budget: int,
+    dry_run: bool,
     as_list: bool,
     as_json: bool,
 ) -> int:
@@ -97,12 +116,20 @@ def command(
     With --test, the repository's tests (git theta test) of the models that are as in none of the branches run
     before the commit. If one fails, or its metric drops from that of ours by more than the test allows, the
     merge of one branch stays uncommitted; several branches change nothing.
+
+    With --search, models that several sides changed are merged in many ways, each of which is tested on a
+    scratch copy. All strategies are tried with their defaults, then weights, densities, scales and positions
+    of the best two, and numbers that change from layer to layer. The best result is merged as by the command
+    that is shown. Results are kept: a search that's begun anew runs what it hasn't run before. If even the
+    best one drops from ours by more than the test allows, nothing is merged.
     """
     if as_list:
         _list(as_json)
         return 0
-    if as_json:
-        raise UsageError("--json is for --list")
+    if dry_run and not search:
+        raise UsageError("--dry-run is for --search")
+    if as_json and not dry_run:
+        raise UsageError("--json is for --list, or for --search and --dry-run")
     if not branches:
         raise UsageError("which branch is to be merged?", "git theta merge BRANCH…")
     if no_ff and ff_only:
@@ -119,7 +146,28 @@ def command(
         unrelated=unrelated,
         edit=not no_edit,
     )
-    return merge(branches, options, check_by_tests if with_tests else None)
+    check = check_by_tests if with_tests else None
+    if not search:
+        return merge(branches, options, check)
+    given = rules_of(strategy, settings, parameters, rules)
+    found = search_merges(
+        MergeSearch(
+            search,
+            branches,
+            budget,
+            given[0] if strategy else None,
+            (*given[1 if strategy else 0 :], *form_rules(renames, dtype, rows)),
+            all_parameters,
+            base or "",
+            as_json,
+        )
+    )
+    if dry_run:
+        return 0
+    code = merge(branches, replace(options, rules=found.rules), check)
+    if code == 0:
+        check_merged(found.best)
+    return code
 
 
 def _chosen(rules: tuple[MergeRule, ...], wanted: bool | None) -> tuple[MergeRule, ...]:

@@ -1,10 +1,11 @@
-"""`git theta merge --test`, with real Git and real commands."""
+"""`git theta merge --test` and `--search`, with real Git and real commands."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ data = open(sys.argv[1], "rb").read()
 size = struct.unpack("<Q", data[:8])[0]
 header = json.loads(data[8:8 + size])
 first = lambda name: struct.unpack("<f", data[8 + size + header[name]["data_offsets"][0]:][:4])[0]
+open("runs.log", "a").write("x")
 print(json.dumps({"accuracy": 1 - abs(first("a") - 1) / 2 - abs(first("b") - 1) / 2}))
 """
 
@@ -48,6 +50,7 @@ def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     repo = tracked.copy(tmp_path_factory.mktemp("merge-tests") / "repo")
     repo.write("measure.py", MEASURE)
     repo.write(".theta/tests.toml", TESTS.encode())
+    repo.write(".gitignore", b"runs.log\n")
     repo.write(MODEL, model(0, 0))
     repo.write(OTHER, model(0, 0))
     repo.commit("base")
@@ -104,6 +107,7 @@ def test_a_test_that_cannot_run_leaves_the_merge_uncommitted(repo: Repo) -> None
     assert repo.git("status", "--porcelain", "-uno").split() == ["M", ".theta/tests.toml"]
 
 
+@pytest.mark.slow
 def test_nothing_to_test(repo: Repo) -> None:
     """A fast-forward isn't a merge; a model that one side changed is tested there."""
     repo.git("checkout", "-q", "-b", "side", "main")
@@ -119,6 +123,7 @@ def test_nothing_to_test(repo: Repo) -> None:
     assert repo.git("rev-parse", "HEAD") == repo.git("rev-parse", "main")
 
 
+@pytest.mark.slow
 def test_the_merge_may_be_left_uncommitted_anyway(repo: Repo) -> None:
     repo.theta("merge", "--test", "--no-commit", "better")
     assert (repo.path / ".git" / "MERGE_HEAD").exists()
@@ -135,3 +140,79 @@ def test_several_branches_change_nothing_if_the_result_is_worse(repo: Repo) -> N
     assert "branch 2" in repo.theta("merge", "--test", "-s", "average", "better", "worse")
     assert len(repo.git("log", "-1", "--format=%P").split()) == 3
     assert json.loads(repo.theta("merge", "--list", "--json"))
+
+
+def searched(repo: Repo, *args: str) -> Any:
+    return json.loads(repo.run_theta("merge", "--search", "accuracy", "--dry-run", "--json", *args).stdout)
+
+
+def runs(repo: Repo) -> int:
+    log = repo.path / "runs.log"
+    return len(log.read_bytes()) if log.exists() else 0
+
+
+def test_the_best_strategy_is_searched_and_merges(repo: Repo) -> None:
+    """Both changes of the branches together are the optimum."""
+    before = repo.git("rev-parse", "HEAD"), repo.git("status", "--porcelain", "-uno")
+    found = searched(repo, "--budget", "12", "better")
+    assert found["best"]["values"] == {MODEL: 1}
+    assert found["sides"] == [{MODEL: 0.5}, {MODEL: 0.5}]
+    tried = [trial["rule"] for trial in found["trials"]]
+    assert tried[:2] == ["average", "task-arithmetic"]
+    assert runs(repo) <= 12 + 2
+    after = repo.git("rev-parse", "HEAD"), repo.git("status", "--porcelain", "-uno")
+    assert after == before
+    assert list((repo.path / ".git" / "theta" / "tmp").iterdir()) == []
+    # A search that is begun anew runs nothing, and ends like the first.
+    known = runs(repo)
+    text = repo.theta("merge", "--search", "accuracy", "--budget", "12", "--no-edit", "better")
+    assert runs(repo) == known
+    assert found["best"]["command"] in text
+    assert "isn't the one that was tested" not in text
+    assert len(repo.git("log", "-1", "--format=%P").split()) == 2
+    result = repo.theta("test", "run", "accuracy", MODEL, "--against", "none", "--json")
+    assert json.loads(result)["results"][0]["value"] == 1
+
+
+@pytest.mark.slow
+def test_the_options_of_one_strategy(repo: Repo) -> None:
+    found = searched(repo, "-s", "task-arithmetic", "--set", "scale=0.5", "--budget", "4", "better")
+    assert len(found["trials"]) == 4
+    assert all(trial["rule"].startswith("task-arithmetic scale=0.5") for trial in found["trials"])
+    assert "git theta merge -s task-arithmetic --set scale=0.5" in found["best"]["command"]
+
+
+def test_the_best_is_worse_than_ours(repo: Repo) -> None:
+    done = repo.run_theta("merge", "--search", "accuracy", "--budget", "3", "worse", ok=False)
+    assert "even the best merge of m.safetensors is worse than ours" in done.stderr
+    assert not (repo.path / ".git" / "MERGE_HEAD").exists()
+    assert repo.git("status", "--porcelain", "-uno") == ""
+
+
+@pytest.mark.slow
+@needs_git(*MERGE_TREE)
+def test_several_branches_are_searched_together(repo: Repo) -> None:
+    repo.git("checkout", "-q", "-b", "third", "main~1")
+    repo.write(MODEL, model(0, 0, 1))
+    repo.commit("third")
+    repo.git("checkout", "-q", "main")
+    text = repo.theta("merge", "--search", "accuracy", "--budget", "2", "better", "third")
+    assert "(branch 2)" in text
+    assert "isn't the one that was tested" not in text
+    assert len(repo.git("log", "-1", "--format=%P").split()) == 3
+
+
+def test_mistakes_of_a_search(repo: Repo) -> None:
+    repo.git("branch", "behind", "main~1")
+    for args, message in (
+        (("--search", "acuracy", "better"), "there's no test 'acuracy'"),
+        (("--search", "accuracy", "behind"), "one branch contains the other"),
+        (("--search", "accuracy", "no-such-branch"), "isn't a branch"),
+        (("--dry-run", "better"), "--dry-run is for --search"),
+        (("--json", "better"), "--json is for --list"),
+        (("--search", "accuracy", "--set", "scale=1", "better"), "need a strategy"),
+    ):
+        done = repo.run_theta("merge", *args, ok=False)
+        assert done.returncode != 0
+        assert message in done.stderr
+    assert runs(repo) == 0

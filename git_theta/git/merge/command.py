@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from git_theta.errors import GitError, UsageError
 from git_theta.git.install.install import MERGE_DRIVER
-from git_theta.git.merge.git_merge import MergeOptions, git_commit, run_on_terminal
+from git_theta.git.merge.git_merge import MergeOptions, git_commit, rules_text, run_on_terminal
 from git_theta.git.merge.octopus import merge_branches
 from git_theta.git.merge.one_branch import merge_one
 from git_theta.git.merge.option_check import check_sides
@@ -17,8 +17,6 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.given_base import base_id
 from git_theta.git.repository.repository import Repository
-from git_theta.git.repository.rule_variables import RULES_VARIABLE
-from git_theta.merging.rules import MergeRule
 from git_theta.report.merge_summary import merge_lines
 from git_theta.report.text import printable
 from git_theta.runtime.output import say
@@ -48,7 +46,7 @@ def merge(branches: Sequence[str], options: MergeOptions, check: CheckMerge | No
     repository = Repository(git).at_top()  # an error outside of a work tree
     if not git.config(MERGE_DRIVER):
         raise GitError("Git isn't set up to merge checkpoints", "run `git theta install`")
-    rules = _with_rules(os.environ.get(RULES_VARIABLE, ""), options.rules)
+    rules = rules_text(options.rules)
     if options.base:
         options = replace(options, base=base_id(git, options.base))
     if len(branches) == 1:
@@ -74,14 +72,6 @@ def _merge_one(
         return code
     check("", repository.git.line("rev-parse", "HEAD", "MERGE_HEAD").split("\n"))
     return git_commit(options) if options.commit else 0
-
-
-def _with_rules(text: str, rules: Sequence[MergeRule]) -> str:
-    """The text of rules with others at the end, which take precedence."""
-    for rule in rules:
-        if set(str(rule)) & {";", "\n"}:
-            raise UsageError(f"a rule can't have a semicolon or a line break in it: {rule}")
-    return ";".join([*([text] if text else []), *map(str, rules)])
 
 
 def _merge_several(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.sigint import interrupts_left_to_others
 from git_theta.git.repository.given_base import BASE_VARIABLE
@@ -47,6 +48,19 @@ class MergeOptions:
     fast_forward: FastForward = "allow"
     unrelated: bool = False
     edit: bool = True
+
+
+def rules_text(rules: Sequence[MergeRule]) -> str:
+    """Rules as in the variable `GIT_THETA_MERGE`: those that it has, and others, which take precedence.
+
+    Raises:
+        UsageError: A rule has a semicolon or a line break in it.
+    """
+    for rule in rules:
+        if set(str(rule)) & {";", "\n"}:
+            raise UsageError(f"a rule can't have a semicolon or a line break in it: {rule}")
+    text = os.environ.get(RULES_VARIABLE, "")
+    return ";".join([*([text] if text else []), *map(str, rules)])
 
 
 def git_merge(branch: str, rules: str, options: MergeOptions, *extra: str) -> int:

@@ -81,7 +81,7 @@ def merge_one(repository: Repository, branch: str, rules: str, options: MergeOpt
         has_strategy = any(rule.strategy for rule in given)
         _note_unused(words, [*alone.values()], any_found=bool(found), everywhere=not has_strategy)
         return code
-    _check_clean(git, [*alone.values()])
+    check_clean(git, [*alone.values()])
     revisions = [*sides, *([ancestor] if ancestor else [])]
     merged = merge_candidates(repository, [each for each in based if each.path in alone], rules, revisions)
     results = {each: merged[path] for path, each in alone.items() if _differs(git, each, merged[path])}
@@ -128,7 +128,7 @@ def _only_side(candidate: MergeCandidate) -> str:
     return f"only {'ours' if candidate.changed == (0,) else 'theirs'} changed it"
 
 
-def _check_clean(git: Git, found: Sequence[MergeCandidate]) -> None:
+def check_clean(git: Git, found: Sequence[MergeCandidate]) -> None:
     """Check that the work tree has no changes of files that are written.
 
     Raises:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from git_theta.git.repository.repository import Repository
 from git_theta.runtime.early_end import temporary_folder
 from git_theta.runtime.shared_folders import make_folders
 from git_theta.store.base import store_errors
@@ -23,6 +26,11 @@ class PreviewStore(LocalStore):
     def __init__(self, root: Path, below: LocalStore) -> None:
         super().__init__(root, alternatives=below.alternatives)
         self.below = below
+
+    @property
+    def kept_open(self) -> LocalStore:
+        """The store itself: without the other store, it would lack most objects."""
+        return self
 
     def has(self, oid: str) -> bool:
         """Whether either store has the object."""
@@ -56,3 +64,19 @@ def preview_store(store: LocalStore) -> Iterator[PreviewStore]:
             make_folders(store.tmp)
             folder = stack.enter_context(temporary_folder(store.tmp, "preview-"))
         yield PreviewStore(Path(folder), store)
+
+
+@dataclass(frozen=True)
+class PreviewRepository(Repository):
+    """A repository whose new objects are previews.
+
+    Attributes:
+        previews: The store of previews.
+    """
+
+    previews: PreviewStore
+
+    @cached_property
+    def store(self) -> LocalStore:
+        """The store of previews, which reads the repository's objects, too."""
+        return self.previews
