@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from typing import Any, Final
 
-from git_theta.cascade.plan import COMMAND, RECIPE, CascadePlan, CascadeStep
+from git_theta.cascade.plan import COMMAND, RECIPE, TRANSPLANT, CascadePlan, CascadeStep
 from git_theta.cascade.state import (
     BLOCKED,
     FAILED,
@@ -19,6 +19,9 @@ from git_theta.cascade.state import (
     StepState,
 )
 from git_theta.cascade.state_text import finite
+
+#: Ways to make a model, in words.
+_WAYS: Final = {COMMAND: "by its command", RECIPE: "by its recipe", TRANSPLANT: "in weight space"}
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -36,21 +39,22 @@ _WORDS: Final = {
 _OK: Final = {MADE: True, FAILED: False, REJECTED: False, BLOCKED: False}
 
 
-def plan_lines(plan: CascadePlan) -> list[str]:
-    """A plan as lines: each step with its parents and the way, the models that are left, the time."""
+def plan_lines(plan: CascadePlan, *, with_commands: bool) -> list[str]:
+    """A plan as lines: each step with the way and its parents, the models that are left, the time.
+
+    Args:
+        plan: The plan.
+        with_commands: Whether the words of commands are below the steps that run them.
+    """
     lines = []
     for step in plan.steps:
         time = f", ~{duration(step.seconds)}" if step.seconds is not None else ""
-        lines.append(f"{', '.join(step.models)}  from {', '.join(step.changed)}: {_way(step)}{time}")
+        lines.append(f"{', '.join(step.models)}  {_WAYS[step.action]} from {', '.join(step.changed)}{time}")
+        if with_commands and step.command:
+            place = f" (in {step.folder})" if step.folder else ""
+            lines.append(f"    {shlex.join(step.command)}{place}")
     lines += [f"{model}  stays: {reason}" for model, reason in plan.left.items()]
     return [*lines, _total(plan)] if plan.steps else lines
-
-
-def _way(step: CascadeStep) -> str:
-    if step.action == COMMAND:
-        place = f" (in {step.folder})" if step.folder else ""
-        return f"{shlex.join(step.command)}{place}"
-    return "merged again by its recipe" if step.action == RECIPE else "in weight space"
 
 
 def _total(plan: CascadePlan) -> str:
@@ -71,7 +75,7 @@ def duration(seconds: float) -> str:
 
 def start_line(step: CascadeStep) -> str:
     """A line about a step that begins."""
-    return f"making {', '.join(step.models)}: {_way(step)}"
+    return f"making {', '.join(step.models)}"
 
 
 def step_lines(state: StepState) -> list[str]:

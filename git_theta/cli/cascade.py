@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import click
 
-from git_theta.cascade.plan import CascadePlan, CascadeRequest
+from git_theta.cascade.plan import CascadeRequest
 from git_theta.cascade.state import COMMITS, RUNNING, CascadeOptions, CascadeState, StepState
 from git_theta.cascade.until import parse_until
 from git_theta.cascade.views import plan_lines, start_line, step_lines, steps_json
@@ -52,7 +52,9 @@ _MAX_TIMEOUT = 1e8
 )
 @click.option("--commit", type=click.Choice(COMMITS), help="When to commit; once, at the end, by default.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="End commands that take longer.")
-@click.option("--dry-run", is_flag=True, help="Show the plan; make nothing.")
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="Run so many commands at once.")
+@click.option("--dry-run", is_flag=True, help="Show the plan with its commands; make nothing.")
+@click.option("-v", "--verbose", is_flag=True, help="Show the commands of the plan.")
 @click.option("--continue", "resumes", is_flag=True, help="Go on, and try what was unsuccessful again.")
 @click.option("--abort", "aborts", is_flag=True, help="Undo what the cascade has made, and its commits.")
 @click.option("--quit", "leaves", is_flag=True, help="End the cascade; what it has made stays.")
@@ -67,7 +69,9 @@ def command(
     max_drop: float | None,
     commit: str | None,
     timeout: float | None,
+    jobs: int | None,
     dry_run: bool,
+    verbose: bool,
     resumes: bool,
     aborts: bool,
     leaves: bool,
@@ -81,6 +85,9 @@ def command(
 
     Before a new version is accepted, the model's guarding tests run. If one says that it's too much worse, or
     if the command fails, the old version stays, and so do the models below it; others go on.
+
+    With -j, commands run at once, each in a scratch work tree: it has the files that Git has, but of models
+    only the parents.
 
     The plan is shown first. Read the commands if the records aren't yours: --dry-run.
     """
@@ -109,6 +116,7 @@ def command(
             commit=commit or old.commit,
             max_drop=old.max_drop if max_drop is None else max_drop,
             timeout=old.timeout if timeout is None else timeout,
+            jobs=jobs or old.jobs,
             to_stderr=as_json,
         )
 
@@ -129,7 +137,13 @@ def command(
             transplant,
         )
         plan = read_plan(tree, request)
-    _show(plan, as_json=as_json, is_dry=dry_run)
+    if as_json and (dry_run or not plan.steps):
+        waiting = [StepState(step) for step in plan.steps]
+        print_json({"steps": steps_json(waiting), "left": dict(plan.left), "seconds": plan.seconds})
+    elif not as_json:
+        say(*map(printable, plan_lines(plan, with_commands=dry_run or verbose)))
+        if not plan.steps:
+            say("nothing to make: all is up to date, or left as it is")
     if dry_run or not plan.steps:
         return
     options = choose(CascadeOptions())
@@ -141,17 +155,6 @@ def _check_numbers(max_drop: float | None, timeout: float | None) -> None:
         raise UsageError(f"--max-drop {max_drop} isn't a drop that can be allowed", "such as 0.01")
     if timeout is not None and not 0 < timeout <= _MAX_TIMEOUT:
         raise UsageError(f"--timeout {timeout:g} isn't a number of seconds", "such as 3600")
-
-
-def _show(plan: CascadePlan, *, as_json: bool, is_dry: bool) -> None:
-    """Show the plan, before anything runs; as JSON only if nothing will."""
-    if as_json and (is_dry or not plan.steps):
-        waiting = [StepState(step) for step in plan.steps]
-        print_json({"steps": steps_json(waiting), "left": dict(plan.left), "seconds": plan.seconds})
-    elif not as_json:
-        say(*map(printable, plan_lines(plan)))
-        if not plan.steps:
-            say("nothing to make: all is up to date, or left as it is")
 
 
 def _tell(step: StepState) -> None:

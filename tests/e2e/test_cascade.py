@@ -43,6 +43,11 @@ def repo(built: Repo, tmp_path: Path) -> Repo:
     return built.copy(tmp_path / "repo")
 
 
+def slow(*values: str) -> Any:
+    """Parameters of a variant that runs with the slow tests."""
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
 def cascade(repo: Repo, *words: str) -> tuple[int, dict[str, Any]]:
     """The exit code and the JSON of a cascade."""
     done = repo.run_theta("cascade", *words, "--json", ok=False)
@@ -63,10 +68,12 @@ def test_an_updated_base(repo: Repo) -> None:
     plan = json.loads(repo.run_theta("cascade", "base", "--dry-run", "--json").stdout)
     assert [step["model"] for step in plan["steps"]] == [path_of(name) for name in FAMILY]
     assert {step["ok"] for step in plan["steps"]} == {None}
+    assert f"make.py '{{out}}' data/left.txt {path_of('base')}" in repo.theta("cascade", "base", "--dry-run")
     assert made(repo) == []
     told = repo.theta("cascade", "base")
     assert "4 models to make, in about" in told
-    assert "soup/model.safetensors  from left/model.safetensors, right/model.safetensors: " in told
+    assert "soup/model.safetensors  by its command from left/model.safetensors, right/model" in told
+    assert "make.py" not in told
     assert "4 models made, and committed" in told
     assert made(repo) == ["left", "right", "soup", "tail"]
     assert abs(mean_of(repo, "tail") - mean_of(repo, "base") - (1 + 2) / 2 - 3 - 4) < 1e-4
@@ -187,14 +194,14 @@ def test_where_branches_end(repo: Repo) -> None:
 @pytest.mark.parametrize(
     ("script", "message"),
     [
-        ("pass", "the command made no file left/model.safetensors"),
-        ("open(sys.argv[1], 'w')", "the command left left/model.safetensors empty"),
         ("open(sys.argv[1], 'w').write('no model')", "in another format: opaque, not safetensors"),
         ("time.sleep(60)", "took longer than 0.5 seconds"),
-        ("os.fork() or time.sleep(60)", "the command made no file"),
-        ("open('data/left.txt', 'w').write('5'); shutil.copy(PATH, sys.argv[1])", "was changed while"),
         ("open(PATH, 'ab').write(b'x'); shutil.copy(PATH, sys.argv[1])", "parent base/model.safetensors was"),
-        ("os.kill(os.getpid(), 9)", "SIGKILL ended the command"),
+        slow("pass", "the command made no file left/model.safetensors"),
+        slow("open(sys.argv[1], 'w')", "the command left left/model.safetensors empty"),
+        slow("os.fork() or time.sleep(60)", "the command made no file"),
+        slow("open('data/left.txt', 'w').write('5'); shutil.copy(PATH, sys.argv[1])", "was changed while"),
+        slow("os.kill(os.getpid(), 9)", "SIGKILL ended the command"),
     ],
 )
 def test_commands_that_go_wrong(repo: Repo, script: str, message: str) -> None:
@@ -244,11 +251,42 @@ def test_head_moves_in_the_middle(repo: Repo) -> None:
     assert made(repo) == ["left", "right", "soup", "tail"]
 
 
+def test_commands_at_once(repo: Repo) -> None:
+    """Both wait for each other, so one after the other they'd fail; neither touches the work tree."""
+    meet = b"""
+import os, time
+name = out.partition("/")[0]
+open(f"{ROOT}/{name}.here", "w")
+other = {"left": "right", "right": "left"}.get(name)
+while other and not os.path.exists(f"{ROOT}/{other}.here"):
+    time.sleep(0.02)
+open(os.path.join(ROOT, "made.log"), "a").write(out + "\\n")
+"""
+    script = repo.read("make.py").replace(b'open("../made.log", "a").write(out + "\\n")\n', meet)
+    repo.write("make.py", f"ROOT = {str(repo.path.parent)!r}\n".encode() + script)
+    repo.git("commit", "-q", "-a", "-m", "a script")
+    old = state(repo)[2]
+    code, found = cascade(repo, "base", "-j", "2", "--timeout", "60", "--commit", "each")
+    assert (code, set(statuses(found).values())) == (0, {"made"}), found
+    assert sorted(made(repo)[:2]) == ["left", "right"]
+    assert made(repo)[2:] == ["soup", "tail"]
+    assert repo.status() == ""
+    new = state(repo)[2]
+    assert {path for path in new if old.get(path) != new[path]} == {
+        each for name in FAMILY for each in (path_of(name), f".theta/lineage/{path_of(name)}.toml")
+    }
+    assert abs(mean_of(repo, "tail") - mean_of(repo, "base") - (1 + 2) / 2 - 3 - 4) < 1e-4
+    assert "nothing is wrong" in repo.theta("lineage", "verify")
+    assert len(repo.git("worktree", "list").splitlines()) == 1
+    assert not list((repo.path / ".git/theta/cascade-trees").iterdir())
+
+
 def start(repo: Repo, *words: str) -> subprocess.Popen[bytes]:
     """A cascade in a process of its own, that has begun to make `right`, which takes a minute."""
-    slow = b"\nif 'right' in out:\n    open('../ready', 'w')\n    import time; time.sleep(60)\n"
+    ready = repo.path.parent / "ready"
+    slow = f"\nif 'right' in out:\n    open({str(ready)!r}, 'w')\n    import time; time.sleep(60)\n"
     script = repo.read("make.py")
-    repo.write("make.py", script.replace(b"\nopen(", slow + b"\nopen(", 1))
+    repo.write("make.py", script.replace(b"\nopen(", slow.encode() + b"\nopen(", 1))
     repo.git("commit", "-q", "-a", "-m", "slow")
     program = subprocess.Popen(
         [sys.executable, "-m", "git_theta", "cascade", "base", *words],
@@ -257,7 +295,6 @@ def start(repo: Repo, *words: str) -> subprocess.Popen[bytes]:
         stderr=-1,
         start_new_session=True,
     )
-    ready = repo.path.parent / "ready"
     end = time.monotonic() + 60
     while not ready.exists() and time.monotonic() < end:
         time.sleep(0.05)
@@ -280,14 +317,20 @@ def test_a_killed_cascade_goes_on_without_repeating(repo: Repo) -> None:
     assert repo.status() == ""
 
 
-@pytest.mark.parametrize("words", [(), ("--timeout", "50")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        pytest.param(("--timeout", "50"), marks=pytest.mark.slow),
+        pytest.param(("-j", "2", "--only", "left", "--only", "right"), marks=pytest.mark.slow),
+    ],
+)
 def test_ctrl_c_stops_a_cascade(repo: Repo, words: tuple[str, ...]) -> None:
     program = start(repo, *words)
     os.killpg(program.pid, signal.SIGINT)
     _, stderr = program.communicate(timeout=30)
     assert program.returncode != 0
     assert b"git theta cascade --continue goes on" in stderr
-    assert made(repo) == ["left"]
     repo.git("restore", "make.py")
     repo.theta("cascade", "--abort")
     assert repo.status() == ""

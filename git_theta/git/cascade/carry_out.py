@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
+from functools import partial
 
-from git_theta.cascade.plan import COMMAND, RECIPE
+from git_theta.cascade.plan import COMMAND
 from git_theta.cascade.state import (
     BLOCKED,
     EACH,
     FAILED,
     MADE,
     NONE,
-    REJECTED,
     RUNNING,
     STOPPED,
     WAITING,
     CascadeState,
-    MetricChange,
     StepState,
     ready_steps,
     with_ends,
 )
 from git_theta.cascade.until import StepFacts, parse_until
-from git_theta.errors import explained
-from git_theta.git.cascade.by_command import make_by_command
-from git_theta.git.cascade.by_recipe import make_by_recipe
-from git_theta.git.cascade.head import check_head, commit_paths, staged_paths
+from git_theta.errors import ThetaError, explained
+from git_theta.git.cascade.attempt import attempt_step
+from git_theta.git.cascade.head import check_head, commit_paths, index_tree, staged_paths
+from git_theta.git.cascade.job_pool import job_pool
 from git_theta.git.cascade.messages import message_of_all, message_of_step
 from git_theta.git.cascade.old_files import check_unchanged, index_lines, put_back
 from git_theta.git.cascade.parents import are_current
 from git_theta.git.cascade.replaced_versions import replaced_versions
+from git_theta.git.cascade.scratch_tree import remove_scratch_trees
 from git_theta.git.cascade.state_file import save_state
-from git_theta.git.cascade.step_guard import RejectedError, StepGuard
-from git_theta.git.cascade.transplant import transplant
+from git_theta.git.cascade.step_job import StepJob, StepJobResult, run_job
 from git_theta.git.lineage.run_command import RunInterruptedError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
@@ -60,26 +59,109 @@ def carry_out(repository: Repository, state: CascadeState, tell: Tell) -> Cascad
         ThetaError: The state or a commit can't be written.
     """
     state = _with_ends(repository, state, tell)
+    if state.options.jobs > 1:
+        state = _at_once(repository, state, tell)
     while ready := ready_steps(state):
-        # Values that a step reads are protected from pruning for as long as its repository is there.
-        here = Repository(repository.git)
-        check_head(here.git, state)
-        running = replace(ready[0], status=RUNNING)
-        state = _saved(repository, state.with_step(running))
-        tell(running)
-        try:
-            done = _made(here, state, running)
-        except BaseException:
-            put_back(here, running.before)
-            _saved(repository, state.with_step(replace(running, status=WAITING)))
-            raise
-        state = _saved(repository, state.with_step(done))
-        tell(done)
-        state = _with_ends(repository, state, tell)
-        if done.status == MADE and state.options.commit == EACH:
-            state = commit_steps(repository, state, [done])
+        state, running = _begun(repository, state, ready[0], tell)
+        state = _ended(repository, state, running, partial(_here, repository, state, running), tell)
     if state.options.commit not in (EACH, NONE):
         state = commit_steps(repository, state, [each for each in state.steps if each.status == MADE])
+    return state
+
+
+def _here(repository: Repository, state: CascadeState, running: StepState) -> StepState:
+    # Values that a step reads are protected from pruning for as long as its repository is there.
+    return attempt_step(Repository(repository.git), running, state.options, replaced_versions(state))
+
+
+def _at_once(repository: Repository, state: CascadeState, tell: Tell) -> CascadeState:
+    """The state after all steps that could be carried out, of which independent ones ran at the same time.
+
+    Commands run in scratch work trees; computations, which take seconds, in this process.
+    """
+    jobs: dict[Future[StepJobResult], StepState] = {}
+    try:
+        with job_pool(state.options.jobs) as pool:
+            while True:
+                while (ready := ready_steps(state)) and len(jobs) < state.options.jobs:
+                    state, running = _begun(repository, state, ready[0], tell)
+                    if running.step.action == COMMAND:
+                        job = StepJob(repository.root, index_tree(repository.git), running, state.options)
+                        jobs[pool.submit(run_job, job)] = running
+                    else:
+                        here = partial(_here, repository, state, running)
+                        state = _ended(repository, state, running, here, tell)
+                if not jobs:
+                    return state
+                for done in wait(jobs, return_when=FIRST_COMPLETED).done:
+                    running = jobs.pop(done)
+                    adopted = partial(_adopted, repository, running, done)
+                    state = _ended(repository, state, running, adopted, tell)
+    except BaseException:
+        for step in state.steps:
+            if step.status == RUNNING:
+                state = state.with_step(replace(step, status=WAITING))
+        _saved(repository, state)
+        raise
+    finally:
+        remove_scratch_trees(repository)
+
+
+def _adopted(repository: Repository, running: StepState, done: Future[StepJobResult]) -> StepState:
+    """The state of a step whose result is taken over from a scratch work tree.
+
+    Raises:
+        RunInterruptedError: Its command was interrupted.
+    """
+    try:
+        result = done.result()
+        if result.state is None:
+            raise RunInterruptedError("a command was ended")
+        if result.state.status == MADE:
+            check_unchanged(repository.git, running.before)
+            put_back(repository, result.after)
+            with LineageTree(repository) as tree:
+                if not are_current(tree, running.step):
+                    raise ThetaError("a parent was changed while the command ran")
+    except RunInterruptedError:
+        raise
+    except Exception as error:
+        put_back(repository, running.before)
+        return replace(running, status=FAILED, problem=explained(error).one_line)
+    return result.state
+
+
+def _begun(
+    repository: Repository, state: CascadeState, step: StepState, tell: Tell
+) -> tuple[CascadeState, StepState]:
+    """The state when a step begins, and the step's."""
+    check_head(repository.git, state)
+    running = replace(step, status=RUNNING)
+    state = _saved(repository, state.with_step(running))
+    tell(running)
+    return state, running
+
+
+def _ended(
+    repository: Repository,
+    state: CascadeState,
+    running: StepState,
+    attempt: Callable[[], StepState],
+    tell: Tell,
+) -> CascadeState:
+    """The state after a step, which is committed if each is."""
+    try:
+        check_head(repository.git, state)
+        done = attempt()
+    except BaseException:
+        put_back(repository, running.before)
+        _saved(repository, state.with_step(replace(running, status=WAITING)))
+        raise
+    state = _saved(repository, state.with_step(done))
+    tell(done)
+    state = _with_ends(repository, state, tell)
+    if done.status == MADE and state.options.commit == EACH:
+        state = commit_steps(repository, state, [done])
     return state
 
 
@@ -139,45 +221,3 @@ def _last_models(state: CascadeState) -> list[str]:
             )
         )
     ]
-
-
-def _made(repository: Repository, state: CascadeState, running: StepState) -> StepState:
-    """The state of a step after an attempt. If it's unsuccessful, files and index are as before.
-
-    Raises:
-        RunInterruptedError: Its command was interrupted together with this process.
-    """
-    began = time.monotonic()
-    try:
-        return _attempt(repository, state, running, began)
-    except RunInterruptedError:
-        raise
-    except RejectedError as error:
-        failed = replace(running, status=REJECTED, problem=error.one_line, tests=dict(error.changes))
-    except Exception as error:
-        failed = replace(running, status=FAILED, problem=explained(error).one_line)
-    put_back(repository, running.before)
-    return replace(failed, seconds=round(time.monotonic() - began, 1))
-
-
-def _attempt(repository: Repository, state: CascadeState, running: StepState, began: float) -> StepState:
-    step = running.step
-    check_unchanged(repository.git, running.before)
-    with LineageTree(repository) as tree:
-        if are_current(tree, step):
-            made = {model: tree.facts(model).model for model in step.models}
-            return replace(running, status=MADE, note="it's up to date", seconds=0.0, made=made)
-    guard = StepGuard(repository, step, state.options.max_drop)
-    changes: dict[str, tuple[MetricChange, ...]] = {}
-    replaced = replaced_versions(state)
-    note = ""
-    if step.action == COMMAND:
-        make_by_command(repository, step, lambda: changes.update(guard.check_files()), state.options)
-    elif step.action == RECIPE:
-        make_by_recipe(repository, step, replaced, lambda: changes.update(guard.check_index()))
-    else:
-        note = transplant(repository, step, replaced, lambda: changes.update(guard.check_index()))
-    with LineageTree(repository) as tree:
-        made = {model: tree.facts(model).model for model in step.models}
-    seconds = round(time.monotonic() - began, 1)
-    return replace(running, status=MADE, note=note, seconds=seconds, tests=changes, made=made)

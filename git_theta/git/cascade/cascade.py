@@ -26,6 +26,7 @@ from git_theta.git.cascade.head import (
     is_own_commit,
 )
 from git_theta.git.cascade.old_files import check_unchanged, files_of_step, index_lines, put_back
+from git_theta.git.cascade.scratch_tree import remove_scratch_trees
 from git_theta.git.cascade.state_file import cascade_lock, drop_state, load_state, save_state
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
@@ -189,6 +190,7 @@ def _mended(repository: Repository, state: CascadeState) -> CascadeState:
         paths = [path for step in state.steps for path in step.paths]
         head = current_commit(git) if is_own_commit(git, state, paths) else state.head
         state = replace(state, head=head, is_committing=False)
+    remove_scratch_trees(repository)
     has_moved = current_commit(git) != state.head
     for step in state.steps:
         if step.status == RUNNING:

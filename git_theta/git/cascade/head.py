@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from git_theta.cascade.state import NONE, CascadeState
 from git_theta.errors import GitError, ThetaError
+from git_theta.git.lineage.run_command import check_set_up
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.unmerged import unmerged_paths
 from git_theta.git.repository.repository import Repository
@@ -50,10 +51,12 @@ def check_ready(repository: Repository, commit: str) -> None:
         commit: When the cascade makes commits.
 
     Raises:
+        UsageError: Git isn't set up for git-theta.
         ThetaError: An operation of Git isn't finished; or commits are to be made, and the index has other
             changes, or nobody is named who makes them.
     """
     git = repository.git
+    check_set_up(git)
     current_commit(git)
     for name in _OPERATIONS:
         if (repository.git_dir / name).exists():
@@ -115,6 +118,15 @@ def is_own_commit(git: Git, state: CascadeState, paths: Sequence[str]) -> bool:
         return False
     names = git.records("diff-tree", "-r", "--no-commit-id", "--name-only", "-z", state.head, head)
     return {os.fsdecode(name) for name in names} <= set(paths)
+
+
+def index_tree(git: Git) -> str:
+    """The id of a tree of all files in the index.
+
+    Raises:
+        GitError: There are files in conflict.
+    """
+    return git.line("write-tree")
 
 
 def staged_paths(git: Git) -> set[str]:

@@ -35,8 +35,8 @@ def write_new_version(
         made: Path → manifest, of each of its files.
         parents: Path → recorded version, of the parents whose versions of now the model stands on. The record
             keeps the versions of others.
-        accept: Called when the files are in the work tree. If it raises an error, the caller puts files and
-            index entries back.
+        accept: Called when the files are staged and the record is written. If it raises an error, the caller
+            puts files and index entries back.
         is_moved: Whether the model isn't what its recorded command would make.
 
     Raises:
@@ -62,7 +62,6 @@ def write_new_version(
         ]
         with Workspace(repository) as workspace:
             write_and_stage(repository, workspace.known_files, versions)
-    accept()
     with LineageTree(repository) as tree:
         old = old_record(tree, model)
         record = replace(
@@ -72,6 +71,8 @@ def write_new_version(
             is_moved=(is_moved or old.is_moved) and old.run is not None,
         )
         path = write_record(tree, model, record)
+    # Tests read the version of the parent that the record names.
+    accept()
     change_index(git, "add", "--", f":(top,literal){path}")
 
 

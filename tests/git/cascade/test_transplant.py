@@ -190,7 +190,7 @@ def test_a_merge_is_merged_again_by_its_recipe(repo: Repo) -> None:
     write(repo, paths[1], new)
     repo.commit("another one")
     told = repo.theta("cascade", "two")
-    assert "merged again by its recipe" in told
+    assert "soup.safetensors  by its recipe from two/model.safetensors" in told
     found = safetensors_arrays(repo.read("soup.safetensors"))
     expected = first["a"].astype("f8") * 0.75 + new["a"].astype("f8") * 0.25
     np.testing.assert_allclose(found["a"], expected, rtol=1e-6)
