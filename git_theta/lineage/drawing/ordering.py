@@ -27,13 +27,13 @@ def ordered(
         after: The neighbours of a node in the layer after.
     """
     best = current = _by_descent(layers, after)
-    edges = sum(map(len, after.values()))
-    fewest = crossings(current, after)
+    is_counted = sum(map(len, after.values())) <= _MAX_COUNTED
+    fewest = crossings(current, after) if is_counted else 1
     for _ in range(_ROUNDS if fewest else 0):
         current = _swept(current, before)
         current = _swept(current[::-1], after)[::-1]
-        now = crossings(current, after) if edges <= _MAX_COUNTED else 0
-        if now < fewest or edges > _MAX_COUNTED:
+        now = crossings(current, after) if is_counted else 0
+        if now < fewest or not is_counted:
             best, fewest = current, now
     return best
 

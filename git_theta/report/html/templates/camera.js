@@ -1,15 +1,21 @@
-// The camera: which part of the picture is seen, and how large.
+// The camera: which part of the picture is seen, and how large. It moves the picture as a whole: SVG's own
+// transforms would lay out all texts anew at each step of a zoom.
 const camera = { x: 0, y: 0, scale: 1 };
 const [minScale, maxScale] = [0.02, 4];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
-const size = () => ({ width: picture.clientWidth || 1, height: picture.clientHeight || 1 });
+const size = () => ({ width: stage.clientWidth || 1, height: stage.clientHeight || 1 });
 
-// Titles keep their size on the screen, if they're shorter than their family is wide.
+// Titles keep their size on the screen, in steps, if they're shorter than their family is wide.
+let titleFont = 15;
 const placeTitles = () => {
+  const wanted = Math.max(15, 12.5 / camera.scale);
+  const isNear = wanted === 15 ? titleFont === 15 : wanted <= titleFont && wanted > titleFont / 1.2;
+  if (isNear && drawn) return;
+  titleFont = wanted === 15 ? 15 : wanted * 1.1;
+  const font = titleFont;
   for (const { title, width, height } of families) {
     if (!title) continue;
-    const font = Math.max(15, 12.5 / camera.scale);
     const fits = font === 15 || ((camera.scale < 0.42 ? title.firstChild.data : title.textContent).length * font * 0.62 < width + 16 && font * 1.6 < height);
     title.style.display = fits ? "" : "none";
     title.style.fontSize = `${font}px`;
@@ -19,12 +25,12 @@ const placeTitles = () => {
 
 let drawn = 0;
 const look = () => {
-  world.setAttribute("transform", `translate(${camera.x} ${camera.y}) scale(${camera.scale})`);
+  picture.style.transform = `translate(${camera.x}px, ${camera.y}px) scale(${camera.scale})`;
   if (drawn !== camera.scale) {
-    drawn = camera.scale;
     picture.classList.toggle("far", camera.scale < 0.6);
     picture.classList.toggle("farthest", camera.scale < 0.42);
     placeTitles();
+    drawn = camera.scale;
   }
 };
 
@@ -85,13 +91,13 @@ const show = (node, always = false) => {
 const watchPointer = () => {
   const fingers = new Map();
   let moved = 0;
-  picture.addEventListener("wheel", (event) => {
+  stage.addEventListener("wheel", (event) => {
     event.preventDefault();
-    const box = picture.getBoundingClientRect();
+    const box = stage.getBoundingClientRect();
     const lines = event.deltaMode === 1 ? 18 : 1;
     zoom(Math.exp(-event.deltaY * lines * (event.ctrlKey ? 0.01 : 0.0015)), event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
-  picture.addEventListener("pointerdown", (event) => {
+  stage.addEventListener("pointerdown", (event) => {
     if (event.button) return;
     if (!fingers.size) moved = 0;
     fingers.set(event.pointerId, event);
@@ -103,12 +109,12 @@ const watchPointer = () => {
     const [dx, dy] = [event.clientX - before.clientX, event.clientY - before.clientY];
     moved += Math.abs(dx) + Math.abs(dy);
     if (other) {
-      const box = picture.getBoundingClientRect();
+      const box = stage.getBoundingClientRect();
       const distance = (each) => Math.hypot(each.clientX - other.clientX, each.clientY - other.clientY) || 1;
       zoom(distance(event) / distance(before), other.clientX - box.left, other.clientY - box.top);
     } else if (moved > 4) {
       cancelAnimationFrame(flight);
-      picture.classList.add("dragged");
+      stage.classList.add("dragged");
       camera.x += dx;
       camera.y += dy;
       look();
@@ -117,7 +123,7 @@ const watchPointer = () => {
   });
   const end = (event) => {
     fingers.delete(event.pointerId);
-    if (!fingers.size) picture.classList.remove("dragged");
+    if (!fingers.size) stage.classList.remove("dragged");
   };
   addEventListener("pointerup", end);
   addEventListener("pointercancel", end);

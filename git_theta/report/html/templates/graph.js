@@ -1,14 +1,16 @@
 // The graph: facts, elements of the picture, and relatives of models.
 const facts = JSON.parse(document.getElementById("lineage").textContent);
 const picture = document.getElementById("picture");
+const stage = document.querySelector(".stage");
 const world = document.getElementById("world");
 const modelWidth = picture ? Number(picture.dataset.modelWidth) : 0;
 const modelHeight = 44;
+let chosen = null;
 
 const nodes = facts.models.map((fact, number) => {
   const element = document.getElementById(`m${number}`);
   const [x, y] = element.getAttribute("transform").match(/-?[\d.]+/g).map(Number);
-  return { number, fact, element, x, y, box: Number(element.dataset.box), family: null, parents: [], children: [] };
+  return { number, fact, element, x, y, box: Number(element.dataset.box), nowY: y, family: null, parents: [], children: [] };
 });
 for (const edge of facts.edges) {
   nodes[edge.child].parents.push(edge);

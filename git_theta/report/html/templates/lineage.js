@@ -1,6 +1,4 @@
 // The page: choosing, searching, keys.
-let chosen = null;
-
 function choose(node, isShown = false) {
   if (chosen) {
     chosen.element.classList.remove("chosen");
@@ -112,23 +110,25 @@ const start = () => {
   document.documentElement.classList.add("live");
   document.querySelector(".tools").hidden = false;
   panel.hidden = false;
-  picture.removeAttribute("viewBox");
+  // A unit of the picture is a pixel, before the camera scales it.
+  const { x, y, width, height } = picture.viewBox.baseVal;
+  Object.assign(picture.style, { left: `${x}px`, top: `${y}px`, width: `${width}px`, height: `${height}px` });
+  picture.style.transformOrigin = `${-x}px ${-y}px`;
   picture.setAttribute("role", "group");
   for (const node of nodes) {
     node.element.setAttribute("role", "button");
     node.element.tabIndex = -1;
-    node.nowY = node.y;
   }
   const wasDragged = watchPointer();
-  picture.addEventListener("click", (event) => {
+  stage.addEventListener("click", (event) => {
     if (wasDragged()) return;
     const element = event.target.closest(".model");
     const node = element ? nodes[Number(element.id.slice(1))] : null;
     if (node && event.target.closest(".fold, .version-list")) foldVersions([node], !unfolded.has(node));
     else choose(node);
   });
-  picture.addEventListener("dblclick", (event) => {
-    const box = picture.getBoundingClientRect();
+  stage.addEventListener("dblclick", (event) => {
+    const box = stage.getBoundingClientRect();
     zoom(event.shiftKey ? 0.5 : 2, event.clientX - box.left, event.clientY - box.top);
   });
   document.getElementById("nearer").addEventListener("click", () => zoom(1.3));
@@ -156,7 +156,7 @@ const start = () => {
   };
   addEventListener("hashchange", () => {
     follow(true);
-    picture.scrollIntoView({ block: "nearest" });
+    stage.scrollIntoView({ block: "nearest" });
   });
   addEventListener("resize", look);
   fit(false);

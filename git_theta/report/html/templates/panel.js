@@ -12,16 +12,21 @@ const html = (name, attributes = {}, ...children) => {
   return element;
 };
 const count = (number) => number.toLocaleString("en");
+// A name whose lines may break after dots and slashes.
+const breakable = (name) => name.split(/(?<=[./])/).flatMap((part, index) => (index ? [html("wbr"), part] : [part]));
 const section = (title, ...children) => [html("h3", {}, title), ...children];
 const definitions = (pairs) => html("dl", {}, ...pairs.flatMap(([key, value]) => [html("dt", {}, key), html("dd", {}, value)]));
 const table = (heads, rows, numeric) => {
-  const cells = (name, row) => row.map((text, index) => html(name, numeric.includes(index) ? { class: "num" } : index ? {} : { class: "name" }, String(text)));
+  const cells = (name, row) => row.map((text, index) => {
+    if (numeric.includes(index)) return html(name, { class: "num" }, String(text));
+    return index || name === "th" ? html(name, {}, String(text)) : html(name, { class: "name" }, ...breakable(String(text)));
+  });
   return html("table", {}, html("thead", {}, html("tr", {}, ...cells("th", heads))), html("tbody", {}, ...rows.map((row) => html("tr", {}, ...cells("td", row)))));
 };
 
 const related = (edges, end, word) => {
   const items = edges.slice(0, maxListed).map((edge) => {
-    const link = html("button", { type: "button", class: "link name", onclick: () => choose(nodes[edge[end]], true) }, facts.models[edge[end]].name);
+    const link = html("button", { type: "button", class: "link name", onclick: () => choose(nodes[edge[end]], true) }, ...breakable(facts.models[edge[end]].name));
     const about = end === "parent" ? `: ${edge.facts.join("; ")}` : "";
     return html("li", {}, `${edge.relation} ${word} `, link, about);
   });
@@ -32,12 +37,13 @@ const related = (edges, end, word) => {
 const parameters = (fact) => {
   const groups = facts.structures[fact.structure];
   const isDerived = fact.new !== undefined;
-  const heads = ["Parameters", "Dtype", "Shape", "Size", ...(isDerived ? ["Not in a parent"] : [])];
+  const heads = ["Parameters", "Dtype", "Shape", "Size", ...(isDerived ? ["New"] : [])];
   const rows = groups.map(([name, number, dtype, shape, bytes], index) => [
     number > 1 ? `${name} (${count(number)})` : name, dtype, shape, bytes,
-    ...(isDerived ? [fact.new[index] ? `${count(fact.new[index])} of ${count(number)}` : "–"] : []),
+    ...(isDerived ? [fact.new[index] ? fact.new[index] === number ? "all" : `${count(fact.new[index])} of ${count(number)}` : "–"] : []),
   ]);
-  const found = [html("p", { class: "note" }, (fact.dtypes || []).map(([name, bytes]) => `${name} ${bytes}`).join(", "))];
+  const sizes = (fact.dtypes || []).map(([name, bytes]) => `${name} ${bytes}`).join(", ");
+  const found = [html("p", { class: "note" }, isDerived ? `${sizes}. New: in no parent.` : sizes)];
   found.push(html("div", { class: "scroll" }, table(heads, rows, [3, 4])));
   if (fact.left_out) found.push(html("p", { class: "note" }, `${count(fact.left_out)} more parameters: git theta show tells them all.`));
   return found;
@@ -85,7 +91,7 @@ const versionsOf = (node) => {
 
 const fillPanel = (node) => {
   const fact = node.fact;
-  const parts = [html("h2", { class: "name" }, fact.name)];
+  const parts = [html("h2", { class: "name" }, ...breakable(fact.name))];
   for (const problem of fact.problems || []) parts.push(html("p", { class: "warning" }, problem));
   parts.push(definitions(fact.facts || []));
   if (node.parents.length) parts.push(...section("Made from", related(node.parents, "parent", "of")));
