@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from importlib import import_module
-from logging import CRITICAL, getLogger
+from logging import CRITICAL, getLogger, root
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
@@ -46,8 +47,7 @@ class DaskExecutor(Executor):
             distributed: Any = import_module("distributed")
         except ImportError as error:
             raise UsageError("distributed isn't installed", "pip install 'git-theta[dask]'") from error
-        # What it logs is about connections; what users need to know are errors of ours.
-        getLogger("distributed").setLevel(CRITICAL)
+        _silence()
         self.address = address
         try:
             self._client = distributed.Client(address, set_as_default=False)
@@ -160,7 +160,9 @@ class DaskExecutor(Executor):
         """Addresses of the workers; the scheduler is asked once a second at most."""
         with self._asking:
             if time.monotonic() - self._asked > _LOOK:
-                self._there = set(self._client.nthreads())
+                # While the connection is lost, there's no answer; futures end if it stays lost.
+                with suppress(OSError, ValueError, TimeoutError):
+                    self._there = set(self._client.nthreads())
                 self._asked = time.monotonic()
             return self._there
 
@@ -171,6 +173,13 @@ class DaskExecutor(Executor):
         for future in waiting:
             _cancel(future)
         self._client.close(timeout=_CLOSING)
+
+
+def _silence() -> None:
+    """Turn off what Dask logs of connections: what users need to know are errors of ours."""
+    for name in ("distributed", *root.manager.loggerDict):
+        if name.partition(".")[0] == "distributed":
+            getLogger(name).setLevel(CRITICAL)
 
 
 def _cancel(future: Future[Any]) -> None:

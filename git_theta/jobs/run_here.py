@@ -51,6 +51,8 @@ def _is_wanted(worker: Any) -> Callable[[], bool]:
 
     def is_wanted() -> bool:
         task = worker.state.tasks.get(key)
-        return task is not None and task.state in ("executing", "long-running")
+        # A worker whose scheduler is lost closes.
+        is_running = task is not None and task.state in ("executing", "long-running")
+        return is_running and worker.status.name == "running"
 
     return is_wanted

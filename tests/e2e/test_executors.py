@@ -132,3 +132,23 @@ def test_a_cluster_that_isnt_there(pushed: Repo, cluster: DaskCluster) -> None:
     assert "no scheduler of Dask answers at tcp://127.0.0.1:1" in done.stderr
     done = run(pushed, "lineage", "infer", "--executor", cluster.address, ok=False, env=env)
     assert "has no workers" in done.stderr
+
+
+def test_a_scheduler_that_is_lost(pushed: Repo, cluster: DaskCluster, tmp_path: Path) -> None:
+    register(pushed, tmp_path / "marks", 60)
+    pushed.commit("a slow test")
+    pushed.git("push", "-q")
+    cluster.add_worker("one")
+    command = [sys.executable, "-m", "git_theta", "test", "run", "crc", "sst2", "--executor", cluster.address]
+    with subprocess.Popen(command, cwd=pushed.path, stdout=-1, stderr=-1, text=True) as process:
+        wait_for(tmp_path / "marks", 1)
+        cluster.kill_scheduler()
+        stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "the scheduler was lost" in stdout
+    assert "Traceback" not in stderr
+    (mark,) = (tmp_path / "marks").iterdir()
+    end = time.monotonic() + 60
+    while Path(f"/proc/{mark.name}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)

@@ -58,6 +58,11 @@ class DaskCluster:
         process.kill()
         process.wait()
 
+    def kill_scheduler(self) -> None:
+        """End the scheduler as a crash does."""
+        self._scheduler.kill()
+        self._scheduler.wait()
+
     def stop(self) -> None:
         """End all processes."""
         for process in (*self.workers.values(), self._scheduler):
