@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from git_theta import strategies
-from git_theta.cli.merge_search import MergeSearch, check_merged, search_merges
+from git_theta.cli.merge_search import MergeSearch, check_merged, check_unmoved, search_merges
 from git_theta.cli.merge_tests import check_by_tests
 from git_theta.cli.render import print_json
 from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
@@ -134,11 +134,9 @@ def command(
         raise UsageError("which branch is to be merged?", "git theta merge BRANCH…")
     if no_ff and ff_only:
         raise UsageError("--no-ff and --ff-only exclude each other")
+    given, form = rules_of(strategy, settings, parameters, rules), form_rules(renames, dtype, rows)
     options = MergeOptions(
-        rules=(
-            *_chosen(rules_of(strategy, settings, parameters, rules), all_parameters),
-            *form_rules(renames, dtype, rows),
-        ),
+        rules=() if search else (*_chosen(given, all_parameters), *form),
         base=base or "",
         messages=messages,
         commit=not no_commit,
@@ -149,14 +147,13 @@ def command(
     check = check_by_tests if with_tests else None
     if not search:
         return merge(branches, options, check)
-    given = rules_of(strategy, settings, parameters, rules)
     found = search_merges(
         MergeSearch(
             search,
             branches,
             budget,
             given[0] if strategy else None,
-            (*given[1 if strategy else 0 :], *form_rules(renames, dtype, rows)),
+            (*given[1 if strategy else 0 :], *form),
             all_parameters,
             base or "",
             as_json,
@@ -164,6 +161,7 @@ def command(
     )
     if dry_run:
         return 0
+    check_unmoved(branches, found)
     code = merge(branches, replace(options, rules=found.rules), check)
     if code == 0:
         check_merged(found.best)

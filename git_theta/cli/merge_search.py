@@ -62,10 +62,12 @@ class BestMerge:
     Attributes:
         best: The trial.
         rules: The rules of the merge.
+        sides: The ids of the merged commits.
     """
 
     best: MergeTrial
     rules: tuple[MergeRule, ...]
+    sides: tuple[str, ...]
 
 
 def search_merges(request: MergeSearch) -> BestMerge:
@@ -102,7 +104,7 @@ def search_merges(request: MergeSearch) -> BestMerge:
         )
     if not ranked:
         raise ThetaError("no strategy gave a model that passes the test", tried[0].problem if tried else "")
-    found = BestMerge(ranked[0], trials.rules(ranked[0].rule))
+    found = BestMerge(ranked[0], trials.rules(ranked[0].rule), tuple(parents.sides))
     words = shlex.join(["git", "theta", "merge", *_words(ranked[0].rule, request), *request.branches])
     if request.as_json:
         print_json(_json(test, trials, tried, ranked[0], sides, words))
@@ -111,6 +113,19 @@ def search_merges(request: MergeSearch) -> BestMerge:
         say("", f"best of {plural(len(tried), 'trial')}, with {plural(cost, 'test')}: {words}")
     _check(test, trials, found.best, sides[0])
     return found
+
+
+def check_unmoved(branches: Sequence[str], found: BestMerge) -> None:
+    """Check that HEAD and the branches are where the search began.
+
+    Raises:
+        GitError: One has moved.
+    """
+    if tuple(independent_parents(Git(), branches).sides) != found.sides:
+        raise GitError(
+            "HEAD or a branch has moved while strategies were tried; nothing was merged",
+            "search again: results for models that are the same are kept",
+        )
 
 
 def check_merged(best: MergeTrial) -> None:

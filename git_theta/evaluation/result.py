@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from git_theta.errors import ThetaError
 from git_theta.evaluation.model_test import ModelTest
 
 #: The share of two values by which they may differ and count as equal: 0.9 - 0.89 is more than 0.01.
@@ -27,6 +28,8 @@ class TestResult:
         problem: Why the test failed, in one line; empty if it didn't.
         is_skipped: Whether the command said that this version can't be tested, by exit code 125.
         output: The last lines that a failed command printed.
+        is_disturbed: Whether the result says nothing of the model, as files that the command reads were
+            changed while it ran.
     """
 
     #: For pytest, which takes classes of such names for tests.
@@ -43,6 +46,7 @@ class TestResult:
     problem: str = ""
     is_skipped: bool = False
     output: str = ""
+    is_disturbed: bool = False
 
     @property
     def title(self) -> str:
@@ -51,6 +55,19 @@ class TestResult:
             return self.model
         is_id = len(self.rev) in (40, 64) and not set(self.rev) - set("0123456789abcdef")
         return f"{self.model} at {self.rev[:10] if is_id else self.rev}"
+
+
+def check_undisturbed(result: TestResult) -> None:
+    """Check that a result says something of the model.
+
+    Raises:
+        ThetaError: It doesn't.
+    """
+    if result.is_disturbed:
+        raise ThetaError(
+            f"test {result.test} of {result.title}: {result.problem}",
+            "begin anew when nothing changes; results so far are kept",
+        )
 
 
 def drop(test: ModelTest, before: float, after: float) -> float:

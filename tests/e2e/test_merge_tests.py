@@ -216,3 +216,38 @@ def test_mistakes_of_a_search(repo: Repo) -> None:
         assert done.returncode != 0
         assert message in done.stderr
     assert runs(repo) == 0
+
+
+def moving(repo: Repo, command: str) -> None:
+    """Let the test's command do something in Git, too."""
+    repo.write(
+        "moving.py", MEASURE + f"\nimport subprocess; subprocess.run({command!r}, shell=True)\n".encode()
+    )
+    repo.write(".theta/tests.toml", TESTS.replace("measure.py", "moving.py").encode())
+    repo.commit("moving")
+
+
+def test_head_moves_while_tests_run(repo: Repo) -> None:
+    moving(repo, "git commit -q --allow-empty -m moved")
+    done = repo.run_theta("merge", "--search", "accuracy", "--budget", "1", "better", ok=False)
+    assert "HEAD or a branch has moved while strategies were tried; nothing was merged" in done.stderr
+    assert len(repo.git("log", "-1", "--format=%P").split()) == 1
+
+
+def test_the_index_changes_while_tests_run(repo: Repo) -> None:
+    moving(repo, "echo x > staged.txt; git add staged.txt")
+    done = repo.run_theta("merge", "--test", "--no-edit", "better", ok=False)
+    assert "has changed while tests ran; the merge isn't committed" in done.stderr
+    assert (repo.path / ".git" / "MERGE_HEAD").exists()
+
+
+def test_a_script_is_edited_while_it_runs(repo: Repo) -> None:
+    """The result says nothing of the model: it's neither good nor bad."""
+    moving(repo, "echo '#' >> moving.py")
+    done = repo.run_theta("merge", "--test", "--no-edit", "better", ok=False)
+    assert "moving.py was changed while the test ran" in done.stderr
+    repo.git("merge", "--abort")
+    for args in (("merge", "--search", "accuracy", "better"), ("bisect", "accuracy", MODEL)):
+        done = repo.run_theta(*args, ok=False)
+        assert done.returncode != 0
+        assert "moving.py was changed while the test ran" in done.stderr

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from git_theta.bisection.bisection import Outcome
 from git_theta.bisection.criterion import Criterion, ExitCode, is_flaky, middle_value, outcome_of
-from git_theta.errors import MissingObjectError
+from git_theta.errors import CorruptError, ManifestError, MissingObjectError
 from git_theta.evaluation.model_test import ModelTest
-from git_theta.evaluation.result import TestResult
+from git_theta.evaluation.result import TestResult, check_undisturbed
 from git_theta.git.bisection.model_dag import ModelAt
 from git_theta.git.history.model_history import ModelHistory
 
@@ -118,6 +118,8 @@ class VersionRuns:
                 self.runner.evaluate(self.test, version.name, version.commit, attempt=number)
                 for number in range(self.repeat)
             )
-        except MissingObjectError as error:
+        except (MissingObjectError, CorruptError, ManifestError) as error:
             return TestedModel(version, (), error.message)
+        for result in results:
+            check_undisturbed(result)
         return TestedModel(version, results)

@@ -153,7 +153,7 @@ class Evaluator:
             changed = [path for path, now in self._inputs.of(job.test).items() if inputs.get(path) != now]
             if changed:
                 problem = f"{changed[0]} was changed while the test ran"
-                return replace(result, ok=False, value=None, problem=problem)
+                return replace(result, ok=False, value=None, problem=problem, is_disturbed=True)
             if is_lasting:
                 self._cache.put(key, result)
             return result

@@ -70,8 +70,19 @@ def _merge_one(
     code = merge_one(repository, branch, rules, replace(options, commit=False))
     if code or was_merging or not head.exists():
         return code
-    check("", repository.git.line("rev-parse", "HEAD", "MERGE_HEAD").split("\n"))
+    before = _state(repository.git)
+    check("", before[:2])
+    if _state(repository.git) != before:
+        raise GitError(
+            "HEAD or the index has changed while tests ran; the merge isn't committed",
+            "look at what is staged: git status",
+        )
     return git_commit(options) if options.commit else 0
+
+
+def _state(git: Git) -> list[str]:
+    """The ids of HEAD, of the commit that is merged, and of the index's tree."""
+    return [*git.line("rev-parse", "HEAD", "MERGE_HEAD").split("\n"), git.line("write-tree")]
 
 
 def _merge_several(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
 from git_theta.evaluation.model_test import ModelTest
-from git_theta.evaluation.result import TestResult, is_regression
+from git_theta.evaluation.result import TestResult, check_undisturbed, is_regression
 from git_theta.git.evaluation.evaluator import Evaluator
 from git_theta.git.evaluation.tracked_tests import read_tests
 from git_theta.git.evaluation.version_trees import VersionTrees
@@ -79,7 +79,10 @@ def merge_tests(
                     evaluator.evaluate(test, model, parent) if model in trees.tree(parent).models else None
                     for parent in parents
                 )
-                yield MergedModelTest(test, model, evaluator.evaluate(test, model, merge), sides)
+                merged = evaluator.evaluate(test, model, merge)
+                for result in (merged, *filter(None, sides)):
+                    check_undisturbed(result)
+                yield MergedModelTest(test, model, merged, sides)
 
 
 def _is_same(merge: LineageTree, other: LineageTree, name: str) -> bool:

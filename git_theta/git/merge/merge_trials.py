@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.evaluation.model_test import ModelTest
-from git_theta.evaluation.result import TestResult
+from git_theta.evaluation.result import TestResult, check_undisturbed
 from git_theta.git.evaluation.evaluator import Evaluator
 from git_theta.git.evaluation.test_job import TestJob, version_job
 from git_theta.git.evaluation.tested_version import TestedVersion, files_beside
@@ -77,7 +77,7 @@ class MergeTrials:
 
     def rules(self, rule: MergeRule) -> tuple[MergeRule, ...]:
         """The rules of a merge, as `git theta merge` has them: that of a trial, and those of the user."""
-        return (for_command(rule, self.all_parameters), *self.more)
+        return tuple(for_command(each, self.all_parameters) for each in (rule, *self.more))
 
     def attempt(self, rule: MergeRule) -> MergeTrial:
         """Merge all models by a rule, and test the results.
@@ -99,7 +99,9 @@ class MergeTrials:
                     key = model.name, job.version.digest
                     if key not in self.results:
                         cost += 1
-                        self.results[key] = evaluator.run(job)
+                        result = evaluator.run(job)
+                        check_undisturbed(result)
+                        self.results[key] = result
                     results[model.name] = self.results[key]
         return MergeTrial(
             rule,
