@@ -19,14 +19,16 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.model_paths import model_paths
+from git_theta.git.worktree.record_update import record_update
 from git_theta.git.worktree.sideload import SideloadOptions, sideload
 from git_theta.git.worktree.store_lossy import store_lossy
 from git_theta.git.worktree.update_files import update_files
 from git_theta.git.worktree.update_target import UpdateResult, combined_results
 from git_theta.git.worktree.workspace import Workspace
+from git_theta.lineage.graph import LineageError
 from git_theta.lossy.report import as_json
-from git_theta.report.text import human_size, plural
-from git_theta.runtime.output import say
+from git_theta.report.text import human_size, plural, printable
+from git_theta.runtime.output import say, warn
 from git_theta.sideload.given_update import BUILTIN_TYPES, FromData, side_loaded
 from git_theta.updates.side_loaded import Lossy
 from git_theta.updates.sign import Sign
@@ -125,6 +127,12 @@ class _Options:
     multiple=True,
     help="With --guard: parameters that stay exact; may be repeated.",
 )
+@click.option(
+    "--record/--no-record",
+    "is_recorded",
+    default=True,
+    help="Whether updates that Git has as a model, such as an adapter, are recorded as a parent of MODEL.",
+)
 @click.option("--dry-run", "is_dry", is_flag=True, help="With --guard: test and report, and store nothing.")
 @click.option("--json", "as_json", is_flag=True, help="With --guard: print the report as JSON.")
 def command(
@@ -140,6 +148,7 @@ def command(
     max_drop: str | None,
     budget: int | None,
     exact: tuple[str, ...],
+    is_recorded: bool,
     is_dry: bool,
     as_json: bool,
 ) -> None:
@@ -157,6 +166,9 @@ def command(
     ia3 has NAME/ia3, which is multiplied, with numpy's broadcasting. sparse has NAME/data, NAME/indices,
     NAME/indptr and NAME/shape, a matrix in compressed sparse rows that is added. dense has NAME, the new
     value.
+
+    If Git has the data as a model, such as an adapter, it becomes a parent of MODEL in the lineage record,
+    which is staged, too. The version that was updated is in MODEL's history.
 
     The types quantized and sign are lossy and need no data: changes in the work tree are rounded to whole
     steps from the previous version, or to plus or minus one number for each row of a matrix, and the result
@@ -192,6 +204,20 @@ def command(
             bound = epsilon or _DEFAULT_EPSILON
             outcome = combined_results([store_lossy(workspace, file, update, bound) for file in files])
     _say_outcome(", ".join(models), outcome)
+    if data and outcome.changed and is_recorded:
+        _record(git, repository, paths[0], data)
+
+
+def _record(git: Git, repository: Repository, path: str, data: str) -> None:
+    """Record updates that Git has as a parent of the model, and say so."""
+    try:
+        name = record_update(git, repository, path, data)
+    except LineageError as error:
+        # Mostly, an adapter was trained on the model that it's put into: only versions tell the two apart.
+        warn(f"not recorded: {error.message}")
+        return
+    if name:
+        say(f"Recorded as adapted by {printable(name)} (--no-record leaves that out).")
 
 
 def _check(update: FromData | Lossy, kind: str, options: _Options) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from git_theta.cli.rule import form_options, form_rules, rule_options, rules_of
+from git_theta.combine.model import Model
 from git_theta.combine.plan import Choices
 from git_theta.errors import UsageError
 from git_theta.git.merge.combine_models import combine_config, combine_models
+from git_theta.git.merge.record_combination import CombinationRecord, combination_record
+from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.merge_rules import for_command
+from git_theta.lineage.graph import LineageError
 from git_theta.merging.dtypes import WIDEST, parse_dtype
+from git_theta.report.text import printable
+from git_theta.runtime.output import say, warn
 
 _EPILOG = """\b
 Examples:
@@ -47,6 +54,12 @@ Examples:
     help="Take parameters that can't be combined from the first model that has them, instead of failing.",
 )
 @click.option("--force", is_flag=True, help="Overwrite the output if it's there.")
+@click.option(
+    "--record/--no-record",
+    "is_recorded",
+    default=True,
+    help="Whether an output that is tracked is staged, with a lineage record of what it was made of.",
+)
 def command(
     models: tuple[str, ...],
     output: Path | None,
@@ -62,6 +75,7 @@ def command(
     all_parameters: bool | None,
     keep_unmatched: bool,
     force: bool,
+    is_recorded: bool,
 ) -> None:
     """Combine MODELS, parameter by parameter, and write a new file of the first one's format.
 
@@ -74,6 +88,9 @@ def command(
     model, and with --base also what another one changed. A file whose name ends with .safetensors is one,
     with tensors only if the first model is of another format.
 
+    If the output is a tracked path of a repository, it's staged with a record below .theta/lineage: the
+    models that it was made of, and this command. See git theta lineage.
+
     With --config, a file says all that, in the YAML of mergekit: models or slices of layers, the method and
     its parameters with filters and gradients, dtypes.
     """
@@ -83,7 +100,10 @@ def command(
     if config:
         if models or given or renames or rows or base or dtype or all_parameters is not None:
             raise UsageError("--config says what is combined and how", "leave other models and options out")
-        combine_config(config, output, keep_unmatched=keep_unmatched, force=force)
+        words = ["--config", str(config), *(["--keep-unmatched"] if keep_unmatched else [])]
+        record = _record(output, words, "", [config]) if is_recorded else None
+        made_of = combine_config(config, output, keep_unmatched=keep_unmatched, force=force)
+        _write(record, made_of)
         return
     if not given:
         raise UsageError("how are the models to be combined?", "for example: -s average")
@@ -92,4 +112,54 @@ def command(
         parse_dtype(dtype or WIDEST),
         keep_unmatched,
     )
-    combine_models(models, base, choices, output, force=force)
+    words = [
+        *_options(
+            ("-s", [strategy] if strategy else []),
+            ("--set", settings),
+            ("--param", parameters),
+            ("--rule", rules),
+            ("--rename", renames),
+            ("--dtype", [dtype] if dtype else []),
+            ("--rows", [rows] if rows else []),
+            ("--base", [base] if base else []),
+        ),
+        *(
+            []
+            if all_parameters is None
+            else ["--all-parameters" if all_parameters else "--no-all-parameters"]
+        ),
+        *(["--keep-unmatched"] if keep_unmatched else []),
+        *(["--"] if any(name.startswith("-") for name in models) else []),
+        *models,
+    ]
+    record = _record(output, words, f"combined by {'; '.join(map(str, given))}") if is_recorded else None
+    _write(record, combine_models(models, base, choices, output, force=force))
+
+
+def _options(*given: tuple[str, Sequence[str]]) -> list[str]:
+    """Words of options that may be repeated."""
+    return [word for option, values in given for value in values for word in (option, value)]
+
+
+def _record(
+    output: Path, words: Sequence[str], why: str, inputs: Sequence[Path] = ()
+) -> CombinationRecord | None:
+    """The record to write; `None` if the output isn't a model of a repository."""
+    command = ("git", "theta", "combine", "--force", "-o", "{out}", *words)
+    return combination_record(Git(), output, command, why, inputs)
+
+
+def _write(record: CombinationRecord | None, models: Sequence[Model]) -> None:
+    """Write the record of a combination, and say so."""
+    if record is None:
+        return
+    try:
+        parents = record.write(models)
+    except LineageError as error:
+        warn(f"not recorded: {error.message}")
+        return
+    if parents:
+        names = ", ".join(map(printable, parents))
+        say(
+            f"{printable(record.path)}: staged, and recorded as made of {names} (--no-record leaves that out)"
+        )

@@ -37,11 +37,13 @@ class RecordedParent:
         path: Path from the top of the repository; empty if it's elsewhere.
         uri: Where it is, such as `hf:org/name@revision`; empty if it's in the repository.
         model: The digest of the version that the child was made from; empty if unknown.
+        relation: The kind of derivation from this parent; empty if it's that of the record.
     """
 
     path: str = ""
     uri: str = ""
     model: str = ""
+    relation: str = ""
 
     @property
     def name(self) -> str:
@@ -151,7 +153,10 @@ def _digest(reader: TableReader, table: Mapping[str, Any], key: str) -> str:
 
 def _parent(reader: TableReader, table: Mapping[str, Any]) -> RecordedParent:
     found = RecordedParent(
-        reader.text(table, "path"), reader.text(table, "uri"), _digest(reader, table, "model")
+        reader.text(table, "path"),
+        reader.text(table, "uri"),
+        _digest(reader, table, "model"),
+        reader.text(table, "relation"),
     )
     if bool(found.path) == bool(found.uri):
         raise reader.wrong("a parent", "given by its path or by its uri")

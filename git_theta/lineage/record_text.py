@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, RecordError
@@ -83,7 +84,7 @@ def _set_parents(document: Any, parents: tuple[RecordedParent, ...]) -> None:
     array = tomlkit.aot()
     for parent in parents:
         table = _as_table(old.get(parent.name, {}))
-        for key, value in (("path", parent.path), ("uri", parent.uri), ("model", parent.model)):
+        for key, value in _fields(parent).items():
             _set(table, key, value)
         array.append(table)
     document.add("parent", array)
@@ -107,12 +108,12 @@ def _name(table: Any) -> str:
 
 
 def _fields(parent: RecordedParent) -> dict[str, str]:
-    values = {"path": parent.path, "uri": parent.uri, "model": parent.model}
-    return {key: value for key, value in values.items() if value}
+    """Key → value of a parent's table; empty for what isn't said."""
+    return {field.name: getattr(parent, field.name) for field in fields(parent)}
 
 
 def _known(table: Any) -> dict[str, str]:
-    return {key: str(table[key]) for key in ("path", "uri", "model") if table.get(key)}
+    return {field.name: str(table.get(field.name, "")) for field in fields(RecordedParent)}
 
 
 def _set_run(document: Any, run: RecordedRun | None) -> None:

@@ -44,6 +44,7 @@ path = "base/m.pt"
 model = "{DIGEST}"
 [[parent]]
 uri = "hf:org/name@main"
+relation = "adapted"
 [run]
 command = ["python", "train.py"]
 inputs = {{ "train.py" = "git:3b18" }}
@@ -56,7 +57,7 @@ environment = {{ python = "3.12" }}
     assert parse_record(text.encode(), "r") == LineageRecord(
         "finetune",
         DIGEST,
-        (RecordedParent("base/m.pt", "", DIGEST), RecordedParent("", "hf:org/name@main")),
+        (RecordedParent("base/m.pt", "", DIGEST), RecordedParent("", "hf:org/name@main", relation="adapted")),
         "better",
         ("emb.*",),
         RecordedRun(

@@ -35,6 +35,15 @@ def test_comments_and_unknown_keys_stay() -> None:
     assert 'command = ["c"]' in text
 
 
+def test_relations_of_parents() -> None:
+    record = LineageRecord("merge", "", (RecordedParent("a"), RecordedParent("b", relation="adapted")))
+    text = record_text(record)
+    assert text.decode().endswith('[[parent]]\npath = "a"\n\n[[parent]]\npath = "b"\nrelation = "adapted"\n')
+    assert parse_record(text, "r") == record
+    one = LineageRecord("merge", "", (RecordedParent("a"), RecordedParent("b")))
+    assert parse_record(record_text(one, text), "r") == one
+
+
 def test_a_text_that_isnt_toml() -> None:
     with pytest.raises(RecordError, match="isn't valid TOML"):
         record_text(LineageRecord(), b"relation = ")

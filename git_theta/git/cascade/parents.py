@@ -49,7 +49,8 @@ def parents_now(tree: LineageTree, step: CascadeStep) -> tuple[RecordedParent, .
     found = []
     for name in step.parents:
         if name in tree.models:
-            found.append(RecordedParent(path=name, model=tree.facts(name).model))
+            relation = recorded[name].relation if name in recorded else ""
+            found.append(RecordedParent(path=name, model=tree.facts(name).model, relation=relation))
         elif ":" in name.partition("/")[0]:
             found.append(recorded.get(name, RecordedParent(uri=name)))
         else:

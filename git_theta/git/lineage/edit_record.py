@@ -177,8 +177,11 @@ def add_parents(
     if old.is_inferred:
         old = replace(old, parents=(), relation="", why="")
     names = {parent.name: parent for parent in old.parents}
-    names |= {parent.name: parent for parent in parents}
-    _check_circles(graph_of(tree), child, [parent.path for parent in parents if parent.path])
+    for parent in parents:
+        # What is said about the parent alone holds until it's said anew.
+        known = "" if relation or parent.name not in names else names[parent.name].relation
+        names[parent.name] = replace(parent, relation=parent.relation or known)
+    check_circles(graph_of(tree), child, [parent.path for parent in parents if parent.path])
     record = replace(
         old,
         relation=relation or old.relation,
@@ -211,7 +214,12 @@ def remove_parents(tree: LineageTree, child: str, parents: Sequence[str]) -> str
     return write_record(tree, child, replace(record, parents=rest))
 
 
-def _check_circles(graph: Graph, child: str, parents: Sequence[str]) -> None:
+def check_circles(graph: Graph, child: str, parents: Sequence[str]) -> None:
+    """Check that a model isn't derived from itself once it has more parents.
+
+    Raises:
+        LineageError: It would be.
+    """
     for parent in parents:
         if parent == child:
             raise LineageError(

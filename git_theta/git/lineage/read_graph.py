@@ -147,7 +147,7 @@ def _edge(
     return Derivation(
         child,
         name,
-        record.relation or UNSTATED,
+        parent.relation or record.relation or UNSTATED,
         INFERRED if record.is_inferred else RECORDED,
         record.why,
         parent.model,

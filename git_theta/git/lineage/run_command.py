@@ -29,6 +29,10 @@ _PAUSE = 0.1
 _STDERR = 2
 
 
+#: The variable that tells programs that what they make is recorded by the command that runs them.
+_INSIDE = "GIT_THETA_RUN"
+
+
 class RunError(ThetaError):
     """A command failed, or didn't make what it should."""
 
@@ -45,6 +49,11 @@ class Stat:
     size: int
     mtime: int
     ctime: int
+
+
+def is_inside_run() -> bool:
+    """Whether this program is run by a command that records what it makes, such as `git theta run`."""
+    return _INSIDE in os.environ
 
 
 def stat_of(path: Path) -> Stat | None:
@@ -292,7 +301,7 @@ def run_program(
             program = subprocess.Popen(
                 words,
                 cwd=cwd,
-                env=env,
+                env={**env, _INSIDE: "1"},
                 stdin=stdin,
                 stdout=_STDERR if to_stderr else None,
                 process_group=0 if alone else None,

@@ -10,6 +10,7 @@ from pathlib import Path
 from git_theta.combine.combination import Combination, CombinedValues, prepare
 from git_theta.combine.mergekit.plan import plan_config
 from git_theta.combine.mergekit.read import MAX_CONFIG, read_config
+from git_theta.combine.model import Model
 from git_theta.combine.plan import Choices, plan_combination
 from git_theta.combine.result_settings import new_settings, write_settings
 from git_theta.combine.write import write_combination
@@ -32,8 +33,8 @@ _SHOWN = 5
 
 def combine_models(
     names: Sequence[str], base: str | None, choices: Choices, output: Path, *, force: bool
-) -> None:
-    """Combine models and write the result.
+) -> tuple[Model, ...]:
+    """Combine models and write the result; all models, the base among them.
 
     Args:
         names: Names of the models, as the user wrote them; see `ModelFiles`.
@@ -57,10 +58,11 @@ def combine_models(
         choices = replace(choices, to_safetensors=_is_safetensors(output))
         combination = plan_combination(models, files.model(base) if base else None, choices)
         write_result(combination, files, output, force=force)
+        return combination.models
 
 
-def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: bool) -> None:
-    """Carry out a merge that a file describes for mergekit, and write the result.
+def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: bool) -> tuple[Model, ...]:
+    """Carry out a merge that a file describes for mergekit, and write the result; all models.
 
     Args:
         path: The file, of YAML.
@@ -81,6 +83,7 @@ def combine_config(path: Path, output: Path, *, keep_unmatched: bool, force: boo
             config, files.model, keep_unmatched=keep_unmatched, to_safetensors=_is_safetensors(output)
         )
         write_result(combination, files, output, force=force)
+        return combination.models
 
 
 def _is_safetensors(output: Path) -> bool:
