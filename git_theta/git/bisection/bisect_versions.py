@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 
 from git_theta.bisection.bisection import Bisection, Outcome
@@ -13,6 +14,7 @@ from git_theta.bisection.search import (
     search_with_good_end,
 )
 from git_theta.errors import UsageError
+from git_theta.git.bisection.changed_beside import changed_beside
 from git_theta.git.bisection.model_dag import ModelAt, ModelDag, model_dag, versions_outside
 from git_theta.git.bisection.version_runs import VersionRuns
 from git_theta.git.history.model_history import ModelHistory
@@ -68,19 +70,64 @@ def bisect_versions(runs: VersionRuns, ends: BisectEnds) -> FoundVersion:
         ThetaError: A test can't run.
     """
     model = model_dag(runs.history, ends.bad.commit, ends.bad.name)
+    try:
+        return _search(runs, ends, model)
+    except WrongEndError:
+        _check_beside(runs, ends.bad, model)
+        raise
+
+
+def _search(runs: VersionRuns, ends: BisectEnds, model: ModelDag) -> FoundVersion:
     if ends.good is None:
         set_criterion(runs, replace(ends, bad=model.tip))
-        return search_history(runs, model)
+        found = search_history(runs, model)
+        _check_better(runs, found)
+        return found
     good_commit = _before(runs.history, ends.good.commit, ends.bad.commit)
     outside = versions_outside(runs.history.git, model.dag.parents, good_commit)
     if model.tip not in outside:
+        beside = changed_beside(runs.history.git, ends.bad.name, good_commit, ends.bad.commit)
+        also = f"; files beside it have changed: {', '.join(beside)}" if beside else ""
         raise UsageError(
-            f"{ends.bad.name} is the same in the good and in the bad version",
+            f"{ends.bad.name} is the same in the good and in the bad version{also}",
             "`git theta log` lists its versions",
         )
     good = _version_at(runs.history, ModelAt(good_commit, ends.good.name), model)
     set_criterion(runs, replace(ends, bad=model.tip, good=good))
     return _search_between(runs, model, good, frozenset(model.dag.parents) - outside)
+
+
+def _check_better(runs: VersionRuns, found: FoundVersion) -> None:
+    """Check that a version is better than the bad one, if versions are bad that aren't.
+
+    Raises:
+        WrongEndError: None is, as far as versions were tested.
+    """
+    if isinstance(runs.criterion, NotBetterThanBad) and not found.has_good:
+        value = runs.criterion.bad
+        raise WrongEndError(
+            f"no version of {found.bad.name} that was tested is better by more than the test "
+            f"{runs.test.name} allows than the bad one, with {value:g}, so there's nothing to find",
+            "say from which value on it's bad: --threshold; or name a good version: --good REV",
+        )
+
+
+def _check_beside(runs: VersionRuns, bad: ModelAt, model: ModelDag) -> None:
+    """Check that the bad end fails because of the model, if the version with its parameters is good.
+
+    Raises:
+        WrongEndError: It fails because of files beside it.
+    """
+    tip = runs.tested.get(model.tip)
+    beside = changed_beside(runs.history.git, bad.name, model.tip.commit, bad.commit)
+    if not beside or not tip or tip.outcome(runs.criterion) is not Outcome.GOOD:
+        return
+    if runs.outcome(bad) is Outcome.BAD:
+        raise WrongEndError(
+            f"{bad.name} fails in {bad.commit[:10]}, and passes with the same parameters in "
+            f"{model.tip.commit[:10]}: files beside it have changed since, {', '.join(beside)}",
+            f"git log -p {model.tip.commit[:10]}..{bad.commit[:10]} -- {shlex.join(beside)}",
+        )
 
 
 def search_history(runs: VersionRuns, model: ModelDag) -> FoundVersion:

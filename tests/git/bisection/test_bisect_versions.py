@@ -166,3 +166,26 @@ def test_a_good_version_without_the_model(made: History) -> None:
     made.commit("b", "a", m__bin={"w": "2"})
     with runs_of({}) as (runs, _), pytest.raises(UsageError, match=r"there's no m\.bin in"):
         bisect_versions(runs, BisectEnds(version("b"), version("a")))
+
+
+def test_a_file_beside_the_model_broke_it(made: History) -> None:
+    files: dict[str, dict[str, str] | bytes] = {"m.bin": {"w": "1"}, "config.json": b"{}"}
+    made.commit("a", **files)
+    made.commit("b", "a", **files | {"config.json": b"{ }"})
+    with (
+        runs_of({"a": PASSES, "b": FAILS}) as (runs, _),
+        pytest.raises(WrongEndError, match=r"files beside it have changed since, config\.json"),
+    ):
+        bisect_versions(runs, BisectEnds(version("b")))
+    with runs_of({}) as (runs, _), pytest.raises(UsageError, match=r"is the same .* changed: config\.json"):
+        bisect_versions(runs, BisectEnds(version("b"), version("a")))
+
+
+@pytest.mark.usefixtures("versions")
+def test_no_version_is_better_than_the_bad_one() -> None:
+    growing = {f"v{number}": 0.1 * number for number in range(1, 8)}
+    with (
+        runs_of(growing, ACCURACY) as (runs, _),
+        pytest.raises(WrongEndError, match="no version of"),
+    ):
+        bisect_versions(runs, BisectEnds(version("v7")))
