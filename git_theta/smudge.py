@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from git_theta.encoding.budget import affordable_threads, check_values
@@ -48,11 +48,17 @@ class Smudger:
     progress: Callable[[int], object] = field(default=lambda _count: None)
     watch: Watch = field(default=lambda _entry, pieces: pieces)
 
-    def smudge(self, manifest: Manifest, handle: int) -> None:
+    def smudge(self, manifest: Manifest, handle: int, present: Collection[str] = ()) -> None:
         """Write the file into an empty, readable and writable file.
 
         Every value and the layout are checked against their digests. When this raises, what was
         written so far is worthless and must be thrown away.
+
+        Args:
+            manifest: The manifest.
+            handle: The file.
+            present: Names of parameters that the file has already, at their places in the layout: a copy of
+                another file of the same layout needn't be empty.
 
         Raises:
             CorruptError: Stored bytes aren't what they should be.
@@ -66,6 +72,8 @@ class Smudger:
         placed = place_parameters(manifest, layout)
         check_complete(manifest, layout)
         distinct = without_tied(placed)
+        if present and not any_overlap(distinct):
+            distinct = [parameter for parameter in distinct if parameter.entry.name not in present]
         weight = check_values((parameter.entry for parameter in distinct), self.store)
         threads = affordable_threads(self.threads, weight.memory, self.store)
         try:

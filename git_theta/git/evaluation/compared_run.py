@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
@@ -75,6 +76,9 @@ def compared_run(
         report(result)
         return result
 
+    with suppress(ThetaError):
+        # A job that can't be run says so in its turn.
+        evaluator.expect(job for job in jobs.values() if isinstance(job, TestJob))
     with ThreadPoolExecutor(max(1, choices.jobs)) as pool:
         futures = {place: pool.submit(run, place) for place in places}
         try:

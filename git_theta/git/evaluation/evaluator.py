@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -21,6 +21,7 @@ from git_theta.git.evaluation.model_copies import ModelCopies
 from git_theta.git.evaluation.result_cache import ResultCache
 from git_theta.git.evaluation.scratch import scratch_folder
 from git_theta.git.evaluation.test_job import TestJob, file_job, version_job
+from git_theta.git.evaluation.tested_version import TestedVersion
 from git_theta.git.history.revisions import resolve_commit
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
@@ -123,6 +124,22 @@ class Evaluator:
         oid = resolve_commit(self._repository.git, rev) if rev else None
         with LineageTree(self._repository, oid) as tree:
             yield tree
+
+    def expect(self, jobs: Iterable[TestJob]) -> None:
+        """Say that jobs will be run: files that they have in common are written once.
+
+        Raises:
+            UsageError, ThetaError: As for `known`.
+        """
+        if self._elsewhere:
+            return
+        versions: dict[str, list[TestedVersion]] = {}
+        for job in jobs:
+            key = job.key(self._inputs.of(job.test))
+            if job.place is None and not self._cache.get(key, "", "", ""):
+                versions[key] = [job.version, *([job.parent] if job.parent else [])]
+        if versions:
+            self._copies.expect(version for several in versions.values() for version in several)
 
     def known(self, job: TestJob) -> TestResult | None:
         """The result of an earlier run on the same content; `None` if there's none.

@@ -11,14 +11,12 @@ from threading import Lock
 
 from git_theta.errors import ThetaError, full_disk_hint
 from git_theta.git.evaluation.scratch import remove
+from git_theta.git.evaluation.shared_files import SharedFiles
 from git_theta.git.evaluation.tested_version import TestedVersion
 from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.model.manifest import Manifest
 from git_theta.smudge import Smudger
-
-#: Permissions of a model's copy: commands that would change it fail.
-_READ_ONLY = 0o444
 
 
 class ModelCopies:
@@ -33,9 +31,15 @@ class ModelCopies:
     def __init__(self, repository: Repository, folder: Path, threads: int) -> None:
         self._repository = repository
         self._folder = folder
-        self._threads = threads
+        shared = folder / "files"
+        shared.mkdir()
+        self._files = SharedFiles(shared, Smudger(repository.store, threads))
         self._numbers = count(1)
         self._fetching = Lock()
+
+    def expect(self, versions: Iterable[TestedVersion]) -> None:
+        """Keep files that some of these versions have in common, until each version was copied once."""
+        self._files.expect(manifest for version in versions for manifest in version.files.values())
 
     @contextmanager
     def empty_folder(self) -> Iterator[Path]:
@@ -58,7 +62,7 @@ class ModelCopies:
         with self.empty_folder() as folder:
             try:
                 for name, manifest in version.files.items():
-                    self._write(folder / name, manifest)
+                    self._files.put(manifest, folder / name)
                 write_beside(folder, version.beside)
             except OSError as error:
                 raise ThetaError(
@@ -80,14 +84,6 @@ class ModelCopies:
         # One fetch for an object that several models need.
         with self._fetching:
             ensure_values(self._repository, (entry for each in manifests for entry in each.all_entries()))
-
-    def _write(self, place: Path, manifest: Manifest) -> None:
-        handle = os.open(place, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            Smudger(self._repository.store, self._threads).smudge(manifest, handle)
-            os.fchmod(handle, _READ_ONLY)
-        finally:
-            os.close(handle)
 
 
 def write_beside(folder: Path, files: Mapping[str, bytes]) -> None:
