@@ -53,6 +53,9 @@ def compared_run(
         choices: The user's choices.
         report: Called with each result as soon as it's there, from any thread.
     """
+    if choices.previous and not choices.base:
+        for commit in dict.fromkeys(each.commit for each in chosen):
+            trees.read_versions((each.model for each in chosen if each.commit == commit), commit or "HEAD")
     previous = {each: _previous(trees, each, choices) for each in chosen}
     parents = {each: _parents(trees, each) if choices.parents else [] for each in chosen}
     places = dict.fromkeys(chosen)

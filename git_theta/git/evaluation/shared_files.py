@@ -116,7 +116,7 @@ class SharedFiles:
             os.close(handle)
 
     def _begin(self, manifest: Manifest, handle: int) -> set[str]:
-        """Copy the most similar file of the same layout, if any; names of the parameters that are right then."""
+        """Copy the most similar file of the same layout, if any; names of the parameters that it has."""
         with self._lock:
             candidates = [*self._written.values()]
         best: tuple[int, _WrittenFile | None, set[str]] = (int(_SIMILAR * manifest.size), None, set())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import ExitStack
 from types import TracebackType
 
 from git_theta.evaluation.model_test import ModelTest
-from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.model_versions import model_versions, versions_of_models
 from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
@@ -62,6 +63,13 @@ class VersionTrees:
         graph = self.graph(commit)
         edges = graph.derivations_of(model) if model in graph.models else ()
         return test.is_for(model, {edge.relation for edge in edges})
+
+    def read_versions(self, models: Iterable[str], commit: str) -> None:
+        """Read the versions of several models at once, for `versions`."""
+        wanted = [model for model in dict.fromkeys(models) if (model, commit) not in self._versions]
+        if len(wanted) > 1:
+            found = versions_of_models(self.repository, wanted, commit)
+            self._versions.update({(model, commit): found.get(model, ()) for model in wanted})
 
     def versions(self, model: str, commit: str) -> tuple[VersionNode, ...]:
         """The versions of a model up to a commit, given its id, or `HEAD`; the newest first."""
