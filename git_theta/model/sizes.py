@@ -41,6 +41,13 @@ def added_payloads(old: Manifest | None, new: Manifest) -> set[ObjectRef]:
     return {ref for entry in new.all_entries() for ref in entry.source.payloads()} - known
 
 
+def known_bytes(refs: Iterable[ObjectRef], size_of: SizeOf) -> int | None:
+    """Bytes of distinct payloads; `None` if the size of any isn't known, here or in its manifest."""
+    sizes = [ref.size or size_of(ref.oid) if ref.length is None else ref.length for ref in set(refs)]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if len(known) == len(sizes) else None
+
+
 def payload_bytes(refs: Iterable[ObjectRef], size_of: SizeOf) -> int:
     """Bytes of distinct payloads; a missing whole object counts 0, as its size is unknown."""
     return sum((size_of(ref.oid) or 0) if ref.length is None else ref.length for ref in set(refs))

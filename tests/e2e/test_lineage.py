@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,17 @@ def edges(repo: Repo, *words: str) -> list[tuple[str, str]]:
 
 
 def test_the_tree(recorded: Repo) -> None:
-    assert recorded.theta("lineage").splitlines() == [
+    lines = recorded.theta("lineage").splitlines()
+    assert [re.sub(r" \([0-9.]+ K?B stored\)$", "", line) for line in lines] == [
         "hf:org/name@main",
         f"└── {BASE}  derived, 4.4 KB",
         f"    ├── {MNLI}  finetune, 50% equal, 4.4 KB",
         f"    └── {SST}  finetune, 75% equal, 4.4 KB",
         "nothing is known of the origin of 1 model: alone.safetensors",
     ]
+    stored = {model["path"]: model["stored"] for model in shown(recorded)["models"]}
+    assert 0 < max(stored[SST], stored[MNLI]) < stored[BASE]
+    assert stored["hf:org/name@main"] is None
 
 
 def test_json(recorded: Repo) -> None:

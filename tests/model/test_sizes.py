@@ -1,7 +1,14 @@
 from __future__ import annotations
 
 from git_theta.model.manifest import ObjectRef, Source
-from git_theta.model.sizes import added_payloads, entry_bytes, manifest_bytes, payload_bytes, source_bytes
+from git_theta.model.sizes import (
+    added_payloads,
+    entry_bytes,
+    known_bytes,
+    manifest_bytes,
+    payload_bytes,
+    source_bytes,
+)
 from tests.helpers.manifests import A, B, C, entry, manifest
 
 WHOLE, PART = ObjectRef(A), ObjectRef(B, 5, 7)
@@ -22,6 +29,13 @@ def test_a_value_of_a_bundle_has_a_share_of_it() -> None:
 def test_each_payload_counts_once() -> None:
     assert payload_bytes([WHOLE, PART, WHOLE], size_of) == 107
     assert payload_bytes([ObjectRef(C)], size_of) == 0
+
+
+def test_sizes_of_whole_objects_are_here_or_in_the_manifest() -> None:
+    assert known_bytes([WHOLE, PART, WHOLE], size_of) == 107
+    assert known_bytes([WHOLE, ObjectRef(C)], size_of) is None
+    assert known_bytes([WHOLE, ObjectRef(C, size=9)], size_of) == 109
+    assert known_bytes([], size_of) == 0
 
 
 def test_an_entry_counts_with_its_base_and_a_manifest_with_its_layout() -> None:

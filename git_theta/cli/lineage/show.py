@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import click
 
 from git_theta.cli.lineage.names import node_name
-from git_theta.cli.lineage.show_page import write_page
 from git_theta.cli.render import print_json
 from git_theta.errors import UsageError
 from git_theta.git.lineage.model_versions import versions_of_models
 from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.shares import equal_shares
+from git_theta.git.lineage.stored_bytes import own_bytes
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
@@ -51,8 +51,9 @@ def command(
 ) -> None:
     """Show which model came from which, as a tree.
 
-    Each line has a model, the kind of derivation, and the share of its bytes in parameters that are equal in
-    the parent. Records are read in the work tree; with --rev, in that revision.
+    Each line has a model, the kind of derivation, the share of its bytes in parameters that are equal in the
+    parent, its size, and the bytes that are stored for it and for no parent of it. Records are read in the
+    work tree; with --rev, in that revision.
     """
     if (ancestors or descendants) and model is None:
         raise UsageError("of which model?", "git theta lineage show MODEL --ancestors")
@@ -62,22 +63,24 @@ def command(
         # Report a missing library before models are read: that may take long.
         jinja2_module()
     with LineageTree(Repository(Git()), rev) as tree:
-        graph = graph_of(tree)
+        graph = whole = graph_of(tree)
         start = None if model is None else node_name(tree, graph, model)
         if start is not None:
             graph = _around(graph, start, ancestors=ancestors, descendants=descendants)
-        shares = equal_shares(tree, graph)
+        shares, stored = equal_shares(tree, graph), own_bytes(tree, whole, graph.models)
         is_told = versions or html is not None
         history = versions_of_models(tree.repository, graph.models, rev or "HEAD") if is_told else {}
         if html is not None:
+            from git_theta.cli.lineage.show_page import write_page
+
             write_page(tree, graph, shares, history, _title(rev, start), html)
         elif form == "json":
-            print_json(graph_json(graph, shares, history))
+            print_json(graph_json(graph, shares, history, stored))
         elif form:
             say(*(dot_lines if form == "dot" else mermaid_lines)(graph))
         else:
             upwards = ancestors and not descendants
-            _print_tree(graph, shares, history, start if upwards else None)
+            _print_tree(graph, shares, stored, history, start if upwards else None)
     for node in graph.models.values():
         warn(*(f"{printable(node.path)}: {printable(problem)}" for problem in node.problems))
 
@@ -98,6 +101,7 @@ def _around(graph: Graph, start: str, *, ancestors: bool, descendants: bool) -> 
 def _print_tree(
     graph: Graph,
     shares: Mapping[tuple[str, str], float],
+    stored: Mapping[str, int],
     history: Mapping[str, tuple[VersionNode, ...]],
     upwards_from: str | None,
 ) -> None:
@@ -116,7 +120,8 @@ def _print_tree(
             if edge.is_current is False:
                 facts.append("of an earlier version of the parent")
         if node.size:
-            facts.append(human_size(node.size))
+            own = f" ({human_size(stored[name])} stored)" if name in stored else ""
+            facts.append(human_size(node.size) + own)
         if history.get(name):
             facts.append(plural(len(history[name]), "version"))
         return f"{printable(name)}  {', '.join(facts)}".rstrip()

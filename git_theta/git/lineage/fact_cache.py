@@ -15,6 +15,7 @@ create table if not exists models (
     blobs blob primary key, model text, format text, parameters integer, size integer, updates text
 ) without rowid;
 create table if not exists shares (pair blob primary key, share real) without rowid;
+create table if not exists own_bytes (family blob primary key, size integer) without rowid;
 """
 
 #: The name of the database in the store's folder. The number changes if the meaning of a fact does.
@@ -32,6 +33,7 @@ class FactCache:
         self._database = Database(folder / FILE_NAME, _SCHEMA)
         self._new_facts: dict[bytes, ModelFacts] = {}
         self._new_shares: dict[bytes, float] = {}
+        self._new_own_bytes: dict[bytes, int] = {}
 
     def facts(self, blobs: Sequence[str]) -> ModelFacts | None:
         """Facts about the model of these manifests, given the ids of their blobs; `None` if unknown."""
@@ -65,11 +67,23 @@ class FactCache:
         """Remember the share of a model's bytes that its parent has, too."""
         self._new_shares[_key((*child, "", *parent))] = float(share)
 
+    def own_bytes(self, child: Sequence[str], parents: Sequence[Sequence[str]]) -> int | None:
+        """The bytes stored for a model and for none of its parents; `None` if unknown."""
+        key = _family(child, parents)
+        if key in self._new_own_bytes:
+            return self._new_own_bytes[key]
+        row = self._database.row("select size from own_bytes where family = ?", (key,))
+        return row[0] if row and isinstance(row[0], int) else None
+
+    def remember_own_bytes(self, child: Sequence[str], parents: Sequence[Sequence[str]], size: int) -> None:
+        """Remember the bytes stored for a model and for none of its parents."""
+        self._new_own_bytes[_family(child, parents)] = size
+
     def close(self) -> None:
         """Write what is new, and close."""
-        if self._new_facts or self._new_shares:
+        if self._new_facts or self._new_shares or self._new_own_bytes:
             self._database.write(self._write)
-        self._new_facts, self._new_shares = {}, {}
+        self._new_facts, self._new_shares, self._new_own_bytes = {}, {}, {}
         self._database.close()
 
     def _write(self, connection: sqlite3.Connection) -> None:
@@ -81,6 +95,11 @@ class FactCache:
             ),
         )
         connection.executemany("insert or replace into shares values (?, ?)", self._new_shares.items())
+        connection.executemany("insert or replace into own_bytes values (?, ?)", self._new_own_bytes.items())
+
+
+def _family(child: Sequence[str], parents: Sequence[Sequence[str]]) -> bytes:
+    return _key([*child, *(blob for parent in parents for blob in ("", *parent))])
 
 
 def _key(blobs: Sequence[str]) -> bytes:

@@ -23,6 +23,9 @@ from git_theta.sharding.index_file import MAX_INDEX, is_index_name
 from git_theta.sharding.parts import ModelParts
 from git_theta.small_file import read_small_file
 
+#: Models whose manifests are kept, those that were asked for last: a parent is read for each child.
+_KEPT = 16
+
 #: The minimum size of a manifest, in bytes.
 _MIN_BYTES = 150
 
@@ -45,6 +48,7 @@ class LineageTree:
             check_revision(repository.git, rev)
         self.repository = repository
         self.rev = rev
+        self._kept: dict[tuple[str, ...], tuple[Manifest, ...]] = {}
         self._stack = ExitStack()
         self._blobs = self._stack.enter_context(Blobs(repository.git.cwd))
         self.cache = FactCache(repository.common_dir / "theta")
@@ -128,13 +132,17 @@ class LineageTree:
 
     def manifests_of(self, blobs: tuple[str, ...]) -> tuple[Manifest, ...]:
         """The manifests in blobs, given their ids; see `manifests`."""
-        found = []
-        for oid in blobs:
-            manifest = parse_if_manifest(self._blobs.read(oid, MAX_TEXT_BYTES) or b"")
-            if manifest is None:
-                raise UsageError(f"blob {oid} isn't a manifest")
-            found.append(manifest)
-        return tuple(found)
+        found = self._kept.pop(blobs, None) or tuple(map(self._manifest, blobs))
+        self._kept[blobs] = found
+        if len(self._kept) > _KEPT:
+            del self._kept[next(iter(self._kept))]
+        return found
+
+    def _manifest(self, oid: str) -> Manifest:
+        manifest = parse_if_manifest(self._blobs.read(oid, MAX_TEXT_BYTES) or b"")
+        if manifest is None:
+            raise UsageError(f"blob {oid} isn't a manifest")
+        return manifest
 
     def facts(self, model: str) -> ModelFacts:
         """Facts about a model; see `manifests` for errors."""

@@ -12,7 +12,10 @@ Shares = Mapping[tuple[str, str], float]
 
 
 def graph_json(
-    graph: Graph, shares: Shares, versions: Mapping[str, tuple[VersionNode, ...]]
+    graph: Graph,
+    shares: Shares,
+    versions: Mapping[str, tuple[VersionNode, ...]],
+    stored: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """A graph as dictionaries and lists.
 
@@ -20,11 +23,13 @@ def graph_json(
         graph: The graph.
         shares: Shares of equal bytes by edge; those of other edges are null.
         versions: Versions by model; empty to leave them out.
+        stored: Bytes that are stored for a model and for none of its parents; those of others are null.
     """
     return {
         "models": [
             {
                 **_model(node),
+                "stored": (stored or {}).get(name),
                 **({"versions": list(map(version_json, versions[name]))} if name in versions else {}),
             }
             for name, node in graph.models.items()

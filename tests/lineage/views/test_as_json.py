@@ -15,7 +15,7 @@ GRAPH = Graph(
 
 def test_all_keys() -> None:
     version = VersionNode("c" * 40, "blake3:1", "a", "first", "2026-01-01T00:00:00Z")
-    found = json.loads(json.dumps(graph_json(GRAPH, {("b", "a"): 0.5}, {"a": (version,)})))
+    found = json.loads(json.dumps(graph_json(GRAPH, {("b", "a"): 0.5}, {"a": (version,)}, {"a": 40})))
     assert found["models"][0] == {
         "path": "a",
         "model": "blake3:1",
@@ -25,6 +25,7 @@ def test_all_keys() -> None:
         "files": ["a"],
         "external": False,
         "problems": [],
+        "stored": 40,
         "versions": [
             {
                 "commit": "c" * 40,
@@ -36,6 +37,7 @@ def test_all_keys() -> None:
         ],
     }
     assert (found["models"][1]["model"], found["models"][1]["problems"]) == (None, ["odd"])
+    assert found["models"][1]["stored"] is None
     assert found["edges"] == [
         {
             "child": "b",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from git_theta.formats.split import STRETCH
 from git_theta.model.manifest import Entry, Manifest, ObjectRef
-from git_theta.model.sizes import SizeOf
+from git_theta.model.sizes import SizeOf, known_bytes
 from git_theta.model.tensor import TensorSpec
 from git_theta.report.fold import fold
 from git_theta.report.html.cell_text import name_text
@@ -119,8 +119,8 @@ def model_content(
         tuple(sum(is_new[place] for place in found) for found in places[:MAX_GROUPS]) if above else (),
         _totals((entry.spec.dtype, entry.spec.nbytes) for entry in entries),
         _storage(entries),
-        _stored(payloads, size_of),
-        _stored(payloads - _payloads(above), size_of),
+        known_bytes(payloads, size_of),
+        known_bytes(payloads - _payloads(above), size_of),
     )
 
 
@@ -136,12 +136,6 @@ def _payloads(manifests: Iterable[Manifest]) -> set[ObjectRef]:
     return {
         ref for manifest in manifests for entry in manifest.all_entries() for ref in entry.source.payloads()
     }
-
-
-def _stored(refs: Iterable[ObjectRef], size_of: SizeOf) -> int | None:
-    sizes = [ref.size or size_of(ref.oid) if ref.length is None else ref.length for ref in refs]
-    known = [size for size in sizes if size is not None]
-    return sum(known) if len(known) == len(sizes) else None
 
 
 def _storage(entries: Sequence[Entry]) -> tuple[StoredAs, ...]:
