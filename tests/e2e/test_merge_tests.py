@@ -170,7 +170,7 @@ def test_the_best_strategy_is_searched_and_merges(repo: Repo) -> None:
     assert found["best"]["command"] in text
     assert "isn't the one that was tested" not in text
     assert len(repo.git("log", "-1", "--format=%P").split()) == 2
-    result = repo.theta("test", "run", "accuracy", MODEL, "--against", "none", "--json")
+    result = repo.run_theta("test", "run", "accuracy", MODEL, "--json").stdout
     assert json.loads(result)["results"][0]["value"] == 1
 
 

@@ -179,6 +179,11 @@ def merge_trials(
     found = [each for each in candidates(git, ancestor, sides, one_sided=True) if each.path not in excluded]
     models = _models(trees.tree(sides[0]), with_base(git, found, base))
     chosen = [model for model in models if trees.is_for(test, model.name, sides[0])]
+    if not chosen and apart:
+        raise UsageError(
+            f"{apart[0].title} has other shards on each side, and merges of it can't be tried",
+            "shard it alike on both sides; or git theta merge --test, with a strategy of your choice",
+        )
     if not chosen:
         raise UsageError(
             f"test {test.name} is for no model that both sides changed",
