@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -105,15 +106,27 @@ class CascadePlan:
     Attributes:
         steps: The steps, each after all that it stands on.
         left: Path of an outdated model that's left as it is → the reason.
+        problems: Sentences about records that can't be read: their models may be descendants, too.
     """
 
     steps: tuple[CascadeStep, ...]
     left: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
 
-    @property
-    def seconds(self) -> float:
-        """Seconds that the steps with a known time took before, one after another."""
-        return sum(step.seconds or 0.0 for step in self.steps)
+    def seconds(self, jobs: int = 1) -> float:
+        """Seconds from the first step to the last, as far as it's known how long steps take.
+
+        Args:
+            jobs: The number of steps that are carried out at once.
+        """
+        free = [0.0] * jobs
+        ends: dict[str, float] = {}
+        for step in self.steps:
+            begins = max([heapq.heappop(free), *(ends[name] for name in step.after)])
+            end = begins + (step.seconds or 0.0)
+            heapq.heappush(free, end)
+            ends |= dict.fromkeys(step.models, end)
+        return max(ends.values(), default=0.0)
 
     @property
     def untimed(self) -> int:
@@ -137,7 +150,8 @@ def plan_cascade(graph: Graph, creations: Mapping[str, Creation], request: Casca
         LineageError: Models are derived from each other in a circle.
     """
     related = {name for base in request.bases for name in (base, *graph.descendants(base))}
-    descendants = [name for name in graph.topological() if name in related and name not in request.bases]
+    order = graph.restricted(related).topological()
+    descendants = [name for name in order if name not in request.bases]
     _check_names(request, descendants)
     wanted = _leading_to(graph, request.targets) if request.targets else related
     depths = _depths(graph, request.bases)

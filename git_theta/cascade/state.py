@@ -12,6 +12,7 @@ from git_theta.cascade.plan import CascadeRequest, CascadeStep
 WAITING: Final = "waiting"
 RUNNING: Final = "running"
 MADE: Final = "made"
+CURRENT: Final = "current"
 FAILED: Final = "failed"
 REJECTED: Final = "rejected"
 BLOCKED: Final = "blocked"

@@ -9,6 +9,7 @@ from typing import Any, Final
 from git_theta.cascade.plan import COMMAND, RECIPE, TRANSPLANT, CascadePlan, CascadeStep
 from git_theta.cascade.state import (
     BLOCKED,
+    CURRENT,
     FAILED,
     MADE,
     REJECTED,
@@ -31,19 +32,21 @@ _WORDS: Final = {
     REJECTED: "not accepted",
     BLOCKED: "not tried",
     STOPPED: "left as it is",
+    CURRENT: "up to date",
     WAITING: "not made yet",
     RUNNING: "not finished",
 }
 
 #: Whether a step was successful, as JSON has it; `None` while that's open, or if the user wanted no more.
-_OK: Final = {MADE: True, FAILED: False, REJECTED: False, BLOCKED: False}
+_OK: Final = {MADE: True, CURRENT: True, FAILED: False, REJECTED: False, BLOCKED: False}
 
 
-def plan_lines(plan: CascadePlan, *, with_commands: bool) -> list[str]:
+def plan_lines(plan: CascadePlan, jobs: int = 1, *, with_commands: bool) -> list[str]:
     """A plan as lines: each step with the way and its parents, the models that are left, the time.
 
     Args:
         plan: The plan.
+        jobs: The number of steps that are carried out at once.
         with_commands: Whether the words of commands are below the steps that run them.
     """
     lines = []
@@ -54,16 +57,16 @@ def plan_lines(plan: CascadePlan, *, with_commands: bool) -> list[str]:
             place = f" (in {step.folder})" if step.folder else ""
             lines.append(f"    {shlex.join(step.command)}{place}")
     lines += [f"{model}  stays: {reason}" for model, reason in plan.left.items()]
-    return [*lines, _total(plan)] if plan.steps else lines
+    return [*lines, _total(plan, jobs)] if plan.steps else lines
 
 
-def _total(plan: CascadePlan) -> str:
+def _total(plan: CascadePlan, jobs: int) -> str:
     count = sum(len(step.models) for step in plan.steps)
     models = f"{count:,} model" + ("" if count == 1 else "s")
     if not any(step.seconds is not None for step in plan.steps):
         return f"{models} to make"
     unknown = f", and {plan.untimed} whose time isn't known" if plan.untimed else ""
-    return f"{models} to make, in about {duration(plan.seconds)}{unknown}"
+    return f"{models} to make, in about {duration(plan.seconds(jobs))}{unknown}"
 
 
 def duration(seconds: float) -> str:

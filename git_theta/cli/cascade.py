@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import click
 
-from git_theta.cascade.plan import CascadeRequest
+from git_theta.cascade.plan import CascadePlan, CascadeRequest
 from git_theta.cascade.state import COMMITS, RUNNING, CascadeOptions, CascadeState, StepState
 from git_theta.cascade.until import parse_until
 from git_theta.cascade.views import plan_lines, start_line, step_lines, steps_json
@@ -17,7 +17,7 @@ from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.cascade import cascade
 from git_theta.git.cascade.read_plan import read_plan
-from git_theta.git.lineage.run_command import RunInterruptedError
+from git_theta.git.lineage.run_command import RunInterruptedError, dirty_paths
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
@@ -136,17 +136,20 @@ def command(
             until,
             transplant,
         )
+        _check_added(repository, tree, request.bases)
         plan = read_plan(tree, request)
+    options = choose(CascadeOptions())
+    warn(*map(printable, plan.problems))
     if as_json and (dry_run or not plan.steps):
         waiting = [StepState(step) for step in plan.steps]
-        print_json({"steps": steps_json(waiting), "left": dict(plan.left), "seconds": plan.seconds})
+        estimate = plan.seconds(options.jobs)
+        print_json({"steps": steps_json(waiting), "left": dict(plan.left), "seconds": estimate})
     elif not as_json:
-        say(*map(printable, plan_lines(plan, with_commands=dry_run or verbose)))
+        say(*map(printable, plan_lines(plan, options.jobs, with_commands=dry_run or verbose)))
         if not plan.steps:
             say("nothing to make: all is up to date, or left as it is")
     if dry_run or not plan.steps:
         return
-    options = choose(CascadeOptions())
     _finish(_until_interrupted(lambda: cascade.begin(repository, request, options, plan, tell)), as_json)
 
 
@@ -155,6 +158,20 @@ def _check_numbers(max_drop: float | None, timeout: float | None) -> None:
         raise UsageError(f"--max-drop {max_drop} isn't a drop that can be allowed", "such as 0.01")
     if timeout is not None and not 0 < timeout <= _MAX_TIMEOUT:
         raise UsageError(f"--timeout {timeout:g} isn't a number of seconds", "such as 3600")
+
+
+def _check_added(repository: Repository, tree: LineageTree, bases: Iterable[str]) -> None:
+    """Check that updated models are in the index as they are in the work tree.
+
+    Raises:
+        UsageError: One isn't: the plan would be for an old version.
+    """
+    files = [path for base in bases for path in tree.models[base].files]
+    changed = dirty_paths(repository.git, [path for path in files if (repository.root / path).exists()])
+    if changed:
+        raise UsageError(
+            f"{changed[0]} isn't as Git has it", f"commit the new version first: git add {changed[0]}"
+        )
 
 
 def _tell(step: StepState) -> None:
@@ -192,7 +209,7 @@ def _finish(state: CascadeState, as_json: bool) -> None:
     """
     made = sum(len(each.made) for each in state.steps)
     if as_json:
-        estimate = sum(each.step.seconds or 0.0 for each in state.steps)
+        estimate = CascadePlan(tuple(each.step for each in state.steps)).seconds(state.options.jobs)
         print_json({"steps": steps_json(state.steps), "left": dict(state.left), "seconds": estimate})
     else:
         place = f"committed: {state.head[:12]}" if state.commits else "staged: git commit"

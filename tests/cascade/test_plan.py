@@ -117,7 +117,15 @@ def test_the_time_of_a_plan() -> None:
     found = graph("a<base", "b<base", "c<base", "d<base")
     creations = {**run("a", "b"), "c": Creation(("train",))}
     plan = plan_cascade(found, creations, CascadeRequest(("base",)))
-    assert (plan.seconds, plan.untimed) == (2.0, 1)
+    assert (plan.seconds(), plan.untimed) == (2.0, 1)
+
+
+def test_the_time_of_steps_at_once() -> None:
+    found = graph("a<base", "b<base", "c<base", "soup<a", "soup<b")
+    creations = {name: Creation(("train",), outputs=(name,), seconds=2.0) for name in ("a", "b", "c", "soup")}
+    plan = plan_cascade(found, creations, CascadeRequest(("base",)))
+    assert [plan.seconds(jobs) for jobs in (1, 2, 9)] == [8.0, 4.0, 4.0]
+    assert plan_cascade(found, {}, CascadeRequest(("soup",))).seconds() == 0
 
 
 def test_wrong_names() -> None:
@@ -132,6 +140,7 @@ def test_wrong_names() -> None:
 
 
 def test_circles() -> None:
+    assert made(graph("a<base", "x<y", "y<x"), "base") == ["a"]
     with pytest.raises(LineageError, match="in a circle"):
         plan_cascade(graph("a<b", "b<a", "a<base"), {}, CascadeRequest(("base",)))
     found = graph("one<base", "middle<one", "two<middle", "two<base")

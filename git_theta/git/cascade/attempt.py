@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from git_theta.cascade.plan import COMMAND, RECIPE
-from git_theta.cascade.state import FAILED, MADE, REJECTED, CascadeOptions, MetricChange, StepState
+from git_theta.cascade.state import CURRENT, FAILED, MADE, REJECTED, CascadeOptions, MetricChange, StepState
 from git_theta.errors import explained
 from git_theta.git.cascade.by_command import make_by_command
 from git_theta.git.cascade.by_recipe import make_by_recipe
@@ -61,8 +61,7 @@ def _made(
     check_unchanged(repository.git, running.before)
     with LineageTree(repository) as tree:
         if are_current(tree, step):
-            made = {model: tree.facts(model).model for model in step.models}
-            return replace(running, status=MADE, note="it's up to date", seconds=0.0, made=made)
+            return replace(running, status=CURRENT)
     guard = StepGuard(repository, step, options.max_drop)
     changes: dict[str, tuple[MetricChange, ...]] = {}
     note = ""

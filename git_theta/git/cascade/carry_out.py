@@ -10,6 +10,7 @@ from functools import partial
 from git_theta.cascade.plan import COMMAND
 from git_theta.cascade.state import (
     BLOCKED,
+    CURRENT,
     EACH,
     FAILED,
     MADE,
@@ -208,7 +209,7 @@ def _last_models(state: CascadeState) -> list[str]:
     return [
         model
         for each in state.steps
-        if each.status == MADE
+        if each.status in (MADE, CURRENT)
         for model in each.step.models
         if condition.holds(
             StepFacts(
