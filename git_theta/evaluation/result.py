@@ -30,6 +30,7 @@ class TestResult:
         output: The last lines that a failed command printed.
         is_disturbed: Whether the result says nothing of the model, as files that the command reads were
             changed while it ran.
+        remark: A sentence that users should know about what was tested; empty if there's none.
     """
 
     #: For pytest, which takes classes of such names for tests.
@@ -47,6 +48,7 @@ class TestResult:
     is_skipped: bool = False
     output: str = ""
     is_disturbed: bool = False
+    remark: str = ""
 
     @property
     def title(self) -> str:

@@ -178,4 +178,6 @@ def _print_results(results: Sequence[ComparedResult]) -> None:
         if each.result.problem:
             say("", f"{each.result.test} {printable(each.result.title)}: {each.reason}")
             say(*(f"    {line}" for line in each.result.output.splitlines()))
+        if each.result.remark:
+            say("", f"{each.result.test} {printable(each.result.title)}: {printable(each.result.remark)}")
     say("", summary(results))

@@ -30,6 +30,7 @@ def _result(each: ComparedResult) -> dict[str, Any]:
         "regression": each.state == WORSE,
         "skipped": each.state == SKIPPED,
         "reason": each.reason,
+        "remark": found.remark,
         "commit": each.commit or None,
         "digest": found.digest or None,
         "seconds": round(found.seconds, 3),

@@ -50,7 +50,7 @@ def _rows(each: ComparedResult, *, with_reasons: bool) -> list[list[str]]:
         key=lambda parent: -_drop(each, parent),
     )
     rows += [
-        ["", f"  from {parent.model}", "", number(parent.value), _change(each, parent), ""]
+        ["", f"  from {parent.title}", "", number(parent.value), _change(each, parent), ""]
         for parent in parents[:_MAX_PARENTS]
     ]
     if len(parents) > _MAX_PARENTS:

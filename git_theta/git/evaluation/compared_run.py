@@ -12,6 +12,7 @@ from git_theta.evaluation.comparison import ComparedResult
 from git_theta.evaluation.result import TestResult
 from git_theta.git.evaluation.chosen_versions import ChosenVersion
 from git_theta.git.evaluation.evaluator import Evaluator
+from git_theta.git.evaluation.parent_version import parent_version
 from git_theta.git.evaluation.test_job import TestJob, version_job
 from git_theta.git.evaluation.version_trees import VersionTrees
 
@@ -131,11 +132,13 @@ def _previous(trees: VersionTrees, place: ChosenVersion, choices: RunChoices) ->
 
 
 def _parents(trees: VersionTrees, place: ChosenVersion) -> list[ChosenVersion]:
-    """The model's parents in the same version of the repository, as far as the test is for them."""
+    """The versions of the model's parents that it was made from, as far as the test is for them."""
     graph, tree = trees.graph(place.commit), trees.tree(place.commit)
-    names = graph.parents(place.model) if place.model in graph.models else ()
-    return [
-        ChosenVersion(place.test, name, place.rev, place.commit)
-        for name in names
-        if name in tree.models and trees.is_for(place.test, name, place.commit)
-    ]
+    found = []
+    for edge in graph.derivations_of(place.model) if place.model in graph.models else ():
+        version = parent_version(tree, edge)
+        if version and version.commit is not None:
+            found.append(ChosenVersion(place.test, version.model, version.commit, version.commit))
+        elif version:
+            found.append(ChosenVersion(place.test, version.model, place.rev, place.commit))
+    return [each for each in found if trees.is_for(place.test, each.model, each.commit)]

@@ -96,7 +96,14 @@ class Evaluator:
         return self.run(job, again=again)
 
     def evaluate_file(
-        self, test: ModelTest, model: str, place: Path, *, again: bool = False, attempt: int = 0
+        self,
+        test: ModelTest,
+        model: str,
+        place: Path,
+        *,
+        again: bool = False,
+        attempt: int = 0,
+        parent_model: str = "",
     ) -> TestResult:
         """The result of a test of a file that Git doesn't have.
 
@@ -106,12 +113,14 @@ class Evaluator:
             place: The file; or a folder with the files of the model, by their names.
             again: As for `evaluate`.
             attempt: As for `evaluate`.
+            parent_model: The digest of the version of its first parent that the file was made from; empty for
+                that of the model's record.
 
         Raises:
             UsageError, ThetaError: As for `evaluate`.
         """
         with self.tree("") as tree:
-            job = file_job(tree, test, model, place, self._threads, attempt)
+            job = file_job(tree, test, model, place, self._threads, attempt, parent_model)
         return self.run(job, again=again)
 
     @contextmanager
@@ -157,6 +166,10 @@ class Evaluator:
             UsageError: A file that the command reads isn't there.
             ThetaError: As for `evaluate`.
         """
+        result = self._result(job, again)
+        return replace(result, remark=job.remark) if job.remark else result
+
+    def _result(self, job: TestJob, again: bool) -> TestResult:
         inputs = self._inputs.of(job.test)
         key = job.key(inputs)
         # Two threads with the same content run it once.

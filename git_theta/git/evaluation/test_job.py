@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from git_theta.checkpoint_file import fingerprint
 from git_theta.errors import UsageError
 from git_theta.evaluation.model_test import ModelTest
+from git_theta.git.evaluation.parent_version import parent_version
 from git_theta.git.evaluation.tested_version import (
     MAX_BESIDE,
     TestedVersion,
@@ -34,9 +35,10 @@ class TestJob:
         test: The test.
         rev: The revision, as the user named it; empty for the index, and for files that Git doesn't have.
         version: The version.
-        parent: The version of its first parent, if the command reads it.
+        parent: The version of its first parent that it was made from, if the command reads it.
         place: The file, or the folder of files, to be tested; `None` to make a copy of the version.
         attempt: A number by which runs on the same content differ: flaky tests are run several times.
+        remark: A sentence about the parent that users should know; empty if there's none.
     """
 
     #: For pytest, which takes classes of such names for tests.
@@ -48,6 +50,7 @@ class TestJob:
     parent: TestedVersion | None = None
     place: Path | None = None
     attempt: int = 0
+    remark: str = ""
 
     def key(self, inputs: Mapping[str, str]) -> str:
         """The key of the job's result: a digest of all that it depends on.
@@ -81,11 +84,17 @@ def version_job(tree: LineageTree, test: ModelTest, model: str, rev: str = "", a
         UsageError: The tree has no such model, or the command reads a parent that it hasn't.
         ManifestError: A manifest is damaged.
     """
-    return TestJob(test, rev, tested_version(tree, model), _parent(tree, test, model), attempt=attempt)
+    return _with_parent(tree, TestJob(test, rev, tested_version(tree, model), attempt=attempt))
 
 
 def file_job(
-    tree: LineageTree, test: ModelTest, model: str, place: Path, threads: int, attempt: int = 0
+    tree: LineageTree,
+    test: ModelTest,
+    model: str,
+    place: Path,
+    threads: int,
+    attempt: int = 0,
+    parent_model: str = "",
 ) -> TestJob:
     """The job of a test of a file that Git doesn't have.
 
@@ -96,6 +105,8 @@ def file_job(
         place: The file; or a folder with the files of the model, by their names.
         threads: The number of parameters to hash at once.
         attempt: See `TestJob`.
+        parent_model: The digest of the version of its first parent that it was made from; empty for that of
+            the record.
 
     Raises:
         UsageError: A file isn't there, or the command reads a parent that the model hasn't.
@@ -116,21 +127,36 @@ def file_job(
             files[name] = fingerprint(file.data, threads, temporary_file, neighbours=file.neighbours)
     beside = {**files_beside(tree, model, list(files)), **given}
     version = TestedVersion(model, files, beside, is_sharded=place.is_dir())
-    return TestJob(test, "", version, _parent(tree, test, model), place, attempt)
+    job = TestJob(test, "", version, place=place, attempt=attempt)
+    return _with_parent(tree, job, parent_model)
 
 
-def _parent(tree: LineageTree, test: ModelTest, model: str) -> TestedVersion | None:
-    """The version of a model's first parent, if the command reads it.
+def _with_parent(tree: LineageTree, job: TestJob, digest: str = "") -> TestJob:
+    """The job with the version that the model was made from, if the command reads it.
+
+    Args:
+        tree: The tree of the version.
+        job: The job.
+        digest: The digest of the first parent; empty for that of the record.
 
     Raises:
-        UsageError: The model has no parent in the tree.
+        UsageError: The model has no parent that Git has.
     """
+    test, model = job.test, job.version.name
     if not test.uses("{parent}"):
-        return None
+        return job
     graph = graph_of(tree)
-    for name in graph.parents(model) if model in graph.models else ():
-        if name in tree.models:
-            return tested_version(tree, name)
+    for edge in graph.derivations_of(model) if model in graph.models else ():
+        found = parent_version(tree, edge, digest)
+        if found is None:
+            continue
+        remark = ""
+        if not found.is_recorded:
+            remark = f"{edge.parent} of now was read as the parent: history doesn't have the recorded version"
+        if found.commit is None:
+            return replace(job, parent=tested_version(tree, found.model), remark=remark)
+        with LineageTree(tree.repository, found.commit) as before:
+            return replace(job, parent=tested_version(before, found.model), remark=remark)
     raise UsageError(
         f"test {test.name} reads {{parent}}, and {model} has none here",
         "git theta lineage add records what a model was made from",

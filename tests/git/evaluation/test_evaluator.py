@@ -124,6 +124,32 @@ def test_the_parent_is_written_too(repo: Repo) -> None:
     assert evaluate(repository(repo), test, SST).ok
 
 
+def test_the_parent_is_the_version_that_the_model_was_made_from(repo: Repo, tmp_path: Path) -> None:
+    test = a_test("sh", "-c", "cmp {model} {parent}", metric="")
+    repo.write(SST, weights())
+    repo.git("add", SST)
+    repo.theta("lineage", "add", SST, "--from", BASE)
+    repo.commit("a copy")
+    repo.write(BASE, weights(0, 0))
+    repo.commit("another base")
+    for rev in ("", "HEAD", "HEAD~1"):
+        result = evaluate(repository(repo), test, SST, rev)
+        assert (result.ok, result.remark) == (True, "")
+    place = tmp_path / "candidate"
+    place.write_bytes(weights(0, 0))
+    new = evaluate(repository(repo), a_test(), BASE).digest
+    with Evaluator(repository(repo)) as evaluator:
+        assert not evaluator.evaluate_file(test, SST, place).ok
+        assert evaluator.evaluate_file(test, SST, place, parent_model=new).ok
+    record = repo.path / f".theta/lineage/{SST}.toml"
+    text = record.read_text()
+    digest = [line for line in text.splitlines() if line.startswith("model = ")][-1]
+    record.write_text(text.replace(digest, f'model = "blake3:{"0" * 64}"'))
+    result = evaluate(repository(repo), test, SST)
+    assert not result.ok
+    assert "history doesn't have the recorded version" in result.remark
+
+
 def test_a_metric_may_be_written_to_a_file(repo: Repo) -> None:
     test = a_test("sh", "-c", "echo noise; sh eval.sh {model} > {out}")
     assert evaluate(repository(repo), test, BASE).value == len(weights())

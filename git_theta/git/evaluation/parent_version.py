@@ -1,0 +1,47 @@
+"""The version of a parent that a model was made from: that of its record, wherever history has it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from git_theta.errors import ThetaError
+from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.tree import LineageTree
+from git_theta.lineage.graph import Derivation
+
+
+@dataclass(frozen=True, slots=True)
+class ParentVersion:
+    """A version of a parent.
+
+    Attributes:
+        model: The parent's path in it.
+        commit: The id of the commit that has it; `None` for the tree of the child.
+        is_recorded: Whether it's the version that the record names, or the record names none.
+    """
+
+    model: str
+    commit: str | None
+    is_recorded: bool
+
+
+def parent_version(tree: LineageTree, edge: Derivation, digest: str = "") -> ParentVersion | None:
+    """The version of a parent that a model was made from; `None` if Git doesn't have the parent.
+
+    The version of the child's tree if it's that one, or if history doesn't have the recorded one.
+
+    Args:
+        tree: The tree of the child.
+        edge: The derivation of the child.
+        digest: The digest of the parent's version; empty for that of the record.
+    """
+    wanted = digest or edge.parent_model
+    facts = tree.facts_or_none(edge.parent) if edge.parent in tree.models else None
+    if facts and wanted in ("", facts.model):
+        return ParentVersion(edge.parent, None, is_recorded=True)
+    with suppress(ThetaError):
+        for version in model_versions(tree.repository, edge.parent, tree.rev or "HEAD"):
+            if version.model == wanted:
+                return ParentVersion(version.path, version.commit, is_recorded=True)
+    return ParentVersion(edge.parent, None, is_recorded=False) if facts else None
