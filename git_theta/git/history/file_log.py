@@ -49,7 +49,7 @@ def file_revisions(git: Git, manifests: ManifestReader, tip: str, path: str) -> 
     """
     start: str | None = tip
     while start:
-        log = changed_files(git, start, f":(top,literal){path}")
+        log = commits_with_changes(git, start, f":(top,literal){path}")
         start = None
         for commit, changes in log:
             if path not in changes:
@@ -65,7 +65,7 @@ def file_revisions(git: Git, manifests: ManifestReader, tip: str, path: str) -> 
             yield revision
 
 
-def changed_files(git: Git, tip: str, *pathspecs: str) -> Iterator[tuple[CommitInfo, BlobChanges]]:
+def commits_with_changes(git: Git, tip: str, *pathspecs: str) -> Iterator[tuple[CommitInfo, BlobChanges]]:
     """Commits with the files that they changed, the newest first, along first parents.
 
     Args:

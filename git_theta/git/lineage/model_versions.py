@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from git_theta.errors import ThetaError
 from git_theta.git.history.commit_info import CommitInfo
-from git_theta.git.history.file_log import changed_files, file_revisions
+from git_theta.git.history.file_log import commits_with_changes, file_revisions
 from git_theta.git.history.model_history import ModelHistory
 from git_theta.git.history.model_log import model_revisions
 from git_theta.git.history.renames import find_rename_source
@@ -65,7 +65,7 @@ def versions_of_models(
                 versions += _sharded_versions(tree, reader, tip, path)
             else:
                 followed[path] = [path]
-        for commit, changes in changed_files(git, tip, ":(top)") if followed else ():
+        for commit, changes in commits_with_changes(git, tip, ":(top)") if followed else ():
             is_any_removed = any(new is None for _, new in changes.values())
             for path in [path for path in changes if path in followed]:
                 old, new = changes[path]

@@ -11,8 +11,17 @@ from git_theta.lineage.graph import Derivation, Graph
 from git_theta.report.html.cell_text import name_text
 from git_theta.report.text import human_size
 
-#: Numbers of the page's colours for relations that many repositories have.
-_RELATIONS = {"finetune": 3, "quantized": 4, "merge": 5, "adapter": 6, "pruned": 7, "distilled": 8}
+#: Numbers of the page's colours for relations that many repositories have. `derived`, of which the kind isn't
+#: known, is grey.
+_RELATIONS = {
+    "derived": 1,
+    "finetune": 3,
+    "quantized": 4,
+    "merge": 5,
+    "adapter": 6,
+    "pruned": 7,
+    "distilled": 8,
+}
 
 #: Numbers of colours for relations of any name.
 _FREE = (9, 10)
@@ -36,7 +45,10 @@ class RelationColour:
 def relation_colours(derivations: Sequence[Derivation]) -> tuple[RelationColour, ...]:
     """The relations of a graph, the most frequent first, each with a colour as long as there are any."""
     counts = Counter(edge.relation for edge in derivations).most_common()
-    free = [*_FREE, *(colour for name, colour in _RELATIONS.items() if name not in dict(counts))]
+    free = [
+        *_FREE,
+        *(colour for name, colour in _RELATIONS.items() if name not in dict(counts) and colour != _OTHER),
+    ]
     colours = {name: _RELATIONS[name] for name, _ in counts if name in _RELATIONS}
     for name, _ in counts:
         if name not in colours:

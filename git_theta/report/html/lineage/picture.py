@@ -20,7 +20,7 @@ _LABEL_CHAR, _INFO_CHAR = 7.3, 5.9
 _BESIDE_LABEL = 56
 
 #: Characters of labels that models have room for, at least.
-_MIN_LABEL = 18
+_MIN_LABEL = 20
 
 #: Width of the bow where an edge turns back.
 _BOW = 44.0

@@ -26,7 +26,11 @@ const table = (heads, rows, numeric) => {
 
 const related = (edges, end, word) => {
   const items = edges.slice(0, maxListed).map((edge) => {
-    const link = html("button", { type: "button", class: "link name", onclick: () => choose(nodes[edge[end]], true) }, ...breakable(facts.models[edge[end]].name));
+    const follow = () => {
+      choose(nodes[edge[end]], true);
+      panel.focus({ preventScroll: true });
+    };
+    const link = html("button", { type: "button", class: "link name", onclick: follow }, ...breakable(facts.models[edge[end]].name));
     const about = end === "parent" ? `: ${edge.facts.join("; ")}` : "";
     return html("li", {}, `${edge.relation} ${word} `, link, about);
   });

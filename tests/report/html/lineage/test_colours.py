@@ -23,6 +23,7 @@ def test_relations_have_colours_of_their_own() -> None:
     # Eight colours; what comes last shares a grey with all others.
     assert len(set(found.values())) == 9
     assert found["odd"] == 1
+    assert colours("derived", "x") == {"derived": 1, "x": 9}
 
 
 def test_the_most_frequent_come_first() -> None:
