@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from git_theta import strategies
+from git_theta.cli.executor_option import executor_option
 from git_theta.cli.merge_search import MergeSearch, check_merged, check_unmoved, search_merges
 from git_theta.cli.merge_tests import check_by_tests
 from git_theta.cli.render import print_json
@@ -75,6 +76,7 @@ Examples:
     metavar="N",
     help="With --search: the number of tests, at most; by default 30.",
 )
+@executor_option
 @click.option("--dry-run", is_flag=True, help="With --search: show the results, and merge nothing.")
 @click.option("--list", "as_list", is_flag=True, help="List the strategies and their options.")
 @click.option("--json", "as_json", is_flag=True, help="With --list, or --search and --dry-run: print JSON.")
@@ -98,6 +100,7 @@ def command(
     with_tests: bool,
     search: str | None,
     budget: int,
+    executor: str,
     dry_run: bool,
     as_list: bool,
     as_json: bool,
@@ -126,6 +129,8 @@ def command(
     if as_list:
         _list(as_json)
         return 0
+    if executor and not search:
+        raise UsageError("--executor is for --search")
     if dry_run and not search:
         raise UsageError("--dry-run is for --search")
     if as_json and not dry_run:
@@ -157,6 +162,7 @@ def command(
             all_parameters,
             base or "",
             as_json,
+            executor,
         )
     )
     if dry_run:

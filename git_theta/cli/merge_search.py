@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,17 +16,25 @@ from git_theta.evaluation.comparison import number
 from git_theta.evaluation.model_test import ModelTest, find_test
 from git_theta.evaluation.result import TestResult, is_regression
 from git_theta.git.evaluation.evaluator import Evaluator
+from git_theta.git.evaluation.result_cache import ResultCache
 from git_theta.git.evaluation.tracked_tests import read_tests
 from git_theta.git.evaluation.version_trees import VersionTrees
+from git_theta.git.jobs.evaluate_elsewhere import TestsElsewhere, evaluated_elsewhere
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.merge.merge_trials import MergeTrials, merge_trials
+from git_theta.git.merge.merged_model_job import merges_elsewhere
 from git_theta.git.merge.parents import independent_parents
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.given_base import base_id
 from git_theta.git.repository.repository import Repository
 from git_theta.merging.rules import MergeRule
-from git_theta.merging.search.strategy_search import MergeTrial, search_strategies, searched_strategies
+from git_theta.merging.search.strategy_search import (
+    MergeTrial,
+    first_rules,
+    search_strategies,
+    searched_strategies,
+)
 from git_theta.report.text import plural, printable
 from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say, warn
@@ -43,6 +53,7 @@ class MergeSearch:
         all_parameters: Whether strategies are for parameters that only one side changed, too.
         base: The merge base of checkpoints, as the user named it.
         as_json: Whether to print JSON.
+        executor: The address of an executor that runs the tests; empty to run them here.
     """
 
     test: str
@@ -53,6 +64,7 @@ class MergeSearch:
     all_parameters: bool | None = None
     base: str = ""
     as_json: bool = False
+    executor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +99,19 @@ def search_merges(request: MergeSearch) -> BestMerge:
     parents = independent_parents(repository.git, request.branches)
     with VersionTrees(repository) as trees, ending_signals_raised():
         trials = merge_trials(trees, test, parents, base, request.more, request.all_parameters)
-        with Evaluator(repository) as evaluator:
-            sides = [
-                [evaluator.evaluate(test, model.name, commit) for model in trials.models]
-                for commit in parents.sides
-            ]
-        tried = _tried(trials, request, len(parents.sides))
+        with (
+            closing(ResultCache(repository.common_dir / "theta")) as cache,
+            evaluated_elsewhere(repository, [test], request.executor, warn) as elsewhere,
+        ):
+            trials.cache = cache
+            if elsewhere:
+                trials.elsewhere = merges_elsewhere(elsewhere, trials, base)
+            with Evaluator(repository, elsewhere=elsewhere, cache=cache) as evaluator:
+                sides = [
+                    [evaluator.evaluate(test, model.name, commit) for model in trials.models]
+                    for commit in parents.sides
+                ]
+            tried = _tried(trials, request, len(parents.sides), elsewhere)
     ranked = sorted(
         (trial for trial in tried if trial.score is not None), key=lambda trial: -(trial.score or 0.0)
     )
@@ -137,19 +156,39 @@ def check_merged(best: MergeTrial) -> None:
                 note(f"{printable(name)}: the merged model isn't the one that was tested: git theta test run")
 
 
-def _tried(trials: MergeTrials, request: MergeSearch, models: int) -> list[MergeTrial]:
+def _tried(
+    trials: MergeTrials, request: MergeSearch, models: int, elsewhere: TestsElsewhere | None
+) -> list[MergeTrial]:
     given = (
         [request.given]
         if request.given
         else [MergeRule(name) for name in searched_strategies(models, has_base=trials.has_base)]
     )
+    cost = len(trials.models)
+    known: dict[MergeRule, MergeTrial] = {}
+    if elsewhere:
+        first = first_rules(given, models)[: request.budget // cost]
+        known.update(zip(first, _at_once(trials, first, elsewhere), strict=True))
 
     def attempt(rule: MergeRule) -> MergeTrial:
-        trial = trials.attempt(rule)
+        trial = known.pop(rule, None) or trials.attempt(rule)
         warn(f"{rule}: {_shown(trials, trial)}")
         return trial
 
-    return search_strategies(given, models, attempt, request.budget, len(trials.models))
+    return search_strategies(given, models, attempt, request.budget, cost)
+
+
+def _at_once(trials: MergeTrials, rules: Sequence[MergeRule], elsewhere: TestsElsewhere) -> list[MergeTrial]:
+    """The trials of rules whose tests run on workers at the same time."""
+    with ThreadPoolExecutor(max(1, len(rules))) as pool:
+        futures = [pool.submit(trials.attempt, rule) for rule in rules]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            # The pool waits for its threads, which wait for workers.
+            elsewhere.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def _check(test: ModelTest, trials: MergeTrials, best: MergeTrial, ours: Sequence[TestResult]) -> None:

@@ -126,6 +126,44 @@ def test_workers_that_are_lost_cut_off_or_slow(pushed: Repo, cluster: DaskCluste
     assert "the command took longer than 0.5 s" in late.stdout
 
 
+#: A script that prints the first number of a model, and leaves a trace.
+_FIRST = b"""
+import struct, sys
+open("runs.log", "a").write("x")
+data = open(sys.argv[1], "rb").read()
+print(struct.unpack("<f", data[8 + struct.unpack("<Q", data[:8])[0] :][:4])[0])
+"""
+
+
+def test_a_search_of_strategies(pushed: Repo, cluster: DaskCluster) -> None:
+    pushed.write("eval.py", _FIRST)
+    command = (sys.executable, "eval.py", "{model}")
+    pushed.theta("test", "add", "first", "--on", SST, "--metric", r"regex:(\S+)", "--", *command)
+    pushed.commit("a metric")
+    pushed.git("checkout", "-q", "-b", "side")
+    pushed.write(SST, weights(0, 0, 0, 3))
+    pushed.commit("side")
+    pushed.git("checkout", "-q", "main")
+    pushed.write(SST, weights(0, 1, 3))
+    pushed.commit("ours")
+    words = ("merge", "--search", "first", "--budget", "14", "--dry-run", "--json", "side")
+    cluster.add_worker("one")
+    cluster.add_worker("two")
+    assert (
+        "isn't in a branch of origin" in run(pushed, *words, "--executor", cluster.address, ok=False).stderr
+    )
+    pushed.git("push", "-q", "origin", "main", "side")
+    there = run(pushed, *words, "--executor", cluster.address)
+    assert cluster.clones("one")
+    assert cluster.clones("two")
+    assert "Traceback" not in there.stderr
+    # Results of workers are kept: the same search runs nothing here.
+    here = run(pushed, *words)
+    assert not (pushed.path / "runs.log").exists()
+    assert json.loads(there.stdout) == json.loads(here.stdout)
+    assert len(json.loads(here.stdout)["trials"]) > 5
+
+
 def test_a_cluster_that_isnt_there(pushed: Repo, cluster: DaskCluster) -> None:
     env = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "1s"}
     done = run(pushed, "test", "run", "--executor", "dask:tcp://127.0.0.1:1", ok=False, env=env)

@@ -46,18 +46,24 @@ class Evaluator:
         repository: The repository, with Git anywhere in it.
         threads: The number of parameters of a model to decode at once; by default, as the settings have it.
         elsewhere: Runs jobs on other machines; `None` to run all here.
+        cache: The results that are known, for several evaluators at once; by default, one of its own.
     """
 
     def __init__(
-        self, repository: Repository, threads: int | None = None, elsewhere: Elsewhere | None = None
+        self,
+        repository: Repository,
+        threads: int | None = None,
+        elsewhere: Elsewhere | None = None,
+        cache: ResultCache | None = None,
     ) -> None:
         self._repository = repository
         self._elsewhere = elsewhere
         self._threads = threads or repository.settings.thread_count
-        self._cache = ResultCache(repository.common_dir / "theta")
+        self._cache = cache or ResultCache(repository.common_dir / "theta")
         self._programs = Programs()
         self._stack = ExitStack()
-        self._stack.callback(self._cache.close)
+        if cache is None:
+            self._stack.callback(self._cache.close)
         self._lock = Lock()
         self._turns: dict[str, Lock] = {}
 

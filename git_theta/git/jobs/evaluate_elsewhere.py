@@ -12,7 +12,6 @@ from git_theta.errors import CorruptError, UsageError
 from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.result import TestResult
 from git_theta.git.evaluation.command_inputs import CommandInputs
-from git_theta.git.evaluation.evaluator import Elsewhere
 from git_theta.git.evaluation.test_job import TestJob, version_job
 from git_theta.git.history.revisions import resolve_commit
 from git_theta.git.jobs.evaluation_job import EvaluationJob
@@ -20,6 +19,7 @@ from git_theta.git.jobs.remote_source import RemoteSource, check_committed, chec
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 from git_theta.jobs.executors import check_address, open_executor
+from git_theta.jobs.job import Job
 from git_theta.jobs.run_jobs import run_jobs
 
 #: Tests that wait for workers at once: the scheduler has a queue.
@@ -29,8 +29,8 @@ WAITING = 64
 @contextmanager
 def evaluated_elsewhere(
     repository: Repository, tests: Iterable[ModelTest], address: str, note: Callable[[str], object]
-) -> Iterator[Elsewhere | None]:
-    """A function that has workers run tests; `None` if the address is empty, and tests run here.
+) -> Iterator[TestsElsewhere | None]:
+    """An object that has workers run tests; `None` if the address is empty, and tests run here.
 
     Args:
         repository: The repository, with Git anywhere in it.
@@ -51,7 +51,7 @@ def evaluated_elsewhere(
     check_pushed(repository, [head])
     check_committed(repository, _inputs(repository.root, tests))
     with open_executor(1, address) as executor:
-        yield _TestsElsewhere(repository, source, head, executor, note)
+        yield TestsElsewhere(repository, source, head, executor, note)
 
 
 def _inputs(top: Path, tests: Iterable[ModelTest]) -> list[str]:
@@ -61,12 +61,12 @@ def _inputs(top: Path, tests: Iterable[ModelTest]) -> list[str]:
     return sorted(path for path in found if not path.startswith(("/", "../")))
 
 
-class _TestsElsewhere:
+class TestsElsewhere:
     """Has workers run tests. For several threads.
 
     Args:
         repository: The repository.
-        source: The remote that workers read.
+        source: The remote that workers read; also an attribute.
         head: The id of the commit whose scripts they run.
         executor: The workers.
         note: Called with sentences for the user.
@@ -81,7 +81,7 @@ class _TestsElsewhere:
         note: Callable[[str], object],
     ) -> None:
         self._repository = repository
-        self._source = source
+        self.source = source
         self._head = head
         self._executor = executor
         self._note = note
@@ -96,14 +96,35 @@ class _TestsElsewhere:
         if job.place is not None:
             return None
         model, commit = job.version.name, self._commit(job)
-        task = EvaluationJob(self._source, self._head, job.test, model, commit, job.attempt, again)
+        task = EvaluationJob(self.source, self._head, job.test, model, commit, job.attempt, again)
+        return self.result_of(task, job)
+
+    def result_of(self, task: Job[tuple[TestResult, bool]], job: TestJob) -> tuple[TestResult, bool]:
+        """The result of a task for workers, and whether the same content will have it again.
+
+        Args:
+            task: The task.
+            job: The job that it stands for.
+
+        Raises:
+            CorruptError: The worker tested another version.
+            ThetaError: No worker could run it.
+        """
         ((_, report),) = run_jobs(self._executor, [task], self._note)
         if report.result is None:
             raise report.error
         result, is_lasting = report.result
         if result.digest != job.version.digest:
-            raise CorruptError(f"worker {report.worker} tested another version of {model}")
+            raise CorruptError(f"worker {report.worker} tested another version of {job.version.name}")
         return replace(result, rev=job.rev), is_lasting
+
+    def stop(self) -> None:
+        """Give up what workers do: nobody waits for it any more."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def check_pushed(self, commits: Iterable[str]) -> None:
+        """Check that workers can see commits; see `git_theta.git.jobs.remote_source.check_pushed`."""
+        check_pushed(self._repository, commits)
 
     def _commit(self, job: TestJob) -> str:
         """The id of a commit of the remote that has a job's version.

@@ -64,7 +64,20 @@ class EvaluationJob:
                     job = version_job(tree, self.test, self.model, self.rev, self.attempt)
                 result = evaluator.run(job, again=self.again)
                 found = result, evaluator.known(job) is not None
-        limit = self.test.timeout
-        if limit is not None and not result.ok and result.seconds >= limit:
-            raise WorkerError(f"it took longer than {limit:g} seconds", result=found)
-        return found
+        return checked_time(self.test, found)
+
+
+def checked_time(test: ModelTest, found: tuple[TestResult, bool]) -> tuple[TestResult, bool]:
+    """A result whose command wasn't too slow.
+
+    Args:
+        test: The test.
+        found: The result, and whether the same content will have it again.
+
+    Raises:
+        WorkerError: The command was too slow; the error has the result.
+    """
+    result, _ = found
+    if test.timeout is not None and not result.ok and result.seconds >= test.timeout:
+        raise WorkerError(f"it took longer than {test.timeout:g} seconds", result=found)
+    return found

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.result import TestResult, check_undisturbed
-from git_theta.git.evaluation.evaluator import Evaluator
+from git_theta.git.evaluation.evaluator import Elsewhere, Evaluator
+from git_theta.git.evaluation.result_cache import ResultCache
 from git_theta.git.evaluation.test_job import TestJob, version_job
 from git_theta.git.evaluation.tested_version import TestedVersion, files_beside
 from git_theta.git.evaluation.version_trees import VersionTrees
@@ -28,6 +30,9 @@ from git_theta.merging.rules import MergeRule
 from git_theta.merging.search.strategy_search import MergeTrial
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import MAX_TEXT_BYTES, parse_if_manifest
+
+#: Makes a context in which a function is called if what runs in it is to end.
+Stopping = Callable[[Callable[[], object]], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,9 @@ class MergeTrials:
         more: Rules of the user for some parameters, and about the form of the result.
         all_parameters: Whether strategies are for parameters that only one side changed, too; `None` to leave
             it to the strategy.
+        elsewhere: Gives the function that runs tests of models merged by a rule on other machines; `None` to
+            run all here.
+        cache: The results of earlier searches; `None` to open them for each trial.
         results: The results by the digest of the merged model.
     """
 
@@ -68,6 +76,8 @@ class MergeTrials:
     base: str | None
     more: Sequence[MergeRule] = ()
     all_parameters: bool | None = None
+    elsewhere: Callable[[MergeRule], Elsewhere] | None = None
+    cache: ResultCache | None = None
     results: dict[tuple[str, str], TestResult] = field(default_factory=dict)
 
     @property
@@ -93,7 +103,8 @@ class MergeTrials:
                 lines = " ".join(error.message.split())
                 return MergeTrial(rule, None, problem=lines)
             results, cost = {}, 0
-            with Evaluator(preview) as evaluator:
+            elsewhere = self.elsewhere(rule) if self.elsewhere else None
+            with Evaluator(preview, elsewhere=elsewhere, cache=self.cache) as evaluator:
                 for model in self.models:
                     job = self._job(evaluator, model, merged[model.name])
                     key = model.name, job.version.digest
@@ -111,6 +122,29 @@ class MergeTrials:
             {name: result.digest for name, result in results.items()},
             next((result.problem for result in results.values() if not result.ok), ""),
         )
+
+    def tested(
+        self, rule: MergeRule, name: str, *, again: bool = False, stopping: Stopping = nullcontext
+    ) -> tuple[TestResult, bool]:
+        """The result of one model merged by a rule, and whether the same content will have it again.
+
+        Args:
+            rule: The rule.
+            name: The model's path.
+            again: Whether the command runs even if it ran on the same content before.
+            stopping: Makes a context in which the given function is called if the test is to end.
+
+        Raises:
+            ThetaError: The model can't be merged, or the test can't run.
+        """
+        (model,) = [each for each in self.models if each.name == name]
+        with preview_store(self.repository.store) as store:
+            preview = PreviewRepository(self.repository.git, store)
+            merged = self._merged(preview, model, rule)
+            with Evaluator(preview) as evaluator, stopping(evaluator.stop):
+                job = self._job(evaluator, model, merged)
+                result = evaluator.run(job, again=again)
+                return result, evaluator.known(job) is not None
 
     def score(self, results: Sequence[TestResult]) -> float | None:
         """The mean of the metrics, negative where lower is better; `None` if a test fails or can't judge."""

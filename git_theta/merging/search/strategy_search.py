@@ -55,6 +55,16 @@ def searched_strategies(models: int, *, has_base: bool) -> list[str]:
     return found
 
 
+def first_rules(given: Sequence[MergeRule], models: int) -> list[MergeRule]:
+    """The rules that a search tries in any case, as far as its budget goes, in their order.
+
+    Args:
+        given: The strategies, as rules.
+        models: The number of models that are merged.
+    """
+    return [start.rule_at(start.point) for start in _starts(given, models)]
+
+
 def search_strategies(
     given: Sequence[MergeRule],
     models: int,
@@ -78,7 +88,7 @@ def search_strategies(
         The trials, in order.
     """
     search = _Search(attempt, budget, cost)
-    starts = [_Start(rule, start_of(_strategy(rule), models, _names(rule))) for rule in given]
+    starts = _starts(given, models)
     tried = [(search.score(start.rule_at(start.point)), start) for start in starts]
     best = sorted((each for each in tried if each[0] is not None), key=lambda each: -(each[0] or 0.0))
     ends = [(start, search.descend(start, start.point)) for _, start in best[:_REFINED]]
@@ -98,6 +108,10 @@ class _Start:
         """The rule with the options of a point."""
         options = {**point.options, **dict(self.given.options)}
         return replace(self.given, options=tuple(sorted(options.items())))
+
+
+def _starts(given: Sequence[MergeRule], models: int) -> list[_Start]:
+    return [_Start(rule, start_of(_strategy(rule), models, _names(rule))) for rule in given]
 
 
 class _Search:
