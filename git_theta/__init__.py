@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from git_theta.api import load, manifest
+    from git_theta.api_evaluation import run_tests
     from git_theta.api_lineage import read_lineage
     from git_theta.api_merge import merge
 
-__all__ = ["__version__", "load", "manifest", "merge", "read_lineage"]
+__all__ = ["__version__", "load", "manifest", "merge", "read_lineage", "run_tests"]
 
 
 def __getattr__(name: str) -> Any:
@@ -33,6 +34,10 @@ def __getattr__(name: str) -> Any:
         from git_theta.api_lineage import read_lineage
 
         return read_lineage
+    if name == "run_tests":
+        from git_theta.api_evaluation import run_tests
+
+        return run_tests
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -38,7 +38,7 @@ LAYERS = [
     {"mergetool"},
     {"git"},
     {"api", "demo"},
-    {"api_merge", "api_lineage"},
+    {"api_merge", "api_lineage", "api_evaluation"},
     {"cli"},
     {"__main__", "__init__"},
 ]

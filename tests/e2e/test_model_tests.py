@@ -252,3 +252,54 @@ def test_results_go_into_the_work_tree_alone(repo: Repo, tmp_path: Path) -> None
     assert not [*tmp_path.glob("*.json"), *tmp_path.glob("target")]
     assert not (repo.path / ".git/theta/tests-1.sqlite").exists(), "it's said before anything runs"
     assert "leave --rev or --record out" in repo.theta("test", "run", "--rev", "HEAD", "--record", ok=False)
+
+
+def test_changes_that_arent_added_are_told(repo: Repo) -> None:
+    repo.theta("test", "add", "size", "--all", *METRIC, *COMMAND)
+    repo.write(SST, weights(1, 1))
+    said = repo.theta("test", "run")
+    assert f"{SST} has changes that aren't added: the version in the index is tested" in said
+    assert f"{BASE} has" not in said
+
+
+def test_a_bare_clone_tests_by_programs_that_are_installed(repo: Repo, tmp_path: Path) -> None:
+    command = ("--", "sh", "-c", "wc -c < {model}")
+    repo.theta("test", "add", "size", "--all", "--metric", "regex:[0-9]+", *command)
+    repo.commit("a test")
+    bare = Repo(tmp_path / "bare.git")
+    repo.git("clone", "-q", "--bare", str(repo.path), str(bare.path))
+    found = run(bare, "--rev", "HEAD")
+    assert [each["value"] for each in found] == [float(len(weights())), float(len(weights(1)))]
+    assert "needs a work tree" in bare.theta("test", "remove", "size", ok=False)
+
+
+def test_objects_are_fetched_for_old_versions(repo: Repo, tmp_path: Path) -> None:
+    repo.write(BASE, weights(0, 1, 2, 3))
+    repo.theta("test", "add", "size", "--all", "--metric", "json:size", *COMMAND)
+    repo.commit("another base")
+    far = tmp_path / "far.git"
+    repo.git("clone", "-q", "--bare", str(repo.path), str(far))
+    repo.git("remote", "add", "far", str(far))
+    repo.theta("push", "far")
+    clone = Repo(tmp_path / "clone")
+    repo.git("clone", "-q", f"file://{far}", str(clone.path))
+    values = [each["value"] for each in run(clone, "size", BASE, "--rev", "HEAD~1", "--rev", "HEAD")]
+    assert values == [each["value"] for each in run(repo, "size", BASE, "--rev", "HEAD~1", "--rev", "HEAD")]
+    assert values[0] != values[1]
+
+
+def test_two_runs_at_once(repo: Repo) -> None:
+    repo.theta("test", "add", "size", "--all", "--metric", "json:size", *COMMAND)
+    command = [sys.executable, "-m", "git_theta", "test", "run", "--again", "--record", "--json"]
+    programs = [subprocess.Popen(command, cwd=repo.path, stdout=subprocess.PIPE) for _ in range(2)]
+    outputs = [json.loads(program.communicate(timeout=60)[0])["results"] for program in programs]
+    assert [program.returncode for program in programs] == [0, 0]
+    assert [each["value"] for each in outputs[0]] == [each["value"] for each in outputs[1]]
+    assert all(each["cached"] for each in run(repo))
+    assert list((repo.path / ".git/theta/tmp").glob("git-theta-test-*")) == []
+
+
+def test_wrong_times_are_refused(repo: Repo) -> None:
+    repo.theta("test", "add", "size", "--all", *COMMAND)
+    for wrong in ("0", "-1", "nan", "inf"):
+        assert "isn't a number of seconds" in repo.theta("test", "run", "--timeout", wrong, ok=False)

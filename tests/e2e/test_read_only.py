@@ -19,6 +19,7 @@ pytestmark = pytest.mark.skipif(not may_mount(), reason="no file systems may be 
 def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """B is committed after A."""
     repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
+    repo.theta("test", "add", "loads", "--all", "--", "test", "-s", "{model}")
     for number, data in enumerate((A, B)):
         repo.write(NAME, data)
         repo.commit(f"version {number}")
@@ -57,6 +58,7 @@ def test_files_of_commits(original: Repo) -> None:
         ("git theta fsck", ""),
         ("git theta du", ""),
         ("git theta env", ""),
+        ("git theta test run", "1 passed"),
     ],
 )
 def test_commands_that_read(original: Repo, command: str, expected: str) -> None:

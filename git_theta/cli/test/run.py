@@ -12,7 +12,7 @@ from git_theta.cli.executor_option import executor_option
 from git_theta.cli.render import print_json, print_table
 from git_theta.errors import UsageError
 from git_theta.evaluation.comparison import ComparedResult, number, summary
-from git_theta.evaluation.model_test import ModelTest
+from git_theta.evaluation.model_test import ModelTest, check_test
 from git_theta.evaluation.result import TestResult
 from git_theta.evaluation.views.as_json import results_json
 from git_theta.evaluation.views.junit import results_junit
@@ -23,6 +23,7 @@ from git_theta.git.evaluation.compared_run import RunChoices, compared_run
 from git_theta.git.evaluation.evaluator import Evaluator
 from git_theta.git.evaluation.record_results import old_results, record_results
 from git_theta.git.evaluation.tracked_tests import read_tests, split_words
+from git_theta.git.evaluation.unadded_files import unadded_files
 from git_theta.git.evaluation.version_trees import VersionTrees
 from git_theta.git.history.revisions import path_from_top, resolve_commit
 from git_theta.git.jobs.evaluate_elsewhere import WAITING, evaluated_elsewhere
@@ -118,6 +119,9 @@ def command(
         chosen = chosen_versions(
             trees, [_limited(test, timeout) for test in named or tests], choice, is_named=bool(named)
         )
+        of_index = [each.model for each in chosen if not each.commit]
+        for path in unadded_files(trees.tree(""), of_index) if of_index else ():
+            warn(f"{path} has changes that aren't added: the version in the index is tested")
         if record:
             # Before hours of work.
             for model in dict.fromkeys(each.model for each in chosen):
@@ -131,24 +135,29 @@ def command(
             if elsewhere:
                 choices = replace(choices, jobs=max(jobs, WAITING))
             results = compared_run(trees, evaluator, chosen, choices, _reporter())
-    written = record_results(repository, results) if record else []
-    if junit:
-        write_html(results_junit(results).decode(), junit)
-    if markdown and markdown != "-":
-        write_html(results_markdown(results), markdown)
     if as_json:
         print_json(results_json(results))
     elif markdown == "-":
         say(*results_markdown(results).splitlines())
     else:
         _print_results(results)
-        if written:
+    if junit:
+        write_html(results_junit(results).decode(), junit)
+    if markdown and markdown != "-":
+        write_html(results_markdown(results), markdown)
+    if record:
+        written = record_results(repository, results)
+        if written and not as_json:
             say(f"recorded in {plural(len(written), 'file')}: git add .theta/results")
     return 0 if all(each.is_good for each in results) else 1
 
 
 def _limited(test: ModelTest, timeout: float | None) -> ModelTest:
-    return test if timeout is None else replace(test, timeout=timeout)
+    if timeout is None:
+        return test
+    limited = replace(test, timeout=timeout)
+    check_test(limited)
+    return limited
 
 
 def _choices(git: Git, changed: bool, base: str | None, compare: str, jobs: int, again: bool) -> RunChoices:
