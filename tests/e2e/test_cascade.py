@@ -281,8 +281,11 @@ open(os.path.join(ROOT, "made.log"), "a").write(out + "\\n")
     repo.write("make.py", f"ROOT = {str(repo.path.parent)!r}\n".encode() + script)
     repo.git("commit", "-q", "-a", "-m", "a script")
     old = state(repo)[2]
-    code, found = cascade(repo, "base", "-j", "2", "--timeout", "60", "--commit", "each")
-    assert (code, set(statuses(found).values())) == (0, {"made"}), found
+    # Variables that name the repository are for the work tree, and not for the scratch ones.
+    env = {"GIT_DIR": str(repo.path / ".git"), "GIT_WORK_TREE": str(repo.path)}
+    words = ("base", "-j", "2", "--timeout", "60", "--commit", "each", "--json")
+    found = json.loads(repo.run_theta("cascade", *words, env=env).stdout)
+    assert set(statuses(found).values()) == {"made"}, found
     assert sorted(made(repo)[:2]) == ["left", "right"]
     assert made(repo)[2:] == ["soup", "tail"]
     assert repo.status() == ""
@@ -359,6 +362,19 @@ def test_a_damaged_state(repo: Repo) -> None:
         assert "isn't the state of a cascade" in repo.theta("cascade", *words, ok=False)
     repo.theta("cascade", "--quit", ok=False)
     assert not place.exists()
+
+
+def test_a_hook_that_refuses_a_commit(repo: Repo) -> None:
+    hook = repo.path / ".git/hooks/pre-commit"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho never >&2\nexit 1\n")
+    hook.chmod(0o755)
+    told = repo.theta("cascade", "base", "--only", "left", ok=False)
+    assert "git commit failed: never" in told
+    assert "git theta cascade --continue commits them" in told
+    hook.unlink()
+    assert "1 model made, and committed" in repo.theta("cascade", "--continue")
+    assert (made(repo), repo.status()) == (["left"], "")
 
 
 def test_bad_requests(repo: Repo) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from git_theta.cascade.state import NONE, CascadeState
-from git_theta.errors import GitError, ThetaError
+from git_theta.errors import GitError, ThetaError, join_hints
 from git_theta.git.lineage.run_command import check_set_up
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.unmerged import unmerged_paths
@@ -147,9 +147,10 @@ def commit_paths(git: Git, paths: Iterable[str], message: str) -> str:
         GitError: A hook refuses the commit, for example.
     """
     specs = b"".join(b":(top,literal)" + os.fsencode(path) + b"\0" for path in paths)
-    git.run(
-        *("commit", "-q", "--only", "--cleanup=verbatim", "-m", message),
-        *("--pathspec-from-file=-", "--pathspec-file-nul"),
-        stdin=specs,
-    )
+    words = ("commit", "-q", "--only", "--cleanup=verbatim", "-m", message)
+    try:
+        git.run(*words, "--pathspec-from-file=-", "--pathspec-file-nul", stdin=specs)
+    except GitError as error:
+        hint = "the models are staged: git theta cascade --continue commits them; --abort undoes them"
+        raise GitError(error.message, join_hints(error.hint, hint), error.details) from error
     return current_commit(git)

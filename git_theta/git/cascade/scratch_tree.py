@@ -25,6 +25,8 @@ def scratch_folder(repository: Repository) -> Path:
 def scratch_tree(repository: Repository, tree_id: str, models: Collection[str]) -> Iterator[Repository]:
     """A work tree that shares the objects of a repository, and has an index of its own.
 
+    The environment of this process mustn't name a repository.
+
     It has all files of a tree but models that nobody asks for, and nothing that Git doesn't have.
 
     Args:
@@ -49,7 +51,7 @@ def scratch_tree(repository: Repository, tree_id: str, models: Collection[str]) 
         repository.git.run(
             *(*no_hooks, "worktree", "add", "-q", "-f", "--detach", "--no-checkout"), str(place), "HEAD"
         )
-        scratch = Repository(Git(place, repository.git.env))
+        scratch = Repository(Git(place))
         scratch.git.run("read-tree", tree_id)
         with LineageTree(scratch) as tree:
             unwanted = {

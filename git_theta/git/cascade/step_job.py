@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,9 @@ from git_theta.git.cascade.scratch_tree import scratch_tree
 from git_theta.git.lineage.run_command import RunInterruptedError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+
+#: Variables that name a repository, its work tree or its index.
+_NAMING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_COMMON_DIR", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,21 @@ def run_job(job: StepJob) -> StepJobResult:
     Raises:
         ThetaError: There can be no such tree.
     """
-    repository = Repository(Git(job.root))
+    repository = Repository(Git(job.root, dict(os.environ)))
     models = {*job.running.step.parents, *job.running.step.models}
-    with scratch_tree(repository, job.tree_id, models) as scratch:
+    with _no_named_repository(), scratch_tree(repository, job.tree_id, models) as scratch:
         try:
             state = attempt_step(scratch, job.running, job.options, {})
         except RunInterruptedError:
             return StepJobResult(None)
         return StepJobResult(state, index_lines(scratch.git, job.running.paths))
+
+
+@contextmanager
+def _no_named_repository() -> Iterator[None]:
+    """Take variables out of this process's environment that would lead commands to the user's work tree."""
+    kept = {name: os.environ.pop(name) for name in _NAMING if name in os.environ}
+    try:
+        yield
+    finally:
+        os.environ.update(kept)
