@@ -165,13 +165,18 @@ def test_guards(repo: Repo) -> None:
         higher_is_better=False,
         max_drop=5.0,
     )
-    repo.write(TESTS_FILE, with_test(b"", loss))
+    # Old versions are compared with the parents that they were made from, and new ones with the new parents.
+    gap = ModelTest("gap", (*loss.command, "{parent}"), loss.on, "json:gap", max_drop=0.01)
+    repo.write(TESTS_FILE, with_test(with_test(b"", loss), gap))
     repo.commit("a test")
     code, found = cascade(repo, "base")
     assert code == 1
     assert statuses(found) == {"left": "rejected", "right": "rejected", "soup": "blocked", "tail": "blocked"}
     assert "loss drops from" in found["steps"][0]["problem"]
     assert 10 < found["steps"][0]["value"] < 12
+    _, compared = found["steps"][0]["tests"]
+    assert abs(compared["before"] - 1) < 1e-4
+    assert abs(compared["after"] - 1) < 1e-4
     assert repo.status() == ""
     assert repo.git("log", "--format=%s", "-1").strip() == "a test"
     code, found = cascade(repo, "--continue", "--max-drop", "20")

@@ -27,12 +27,15 @@ open("../made.log", "a").write(out + "\\n")
 open(out, "wb").write(files[0][:start] + mean.tobytes())
 """
 
-#: Prints the mean of a model's values as JSON.
+#: Prints the mean of a model's values as JSON; of two models, also the first one's less the second one's.
 MEASURE = b"""
 import array, json, struct, sys
-data = open(sys.argv[1], "rb").read()
-values = array.array("f", data[8 + struct.unpack("<Q", data[:8])[0]:])
-print(json.dumps({"mean": sum(values) / len(values)}))
+means = []
+for each in sys.argv[1:]:
+    data = open(each, "rb").read()
+    values = array.array("f", data[8 + struct.unpack("<Q", data[:8])[0]:])
+    means.append(sum(values) / len(values))
+print(json.dumps({"mean": means[0], "gap": means[0] - means[-1]}))
 """
 
 

@@ -15,6 +15,7 @@ from git_theta.git.evaluation.tracked_tests import read_tests
 from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
+from git_theta.lineage.graph import Graph
 
 #: Measures a model by a test.
 _Measure = Callable[[Evaluator, ModelTest, str], TestResult]
@@ -51,6 +52,8 @@ class StepGuard:
         tests = read_tests(repository)
         with LineageTree(repository) as tree:
             graph = graph_of(tree)
+            # A test that reads the parent reads the one that a new version is made from.
+            self._parents = {model: _first_parent(tree, graph, model) for model in step.models}
             self._tests = {
                 model: guards(tests, model, {edge.relation for edge in graph.derivations_of(model)})
                 for model in step.models
@@ -66,7 +69,11 @@ class StepGuard:
         """
         root = self._repository.root
         return self._checked(
-            self._measured(lambda evaluator, test, model: evaluator.evaluate_file(test, model, root / model))
+            self._measured(
+                lambda evaluator, test, model: evaluator.evaluate_file(
+                    test, model, root / model, parent_model=self._parents[model]
+                )
+            )
         )
 
     def check_index(self) -> dict[str, tuple[MetricChange, ...]]:
@@ -98,6 +105,12 @@ class StepGuard:
                 text = f"{model}: {problem}" if len(changes) > 1 else problem
                 raise RejectedError(text, changes)
         return changes
+
+
+def _first_parent(tree: LineageTree, graph: Graph, model: str) -> str:
+    """The digest of a model's first parent as it is now; empty if none is here."""
+    found = next((name for name in graph.parents(model) if name in tree.models), None)
+    return tree.facts(found).model if found else ""
 
 
 def _change(test: ModelTest, before: TestResult, after: TestResult, max_drop: float | None) -> MetricChange:
