@@ -45,7 +45,8 @@ def test_the_page_has_what_is_known(family: Repo) -> None:
     assert (tuned["structure"], tuned["new"]) == (0, [1])
     assert "made for another version" in tuned["problems"][0]
     assert {"stored as", "of its own", "digest"} <= dict(tuned["facts"]).keys()
-    assert found["edges"][-1]["facts"] == ["75% of the bytes are equal", "recorded", "“for sentiment”"]
+    assert found["edges"][-1]["facts"] == ["75% of the bytes are equal", "recorded"]
+    assert tuned["reasons"] == ["for sentiment"]
 
 
 def test_a_part_of_the_graph(family: Repo) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from git_theta.lineage.graph import Derivation, Graph
-from git_theta.report.html.cell_text import name_text
+from git_theta.report.html.lineage.labels import relation_text
 from git_theta.report.text import human_size
 
 #: Numbers of the page's colours for relations that many repositories have. `derived`, of which the kind isn't
@@ -44,7 +44,7 @@ class RelationColour:
 
 def relation_colours(derivations: Sequence[Derivation]) -> tuple[RelationColour, ...]:
     """The relations of a graph, the most frequent first, each with a colour as long as there are any."""
-    counts = Counter(edge.relation for edge in derivations).most_common()
+    counts = Counter(relation_text(edge.relation) for edge in derivations).most_common()
     free = [
         *_FREE,
         *(colour for name, colour in _RELATIONS.items() if name not in dict(counts) and colour != _OTHER),
@@ -53,7 +53,7 @@ def relation_colours(derivations: Sequence[Derivation]) -> tuple[RelationColour,
     for name, _ in counts:
         if name not in colours:
             colours[name] = free.pop(0) if free else _OTHER
-    return tuple(RelationColour(name_text(name), colours[name], count) for name, count in counts)
+    return tuple(RelationColour(name, colours[name], count) for name, count in counts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ The keys are short, as there are very many of them; `lineage_data` has them all.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from git_theta.lineage.graph import Derivation, Graph, ModelNode, VersionNode
 from git_theta.lineage.record import LineageRecord, RecordedRun
 from git_theta.report.html.cell_text import name_text
 from git_theta.report.html.lineage.content import LikeParameters, ModelContent
+from git_theta.report.html.lineage.labels import relation_text
 from git_theta.report.text import human_size, printable, share_text
 
 #: Test → commit and value of each version that was tested, the oldest first.
@@ -45,8 +46,9 @@ def lineage_data(
         metrics: Name of a model → its results by test.
 
     Returns:
-        `models`: a list of `name`, `facts` (pairs of texts), `problems`, `files`, `structure` (the place of
-            its groups), `left_out` (the number of parameters in others), `new` (for each group, how many
+        `models`: a list of `name`, `facts` (pairs of texts), `problems`, `reasons`, `frozen`
+            (patterns of parameters that are said to be a parent's), `files`, `structure` (the place of its
+            groups), `left_out` (the number of parameters in others), `new` (for each group, how many
             parameters no parent has), `dtypes`, `storage`, `run`, `versions` (places of commits),
             `more_versions` and `metrics`: `{test: [[commit, value], …]}`, the oldest first; a value that's
             not a finite number is null. What's empty is left out.
@@ -64,6 +66,9 @@ def lineage_data(
         found["problems"] = [printable(problem) for problem in node.problems]
         if node.files != (name,):
             found["files"] = _capped([name_text(file) for file in node.files], _MAX_FILES, "file")
+        edges = graph.derivations_of(name)
+        found["reasons"] = _distinct([edge.why] for edge in edges)
+        found["frozen"] = _distinct(edge.frozen for edge in edges)
         if name in contents:
             found |= _content(contents[name], structures)
         record = records.get(name)
@@ -87,7 +92,7 @@ def lineage_data(
             {
                 "child": numbers[edge.child],
                 "parent": numbers[edge.parent],
-                "relation": name_text(edge.relation),
+                "relation": relation_text(edge.relation),
                 "facts": _edge_facts(edge, shares),
             }
             for edge in graph.derivations
@@ -106,7 +111,11 @@ def lineage_data(
 def _facts(node: ModelNode, content: ModelContent | None) -> list[tuple[str, str]]:
     if node.is_external:
         return [("place", "not in this repository")]
-    found = [("size", human_size(node.size)), ("parameters", f"{node.parameters:,}"), ("format", node.format)]
+    found = [
+        ("size", human_size(node.size)),
+        ("parameters", f"{node.parameters:,}"),
+        ("format", printable(node.format)),
+    ]
     if content and content.stored is not None:
         found.append(("stored as", human_size(content.stored)))
     if content and content.own is not None and content.new:
@@ -135,12 +144,6 @@ def _edge_facts(edge: Derivation, shares: Mapping[tuple[str, str], float]) -> li
     )
     if edge.is_current is False:
         facts.append("from an earlier version of it")
-    if edge.frozen:
-        facts.append(
-            "frozen: " + ", ".join(_capped([name_text(each) for each in edge.frozen], _MAX_FILES, "pattern"))
-        )
-    if edge.why:
-        facts.append(f"“{name_text(edge.why)}”")
     return facts
 
 
@@ -166,6 +169,11 @@ def _run(run: RecordedRun, name: str) -> dict[str, Any]:
 
 def _commit(version: VersionNode) -> tuple[str, str, str]:
     return version.commit[:10], version.date[:10], name_text(version.subject)
+
+
+def _distinct(texts: Iterable[Iterable[str]]) -> list[str]:
+    found = dict.fromkeys(text for several in texts for text in several if text)
+    return _capped(list(map(name_text, found)), _MAX_FILES, "text")
 
 
 def _capped(texts: list[str], most: int, thing: str) -> list[str]:

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from git_theta.report.text import printable
 
-#: Characters of a label, at most.
-MAX_LABEL = 26
+#: Characters of a label, and of a relation's name, at most.
+MAX_LABEL, _MAX_RELATION = 26, 40
 
 
 def short_names(paths: Iterable[str], elsewhere: Iterable[str] = ()) -> dict[str, str]:
@@ -27,6 +27,11 @@ def short_names(paths: Iterable[str], elsewhere: Iterable[str] = ()) -> dict[str
     found = {path: "/".join(each[common:]) for path, each in parts.items()}
     found |= {uri: uri for uri in elsewhere}
     return {name: cut(printable(text), MAX_LABEL) for name, text in found.items()}
+
+
+def relation_text(relation: str) -> str:
+    """The name of a relation, cut if it's longer than any word of the field."""
+    return cut(printable(relation), _MAX_RELATION)
 
 
 def cut(text: str, cells: int) -> str:

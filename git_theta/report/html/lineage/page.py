@@ -17,6 +17,7 @@ from git_theta.report.html.lineage.colours import (
 )
 from git_theta.report.html.lineage.content import ModelContent
 from git_theta.report.html.lineage.data import Metrics, lineage_data
+from git_theta.report.html.lineage.labels import relation_text
 from git_theta.report.html.lineage.picture import picture
 from git_theta.report.html.render import render
 from git_theta.report.text import human_size, plural, printable
@@ -132,7 +133,7 @@ def _rows(
             numbers[name],
             name_text(name),
             tuple(
-                _Parent(numbers[edge.parent], name_text(edge.parent), name_text(edge.relation))
+                _Parent(numbers[edge.parent], name_text(edge.parent), relation_text(edge.relation))
                 for edge in edges[:_MAX_PARENTS]
             ),
             max(0, len(edges) - _MAX_PARENTS),

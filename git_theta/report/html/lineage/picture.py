@@ -10,7 +10,7 @@ from git_theta.lineage.drawing.picture import DrawnEdge, DrawnFamily, Point
 from git_theta.lineage.graph import Graph, ModelNode
 from git_theta.report.html.cell_text import name_text
 from git_theta.report.html.lineage.colours import divergence_scale, nearest_shares, size_scale
-from git_theta.report.html.lineage.labels import cut, short_names, width
+from git_theta.report.html.lineage.labels import cut, relation_text, short_names, width
 from git_theta.report.text import human_size, plural, share_text
 
 #: Width of a character of a label and of the smaller text below it, in units of the picture.
@@ -147,7 +147,7 @@ def picture(
 
     def style(name: str) -> Iterator[str]:
         edges = graph.derivations_of(name)
-        yield f"r{colours[name_text(edges[0].relation)]}" if edges else "root"
+        yield f"r{colours[relation_text(edges[0].relation)]}" if edges else "root"
         yield from (f"{letter}{found[name]}" for letter, found in levels if name in found)
         node = graph.models[name]
         if node.is_external or not node.files:
@@ -181,7 +181,7 @@ def picture(
                 numbers[edge.child],
                 path_data(edge.start, edge.stretches, edge.end),
                 _points(edge),
-                f"r{colours[name_text(edge.relation)]}" + ("" if edge.is_certain else " inferred"),
+                f"r{colours[relation_text(edge.relation)]}" + ("" if edge.is_certain else " inferred"),
             )
             for edge in found.edges
         )
@@ -241,7 +241,7 @@ class _Describe:
     def _facts(self, name: str) -> Iterator[str]:
         node, edges = self.graph.models[name], self.graph.derivations_of(name)
         if edges:
-            yield name_text(edges[0].relation)
+            yield relation_text(edges[0].relation)
         if name in self.shares:
             yield f"{share_text(self.shares[name])} equal"
         yield _size(node)

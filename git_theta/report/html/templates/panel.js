@@ -99,6 +99,8 @@ const fillPanel = (node) => {
   for (const problem of fact.problems || []) parts.push(html("p", { class: "warning" }, problem));
   parts.push(definitions(fact.facts || []));
   if (node.parents.length) parts.push(...section("Made from", related(node.parents, "parent", "of")));
+  for (const reason of fact.reasons || []) parts.push(html("p", {}, `“${reason}”`));
+  if (fact.frozen) parts.push(html("p", {}, `Frozen: ${fact.frozen.join(", ")}`));
   if (node.children.length) parts.push(...section("Made into", related(node.children, "child", "")));
   const metrics = Object.entries(fact.metrics || {});
   if (metrics.length) parts.push(...section("Tests", ...metrics.map(([test, results]) => chart(test, results))));

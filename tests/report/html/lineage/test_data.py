@@ -65,7 +65,9 @@ def test_equal_structures_and_commits_are_there_once() -> None:
 def test_edges() -> None:
     edge = Derivation("b", "a", "merge", "card", "for a reason", "", False, ("x*",))
     graph = Graph({name: ModelNode(name, files=(name,)) for name in "ab"}, (edge,))
-    assert data(graph, shares={("b", "a"): 0.999})["edges"] == [
+    found = data(graph, shares={("b", "a"): 0.999})
+    assert (found["models"][1]["reasons"], found["models"][1]["frozen"]) == (["for a reason"], ["x*"])
+    assert found["edges"] == [
         {
             "child": 1,
             "parent": 0,
@@ -74,8 +76,6 @@ def test_edges() -> None:
                 ">99% of the bytes are equal",
                 "from card",
                 "from an earlier version of it",
-                "frozen: x*",
-                "“for a reason”",
             ],
         }
     ]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from git_theta.lineage.graph import Graph, ModelNode
+from git_theta.report.html.lineage.labels import relation_text
 from git_theta.report.html.lineage.picture import PictureModel, path_data, picture
 from tests.helpers.lineage_graphs import lineage
 
 
 def models(graph: Graph, shares: dict[tuple[str, str], float] | None = None) -> dict[str, PictureModel]:
-    found = picture(graph, shares or {}, {"a": 3}, {"finetune": 3, "x" * 90: 9})
+    found = picture(graph, shares or {}, {"a": 3}, {"finetune": 3, relation_text("x" * 90): 9})
     return {model.label: model for family in found.families for model in family.models}
 
 
