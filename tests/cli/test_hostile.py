@@ -20,6 +20,7 @@ ARGUMENTS = {
     **dict.fromkeys((*COMMANDS, *PLUMBING), ()),
     **dict.fromkeys(("show", "log", "blame", "resolve", "merge-tool", "clean", "smudge"), (NAME,)),
     "add": ("--dense", NAME, NAME),
+    "bisect": (NAME, "--", "true", "{model}"),
     "combine": ("-s", "average", NAME, f"HEAD~1:{NAME}", "-o", "combined"),
     "diff": ("HEAD~1", "HEAD"),
     "diff-driver": (NAME,),
