@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from git_theta.cli.merge_tests import MergeHeldError
+from git_theta.cli.merge_tests import MergeHeldError, result_text
 from git_theta.cli.render import print_json, print_table
 from git_theta.errors import GitError, ThetaError
 from git_theta.evaluation.comparison import number
@@ -131,6 +131,12 @@ def search_merges(request: MergeSearch) -> BestMerge:
         cost = sum(trial.cost for trial in tried)
         say("", f"best of {plural(len(tried), 'trial')}, with {plural(cost, 'test')}: {words}")
     _check(test, trials, found.best, sides[0])
+    if trials.one_sided and any(rule.changes_everything for rule in found.rules):
+        more = f" (and {len(trials.one_sided) - 1:,} more)" if len(trials.one_sided) > 1 else ""
+        note(
+            f"{found.best.rule} is for {printable(trials.one_sided[0])}{more}, too, which only one side "
+            "changed and no trial had; --no-all-parameters takes it as it is"
+        )
     return found
 
 
@@ -217,13 +223,19 @@ def _rows(
         else ["(ours)", *(f"(branch {i})" for i in range(1, len(sides)))]
     )
     rows = [
-        (str(trial.rule), *(number(trial.values.get(name)) for name in names), trial.problem[:80])
+        (str(trial.rule), *(_value(trials, trial, name) for name in names), trial.problem[:80])
         for trial in tried
     ]
     return rows + [
-        (title, *(number(result.value) for result in results), "")
+        (title, *(result_text(result) for result in results), "")
         for title, results in zip(titles, sides, strict=True)
     ]
+
+
+def _value(trials: MergeTrials, trial: MergeTrial, name: str) -> str:
+    if trials.test.metric or trial.score is None:
+        return number(trial.values.get(name))
+    return "passes"
 
 
 def _shown(trials: MergeTrials, trial: MergeTrial) -> str:

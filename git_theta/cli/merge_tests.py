@@ -83,8 +83,8 @@ def _print(results: Sequence[MergedModelTest]) -> None:
         (
             each.model,
             each.test.name,
-            *map(_value, each.sides),
-            _value(each.merged),
+            *map(result_text, each.sides),
+            result_text(each.merged),
             "" if not each.is_worse else "worse" if each.test.is_guard else "worse (no guard)",
         )
         for each in results
@@ -92,7 +92,8 @@ def _print(results: Sequence[MergedModelTest]) -> None:
     print_table(columns, rows)
 
 
-def _value(result: TestResult | None) -> str:
+def result_text(result: TestResult | None) -> str:
+    """The metric of a result, or how the test ended; a dash if there's no result."""
     if result is None:
         return "-"
     if result.is_skipped:

@@ -251,3 +251,14 @@ def test_a_script_is_edited_while_it_runs(repo: Repo) -> None:
         done = repo.run_theta(*args, ok=False)
         assert done.returncode != 0
         assert "moving.py was changed while the test ran" in done.stderr
+
+
+def test_models_that_only_one_side_changed_are_named(repo: Repo) -> None:
+    """An average is for these, too, though no trial has tested them."""
+    repo.write(OTHER, model(7, 7))
+    repo.commit("other")
+    words = ("--search", "accuracy", "--budget", "1", "-s", "average")
+    text = repo.theta("merge", *words, "--dry-run", "better")
+    assert f"average is for {OTHER}, too, which only one side changed" in text
+    text = repo.theta("merge", *words, "--dry-run", "--no-all-parameters", "better")
+    assert OTHER not in text

@@ -63,6 +63,7 @@ class MergeTrials:
         more: Rules of the user for some parameters, and about the form of the result.
         all_parameters: Whether strategies are for parameters that only one side changed, too; `None` to leave
             it to the strategy.
+        one_sided: Files that only one side changed, of models that aren't tried.
         elsewhere: Gives the function that runs tests of models merged by a rule on other machines; `None` to
             run all here.
         cache: The results of earlier searches; `None` to open them for each trial.
@@ -76,6 +77,7 @@ class MergeTrials:
     base: str | None
     more: Sequence[MergeRule] = ()
     all_parameters: bool | None = None
+    one_sided: Sequence[str] = ()
     elsewhere: Callable[[MergeRule], Elsewhere] | None = None
     cache: ResultCache | None = None
     results: dict[tuple[str, str], TestResult] = field(default_factory=dict)
@@ -226,7 +228,9 @@ def merge_trials(
     with Workspace(repository) as workspace:
         manifests = [m for each in chosen for file in each.candidates for m in versions(workspace, file)]
     ensure_values(repository, (entry for manifest in manifests for entry in manifest.all_entries()))
-    return MergeTrials(repository, test, parents, chosen, ancestor, more, all_parameters)
+    tried = {path for model in chosen for path in model.files}
+    alone = [each.path for each in found if each.one_sided and each.path not in tried]
+    return MergeTrials(repository, test, parents, chosen, ancestor, more, all_parameters, alone)
 
 
 def _models(tree: LineageTree, found: Sequence[MergeCandidate]) -> list[MergedModelFiles]:
