@@ -9,7 +9,7 @@ import click
 
 from git_theta.cli.lossy_report import print_costs, tell_cost
 from git_theta.cli.render import print_json, ratio
-from git_theta.errors import UsageError
+from git_theta.errors import ThetaError, UsageError
 from git_theta.evaluation.model_test import ModelTest, find_test
 from git_theta.evaluation.tests_text import parse_drop
 from git_theta.git.evaluation.tracked_tests import read_tests
@@ -216,6 +216,8 @@ def _record(git: Git, repository: Repository, path: str, data: str) -> None:
         # Mostly, an adapter was trained on the model that it's put into: only versions tell the two apart.
         warn(f"not recorded: {error.message}")
         return
+    except ThetaError as error:
+        raise ThetaError(f"{path} is staged, but its record isn't: {error.message}", error.hint) from error
     if name:
         say(f"Recorded as adapted by {printable(name)} (--no-record leaves that out).")
 

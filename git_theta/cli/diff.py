@@ -110,7 +110,7 @@ def command(
     paths: list[str] | None = ctx.meta.get(_PATHS)
     if html is not None and as_json:
         raise UsageError("--html and --json are different outputs", "leave one of them out")
-    if structure and figures:
+    if structure and figures and html is None:
         raise UsageError("--structure reads no values", "leave --stat-values out")
     repository = current_repository()
     threads = (repository.settings if repository else Settings()).thread_count
@@ -144,7 +144,7 @@ def command(
         elif as_json:
             print_json([change_json(change) for change in changes])
         elif html is not None:
-            write_page(changes, html, titles, threads)
+            write_page(changes, html, titles, threads, with_structure=structure)
         else:
             _print((lines(change, limit) for change in changes), repository)
     finally:

@@ -7,7 +7,14 @@ from collections.abc import Iterable
 from git_theta.report.change import CheckpointChange
 
 
-def write_page(changes: Iterable[CheckpointChange], path: str, titles: tuple[str, str], threads: int) -> None:
+def write_page(
+    changes: Iterable[CheckpointChange],
+    path: str,
+    titles: tuple[str, str],
+    threads: int,
+    *,
+    with_structure: bool = False,
+) -> None:
     """Write changes as a page of HTML, with histograms where there are statistics.
 
     Args:
@@ -15,6 +22,7 @@ def write_page(changes: Iterable[CheckpointChange], path: str, titles: tuple[str
         path: The file to write.
         titles: The titles of the two versions; see `version_titles`.
         threads: The number of parameters to read at once.
+        with_structure: Whether each file has a line about its modules.
 
     Raises:
         UsageError: Jinja2 isn't installed, or the file can't be written.
@@ -29,4 +37,5 @@ def write_page(changes: Iterable[CheckpointChange], path: str, titles: tuple[str
     found = list(changes)
     title = " → ".join(titles) if all(titles) else "Changed parameters"
     spread = [difference_histograms(change, threads) for change in found]
-    write_html(page(found, title=title, revisions=titles, histograms=spread), path)
+    text = page(found, title=title, revisions=titles, histograms=spread, with_structure=with_structure)
+    write_html(text, path)

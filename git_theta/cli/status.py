@@ -9,7 +9,7 @@ import click
 
 from git_theta.cli.render import print_json
 from git_theta.diff import Diff
-from git_theta.git.merge.going_on import changes_of_merge
+from git_theta.git.merge.merge_in_progress import changes_of_merge
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.stronger_lines import advice, described, encoding_lines

@@ -40,7 +40,7 @@ def structure_lines(found: StructureChange, limit: int | None = SHOWN) -> Iterat
         problems = [f"the {which} version is {side.problem}" for which, side in sides if side.problem]
         yield head, ("", f" {'; '.join(problems)}")
         return
-    yield head, ("", f" {_summary(found.comparison)}")
+    yield head, ("", f" {structure_summary(found.comparison)}")
     folded = fold((group.names, _key(group), group) for group in module_groups(found.comparison.match))
     folded.sort(key=lambda each: list(_SIGNS).index(each.items[0].kind))
     shown = folded if limit is None or len(folded) <= limit + 1 else folded[:limit]
@@ -50,17 +50,19 @@ def structure_lines(found: StructureChange, limit: int | None = SHOWN) -> Iterat
         yield (("faint", f"    … and {plural(rest, 'more module')}"),)
 
 
-def _summary(comparison: StructureComparison) -> str:
+def structure_summary(comparison: StructureComparison) -> str:
+    """The numbers of modules that changed, and the divergence."""
     match = comparison.match
     total = len(match.new.modules)
     if not (match.old.modules or total):
         return "no modules"
+    moved = set(match.moved.values())
     counts = (
         (len(match.added), "added"),
         (len(match.removed), "removed"),
-        (len(match.moved), "moved"),
+        (len(moved), "moved"),
         (len(match.reshaped), "of another shape"),
-        (sum(at not in set(match.moved.values()) for at in match.changed), "with other values"),
+        (sum(at not in moved for at in match.changed), "with other values"),
     )
     said = ", ".join(f"{count:,} {word}" for count, word in counts if count) or "the same"
     divergence = (

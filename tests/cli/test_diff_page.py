@@ -30,6 +30,16 @@ def test_the_page_has_figures_if_asked(history: Repo) -> None:
     assert 'path class="bins"' in text
 
 
+def test_the_page_has_a_line_about_structure_if_asked(history: Repo) -> None:
+    words = ("diff", "--html", "a.html", "--stat-values", "HEAD~1", "HEAD")
+    history.theta(*words)
+    assert "Structure: " not in history.read("a.html").decode()
+    history.theta(*words, "--structure")
+    assert "Structure: 3 modules: 1 with other values; divergence 0 in structure, 0.5 with values." in (
+        history.read("a.html").decode()
+    )
+
+
 def test_index_and_work_tree(history: Repo) -> None:
     history.write(NAME, safetensors_bytes({"other": np.ones(3, "f4")}))
     (history.path / "sub").mkdir()

@@ -128,7 +128,9 @@ def test_a_new_version_of_a_model_of_the_combination(repo: Repo) -> None:
 def test_a_record_that_cannot_be_written_stops_a_combination(repo: Repo) -> None:
     repo.write(record_path(SOUP), b"relation = 3")
     words = ("combine", "-s", "average", ONE, OTHER, "-o", SOUP)
-    assert "relation isn't a text" in repo.theta(*words, ok=False)
+    said = repo.theta(*words, ok=False)
+    assert "relation isn't a text" in said
+    assert "--no-record" in said
     assert not (repo.path / SOUP).exists()
     repo.theta(*words, "--no-record")
 
@@ -167,6 +169,13 @@ def test_an_adapter_of_a_revision(repo: Repo) -> None:
     repo.git("rm", "-qr", "lora")
     repo.theta("add", ONE, "--update-type", "low-rank", "--update-data", f"HEAD:{UPDATE}")
     assert edges(repo) == {(ONE, UPDATE, "adapted")}
+
+
+def test_a_record_of_updates_that_cannot_be_written(repo: Repo) -> None:
+    repo.write(record_path(ONE), b"relation = 3")
+    said = repo.theta("add", ONE, "--update-type", "low-rank", "--update-data", UPDATE, ok=False)
+    assert f"{ONE} is staged, but its record isn't: " in said
+    assert repo.git("diff", "--cached", "--name-only") == f"{ONE}\n"
 
 
 def test_updates_that_are_not_recorded(repo: Repo) -> None:

@@ -31,6 +31,8 @@ from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun,
 #: The relation of a model that was made of several others.
 _MERGE = "merge"
 
+_WITHOUT = "to leave the record out: --no-record"
+
 
 @dataclass(frozen=True, slots=True)
 class CombinationRecord:
@@ -75,7 +77,7 @@ class CombinationRecord:
                 written = write_record(tree, self.path, record)
             change_index(self.repository.git, "add", "--", f":(top,literal){written}")
         except ThetaError as error:
-            hint = join_hints(error.hint, "or leave the record out: --no-record")
+            hint = join_hints(error.hint, _WITHOUT)
             raise ThetaError(f"{self.path} is written, but not recorded: {error.message}", hint) from error
         return tuple(parent.name for parent in parents)
 
@@ -111,8 +113,7 @@ def combination_record(
         inputs: Files besides models that the command reads; those that Git has are recorded.
 
     Raises:
-        RecordError: The record that the output has isn't valid.
-        UsageError: The record can't be written.
+        UsageError: The record that the output has isn't valid, or the new one can't be written.
     """
     if is_inside_run():
         # `git theta run` records the command that it runs.
@@ -131,7 +132,10 @@ def combination_record(
         blobs = {name: f"git:{tree.files[name]}" for name in _tracked(git, repository, tree, inputs)}
         run = RecordedRun(tuple(words), blobs, folder=top_folder(git, repository.root))
         made = CombinationRecord(git, repository, path, run, why)
-        check_record(tree, path, replace(read_record(tree, path) or LineageRecord(), run=run))
+        try:
+            check_record(tree, path, replace(read_record(tree, path) or LineageRecord(), run=run))
+        except ThetaError as error:
+            raise UsageError(error.message, join_hints(error.hint, _WITHOUT)) from error
     return made
 
 

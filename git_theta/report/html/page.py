@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from itertools import zip_longest
 from operator import add
@@ -22,6 +22,8 @@ from git_theta.report.html.storage import WIDTH as BAR_WIDTH
 from git_theta.report.html.storage import Bar, Part, storage_bars, storage_parts
 from git_theta.report.scalars import ScalarChange
 from git_theta.report.side import Side
+from git_theta.report.structure_change import structure_change
+from git_theta.report.structure_lines import structure_summary
 from git_theta.report.text import human_size, plural, printable
 from git_theta.version import __version__
 
@@ -87,6 +89,7 @@ def page(
     title: str = "Changed parameters",
     revisions: tuple[str, str] = ("", ""),
     histograms: Sequence[Sequence[DifferenceHistogram]] = (),
+    with_structure: bool = False,
 ) -> str:
     """A page of HTML that shows changes. The same arguments give the same page.
 
@@ -98,6 +101,7 @@ def page(
         title: Title of the page, as text.
         revisions: Names of the old and the new version, such as `HEAD~1` and `work tree`.
         histograms: Histograms for each file, in the order of `changes`; may be fewer.
+        with_structure: Whether each file has a line about its modules.
 
     Raises:
         UsageError: Jinja2 isn't installed.
@@ -105,6 +109,11 @@ def page(
     most = max(_MIN_ROWS, MAX_ROWS // max(1, len(changes)))
     pairs = zip_longest(changes, histograms[: len(changes)], fillvalue=())
     sections = [_section(change, revisions, found, most) for change, found in pairs]  # type: ignore[arg-type]
+    if with_structure:
+        sections = [
+            replace(section, notes=(*_structure_notes(change), *section.notes))
+            for section, change in zip(sections, changes, strict=True)
+        ]
     return render(
         "page.html",
         title=printable(title),
@@ -195,6 +204,13 @@ def _warnings(change: CheckpointChange) -> Iterator[str]:
         yield f"{plural(sum(broken.values()), 'element')} became NaN or infinite, in {names}."
     if change.missing:
         yield f"{plural(change.missing, 'object')} not here; what they take isn't counted."
+
+
+def _structure_notes(change: CheckpointChange) -> Iterator[str]:
+    """A sentence about the modules of both versions, if both can be read."""
+    comparison = structure_change(change).comparison
+    if comparison:
+        yield f"Structure: {structure_summary(comparison)}."
 
 
 def _notes(change: CheckpointChange) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The merge that is going on: what its sides changed in each model."""
+"""The merge in progress: the changes of its sides in each model."""
 
 from __future__ import annotations
 
