@@ -26,6 +26,10 @@ PREVIOUS, PARENTS = "previous", "parents"
 PLACES = ("{model}", "{folder}", "{path}", "{parent}", "{out}")
 
 _NAME = re.compile(r"[\w][\w.-]{0,99}")
+#: Words around a place that are no script, as in `--model={model}`; and texts that no script obeys.
+_PLAIN_WORD = re.compile(r"[\w./=:,@%+-]*")
+_PLAIN_VALUE = re.compile(r"[\w./=:,@%+ -]*")
+
 _PLACE = re.compile(r"\{(?:model|folder|path|parent|out)\}")
 
 
@@ -88,7 +92,19 @@ class ModelTest:
 
         Args:
             values: Place, such as `{model}` → the text that it stands for.
+
+        Raises:
+            UsageError: A text would stand inside of a script, and has characters that the script may obey:
+                whoever can push a model chooses its name.
         """
+        for word in self.command:
+            for place in _PLACE.findall(word) if not _PLAIN_WORD.fullmatch(_PLACE.sub("", word)) else ():
+                if not _PLAIN_VALUE.fullmatch(values[place]):
+                    raise UsageError(
+                        f"{values[place]!r} has characters that the script in the command of test "
+                        f"{self.name} may obey",
+                        f"give it as a word of its own, as in: sh -c '… \"$1\"' sh {place}",
+                    )
         return [_PLACE.sub(lambda match: values[match[0]], word) for word in self.command]
 
 

@@ -299,6 +299,17 @@ def test_two_runs_at_once(repo: Repo) -> None:
     assert list((repo.path / ".git/theta/tmp").glob("git-theta-test-*")) == []
 
 
+def test_paths_of_another_folder(repo: Repo) -> None:
+    inside = Repo(repo.path / "sst2")
+    inside.write("own.py", SCRIPT)
+    said = inside.theta(
+        "test", "add", "size", "--on", "model.safetensors", *METRIC, "--", "python", "own.py", "{model}"
+    )
+    assert "at the top of the work tree, where own.py is sst2/own.py: name it so" in said
+    assert json.loads(repo.theta("test", "list", "--json"))["tests"][0]["on"] == [SST]
+    assert run(inside, "size", "model.safetensors", code=1)[0]["model"] == SST
+
+
 def test_wrong_times_are_refused(repo: Repo) -> None:
     repo.theta("test", "add", "size", "--all", *COMMAND)
     for wrong in ("0", "-1", "nan", "inf"):

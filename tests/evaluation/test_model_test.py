@@ -42,6 +42,21 @@ def test_words_are_filled_in_once() -> None:
     assert test.filled_in(values) == ["x", "--m=/tmp/{path}", "aa", "{other}", "o"]
 
 
+@pytest.mark.parametrize(
+    "name", ["$(touch x)", "`x`", "a;b", "a'b", 'a"b', "a\nb", "a|b", "*", "a\\b", "a&b"]
+)
+def test_names_of_models_run_no_code(name: str) -> None:
+    values = {"{model}": f"/tmp/1/{name}", "{path}": name, "{folder}": "/tmp/1"}
+    for script in ("wc < {model}", "f('{path}')", 'x="{path}"'):
+        with pytest.raises(UsageError, match="may obey") as caught:
+            ModelTest("t", ("sh", "-c", script, "{model}")).filled_in(values)
+        assert "word of its own" in caught.value.hint
+    apart = ModelTest("t", ("sh", "-c", 'wc < "$1" {folder}', "sh", "{model}", "--path={path}"))
+    assert apart.filled_in(values)[3:] == ["sh", f"/tmp/1/{name}", f"--path={name}"]
+    values["{path}"] = values["{model}"] = "mödel 1/x-y_z.pt"
+    assert ModelTest("t", ("sh", "-c", "wc < '{model}'")).filled_in(values)[2] == "wc < 'mödel 1/x-y_z.pt'"
+
+
 def test_guards_are_tests_of_the_model_that_arent_excluded() -> None:
     tests = (ACCURACY, replace(ACCURACY, name="slow", is_guard=False), replace(ACCURACY, name="b", on=("b",)))
     assert [test.name for test in guards(tests, "a/model.pt")] == ["accuracy"]

@@ -12,7 +12,7 @@ from git_theta.git.history.revisions import path_from_top
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import printable
-from git_theta.runtime.output import say
+from git_theta.runtime.output import say, warn
 
 _EPILOG = """\b
 Examples:
@@ -92,11 +92,13 @@ def command(
         )
     git = Git()
     repository = Repository(git)
+    folder = git.folder.resolve()
+    is_at_top = folder == repository.root.resolve()
     drop, is_share = (None, False) if max_drop is None else parse_drop(max_drop)
     test = ModelTest(
         name,
         words,
-        (*on, *((EVERY_MODEL,) if on_all else ())),
+        (*(_from_top(git, each, is_at_top) for each in on), *((EVERY_MODEL,) if on_all else ())),
         metric,
         higher,
         drop,
@@ -109,5 +111,16 @@ def command(
     text = read_tests_text(repository, None)
     if not force and any(each.name == name for each in parse_tests(text)):
         raise UsageError(f"there's a test {name} already", "--force replaces it")
+    for word in () if is_at_top else words:
+        if (folder / word).is_file() and not (repository.root / word).is_file():
+            path = path_from_top(git, word)
+            warn(f"the command runs at the top of the work tree, where {word} is {path}: name it so")
     write_tests(repository, with_test(text, test))
     say(f"{TESTS_FILE}: test {printable(name)} is written. Run it: git theta test run {printable(name)}")
+
+
+def _from_top(git: Git, selector: str, is_at_top: bool) -> str:
+    """A selector as it's from the top, if it's a path that is there."""
+    if is_at_top or not (git.folder / selector).exists():
+        return selector
+    return path_from_top(git, selector)
