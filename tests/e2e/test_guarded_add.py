@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from git_theta.model.manifest_text import parse_manifest
 from tests.helpers.checkpoints import safetensors_arrays, safetensors_bytes
 from tests.helpers.classifier import MEASURE, Weights, trained, untrained
 from tests.helpers.repo import Repo
@@ -98,6 +99,16 @@ def report(repo: Repo, *args: str) -> list[dict[str, Any]]:
     return found
 
 
+def stored_bytes(repo: Repo) -> int:
+    """Bytes of the objects that the staged children need, but not their base."""
+    needed = {
+        name: {oid for oid in parse_manifest(repo.git("show", f":{name}").encode()).oids()}
+        for name in (BASE, *TASKS)
+    }
+    own = set.union(*(needed[name] for name in TASKS)) - needed[BASE]
+    return sum(path.stat().st_size for path in repo.objects if path.name in own)
+
+
 def total(cost: dict[str, Any], key: str) -> int:
     """A number of bytes, of all parameters that may be lossy."""
     return sum(each[key] for each in cost["parameters"])
@@ -105,6 +116,7 @@ def total(cost: dict[str, Any], key: str) -> int:
 
 def test_the_smallest_models_that_hold_their_tests(repo: Repo) -> None:
     before = {name: measured(repo, name) for name in TASKS}
+    exact_size = stored_bytes(repo)
     costs = report(repo, *ADD, "--guard", "two", ONE, TWO, "--budget", "8")
     assert [cost["model"] for cost in costs] == [ONE, TWO]
     for cost in costs:
@@ -125,6 +137,7 @@ def test_the_smallest_models_that_hold_their_tests(repo: Repo) -> None:
         (test,) = cost["tests"]
         assert test["before"] == before[cost["model"]][key]
         assert test["after"] == after[cost["model"]][key]
+    assert 2 * stored_bytes(repo) < exact_size
     told = json.loads(repo.run_theta("lineage", "show", "--json").stdout)
     assert [node["problems"] for node in told["models"] if node.get("problems")] == []
     assert repo.git("diff", "--name-only") == ""

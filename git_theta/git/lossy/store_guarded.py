@@ -30,6 +30,7 @@ from git_theta.git.lossy.bases import (
 )
 from git_theta.git.lossy.open_models import ExactValue, OpenModel, open_models
 from git_theta.git.lossy.renewed_records import renewed_records, write_records
+from git_theta.git.lossy.repacked import needed_objects, repacked
 from git_theta.git.worktree.previous_version import previous_version
 from git_theta.git.worktree.update_target import UpdateTarget, write_and_stage_all
 from git_theta.git.worktree.workspace import Workspace
@@ -305,7 +306,12 @@ def _store(workspace: Workspace, tree: LineageTree, decided: Sequence[_Decided])
     for target, _ in manifests:
         if previous_version(workspace.repository.git, target.path).oid != target.previous.oid:
             raise ThetaError(f"{target.path} was staged meanwhile", "try again when it's quiet")
-    write_and_stage_all(manifests)
+    if all(manifest == target.previous.manifest for target, manifest in manifests):
+        return
+    repository, paths = workspace.repository, [target.path for target, _ in manifests]
+    needed = needed_objects(repository.git, paths)
+    packed = repacked([manifest for _, manifest in manifests], needed, repository.store)
+    write_and_stage_all([(target, new) for (target, _), new in zip(manifests, packed, strict=True)])
     write_records(workspace.repository, records)
 
 
