@@ -23,7 +23,7 @@ _SMALLER, _SIGNS = 12.0, 25.0
 _DROP = 0.02
 
 #: Candidates of each model that are tested at most.
-_BUDGET = 10
+_BUDGET = 5
 
 
 def lossy_figures(graph: Graph, home: Home) -> Iterator[Figure]:

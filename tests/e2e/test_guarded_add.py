@@ -102,8 +102,7 @@ def report(repo: Repo, *args: str) -> list[dict[str, Any]]:
 def stored_bytes(repo: Repo) -> int:
     """Bytes of the objects that the staged children need, but not their base."""
     needed = {
-        name: {oid for oid in parse_manifest(repo.git("show", f":{name}").encode()).oids()}
-        for name in (BASE, *TASKS)
+        name: set(parse_manifest(repo.git("show", f":{name}").encode()).oids()) for name in (BASE, *TASKS)
     }
     own = set.union(*(needed[name] for name in TASKS)) - needed[BASE]
     return sum(path.stat().st_size for path in repo.objects if path.name in own)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _HEADS, _TINY = 4, 1e-5
 
 
-def accuracy(model: Path, task: str, *, count: int = 500, seed: int = 7) -> float:
+def accuracy(model: Path, task: str, *, count: int = 250, seed: int = 7) -> float:
     """The share of sentences about which a model answers a question rightly; as `text_model.accuracy`."""
     tensors = _read(model)
     batch = sentences(count, seed)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import count
 from pathlib import Path
 
-from git_theta.checkpoint_file import NOT_STORED
-from git_theta.encoding.new_manifest import completed
-from git_theta.errors import ThetaError, UsageError
+from git_theta.errors import UsageError
 from git_theta.evaluation.model_test import ModelTest
 from git_theta.evaluation.result import TestResult, is_regression
 from git_theta.git.evaluation.evaluator import Evaluator
@@ -22,28 +20,19 @@ from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.lossy.bases import (
     LossyBase,
     ModelBases,
-    PlannedBase,
-    PlannedModel,
-    StoredBase,
     fetch_bases,
     model_bases,
 )
 from git_theta.git.lossy.open_models import ExactValue, OpenModel, open_models
-from git_theta.git.lossy.renewed_records import renewed_records, write_records
-from git_theta.git.lossy.repacked import needed_objects, repacked
-from git_theta.git.worktree.previous_version import previous_version
-from git_theta.git.worktree.update_target import UpdateTarget, write_and_stage_all
+from git_theta.git.lossy.store_decided import DecidedModel, store_decided
 from git_theta.git.worktree.workspace import Workspace
 from git_theta.lineage.graph import Graph
-from git_theta.lineage.model_digest import model_digest
 from git_theta.lossy.levels import levels_of
 from git_theta.lossy.model import LossyModel
 from git_theta.lossy.parameter import LossyParameter, lossy_parameter
 from git_theta.lossy.report import GuardedMetric, ModelCost, model_cost
 from git_theta.lossy.search import Plan, SearchResult, coarsest_plan
-from git_theta.model.manifest import Entry, Manifest
 from git_theta.runtime.threads import run_all
-from git_theta.sideload.draft import Draft, apply_payload, store_all
 from git_theta.updates.side_loaded import Lossy
 
 
@@ -72,31 +61,6 @@ class GuardedRequest:
     is_dry: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """A model with the plan that its tests allow.
-
-    Attributes:
-        model: The model.
-        lossy: Its parameters and levels.
-        bases: Name of a parameter → the value that it starts from; `None` for zeros.
-        found: The plan.
-    """
-
-    model: OpenModel
-    lossy: LossyModel
-    bases: Mapping[str, LossyBase | None]
-    found: SearchResult
-
-    def planned(self) -> PlannedModel:
-        """The values that the model gets."""
-        values, current = self.lossy.values(self.found.plan), self.model.current
-        checkpoints = {name: file.checkpoint for file in self.model.files for name in file.checkpoint.tensors}
-        return PlannedModel(
-            current, lambda name: values[name]() if name in values else checkpoints[name].value(name)
-        )
-
-
 def store_guarded(
     workspace: Workspace, request: GuardedRequest, tell: Callable[[ModelCost], object] = lambda _cost: None
 ) -> tuple[ModelCost, ...]:
@@ -122,7 +86,7 @@ def store_guarded(
         models = _parents_first(open_models(workspace, tree, request.paths, stack), graph)
         guards = {model.name: _guards(model, request.tests, graph) for model in models}
         bench = stack.enter_context(_bench(workspace))
-        decided: list[_Decided] = []
+        decided: list[DecidedModel] = []
         costs: list[ModelCost] = []
         for model in models:
             planned = {each.model.name: each.planned() for each in decided}
@@ -130,12 +94,12 @@ def store_guarded(
             lossy, chosen = _lossy_model(workspace, model, bases, request)
             start = decided[-1].found.uniform if decided else None
             found, metrics = bench.search(model, lossy, guards[model.name], request.budget, start)
-            decided.append(_Decided(model, lossy, chosen, found))
+            decided.append(DecidedModel(model, lossy, chosen, found, bases))
             others = _others(model, lossy, bases)
             costs.append(model_cost(model.name, (model.size, others), lossy, found, metrics))
             tell(costs[-1])
         if not request.is_dry:
-            _store(workspace, tree, decided)
+            store_decided(workspace, tree, decided)
     return tuple(costs)
 
 
@@ -281,83 +245,3 @@ def _holds(test: ModelTest, before: TestResult, after: TestResult) -> bool:
     if before.value is None or after.value is None:
         return before.value is after.value
     return not is_regression(test, before.value, after.value)
-
-
-def _store(workspace: Workspace, tree: LineageTree, decided: Sequence[_Decided]) -> None:
-    """Store the values of all models, write and stage their files, and renew their lineage records.
-
-    Raises:
-        ThetaError: A file was written to or staged meanwhile, or can't be written.
-    """
-    manifests: list[tuple[UpdateTarget, Manifest]] = []
-    digests: dict[str, tuple[str, str]] = {}
-    final: dict[tuple[str, str], Entry] = {}
-    for each in decided:
-        rounded = _stored_entries(workspace, each, final)
-        name = each.model.name
-        new: list[Entry] = []
-        for file in each.model.files:
-            manifest = _with_rounded(workspace, file.target, rounded)
-            manifests.append((file.target, manifest))
-            new += manifest.entries
-        final.update(((name, entry.name), entry) for entry in new)
-        digests[name] = model_digest(each.model.current.entries), model_digest(new)
-    records = renewed_records(tree, digests)
-    for target, _ in manifests:
-        if previous_version(workspace.repository.git, target.path).oid != target.previous.oid:
-            raise ThetaError(f"{target.path} was staged meanwhile", "try again when it's quiet")
-    if all(manifest == target.previous.manifest for target, manifest in manifests):
-        return
-    repository, paths = workspace.repository, [target.path for target, _ in manifests]
-    needed = needed_objects(repository.git, paths)
-    packed = repacked([manifest for _, manifest in manifests], needed, repository.store)
-    write_and_stage_all([(target, new) for (target, _), new in zip(manifests, packed, strict=True)])
-    write_records(workspace.repository, records)
-
-
-def _stored_entries(
-    workspace: Workspace, each: _Decided, final: Mapping[tuple[str, str], Entry]
-) -> dict[str, Entry]:
-    """Digest of an exact value → the entry with the value that is stored in its place.
-
-    Args:
-        workspace: The repository's parts.
-        each: The model.
-        final: Path of a model and name of a parameter → its entry, of models that were stored before.
-    """
-    repository, lossy = workspace.repository, each.lossy
-    plan = {name: level for name, level in each.found.plan.items() if level != lossy.exact}
-
-    def make(name: str) -> Draft | None:
-        parameter, level = lossy.parameters[name], plan[name]
-        start = _start_of(each.bases[name], final)
-        entry = Entry(name, parameter.spec, "", NOT_STORED)
-        update = lossy.levels[level].update
-        return apply_payload(entry, start, update, lossy.payload(name, level), repository.store)
-
-    made = store_all(make, plan, repository.store, repository.settings.thread_count)
-    current = each.model.current.by_name
-    return {current[name].digest: entry for name, entry in made.items()}
-
-
-def _start_of(base: LossyBase | None, final: Mapping[tuple[str, str], Entry]) -> Entry | None:
-    if isinstance(base, PlannedBase):
-        return final[base.model, base.name]
-    return base.entry if isinstance(base, StoredBase) else None
-
-
-def _with_rounded(workspace: Workspace, target: UpdateTarget, rounded: Mapping[str, Entry]) -> Manifest:
-    """The manifest of a file, with the values that are stored nearly in place of the exact ones."""
-    if target.is_changed:
-        manifest = target.clean({digest: entry.source for digest, entry in rounded.items()})
-    else:
-        manifest = target.previous.manifest
-    entries = tuple(
-        replace(entry, digest=rounded[entry.digest].digest, source=rounded[entry.digest].source)
-        if entry.digest in rounded
-        else entry
-        for entry in manifest.entries
-    )
-    if entries == manifest.entries:
-        return manifest
-    return completed(replace(manifest, entries=entries), workspace.repository.store, (manifest,))

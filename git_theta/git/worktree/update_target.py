@@ -106,6 +106,24 @@ class UpdateTarget:
 
             return replace(cleaner, known=known).clean(self.file.data, [self.previous.manifest]).manifest
 
+    def clean_apart(self, sources: Mapping[str, Source], earlier: Sequence[Manifest]) -> Manifest:
+        """Store the file as if only some values had been stored before.
+
+        So the manifest needs no object that an exact version, which is only staged, was stored in.
+
+        Args:
+            sources: Digest of a value → its source.
+            earlier: Versions and models whose objects are kept anyway.
+        """
+        with progress(f"adding {self.path}", len(self.file.data)) as advance:
+            cleaner = self.workspace.cleaners.cleaner(self.path, advance, self.file.neighbours)
+
+            def known(digests: Iterable[str]) -> dict[str, Source]:
+                return {key: sources[key] for key in sources.keys() & set(digests)}
+
+            apart = replace(cleaner, known=known, candidates=tuple, search=None)
+            return apart.clean(self.file.data, earlier).manifest
+
     def stage(self, manifest: Manifest) -> UpdateResult:
         """Stage the manifest of the file's content; the file stays as it is.
 
