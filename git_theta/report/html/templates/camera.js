@@ -56,7 +56,7 @@ const frame = (members = families) => ({
   left: Math.min(...members.map((each) => each.x)),
   top: Math.min(...members.map((each) => each.y + each.shift)),
   right: Math.max(...members.map((each) => each.x + each.width)),
-  bottom: Math.max(...members.map((each) => each.y + each.shift + each.height)),
+  bottom: Math.max(...members.map((each) => each.y + each.shift + each.height + each.grown)),
 });
 const fit = (animated = true) => {
   const { left, top, right, bottom } = frame();

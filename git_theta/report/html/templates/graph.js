@@ -19,7 +19,7 @@ for (const edge of facts.edges) {
 
 const families = world ? [...world.children].map((element) => {
   const [x, y, width, height] = element.dataset.place.split(",").map(Number);
-  const family = { element, x, y, width, height, shift: 0, nodes: [], title: element.querySelector(".title") };
+  const family = { element, x, y, width, height, shift: 0, grown: 0, nodes: [], title: element.querySelector(".title") };
   for (const model of element.querySelectorAll(".model")) {
     const node = nodes[Number(model.id.slice(1))];
     node.family = family;

@@ -41,9 +41,22 @@ const curve = (x, y, direction, endX, endY, arrival) => {
   return `C${x + direction * bow} ${y} ${endX - arrival * bow} ${endY} ${endX} ${endY}`;
 };
 
+// How far down places of a family move: steps of a height and the shift from there on. Lists side by side take
+// the height of the longest one.
+const shiftsOf = (family) => {
+  const steps = [[-Infinity, 0]];
+  const at = (y) => steps.findLast(([height]) => height <= y + 0.01)[1];
+  const open = family.nodes.filter((node) => unfolded.has(node)).sort((a, b) => a.y - b.y);
+  for (const node of open) {
+    const shift = at(node.y) + versionHeight(node);
+    if (shift > steps[steps.length - 1][1]) steps.push([node.y + modelHeight, shift]);
+  }
+  return at;
+};
+
 const placeFamily = (family) => {
-  const open = family.nodes.filter((node) => unfolded.has(node)).map((node) => [node.y + modelHeight, versionHeight(node)]);
-  const moved = (y) => open.reduce((sum, [bottom, height]) => (bottom <= y + 0.01 ? sum + height : sum), y);
+  const shiftAt = shiftsOf(family);
+  const moved = (y) => y + shiftAt(y);
   for (const node of family.nodes) {
     node.nowY = moved(node.y);
     node.element.setAttribute("transform", `translate(${node.x} ${node.nowY})`);
@@ -65,13 +78,14 @@ const placeFamily = (family) => {
     }
     element.setAttribute("d", path + curve(x, y, direction, points[points.length - 1][0], middles.get(to), 1));
   }
-  family.grown = open.reduce((sum, [, height]) => sum + height, 0);
+  family.grown = shiftAt(Infinity);
 };
 
 const placeFamilies = (changed) => {
   changed.forEach(placeFamily);
-  for (const family of families) {
-    family.shift = families.reduce((sum, other) => (other.y + other.height <= family.y ? sum + (other.grown || 0) : sum), 0);
+  for (const family of [...families].sort((a, b) => a.y - b.y)) {
+    const above = families.filter((other) => other.y + other.height <= family.y);
+    family.shift = Math.max(0, ...above.map((other) => other.shift + other.grown));
     family.element.setAttribute("transform", `translate(${family.x} ${family.y + family.shift})`);
   }
 };

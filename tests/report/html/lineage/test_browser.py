@@ -47,6 +47,10 @@ const below = (one, other) => one.y + one.shift + one.height + one.grown <= othe
 const beside = (one, other) => one.x + one.width <= other.x;
 const apart = families.every((one, place) => families.slice(place + 1).every((other) =>
   beside(one, other) || beside(other, one) || below(one, other) || below(other, one)));
+const under = (one, other) => one.nowY + modelHeight + versionHeight(one) <= other.nowY + 0.1;
+const clear = families.every(({ nodes: all }) => all.every((one, place) => all.slice(place + 1).every(
+  (other) =>
+  Math.abs(one.x - other.x) >= modelWidth || under(one, other) || under(other, one))));
 unfoldAll.click();
 const same = numbers().every((number, place) => Math.abs(number - written[place]) < 0.7);
 
@@ -58,14 +62,14 @@ press("+");
 press("0");
 put("colour", "size", "change");
 put("search", "-1", "input");
-document.title = [chosen.number, lists, apart, same, unfolded.size, families.length > 1].join();
+document.title = [chosen.number, lists, apart, clear, same, unfolded.size, families.length > 1].join();
 """
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow), 1000])
 def test_a_graph_is_explored(count: int, tmp_path: Path) -> None:
     dom = shown(written(tmp_path, full_page(count)), tmp_path, SESSION)
-    assert f"<title>0,{count},true,true,1,true</title>" in dom
+    assert f"<title>0,{count},true,true,true,1,true</title>" in dom
     assert 'data-colour="size"' in dom
     assert dom.count('class="version-list"') == 1
     panel = dom.split('<aside id="panel"')[1].split("</aside>")[0].replace("<wbr>", "")
