@@ -135,23 +135,35 @@ def test_a_branch_that_fails_and_is_mended(repo: Repo) -> None:
     assert "there's no cascade" in repo.theta("cascade", "--continue", ok=False)
 
 
-def test_abort_puts_all_back(repo: Repo) -> None:
+@pytest.mark.parametrize(
+    ("commit", "told"),
+    [("once", ", and 1 commit fewer"), slow("each", ", and 2 commits fewer"), slow("none", "\n")],
+)
+def test_abort_puts_all_back(repo: Repo, commit: str, told: str) -> None:
     set_number(repo, "soup", "none")
     before = state(repo)
-    for commit in ("each", "once", "none"):
-        code, _ = cascade(repo, "base", "--commit", commit)
-        assert code == 1
-        commits = {"each": ", and 2 commits fewer", "once": ", and 1 commit fewer", "none": "\n"}[commit]
-        assert f"2 models as before the cascade{commits}" in repo.theta("cascade", "--abort")
-        assert state(repo) == before
-        assert repo.status() == ""
-    code, _ = cascade(repo, "base")
+    code, _ = cascade(repo, "base", "--commit", commit)
+    assert code == 1
+    assert f"2 models as before the cascade{told}" in repo.theta("cascade", "--abort")
+    assert (state(repo), repo.status()) == (before, "")
+
+
+def test_commits_that_nobody_noted_and_those_of_others(repo: Repo) -> None:
+    set_number(repo, "left", "none")
+    before = state(repo)
+    cascade(repo, "base")
+    # As if it had been killed between the commit and the note of it.
+    place = repo.path / ".git/theta/cascade.json"
+    text = json.loads(place.read_text())
+    place.write_text(json.dumps({**text, "head": text["start"], "is_committing": True}))
+    assert "1 model as before the cascade, and 1 commit fewer" in repo.theta("cascade", "--abort")
+    assert state(repo) == before
+    cascade(repo, "base")
     repo.write("other.txt", b"mine")
     repo.commit("mine")
-    told = repo.theta("cascade", "--abort", ok=False)
-    assert "git revert" in told
+    assert "git revert" in repo.theta("cascade", "--abort", ok=False)
     repo.theta("cascade", "--quit")
-    assert made(repo)[-2:] == ["left", "right"]
+    assert made(repo) == ["right", "right"]
     assert repo.git("log", "--format=%s", "-1").strip() == "mine"
 
 
@@ -275,6 +287,7 @@ def test_commands_at_once(repo: Repo) -> None:
     """Both wait for each other, so one after the other they'd fail; neither touches the work tree."""
     meet = b"""
 import os, time
+assert os.path.islink("link.txt")
 name = out.partition("/")[0]
 open(f"{ROOT}/{name}.here", "w")
 other = {"left": "right", "right": "left"}.get(name)
@@ -284,7 +297,8 @@ open(os.path.join(ROOT, "made.log"), "a").write(out + "\\n")
 """
     script = repo.read("make.py").replace(b'open("../made.log", "a").write(out + "\\n")\n', meet)
     repo.write("make.py", f"ROOT = {str(repo.path.parent)!r}\n".encode() + script)
-    repo.git("commit", "-q", "-a", "-m", "a script")
+    (repo.path / "link.txt").symlink_to("data/left.txt")
+    repo.commit("a script")
     old = state(repo)[2]
     # Variables that name the repository are for the work tree, and not for the scratch ones.
     env = {"GIT_DIR": str(repo.path / ".git"), "GIT_WORK_TREE": str(repo.path)}

@@ -57,8 +57,9 @@ def scratch_tree(repository: Repository, tree_id: str, models: Collection[str]) 
             unwanted = {
                 path for name, parts in tree.models.items() if name not in models for path in parts.files
             }
-            wanted = [path for path in tree.files if path not in unwanted]
-        stdin = b"".join(os.fsencode(path) + b"\0" for path in wanted)
+        # Links are among them.
+        names = [name for name in scratch.git.records("ls-files", "-z") if os.fsdecode(name) not in unwanted]
+        stdin = b"".join(name + b"\0" for name in names)
         scratch.git.run("checkout-index", "-q", "-u", "-z", "--stdin", stdin=stdin)
         yield scratch
     finally:
