@@ -207,7 +207,7 @@ def _check_end(runs: VersionRuns, version: ModelAt, wanted: Outcome, more: int =
     if wanted is Outcome.BAD:
         raise WrongEndError(
             f"{said} passes the test, so there's nothing to find",
-            "name a version that fails: --bad REV; or say from which value on it's bad: --threshold",
+            "name a version that fails: --bad REV; or say what is bad: --threshold or --max-drop",
         )
     reason = runs.test_version(version).reason
     raise WrongEndError(
