@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Samples of a tensor, if its values are read.
+#: Samples of a tensor, if its values are read; and those of all tensors.
 _MANY: Final = 4096
+_MANY_IN_ALL: Final = 1 << 25
 
 #: Values of so many bytes in all are read; of more, only those without a sketch.
 _READ_ALL: Final = 1 << 30
@@ -92,9 +93,10 @@ def _samples(
     found: dict[str, NDArray[np.float32]] = {}
     if not reads_all and sum(entry.spec.nbytes for entry in wanted.values()) > _READ_ALL:
         found = _from_cache(SketchCache(tree.repository.common_dir / "theta"), wanted)
+    many = max(_LEAST, min(_MANY, _MANY_IN_ALL // max(1, len(wanted))))
     rest = [entry for digest, entry in wanted.items() if digest not in found and _is_here(store, entry)]
     with ThreadPoolExecutor(tree.repository.settings.thread_count) as pool:
-        read = run_all(pool, lambda entry: _read_samples(store, entry), rest)
+        read = run_all(pool, lambda entry: _read_samples(store, entry, many), rest)
     pairs = zip(rest, read, strict=True)
     return {**found, **{entry.digest: row for entry, row in pairs if row is not None}}
 
@@ -121,7 +123,7 @@ def _is_here(store: LocalStore, entry: Entry) -> bool:
     return all(store.has(ref.oid) for ref in entry.source.payloads())
 
 
-def _read_samples(store: LocalStore, entry: Entry) -> NDArray[np.float32] | None:
+def _read_samples(store: LocalStore, entry: Entry, many: int) -> NDArray[np.float32] | None:
     """Samples of a value, spread evenly; `None` if it can't be read."""
     from git_theta.report.elements import as_float64
 
@@ -130,13 +132,13 @@ def _read_samples(store: LocalStore, entry: Entry) -> NDArray[np.float32] | None
     except ThetaError:
         return None
     numbers = as_float64(memoryview(data), entry.spec)[:, 0]
-    return _taken(numbers)
+    return _taken(numbers, many)
 
 
-def _taken(numbers: NDArray[np.float64]) -> NDArray[np.float32]:
+def _taken(numbers: NDArray[np.float64], many: int = _MANY) -> NDArray[np.float32]:
     import numpy as np
 
-    places = sample_positions(len(numbers), min(_MANY, len(numbers)))
+    places = sample_positions(len(numbers), min(many, len(numbers)))
     with np.errstate(over="ignore"):
         return numbers[places].astype(np.float32)
 
@@ -145,10 +147,13 @@ def _decoded(tree: LineageTree, name: str, entries: Mapping[str, Entry]) -> dict
     """Digest of codes → samples of the weights that they stand for, where that's known."""
     import numpy as np
 
-    found = {}
+    found: dict[str, NDArray[np.float32]] = {}
+    weights = quantized_weights({key: entry.spec for key, entry in entries.items()})
+    if not weights:
+        return found
     store = tree.repository.store
     reader = StoredReader(tree.manifests(name)[0], store)
-    for weight in quantized_weights({key: entry.spec for key, entry in entries.items()}):
+    for weight in weights:
         codes = entries[weight.members[0]]
         if weight.shape != codes.spec.shape or not all(_is_here(store, entries[m]) for m in weight.members):
             continue

@@ -71,7 +71,7 @@ def rounding_error(model: SampledModel) -> float:
 
 
 def _by_zeros(one: SampledModel, other: SampledModel) -> Iterator[Cue]:
-    mine, theirs = _zeros(one), _zeros(other)
+    mine, theirs = one.zeros, other.zeros
     if abs(mine - theirs) >= _MORE_ZEROS:
         yield Cue(mine > theirs, "pruned", f"{max(mine, theirs):.0%} zeros, and {min(mine, theirs):.0%}")
 
@@ -117,14 +117,3 @@ def _precision(one: SampledModel, other: SampledModel) -> float:
             total += entry.spec.count
             bits += entry.spec.count * _PRECISION[entry.spec.dtype]
     return bits / total if total else 0.0
-
-
-def _zeros(model: SampledModel) -> float:
-    """The share of sampled elements of matrices that are zero."""
-    zeros, total = 0.0, 0
-    for entry in model.entries.values():
-        row = model.samples.get(entry.digest)
-        if row is not None and len(entry.spec.shape) > 1:
-            zeros += float((row == 0).mean()) * entry.spec.count
-            total += entry.spec.count
-    return zeros / total if total else 0.0

@@ -6,6 +6,7 @@ measured by the deviation of its own elements: about 0.01 after a fine-tune, abo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -29,6 +30,10 @@ _LEAST_SAMPLES: Final = 16
 #: Samples of each model that are compared for equality.
 _COMPARED: Final = 2048
 
+#: Samples of these that are compared of all pairs, and the share of equal ones from which the others are.
+_COMPARED_FIRST: Final = 64
+_PERHAPS: Final = 0.3
+
 #: Elements that deviate less from their mean, as a share of their size, say nothing.
 _FLAT: Final = 1e-6
 
@@ -43,15 +48,19 @@ class SampleMatrix:
     Attributes:
         values: Shape (models, samples): elements in units of their parameter's deviation; 0 where a model has
             none.
-        present: The same shape, 0 or 1: whether a model has the sample.
         weights: Shape (samples,): the number of elements that each sample stands for.
+        parameters: Shape (samples,), int64: the number of the parameter of each sample.
+        present: Shape (models, parameters), 0 or 1: whether a model has the parameter, with finite samples.
+        elements: Shape (parameters,): the number of elements of each parameter.
         energies: Shape (models, parameters): the sum over a parameter's elements of the squares of their
-            steps from its mean; NaN where a model has none.
+            steps from its mean; 0 where a model has none.
     """
 
     values: Matrix
-    present: Matrix
     weights: Matrix
+    parameters: NDArray[np.int64]
+    present: Matrix
+    elements: Matrix
     energies: Matrix
 
 
@@ -67,6 +76,7 @@ class Distances:
         shared: The share of the row's bytes in values that the column's model has, too, under any name.
         equal: The share of the row's samples, zeros apart, that are the same in the column's model: it's high
             where a model was pruned, or a few of its elements were changed.
+        products: The sums of the products of both models' samples, by their weights.
         matrix: The samples.
     """
 
@@ -75,6 +85,7 @@ class Distances:
     covered: Matrix
     shared: Matrix
     equal: Matrix
+    products: Matrix
     matrix: SampleMatrix
 
 
@@ -83,30 +94,33 @@ def measure_distances(models: Sequence[SampledModel]) -> Distances:
     import numpy as np
 
     matrix = _sample_matrix(models)
-    weighted = matrix.values * matrix.weights
-    squares = (weighted * matrix.values) @ matrix.present.T
+    products = (matrix.values * matrix.weights) @ matrix.values.T
     # The sum over common samples of (a - b)².
-    total = squares + squares.T - 2 * (weighted @ matrix.values.T)
-    elements = matrix.present * matrix.weights
-    common, own = elements @ matrix.present.T, elements.sum(axis=1)
+    squares = _sums_of_squares(matrix) @ matrix.present.T
+    total = squares + squares.T - 2 * products
+    common = (matrix.present * matrix.elements) @ matrix.present.T
+    own = matrix.present @ matrix.elements
+    energies = matrix.energies @ matrix.present.T
     with np.errstate(divide="ignore", invalid="ignore"):
         distance = np.sqrt(np.maximum(total, 0) / common)
         covered = np.where(own[:, None] > 0, common / own[:, None], 0.0)
+        relative = distance / np.sqrt((energies + energies.T) / (2 * common))
     distance[common <= 0] = np.inf
-    relative = _relative(distance, matrix, common)
-    return Distances(distance, relative, covered, _shared(models), _equal(matrix), matrix)
+    # Elements that are all the same have no deviation: they're equal, or nothing is known.
+    relative = np.where(np.isnan(relative), distance, relative)
+    return Distances(distance, relative, covered, _shared(models), _equal(matrix), products, matrix)
 
 
-def _relative(distance: Matrix, matrix: SampleMatrix, common: Matrix) -> Matrix:
-    """Distances in units of the root mean square of the deviations of both models' common elements."""
+def _sums_of_squares(matrix: SampleMatrix) -> Matrix:
+    """The sum of each parameter's squares by their weights, shape (models, parameters)."""
     import numpy as np
 
-    known = np.isfinite(matrix.energies)
-    energies = np.where(known, matrix.energies, 0.0) @ known.T.astype(np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found: Matrix = distance / np.sqrt((energies + energies.T) / (2 * common))
-    # Elements that are all the same have no deviation: they're equal, or nothing is known.
-    return np.where(np.isnan(found), distance, found)
+    found = np.zeros_like(matrix.present)
+    starts = np.searchsorted(matrix.parameters, np.arange(len(matrix.elements) + 1))
+    for parameter, (start, end) in enumerate(itertools.pairwise(starts)):
+        block = matrix.values[:, start:end]
+        found[:, parameter] = (block**2) @ matrix.weights[start:end]
+    return found
 
 
 def _sample_matrix(models: Sequence[SampledModel]) -> SampleMatrix:
@@ -115,50 +129,34 @@ def _sample_matrix(models: Sequence[SampledModel]) -> SampleMatrix:
     columns = sorted({key for model in models for key in model.columns})
     samples = min(_MAX_SAMPLES, _MAX_CELLS // len(models))
     most = max(_LEAST_SAMPLES, samples // max(1, len(columns)))
-    values, present, weights, energies = [], [], [], []
+    rows, counts = {}, {}
     for key in columns:
         entries = [model.columns.get(key) for model in models]
-        rows = [
-            model.samples.get(entry.digest) if entry else None
-            for model, entry in zip(models, entries, strict=True)
-        ]
-        length = min((*(len(row) for row in rows if row is not None), most))
-        block = np.full((len(models), length), np.nan)
-        for at, row in enumerate(rows):
+        pairs = list(zip(models, entries, strict=True))
+        found = [model.samples.get(entry.digest) if entry else None for model, entry in pairs]
+        counts[key] = min((*(len(row) for row in found if row is not None), most))
+        if any(row is not None for row in found):
+            codes = [entry is not None and _is_code(model, entry) for model, entry in pairs]
+            rows[key] = found, codes, next(entry.spec.count for entry in entries if entry)
+    values = np.zeros((len(models), sum(counts[key] for key in rows)))
+    present, energies = np.zeros((2, len(models), len(rows)))
+    start = 0
+    for at, (key, (found, codes, elements)) in enumerate(rows.items()):
+        block = np.full((len(models), counts[key]), np.nan)
+        for number, row in enumerate(found):
             if row is not None:
-                block[at] = row[:length]
-        pairs = zip(models, entries, strict=True)
-        codes = np.array([entry is not None and _is_code(model, entry) for model, entry in pairs])
-        _normalise(block, codes)
-        known = np.isfinite(block)
-        if known.any():
-            elements = next(entry.spec.count for entry in entries if entry)
-            values.append(np.where(known, block, 0.0))
-            present.append(known.astype(np.float64))
-            weights.append(np.full(length, elements / length))
-            energies.append(elements * _variances(block))
-    if not values:
-        empty = np.zeros((len(models), 0))
-        return SampleMatrix(empty, empty, np.zeros(0), empty)
-    return SampleMatrix(
-        np.concatenate(values, axis=1),
-        np.concatenate(present, axis=1),
-        np.concatenate(weights),
-        np.stack(energies, axis=1),
-    )
-
-
-def _variances(block: Matrix) -> Matrix:
-    """The variance of each row's finite elements; NaN if it has none."""
-    import numpy as np
-
-    known = np.isfinite(block)
-    counts = known.sum(axis=1)
-    filled = np.where(known, block, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        means = filled.sum(axis=1) / counts
-        found: Matrix = np.maximum((filled**2).sum(axis=1) / counts - means**2, 0)
-    return found
+                block[number] = row[: counts[key]]
+        _normalise(block, np.array(codes))
+        known = np.isfinite(block).all(axis=1)
+        block[~known] = 0
+        values[:, start : start + counts[key]] = block
+        present[:, at] = known
+        energies[:, at] = elements * block.var(axis=1)
+        start += counts[key]
+    lengths = [counts[key] for key in rows]
+    sizes = np.array([elements for _, _, elements in rows.values()], np.float64)
+    weights = np.repeat(sizes / np.maximum(lengths, 1), lengths)
+    return SampleMatrix(values, weights, np.repeat(np.arange(len(rows)), lengths), present, sizes, energies)
 
 
 def _is_code(model: SampledModel, entry: Entry) -> bool:
@@ -199,13 +197,24 @@ def _equal(matrix: SampleMatrix) -> Matrix:
     if not samples:
         return found
     chosen = np.unique(np.linspace(0, samples - 1, min(samples, _COMPARED)).astype(int))
-    values, weights = matrix.values[:, chosen], matrix.weights[chosen]
+    values, weights = matrix.values[:, chosen].astype(np.float32), matrix.weights[chosen]
+    # Few pairs have many equal samples: a look at some of them rules out the others.
+    few = slice(None, None, max(1, len(chosen) // _COMPARED_FIRST))
+    first, their_weights = np.ascontiguousarray(values[:, few]), weights[few]
     for one in range(count):
-        shown = (values[one] != 0) * weights
-        total = shown.sum()
-        if total:
-            found[one] = (values == values[one]) @ shown / total
+        found[one] = _equal_share(first, one, their_weights)
+        many = np.flatnonzero(found[one] >= _PERHAPS)
+        many = np.concatenate([[one], many[many != one]])
+        found[one, many] = _equal_share(values[many], 0, weights)
     np.fill_diagonal(found, 0)
+    return found
+
+
+def _equal_share(values: NDArray[np.float32], one: int, weights: Matrix) -> Matrix:
+    """The share of a row's samples, zeros apart, that are the same in each row, by their weights."""
+    shown = (values[one] != 0) * weights
+    total = shown.sum()
+    found: Matrix = (values == values[one]) @ shown / total if total else 0 * values[:, 0].astype(float)
     return found
 
 

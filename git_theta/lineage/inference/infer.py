@@ -270,12 +270,22 @@ class _Family:
     def _copies(self) -> dict[int, int]:
         """Models that are others, rounded → the original: so near to it that nothing is made from them."""
         found = {}
+        # Most models have the dtypes of many others: each two kinds are compared once.
+        numbers: dict[object, int] = {}
+        kinds = {at: numbers.setdefault(self.models[at].types, len(numbers)) for at in self.members}
+        rounded: dict[tuple[int, int], bool] = {}
         for child in self.members:
-            for other in sorted(self.members, key=lambda at: (self._weight(child, at), at)):
-                if other != child and is_rounded(self.models[child], self.models[other]):
-                    if self.distances.distance[child, other] < rounding_error(self.models[child]):
-                        found[child] = other
-                    break
+            one = self.models[child]
+            more_precise = []
+            for at in self.members:
+                key = kinds[child], kinds[at]
+                if key not in rounded:
+                    rounded[key] = is_rounded(one, self.models[at])
+                if rounded[key]:
+                    more_precise.append(at)
+            original = min(more_precise, key=lambda at: (self._weight(child, at), at), default=None)
+            if original is not None and self.distances.distance[child, original] < rounding_error(one):
+                found[child] = original
         return found
 
     def _first(self, members: Sequence[int]) -> int | None:

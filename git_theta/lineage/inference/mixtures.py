@@ -141,13 +141,20 @@ def _products(distances: Distances, child: int, others: Sequence[int]) -> tuple[
     near = sorted(apart, key=lambda at: (distances.distance[child, at], at))[:_TRIED]
     if not near:
         return [], np.zeros((0, 0))
-    matrix = distances.matrix
-    usable = np.flatnonzero(matrix.present[[child, *near]].all(axis=0))
+    matrix, chosen = distances.matrix, [child, *near]
+    present = matrix.present[chosen] > 0
+    if (present == present[:1]).all():
+        # Steps from the child, by the products of the models themselves: quick, as these are known.
+        known = distances.products[np.ix_(chosen, chosen)]
+        steps: Matrix = known[1:, 1:] - known[1:, :1] - known[:1, 1:] + known[0, 0]
+        return near, steps
+    of_all: NDArray[np.bool_] = np.logical_and.reduce(present)
+    usable = np.flatnonzero(of_all[matrix.parameters])
     if len(usable) < _FEWEST:
         return [], np.zeros((0, 0))
     usable = usable[:: max(1, len(usable) // _MOST)]
-    steps = matrix.values[np.ix_(np.array(near), usable)] - matrix.values[child, usable]
-    products: Matrix = (steps * matrix.weights[usable]) @ steps.T
+    apart_by = matrix.values[np.ix_(np.array(near), usable)] - matrix.values[child, usable]
+    products: Matrix = (apart_by * matrix.weights[usable]) @ apart_by.T
     return near, products
 
 

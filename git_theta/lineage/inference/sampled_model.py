@@ -59,6 +59,22 @@ class SampledModel:
         """Digest → bytes, of all values."""
         return {entry.digest: entry.spec.nbytes for entry in self.entries.values()}
 
+    @cached_property
+    def zeros(self) -> float:
+        """The share of sampled elements of matrices that are zero."""
+        zeros, total = 0.0, 0
+        for entry in self.entries.values():
+            row = self.samples.get(entry.digest)
+            if row is not None and len(entry.spec.shape) > 1:
+                zeros += float((row == 0).mean()) * entry.spec.count
+                total += entry.spec.count
+        return zeros / total if total else 0.0
+
+    @cached_property
+    def types(self) -> frozenset[tuple[tuple[str, tuple[int, ...]], str]]:
+        """Names without prefixes, shapes and dtypes."""
+        return frozenset((key, entry.spec.dtype) for key, entry in self.columns.items())
+
     @property
     def nbytes(self) -> int:
         """Bytes of all parameters."""
