@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: The file with the truth about a graph. The number in its name is that of the way in which models are made.
-_TRUTH = "truth-1.json"
+_TRUTH = "truth-2.json"
 
 SHAPES: Mapping[str, Callable[[Path], Iterator[MadeModel]]] = {
     "G1": hub.make,

@@ -1,7 +1,8 @@
 """Generated sentences, and nine questions about them: the text that models are trained on.
 
 A sentence is twelve words, such as "they will gladly lift the small lamps and small doors .", of a vocabulary
-of about four hundred. Words of a kind are drawn by Zipf's law, so that most of them are rare.
+of about four thousand. Words of a kind are drawn by Zipf's law, so that most of them are rare, as in any
+language: a training sees a part of them, and the embeddings of the others stay as they are.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ _KINDS: Mapping[str, tuple[int, int]] = {
     "special": (1, 8),
     "pronoun": (3, 6),
     "auxiliary": (3, 6),
-    "adverb": (2, 12),
-    "verb": (4, 20),
+    "adverb": (2, 60),
+    "verb": (4, 150),
     "determiner": (2, 8),
-    "adjective": (2, 40),
-    "noun": (8, 25),
+    "adjective": (2, 300),
+    "noun": (8, 300),
 }
 
 _STARTS = dict(
