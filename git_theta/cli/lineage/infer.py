@@ -11,6 +11,7 @@ from git_theta.cli.lineage.names import model_name
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
 from git_theta.git.lineage.edit_record import add_parents, read_record
+from git_theta.git.lineage.near_models import near_models
 from git_theta.git.lineage.sampled_models import sampled_models
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
@@ -32,8 +33,9 @@ def command(models: tuple[str, ...], rev: str | None, write: bool, executor: str
     """Find the likely parents of all models, or say about some of them, by their parameters alone.
 
     Equal values count first, and then how near others are: by samples of values that are here; nothing is
-    downloaded. Merges are found as weighted sums, with their weights. The direction is known by the time of
-    the first commit, by precision, by zeros and by size; else an edge has none.
+    downloaded. Of many models, MODEL is compared with those that are stored with it. Merges are found as
+    weighted sums, with their weights. The direction is known by the time of the first commit, by precision,
+    by zeros and by size; else an edge has none.
 
     Where the evidence is too weak, nothing is said. --write makes records that say that they're inferred;
     `git theta lineage add` replaces what they say.
@@ -42,8 +44,7 @@ def command(models: tuple[str, ...], rev: str | None, write: bool, executor: str
         raise click.UsageError("--write is for the index: leave --rev out")
     with LineageTree(Repository(Git()), rev) as tree:
         chosen = [model_name(tree, word) for word in models]
-        sampled = _sampled(tree, executor)
-        found = _about(infer(sampled), chosen)
+        found = _about(infer(_sampled(tree, chosen, executor)), chosen)
         if as_json:
             print_json(_as_json(found))
         else:
@@ -52,10 +53,10 @@ def command(models: tuple[str, ...], rev: str | None, write: bool, executor: str
             _write(tree, found.edges)
 
 
-def _sampled(tree: LineageTree, executor: str) -> list[SampledModel]:
-    """All models of a version, read here or by workers."""
+def _sampled(tree: LineageTree, chosen: Sequence[str], executor: str) -> list[SampledModel]:
+    """All models of a version, read by workers; or read here, those near the chosen ones if there are any."""
     if not executor:
-        return sampled_models(tree, tree.models)
+        return sampled_models(tree, near_models(tree, chosen) if chosen else tree.models)
     from git_theta.git.jobs.sample_models import models_sampled_by_workers
 
     return models_sampled_by_workers(tree, executor, warn)

@@ -130,6 +130,11 @@ class LineageTree:
         """
         return self.manifests_of(self.blobs_of(model))
 
+    def texts(self, model: str) -> Iterator[bytes]:
+        """The texts of a model's manifests."""
+        for oid in self.blobs_of(model):
+            yield self._blobs.read(oid, MAX_TEXT_BYTES) or b""
+
     def manifests_of(self, blobs: tuple[str, ...]) -> tuple[Manifest, ...]:
         """The manifests in blobs, given their ids; see `manifests`."""
         found = self._kept.pop(blobs, None) or tuple(map(self._manifest, blobs))
