@@ -8,14 +8,14 @@ import numpy as np
 
 from benchmarks.lineage.figure import Figure
 from benchmarks.lineage.mother import mother
-from benchmarks.lineage.repositories import inferred, repository_of
+from benchmarks.lineage.repositories import commit_all, inferred, repository_of
 from benchmarks.lineage.scores import Scores, families, scores
 from git_theta.api import load
 from git_theta.lineage.inference.infer import infer
 from tests.helpers.families import random_family, sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -44,6 +44,19 @@ def graph_figures(graph: Graph, home: Home) -> Iterator[Figure]:
     yield from _mother_figures(graph.name, _matrices(graph), graph.edges)
 
 
+def together(graphs: Sequence[Graph], home: Home) -> Iterator[Figure]:
+    """Scores for trained models of several graphs in one repository."""
+    repository = home.repository("together")
+    for graph in graphs:
+        commit_all(graph, repository, f"{graph.name}/")
+    models = [f"{graph.name}/{model.path}" for graph in graphs for model in graph.models]
+    edges = {(f"{each.name}/{one}", f"{each.name}/{other}") for each in graphs for one, other in each.edges}
+    found = scores(models, edges, inferred(repository))
+    yield Figure("all graphs together: families, ARI", found.families, least=_FAMILIES)
+    yield from _figures("all graphs together", found, are_targets=True)
+    repository.remove()
+
+
 def tree_figures(trees: int = _TREES) -> Iterator[Figure]:
     """Scores for generated families of one structure, all in one place, with and without their history."""
     drawn = [random_family(seed, _MODELS, prefix=f"{seed}.") for seed in range(trees)]
@@ -53,7 +66,9 @@ def tree_figures(trees: int = _TREES) -> Iterator[Figure]:
         ages = {name: number for number, name in enumerate(models)} if with_time else {}
         found = infer([sampled(name, arrays, ages.get(name)) for name, arrays in models.items()])
         told = {(edge.child, edge.parent): edge.is_directed for edge in found.edges}
-        yield from _figures(f"{trees} trees{words}", scores(list(models), edges, told), are_targets=with_time)
+        agreement = scores(list(models), edges, told)
+        yield Figure(f"{trees} trees{words}: families, ARI", agreement.families, least=_FAMILIES)
+        yield from _figures(f"{trees} trees{words}", agreement, are_targets=with_time)
     floats = {
         name: {key: array.astype("f4") for key, array in arrays.items() if array.ndim > 1}
         for name, arrays in drawn[0].models.items()
@@ -62,14 +77,11 @@ def tree_figures(trees: int = _TREES) -> Iterator[Figure]:
 
 
 def _figures(name: str, found: Scores, *, are_targets: bool) -> Iterator[Figure]:
-    limits = (_FAMILIES, _EDGES, _DIRECTIONS) if are_targets else (None, None, None)
-    yield Figure(f"{name}: families, ARI", found.families, least=limits[0])
-    yield Figure(
-        f"{name}: edges, F1", found.edges, least=limits[1], remark=f"abstained {found.abstained:.0%}"
-    )
+    edges, directions = (_EDGES, _DIRECTIONS) if are_targets else (None, None)
+    yield Figure(f"{name}: edges, F1", found.edges, least=edges, remark=f"abstained {found.abstained:.0%}")
     told = f"told {found.told:.0%}"
     if not np.isnan(found.directions):
-        yield Figure(f"{name}: directions", found.directions, least=limits[2], remark=told)
+        yield Figure(f"{name}: directions", found.directions, least=directions, remark=told)
 
 
 def _mother_figures(name: str, models: Models, edges: set[Edge]) -> Iterator[Figure]:

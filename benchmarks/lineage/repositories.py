@@ -21,15 +21,27 @@ def repository_of(graph: Graph, home: Home, name: str, *, at_once: bool = False)
         at_once: Whether all models are committed together, so that history tells nothing about them.
     """
     repository = home.repository(name)
+    commit_all(graph, repository, at_once=at_once)
+    return repository
+
+
+def commit_all(graph: Graph, repository: Repository, prefix: str = "", *, at_once: bool = False) -> None:
+    """Commit the models of a graph.
+
+    Args:
+        graph: The graph.
+        repository: The repository.
+        prefix: What the models' paths begin with.
+        at_once: As for `repository_of`.
+    """
     steps = [[model for step in graph.steps for model in step]] if at_once else graph.steps
     for step in steps:
         for model in step:
-            target = repository.path / model.path
+            target = repository.path / f"{prefix}{model.path}"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(graph.folder / model.path, target)
         repository.git("add", "--all")
         repository.git("commit", "--quiet", "--message", "models")
-    return repository
 
 
 def inferred(repository: Repository) -> dict[tuple[str, str], bool]:
