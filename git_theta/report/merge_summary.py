@@ -22,6 +22,7 @@ from git_theta.merging.rules import PICK_DEFAULT, MergeRule
 from git_theta.merging.standing_rules import is_counter
 from git_theta.report.possible_conflicts import possible_conflict_lines
 from git_theta.report.text import plural, printable
+from git_theta.sharding.numbered import shard_number
 from git_theta.strategies.take_side import SIDES
 
 #: Ends of the names of an optimizer's moments, such as `max_exp_avg_sq`.
@@ -68,16 +69,20 @@ def _choice(rule: MergeRule) -> str:
     return "ours + (theirs - base)" if rule == PICK_DEFAULT else f"{rule.strategy} as chosen"
 
 
-def merge_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:
+def merge_lines(merged: Merged, operation: Operation | None = None, path: str = "") -> Iterator[str]:
     """The summary of a merge, a warning for everything that may be wrong with the result, and hints.
 
     Args:
         merged: The result.
         operation: The operation; `None` for a merge.
+        path: Path of the file. A hint that's for all shards of a model alike is given once.
     """
     yield from combination_lines(merged, operation)
     if operation is None or operation.purpose is Purpose.MERGE:
-        yield from possible_conflict_lines(changes_of_plans(merged.parameters))
+        changes = changes_of_plans(merged.parameters)
+        shard = shard_number(path.rpartition("/")[2])
+        if not (changes.everywhere and shard and shard.number > 1):
+            yield from possible_conflict_lines(changes)
 
 
 def combination_lines(merged: Merged, operation: Operation | None = None) -> Iterator[str]:

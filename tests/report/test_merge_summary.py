@@ -7,9 +7,16 @@ from dataclasses import replace
 import pytest
 
 from git_theta.merging.outcome import LAYOUT, Conflict, Merged, ParameterPlan, Taken
+from git_theta.merging.purpose import Operation, Purpose
 from git_theta.merging.rules import MergeRule
 from git_theta.model.tensor import TensorSpec
-from git_theta.report.merge_summary import conflict_lines, conflict_name, merge_lines, summary
+from git_theta.report.merge_summary import (
+    combination_lines,
+    conflict_lines,
+    conflict_name,
+    merge_lines,
+    summary,
+)
 from git_theta.strategies.merge_parameter import NonFinite
 from tests.helpers.manifests import A, B, C, entry
 
@@ -113,3 +120,23 @@ def test_what_settles_a_counter_is_said() -> None:
     *_, line, _ = conflict_lines("m.pt", conflicts)
     assert line == "for counters such as bn.num_batches_tracked: git theta resolve m.pt -s counter"
     assert not any("counter" in line for line in conflict_lines("m.pt", conflicts[:1]))
+
+
+def changed_everywhere() -> Merged:
+    """A merge of two layers that both sides changed."""
+    return Merged(None, tuple(replace(plan(MergeRule("average")), name=f"l{i}.weight") for i in range(2)))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("m.pt", True), ("a/m-00001-of-00002.safetensors", True), ("a/m-00002-of-00002.safetensors", False)],
+)
+def test_shards_share_a_hint(path: str, said: bool) -> None:
+    lines = [*merge_lines(changed_everywhere(), None, path)]
+    assert any(line.startswith("possible conflict: ") for line in lines) == said
+
+
+def test_no_hint_where_a_change_is_applied() -> None:
+    pick = Operation(Purpose.PICK, "git rebase")
+    assert not any("possible conflict" in line for line in merge_lines(changed_everywhere(), pick))
+    assert not any("possible conflict" in line for line in combination_lines(changed_everywhere()))

@@ -113,7 +113,7 @@ def _merge(path: str, base_file: str, ours_file: str, theirs_file: str) -> int:
             record(merged.conflicts, merged.parameters)
             return _CONFLICT
         Path(ours_file).write_bytes(merged.manifest.to_bytes())
-    for line in merge_lines(merged, operation):
+    for line in merge_lines(merged, operation, path):
         note(f"{printable(path)}: {line}")
     for rule in unused_rules(merged, given):
         note(f"{printable(path)}: {rule.strategy} was used for no parameter, as both sides changed none")

@@ -115,7 +115,7 @@ def _merge_several(
     )
     if code == 0:
         for path, merged in made.checkpoints.items():
-            for line in merge_lines(merged):
+            for line in merge_lines(merged, path=path):
                 note(f"{printable(path)}: {line}")
         say(f"Merged {count} branches: {git.line('rev-parse', '--short', made.commit)}")
     return code

@@ -92,5 +92,5 @@ def _merge_shard(workspace: Workspace, path: str) -> None:
         for line in conflict_lines(path, merged.conflicts, merged.parameters):
             note(line)
     else:
-        for line in merge_lines(merged, versions.operation):
+        for line in merge_lines(merged, versions.operation, path):
             note(f"{printable(path)}: {line}")

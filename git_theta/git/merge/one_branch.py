@@ -158,7 +158,7 @@ def _merge_with(
         with Workspace(repository) as workspace:
             for each, merged in results.items():
                 _write(workspace, each, merged)
-                for line in merge_lines(merged):
+                for line in merge_lines(merged, path=each.path):
                     note(f"{each.path}: {line}")
     except ThetaError:
         if code == 0:
