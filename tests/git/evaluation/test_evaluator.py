@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from git_theta.errors import ThetaError, UsageError
@@ -13,6 +16,7 @@ from git_theta.git.evaluation.evaluator import Evaluator
 from git_theta.git.evaluation.run_test import evaluate, evaluate_file
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
+from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.lineage_models import BASE, SST, weights
 from tests.helpers.repo import Repo
 
@@ -167,3 +171,36 @@ def test_errors_that_are_no_verdict(repo: Repo) -> None:
     missing = ModelTest("t", ("true", "{model}"), inputs=("data",))
     with pytest.raises(UsageError, match="reads data, which isn't there"):
         evaluate(repository(repo), missing, BASE)
+
+
+def test_a_model_of_several_files_is_a_folder(repo: Repo, tmp_path: Path) -> None:
+    names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    index = {"metadata": {}, "weight_map": {"a": names[0], "b": names[1]}}
+    for name, key in zip(names, "ab", strict=True):
+        repo.write(f"llama/{name}", safetensors_bytes({key: np.ones((8, 8), "f4")}))
+    repo.write("llama/model.safetensors.index.json", json.dumps(index).encode())
+    repo.write("llama/config.json", b"{}")
+    repo.commit("shards")
+    test = a_test("sh", "-c", "test {model} = {folder} && ls {model} && exit 1", metric="")
+    result = evaluate(repository(repo), test, "llama/model.safetensors", "HEAD")
+    listed = ["config.json", *names, "model.safetensors.index.json"]
+    assert result.output.split() == listed
+    candidate = tmp_path / "candidate"
+    shutil.copytree(repo.path / "llama", candidate)
+    again = evaluate_file(repository(repo), test, "llama/model.safetensors", candidate)
+    assert (again.is_cached, again.digest, again.output) == (True, result.digest, result.output)
+    (candidate / names[1]).write_bytes(safetensors_bytes({"b": np.zeros((8, 8), "f4")}))
+    other = evaluate_file(repository(repo), test, "llama/model.safetensors", candidate)
+    assert (other.is_cached, other.output.split()) == (False, listed)
+    assert other.digest != result.digest
+
+
+def test_a_full_disk_is_one_clear_error(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_args: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(ThetaError, match="No space left on device") as caught:
+        evaluate(repository(repo), a_test(), BASE)
+    assert "free some disk space" in caught.value.hint
+    assert list((repo.path / ".git/theta/tmp").glob("git-theta-test-*")) == []
