@@ -38,6 +38,7 @@ class CascadeOptions:
         jobs: Steps to carry out at once.
         timeout: Seconds that a command may take; `None` for any time.
         to_stderr: Whether the output of commands goes to stderr.
+        executor: The address of an executor whose workers run the commands; empty to run them here.
     """
 
     commit: str = ONCE
@@ -45,6 +46,7 @@ class CascadeOptions:
     jobs: int = 1
     timeout: float | None = None
     to_stderr: bool = False
+    executor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

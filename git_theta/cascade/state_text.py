@@ -39,7 +39,7 @@ def parse_state(data: bytes, where: str) -> CascadeState:
             raise ThetaError(f"{where} was written by another version of git-theta", "continue with that one")
         table["request"] = CascadeRequest(**_tuples(table["request"]))
         table["options"] = CascadeOptions(**table["options"])
-        table["steps"] = tuple(map(_step, table["steps"]))
+        table["steps"] = tuple(map(parse_step, table["steps"]))
         return CascadeState(**table)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ThetaError(
@@ -48,7 +48,12 @@ def parse_state(data: bytes, where: str) -> CascadeState:
         ) from error
 
 
-def _step(table: Any) -> StepState:
+def parse_step(table: Any) -> StepState:
+    """The state of a step that a table of JSON stands for.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError: It stands for none.
+    """
     table["step"] = CascadeStep(**_tuples(table["step"]))
     table["before"] = tuple(table["before"])
     table["tests"] = {

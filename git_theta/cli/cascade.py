@@ -12,6 +12,7 @@ from git_theta.cascade.plan import CascadePlan, CascadeRequest
 from git_theta.cascade.state import COMMITS, RUNNING, CascadeOptions, CascadeState, StepState
 from git_theta.cascade.until import parse_until
 from git_theta.cascade.views import plan_lines, start_line, step_lines, steps_json
+from git_theta.cli.executor_option import executor_option
 from git_theta.cli.lineage.names import model_name
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
@@ -53,6 +54,7 @@ _MAX_TIMEOUT = 1e8
 @click.option("--commit", type=click.Choice(COMMITS), help="When to commit; once, at the end, by default.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="End commands that take longer.")
 @click.option("-j", "--jobs", type=click.IntRange(1, 256), metavar="N", help="Run so many commands at once.")
+@executor_option
 @click.option("--dry-run", is_flag=True, help="Show the plan with its commands; make nothing.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the commands of the plan.")
 @click.option("--continue", "resumes", is_flag=True, help="Go on, and try what was unsuccessful again.")
@@ -70,6 +72,7 @@ def command(
     commit: str | None,
     timeout: float | None,
     jobs: int | None,
+    executor: str,
     dry_run: bool,
     verbose: bool,
     resumes: bool,
@@ -87,7 +90,7 @@ def command(
     if the command fails, the old version stays, and so do the models below it; others go on.
 
     With -j, commands run at once, each in a scratch work tree: it has the files that Git has, but of models
-    only the parents.
+    only the parents. With --executor, they run in such trees on workers of a cluster, from what was pushed.
 
     The plan is shown first. Read the commands if the records aren't yours: --dry-run.
     """
@@ -117,6 +120,7 @@ def command(
             max_drop=old.max_drop if max_drop is None else max_drop,
             timeout=old.timeout if timeout is None else timeout,
             jobs=jobs or old.jobs,
+            executor=executor or old.executor,
             to_stderr=as_json,
         )
 

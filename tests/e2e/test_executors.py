@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.cascades import family, made, new_base, path_of
 from tests.helpers.dask_cluster import DaskCluster, dask_cluster
 from tests.helpers.lineage_models import BASE, MNLI, SST, weights
 from tests.helpers.repo import Repo
@@ -162,6 +163,30 @@ def test_a_search_of_strategies(pushed: Repo, cluster: DaskCluster) -> None:
     assert not (pushed.path / "runs.log").exists()
     assert json.loads(there.stdout) == json.loads(here.stdout)
     assert len(json.loads(here.stdout)["trials"]) > 5
+
+
+def test_a_cascade(repo: Repo, cluster: DaskCluster, tmp_path: Path) -> None:
+    family(repo)
+    new_base(repo)
+    here = repo.copy(tmp_path / "apart" / "here")
+    here.theta("cascade", "base")
+    Repo(tmp_path).git("init", "-q", "--bare", "origin.git")
+    repo.git("remote", "add", "origin", f"file://{tmp_path}/origin.git")
+    cluster.add_worker("one")
+    cluster.add_worker("two")
+    words = ("cascade", "base", "--executor", cluster.address)
+    assert "isn't in a branch of origin" in run(repo, *words, ok=False).stderr
+    repo.git("push", "-q", "origin", "main")
+    run(repo, *words)
+    assert cluster.clones("one")
+    assert cluster.clones("two")
+    assert made(repo) == []
+    assert repo.status() == ""
+    for name in ("left", "right", "soup", "tail"):
+        assert repo.read(path_of(name)) == here.read(path_of(name))
+    assert "nothing is wrong" in run(repo, "lineage", "verify").stdout
+    run(repo, "fsck")
+    assert Repo(tmp_path / "origin.git").git("for-each-ref", "refs/theta/cascade") == ""
 
 
 def test_a_cluster_that_isnt_there(pushed: Repo, cluster: DaskCluster) -> None:

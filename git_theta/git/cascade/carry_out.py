@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +19,7 @@ from git_theta.cascade.state import (
     RUNNING,
     STOPPED,
     WAITING,
+    CascadeOptions,
     CascadeState,
     StepState,
     ready_steps,
@@ -35,6 +37,7 @@ from git_theta.git.cascade.replaced_versions import replaced_versions
 from git_theta.git.cascade.scratch_tree import remove_scratch_trees
 from git_theta.git.cascade.state_file import save_state
 from git_theta.git.cascade.step_job import StepJob, StepJobResult, run_job
+from git_theta.git.cascade.steps_elsewhere import STEPS_AT_ONCE, Submit, steps_elsewhere
 from git_theta.git.lineage.run_command import RunInterruptedError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
@@ -60,7 +63,7 @@ def carry_out(repository: Repository, state: CascadeState, tell: Tell) -> Cascad
         ThetaError: The state or a commit can't be written.
     """
     state = _with_ends(repository, state, tell)
-    if state.options.jobs > 1:
+    if state.options.jobs > 1 or state.options.executor:
         state = _at_once(repository, state, tell)
     while ready := ready_steps(state):
         state, running = _begun(repository, state, ready[0], tell)
@@ -78,17 +81,18 @@ def _here(repository: Repository, state: CascadeState, running: StepState) -> St
 def _at_once(repository: Repository, state: CascadeState, tell: Tell) -> CascadeState:
     """The state after all steps that could be carried out, of which independent ones ran at the same time.
 
-    Commands run in scratch work trees; computations, which take seconds, in this process.
+    Commands run in scratch work trees, or on workers; computations, which take seconds, in this process.
     """
     jobs: dict[Future[StepJobResult], StepState] = {}
+    limit = STEPS_AT_ONCE if state.options.executor else state.options.jobs
+    steps = steps_elsewhere if state.options.executor else _steps_here
     try:
-        with job_pool(state.options.jobs) as pool:
+        with steps(repository, state.options) as submit:
             while True:
-                while (ready := ready_steps(state)) and len(jobs) < state.options.jobs:
+                while (ready := ready_steps(state)) and len(jobs) < limit:
                     state, running = _begun(repository, state, ready[0], tell)
                     if running.step.action == COMMAND:
-                        job = StepJob(repository.root, index_tree(repository.git), running, state.options)
-                        jobs[pool.submit(run_job, job)] = running
+                        jobs[submit(running)] = running
                     else:
                         here = partial(_here, repository, state, running)
                         state = _ended(repository, state, running, here, tell)
@@ -106,6 +110,18 @@ def _at_once(repository: Repository, state: CascadeState, tell: Tell) -> Cascade
         raise
     finally:
         remove_scratch_trees(repository)
+
+
+@contextmanager
+def _steps_here(repository: Repository, options: CascadeOptions) -> Iterator[Submit]:
+    """A function that carries out a step in another process, from the index as it is then."""
+    with job_pool(options.jobs) as pool:
+
+        def submit(running: StepState) -> Future[StepJobResult]:
+            job = StepJob(repository.root, index_tree(repository.git), running, options)
+            return pool.submit(run_job, job)
+
+        yield submit
 
 
 def _adopted(repository: Repository, running: StepState, done: Future[StepJobResult]) -> StepState:

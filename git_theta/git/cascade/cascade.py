@@ -28,6 +28,7 @@ from git_theta.git.cascade.head import (
 from git_theta.git.cascade.old_files import check_unchanged, files_of_step, index_lines, put_back
 from git_theta.git.cascade.scratch_tree import remove_scratch_trees
 from git_theta.git.cascade.state_file import cascade_lock, drop_state, load_state, save_state
+from git_theta.git.cascade.steps_elsewhere import check_seen_elsewhere
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 
@@ -57,13 +58,15 @@ def begin(
     The state's file is removed if all steps were successful.
 
     Raises:
-        UsageError: Another cascade isn't finished.
+        UsageError: Another cascade isn't finished, or workers can't see HEAD.
         ThetaError: The index has other changes, or a model has changes that Git doesn't have; or see
             `carry_out`.
     """
     with cascade_lock(repository):
         check_none(repository)
         check_ready(repository, options.commit)
+        if options.executor:
+            check_seen_elsewhere(repository)
         git = repository.git
         with LineageTree(repository) as tree:
             steps = tuple(
