@@ -38,7 +38,7 @@ _MAX_TIMEOUT = 1e8
 
 
 @click.command("cascade", epilog=_EPILOG, short_help="Make models again from updated ones.")
-@click.argument("bases", nargs=-1, metavar="[BASE]...")
+@click.argument("bases", nargs=-1, metavar="[BASE]")
 @click.option("--to", "targets", multiple=True, metavar="MODEL", help="Only MODEL, and what leads to it.")
 @click.option("--only", multiple=True, metavar="GLOB", help="Only models with such paths.")
 @click.option("--skip", multiple=True, metavar="GLOB", help="Leave models with such paths as they are.")

@@ -14,6 +14,9 @@ from git_theta.updates.rounding import ARITHMETIC
 #: Relations whose models have parameters of their own, and none of the parent's.
 _ADAPTER = "adapter"
 
+#: The relation of models that have a part of each parent's change, and not all of it.
+_MERGE = "merge"
+
 #: Relations whose models mean the same as their parent in other numbers: none of them may stay as it was.
 _COPIES = frozenset(("quantized",))
 
@@ -58,9 +61,12 @@ def moved_parameters(
         relation: The kind of derivation.
 
     Raises:
-        ThetaError: The model has none of its parents' parameters and isn't an adapter, or has them in a form
-            that can't be added to.
+        ThetaError: The model is a merge; it has none of its parents' parameters, and isn't an adapter; or it
+            has them in a form that can't be added to.
     """
+    hint = "record its command: git theta run"
+    if relation == _MERGE:
+        raise ThetaError(f"nobody knows in which shares {model} was merged", hint)
     moves: dict[str, Move] = {}
     left: list[str] = []
     mine = {entry.name: entry for manifest in files for entry in parameter_entries(manifest)}
@@ -76,7 +82,6 @@ def moved_parameters(
                 left.append(name)
     if relation == _ADAPTER and not moves:
         return {}
-    hint = "record its command: git theta run"
     if not moves:
         raise ThetaError(f"{model} has no parameters in common with {parents[0].name}", hint)
     if relation in _COPIES and left:

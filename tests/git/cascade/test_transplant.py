@@ -117,6 +117,9 @@ def test_models_that_cant_be_moved(repo: Repo) -> None:
     derived(repo, old, {"qweight": codes["a"], "b": old["b"]}, "quantized")
     update(repo, arrays(2, "a", "b"))
     assert "has a in another form than base/model.safetensors" in problem(repo)
+    derived(repo, old, {"a": old["a"], "b": old["b"] * np.float32(0.5)}, "merge")
+    update(repo, arrays(2, "a", "b"))
+    assert "nobody knows in which shares child/model.safetensors was merged" in problem(repo)
     huge = np.full((64, 64), 2e38, "f4")
     derived(repo, old, {"a": huge, "b": old["b"]}, "finetune")
     update(repo, {"a": huge + np.float32(1e38), "b": old["b"]})
@@ -181,7 +184,8 @@ def test_a_merge_is_merged_again_by_its_recipe(repo: Repo) -> None:
     for path, values in zip(paths, (first, second), strict=True):
         write(repo, path, values)
     repo.commit("both")
-    repo.theta("combine", "-s", "linear", "--set", "weights=0.75,0.25", *paths, "-o", "soup.safetensors")
+    linear = ("-s", "linear", "--set", "weights=0.75,0.25", "--no-record")
+    repo.theta("combine", *linear, *paths, "-o", "soup.safetensors")
     repo.git("add", "soup.safetensors")
     words = [word for path in paths for word in ("--from", path)]
     repo.theta("lineage", "add", "soup.safetensors", *words, "--relation", "merge")
