@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
     from typing import NoReturn
 
@@ -37,18 +37,22 @@ _ENDING = {
 }
 
 _names: set[str] = set()
+_groups: set[int] = set()
 _lock = _thread.allocate_lock()
 
 
 def end_early(code: int, message: str = "") -> NoReturn:
-    """Remove the temporary files, print a message on stderr if there is one, and end the process.
+    """End registered programs, remove temporary files, print a message on stderr, and end the process.
 
     Args:
         code: The exit code.
-        message: Without the line end.
+        message: Without the line end; empty for none.
     """
     # It's never released: no thread may make another file, and no second end may print another message.
     _lock.acquire(timeout=_PATIENCE)
+    for group in _groups:
+        with suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
     for name in _names:
         with suppress(OSError):
             _remove(name)
@@ -99,6 +103,29 @@ def register_temporary(path: str) -> None:
     """Have an early end remove a file or a folder."""
     with _lock:
         _names.add(path)
+
+
+def forget_temporary(path: str) -> None:
+    """Have an early end leave a file or a folder, as it's removed already, or stays."""
+    with _lock:
+        _names.discard(path)
+
+
+@contextmanager
+def starting_group() -> Iterator[Callable[[int], object]]:
+    """Hold up an early end while a program starts in a process group of its own.
+
+    Yields:
+        A function that takes the group's number: from then on, an early end kills the group.
+    """
+    with _lock:
+        yield _groups.add
+
+
+def forget_group(group: int) -> None:
+    """Have an early end leave a process group, which has ended."""
+    with _lock:
+        _groups.discard(group)
 
 
 def rename_temporary(path: str, target: str | os.PathLike[str]) -> None:

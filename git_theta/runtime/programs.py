@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from git_theta.runtime.early_end import forget_group, starting_group
+
 _PIECE = 1 << 16
 
 #: Seconds between two looks at whether a program whose streams are open still runs.
@@ -77,21 +79,24 @@ class Programs:
         with self._lock:
             if self._is_stopped:
                 raise InterruptedError("interrupted")
-            process = subprocess.Popen(
-                words,
-                cwd=cwd,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                process_group=0,
-            )
+            with starting_group() as register:
+                process = subprocess.Popen(
+                    words,
+                    cwd=cwd,
+                    env=env,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    process_group=0,
+                )
+                register(process.pid)
             self._running.add(process)
         try:
             tails = _collect(process, None if timeout is None else began + timeout)
             is_late = process.poll() is None
         finally:
             _end_group(process)
+            forget_group(process.pid)
             with self._lock:
                 self._running.discard(process)
             for stream in (process.stdout, process.stderr):

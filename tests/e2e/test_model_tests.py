@@ -31,9 +31,10 @@ METRIC = ("--metric", "json:size", "--max-drop", "0.001")
 COMMAND = ("--", sys.executable, "eval.py", "{model}")
 
 
-@pytest.fixture
-def repo(repo: Repo) -> Repo:
+@pytest.fixture(scope="module")
+def original(tracked: Repo, tmp_path_factory: pytest.TempPathFactory) -> Repo:
     """A base, and a model that was made from it, which has larger numbers."""
+    repo = tracked.copy(tmp_path_factory.mktemp("original") / "repo")
     repo.write("eval.py", SCRIPT)
     repo.write(BASE, weights())
     repo.commit("base")
@@ -42,6 +43,12 @@ def repo(repo: Repo) -> Repo:
     repo.theta("lineage", "add", SST, "--from", BASE, "--relation", "finetune")
     repo.commit("sst2")
     return repo
+
+
+@pytest.fixture
+def repo(original: Repo, tmp_path: Path) -> Repo:
+    """A copy of the repository."""
+    return original.copy(tmp_path / "repo")
 
 
 def run(repo: Repo, *args: str, code: int = 0) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -72,3 +74,21 @@ def _wait_for_end(pid: int) -> None:
             return
         time.sleep(0.05)
     raise AssertionError(f"process {pid} still runs")
+
+
+def test_an_early_end_of_this_process_kills_what_it_started(tmp_path: Path) -> None:
+    code = """
+import os, sys, threading, time
+from pathlib import Path
+from git_theta.runtime.early_end import end_early
+from git_theta.runtime.programs import Programs
+place = Path(sys.argv[1])
+script = "sleep 100 & echo $! > part; mv part pid; wait"
+threading.Thread(target=lambda: Programs().run(["sh", "-c", script], place, os.environ)).start()
+while not (place / "pid").exists():
+    time.sleep(0.01)
+end_early(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], timeout=60)
+    assert done.returncode == 3
+    _wait_for_end(int((tmp_path / "pid").read_text()))

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from git_theta.git.repository.repository import Repository
+from git_theta.runtime.early_end import forget_temporary, register_temporary
 from git_theta.store.sweep import TESTS_PREFIX
 
 #: Seconds after which a folder whose maker holds no lock is a killed command's: making it takes a moment.
@@ -33,6 +34,7 @@ def scratch_folder(repository: Repository) -> Iterator[Path]:
         place = Path(tempfile.gettempdir())
         _sweep(place)
         folder = Path(tempfile.mkdtemp(prefix=TESTS_PREFIX, dir=place))
+    register_temporary(str(folder))
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with suppress(OSError):
@@ -40,6 +42,7 @@ def scratch_folder(repository: Repository) -> Iterator[Path]:
         yield folder
     finally:
         remove(folder)
+        forget_temporary(str(folder))
         os.close(handle)
 
 
