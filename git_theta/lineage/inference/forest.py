@@ -11,27 +11,34 @@ Weight = Callable[[int, int], float]
 _ROOT: Final = -1
 
 
-def spanning_tree(members: Sequence[int], weight: Weight) -> list[tuple[int, int]]:
+def spanning_tree(
+    members: Sequence[int], weight: Weight, ages: Mapping[int, int | None] | None = None
+) -> list[tuple[int, int]]:
     """The edges that connect all members and have the least weight in all: Prim's algorithm.
+
+    With ages, no model is connected by a later one: earlier models are a tree by themselves.
 
     Args:
         members: Indices of models.
         weight: Weighs two of them, in either order.
+        ages: The number of the first commit that has each model, `None` if unknown; of use if all are known.
 
     Returns:
         Pairs of models, in the order in which the tree grew.
     """
     if not members:
         return []
-    first, *rest = members
+    known = {at: age for at, age in (ages or {}).items() if age is not None}
+    when = known if known.keys() >= set(members) else dict.fromkeys(members, 0)
+    first, *rest = sorted(members, key=lambda at: when[at])
     nearest = {member: (weight(first, member), first) for member in rest}
     edges = []
     while nearest:
-        member = min(nearest, key=lambda each: (nearest[each][0], each))
+        member = min(nearest, key=lambda each: (when[each], nearest[each][0], each))
         edges.append((nearest.pop(member)[1], member))
-        for other, (known, _) in nearest.items():
+        for other, (least, _) in nearest.items():
             distance = weight(member, other)
-            if distance < known:
+            if distance < least:
                 nearest[other] = (distance, member)
     return edges
 

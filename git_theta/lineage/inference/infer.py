@@ -183,7 +183,8 @@ class _Family:
         first = self._first(plain)
         groups = made_together(self.distances, [model.first_seen for model in self.models], plain)
         single = [at for at in plain if groups.get(at, at) == at]
-        tree = spanning_tree(single, self._weight_of_groups(groups))
+        ages = {at: self.models[at].first_seen for at in single}
+        tree = spanning_tree(single, self._weight_of_groups(groups), ages)
         votes = {(one, other): self._vote(one, other) for one, other in tree}
         parents = self._of_groups(oriented(tree, votes, first), groups)
         rounds = continued(parents, mixtures, [model.first_seen for model in self.models])

@@ -32,3 +32,16 @@ def test_without_cues_nothing_is_known() -> None:
     found = oriented(LINE, {}, None)
     assert len(found) == 3
     assert not any(known for _, known in found.values())
+
+
+def test_no_model_is_connected_by_a_later_one() -> None:
+    # The last one is between the others, as a child of their mean is.
+    places = {0: 0.0, 1: 2.0, 2: -2.0, 3: 0.9}
+
+    def weight(one: int, other: int) -> float:
+        return abs(places[one] - places[other])
+
+    members = list(places)
+    assert set(spanning_tree(members, weight)) == {(0, 3), (3, 1), (0, 2)}
+    assert set(spanning_tree(members, weight, {0: 0, 1: 1, 2: 1, 3: 2})) == {(0, 1), (0, 2), (0, 3)}
+    assert spanning_tree(members, weight, {0: 0, 1: 1, 2: 1, 3: None}) == spanning_tree(members, weight)
