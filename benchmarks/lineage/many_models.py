@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,22 +45,26 @@ class _Models:
             for at in range(tensors)
         }
         self._family: list[Model] = []
+        self._parents: dict[str, str] = {}
+        self._paths: list[str] = []
         self.count = 0
 
     def write(self, repository: Repository) -> str:
         """Write the next model; returns its path."""
         if self.count % _FAMILY == 0:
             self._family = []
+        path = f"family-{self.count // _FAMILY:02}/model-{self.count:04}.safetensors"
         if self._family:
-            parent = self._family[self._random.integers(len(self._family))]
-            model = {name: self._moved(value) for name, value in parent.items()}
+            at = int(self._random.integers(len(self._family)))
+            self._parents[path] = self._paths[self.count - len(self._family) + at]
+            model = {name: self._moved(value) for name, value in self._family[at].items()}
         else:
             model = {
                 name: (0.05 * self._random.standard_normal(shape)).astype("f4")
                 for name, shape in self._shapes.items()
             }
         self._family.append(model)
-        path = f"family-{self.count // _FAMILY:02}/model-{self.count:04}.safetensors"
+        self._paths.append(path)
         (repository.path / path).parent.mkdir(exist_ok=True)
         write_model(repository.path / path, model)
         self.count += 1
@@ -69,6 +73,13 @@ class _Models:
     def _moved(self, value: np.ndarray) -> np.ndarray:
         step = 0.02 * value.std() * self._random.standard_normal(value.shape)
         return (value + step).astype(value.dtype)
+
+    def write_records(self, repository: Repository) -> None:
+        """Write the record of every model that has a parent."""
+        for path, parent in self._parents.items():
+            record = repository.path / f".theta/lineage/{path}.toml"
+            record.parent.mkdir(parents=True, exist_ok=True)
+            record.write_text(f'relation = "finetune"\n\n[[parent]]\npath = "{parent}"\n')
 
     def fill(self, repository: Repository, count: int) -> None:
         """Commit models until there are so many, a family at a time."""
@@ -87,7 +98,7 @@ def insertion_figures(home: Home, most: int) -> Iterator[Figure]:
         most: Larger sizes are left out.
     """
     repository, models = home.repository("insertion"), _Models(25)
-    seconds = {}
+    busy = {}
     for size in _SIZES:
         if size > most:
             break
@@ -95,14 +106,14 @@ def insertion_figures(home: Home, most: int) -> Iterator[Figure]:
         samples = []
         for _ in range(_SAMPLES):
             path = models.write(repository)
-            start = time.perf_counter()
-            repository.git("add", path)
-            repository.git("theta", "lineage", "infer", path)
-            samples.append(time.perf_counter() - start)
-        seconds[size] = statistics.median(samples)
-        yield Figure(f"add a model to {size}, find its parent", seconds[size], "s")
-    growth = max(seconds.values()) / seconds[_SIZES[0]]
-    yield Figure("growth of that", growth, "times", most=_GROWTH, remark="MGit: 5.1 times")
+            added = _measured(repository, "add", path)
+            samples.append((added, _measured(repository, "theta", "lineage", "infer", path)))
+        seconds = statistics.median(added.seconds + found.seconds for added, found in samples)
+        busy[size] = statistics.median(added.busy + found.busy for added, found in samples)
+        remark = f"{busy[size]:.2f} s of processors"
+        yield Figure(f"add a model to {size}, find its parent", seconds, "s", remark=remark)
+    growth = max(busy.values()) / busy[_SIZES[0]]
+    yield Figure("growth of that, of processors", growth, "times", most=_GROWTH, remark="MGit: 5.1 times")
     repository.remove()
 
 
@@ -115,19 +126,27 @@ def many_figures(home: Home, count: int) -> Iterator[Figure]:
     """
     repository, models = home.repository("many"), _Models(_TENSORS)
     models.fill(repository, count)
-    seconds, memory = _measured(repository, "theta", "lineage", "infer", "--json")
-    yield Figure(f"infer, {count} models", seconds, "s", most=_INFER_SECONDS)
-    yield Figure(f"infer, {count} models, memory", memory, "MB", most=_INFER_MEMORY)
-    repository.git("theta", "lineage", "infer", "--write")
+    inferred = _measured(repository, "theta", "lineage", "infer", "--json")
+    remark = f"{inferred.busy:.1f} s of processors"
+    yield Figure(f"infer, {count} models", inferred.seconds, "s", most=_INFER_SECONDS, remark=remark)
+    yield Figure(f"infer, {count} models, memory", inferred.memory, "MB", most=_INFER_MEMORY)
+    models.write_records(repository)
     repository.git("add", "--all")
     repository.git("commit", "--quiet", "--message", "lineage")
     for version in range(1, _VERSIONS):
         _change_all(repository, version)
     for words in ((), ("--versions",)):
         repository.git("theta", "lineage", "show", *words)
-        seconds, _ = _measured(repository, "theta", "lineage", "show", *words)
+        shown = _measured(repository, "theta", "lineage", "show", *words)
+        remark = f"{shown.busy:.2f} s of processors"
         name = " ".join(("show", *words))
-        yield Figure(f"{name}, {count} models of {_VERSIONS} versions", seconds, "s", most=_SHOW_SECONDS)
+        yield Figure(
+            f"{name}, {count} models of {_VERSIONS} versions",
+            shown.seconds,
+            "s",
+            most=_SHOW_SECONDS,
+            remark=remark,
+        )
     repository.remove()
 
 
@@ -141,17 +160,32 @@ def _change_all(repository: Repository, version: int) -> None:
     repository.git("commit", "--quiet", "--message", f"version {version}")
 
 
-#: Runs a command, and prints its seconds and its peak memory in kB to the error output.
+#: Runs a command; prints its seconds, those of processors, and its peak memory in kB.
 _METER = (
     "import resource, subprocess, sys, time; start = time.perf_counter(); "
     "subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True); "
     "usage = resource.getrusage(resource.RUSAGE_CHILDREN); "
-    "print(time.perf_counter() - start, usage.ru_maxrss)"
+    "print(time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)"
 )
 
 
-def _measured(repository: Repository, *arguments: str) -> tuple[float, float]:
-    """Seconds of a git command, and its peak memory in MB."""
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """The cost of a command.
+
+    Attributes:
+        seconds: Seconds that it took.
+        busy: Seconds for which processors worked on it, which hardly depend on what else a machine does.
+        memory: The peak memory of its largest process, in MB.
+    """
+
+    seconds: float
+    busy: float
+    memory: float
+
+
+def _measured(repository: Repository, *arguments: str) -> _Cost:
+    """The cost of a git command."""
     told = repository.home.run(sys.executable, "-c", _METER, "git", *arguments, cwd=repository.path)
-    seconds, kilobytes = map(float, told.split())
-    return seconds, kilobytes / 1e3
+    seconds, busy, kilobytes = map(float, told.split())
+    return _Cost(seconds, busy, kilobytes / 1e3)
