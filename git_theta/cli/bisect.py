@@ -12,8 +12,10 @@ from git_theta.bisection.bisection import Outcome
 from git_theta.cli.bisect_report import effort_lines, finding_json, finding_lines, progress_line, tested_json
 from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
+from git_theta.evaluation.comparison import number
 from git_theta.evaluation.model_test import ModelTest, check_test, find_test
 from git_theta.evaluation.tests_text import parse_drop
+from git_theta.git.bisection.best_recorded import best_recorded
 from git_theta.git.bisection.bisect_ancestry import bisect_ancestry
 from git_theta.git.bisection.bisect_versions import BisectEnds, bisect_versions
 from git_theta.git.bisection.finding import Finding, finding
@@ -66,7 +68,9 @@ class _CommandAfterDashes(click.Command):
 )
 @click.argument("names", nargs=-1, metavar="[TEST] MODEL [-- COMMAND]")
 @click.option("--bad", default="HEAD", metavar="REV", help="A version that fails; by default HEAD.")
-@click.option("--good", metavar="REV", help="A version that passes. By default, all of history is searched.")
+@click.option(
+    "--good", metavar="REV", help="A version that passes; by default that with the best recorded metric."
+)
 @click.option(
     "--ancestry", is_flag=True, help="First along derivations: to the first ancestors that fail, then theirs."
 )
@@ -109,7 +113,8 @@ def command(
 
     A version is bad if the command fails. It's also bad if its metric is worse than --threshold; or worse by
     more than the drop that is allowed, --max-drop or that of the test, than the metric of the good version.
-    Without a good version, those are good that the bad one is worse than, by more than that drop.
+    Without a good version, it's the one with the best metric that is recorded (git theta test run --record);
+    if none is, those versions are good that the bad one is worse than, by more than that drop.
 
     Exit code 125 says that a version can't be tested. With --repeat, the majority of the runs decides about a
     version, and versions whose runs disagree are named.
@@ -136,8 +141,11 @@ def command(
     tip = resolve_commit(git, bad)
     with LineageTree(repository, tip) as tree:
         name = find_name(tree, path_from_top(git, word))
+    end = ModelAt(tip, name)
     good_end = ModelAt(resolve_commit(git, good), name) if good else None
-    ends = BisectEnds(ModelAt(tip, name), good_end, threshold)
+    if not good and not ancestry and threshold is None and test.metric and test.max_drop is not None:
+        good_end = _best_recorded(repository, test, end)
+    ends = BisectEnds(end, good_end, threshold)
     with ManifestReader(git) as manifests, ending_signals_raised(), Evaluator(repository) as evaluator:
         runs = VersionRuns(evaluator, ModelHistory(git, manifests), test, repeat)
         runs.report = lambda tested, outcome, left: _report(runs, tested, outcome, left)
@@ -171,6 +179,17 @@ def _test(
     if len(names) != 2:
         raise UsageError("which test, and which model?", "git theta bisect TEST MODEL")
     return find_test(read_tests(repository), names[0]), names[1]
+
+
+def _best_recorded(repository: Repository, test: ModelTest, end: ModelAt) -> ModelAt | None:
+    """The version with the best recorded metric, for the good end; the user is told."""
+    found = best_recorded(repository, test, end)
+    if not found:
+        return None
+    version, value = found
+    best = f"the best {printable(test.name)} that is recorded, {number(value)}"
+    warn(f"{version.commit[:10]} has {best}: as --good")
+    return version
 
 
 def _searched(

@@ -91,6 +91,22 @@ def test_the_version_that_broke_it_what_it_changed_and_who_is_affected(repo: Rep
     assert "~ a" in text
 
 
+def test_the_best_recorded_version_is_the_good_one(repo: Repo) -> None:
+    for value in (0.46, 0.41):
+        repo.write(MODEL, model(value))
+        repo.commit("a drift that comes on top of it")
+    drift = bisect(repo, "accuracy", MODEL)["commit"]
+    assert drift != repo.git("rev-parse", "HEAD~4").strip()
+    repo.git("checkout", "-q", "-b", "recorded", "HEAD~5")
+    repo.theta("test", "run", "accuracy", MODEL, "--record")
+    repo.commit("the metric")
+    repo.git("checkout", "-q", "main")
+    repo.git("merge", "-q", "--no-edit", "recorded")
+    done = repo.run_theta("bisect", "--json", "accuracy", MODEL)
+    assert json.loads(done.stdout)["commit"] == repo.git("rev-parse", "HEAD^1~4").strip()
+    assert "has the best accuracy that is recorded, 0.83: as --good" in done.stderr
+
+
 def test_along_derivations(repo: Repo) -> None:
     found = bisect(repo, "accuracy", "--ancestry", "--threshold", "0.7", "tuned")
     assert (found["subject"], found["model"], found["others"]) == ("version 4", MODEL, [])
