@@ -33,10 +33,12 @@ def near_models(tree: LineageTree, chosen: Sequence[str]) -> list[str]:
     near = set(chosen)
     for one in chosen:
         common = {other: len(names[one] & names[other]) for other in everything if other != one}
-        related = sorted((other for other, count in common.items() if count), key=lambda m: (-common[m], m))
-        if not related:
+        counts = sorted(filter(None, common.values()), reverse=True)
+        if not counts:
             return everything
-        near.update(related[:_FEW])
+        # Of those that have as much in common, none is nearer than another one by that.
+        least = counts[min(_FEW, len(counts)) - 1]
+        near.update(other for other, count in common.items() if count >= least)
     return [model for model in everything if model in near]
 
 
