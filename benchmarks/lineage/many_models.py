@@ -36,12 +36,13 @@ class _Models:
 
     Args:
         tensors: The number of tensors of a model.
+        side: Rows and columns of its matrices.
     """
 
-    def __init__(self, tensors: int) -> None:
+    def __init__(self, tensors: int, side: int) -> None:
         self._random = np.random.default_rng(0)
         self._shapes = {
-            f"layers.{at // 4}.{'abcd'[at % 4]}.weight": (32,) if at % 4 == 3 else (32, 32)
+            f"layers.{at // 4}.{'abcd'[at % 4]}.weight": (side,) if at % 4 == 3 else (side, side)
             for at in range(tensors)
         }
         self._family: list[Model] = []
@@ -97,7 +98,7 @@ def insertion_figures(home: Home, most: int) -> Iterator[Figure]:
         home: Of git-theta.
         most: Larger sizes are left out.
     """
-    repository, models = home.repository("insertion"), _Models(25)
+    repository, models = home.repository("insertion"), _Models(25, 64)
     busy = {}
     for size in _SIZES:
         if size > most:
@@ -124,7 +125,7 @@ def many_figures(home: Home, count: int) -> Iterator[Figure]:
         home: Of git-theta.
         count: The number of models.
     """
-    repository, models = home.repository("many"), _Models(_TENSORS)
+    repository, models = home.repository("many"), _Models(_TENSORS, 32)
     models.fill(repository, count)
     inferred = _measured(repository, "theta", "lineage", "infer", "--json")
     remark = f"{inferred.busy:.1f} s of processors"
