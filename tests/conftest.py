@@ -21,7 +21,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # No test depends on the time that it takes: the machine may be busy. There are fewer examples than usual, as
 # every run has others; `--hypothesis-profile=thorough` has more.
 settings.register_profile(
-    "untimed", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "untimed", deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile("thorough", settings.get_profile("untimed"), max_examples=400)
 settings.load_profile("untimed")
@@ -46,8 +46,10 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     settings = home / ".gitconfig"
     settings.write_text(_SETTINGS)
     with pytest.MonkeyPatch.context() as patch:
-        # A shell's background jobs ignore Ctrl-C, and so would all processes that tests start.
+        # A shell's background jobs ignore Ctrl-C, and those of nohup hangups; so would all processes that
+        # tests start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         for name in [name for name in os.environ if name.startswith(("GIT_", "THETA_", "XDG_"))]:
             patch.delenv(name)
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # or each process compiles all its modules

@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.compacted import checkpoints, share_left
 from benchmarks.models import noisy
@@ -23,6 +24,7 @@ def tuned(old: Model, seed: int) -> Model:
     return {name: noisy(array, seed) for name, array in old.items()}
 
 
+@pytest.mark.slow
 def test_clones_that_are_merged_take_less(tmp_path: Path) -> None:
     old = model(0)
     clones = [[("m", tuned(old, seed))] for seed in (1, 2, 3)]

@@ -104,6 +104,7 @@ def test_an_existing_identity_is_kept(tmp_path: Path, console: Console) -> None:
     assert author.stdout == "Ada <ada@example.org>\n"
 
 
+@pytest.mark.slow
 def test_the_whole_walkthrough(tmp_path: Path, console: Console) -> None:
     run(tmp_path / "demo", console)
     printed = _printed(console)

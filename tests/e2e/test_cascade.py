@@ -148,6 +148,7 @@ def test_abort_puts_all_back(repo: Repo, commit: str, told: str) -> None:
     assert (state(repo), repo.status()) == (before, "")
 
 
+@pytest.mark.slow
 def test_commits_that_nobody_noted_and_those_of_others(repo: Repo) -> None:
     set_number(repo, "left", "none")
     before = state(repo)
@@ -167,6 +168,7 @@ def test_commits_that_nobody_noted_and_those_of_others(repo: Repo) -> None:
     assert repo.git("log", "--format=%s", "-1").strip() == "mine"
 
 
+@pytest.mark.slow
 def test_guards(repo: Repo) -> None:
     """MGit takes every metric for one of which more is better."""
     loss = ModelTest(
@@ -251,6 +253,7 @@ def test_changes_that_git_does_not_have_are_kept(repo: Repo) -> None:
     assert "base/model.safetensors isn't as Git has it" in repo.theta("cascade", "base", ok=False)
 
 
+@pytest.mark.slow
 def test_head_moves_in_the_middle(repo: Repo) -> None:
     commit = ["git", "commit", "-q", "--allow-empty", "-m", "mine"]
     script = f"\nimport subprocess\nif 'left' in out: subprocess.run({commit})\n"
@@ -266,6 +269,7 @@ def test_head_moves_in_the_middle(repo: Repo) -> None:
     assert made(repo) == ["left", "right", "soup", "tail"]
 
 
+@pytest.mark.slow
 def test_a_parent_that_comes_out_as_it_was(repo: Repo) -> None:
     """Models below need no run then, as in systems that build programs."""
     constant = b'step = 1.0 if "left" in out else float(open(number).read())'
@@ -283,6 +287,7 @@ def test_a_parent_that_comes_out_as_it_was(repo: Repo) -> None:
     assert statuses(json.loads(done.stdout)) == {"left": "made", "soup": "current"}
 
 
+@pytest.mark.slow
 def test_commands_at_once(repo: Repo) -> None:
     """Both wait for each other, so one after the other they'd fail; neither touches the work tree."""
     meet = b"""

@@ -59,6 +59,7 @@ def test_a_combination_is_what_a_merge_gives(fork: Repo, strategy: str) -> None:
     assert fork.read("combined") == fork.read(NAME)
 
 
+@pytest.mark.slow
 def test_counters_mean_the_same_in_combinations_and_merges(fork: Repo) -> None:
     """A strategy for all parameters can't merge whole numbers; what settles that is said."""
     name = "bn.num_batches_tracked"

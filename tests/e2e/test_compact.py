@@ -428,6 +428,7 @@ def test_a_remote_gets_the_table_where_own_objects_are_gone(pruned: Repo, tmp_pa
     other.theta("fsck")
 
 
+@pytest.mark.slow
 def test_a_clone_on_this_machine_reads_by_the_table(pruned: Repo, tmp_path: Path) -> None:
     for options in ((), ("--shared",)):
         other = Repo(tmp_path / f"clone{len(options)}")

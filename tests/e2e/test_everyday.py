@@ -367,6 +367,7 @@ def test_a_missing_installation_says_how_to_repair_it(history: Repo, sealed: Pat
     assert history.read(NAME) == B
 
 
+@pytest.mark.slow
 def test_several_gits_at_once(repo: Repo, tmp_path: Path) -> None:
     repo.write(NAME, A)
     repo.commit()

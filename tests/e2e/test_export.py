@@ -91,6 +91,7 @@ def test_bfloat16_in_an_archive_of_numpy(history: Repo) -> None:
         assert found["encoder.bias"].dtype.itemsize == 2
 
 
+@pytest.mark.slow
 def test_very_many_tensors(history: Repo) -> None:
     arrays = {f"layer.{i}": np.full(1, i, "i4") for i in range(20_000)}
     history.write("many.safetensors", safetensors_bytes(arrays))

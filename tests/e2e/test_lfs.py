@@ -81,6 +81,7 @@ def test_every_object_has_a_pointer(repo: Repo, url: str, tmp_path: Path) -> Non
     assert "theta" not in repo.git("for-each-ref")
 
 
+@pytest.mark.slow
 def test_two_clones_add_pointers(repo: Repo, url: str, tmp_path: Path) -> None:
     repo.git("remote", "add", "origin", url)
     repo.write(NAME, model(1))

@@ -291,6 +291,7 @@ def test_places_of_outputs_are_checked_before_the_command_runs(repo: Repo) -> No
     assert os.listdir(outside) == ["model.safetensors"]
 
 
+@pytest.mark.slow
 def test_records_are_checked_before_the_command_runs(repo: Repo) -> None:
     repo.write(".gitignore", b".theta\n")
     told = repo.theta("run", *WORDS, "--", "touch", "{out}", ok=False)

@@ -322,6 +322,7 @@ def test_renamed_on_one_side(repo: Repo) -> None:
     assert repo.status() == ""
 
 
+@pytest.mark.slow
 def test_criss_cross(repo: Repo) -> None:
     """Two merge bases, each of which has changes of both sides."""
     fork = Fork(repo, data(), data(l0=1.0), data(l1=1.0))

@@ -462,6 +462,7 @@ def test_a_model_that_only_one_branch_touched(forked: Repo) -> None:
 
 
 @several_branches
+@pytest.mark.slow
 def test_a_model_that_was_renamed(forked: Repo) -> None:
     forked.git("checkout", "-q", "-b", "moved", "base")
     forked.git("mv", NAME, "moved.safetensors")

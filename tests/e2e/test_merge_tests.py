@@ -151,6 +151,7 @@ def runs(repo: Repo) -> int:
     return len(log.read_bytes()) if log.exists() else 0
 
 
+@pytest.mark.slow
 def test_the_best_strategy_is_searched_and_merges(repo: Repo) -> None:
     """Both changes of the branches together are the optimum."""
     before = repo.git("rev-parse", "HEAD"), repo.git("status", "--porcelain", "-uno")

@@ -186,6 +186,7 @@ def test_remembering_in_git_config(conflict: Repo) -> None:
     assert rules == "ties density=0.5 'parameters=layer.*' path=/m.safetensors\n"
 
 
+@pytest.mark.slow
 def test_as_a_tool_of_git(conflict: Repo) -> None:
     conflict.git("config", "mergetool.keepBackup", "false")
     before = conflict.git("ls-files", "-s"), conflict.read(NAME), conflict.status()

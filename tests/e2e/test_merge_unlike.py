@@ -191,6 +191,7 @@ def test_a_dtype_is_remembered_with_a_conflict(repo: Repo) -> None:
     same(found(repo), halves({**TRAINED, "head": ours["head"]}))
 
 
+@pytest.mark.slow
 def test_a_dtype_holds_through_a_rebase(mixed: Repo) -> None:
     mixed.write(NAME, safetensors_bytes({**START, FIRST: TRAINED[FIRST], "norm": START["norm"] * 3}))
     mixed.commit("more")

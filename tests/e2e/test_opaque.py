@@ -49,6 +49,7 @@ def test_versions_of_an_unknown_format_cost_what_changed(repo: Repo) -> None:
     assert add(repo, "m.gguf", b"GGUF" + b"h" * 40 + NEW[:-1000]) < 0.001
 
 
+@pytest.mark.slow
 def test_a_text_that_grows_past_what_a_layout_holds_costs_what_it_grew(repo: Repo) -> None:
     values = np.random.default_rng(0).standard_normal(60_000).tolist()
     lines = [f"leaf_value={value!r}\n".encode() for value in values]

@@ -113,6 +113,7 @@ def test_patches_are_applied(forked: Repo, command: Sequence[str]) -> None:
     assert value(forked) == 1 + UPSTREAM + B
 
 
+@pytest.mark.slow
 def test_merges_within_a_rebase_combine(forked: Repo) -> None:
     """The merge of two lines, made again on another base, is an average; the commits of both are applied."""
     forked.git("checkout", "-q", "-b", "line", "main~2")
@@ -125,6 +126,7 @@ def test_merges_within_a_rebase_combine(forked: Repo) -> None:
     assert value(forked) == 1 + UPSTREAM + A + (B + 4) / 2
 
 
+@pytest.mark.slow
 def test_an_alias_and_a_sequence_with_a_stop(forked: Repo) -> None:
     forked.git("config", "alias.take", "cherry-pick")
     forked.git("checkout", "-q", "up")
@@ -255,6 +257,7 @@ numbers = st.lists(st.floats(-100, 100, width=32), min_size=3, max_size=3)
 
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=numbers)
+@pytest.mark.slow
 def test_reverting_and_picking_again_gives_the_model_back(forked: Repo, changes: list[float]) -> None:
     forked.git("checkout", "-q", "-B", "law", "up")
     total = np.float32(1 + UPSTREAM)

@@ -210,6 +210,7 @@ def test_rows_of_many_chunks_are_one_tensor(options: dict[str, Any]) -> None:
     assert names == {"w"} or len(names) == 300
 
 
+@pytest.mark.slow
 def test_chunks_far_out_in_a_dataset_that_can_grow() -> None:
     def fill(file: Any) -> None:
         file.create_dataset("far", (400_000,), "i4", chunks=(1,), maxshape=(None,))

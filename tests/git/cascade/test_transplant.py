@@ -6,6 +6,7 @@ import json
 
 import ml_dtypes
 import numpy as np
+import pytest
 
 from git_theta.model.manifest import Manifest
 from git_theta.model.manifest_text import parse_if_manifest
@@ -163,6 +164,7 @@ def test_shards(repo: Repo) -> None:
     assert "nothing is wrong" in repo.theta("lineage", "verify")
 
 
+@pytest.mark.slow
 def test_a_rerun_tells_that_a_model_was_moved(repo: Repo) -> None:
     write(repo, BASE, arrays(0, "a"))
     repo.commit("base")

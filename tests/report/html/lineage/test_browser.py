@@ -10,6 +10,7 @@ import pytest
 from git_theta.report.html.write_html import write_html
 from tests.helpers.browser import BROWSER, CONSOLE, browse, driven, requests
 from tests.helpers.lineage_pages import full_page, hostile_page
+from tests.helpers.variants import mostly_slow
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there's no Chromium")
 
@@ -66,7 +67,7 @@ document.title = [chosen.number, lists, apart, clear, same, unfolded.size, famil
 """
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow), 1000])
+@pytest.mark.parametrize("count", mostly_slow([20, 100, 1000], quick=[20]))
 def test_a_graph_is_explored(count: int, tmp_path: Path) -> None:
     dom = shown(written(tmp_path, full_page(count)), tmp_path, SESSION)
     assert f"<title>0,{count},true,true,true,1,true</title>" in dom
