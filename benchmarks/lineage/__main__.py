@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.lineage import inference, many_models, storage
+from benchmarks.lineage import cascades, inference, lossy, many_models, storage
 from benchmarks.lineage.shapes.library import SHAPES, read_or_make
 from benchmarks.sandbox import THETA, Home
 
@@ -28,14 +28,17 @@ _RESULTS = Path(__file__).parent.parent / "results"
 _OF_GRAPHS = {"inference": inference.graph_figures, "storage": storage.storage_figures}
 _OTHERS = ("together", "trees", "insertion", "many")
 
+#: Figures about the adaptation graph G2, of which models are tested or trained: only if asked for.
+_OF_ADAPTATION = {"lossy": lossy.lossy_figures, "cascade": cascades.cascade_figures}
+
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--figure",
     "chosen",
     multiple=True,
-    type=click.Choice([*_OF_GRAPHS, *_OTHERS]),
-    help="Measure only this; repeatable.",
+    type=click.Choice([*_OF_GRAPHS, *_OTHERS, *_OF_ADAPTATION]),
+    help="Measure only this; repeatable. By default all, but not lossy and cascade, which take long.",
 )
 @click.option("--shape", "shapes", multiple=True, type=click.Choice(list(SHAPES)), help="Only this graph.")
 @click.option(
@@ -76,6 +79,8 @@ def _measure(
         if name in _OF_GRAPHS:
             for shape in shapes:
                 yield from _OF_GRAPHS[name](read_or_make(shape, scratch), home)
+        elif name in _OF_ADAPTATION:
+            yield from _OF_ADAPTATION[name](read_or_make("G2", scratch), home)
         elif name == "together":
             yield from inference.together([read_or_make(shape, scratch) for shape in shapes], home)
         elif name == "trees":
