@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ml_dtypes import bfloat16
 
 from git_theta.model.manifest_text import parse_manifest
 from git_theta.model.tensor import TensorSpec
@@ -73,6 +74,50 @@ def test_a_tuned_model_saved_in_other_shards_is_stored_as_updates(repo: Repo) ->
     write_shards(repo, fine_tune(2), 2)
     repo.commit()
     assert is_updated(repo, "HEAD:model-1-of-2.safetensors")
+
+
+@pytest.mark.parametrize("form", ["renamed", "prefixed", "npz", "bfloat16", "shards"])
+def test_a_fine_tune_is_stored_against_its_real_parent_in_any_form(repo: Repo, form: str) -> None:
+    repo.theta("track", "*.npz")
+    noise = iter(range(100, 200))
+    aunt, mother = (
+        {name: tuned(value, SPEC, 1e-4, next(noise)) for name, value in MODEL.items()} for _ in "12"
+    )
+    for name, values in (("aunt", aunt), ("mother", mother)):
+        write(repo, f"{name}.safetensors", values)
+        repo.commit(name)
+    child = {name: tuned(value, SPEC, 1e-6, next(noise)) for name, value in mother.items()}
+    arrays = {name: np.frombuffer(value, "<f4").reshape(SPEC.shape) for name, value in child.items()}
+    files = ["child.safetensors"]
+    if form == "prefixed":
+        repo.write(files[0], safetensors_bytes({f"base.{name}": array for name, array in arrays.items()}))
+    elif form == "npz":
+        files = ["child.npz"]
+        np.savez(repo.path / files[0], **arrays)
+    elif form == "bfloat16":
+        repo.write(
+            files[0], safetensors_bytes({name: array.astype(bfloat16) for name, array in arrays.items()})
+        )
+    elif form == "shards":
+        write_shards(repo, child, 2)
+        files = ["model-1-of-2.safetensors", "model-2-of-2.safetensors"]
+    else:
+        write(repo, files[0], child)
+    repo.git("add", *files)
+    aunts, mothers = (payloads(repo, f":{name}.safetensors") for name in ("aunt", "mother"))
+    for file in files:
+        manifest = parse_manifest(manifest_text(repo, f":{file}").encode())
+        for entry in manifest.entries:
+            if entry.name.endswith("weight"):
+                used = {ref.oid for ref in entry.source.payloads()}
+                assert used & (mothers - aunts), (file, entry.name, entry.source.update)
+
+
+def payloads(repo: Repo, version: str) -> set[str]:
+    """Ids of the objects that the weights of a version are read from."""
+    manifest = parse_manifest(manifest_text(repo, version).encode())
+    weights = [entry for entry in manifest.entries if entry.name.endswith("weight")]
+    return {ref.oid for entry in weights for ref in entry.source.payloads()}
 
 
 def test_the_base_may_be_a_file_that_was_deleted_long_ago(repo: Repo) -> None:
