@@ -1,4 +1,4 @@
-"""A remote of the test's repository."""
+"""A remote of the test's repository; and which variants of a story are quick."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.repo import Repo
+
+_FOLDER = Path(__file__).parent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark variants of stories as slow, all but the first one of each: stories take seconds."""
+    quick: set[str] = set()
+    for item in items:
+        if isinstance(item, pytest.Function) and item.path.parent == _FOLDER and hasattr(item, "callspec"):
+            story = item.nodeid.partition("[")[0]
+            if item.get_closest_marker("slow"):
+                continue
+            if story in quick:
+                item.add_marker(pytest.mark.slow)
+            quick.add(story)
 
 
 @pytest.fixture

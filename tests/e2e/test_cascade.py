@@ -115,6 +115,7 @@ def test_no_commit_and_other_staged_changes(repo: Repo) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_branch_that_fails_and_is_mended(repo: Repo) -> None:
     set_number(repo, "left", "none")
     old = repo.read(path_of("left"))

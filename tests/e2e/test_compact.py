@@ -436,6 +436,7 @@ def test_a_clone_on_this_machine_reads_by_the_table(pruned: Repo, tmp_path: Path
         check_out_versions(other)
 
 
+@pytest.mark.slow
 def test_a_repository_that_borrows_reads_by_the_table(compacted: Repo, tmp_path: Path) -> None:
     lender, other = compacted.copy(tmp_path / "lender"), Repo(tmp_path / "borrower")
     options = ("--shared", "--no-checkout")

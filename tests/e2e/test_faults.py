@@ -293,6 +293,7 @@ def test_objects_that_were_never_pushed(repo: Repo, bare: Path, tmp_path: Path) 
 
 
 @pytest.mark.skipif(not sshd.INSTALLED, reason="needs OpenSSH's server")
+@pytest.mark.slow
 def test_a_connection_that_breaks(
     repo: Repo, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,6 +80,7 @@ def test_big_endian_floats_share_the_values_too(fork: Repo) -> None:
     assert fork.read("big.gguf") == data
 
 
+@pytest.mark.slow
 def test_tensors_that_sides_add_and_change(fork: Repo) -> None:
     tuned = {**BASE, "norm": ("F32", (64,), np.full(64, 3, "<f4").tobytes())}
     change(fork, "side", {**tuned, "extra": tensor("Q6_K", 2, 256)}, author="x")

@@ -86,6 +86,7 @@ def test_our_hook_is_the_first(other: Repo, tmp_path: Path) -> None:
     assert all(f'git lfs {name} "$@"' in found[name] for name in HOOKS[:-1])
 
 
+@pytest.mark.slow
 def test_git_lfs_is_installed_after_ours(other: Repo, tmp_path: Path) -> None:
     assert "already exists: pre-push" in other.git("lfs", "install", ok=False)
     push(other, tmp_path, change(other, 2))

@@ -246,6 +246,7 @@ def test_both_orders_give_the_same_tensors(fork: Fork) -> None:
     fork.check(expected_merge())
 
 
+@pytest.mark.slow
 def test_a_later_fine_tune_and_a_second_merge_build_on_a_recipe(fork: Fork) -> None:
     repo = fork.repo
     fork.merge()
@@ -705,6 +706,7 @@ def test_nan_results_are_stored_as_they_are(repo: Repo) -> None:
     assert repo.status() == ""
 
 
+@pytest.mark.slow
 def test_the_merge_of_many_strategies_is_bit_exact(fork: Fork) -> None:
     for strategy in ("slerp", "ties density=0.5", "della seed=1"):
         fork.merge(env={"GIT_THETA_MERGE": strategy})

@@ -53,6 +53,7 @@ def test_unrelated_histories(strangers: Repo, base: str) -> None:
     assert strangers.git("status", "--porcelain") == ""
 
 
+@pytest.mark.slow
 def test_without_it_a_strategy_with_a_base_is_a_conflict_that_resolve_settles(strangers: Repo) -> None:
     words = ("merge", "-s", "ties", "--no-edit", "--allow-unrelated-histories")
     assert "needs a base" in strangers.theta(*words, "side", ok=False)

@@ -160,6 +160,7 @@ def test_a_model_that_only_one_side_changed(forked: Repo, words: str, share: flo
     assert forked.git("log", "-1", "--format=%s") == "middle\n"
 
 
+@pytest.mark.slow
 def test_a_strategy_that_was_not_used_says_so(forked: Repo) -> None:
     forked.git("checkout", "-q", "-B", "zero-shot", "base")
     before = state(forked)
@@ -195,6 +196,7 @@ def test_local_changes_of_a_model_that_git_would_leave(forked: Repo) -> None:
     same(forked, weights(l0=3, l3=0.5))
 
 
+@pytest.mark.slow
 def test_a_conflict_in_a_text_leaves_the_models_merged(forked: Repo) -> None:
     forked.write("notes.txt", notes(l5="mine"))
     forked.git("commit", "-qam", "text")

@@ -41,6 +41,7 @@ def stored(repo: Repo) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_versions_of_an_unknown_format_cost_what_changed(repo: Repo) -> None:
     add(repo, "m.gguf", b"GGUF" + b"h" * 60 + OLD)
     assert add(repo, "m.gguf", b"GGUF" + b"h" * 92 + OLD) < 0.001

@@ -136,6 +136,7 @@ def test_the_commands_of_a_bisect(repo: Repo) -> None:
     assert seen() == {"post-checkout model", "look model"}
 
 
+@pytest.mark.slow
 def test_a_stash(repo: Repo) -> None:
     add_hook(repo.path / ".git" / "hooks", "post-index-change")
     repo.write(NAME, C)

@@ -232,6 +232,7 @@ def test_a_choice_holds_after_a_stop(
     assert not (stopping.path / ".git" / "rebase-merge").exists()
 
 
+@pytest.mark.slow
 def test_a_pick_in_conflict_keeps_its_purpose_and_its_rules(forked: Repo) -> None:
     for branch, start, number in (("one", "up", 1 + UPSTREAM), ("two", "main~2", 1 + A)):
         forked.git("checkout", "-q", "-b", branch, start)

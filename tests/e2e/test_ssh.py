@@ -51,6 +51,7 @@ def clone(repo: Repo, target: Path) -> Repo:
     return Repo(target)
 
 
+@pytest.mark.slow
 def test_a_host_with_nothing_but_git(repo: Repo, bare: Path, tmp_path: Path) -> None:
     repo.write(NAME, model(1))
     repo.commit("one")

@@ -106,6 +106,7 @@ def test_an_adapter_stays_for_the_new_version(repo: Repo) -> None:
     assert "nothing to make" in repo.theta("cascade", "base")
 
 
+@pytest.mark.slow
 def test_models_that_cant_be_moved(repo: Repo) -> None:
     old = arrays(0, "a", "b")
     derived(repo, old, arrays(1, "other"), "distilled")

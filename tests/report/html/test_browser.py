@@ -32,6 +32,7 @@ def report(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_sorts(report: Path, tmp_path: Path) -> None:
     names = [f"encoder.layer.{i}.{part}.weight" for i in range(11) for part in ("key", "value")]
     # As written, by relative change; layer 10 is after layer 9.
