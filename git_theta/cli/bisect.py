@@ -31,7 +31,6 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.manifest_reader import ManifestReader
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural, printable
-from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say, warn
 
 #: The key of `click.Context.meta` that has the words after `--`.
@@ -146,7 +145,7 @@ def command(
     if not good and not ancestry and threshold is None and test.metric and test.max_drop is not None:
         good_end = _best_recorded(repository, test, end)
     ends = BisectEnds(end, good_end, threshold)
-    with ManifestReader(git) as manifests, ending_signals_raised(), Evaluator(repository) as evaluator:
+    with ManifestReader(git) as manifests, Evaluator(repository) as evaluator:
         runs = VersionRuns(evaluator, ModelHistory(git, manifests), test, repeat)
         runs.report = lambda tested, outcome, left: _report(runs, tested, outcome, left)
         findings = _searched(repository, runs, ends, ancestry=ancestry)

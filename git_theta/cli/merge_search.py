@@ -36,7 +36,6 @@ from git_theta.merging.search.strategy_search import (
     searched_strategies,
 )
 from git_theta.report.text import plural, printable
-from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say, warn
 
 
@@ -97,7 +96,7 @@ def search_merges(request: MergeSearch) -> BestMerge:
     test = find_test(read_tests(repository), request.test)
     base = base_id(repository.git, request.base) if request.base else ""
     parents = independent_parents(repository.git, request.branches)
-    with VersionTrees(repository) as trees, ending_signals_raised():
+    with VersionTrees(repository) as trees:
         trials = merge_trials(trees, test, parents, base, request.more, request.all_parameters)
         with (
             closing(ResultCache(repository.common_dir / "theta")) as cache,

@@ -16,7 +16,6 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural, printable
-from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say
 
 _ONE_BRANCH = (
@@ -43,11 +42,7 @@ def check_by_tests(rev: str, parents: Sequence[str]) -> None:
     """
     repository = Repository(Git()).at_top()
     try:
-        with (
-            VersionTrees(repository) as trees,
-            ending_signals_raised(),
-            Evaluator(repository) as evaluator,
-        ):
+        with VersionTrees(repository) as trees, Evaluator(repository) as evaluator:
             results = list(merge_tests(trees, evaluator, rev, parents))
     except BaseException:
         if not rev:

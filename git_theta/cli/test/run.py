@@ -31,7 +31,6 @@ from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from git_theta.report.html.write_html import write_html
 from git_theta.report.text import duration, plural, printable
-from git_theta.runtime.ending_signals import ending_signals_raised
 from git_theta.runtime.output import say, warn
 
 _EPILOG = """\b
@@ -115,7 +114,7 @@ def command(
     paths = [path_from_top(git, word) for word in models]
     choices = _choices(git, changed, base, compare, jobs, again)
     choice = VersionChoice(paths, revs, choices.base if changed else "")
-    with VersionTrees(repository) as trees, ending_signals_raised():
+    with VersionTrees(repository) as trees:
         chosen = chosen_versions(
             trees, [_limited(test, timeout) for test in named or tests], choice, is_named=bool(named)
         )
