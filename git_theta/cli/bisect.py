@@ -140,14 +140,14 @@ def command(
     tip = resolve_commit(git, bad)
     with LineageTree(repository, tip) as tree:
         name = find_name(tree, path_from_top(git, word))
-    end = ModelAt(tip, name)
     good_end = ModelAt(resolve_commit(git, good), name) if good else None
-    if not good and not ancestry and threshold is None and test.metric and test.max_drop is not None:
-        good_end = _best_recorded(repository, test, end)
-    ends = BisectEnds(end, good_end, threshold)
+    ends = BisectEnds(ModelAt(tip, name), good_end, threshold)
+    is_compared = test.metric and test.max_drop is not None and threshold is None
     with ManifestReader(git) as manifests, Evaluator(repository) as evaluator:
         runs = VersionRuns(evaluator, ModelHistory(git, manifests), test, repeat)
         runs.report = lambda tested, outcome, left: _report(runs, tested, outcome, left)
+        if is_compared and not (good or ancestry or ctx.meta[_WORDS]):
+            ends = replace(ends, good=_best_recorded(repository, runs, ends.bad))
         findings = _searched(repository, runs, ends, ancestry=ancestry)
     if as_json:
         first, *others = map(finding_json, findings)
@@ -180,14 +180,17 @@ def _test(
     return find_test(read_tests(repository), names[0]), names[1]
 
 
-def _best_recorded(repository: Repository, test: ModelTest, end: ModelAt) -> ModelAt | None:
-    """The version with the best recorded metric, for the good end; the user is told."""
-    found = best_recorded(repository, test, end)
+def _best_recorded(repository: Repository, runs: VersionRuns, end: ModelAt) -> ModelAt | None:
+    """The version with the best recorded metric, for the good end, if it still passes; the user is told."""
+    found = best_recorded(repository, runs.test, end)
     if not found:
         return None
     version, value = found
-    best = f"the best {printable(test.name)} that is recorded, {number(value)}"
-    warn(f"{version.commit[:10]} has {best}: as --good")
+    best = f"{version.commit[:10]} has the best {printable(runs.test.name)} that is recorded, {number(value)}"
+    if runs.test_version(version).outcome(runs.criterion) is not Outcome.GOOD:
+        warn(f"{best}, but doesn't pass any more: all of history is searched")
+        return None
+    warn(f"{best}: as --good")
     return version
 
 

@@ -105,6 +105,9 @@ def test_the_best_recorded_version_is_the_good_one(repo: Repo) -> None:
     done = repo.run_theta("bisect", "--json", "accuracy", MODEL)
     assert json.loads(done.stdout)["commit"] == repo.git("rev-parse", "HEAD^1~4").strip()
     assert "has the best accuracy that is recorded, 0.83: as --good" in done.stderr
+    repo.write("measure.py", MEASURE + b"sys.exit(round(value, 4) == 0.83)\n")
+    told = repo.run_theta("bisect", "--json", "accuracy", MODEL)
+    assert "0.83, but doesn't pass any more: all of history is searched" in told.stderr
 
 
 def test_along_derivations(repo: Repo) -> None:
