@@ -117,8 +117,9 @@ def imports(module: str) -> frozenset[str]:
                 found.add(child if child in MODULES else parent)
         elif isinstance(node, ast.Import):
             found |= {alias.name.removeprefix("git_theta.") for alias in node.names}
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and ":" in node.value:
-            found.add(node.value.partition(":")[0].removeprefix("git_theta."))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            other, _, name = node.value.partition(":")
+            found |= {other.removeprefix("git_theta.")} if name else set()
     return frozenset((found & MODULES.keys()) - {module})
 
 

@@ -13,7 +13,7 @@ from git_theta.errors import ThetaError, UsageError
 from git_theta.evaluation.model_test import ModelTest, find_test
 from git_theta.evaluation.tests_text import parse_drop
 from git_theta.git.evaluation.tracked_tests import read_tests
-from git_theta.git.lineage.run_command import check_set_up
+from git_theta.git.install.set_up import check_set_up
 from git_theta.git.lossy.store_guarded import GuardedRequest, store_guarded
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.paths import work_tree_path

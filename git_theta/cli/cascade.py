@@ -18,9 +18,10 @@ from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.cascade import cascade
 from git_theta.git.cascade.read_plan import read_plan
-from git_theta.git.lineage.run_command import RunInterruptedError, dirty_paths
+from git_theta.git.lineage.run_program import RunInterruptedError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.dirty_paths import dirty_paths
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn

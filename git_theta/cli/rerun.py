@@ -11,8 +11,8 @@ from git_theta.cli.render import print_json
 from git_theta.errors import ThetaError
 from git_theta.git.history.revisions import path_from_top
 from git_theta.git.lineage.edit_record import find_name
+from git_theta.git.lineage.recorded_command import changes_since, recorded_request
 from git_theta.git.lineage.rerun import RerunResult, rerun
-from git_theta.git.lineage.run import changes_since, recorded_request
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository

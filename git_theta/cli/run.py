@@ -9,9 +9,11 @@ import click
 from git_theta.errors import UsageError
 from git_theta.git.history.revisions import path_from_top
 from git_theta.git.lineage.edit_record import find_parent
-from git_theta.git.lineage.run import RunRequest, run_and_record, top_folder
+from git_theta.git.lineage.run import run_and_record
+from git_theta.git.lineage.run_request import RunRequest
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
+from git_theta.git.repository.paths import top_folder
 from git_theta.git.repository.repository import Repository
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say

@@ -13,6 +13,7 @@ import click
 from git_theta.cli.render import print_json
 from git_theta.encoding.allowed_updates import parse_update_names
 from git_theta.errors import GitError, UsageError
+from git_theta.git.install.set_up import is_set_up
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.git_version import check_oldest_version
@@ -89,7 +90,7 @@ def command(patterns: tuple[str, ...], update: str | None, merge: str | None, as
     for pattern in patterns:
         verb = "Tracking" if pattern in added else "Already tracked:"
         say(f"{verb} {_with_values(pattern, _values(text, pattern))}")
-    if not git.config("filter.theta.process"):
+    if not is_set_up(git):
         say("Git isn't set up for git-theta yet. Run: git theta install")
     _warn_of_stronger_lines(repository, patterns)
     _explain_conversion(git)

@@ -19,6 +19,9 @@ SUFFIX = ".toml"
 #: Bytes of a record, at most.
 MAX_RECORD = 1 << 18
 
+#: The beginning of the id of an input's blob.
+BLOB = "git:"
+
 #: Seconds of a run, below: some three centuries.
 _MAX_SECONDS = 1e10
 
@@ -57,7 +60,7 @@ class RecordedRun:
 
     Attributes:
         command: Its words. `{out}` stands for the model's path, `{out1}`, … for those of further outputs.
-        inputs: Path from the top → `git:` and the id of the blob, of files that it reads.
+        inputs: Path from the top → `BLOB` and the id of the blob, of files that it reads.
         outputs: Paths of all models that it makes; empty if that's only the record's own.
         environment: Name → version of what it ran with, such as `python` or `torch`.
         seed: The seed that it was given; `None` if none is known.

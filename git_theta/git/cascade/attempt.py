@@ -15,7 +15,7 @@ from git_theta.git.cascade.old_files import check_unchanged, put_back
 from git_theta.git.cascade.parents import are_current
 from git_theta.git.cascade.step_guard import RejectedError, StepGuard
 from git_theta.git.cascade.transplant import transplant
-from git_theta.git.lineage.run_command import RunInterruptedError
+from git_theta.git.lineage.run_program import RunInterruptedError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 

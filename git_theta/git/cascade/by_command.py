@@ -9,8 +9,9 @@ from git_theta.cascade.plan import CascadeStep
 from git_theta.cascade.state import CascadeOptions
 from git_theta.git.cascade.old_files import files_of_step, index_lines, put_back
 from git_theta.git.cascade.parents import parents_now
-from git_theta.git.lineage.run import recorded_request, run_and_record
-from git_theta.git.lineage.run_command import RunError
+from git_theta.git.lineage.recorded_command import recorded_request
+from git_theta.git.lineage.run import run_and_record
+from git_theta.git.lineage.run_program import RunError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 

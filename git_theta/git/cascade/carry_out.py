@@ -38,7 +38,7 @@ from git_theta.git.cascade.scratch_tree import remove_scratch_trees
 from git_theta.git.cascade.state_file import save_state
 from git_theta.git.cascade.step_job import StepJob, StepJobResult, run_job
 from git_theta.git.cascade.steps_elsewhere import STEPS_AT_ONCE, Submit, steps_elsewhere
-from git_theta.git.lineage.run_command import RunInterruptedError
+from git_theta.git.lineage.run_program import RunInterruptedError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 

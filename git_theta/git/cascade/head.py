@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from git_theta.cascade.state import NONE, CascadeState
 from git_theta.errors import GitError, ThetaError, join_hints
-from git_theta.git.lineage.run_command import check_set_up
+from git_theta.git.install.set_up import check_set_up
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.pathspec import literal
 from git_theta.git.plumbing.unmerged import unmerged_paths
 from git_theta.git.repository.repository import Repository
 
@@ -146,7 +147,7 @@ def commit_paths(git: Git, paths: Iterable[str], message: str) -> str:
     Raises:
         GitError: A hook refuses the commit, for example.
     """
-    specs = b"".join(b":(top,literal)" + os.fsencode(path) + b"\0" for path in paths)
+    specs = b"".join(os.fsencode(spec) + b"\0" for spec in literal(paths))
     words = ("commit", "-q", "--only", "--cleanup=verbatim", "-m", message)
     try:
         git.run(*words, "--pathspec-from-file=-", "--pathspec-file-nul", stdin=specs)

@@ -8,8 +8,8 @@ from dataclasses import replace
 from git_theta.git.cascade.old_files import check_unchanged, files_of_step, index_lines
 from git_theta.git.cascade.parents import old_record
 from git_theta.git.lineage.edit_record import write_record
-from git_theta.git.lineage.run_command import change_index
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.change_index import add_files
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.stage import NewVersion, write_and_stage
 from git_theta.git.worktree.workspace import Workspace
@@ -73,7 +73,7 @@ def write_new_version(
         path = write_record(tree, model, record)
     # Tests read the version of the parent that the record names.
     accept()
-    change_index(git, "add", "--", f":(top,literal){path}")
+    add_files(git, [path])
 
 
 def _current(tree: LineageTree, recorded: RecordedParent, parents: Mapping[str, str]) -> RecordedParent:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from git_theta.errors import ThetaError
 from git_theta.git.lineage.read_graph import record_of
-from git_theta.git.lineage.run_command import change_index, dirty_paths
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.change_index import change_index
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.dirty_paths import dirty_paths
+from git_theta.git.plumbing.pathspec import literal
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.record import record_path
 
@@ -44,7 +46,7 @@ def index_lines(git: Git, paths: Sequence[str]) -> tuple[str, ...]:
         paths: Paths of files from the top.
     """
     found: dict[str, str] = {}
-    for record in git.records("ls-files", "-s", "-z", "--", *_specs(paths)):
+    for record in git.records("ls-files", "-s", "-z", "--", *literal(paths)):
         head, _, name = record.partition(b"\t")
         found[os.fsdecode(name)] = head.decode()
     return tuple(f"{found.get(path, _ABSENT)}\t{path}" for path in paths)
@@ -114,7 +116,3 @@ def _remove(root: Path, path: str) -> None:
         with suppress(OSError):
             for folder in list(place.parents)[: path.count("/")]:
                 folder.rmdir()
-
-
-def _specs(paths: Iterable[str]) -> list[str]:
-    return [f":(top,literal){path}" for path in paths]

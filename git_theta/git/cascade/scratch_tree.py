@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from git_theta.errors import full_disk_hint
-from git_theta.git.lineage.run_command import RunError
+from git_theta.git.lineage.run_program import RunError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository

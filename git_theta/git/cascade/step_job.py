@@ -12,7 +12,7 @@ from git_theta.cascade.state import CascadeOptions, StepState
 from git_theta.git.cascade.attempt import attempt_step
 from git_theta.git.cascade.old_files import index_lines
 from git_theta.git.cascade.scratch_tree import scratch_tree
-from git_theta.git.lineage.run_command import RunInterruptedError
+from git_theta.git.lineage.run_program import RunInterruptedError
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 

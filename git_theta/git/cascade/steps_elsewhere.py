@@ -18,6 +18,7 @@ from git_theta.git.cascade.head import index_tree
 from git_theta.git.cascade.step_job import StepJob, StepJobResult
 from git_theta.git.cascade.step_program import job_text, parse_result
 from git_theta.git.history.revisions import resolve_commit
+from git_theta.git.install.set_up import is_set_up
 from git_theta.git.jobs.remote_source import RemoteSource, check_pushed, remote_source
 from git_theta.git.jobs.stopping import stopped_if_unwanted
 from git_theta.git.jobs.timed_git import worker_environment
@@ -98,7 +99,7 @@ class RemoteStepJob:
         clone = WorkerClone(place.folder, self.source, programs, time.monotonic() + self.patience)
         with stopped_if_unwanted(place, programs.stop), clone.work_tree(self.commit) as folder:
             repository = Repository(Git(folder, worker_environment()))
-            if not repository.git.config("filter.theta.process"):
+            if not is_set_up(repository.git):
                 _run(programs, folder, "-m", "git_theta", "install", "--local")
             with tempfile.TemporaryDirectory(dir=place.folder) as temporary:
                 file = Path(temporary) / "step.json"

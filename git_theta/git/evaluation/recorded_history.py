@@ -15,6 +15,7 @@ from git_theta.evaluation.recorded_results import (
     results_path,
 )
 from git_theta.git.plumbing.cat_file import Blobs
+from git_theta.git.plumbing.pathspec import literal
 from git_theta.git.plumbing.raw_diff import raw_change
 from git_theta.git.repository.repository import Repository
 from git_theta.git.repository.tracked_text import tracked_place
@@ -68,7 +69,7 @@ def _texts(repository: Repository, commit: str, models: Sequence[str] | None) ->
             yield path, read_small_file(tracked_place(repository.root, path), MAX_RESULTS)
     listing = repository.git.listing(
         *("log", "--raw", "-z", "--no-abbrev", "--no-renames", "-m", "--format=", commit, "--"),
-        *(f":(top,literal){path}" for path in ([FOLDER.rstrip("/")] if models is None else paths)),
+        *literal([FOLDER.rstrip("/")] if models is None else paths),
     )
     fields = iter(os.fsdecode(listing).split("\0"))
     with Blobs(repository.git.cwd) as blobs:

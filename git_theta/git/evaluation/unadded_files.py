@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from git_theta.errors import GitError
-from git_theta.git.lineage.run_command import dirty_paths
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.dirty_paths import dirty_paths
 
 
 def unadded_files(tree: LineageTree, models: Iterable[str]) -> list[str]:

@@ -12,6 +12,7 @@ from git_theta.git.history.revisions import resolve_commit
 from git_theta.git.lineage.model_versions import model_versions
 from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.pathspec import literal
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.graph import Derivation
 from git_theta.lineage.record import record_path
@@ -50,7 +51,7 @@ def derivation_log(repository: Repository, path: str, rev: str = "HEAD") -> list
     with LineageTree(repository, tip) as tree:
         parts = tree.models.get(path)
         names |= set(parts.files) if parts else set()
-    specs = [f":(top,literal){each}" for name in sorted(names) for each in (name, record_path(name))]
+    specs = literal(each for name in sorted(names) for each in (name, record_path(name)))
     text = repository.git.listing(
         *(
             "log",

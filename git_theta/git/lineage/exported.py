@@ -18,7 +18,7 @@ from git_theta.git.lineage.parent_version import (
 )
 from git_theta.git.lineage.read_graph import RecordFile, graph_of, records_of_models
 from git_theta.git.lineage.tree import LineageTree
-from git_theta.git.lineage.verify import BLOB, CheckedDerivation, verify
+from git_theta.git.lineage.verify import CheckedDerivation, verify
 from git_theta.git.plumbing.cat_file import Blobs
 from git_theta.lineage.exports.lineage_document import (
     ExportedInput,
@@ -30,7 +30,7 @@ from git_theta.lineage.exports.lineage_document import (
 )
 from git_theta.lineage.graph import Graph
 from git_theta.lineage.model_digest import model_digest
-from git_theta.lineage.record import RecordedRun, RecordError
+from git_theta.lineage.record import BLOB, RecordedRun, RecordError
 from git_theta.lineage.sources.model_card import CARD, MAX_CARD
 from git_theta.runtime.output import without_passwords
 

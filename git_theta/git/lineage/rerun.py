@@ -8,9 +8,12 @@ from operator import add
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.history.versions import VersionReader
-from git_theta.git.lineage.run import RunRequest, run_outputs
-from git_theta.git.lineage.run_command import RunError, check_places, dirty_paths, restored_on_failure
+from git_theta.git.lineage.command_outputs import check_places, restored_on_failure
+from git_theta.git.lineage.run import run_outputs
+from git_theta.git.lineage.run_program import RunError
+from git_theta.git.lineage.run_request import RunRequest
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.dirty_paths import dirty_paths
 from git_theta.git.repository.repository import Repository
 from git_theta.report.distance import Distance, measure
 

@@ -11,9 +11,7 @@ from git_theta.git.lineage.read_graph import RecordFile, graph_of, lost_records,
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.checks import CheckedModel, frozen_problems, relation_problems
 from git_theta.lineage.graph import Derivation, Graph
-
-#: The beginning of a blob's id in a record.
-BLOB = "git:"
+from git_theta.lineage.record import BLOB
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from git_theta.errors import ThetaError
 from git_theta.git.lineage.edit_record import check_record, read_record, write_record
-from git_theta.git.lineage.run_command import change_index, dirty_paths
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.change_index import add_files
+from git_theta.git.plumbing.dirty_paths import dirty_paths
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.record import LineageRecord, record_path
 
@@ -49,6 +50,6 @@ def write_records(repository: Repository, records: Mapping[str, LineageRecord]) 
     with LineageTree(repository) as tree:
         for name, record in records.items():
             write_record(tree, name, record)
-    staged = [f":(top,literal){path}" for path in paths if path not in dirty]
+    staged = [path for path in paths if path not in dirty]
     if staged:
-        change_index(repository.git, "add", "--", *staged)
+        add_files(repository.git, staged)

@@ -9,24 +9,19 @@ from pathlib import Path
 
 from git_theta.combine.model import Model
 from git_theta.errors import GitError, ThetaError, UsageError, join_hints
+from git_theta.git.lineage.command_outputs import check_not_ignored, check_places, check_tracked
 from git_theta.git.lineage.edit_record import check_circles, check_record, read_record, write_record
 from git_theta.git.lineage.named_models import named_parent
 from git_theta.git.lineage.read_graph import graph_of
-from git_theta.git.lineage.run import top_folder
-from git_theta.git.lineage.run_command import (
-    change_index,
-    check_not_ignored,
-    check_places,
-    check_tracked,
-    dirty_paths,
-    is_inside_run,
-)
+from git_theta.git.lineage.run_program import is_inside_run
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.change_index import add_files
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.dirty_paths import dirty_paths
 from git_theta.git.plumbing.unmerged import unmerged_paths
-from git_theta.git.repository.paths import work_tree_path
+from git_theta.git.repository.paths import top_folder, work_tree_path
 from git_theta.git.repository.repository import Repository
-from git_theta.lineage.record import LineageRecord, RecordedParent, RecordedRun, record_path
+from git_theta.lineage.record import BLOB, LineageRecord, RecordedParent, RecordedRun, record_path
 
 #: The relation of a model that was made of several others.
 _MERGE = "merge"
@@ -71,11 +66,11 @@ class CombinationRecord:
             if self.path in tree.models:
                 check_circles(graph_of(tree), self.path, [each.path for each in parents if each.path])
         try:
-            change_index(self.repository.git, "add", "--", f":(top,literal){self.path}")
+            add_files(self.repository.git, [self.path])
             with LineageTree(self.repository) as tree:
                 record = replace(self._record(tree, parents), model=tree.facts(self.path).model)
                 written = write_record(tree, self.path, record)
-            change_index(self.repository.git, "add", "--", f":(top,literal){written}")
+            add_files(self.repository.git, [written])
         except ThetaError as error:
             hint = join_hints(error.hint, _WITHOUT)
             raise ThetaError(f"{self.path} is written, but not recorded: {error.message}", hint) from error
@@ -129,7 +124,7 @@ def combination_record(
     except (GitError, UsageError):
         return None
     with LineageTree(repository) as tree:
-        blobs = {name: f"git:{tree.files[name]}" for name in _tracked(git, repository, tree, inputs)}
+        blobs = {name: f"{BLOB}{tree.files[name]}" for name in _tracked(git, repository, tree, inputs)}
         run = RecordedRun(tuple(words), blobs, folder=top_folder(git, repository.root))
         made = CombinationRecord(git, repository, path, run, why)
         try:

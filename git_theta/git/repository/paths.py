@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from git_theta.errors import UsageError
 from git_theta.git.plumbing.command import Git
@@ -22,3 +23,9 @@ def work_tree_path(git: Git, path: str) -> str:
     if found == ".." or found.startswith("../"):
         raise UsageError(f"{path} is outside this repository's work tree")
     return found
+
+
+def top_folder(git: Git, root: Path) -> str:
+    """The current folder from the top; empty for the top."""
+    found = os.path.relpath(git.folder, root)
+    return "" if found == "." else found

@@ -8,9 +8,11 @@ from dataclasses import replace
 from git_theta.errors import ThetaError
 from git_theta.git.lineage.edit_record import add_parents, find_name
 from git_theta.git.lineage.named_models import tracked_name
-from git_theta.git.lineage.run_command import change_index, dirty_paths, is_inside_run
+from git_theta.git.lineage.run_program import is_inside_run
 from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.plumbing.change_index import add_files
 from git_theta.git.plumbing.command import Git
+from git_theta.git.plumbing.dirty_paths import dirty_paths
 from git_theta.git.repository.models import find_model
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.model_digest import model_digest
@@ -44,7 +46,7 @@ def record_update(git: Git, repository: Repository, path: str, data: str) -> str
         if parent is None or parent.path == child:
             return None
         written = add_parents(tree, child, [replace(parent, relation=ADAPTED)])
-    change_index(repository.git, "add", "--", f":(top,literal){written}")
+    add_files(repository.git, [written])
     return parent.path
 
 
