@@ -188,6 +188,13 @@ def test_bad_requests(repo: Repo) -> None:
         assert message in repo.theta("run", *words, ok=False), words
 
 
+def test_a_parent_that_was_made_from_the_output_is_refused(repo: Repo) -> None:
+    repo.theta("run", *WORDS, *COMMAND)
+    told = repo.theta("run", "--from", "tuned", "--out", BASE, "--", "touch", "ran", ok=False)
+    assert f"{TUNED} is derived from {BASE} already" in told
+    assert not (repo.path / "ran").exists()
+
+
 def test_git_that_isnt_set_up_runs_nothing(repo: Repo) -> None:
     repo.git("config", "filter.theta.process", "")
     told = repo.theta("run", *WORDS, "--", "touch", "ran", ok=False)

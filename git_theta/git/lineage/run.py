@@ -1,4 +1,4 @@
-"""`git theta run` and `git theta rerun`: commands that make models, and the records of how they did."""
+"""`git theta run`: a command that makes models, run, and recorded with what it read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from git_theta.git.lineage.command_outputs import (
     restored_on_failure,
     stat_of,
 )
-from git_theta.git.lineage.edit_record import check_record, read_record, write_record
+from git_theta.git.lineage.edit_record import check_circles, check_record, read_record, write_record
+from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.run_environment import run_environment
 from git_theta.git.lineage.run_inputs import check_unchanged, files_read, read_versions, recorded_inputs
 from git_theta.git.lineage.run_program import RunError, run_program
@@ -65,7 +66,7 @@ def run_and_record(
 
     Raises:
         UsageError: An output isn't tracked, or an input isn't as in the index.
-        LineageError: An output is a parent, too.
+        LineageError: An output is a parent, too, or an ancestor of one.
         RunError: The command failed, or didn't make its outputs, or inputs changed while it ran. Files and
             records are as they were. Or Git can't add the outputs: they stay in the work tree.
     """
@@ -73,7 +74,7 @@ def run_and_record(
     inputs = recorded_inputs(repository, request)
     named = read_versions(repository, request)
     environment = run_environment(request.words, str(repository.root / request.folder))
-    _check_circles(request)
+    _check_circles(repository, request)
     _check_records(repository, request, RecordedRun(request.words, inputs, (), environment))
     with restored_on_failure(repository, request.outputs, keep=request.keep):
         seconds = run_outputs(repository, request)
@@ -117,7 +118,7 @@ def _check(repository: Repository, request: RunRequest) -> None:
     """Check all that can be known before the command runs, but for records and circles.
 
     Raises:
-        UsageError: The request names no command or no output; an output isn't tracked, or can't be at its place;
+        UsageError: The request names no command or no output; an output isn't tracked, or can't be written;
             or what the command reads isn't in the work tree as Git has it.
     """
     if not request.words:
@@ -148,13 +149,24 @@ def _check(repository: Repository, request: RunRequest) -> None:
                 raise UsageError(f"{path} is still a manifest", f"git theta pull {path}")
 
 
-def _check_circles(request: RunRequest) -> None:
+def _check_circles(repository: Repository, request: RunRequest) -> None:
+    """Check that no output becomes an ancestor of itself.
+
+    Raises:
+        LineageError: One would.
+    """
     for parent in request.parents:
         if parent.path in request.outputs:
             raise LineageError(
                 f"{parent.path} can't be made from itself",
                 "its versions are in Git's history: leave --from out",
             )
+    if request.parents:
+        with LineageTree(repository) as tree:
+            graph = graph_of(tree)
+        for output in request.outputs:
+            if output in graph.models:
+                check_circles(graph, output, [parent.path for parent in request.parents if parent.path])
 
 
 def _check_records(repository: Repository, request: RunRequest, run: RecordedRun) -> None:
