@@ -121,6 +121,38 @@ def test_records_follow_models_that_move(recorded: Repo) -> None:
     assert (moved, MNLI) in edges(recorded, moved, "--ancestors")
 
 
+def test_models_that_moved_and_changed_later(recorded: Repo) -> None:
+    """The path in a record leads to the model by the renames in history."""
+    recorded.git("mv", "sst2", "tuned")
+    recorded.git("mv", "base", "origin")
+    recorded.commit("moved")
+    recorded.git("mv", "tuned", "sentiment")
+    recorded.commit("moved again")
+    moved, origin = "sentiment/model.safetensors", "origin/model.safetensors"
+    recorded.write(moved, weights(3, 3, 3))
+    recorded.write(origin, weights(0))
+    recorded.commit("both trained on")
+    found = {(edge["child"], edge["parent"]): edge for edge in shown(recorded)["edges"]}
+    assert set(found) == {(moved, origin), (MNLI, origin), (origin, "hf:org/name@main")}
+    assert found[moved, origin]["current"] is False
+    problems = {model["path"]: model["problems"] for model in shown(recorded)["models"]}
+    assert problems[moved] == [f"{RECORD} was made for another version of it"]
+    checked = json.loads(recorded.run_theta("lineage", "verify", "--json", ok=False).stdout)
+    assert [edge["problems"] for edge in checked["edges"] if edge["child"] == MNLI] == [[]]
+    plan = json.loads(recorded.run_theta("cascade", "origin", "--dry-run", "--json").stdout)
+    assert moved in {step["model"] for step in plan["steps"]}
+
+
+def test_a_removed_model_leaves_its_record(recorded: Repo) -> None:
+    """A model that was removed isn't taken for another one."""
+    recorded.git("rm", "-q", SST)
+    recorded.commit("removed")
+    recorded.write("later.safetensors", weights(1, 2))
+    recorded.commit("a new one")
+    assert set(edges(recorded)) == {(MNLI, BASE), (BASE, "hf:org/name@main")}
+    assert f"its model, {SST}, isn't in this version" in recorded.theta("lineage", "verify", ok=False)
+
+
 def test_records_are_merged_as_text(recorded: Repo) -> None:
     recorded.git("checkout", "-q", "-b", "side")
     recorded.theta("lineage", "add", "alone.safetensors", "--from", "mnli", "--relation", "distilled")

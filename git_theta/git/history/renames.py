@@ -46,6 +46,20 @@ def find_rename_source(
     return source if best >= _MIN_SIMILARITY else None
 
 
+def find_rename_target(
+    git: Git, manifests: ManifestReader, parent: str, commit: str, path: str
+) -> str | None:
+    """The new file of a commit that a file of its parent became; `None` if the commit only removed it."""
+    git.check_listed(parent, commit)
+    raw = git.listing("diff-tree", "-r", "-z", "--raw", "--no-abbrev", "--diff-filter=A", parent, commit)
+    for change in parse_raw_diff(raw):
+        if manifests.get(change.new_oid):
+            source = find_rename_source(git, manifests, parent, commit, change.new_path)
+            if source and source[0] == path:
+                return change.new_path
+    return None
+
+
 def _similarity(one: Manifest, other: Manifest) -> float:
     """The share of parameters that two manifests have in common by name, dtype and shape."""
     names = {(entry.name, entry.spec) for entry in one.entries}

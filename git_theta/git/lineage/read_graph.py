@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.moved_models import moved_models
 from git_theta.git.lineage.stated_edges import stated_edges
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
@@ -54,10 +55,10 @@ def graph_of(tree: LineageTree) -> Graph:
     """The lineage graph of a version; see `read_graph`."""
     nodes = {name: _node(tree, name) for name in tree.models}
     files = read_records(tree)
-    by_digest = _by_digest(nodes.values())
+    names = _names(tree, nodes, files)
     edges: list[Derivation] = []
     problems: dict[str, list[str]] = {}
-    for file in _at_their_models(files, nodes, by_digest):
+    for file in _at_their_models(files, names):
         if file.record is None:
             problems.setdefault(file.model, []).append(file.problem)
             continue
@@ -65,7 +66,7 @@ def graph_of(tree: LineageTree) -> Graph:
         own = nodes[file.model].model
         if record.model and own and record.model != own:
             problems.setdefault(file.model, []).append(f"{file.path} was made for another version of it")
-        edges += [_edge(file.model, record, parent, nodes, by_digest) for parent in record.parents]
+        edges += [_edge(file.model, record, parent, nodes, names) for parent in record.parents]
     for stated in stated_edges(tree, {edge.child for edge in edges}):
         if isinstance(stated, Derivation):
             edges.append(stated)
@@ -103,28 +104,58 @@ def record_of(tree: LineageTree, model: str) -> RecordFile | None:
 def records_of_models(tree: LineageTree) -> dict[str, RecordFile]:
     """Path → record, of every model that has one; see `record_of`."""
     nodes = {name: _node(tree, name) for name in tree.models}
-    files = _at_their_models(read_records(tree), nodes, _by_digest(nodes.values()))
-    return {file.model: file for file in files}
+    files = read_records(tree)
+    return {file.model: file for file in _at_their_models(files, _names(tree, nodes, files))}
 
 
 def lost_records(tree: LineageTree) -> list[RecordFile]:
     """The records whose model the version doesn't have, under any path."""
     nodes = {name: _node(tree, name) for name in tree.models}
     files = read_records(tree)
-    at_models = {file.path for file in _at_their_models(files, nodes, _by_digest(nodes.values()))}
+    at_models = {file.path for file in _at_their_models(files, _names(tree, nodes, files))}
     return [file for file in files if file.path not in at_models]
 
 
-def _at_their_models(
-    files: Iterable[RecordFile], nodes: Mapping[str, ModelNode], by_digest: Mapping[str, list[str]]
-) -> list[RecordFile]:
-    """Records of the models that are there. That of a moved model follows it, by its digest."""
+def _names(tree: LineageTree, nodes: Mapping[str, ModelNode], files: Iterable[RecordFile]) -> _Names:
+    """The names of the models that records are of, and of the parents that they name."""
+    by_digest = _by_digest(nodes.values())
+    records = [file for file in files if file.record]
+    named = [(file.model, file.record.model) for file in records if file.record]
+    named += [(each.path, each.model) for file in records if file.record for each in file.record.parents]
+    lost = {path for path, digest in named if path and path not in nodes and digest not in by_digest}
+    return _Names(nodes, by_digest, moved_models(tree, lost))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """Names of models by the paths in records, which they may have had before they moved.
+
+    Attributes:
+        nodes: Name → model, of those that are there.
+        by_digest: Digest of a model → names.
+        moved: Path → name, as the renames in history say.
+    """
+
+    nodes: Mapping[str, ModelNode]
+    by_digest: Mapping[str, list[str]]
+    moved: Mapping[str, str]
+
+    def candidates(self, path: str, digest: str) -> list[str]:
+        """The models that may have had a path: itself; those with the same parameters; that of a rename."""
+        if path in self.nodes:
+            return [path]
+        moved = [self.moved[path]] if path in self.moved else []
+        return self.by_digest.get(digest) or moved
+
+
+def _at_their_models(files: Iterable[RecordFile], names: _Names) -> list[RecordFile]:
+    """Records of the models that are there. That of a moved model follows it."""
     files = list(files)
-    found = [file for file in files if file.model in nodes]
+    found = [file for file in files if file.model in names.nodes]
     taken = {file.model for file in found}
     for file in files:
-        if file.model not in nodes and file.record:
-            places = [name for name in by_digest.get(file.record.model, ()) if name not in taken]
+        if file.model not in names.nodes and file.record:
+            places = [name for name in names.candidates(file.model, file.record.model) if name not in taken]
             if len(places) == 1:
                 found.append(replace(file, model=places[0]))
                 taken.add(places[0])
@@ -136,12 +167,11 @@ def _edge(
     record: LineageRecord,
     parent: RecordedParent,
     nodes: Mapping[str, ModelNode],
-    by_digest: Mapping[str, list[str]],
+    names: _Names,
 ) -> Derivation:
     name = parent.name
-    if parent.path and parent.path not in nodes:
-        # The parent has moved.
-        name = next((each for each in by_digest.get(parent.model, ()) if each != child), name)
+    if parent.path:
+        name = next((each for each in names.candidates(parent.path, parent.model) if each != child), name)
     now = nodes[name].model if name in nodes else ""
     is_current = parent.model == now if parent.model and now else None
     return Derivation(
