@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from git_theta.cascade.plan import COMMAND, RECIPE
 from git_theta.cascade.state import CURRENT, FAILED, MADE, REJECTED, CascadeOptions, MetricChange, StepState
 from git_theta.errors import explained
 from git_theta.git.cascade.by_command import make_by_command
-from git_theta.git.cascade.by_recipe import make_by_recipe
+from git_theta.git.cascade.by_recipe import merge_again
+from git_theta.git.cascade.computed_model import outdated_model
+from git_theta.git.cascade.new_version import write_new_version
 from git_theta.git.cascade.old_files import check_unchanged, put_back
 from git_theta.git.cascade.parents import are_current
+from git_theta.git.cascade.replaced_versions import ReplacedVersions
 from git_theta.git.cascade.step_guard import RejectedError, StepGuard
 from git_theta.git.cascade.transplant import transplant
 from git_theta.git.lineage.run_program import RunInterruptedError
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 
-#: Path of a model → ids of the manifests of versions that a cascade has replaced.
-Replaced = Mapping[str, Sequence[tuple[str, ...]]]
-
 
 def attempt_step(
-    repository: Repository, running: StepState, options: CascadeOptions, replaced: Replaced
+    repository: Repository, running: StepState, options: CascadeOptions, replaced: ReplacedVersions
 ) -> StepState:
     """The state of a step after an attempt. If it's unsuccessful, files and index are as before.
 
@@ -32,7 +31,7 @@ def attempt_step(
         repository: The repository, with Git at the top.
         running: The step.
         options: The user's choices about how.
-        replaced: Versions that steps before have replaced.
+        replaced: The versions that steps before have replaced.
 
     Raises:
         RunInterruptedError: Its command was interrupted together with this process.
@@ -54,7 +53,7 @@ def _made(
     repository: Repository,
     running: StepState,
     options: CascadeOptions,
-    replaced: Replaced,
+    replaced: ReplacedVersions,
     began: float,
 ) -> StepState:
     step = running.step
@@ -67,10 +66,11 @@ def _made(
     note = ""
     if step.action == COMMAND:
         make_by_command(repository, step, lambda: changes.update(guard.check_files()), options)
-    elif step.action == RECIPE:
-        make_by_recipe(repository, step, replaced, lambda: changes.update(guard.check_index()))
     else:
-        note = transplant(repository, step, replaced, lambda: changes.update(guard.check_index()))
+        compute = merge_again if step.action == RECIPE else transplant
+        computed = compute(repository, outdated_model(repository, step, replaced))
+        write_new_version(repository, computed, lambda: changes.update(guard.check_index()))
+        note = computed.note
     with LineageTree(repository) as tree:
         made = {model: tree.facts(model).model for model in step.models}
     seconds = round(time.monotonic() - began, 1)

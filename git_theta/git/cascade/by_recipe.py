@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import or_
 
-from git_theta.cascade.plan import CascadeStep
 from git_theta.cascade.recipe_inputs import with_new_inputs
 from git_theta.encoding.decode import decode_source
 from git_theta.encoding.new_manifest import completed
 from git_theta.encoding.stored_value import finalize
 from git_theta.encoding.value_writer import ValueWriter
-from git_theta.git.cascade.new_version import write_new_version
-from git_theta.git.cascade.parents import changed_parents
-from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.cascade.computed_model import ComputedModel, OutdatedModel
 from git_theta.git.remote.fetch import ensure_values
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
@@ -40,33 +37,20 @@ class _Parents:
         return [(old[name], new[name]) for old, new in self.versions if name in old and name in new]
 
 
-def make_by_recipe(
-    repository: Repository,
-    step: CascadeStep,
-    replaced: Mapping[str, Sequence[tuple[str, ...]]],
-    accept: Callable[[], object],
-) -> None:
-    """Merge again by the recipes of a merge, write and stage the result and its record.
+def merge_again(repository: Repository, model: OutdatedModel) -> ComputedModel:
+    """Merge again by the recipes of a merge.
 
     Args:
         repository: The repository, with Git at the top.
-        step: The step, of one model.
-        replaced: Path → ids of the manifests of versions that the index had before.
-        accept: Called when the new version is in the work tree. If it raises an error, the caller puts files
-            and index entries back.
+        model: The merge.
 
     Raises:
         ThetaError: A parameter isn't stored as a recipe of its parents, or a value can't be read.
     """
-    with LineageTree(repository) as tree:
-        files = dict(zip(tree.models[step.name].files, tree.manifests(step.name), strict=True))
-        versions = changed_parents(tree, step.name, step.changed, replaced)
-    parents = _Parents(tuple((_by_name(each.old), _by_name(each.new)) for each in versions))
+    parents = _Parents(tuple((_by_name(each.old), _by_name(each.new)) for each in model.parents))
     with Workspace(repository) as workspace:
-        made = {path: _merged(workspace, path, manifest, parents) for path, manifest in files.items()}
-    write_new_version(
-        repository, step.name, made, {each.name: each.recorded for each in versions}, accept, is_moved=False
-    )
+        made = {path: _merged(workspace, path, manifest, parents) for path, manifest in model.files.items()}
+    return ComputedModel(model.name, made, model.parents)
 
 
 def _by_name(manifests: Iterable[Manifest]) -> dict[str, Entry]:

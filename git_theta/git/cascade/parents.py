@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from git_theta.cascade.plan import CascadeStep
 from git_theta.errors import ThetaError
+from git_theta.git.cascade.replaced_versions import ReplacedVersions
 from git_theta.git.lineage.edit_record import read_record
 from git_theta.git.lineage.model_versions import model_versions
 from git_theta.git.lineage.read_graph import graph_of
@@ -78,7 +79,7 @@ def changed_parents(
     tree: LineageTree,
     model: str,
     names: Collection[str],
-    replaced: Mapping[str, Sequence[tuple[str, ...]]],
+    replaced: ReplacedVersions,
 ) -> list[ParentVersions]:
     """The parents of a model that have changed since it was made, in the order in which they took part.
 
@@ -86,7 +87,7 @@ def changed_parents(
         tree: The index.
         model: The model.
         names: The parents that are asked for.
-        replaced: Path → ids of the manifests of versions that the index had before.
+        replaced: The versions that steps before have replaced.
 
     Raises:
         ThetaError: An old version isn't known, or is in no commit of the history.

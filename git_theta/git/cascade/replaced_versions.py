@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from git_theta.cascade.state import CascadeState
 from git_theta.lineage.record import FOLDER
+
+#: Path of a model → ids of the manifests of each version that a step has replaced.
+ReplacedVersions = Mapping[str, Sequence[tuple[str, ...]]]
 
 
 def replaced_versions(state: CascadeState) -> dict[str, list[tuple[str, ...]]]:

@@ -6,16 +6,14 @@ computed in float64 and rounded once, and stored as a recipe where that's cheape
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from git_theta.cascade.plan import CascadeStep
 from git_theta.errors import ThetaError
+from git_theta.git.cascade.computed_model import ComputedModel, OutdatedModel
 from git_theta.git.cascade.mixed_dtypes import moved_between_dtypes
 from git_theta.git.cascade.moves import Move, moved_parameters, shown
-from git_theta.git.cascade.new_version import write_new_version
-from git_theta.git.cascade.parents import ParentVersions, changed_parents
-from git_theta.git.lineage.tree import LineageTree
+from git_theta.git.cascade.parents import ParentVersions
 from git_theta.git.merge.merger import merger_of
 from git_theta.git.repository.repository import Repository
 from git_theta.git.worktree.workspace import Workspace
@@ -28,45 +26,25 @@ from git_theta.report.text import plural
 from git_theta.runtime.progress import progress
 
 
-def transplant(
-    repository: Repository,
-    step: CascadeStep,
-    replaced: Mapping[str, Sequence[tuple[str, ...]]],
-    accept: Callable[[], object],
-) -> str:
-    """Make a model again in weight space, write and stage it and its record.
+def transplant(repository: Repository, model: OutdatedModel) -> ComputedModel:
+    """Make a model again in weight space; its note tells of parameters that stay as they are.
 
     Args:
         repository: The repository, with Git at the top.
-        step: The step, of one model.
-        replaced: Path → ids of the manifests of versions that the index had before.
-        accept: Called when the new version is in the work tree. If it raises an error, the caller puts files
-            and index entries back.
-
-    Returns:
-        A sentence about parameters that stay as they are; may be empty.
+        model: The model.
 
     Raises:
         ThetaError: The model can't be moved; the message says why.
     """
-    with LineageTree(repository) as tree:
-        files = dict(zip(tree.models[step.name].files, tree.manifests(step.name), strict=True))
-        parents = changed_parents(tree, step.name, step.changed, replaced)
-    moves = moved_parameters(files.values(), parents, step.name, step.relation)
+    files = model.files
+    moves = moved_parameters(files.values(), model.parents, model.name, model.relation)
     with Workspace(repository) as workspace:
         made = {
             path: _moved(workspace, path, manifest, moves) if moves else manifest
             for path, manifest in files.items()
         }
-    write_new_version(
-        repository,
-        step.name,
-        made,
-        {each.name: each.recorded for each in parents},
-        accept,
-        is_moved=bool(moves),
-    )
-    return _note(files.values(), moves, parents)
+    note = _note(files.values(), moves, model.parents)
+    return ComputedModel(model.name, made, model.parents, bool(moves), note)
 
 
 def _moved(workspace: Workspace, path: str, manifest: Manifest, moves: Mapping[str, Move]) -> Manifest:
