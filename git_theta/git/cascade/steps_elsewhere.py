@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -22,9 +21,9 @@ from git_theta.git.install.set_up import is_set_up
 from git_theta.git.jobs.remote_source import RemoteSource, check_pushed, remote_source
 from git_theta.git.jobs.stopping import stopped_if_unwanted
 from git_theta.git.jobs.timed_git import worker_environment
-from git_theta.git.jobs.worker_clone import GIT_PATIENCE, WorkerClone
+from git_theta.git.jobs.worker_clone import GIT_PATIENCE
+from git_theta.git.jobs.worker_repository import worker_repository
 from git_theta.git.plumbing.cat_file import Blobs
-from git_theta.git.plumbing.command import Git
 from git_theta.git.plumbing.notices import note
 from git_theta.git.remote.remotes import chosen_remote
 from git_theta.git.repository.repository import Repository
@@ -96,9 +95,11 @@ class RemoteStepJob:
             WorkerError: The clone can't be made, or what is made is too large to be sent.
         """
         programs = Programs()
-        clone = WorkerClone(place.folder, self.source, programs, time.monotonic() + self.patience)
-        with stopped_if_unwanted(place, programs.stop), clone.work_tree(self.commit) as folder:
-            repository = Repository(Git(folder, worker_environment()))
+        with (
+            worker_repository(place, self.source, self.patience, self.commit) as repository,
+            stopped_if_unwanted(place, programs.stop),
+        ):
+            folder = repository.root
             if not is_set_up(repository.git):
                 _run(programs, folder, "-m", "git_theta", "install", "--local")
             with tempfile.TemporaryDirectory(dir=place.folder) as temporary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from git_theta.evaluation.model_test import ModelTest
@@ -11,12 +10,9 @@ from git_theta.git.evaluation.evaluator import Evaluator
 from git_theta.git.evaluation.test_job import version_job
 from git_theta.git.jobs.remote_source import RemoteSource
 from git_theta.git.jobs.stopping import stopped_if_unwanted
-from git_theta.git.jobs.timed_git import worker_environment
-from git_theta.git.jobs.worker_clone import GIT_PATIENCE, WorkerClone
-from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.repository import Repository
+from git_theta.git.jobs.worker_clone import GIT_PATIENCE
+from git_theta.git.jobs.worker_repository import worker_repository
 from git_theta.jobs.job import JobPlace, WorkerError
-from git_theta.runtime.programs import Programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +51,15 @@ class EvaluationJob:
             WorkerError: The clone can't be made, or the command was too slow.
             ThetaError: As for `Evaluator.evaluate`.
         """
-        programs = Programs()
-        clone = WorkerClone(place.folder, self.source, programs, time.monotonic() + self.patience)
-        with stopped_if_unwanted(place, programs.stop), clone.work_tree(self.scripts, self.rev) as folder:
-            repository = Repository(Git(folder, worker_environment()))
-            with Evaluator(repository) as evaluator, stopped_if_unwanted(place, evaluator.stop):
-                with evaluator.tree(self.rev) as tree:
-                    job = version_job(tree, self.test, self.model, self.rev, self.attempt)
-                result = evaluator.run(job, again=self.again)
-                found = result, evaluator.known(job) is not None
+        with (
+            worker_repository(place, self.source, self.patience, self.scripts, self.rev) as repository,
+            Evaluator(repository) as evaluator,
+            stopped_if_unwanted(place, evaluator.stop),
+        ):
+            with evaluator.tree(self.rev) as tree:
+                job = version_job(tree, self.test, self.model, self.rev, self.attempt)
+            result = evaluator.run(job, again=self.again)
+            found = result, evaluator.known(job) is not None
         return checked_time(self.test, found)
 
 

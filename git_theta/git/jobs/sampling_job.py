@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from git_theta.git.jobs.remote_source import RemoteSource
-from git_theta.git.jobs.stopping import stopped_if_unwanted
-from git_theta.git.jobs.timed_git import worker_environment
-from git_theta.git.jobs.worker_clone import GIT_PATIENCE, WorkerClone
+from git_theta.git.jobs.worker_clone import GIT_PATIENCE
+from git_theta.git.jobs.worker_repository import worker_repository
 from git_theta.git.lineage.sampled_models import sampled_models
 from git_theta.git.lineage.tree import LineageTree
-from git_theta.git.plumbing.command import Git
 from git_theta.git.remote.fetch import ensure_values
-from git_theta.git.repository.repository import Repository
 from git_theta.jobs.job import JobPlace
 from git_theta.lineage.inference.sampled_model import SampledModel
-from git_theta.runtime.programs import Programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +42,10 @@ class SamplingJob:
             WorkerError: The clone can't be made, or the time is over.
             ThetaError: Objects can't be fetched.
         """
-        programs = Programs()
-        clone = WorkerClone(place.folder, self.source, programs, time.monotonic() + self.patience)
-        with stopped_if_unwanted(place, programs.stop), clone.work_tree(self.commit) as folder:
-            repository = Repository(Git(folder, worker_environment()))
-            with LineageTree(repository, self.commit) as tree:
-                entries = [entry for manifest in tree.manifests(self.model) for entry in manifest.entries]
-                ensure_values(repository, entries)
-                return sampled_models(tree, [self.model], reads_all=True)
+        with (
+            worker_repository(place, self.source, self.patience, self.commit) as repository,
+            LineageTree(repository, self.commit) as tree,
+        ):
+            entries = [entry for manifest in tree.manifests(self.model) for entry in manifest.entries]
+            ensure_values(repository, entries)
+            return sampled_models(tree, [self.model], reads_all=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,15 +15,12 @@ from git_theta.git.jobs.evaluate_elsewhere import TestsElsewhere
 from git_theta.git.jobs.evaluation_job import checked_time
 from git_theta.git.jobs.remote_source import RemoteSource
 from git_theta.git.jobs.stopping import stopped_if_unwanted
-from git_theta.git.jobs.timed_git import worker_environment
-from git_theta.git.jobs.worker_clone import GIT_PATIENCE, WorkerClone
+from git_theta.git.jobs.worker_clone import GIT_PATIENCE
+from git_theta.git.jobs.worker_repository import worker_repository
 from git_theta.git.merge.merge_trials import MergeTrials, merge_trials
 from git_theta.git.merge.parents import Parents
-from git_theta.git.plumbing.command import Git
-from git_theta.git.repository.repository import Repository
 from git_theta.jobs.job import JobPlace
 from git_theta.merging.rules import MergeRule
-from git_theta.runtime.programs import Programs
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +69,15 @@ class MergedModelJob:
             WorkerError: The clone can't be made, or the command was too slow.
             ThetaError: The model can't be merged, or the test can't run.
         """
-        programs = Programs()
-        clone = WorkerClone(place.folder, self.source, programs, time.monotonic() + self.patience)
         commits = [self.head, *(commit for _, commit in self.branches), *filter(None, [self.ancestor])]
         parents = Parents(self.head, dict(self.branches), self.diverged)
-        with stopped_if_unwanted(place, programs.stop), clone.work_tree(*commits) as folder:
-            repository = Repository(Git(folder, worker_environment()))
-            with VersionTrees(repository) as trees:
-                trials = merge_trials(trees, self.test, parents, self.base, self.more, self.all_parameters)
-                stopping = partial(stopped_if_unwanted, place)
-                found = trials.tested(self.rule, self.model, again=self.again, stopping=stopping)
+        with (
+            worker_repository(place, self.source, self.patience, *commits) as repository,
+            VersionTrees(repository) as trees,
+        ):
+            trials = merge_trials(trees, self.test, parents, self.base, self.more, self.all_parameters)
+            stopping = partial(stopped_if_unwanted, place)
+            found = trials.tested(self.rule, self.model, again=self.again, stopping=stopping)
         return checked_time(self.test, found)
 
 
