@@ -12,8 +12,8 @@ import pytest
 
 from git_theta.errors import ThetaError, UsageError
 from git_theta.evaluation.model_test import ModelTest
+from git_theta.evaluation.result import TestResult
 from git_theta.git.evaluation.evaluator import Evaluator
-from git_theta.git.evaluation.run_test import evaluate, evaluate_file
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from tests.helpers.checkpoints import safetensors_bytes
@@ -46,31 +46,43 @@ def repository(repo: Repo) -> Repository:
     return Repository(Git(repo.path))
 
 
+def evaluate(repo: Repo, test: ModelTest, model: str, rev: str = "") -> TestResult:
+    """The result of a test, as a command that runs no other one has it."""
+    with Evaluator(repository(repo)) as evaluator:
+        return evaluator.evaluate(test, model, rev)
+
+
+def evaluate_file(repo: Repo, test: ModelTest, model: str, place: Path) -> TestResult:
+    """The result of a test of a file that Git doesn't have, as such a command has it."""
+    with Evaluator(repository(repo)) as evaluator:
+        return evaluator.evaluate_file(test, model, place)
+
+
 def a_test(*command: str, metric: str = "json:bytes") -> ModelTest:
     return ModelTest("size", command or ("sh", "eval.sh", "{model}"), metric=metric)
 
 
 def test_content_is_tested_once(repo: Repo) -> None:
     test = a_test()
-    first = evaluate(repository(repo), test, BASE, "HEAD")
+    first = evaluate(repo, test, BASE, "HEAD")
     assert (first.ok, first.value, first.is_cached) == (True, float(len(weights())), False)
     assert first.digest.startswith("blake3:")
     repo.write(SST, weights())
     repo.write("sst2/config.json", b"{}")
     repo.commit("the same weights")
     for model, rev in ((BASE, "HEAD"), (BASE, ""), (SST, ""), (BASE, "HEAD~1")):
-        again = evaluate(repository(repo), test, model, rev)
+        again = evaluate(repo, test, model, rev)
         assert (again.value, again.is_cached, again.model, again.rev) == (first.value, True, model, rev)
     assert runs() == 1
     repo.write("eval.sh", COUNT + b"# changed\n")
-    assert not evaluate(repository(repo), test, BASE, "HEAD").is_cached, "the script is another one"
+    assert not evaluate(repo, test, BASE, "HEAD").is_cached, "the script is another one"
     repo.write(SST, weights(0))
     repo.git("add", SST)
-    assert not evaluate(repository(repo), test, SST, "").is_cached, "the weights are others"
-    assert evaluate(repository(repo), test, SST, "HEAD").is_cached
+    assert not evaluate(repo, test, SST, "").is_cached, "the weights are others"
+    assert evaluate(repo, test, SST, "HEAD").is_cached
     repo.write("base/config.json", b"{} ")
     repo.git("add", "base")
-    assert not evaluate(repository(repo), test, BASE, "").is_cached, "its settings are others"
+    assert not evaluate(repo, test, BASE, "").is_cached, "its settings are others"
     assert runs() == 4
 
 
@@ -93,11 +105,11 @@ def test_a_file_that_git_doesnt_have(repo: Repo, tmp_path: Path) -> None:
         "-c",
         "cmp {model} CANDIDATE && ls {folder} && sh eval.sh {model}".replace("CANDIDATE", str(place)),
     )
-    result = evaluate_file(repository(repo), test, BASE, place)
+    result = evaluate_file(repo, test, BASE, place)
     assert (result.ok, result.value, result.rev) == (True, float(place.stat().st_size), ""), result
     repo.write(BASE, weights(1, 2))
     repo.commit("the candidate")
-    later = evaluate(repository(repo), test, BASE, "HEAD")
+    later = evaluate(repo, test, BASE, "HEAD")
     assert (later.is_cached, later.digest) == (True, result.digest)
 
 
@@ -113,7 +125,7 @@ def test_failures_are_run_again_unless_they_are_verdicts(repo: Repo) -> None:
 def test_inputs_that_change_meanwhile(repo: Repo) -> None:
     test = a_test("sh", "-c", "echo >> eval.sh; echo '{\"bytes\": 1}' # {model}")
     test = ModelTest("t", test.command, metric=test.metric, inputs=("eval.sh",))
-    result = evaluate(repository(repo), test, BASE)
+    result = evaluate(repo, test, BASE)
     assert (result.ok, result.value) == (False, None)
     assert result.problem == "eval.sh was changed while the test ran"
 
@@ -121,11 +133,11 @@ def test_inputs_that_change_meanwhile(repo: Repo) -> None:
 def test_the_parent_is_written_too(repo: Repo) -> None:
     test = a_test("sh", "-c", "cmp {model} {parent}", metric="")
     with pytest.raises(UsageError, match="has none here"):
-        evaluate(repository(repo), test, BASE)
+        evaluate(repo, test, BASE)
     repo.write(SST, weights())
     repo.git("add", SST)
     repo.theta("lineage", "add", SST, "--from", BASE)
-    assert evaluate(repository(repo), test, SST).ok
+    assert evaluate(repo, test, SST).ok
 
 
 def test_the_parent_is_the_version_that_the_model_was_made_from(repo: Repo, tmp_path: Path) -> None:
@@ -137,11 +149,11 @@ def test_the_parent_is_the_version_that_the_model_was_made_from(repo: Repo, tmp_
     repo.write(BASE, weights(0, 0))
     repo.commit("another base")
     for rev in ("", "HEAD", "HEAD~1"):
-        result = evaluate(repository(repo), test, SST, rev)
+        result = evaluate(repo, test, SST, rev)
         assert (result.ok, result.remark) == (True, "")
     place = tmp_path / "candidate"
     place.write_bytes(weights(0, 0))
-    new = evaluate(repository(repo), a_test(), BASE).digest
+    new = evaluate(repo, a_test(), BASE).digest
     with Evaluator(repository(repo)) as evaluator:
         assert not evaluator.evaluate_file(test, SST, place).ok
         assert evaluator.evaluate_file(test, SST, place, parent_model=new).ok
@@ -149,28 +161,28 @@ def test_the_parent_is_the_version_that_the_model_was_made_from(repo: Repo, tmp_
     text = record.read_text()
     digest = [line for line in text.splitlines() if line.startswith("model = ")][-1]
     record.write_text(text.replace(digest, f'model = "blake3:{"0" * 64}"'))
-    result = evaluate(repository(repo), test, SST)
+    result = evaluate(repo, test, SST)
     assert not result.ok
     assert "history doesn't have the recorded version" in result.remark
 
 
 def test_a_metric_may_be_written_to_a_file(repo: Repo) -> None:
     test = a_test("sh", "-c", "echo noise; sh eval.sh {model} > {out}")
-    assert evaluate(repository(repo), test, BASE).value == len(weights())
-    silent = evaluate(repository(repo), a_test("echo", '{"bytes": 1}', "{model}", "{out}"), BASE)
+    assert evaluate(repo, test, BASE).value == len(weights())
+    silent = evaluate(repo, a_test("echo", '{"bytes": 1}', "{model}", "{out}"), BASE)
     assert silent.problem == "the command printed no JSON: nothing"
 
 
 def test_errors_that_are_no_verdict(repo: Repo) -> None:
     with pytest.raises(ThetaError, match="no-such-program can't be run: No such file"):
-        evaluate(repository(repo), a_test("no-such-program", "{model}"), BASE)
+        evaluate(repo, a_test("no-such-program", "{model}"), BASE)
     with pytest.raises(UsageError, match="isn't a model"):
-        evaluate(repository(repo), a_test(), "other.pt")
+        evaluate(repo, a_test(), "other.pt")
     with pytest.raises(UsageError, match="isn't a revision"):
-        evaluate(repository(repo), a_test(), BASE, "nowhere")
+        evaluate(repo, a_test(), BASE, "nowhere")
     missing = ModelTest("t", ("true", "{model}"), inputs=("data",))
     with pytest.raises(UsageError, match="reads data, which isn't there"):
-        evaluate(repository(repo), missing, BASE)
+        evaluate(repo, missing, BASE)
 
 
 def test_a_model_of_several_files_is_a_folder(repo: Repo, tmp_path: Path) -> None:
@@ -182,15 +194,15 @@ def test_a_model_of_several_files_is_a_folder(repo: Repo, tmp_path: Path) -> Non
     repo.write("llama/config.json", b"{}")
     repo.commit("shards")
     test = a_test("sh", "-c", "test {model} = {folder} && ls {model} && exit 1", metric="")
-    result = evaluate(repository(repo), test, "llama/model.safetensors", "HEAD")
+    result = evaluate(repo, test, "llama/model.safetensors", "HEAD")
     listed = ["config.json", *names, "model.safetensors.index.json"]
     assert result.output.split() == listed
     candidate = tmp_path / "candidate"
     shutil.copytree(repo.path / "llama", candidate)
-    again = evaluate_file(repository(repo), test, "llama/model.safetensors", candidate)
+    again = evaluate_file(repo, test, "llama/model.safetensors", candidate)
     assert (again.is_cached, again.digest, again.output) == (True, result.digest, result.output)
     (candidate / names[1]).write_bytes(safetensors_bytes({"b": np.zeros((8, 8), "f4")}))
-    other = evaluate_file(repository(repo), test, "llama/model.safetensors", candidate)
+    other = evaluate_file(repo, test, "llama/model.safetensors", candidate)
     assert (other.is_cached, other.output.split()) == (False, listed)
     assert other.digest != result.digest
 
@@ -201,6 +213,6 @@ def test_a_full_disk_is_one_clear_error(repo: Repo, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(os, "posix_fallocate", full)
     with pytest.raises(ThetaError, match="No space left on device") as caught:
-        evaluate(repository(repo), a_test(), BASE)
+        evaluate(repo, a_test(), BASE)
     assert "free some disk space" in caught.value.hint
     assert list((repo.path / ".git/theta/tmp").glob("git-theta-test-*")) == []
