@@ -51,7 +51,7 @@ def plan_lines(plan: CascadePlan, jobs: int = 1, *, with_commands: bool) -> list
     """
     lines = []
     for step in plan.steps:
-        time = f", ~{duration(step.seconds)}" if step.seconds is not None else ""
+        time = f", ~{rough_duration(step.seconds)}" if step.seconds is not None else ""
         lines.append(f"{', '.join(step.models)}  {_WAYS[step.action]} from {', '.join(step.changed)}{time}")
         if with_commands and step.command:
             place = f" (in {step.folder})" if step.folder else ""
@@ -66,11 +66,11 @@ def _total(plan: CascadePlan, jobs: int) -> str:
     if not any(step.seconds is not None for step in plan.steps):
         return f"{models} to make"
     unknown = f", and {plan.untimed} whose time isn't known" if plan.untimed else ""
-    return f"{models} to make, in about {duration(plan.seconds(jobs))}{unknown}"
+    return f"{models} to make, in about {rough_duration(plan.seconds(jobs))}{unknown}"
 
 
-def duration(seconds: float) -> str:
-    """A duration for people: `12 s`, `3 min`, `2.5 h`."""
+def rough_duration(seconds: float) -> str:
+    """A duration in one number, as estimates have it: `12 s`, `3 min`, `2.5 h`."""
     if seconds < _MINUTE:
         return f"{seconds:.2g} s" if seconds < 1 else f"{seconds:.0f} s"
     return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
@@ -91,7 +91,7 @@ def step_lines(state: StepState) -> list[str]:
             continue
         told = [state.note] if state.note else []
         told += [_metric(change) for change in state.tests.get(model, ())]
-        time = f" in {duration(state.seconds)}" if state.seconds else ""
+        time = f" in {rough_duration(state.seconds)}" if state.seconds else ""
         lines.append(f"{model}: made{time}" + "".join(f"; {each}" for each in told))
     return lines
 
