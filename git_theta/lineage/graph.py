@@ -124,6 +124,10 @@ class Graph:
         self._check(child)
         return self._by_child.get(child, ())
 
+    def relations_of(self, child: str) -> frozenset[str]:
+        """The kinds of derivations that lead to a model; none of a model that the graph doesn't have."""
+        return frozenset(edge.relation for edge in self._by_child.get(child, ()))
+
     def derivations_from(self, parent: str) -> tuple[Derivation, ...]:
         """The edges that lead from a model to its children.
 

@@ -32,6 +32,7 @@ def test_neighbours() -> None:
     assert DIAMOND.descendants("a") == ["b", "c", "d", "f"]
     assert (DIAMOND.parents("e"), DIAMOND.descendants("e")) == ([], [])
     assert DIAMOND.roots() == ["a", "e"]
+    assert [DIAMOND.relations_of(name) for name in ("d", "a", "nobody")] == [{"finetune"}, set(), set()]
 
 
 def test_parents_come_first() -> None:

@@ -54,10 +54,7 @@ class StepGuard:
             graph = graph_of(tree)
             # A test that reads the parent reads the one that a new version is made from.
             self._parents = {model: _first_parent(tree, graph, model) for model in step.models}
-            self._tests = {
-                model: guards(tests, model, {edge.relation for edge in graph.derivations_of(model)})
-                for model in step.models
-            }
+            self._tests = {model: guards(tests, model, graph.relations_of(model)) for model in step.models}
         self._before = self._measured(lambda evaluator, test, model: evaluator.evaluate(test, model))
 
     def check_files(self) -> dict[str, tuple[MetricChange, ...]]:

@@ -58,11 +58,8 @@ class VersionTrees:
 
     def is_for(self, test: ModelTest, model: str, commit: str) -> bool:
         """Whether a test is for a model of a commit."""
-        if not test.needs_relations:
-            return test.is_for(model)
-        graph = self.graph(commit)
-        edges = graph.derivations_of(model) if model in graph.models else ()
-        return test.is_for(model, {edge.relation for edge in edges})
+        relations = self.graph(commit).relations_of(model) if test.needs_relations else ()
+        return test.is_for(model, relations)
 
     def read_versions(self, models: Iterable[str], commit: str) -> None:
         """Read the versions of several models at once, for `versions`."""

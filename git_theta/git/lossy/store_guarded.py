@@ -117,8 +117,7 @@ def _guards(model: OpenModel, tests: Sequence[ModelTest], graph: Graph) -> tuple
     Raises:
         UsageError: None is.
     """
-    known = model.name in graph.models
-    relations = {edge.relation for edge in graph.derivations_of(model.name)} if known else set()
+    relations = graph.relations_of(model.name)
     found = tuple(test for test in tests if test.is_for(model.name, relations))
     if not found:
         names = ", ".join(test.name for test in tests)
