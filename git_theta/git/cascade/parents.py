@@ -9,7 +9,7 @@ from git_theta.cascade.plan import CascadeStep
 from git_theta.errors import ThetaError
 from git_theta.git.cascade.replaced_versions import ReplacedVersions
 from git_theta.git.lineage.edit_record import read_record
-from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.model_versions import version_with
 from git_theta.git.lineage.read_graph import graph_of
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.graph import Derivation
@@ -112,10 +112,10 @@ def _old_version(
     for blobs in replaced:
         if tree.facts_of(blobs).model == edge.parent_model:
             return tree.manifests_of(blobs)
-    for version in model_versions(tree.repository, edge.parent):
-        if version.model == edge.parent_model:
-            with LineageTree(tree.repository, version.commit) as then:
-                return then.manifests(version.path)
+    version = version_with(tree, edge.parent, edge.parent_model)
+    if version:
+        with LineageTree(tree.repository, version.commit) as then:
+            return then.manifests(version.path)
     raise ThetaError(
         f"no version of {edge.parent} in history is the one that {edge.child} was made from",
         "in a shallow clone: git fetch --unshallow",

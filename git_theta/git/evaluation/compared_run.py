@@ -12,7 +12,7 @@ from git_theta.evaluation.comparison import ComparedResult
 from git_theta.evaluation.result import TestResult
 from git_theta.git.evaluation.chosen_versions import ChosenVersion
 from git_theta.git.evaluation.evaluator import Evaluator
-from git_theta.git.evaluation.parent_version import parent_version
+from git_theta.git.evaluation.found_parent import find_parent
 from git_theta.git.evaluation.test_job import TestJob, version_job
 from git_theta.git.evaluation.version_trees import VersionTrees
 
@@ -136,7 +136,7 @@ def _parents(trees: VersionTrees, place: ChosenVersion) -> list[ChosenVersion]:
     graph, tree = trees.graph(place.commit), trees.tree(place.commit)
     found = []
     for edge in graph.derivations_of(place.model) if place.model in graph.models else ():
-        version = parent_version(tree, edge)
+        version = find_parent(tree, edge)
         if version and version.commit is not None:
             found.append(ChosenVersion(place.test, version.model, version.commit, version.commit))
         elif version:

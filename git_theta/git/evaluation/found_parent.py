@@ -1,4 +1,4 @@
-"""The version of a parent that a model was made from: that of its record, wherever history has it."""
+"""The place of the parent's version that a model was made from: beside the model, or in history."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
-from git_theta.git.lineage.model_versions import model_versions
+from git_theta.git.lineage.model_versions import version_with
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.graph import Derivation
 
 
 @dataclass(frozen=True, slots=True)
-class ParentVersion:
-    """A version of a parent.
+class FoundParent:
+    """The place of a parent's version.
 
     Attributes:
         model: The parent's path in it.
@@ -26,7 +26,7 @@ class ParentVersion:
     is_recorded: bool
 
 
-def parent_version(tree: LineageTree, edge: Derivation, digest: str = "") -> ParentVersion | None:
+def find_parent(tree: LineageTree, edge: Derivation, digest: str = "") -> FoundParent | None:
     """The version of a parent that a model was made from; `None` if Git doesn't have the parent.
 
     The version of the child's tree if it's that one, or if history doesn't have the recorded one.
@@ -39,9 +39,9 @@ def parent_version(tree: LineageTree, edge: Derivation, digest: str = "") -> Par
     wanted = digest or edge.parent_model
     facts = tree.facts_or_none(edge.parent) if edge.parent in tree.models else None
     if facts and wanted in ("", facts.model):
-        return ParentVersion(edge.parent, None, is_recorded=True)
+        return FoundParent(edge.parent, None, is_recorded=True)
     with suppress(ThetaError):
-        for version in model_versions(tree.repository, edge.parent, tree.rev or "HEAD"):
-            if version.model == wanted:
-                return ParentVersion(version.path, version.commit, is_recorded=True)
-    return ParentVersion(edge.parent, None, is_recorded=False) if facts else None
+        version = version_with(tree, edge.parent, wanted) if wanted else None
+        if version:
+            return FoundParent(version.path, version.commit, is_recorded=True)
+    return FoundParent(edge.parent, None, is_recorded=False) if facts else None

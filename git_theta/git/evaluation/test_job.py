@@ -12,7 +12,7 @@ from pathlib import Path
 from git_theta.checkpoint_file import fingerprint
 from git_theta.errors import UsageError
 from git_theta.evaluation.model_test import ModelTest
-from git_theta.git.evaluation.parent_version import parent_version
+from git_theta.git.evaluation.found_parent import find_parent
 from git_theta.git.evaluation.tested_version import (
     MAX_BESIDE,
     TestedVersion,
@@ -147,7 +147,7 @@ def _with_parent(tree: LineageTree, job: TestJob, digest: str = "") -> TestJob:
         return job
     graph = graph_of(tree)
     for edge in graph.derivations_of(model) if model in graph.models else ():
-        found = parent_version(tree, edge, digest)
+        found = find_parent(tree, edge, digest)
         if found is None:
             continue
         remark = ""

@@ -45,6 +45,18 @@ def model_versions(repository: Repository, path: str, rev: str = "HEAD") -> tupl
         )
 
 
+def version_with(tree: LineageTree, path: str, digest: str) -> VersionNode | None:
+    """The newest version of a model whose parameters have a digest; `None` if history doesn't have it.
+
+    Args:
+        tree: The tree of the commit to begin at; that of the index stands for HEAD.
+        path: The model's name in it.
+        digest: The digest.
+    """
+    versions = model_versions(tree.repository, path, tree.rev or "HEAD")
+    return next((version for version in versions if version.model == digest), None)
+
+
 def versions_of_models(
     repository: Repository, paths: Iterable[str], rev: str = "HEAD"
 ) -> dict[str, tuple[VersionNode, ...]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from git_theta.errors import ThetaError
 from git_theta.git.history.revisions import shallow_boundary
+from git_theta.git.lineage.model_versions import version_with
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.graph import Derivation, Graph
 from git_theta.model.manifest import Manifest
@@ -56,10 +57,10 @@ def parent_version(tree: LineageTree, graph: Graph, edge: Derivation) -> Version
         raise UnknownVersionError(f"{edge.parent} isn't in this repository")
     if edge.parent in tree.models and edge.parent_model in ("", node.model):
         return version_files(tree, edge.parent)
-    for version in graph.versions(edge.parent) if edge.parent in tree.models else ():
-        if version.model == edge.parent_model:
-            with LineageTree(tree.repository, version.commit) as then:
-                return version_files(then, version.path)
+    version = version_with(tree, edge.parent, edge.parent_model) if edge.parent in tree.models else None
+    if version:
+        with LineageTree(tree.repository, version.commit) as then:
+            return version_files(then, version.path)
     if shallow_boundary(tree.repository):
         raise UnknownVersionError(f"the history of {edge.parent} is cut off: git fetch --unshallow gets it")
     if edge.parent not in tree.models:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from git_theta.git.lineage.model_versions import model_versions, versions_of_models
+from git_theta.git.lineage.model_versions import model_versions, version_with, versions_of_models
+from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
 from tests.helpers.lineage_models import BASE, MNLI, SST, weights
@@ -63,3 +64,14 @@ def test_of_a_revision(history: Repo) -> None:
 
 def test_without_commits(repo: Repo) -> None:
     assert versions_of_models(Repository(Git(repo.path)), [BASE]) == {}
+
+
+def test_the_version_with_a_digest_is_the_newest_one(history: Repo) -> None:
+    repository, name = Repository(Git(history.path)), "sentiment/model.safetensors"
+    newest, moved, changed, first = model_versions(repository, name)
+    assert moved.model == changed.model
+    with LineageTree(repository) as index, LineageTree(repository, first.commit) as then:
+        assert version_with(index, name, moved.model) == moved
+        assert version_with(then, SST, first.model) == first
+        assert version_with(then, SST, newest.model) is None
+        assert version_with(index, "nothing.pt", newest.model) is None
