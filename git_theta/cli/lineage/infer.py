@@ -9,16 +9,14 @@ import click
 from git_theta.cli.executor_option import executor_option
 from git_theta.cli.lineage.names import model_name
 from git_theta.cli.render import print_json
-from git_theta.errors import ThetaError
-from git_theta.git.lineage.edit_record import add_parents, read_record
+from git_theta.git.lineage.inferred_records import write_inferred
 from git_theta.git.lineage.near_models import near_models
 from git_theta.git.lineage.sampled_models import sampled_models
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.lineage.inference.infer import Inference, InferredEdge, infer
+from git_theta.lineage.inference.infer import Inference, infer
 from git_theta.lineage.inference.sampled_model import SampledModel
-from git_theta.lineage.record import RecordedParent
 from git_theta.report.text import plural, printable
 from git_theta.runtime.output import say, warn
 
@@ -50,7 +48,8 @@ def command(models: tuple[str, ...], rev: str | None, write: bool, executor: str
         else:
             _print(found)
         if write:
-            _write(tree, found.edges)
+            written = write_inferred(tree, found.edges, lambda told: warn(printable(told)))
+            say(f"{plural(written, 'record')} written below .theta/lineage")
 
 
 def _sampled(tree: LineageTree, chosen: Sequence[str], executor: str) -> list[SampledModel]:
@@ -88,26 +87,6 @@ def _print(found: Inference) -> None:
         say(f"the same model: {', '.join(map(printable, group))}")
     for name, reason in found.unknown.items():
         say(f"{printable(name)}: unknown, {reason}")
-
-
-def _write(tree: LineageTree, edges: Sequence[InferredEdge]) -> None:
-    by_child: dict[str, list[InferredEdge]] = {}
-    for edge in edges:
-        if edge.is_directed:
-            by_child.setdefault(edge.child, []).append(edge)
-    written = 0
-    for child, found in sorted(by_child.items()):
-        record = read_record(tree, child)
-        if record is not None and not record.is_inferred:
-            continue
-        parents = [RecordedParent(edge.parent, "", tree.facts(edge.parent).model) for edge in found]
-        why = "; ".join(f"{edge.parent}: {', '.join(edge.evidence)}" for edge in found)
-        try:
-            add_parents(tree, child, parents, found[0].relation, why, inferred=True)
-            written += 1
-        except ThetaError as error:
-            warn(f"{printable(child)}: {printable(error.message)}")
-    say(f"{plural(written, 'record')} written below .theta/lineage")
 
 
 def _as_json(found: Inference) -> dict[str, object]:

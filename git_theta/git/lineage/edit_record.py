@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from git_theta.errors import UsageError
-from git_theta.git.lineage.read_graph import graph_of, record_of
+from git_theta.git.lineage.read_graph import RecordFile, graph_of, record_of
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.tracked_text import tracked_place, write_tracked_text
 from git_theta.lineage.graph import Derivation, Graph, LineageError
@@ -51,7 +51,7 @@ def write_record(tree: LineageTree, model: str, record: LineageRecord) -> str:
         UsageError: The record's place is a link, or can't be written.
     """
     path, old = record_path(model), record_of(tree, model)
-    write_text(tree, path, check_record(tree, model, record))
+    write_text(tree, path, _checked_text(tree, model, record, old))
     if old and old.path != path:
         _delete(tree, old.path)
     return path
@@ -64,7 +64,10 @@ def check_record(tree: LineageTree, model: str, record: LineageRecord) -> bytes:
         RecordError: The old record isn't valid TOML, or the new one would be larger than any may be.
         UsageError: The record's place is a link, or its name is too long.
     """
-    old = record_of(tree, model)
+    return _checked_text(tree, model, record, record_of(tree, model))
+
+
+def _checked_text(tree: LineageTree, model: str, record: LineageRecord, old: RecordFile | None) -> bytes:
     text = record_text(record, (tree.record(old.path) if old else None) or b"")
     path = record_path(model)
     parse_record(text, path)
@@ -155,6 +158,7 @@ def add_parents(
     frozen: Sequence[str] = (),
     *,
     inferred: bool = False,
+    graph: Graph | None = None,
 ) -> str:
     """Record that a model was made from others, beside what its record says already; the record's path.
 
@@ -167,6 +171,7 @@ def add_parents(
         frozen: More patterns of parameters that are promised to be as in a parent.
         inferred: Whether a program found the parents. Parents that a program found before make room for them,
             and for those that somebody names.
+        graph: The graph of the tree, if it's at hand.
 
     Raises:
         LineageError: The model would be derived from itself.
@@ -181,7 +186,7 @@ def add_parents(
         # What is said about the parent alone holds until it's said anew.
         known = "" if relation or parent.name not in names else names[parent.name].relation
         names[parent.name] = replace(parent, relation=parent.relation or known)
-    check_circles(graph_of(tree), child, [parent.path for parent in parents if parent.path])
+    check_circles(graph or graph_of(tree), child, [parent.path for parent in parents if parent.path])
     record = replace(
         old,
         relation=relation or old.relation,

@@ -12,7 +12,7 @@ from git_theta.git.lineage.stated_edges import stated_edges
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
 from git_theta.lineage.graph import Derivation, Graph, ModelNode
-from git_theta.lineage.record import LineageRecord, RecordedParent, RecordError, parse_record
+from git_theta.lineage.record import LineageRecord, RecordedParent, RecordError, parse_record, record_path
 
 #: The source of edges that records state.
 RECORDED = "recorded"
@@ -86,18 +86,27 @@ def graph_of(tree: LineageTree) -> Graph:
 
 def read_records(tree: LineageTree) -> list[RecordFile]:
     """The records of a version, also of models that it doesn't have."""
-    found = []
-    for model, path in tree.records():
-        try:
-            data = tree.record(path)
-            found.append(RecordFile(model, path, parse_record(data or b"", path)))
-        except (RecordError, UsageError) as error:
-            found.append(RecordFile(model, path, None, error.message))
-    return found
+    found = (_read_record(tree, model, path) for model, path in tree.records())
+    return [file for file in found if file]
+
+
+def _read_record(tree: LineageTree, model: str, path: str) -> RecordFile | None:
+    """The record at a path; `None` if there's none."""
+    try:
+        data = tree.record(path)
+        return None if data is None else RecordFile(model, path, parse_record(data, path))
+    except (RecordError, UsageError) as error:
+        return RecordFile(model, path, None, error.message)
 
 
 def record_of(tree: LineageTree, model: str) -> RecordFile | None:
     """The record of a model, which may still be at the place of a path that the model had before."""
+    if model not in tree.models:
+        return None
+    own = _read_record(tree, model, record_path(model))
+    # Only records whose models aren't there may be of another one: all are seldom read for one model.
+    if own or all(name in tree.models for name, _ in tree.records()):
+        return own
     return records_of_models(tree).get(model)
 
 
