@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from git_theta.errors import ThetaError, UsageError
+from git_theta.runtime.bounded_search import SearchError, last_match
 
 _JSON = "json:"
 _REGEX = "regex:"
 
 #: Characters of an output that a message shows.
 _SHOWN = 60
+
+#: Characters of a pattern, at most: to compile a long one takes minutes.
+_MAX_PATTERN = 1000
 
 
 class MetricError(ThetaError):
@@ -34,7 +38,9 @@ def check_metric(metric: str) -> None:
             raise UsageError("json: has no key", "such as json:accuracy, or json:results.accuracy")
         return
     if not metric.startswith(_REGEX):
-        raise UsageError(f"{metric!r} isn't a metric", "json:KEY, or regex:PATTERN")
+        raise UsageError(f"{_shown(metric)} isn't a metric", "json:KEY, or regex:PATTERN")
+    if len(metric) > _MAX_PATTERN:
+        raise UsageError(f"a regular expression is longer than {_MAX_PATTERN:,} characters")
     try:
         re.compile(metric.removeprefix(_REGEX))
     except (re.error, RecursionError, OverflowError) as error:
@@ -115,15 +121,16 @@ def _number(key: str, value: Any) -> float:
 
 
 def _matched(pattern: str, output: str) -> float:
-    last = None
-    for last in re.finditer(pattern, output, re.MULTILINE):  # noqa: B007
-        pass
-    if last is None:
-        raise MetricError(f"nothing that the command printed matches {pattern!r}: {_shown(output)}")
-    text = last[1] if last.re.groups else last[0]
     try:
-        return float(text)
-    except (ValueError, TypeError) as error:
+        match = last_match(pattern, output)
+    except SearchError as error:
+        raise MetricError(f"{pattern!r} can't be searched for: {error}") from error
+    if match is None:
+        raise MetricError(f"nothing that the command printed matches {pattern!r}: {_shown(output)}")
+    text = match[0]
+    try:
+        return float(text or "")
+    except ValueError as error:
         raise MetricError(f"{pattern!r} matches {_shown(str(text))}, which isn't a number") from error
 
 

@@ -58,7 +58,7 @@ def test_no_metric_is_an_error(metric: str, output: str, reason: str) -> None:
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.parametrize("metric", ["acc", "json:", "regex:(", "yaml:a"])
+@pytest.mark.parametrize("metric", ["acc", "json:", "regex:(", "yaml:a", "regex:" + "a" * 1001])
 def test_other_places_of_metrics_are_refused(metric: str) -> None:
     with pytest.raises(UsageError):
         check_metric(metric)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from pathlib import Path
 from threading import Lock
@@ -35,20 +36,23 @@ class ResultCache:
             found = json.loads(row[0]) if row and isinstance(row[0], str) else None
             if not isinstance(found, dict):
                 return None
-            value = found["value"]
+            value = None if found["value"] is None else float(found["value"])
+            if value is not None and not math.isfinite(value):
+                return None
             return TestResult(
                 test,
                 model,
                 rev,
                 str(found["digest"]),
-                None if value is None else float(value),
+                value,
                 found["ok"] is True,
                 True,
                 float(found["seconds"]),
                 str(found["problem"]),
                 output=str(found["output"]),
             )
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, OverflowError, RecursionError):
+            # Whatever wrote that, it was no result.
             return None
 
     def put(self, key: str, result: TestResult) -> None:
