@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 
 from git_theta.evaluation.metric import MetricError, read_metric
 from git_theta.evaluation.model_test import ModelTest
-from git_theta.runtime.programs import EndedProgram
+from git_theta.runtime.programs import EndedProgram, signal_name
 
 #: The exit code of commands that can't test a version, as `git bisect run` has it.
 SKIPPED = 125
@@ -66,9 +65,7 @@ def _problem(test: ModelTest, program: EndedProgram) -> str:
     if program.code == SKIPPED:
         return f"exit code {SKIPPED}: it says that it can't test this version"
     if program.code < 0:
-        number = -program.code
-        name = signal.Signals(number).name if number in {*signal.Signals} else f"signal {number}"
-        return f"{name} ended the command"
+        return f"{signal_name(-program.code)} ended the command"
     return f"exit code {program.code}" if program.code else ""
 
 

@@ -48,6 +48,16 @@ class EndedProgram:
     is_cut: bool
 
 
+def signal_name(number: int) -> str:
+    """The name of a signal, such as `SIGKILL`; `signal 99` for one without a name."""
+    return signal.Signals(number).name if number in {*signal.Signals} else f"signal {number}"
+
+
+def start_problem(error: OSError | ValueError) -> str:
+    """The reason why a program can't be started, in a few words."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 class Programs:
     """Programs that run at the same time, from several threads; `stop` ends all of them.
 
@@ -114,7 +124,7 @@ class Programs:
             self._is_stopped = True
             running = list(self._running)
         for process in running:
-            _signal_group(process, signal.SIGTERM)
+            signal_group(process, signal.SIGTERM)
 
 
 class _Tail:
@@ -170,13 +180,14 @@ def _collect(process: subprocess.Popen[bytes], end: float | None) -> tuple[_Tail
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """End a program and what it started, gently first."""
     if process.poll() is None:
-        _signal_group(process, signal.SIGTERM)
+        signal_group(process, signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE)
-    _signal_group(process, signal.SIGKILL)
+    signal_group(process, signal.SIGKILL)
     process.wait()
 
 
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    """Send a signal to the process group that a program is the first of."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)

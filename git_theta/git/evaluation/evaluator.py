@@ -25,7 +25,7 @@ from git_theta.git.evaluation.tested_version import TestedVersion
 from git_theta.git.history.revisions import resolve_commit
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.repository.repository import Repository
-from git_theta.runtime.programs import EndedProgram, Programs
+from git_theta.runtime.programs import EndedProgram, Programs, start_problem
 
 #: The name of the file in a scratch folder that `{out}` stands for.
 _OUT = "metric"
@@ -238,9 +238,8 @@ class Evaluator:
         except InterruptedError:
             raise
         except (OSError, ValueError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or str(error)
             raise ThetaError(
-                f"test {test.name}: {words[0]} can't be run: {reason}",
+                f"test {test.name}: {words[0]} can't be run: {start_problem(error)}",
                 f"mend its command in {TESTS_FILE}",
             ) from error
 

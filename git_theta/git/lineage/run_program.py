@@ -6,13 +6,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from git_theta.errors import ThetaError
 from git_theta.git.plumbing.sigint import interrupts_left_to_others
+from git_theta.runtime.programs import signal_group, signal_name, start_problem
 
 #: The descriptor of stderr.
 _STDERR = 2
@@ -83,11 +84,11 @@ def run_program(
     except subprocess.TimeoutExpired as error:
         raise RunError(f"the command took longer than {timeout:g} seconds, and was ended") from error
     except (OSError, ValueError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise RunError(f"{words[0]} can't be run: {reason}") from error
+        raise RunError(f"{words[0]} can't be run: {start_problem(error)}") from error
     if code:
-        name = signal.Signals(-code).name if -code in {*signal.Signals} else f"signal {-code}"
-        text = f"{name} ended the command" if code < 0 else f"the command failed: exit code {code}"
+        text = (
+            f"{signal_name(-code)} ended the command" if code < 0 else f"the command failed: exit code {code}"
+        )
         raise RunInterruptedError(text) if received else RunError(text)
 
 
@@ -106,7 +107,7 @@ class _RunningProgram:
     def pass_on(self, number: int) -> None:
         """Pass a signal on that this process got. The terminal has sent Ctrl-C to this process's group."""
         if self.has_group:
-            self._signal_group(number)
+            signal_group(self.process, number)
         elif number != signal.SIGINT:
             self.process.send_signal(number)
 
@@ -118,11 +119,7 @@ class _RunningProgram:
     def end_others(self) -> None:
         """End programs that it has left running, if it had a group of its own."""
         if self.has_group:
-            self._signal_group(signal.SIGKILL)
-
-    def _signal_group(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, number)
+            signal_group(self.process, signal.SIGKILL)
 
 
 @contextmanager
