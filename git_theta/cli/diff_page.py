@@ -30,7 +30,7 @@ def write_page(
     from git_theta.report.difference_histograms import difference_histograms
     from git_theta.report.html.page import page
     from git_theta.report.html.render import jinja2_module
-    from git_theta.report.html.write_html import write_html
+    from git_theta.report.write_report import write_report
 
     # Report a missing library before values are read: that may take long.
     jinja2_module()
@@ -38,4 +38,4 @@ def write_page(
     title = " → ".join(titles) if all(titles) else "Changed parameters"
     spread = [difference_histograms(change, threads) for change in found]
     text = page(found, title=title, revisions=titles, histograms=spread, with_structure=with_structure)
-    write_html(text, path)
+    write_report(text, path)

@@ -1,4 +1,4 @@
-"""Write a page to a file."""
+"""Reports as files: pages, tables and JUnit XML."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from git_theta.errors import UsageError
 from git_theta.runtime.atomic_write import atomic_write
 
 
-def write_html(text: str, path: str) -> None:
-    """Write a text as UTF-8, atomically; an existing file keeps its mode, and a device is written to.
+def write_report(text: str, path: str) -> None:
+    """Write a report as UTF-8, atomically; an existing file keeps its mode, and a device is written to.
 
     Raises:
         UsageError: The path is a folder, or can't be written; an existing file is as it was.

@@ -40,7 +40,7 @@ def write_page(
         UsageError: Jinja2 isn't installed, or the file can't be written.
     """
     from git_theta.report.html.lineage.page import lineage_page
-    from git_theta.report.html.write_html import write_html
+    from git_theta.report.write_report import write_report
 
     page = lineage_page(
         graph,
@@ -51,7 +51,7 @@ def write_page(
         contents=_contents(tree, graph),
         metrics=_metrics(tree, versions),
     )
-    write_html(page, path)
+    write_report(page, path)
 
 
 def _metrics(

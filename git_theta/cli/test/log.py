@@ -22,8 +22,8 @@ from git_theta.git.evaluation.version_trees import VersionTrees
 from git_theta.git.history.revisions import path_from_top, resolve_commit
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.report.html.write_html import write_html
 from git_theta.report.text import plural, printable
+from git_theta.report.write_report import write_report
 from git_theta.runtime.output import say
 
 _EPILOG = """\b
@@ -64,7 +64,7 @@ def command(words: tuple[str, ...], rev: str, recorded: bool, html: str | None, 
     shown = {model: log for model, log in logs.items() if models or _tests_of(log, names)}
     if html:
         charts = [_chart(model, test, log) for model, log in shown.items() for test in _tests_of(log, names)]
-        write_html(chart_page(f"Metrics up to {rev}", charts), html)
+        write_report(chart_page(f"Metrics up to {rev}", charts), html)
         return
     if as_json:
         print_json({"models": [_as_json(model, log, names) for model, log in shown.items()]})

@@ -29,8 +29,8 @@ from git_theta.git.history.revisions import path_from_top, resolve_commit
 from git_theta.git.jobs.evaluate_elsewhere import WAITING, evaluated_elsewhere
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.report.html.write_html import write_html
 from git_theta.report.text import duration, plural, printable
+from git_theta.report.write_report import write_report
 from git_theta.runtime.output import say, warn
 
 _EPILOG = """\b
@@ -141,9 +141,9 @@ def command(
     else:
         _print_results(results)
     if junit:
-        write_html(results_junit(results).decode(), junit)
+        write_report(results_junit(results).decode(), junit)
     if markdown and markdown != "-":
-        write_html(results_markdown(results), markdown)
+        write_report(results_markdown(results), markdown)
     if record:
         written = record_results(repository, results)
         if written and not as_json:

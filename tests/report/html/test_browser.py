@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from git_theta.report.html.page import page
-from git_theta.report.html.write_html import write_html
 from git_theta.report.scalars import ScalarChange
+from git_theta.report.write_report import write_report
 from tests.helpers.browser import BROWSER, CONSOLE, browse, driven, requests
 from tests.helpers.changes import HOSTILE, rows, tuned
 
@@ -28,7 +28,7 @@ def shown(page: Path, tmp_path: Path, fragment: str = "") -> list[str]:
 def report(tmp_path: Path) -> Path:
     path = tmp_path / "report.html"
     made = replace(tuned(11), scalars=(ScalarChange(HOSTILE, HOSTILE, None),))
-    write_html(page([made], title=HOSTILE), str(path))
+    write_report(page([made], title=HOSTILE), str(path))
     return path
 
 
@@ -45,7 +45,7 @@ def test_sorts(report: Path, tmp_path: Path) -> None:
 def test_a_complaint_would_be_seen(tmp_path: Path) -> None:
     path = tmp_path / "bad.html"
     text = page([tuned(2)])
-    write_html(
+    write_report(
         text.replace("</main>", "<img src=x onerror=alert(1)><script>alert(1)</script></main>"), str(path)
     )
     _, log = browse(path, tmp_path, "--dump-dom")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from git_theta.report.html.write_html import write_html
+from git_theta.report.write_report import write_report
 from tests.helpers.browser import BROWSER, CONSOLE, browse, driven, requests
 from tests.helpers.lineage_pages import full_page, hostile_page
 from tests.helpers.variants import mostly_slow
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there's no Chromium")
 
 def written(tmp_path: Path, page: str) -> Path:
     path = tmp_path / "lineage.html"
-    write_html(page, str(path))
+    write_report(page, str(path))
     return path
 
 
