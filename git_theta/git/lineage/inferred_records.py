@@ -10,7 +10,7 @@ from git_theta.git.lineage.edit_record import add_parents
 from git_theta.git.lineage.read_graph import INFERRED, graph_of, records_of_models
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.lineage.graph import Derivation
-from git_theta.lineage.inference.infer import InferredEdge
+from git_theta.lineage.inference.inferred_edge import InferredEdge
 from git_theta.lineage.record import RecordedParent
 
 

@@ -10,7 +10,7 @@ from git_theta.git.lineage.inferred_records import write_inferred
 from git_theta.git.lineage.tree import LineageTree
 from git_theta.git.plumbing.command import Git
 from git_theta.git.repository.repository import Repository
-from git_theta.lineage.inference.infer import InferredEdge
+from git_theta.lineage.inference.inferred_edge import InferredEdge
 from git_theta.lineage.record import parse_record, record_path
 from tests.helpers.checkpoints import safetensors_bytes
 from tests.helpers.repo import Repo
